@@ -1,0 +1,95 @@
+# `make demo` and `make test` need python3 (3.11 to 3.13) with venv and pip, and nothing else: they make their own
+# environment in .venv first. `make help` lists the rest.
+
+VENV   ?= .venv
+# A second run keeps the interpreter of the first one unless PYTHON says otherwise.
+PYTHON ?= $(or $(lastword $(shell cat "$(VENV)/.created" 2>/dev/null)),python3)
+JOBS   ?= auto
+ARGS   ?=
+
+SOURCES := $(wildcard exactnn tests examples benchmarks)
+BIN     := $(VENV)/bin/python
+PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1 || echo --quiet)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench format clean help
+
+demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
+	@echo "[demo] running examples/demo.py"
+	@"$(BIN)" examples/demo.py $(ARGS)
+
+test: $(VENV)/.installed-dev ## run all tests (JOBS=4 for four processes, ARGS="-k name" to choose)
+	@echo "[test] running the tests"
+	@"$(BIN)" -m pytest -n $(JOBS) --maxprocesses 4 $(ARGS)
+
+lint: $(VENV)/.installed-dev ## style and types: ruff, mypy --strict
+	@echo "[lint] ruff check"
+	@"$(BIN)" -m ruff check $(SOURCES)
+	@echo "[lint] ruff format --check"
+	@"$(BIN)" -m ruff format --check $(SOURCES)
+	@echo "[lint] mypy --strict"
+	@"$(BIN)" -m mypy --strict exactnn
+
+bench: $(VENV)/.installed-dev ## measure speed and memory against named baselines
+	@echo "[bench] running the benchmarks"
+	@"$(BIN)" -m benchmarks $(ARGS)
+
+format: $(VENV)/.installed-dev ## rewrite the sources in the house format
+	@"$(BIN)" -m ruff format $(SOURCES)
+	@"$(BIN)" -m ruff check --fix $(SOURCES)
+
+clean: ## remove the environment, caches, builds and out/
+	@if [ -e "$(VENV)/.made-by-make" ]; then \
+	  echo "[clean] removing $(VENV)"; $(EMPTY_VENV) && rm -rf "$(VENV)"; fi
+	@echo "[clean] removing caches, builds and out/"
+	@rm -rf out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find $(SOURCES) -type d -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## show this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+	@echo "PYTHON=python3.12 chooses the interpreter, VENV=folder the place of the environment."
+
+# --- set-up -----------------------------------------------------------------------------------------------------
+# $(VENV)/.created holds the folder and the interpreter that the environment was made for. The environment is made
+# anew when either differs, when its interpreter is gone, and when no installation in it ever finished.
+
+WHOLE := $(shell [ "$$(cat "$(VENV)/.created" 2>/dev/null)" = "$$(pwd -P) $(PYTHON)" ] \
+    && ls "$(VENV)"/.installed-* >/dev/null 2>&1 && "$(BIN)" -c "" 2>/dev/null && echo yes)
+ifneq ($(WHOLE),yes)
+.PHONY: $(VENV)/.created
+endif
+
+# The mark of whose environment this is goes last, so that a removal which was interrupted can be taken up again.
+EMPTY_VENV = find "$(VENV)" -mindepth 1 -maxdepth 1 ! -name .made-by-make -exec rm -rf {} +
+
+$(VENV)/.created:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "exactnn needs Python 3.11, 3.12 or 3.13, but there is no '$(PYTHON)' here." >&2; \
+	  echo "Install one, or name yours: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "exactnn needs Python 3.11, 3.12 or 3.13, but '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1)." >&2; \
+	  echo "Name another one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make environments: its modules venv and ensurepip are missing." >&2; \
+	  echo "Some systems keep them in a package of their own, such as python3-venv." >&2; exit 1; }
+	@[ ! -e "$(VENV)" ] || [ -e "$(VENV)/.made-by-make" ] || { \
+	  echo "'$(VENV)' exists already and was not made by this Makefile; it is left alone." >&2; \
+	  echo "Remove it, or choose another place: make VENV=folder ..." >&2; exit 1; }
+	@echo "[setup] creating $(VENV) with $$("$(PYTHON)" --version 2>&1)"
+	@mkdir -p "$(VENV)" && touch "$(VENV)/.made-by-make"
+	@$(EMPTY_VENV)
+	@"$(PYTHON)" -m venv "$(VENV)"
+	@echo "$$(pwd -P) $(PYTHON)" > "$@"
+
+$(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "[setup] installing exactnn and its dependencies (a few minutes the first time)"
+	@$(PIP) -c constraints.txt -e ".[examples,onnx]"
+	@touch "$@"
+
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "[setup] installing exactnn, its dependencies and the test tools (a few minutes the first time)"
+	@$(PIP) -c constraints.txt -e ".[examples,onnx,testing,plot,cluster,dev]"
+	@touch "$(VENV)/.installed-demo" "$@"

@@ -1,0 +1,66 @@
+"""exactnn answers questions about neural networks exactly, with certificates that anyone can re-check.
+
+A `Network` comes from `mlp`, `load` or `from_torch`; `verify_equal`, `verify_zero` and `verify_symmetry` ask about the function it
+computes and return a verdict; `check` re-checks the verdict's certificate.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from exactnn import errors
+from exactnn._version import __version__
+from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.network import Network, mlp
+from exactnn.verdict import Verdict
+
+if TYPE_CHECKING:
+    from exactnn import certificate, export, load as _load, nn, symmetry, verify
+    from exactnn.export import save
+    from exactnn.load import from_torch, load
+    from exactnn.verify import check, verify_equal, verify_symmetry, verify_zero
+
+#: Names that are imported when first used, so that `import exactnn` stays fast.
+_LAZY = {
+    "check": "exactnn.verify",
+    "from_torch": "exactnn.load",
+    "load": "exactnn.load",
+    "save": "exactnn.export",
+    "verify_equal": "exactnn.verify",
+    "verify_symmetry": "exactnn.verify",
+    "verify_zero": "exactnn.verify",
+}
+_ROOMS = ("certificate", "export", "nn", "symmetry", "verify")
+
+__all__ = [
+    "Box",
+    "Network",
+    "Polyhedron",
+    "Verdict",
+    "__version__",
+    "check",
+    "errors",
+    "from_torch",
+    "load",
+    "mlp",
+    "save",
+    "symmetry",
+    "verify_equal",
+    "verify_symmetry",
+    "verify_zero",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"exactnn.{name}")
+    if name in _LAZY:
+        value = getattr(importlib.import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'exactnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_ROOMS})

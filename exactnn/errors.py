@@ -1,0 +1,93 @@
+"""Every error this package raises; each message says which argument, what is allowed, what arrived, what to do."""
+
+from __future__ import annotations
+
+
+class ExactnnError(Exception):
+    """Root of every error the package raises."""
+
+
+class ArgumentError(ExactnnError, ValueError):
+    """An argument is outside what is allowed."""
+
+
+class NotFiniteError(ArgumentError):
+    """A number is NaN or infinite, and so is no rational."""
+
+
+class ShapeError(ArgumentError):
+    """Shapes do not fit together, or a nested list is ragged."""
+
+
+class DomainError(ArgumentError):
+    """A domain is malformed: lower above upper, or of the wrong dimension."""
+
+
+class EmptyDomain(DomainError):
+    """A domain has no point, so that a question about it would be answered by anything."""
+
+
+class NetworkError(ExactnnError):
+    """A graph of operations is no network: a cycle, a missing operand, an empty network."""
+
+
+class NotOneHiddenLayer(ExactnnError):
+    """The question is one about a single hidden layer, and the network does not fold exactly to one."""
+
+
+class NotPiecewiseLinear(ExactnnError):
+    """The question is one about piecewise linear networks, and a node is not."""
+
+
+class NotRational(ExactnnError):
+    """The exact value is no rational number (a tanh, say), so that it cannot be returned as a Fraction."""
+
+
+class LoadError(ExactnnError):
+    """A model file cannot be read: it is missing, truncated, foreign or damaged."""
+
+
+class UnsupportedOperation(LoadError):
+    """A model holds an operation that has no exact meaning here; the message names operation and node."""
+
+
+class SaveError(ExactnnError):
+    """A network cannot be written in the format asked for."""
+
+
+class NotRepresentable(SaveError):
+    """A weight is no number of the float format asked for, and rounding was not asked for."""
+
+
+class MissingDependency(ExactnnError, ImportError):
+    """An optional package is not installed; the message says which extra brings it."""
+
+
+class Incomplete(ExactnnError):
+    """A computation stopped at its limit; `partial` is what it had."""
+
+    def __init__(self, message: str, partial: object = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+class Undecided(ExactnnError):
+    """A value is not decided; `lower` and `upper` bound it."""
+
+    def __init__(self, message: str, lower: object = None, upper: object = None) -> None:
+        super().__init__(message)
+        self.lower = lower
+        self.upper = upper
+
+
+class VerdictIsNotBoolean(ExactnnError, TypeError):
+    """A verdict has three values, so that its truth value would hide one of them."""
+
+
+class CertificateRejected(ExactnnError):
+    """The checker does not accept a certificate; `step` names the step that failed, `reason` says why."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"certificate rejected at {step}: {reason}")
+        self.step = step
+        self.reason = reason

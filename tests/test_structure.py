@@ -1,0 +1,287 @@
+"""The rooms of the package and the directions between them, read off the import statements.
+
+An import inside a function or under TYPE_CHECKING counts for the direction like any other: it is a dependency
+of one room on another, whenever it is carried out.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "exactnn"
+
+# What a room may import besides itself. "exactnn" is the public face, the names of exactnn/__init__.py.
+GROUND = {"errors", "verdict", "_version"}
+ENGINES = {"symmetry", "regions", "tropical", "rational", "cooling"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "_version": set(),
+    "verdict": {"errors"},
+    "exact": {"errors"},
+    "network": GROUND | {"exact"},
+    "load": GROUND | {"exact", "network"},
+    "symmetry": GROUND | {"exact", "network"},
+    "regions": GROUND | {"exact", "network"},
+    "tropical": GROUND | {"exact", "network", "regions"},
+    "rational": GROUND | {"exact"},
+    "cooling": GROUND | {"exact", "network"},
+    "export": GROUND | {"exact", "network"} | ENGINES,
+    "nn": GROUND | {"exact", "network", "load", "export"} | ENGINES,
+    "verify": GROUND | {"exact", "network", "load", "export", "nn", "certificate"} | ENGINES,
+    "certificate": set(),
+}
+# These speak to the package as a user does, and may reach into any room for its public names.
+USERS: dict[str, set[str]] = {
+    "exactnn": set(MAY_IMPORT),
+    "testing": {"exactnn", *MAY_IMPORT},
+    "cli": {"exactnn", *MAY_IMPORT},
+    "__main__": {"cli"},
+}
+ROOMS = MAY_IMPORT | USERS
+# What the checker's folder calls itself when it is run by its path, without the package around it.
+COPIED = "exactnn_certificate"
+# The one way up: net.to_torch() is a method of the network, and its work is done in the torch room.
+DOORS = {("exactnn/network/graph.py", "nn")}
+
+# `import exactnn` loads none of these: they cost up to seconds, and are imported where first needed.
+HEAVY = ("hypothesis", "matplotlib", "onnx", "onnxruntime", "scipy", "sklearn", "sympy", "torch", "z3")
+SECONDS = 0.5
+
+
+class Import(NamedTuple):
+    """One imported module: its full dotted name, and where the statement stands."""
+
+    module: str
+    file: str
+    line: int
+    relative: bool
+    typing_only: bool
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} imports {self.module}"
+
+
+def imports_in(source: str, file: str) -> list[Import]:
+    """Every module that `source` imports, at any depth; `file` is its path from the root.
+
+    `from exactnn import load` and `from .. import load` name the room exactnn.load, and any other name that
+    they fetch from the package itself counts as exactnn, its public face. `import_module("...")` counts too.
+    """
+    path = Path(file)
+    package = path.parent.parts
+
+    def modules(node: ast.AST) -> Iterator[tuple[str, bool]]:
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    yield alias.name, False
+            case ast.ImportFrom(module=module, names=names, level=level):
+                above = package[: len(package) - level + 1] if level else ()
+                base = ".".join([*above, *([module] if module else [])])
+                for alias in names:
+                    to_room = base == "exactnn" and alias.name in ROOMS
+                    yield (f"{base}.{alias.name}" if to_room else base), level > 0
+            case ast.Call(
+                func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(target)), *_],
+            ):
+                yield target, False
+
+    def walk(node: ast.AST, typing_only: bool) -> Iterator[Import]:
+        for module, relative in dict.fromkeys(modules(node)):
+            yield Import(module, file, getattr(node, "lineno", 0), relative, typing_only)
+        hints: list[ast.stmt] = []
+        if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
+            hints = node.body
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, typing_only or child in hints)
+
+    return list(walk(ast.parse(source), False))
+
+
+def room_of(file: str) -> str:
+    """The room that a source file lies in: its first path component below the package."""
+    first = Path(file).parts[1]
+    return "exactnn" if first == "__init__.py" else first.removesuffix(".py")
+
+
+def room_imported(module: str) -> str | None:
+    """The room that a dotted name reaches into, or None for a module of somebody else."""
+    first, *rest = module.split(".")
+    return (rest[0] if rest else "exactnn") if first == "exactnn" else None
+
+
+def direction_errors(imports: list[Import]) -> list[str]:
+    """The imports that go against the table."""
+    errors = []
+    for item in imports:
+        here, there = room_of(item.file), room_imported(item.module)
+        if there is not None and there != here and there not in ROOMS[here] and (item.file, there) not in DOORS:
+            errors.append(f"{item}: {here} may import {', '.join(sorted(ROOMS[here])) or 'no other room'}")
+    return errors
+
+
+def torch_errors(imports: list[Import]) -> list[str]:
+    """The imports of torch outside exactnn/nn and the torch modules of exactnn/load, type hints aside."""
+
+    def allowed(file: str) -> bool:
+        room, *inside = Path(file).parts[1:]
+        return room == "nn" or (room == "load" and any("torch" in part for part in inside))
+
+    return [
+        str(item)
+        for item in imports
+        if item.module.split(".")[0] == "torch" and not item.typing_only and not allowed(item.file)
+    ]
+
+
+def checker_errors(imports: list[Import], siblings: set[str]) -> list[str]:
+    """What exactnn/certificate imports beyond the standard library and itself.
+
+    It is to work wherever its folder is copied, so it names itself by relative imports or bare sibling names.
+    """
+
+    def itself(item: Import) -> bool:
+        if item.relative:
+            return room_imported(item.module) == "certificate"
+        return item.module.split(".")[0] in siblings | {COPIED}
+
+    return [
+        str(item)
+        for item in imports
+        if room_of(item.file) == "certificate"
+        and not itself(item)
+        and (item.relative or item.module.split(".")[0] not in sys.stdlib_module_names)
+    ]
+
+
+def package_imports() -> list[Import]:
+    """Every import of every module of the package."""
+    return [
+        item
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for item in imports_in(path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix())
+    ]
+
+
+def test_every_room_is_in_the_table() -> None:
+    found = {room_of(path.relative_to(ROOT).as_posix()) for path in PACKAGE.rglob("*.py")}
+    assert found, "the package has no module at all"
+    assert found <= set(ROOMS), "a new room needs a line in MAY_IMPORT that says what it may import"
+
+
+def test_the_table_has_no_cycle() -> None:
+    left = dict(ROOMS)
+    while left:
+        lowest = [room for room, targets in left.items() if not targets & set(left)]
+        assert lowest, f"these rooms may import each other in a circle: {sorted(left)}"
+        for room in lowest:
+            del left[room]
+
+
+def test_imports_point_downwards() -> None:
+    assert direction_errors(package_imports()) == []
+
+
+def test_torch_stays_in_its_rooms() -> None:
+    assert torch_errors(package_imports()) == []
+
+
+def test_the_checker_stands_alone() -> None:
+    siblings = {path.stem for path in (PACKAGE / "certificate").glob("*.py")}
+    assert checker_errors(package_imports(), siblings) == []
+
+
+def test_import_is_light_and_quick() -> None:
+    # The time of the importing thread: a machine busy with other tests does not make the package slow.
+    program = (
+        "import sys, time; start = time.thread_time(); import exactnn; "
+        "print(time.thread_time() - start, *sys.modules)"
+    )
+    search = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    times = []
+    for _ in range(3):
+        run = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": search},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        seconds, *loaded = run.stdout.split()
+        assert sorted(set(HEAVY) & set(loaded)) == []
+        times.append(float(seconds))
+    assert min(times) < SECONDS
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "reached"),
+    [
+        ("exactnn/exact/a.py", "import exactnn.network", "network"),
+        ("exactnn/exact/a.py", "def f():\n    from ..network import graph", "network"),
+        ("exactnn/exact/sub/a.py", "from ...network import graph", "network"),
+        ("exactnn/exact/__init__.py", "from ..network import graph", "network"),
+        ("exactnn/network/a.py", "from .. import load", "load"),
+        ("exactnn/network/a.py", "from exactnn import errors, verify", "verify"),
+        ("exactnn/network/a.py", "import exactnn as xn", "exactnn"),
+        ("exactnn/network/a.py", "from exactnn import Box", "exactnn"),
+        ("exactnn/network/a.py", "from importlib import import_module\nimport_module('exactnn.nn')", "nn"),
+        ("exactnn/errors.py", "if TYPE_CHECKING:\n    from .exact import Matrix", "exact"),
+        ("exactnn/verify/a.py", "from ..cli import main", "cli"),
+        ("exactnn/certificate/core.py", "from ..errors import ExactnnError", "errors"),
+    ],
+)
+def test_an_upward_import_is_found(file: str, source: str, reached: str) -> None:
+    (error,) = direction_errors(imports_in(source, file))
+    assert f"imports exactnn.{reached}" in error or (reached == "exactnn" and "imports exactnn:" in error)
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("exactnn/exact/a.py", "from . import b\nfrom .b import c\nfrom ..errors import ExactnnError"),
+        ("exactnn/verify/a.py", "from exactnn import errors, symmetry\nfrom ..nn import to_torch"),
+        ("exactnn/__init__.py", "from .verify import verify_equal\nfrom . import symmetry"),
+        ("exactnn/cli.py", "import exactnn as xn\nfrom . import errors\nimport numpy"),
+    ],
+)
+def test_a_downward_import_is_fine(file: str, source: str) -> None:
+    assert direction_errors(imports_in(source, file)) == []
+
+
+def test_a_stray_torch_is_found() -> None:
+    inside = "def f():\n    import torch.nn"
+    hint = "import typing\nif typing.TYPE_CHECKING:\n    import torch"
+    assert torch_errors(imports_in(inside, "exactnn/network/a.py"))
+    assert torch_errors(imports_in("from torch import nn", "exactnn/load/onnx.py"))
+    assert not torch_errors(imports_in(hint, "exactnn/network/a.py"))
+    assert not torch_errors(imports_in(inside, "exactnn/load/_torch.py"))
+    assert not torch_errors(imports_in(inside, "exactnn/nn/era.py"))
+
+
+def test_a_leaning_checker_is_found() -> None:
+    file = "exactnn/certificate/core.py"
+    for leaning in (
+        "import numpy",
+        "def f():\n    import flint",
+        "from ..exact import Matrix",
+        "from .. import json",
+        "from exactnn.certificate import core",
+    ):
+        assert checker_errors(imports_in(leaning, file), {"core"})
+    for alone in (
+        "import json\nfrom fractions import Fraction",
+        "from . import core",
+        "from core import check",
+    ):
+        assert not checker_errors(imports_in(alone, file), {"core"})
