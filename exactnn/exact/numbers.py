@@ -1,0 +1,117 @@
+"""One number at a time: what the user gives becomes a rational without rounding, and back.
+
+Source: ARCHITECTURE decision 1. Floats come in here (and, in bulk, in `array`) as the dyadic rationals they are.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpz
+
+from exactnn.errors import ArgumentError, NotFiniteError
+
+#: Whatever is accepted as a number; see `rational`.
+Number = Any
+
+_TEXT = re.compile(r"\s*[+-]?(\d+/\d+|(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?)\s*", re.ASCII)
+
+
+def rational(value: Number, argument: str = "value") -> fmpq:
+    """The rational number that `value` is, without rounding.
+
+    Parameters
+    ----------
+    value : int, Fraction, "3/7" or "0.1" (the exact decimal), float or numpy or torch scalar (the dyadic rational it is)
+    argument : how an error message names it
+
+    Returns
+    -------
+    flint.fmpq
+
+    Raises
+    ------
+    NotFiniteError
+        For NaN and infinity.
+    ArgumentError
+        For anything that is no number (booleans and complex numbers included).
+
+    Examples
+    --------
+    >>> rational("0.1"), rational(0.1) == rational("0.1")
+    (1/10, False)
+    """
+    return _from_fraction(_as_fraction(value, argument))
+
+
+def fraction(value: fmpq | fmpz | int) -> Fraction:
+    """The same number as a `fractions.Fraction`, the form it has at the public border."""
+    q = fmpq(value)
+    return Fraction(int(q.p), int(q.q))
+
+
+def as_fraction(value: Number, argument: str = "value") -> Fraction:
+    """As `rational`, with a `fractions.Fraction` as the answer."""
+    return _as_fraction(value, argument)
+
+
+def rational_text(value: Fraction) -> str:
+    """ "p/q", or "p" for an integer; of any size, which `str` refuses above 4,300 digits."""
+    numerator, denominator = fmpz(value.numerator), fmpz(value.denominator)
+    return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
+
+
+def _from_fraction(value: Fraction) -> fmpq:
+    return fmpq(value.numerator, value.denominator)
+
+
+def _as_fraction(value: Number, argument: str) -> Fraction:
+    if isinstance(value, (bool, np.bool_)):
+        raise ArgumentError(f"{argument}: a number is needed, got the boolean {value}; write 0 or 1")
+    if isinstance(value, (int, Fraction)):
+        return Fraction(value)
+    if isinstance(value, (float, np.floating)):
+        if not math.isfinite(value):
+            raise NotFiniteError(f"{argument}: a finite number is needed, got {value}; it is no rational")
+        return Fraction(*value.as_integer_ratio())
+    if isinstance(value, (np.integer, numbers.Integral)):
+        return Fraction(int(value))
+    if isinstance(value, (fmpq, fmpz)):
+        return fraction(value)
+    if isinstance(value, numbers.Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    if isinstance(value, str):
+        return _parse(value, argument)
+    if hasattr(value, "item") and not hasattr(value, "__len__"):  # a torch scalar; numpy's were seen above
+        return _as_fraction(value.item(), argument)
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return _as_fraction(value.item(), argument)
+    raise ArgumentError(
+        f"{argument}: a number is needed (int, Fraction, text like '3/7' or '0.1', float, numpy or torch scalar), "
+        f"got {type(value).__name__} {str(value)[:60]!r}"
+    )
+
+
+def _parse(text: str, argument: str) -> Fraction:
+    lowered = text.strip().lower().lstrip("+-")
+    if lowered in ("nan", "inf", "infinity"):
+        raise NotFiniteError(f"{argument}: a finite number is needed, got {text!r}; it is no rational")
+    if not _TEXT.fullmatch(text):
+        raise ArgumentError(f"{argument}: a number like '3/7', '0.1' or '2.5e-3' is needed, got {text[:60]!r}")
+    body = text.strip()
+    if "/" in body:
+        top, bottom = body.split("/")
+        if fmpz(bottom) == 0:
+            raise ArgumentError(f"{argument}: the denominator of {text[:60]!r} is zero")
+        return Fraction(int(fmpz(top.lstrip("+"))), int(fmpz(bottom)))
+    mantissa, _, exponent = body.lower().partition("e")
+    whole, _, decimals = mantissa.partition(".")
+    digits = (whole + decimals).lstrip("+")
+    shift = int(exponent or 0) - len(decimals)
+    number = int(fmpz(digits))
+    return Fraction(number * 10**shift) if shift >= 0 else Fraction(number, 10**-shift)
