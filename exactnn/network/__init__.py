@@ -1,0 +1,63 @@
+"""The exact computational graph: operations, networks, exact evaluation, exact rewriting."""
+
+from exactnn.network.activations import (
+    Activation,
+    Kinks,
+    PiecewiseLinear,
+    PRelu,
+    Rational,
+    Smooth,
+    activation,
+    clip,
+    leaky_relu,
+    relu,
+)
+from exactnn.network.build import mlp
+from exactnn.network.graph import Builder, Network, Source
+from exactnn.network.operations import (
+    Add,
+    Affine,
+    BatchNorm,
+    Concat,
+    Constant,
+    Input,
+    Operation,
+    Reshape,
+    Scale,
+    Slice,
+    Subtract,
+    Transpose,
+)
+from exactnn.network.windows import AveragePool, Conv, MaxPool
+
+__all__ = [
+    "Activation",
+    "Add",
+    "Affine",
+    "AveragePool",
+    "BatchNorm",
+    "Builder",
+    "Concat",
+    "Constant",
+    "Conv",
+    "Input",
+    "Kinks",
+    "MaxPool",
+    "Network",
+    "Operation",
+    "PRelu",
+    "PiecewiseLinear",
+    "Rational",
+    "Reshape",
+    "Scale",
+    "Slice",
+    "Smooth",
+    "Source",
+    "Subtract",
+    "Transpose",
+    "activation",
+    "clip",
+    "leaky_relu",
+    "mlp",
+    "relu",
+]

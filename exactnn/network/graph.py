@@ -1,0 +1,281 @@
+"""The network: a frozen graph of named operations with an exact value at every rational point.
+
+Thesis Definition 4.2: a finite acyclic directed graph, its vertices local functions, the roots inputs, some vertices outputs. Here the
+graph is a networkx DiGraph: node attribute "operation", edge attribute "positions" (which operands of the target the source is: x + x
+has one edge with two positions).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+
+from exactnn.errors import ArgumentError, ExactnnError, NetworkError, ShapeError
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.numbers import Number
+from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
+from exactnn.network.operations import Input, Operation, Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file a network was read from, so that a certificate can be bound to it.
+
+    `checkable`: whether the standalone checker reads this file itself and finds the same nodes.
+    """
+
+    path: str
+    sha256: str
+    format: str
+    raw: bool = False
+    checkable: bool = False
+
+
+class Network:
+    """A neural network without rounding: what every question of this package is about.
+
+    Build one with `exactnn.mlp`, `exactnn.load`, `exactnn.from_torch` or `Builder`. A network is a value: it never changes, and equal
+    graphs of equal operations are equal networks.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph with node attribute "operation" and edge attribute "positions"
+    inputs, outputs : node names, in the model's order
+
+    Raises
+    ------
+    NetworkError, ShapeError
+        Naming the node, if the graph is no network.
+    """
+
+    def __init__(
+        self, graph: nx.DiGraph[str], inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None
+    ) -> None:
+        self.graph: nx.DiGraph[str] = nx.freeze(graph)
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.source = source
+        self._check_graph()
+        self.order: tuple[str, ...] = tuple(nx.topological_sort(graph))
+        self._operands = {name: self._find_operands(name) for name in self.order}
+        self._shapes: dict[str, Shape] = {}
+        for name in self.order:
+            try:
+                shape = self.operation(name).output_shape(*(self._shapes[o] for o in self._operands[name]))
+            except ExactnnError as error:
+                raise type(error)(f"node {name!r}: {error}") from None
+            self._shapes[name] = shape
+        if self.input_dim == 0 or self.output_dim == 0:
+            raise NetworkError(
+                f"network: inputs and outputs with entries are needed, got sizes {self.input_dim} and {self.output_dim}"
+            )
+
+    def _check_graph(self) -> None:
+        if not self.inputs or not self.outputs:
+            raise NetworkError("network: at least one input and one output are needed; this network is empty")
+        for name in (*self.inputs, *self.outputs):
+            if name not in self.graph:
+                raise NetworkError(f"network: {name!r} is named as input or output, but there is no such node")
+        if len(set(self.inputs)) < len(self.inputs):
+            raise NetworkError(f"network: each input once is needed, got {self.inputs}")
+        for name, data in self.graph.nodes(data=True):
+            if not isinstance(name, str) or not name or not isinstance(data.get("operation"), Operation):
+                raise NetworkError(f"node {name!r}: a non-empty text as name and an Operation as attribute are needed")
+            if isinstance(data["operation"], Input) is not (name in self.inputs):
+                raise NetworkError(f"node {name!r}: exactly the nodes listed as inputs are Input operations")
+        if not nx.is_directed_acyclic_graph(self.graph):
+            raise NetworkError(
+                f"network: the graph has a cycle, {nx.find_cycle(self.graph)}; only feedforward networks are treated"
+            )
+
+    def _find_operands(self, name: str) -> tuple[str, ...]:
+        found: dict[int, str] = {}
+        for source, _, data in self.graph.in_edges(name, data=True):
+            for position in data["positions"]:
+                found[position] = source
+        operands = tuple(found[p] for p in sorted(found))
+        arity = self.operation(name).arity
+        if sorted(found) != list(range(len(found))) or (arity != len(found) if arity is not None else not found):
+            raise NetworkError(f"node {name!r}: {self.operation(name).kind} takes {arity or 'some'} operands, got {operands}")
+        return operands
+
+    # --- structure ---------------------------------------------------------------------------------------------------------
+
+    def operation(self, name: str) -> Operation:
+        """The local function of a node."""
+        operation: Operation = self.graph.nodes[name]["operation"]
+        return operation
+
+    def operands(self, name: str) -> tuple[str, ...]:
+        """The nodes it reads, in operand order."""
+        return self._operands[name]
+
+    def consumers(self, name: str) -> tuple[str, ...]:
+        """The nodes that read it."""
+        return tuple(self.graph.successors(name))
+
+    def shape(self, name: str) -> Shape:
+        """Shape of a node's value, without the batch axis."""
+        return self._shapes[name]
+
+    @cached_property
+    def input_dim(self) -> int:
+        """Size of the flat input: all inputs concatenated, row-major."""
+        return sum(math.prod(self._shapes[n]) for n in self.inputs)
+
+    @cached_property
+    def output_dim(self) -> int:
+        """Size of the flat output."""
+        return sum(math.prod(self._shapes[n]) for n in self.outputs)
+
+    @cached_property
+    def hidden_layers(self) -> tuple[str, ...]:
+        """The activation nodes in topological order: hidden layer 0, 1, ... of a chain."""
+        kinds = (PiecewiseLinear, PRelu, Smooth, Rational)
+        return tuple(n for n in self.order if isinstance(self.operation(n), kinds))
+
+    @cached_property
+    def is_piecewise_linear(self) -> bool:
+        """Whether no node is smooth or rational."""
+        return not any(isinstance(self.operation(n), (Smooth, Rational)) for n in self.order)
+
+    def layer_name(self, layer: int | str) -> str:
+        """The node of a hidden layer given as a number (counted from 0) or as a name; ArgumentError if there is none."""
+        hidden = self.hidden_layers
+        if isinstance(layer, str) and layer in hidden:
+            return layer
+        if isinstance(layer, int) and not isinstance(layer, bool) and 0 <= layer < len(hidden):
+            return hidden[layer]
+        raise ArgumentError(f"layer: 0 to {len(hidden) - 1} or one of {', '.join(hidden) or 'none'} is needed, got {layer!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Network):
+            return NotImplemented
+        return self is other or (
+            self.inputs == other.inputs
+            and self.outputs == other.outputs
+            and self._operands == other._operands
+            and all(self.operation(n) == other.operation(n) for n in self.order)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.inputs, self.outputs, frozenset(self._operands.items())))
+
+    def __repr__(self) -> str:
+        kinds = [getattr(self.operation(n), "name", self.operation(n).kind) for n in self.order if n not in self.inputs]
+        shown = ", ".join(kinds) if len(kinds) <= 8 else ", ".join(kinds[:4]) + f", ... ({len(kinds)} nodes)"
+        return f"Network({self.input_dim} -> {self.output_dim}: {shown})"
+
+    # --- values ------------------------------------------------------------------------------------------------------------
+
+    def __call__(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
+        """The exact value at one flat point.
+
+        Examples
+        --------
+        >>> import exactnn as xn
+        >>> xn.mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])(["-1/3"])
+        (Fraction(1, 3),)
+        """
+        point = RationalArray.of(x, "x")
+        if point.shape != (self.input_dim,):
+            raise ShapeError(f"x: a flat point of {self.input_dim} numbers is needed, got shape {point.shape}")
+        return self.evaluate(point.reshape(1, -1)).to_fractions()
+
+    def evaluate(self, points: RationalArray) -> RationalArray:
+        """Exact values (batch, output_dim) at flat points (batch, input_dim)."""
+        values = self.trace(points, keep=self.outputs)
+        flat = [values[n].reshape(len(points), -1) for n in self.outputs]
+        return flat[0] if len(flat) == 1 else concatenate(flat, axis=1)
+
+    def trace(self, points: RationalArray, keep: Iterable[str] | None = None) -> dict[str, RationalArray]:
+        """Exact values of nodes on a batch; all of them, or those in `keep` (the others are let go as early as possible)."""
+        if points.ndim != 2 or points.shape[1] != self.input_dim:
+            raise ShapeError(f"points: shape (batch, {self.input_dim}) is needed, got {points.shape}")
+        kept = set(self.order if keep is None else keep)
+        left = {n: len(self.consumers(n)) for n in self.order}
+        values: dict[str, RationalArray] = {}
+        start = 0
+        for name in self.inputs:
+            size = math.prod(self._shapes[name])
+            values[name] = points[:, start : start + size].reshape(len(points), *self._shapes[name])
+            start += size
+        for name in self.order:
+            operation = self.operation(name)
+            if not isinstance(operation, Input):
+                values[name] = self._value(name, operation, values, len(points))
+            for source in set(self._operands[name]):
+                left[source] -= 1
+                if not left[source] and source not in kept:
+                    del values[source]
+        return {n: values[n] for n in kept}
+
+    def _value(self, name: str, operation: Operation, values: dict[str, RationalArray], batch: int) -> RationalArray:
+        if not self._operands[name]:  # a constant
+            value: RationalArray = operation.value  # type: ignore[attr-defined]
+            return concatenate([value.reshape(1, *value.shape)] * batch)
+        try:
+            return operation.evaluate(*(values[o] for o in self._operands[name]))
+        except ExactnnError as error:
+            raise type(error)(f"node {name!r}: {error}") from None
+
+    def to_torch(self, dtype: Any = None) -> torch.nn.Module:
+        """The network as a torch module (batch axis first); float64 unless `dtype` says otherwise. Weights are rounded to it."""
+        from exactnn.nn.backend import to_torch
+
+        return to_torch(self, dtype)
+
+
+class Builder:
+    """Collects named operations, then makes a Network.
+
+    Examples
+    --------
+    >>> from exactnn.network import Builder, Input, relu, Add
+    >>> b = Builder()
+    >>> x = b.add("x", Input((2,)))
+    >>> twice = b.add("twice", Add(), x, x)
+    >>> b.build([x], [b.add("y", relu(), twice)])([1, -1])
+    (Fraction(2, 1), Fraction(0, 1))
+    """
+
+    def __init__(self) -> None:
+        self._graph: nx.DiGraph[str] = nx.DiGraph()
+
+    def add(self, name: str, operation: Operation, *operands: str) -> str:
+        """Add a node that reads earlier nodes; returns its name."""
+        if name in self._graph:
+            raise NetworkError(f"node {name!r}: names are unique, this one is there already")
+        missing = [o for o in operands if o not in self._graph]
+        if missing:
+            raise NetworkError(f"node {name!r}: operands are added before the nodes that read them; {missing} are not there")
+        self._graph.add_node(name, operation=operation)
+        for position, operand in enumerate(operands):
+            earlier = self._graph.edges[operand, name]["positions"] if self._graph.has_edge(operand, name) else ()
+            self._graph.add_edge(operand, name, positions=(*earlier, position))
+        return name
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._graph
+
+    def fresh(self, name: str) -> str:
+        """`name`, or the first of name_2, name_3, ... that is free."""
+        candidate, number = name, 1
+        while candidate in self._graph:
+            number += 1
+            candidate = f"{name}_{number}"
+        return candidate
+
+    def build(self, inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None) -> Network:
+        """The network; nodes that no output depends on are left out (inputs stay)."""
+        needed = set(inputs).union(*(nx.ancestors(self._graph, o) | {o} for o in outputs if o in self._graph))
+        return Network(self._graph.subgraph(needed).copy(), inputs, outputs, source=source)

@@ -1,0 +1,186 @@
+"""Local functions that slide a window over spatial axes: convolution and pooling, one to three spatial axes.
+
+Shapes are (channels, spatial...). A convolution keeps its weight (out channels, in channels / groups, kernel...); it is never written as
+a dense matrix. With p the padded operand:  y[o, i] = b[o] + sum_{c, k} W[o, c, k] p[c, i stride + k dilation].
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from exactnn.errors import ShapeError
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.network.operations import Operation, Shape
+
+Padding = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Conv(Operation):
+    """Cross-correlation with zero padding and one bias for each output channel."""
+
+    weight: RationalArray
+    bias: RationalArray
+    stride: tuple[int, ...]
+    padding: Padding
+    dilation: tuple[int, ...]
+    groups: int
+    kind: ClassVar[str] = "conv"
+    is_affine: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.weight.ndim < 3 or 0 in self.weight.shape:
+            raise ShapeError(f"conv weight: (out, in / groups, kernel...) is needed, got shape {self.weight.shape}")
+        if self.bias.shape != self.weight.shape[:1]:
+            raise ShapeError(f"conv bias: shape {self.weight.shape[:1]} is needed, got {self.bias.shape}")
+        if self.groups < 1 or self.weight.shape[0] % self.groups:
+            raise ShapeError(f"conv groups: a divisor of {self.weight.shape[0]} output channels is needed, got {self.groups}")
+        _check_window(self.kernel, self.stride, self.padding, self.dilation)
+
+    @property
+    def kernel(self) -> Shape:
+        """Size of the window."""
+        return self.weight.shape[2:]
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        channels = self.weight.shape[1] * self.groups
+        if len(shape) != len(self.kernel) + 1 or shape[0] != channels:
+            raise ShapeError(f"conv: ({channels}, {len(self.kernel)} spatial axes) is needed, got shape {shape}")
+        return (self.weight.shape[0], *output_size(shape[1:], self.kernel, self.stride, self.padding, self.dilation))
+
+    def evaluate(self, *values: RationalArray) -> RationalArray:
+        (x,) = values
+        out = self.output_shape(x.shape[1:])
+        index = window_index(x.shape[2:], self.kernel, self.stride, self.padding, self.dilation)
+        flat = x.reshape(len(x), x.shape[1], -1)
+        padded = concatenate([flat, RationalArray.zeros((len(x), x.shape[1], 1))], axis=2)  # index -1 reads this zero
+        width, height = self.weight.shape[1], out[0] // self.groups
+        parts = []
+        for group in range(self.groups):
+            columns = padded[:, group * width : (group + 1) * width][:, :, index]  # (batch, channels, places, kernel)
+            rows = columns.transpose(0, 2, 1, 3).reshape(len(x) * index.shape[0], width * index.shape[1])
+            kernel = self.weight[group * height : (group + 1) * height].reshape(height, -1)
+            parts.append((kernel @ rows.T).reshape(height, len(x), index.shape[0]).transpose(1, 0, 2))
+        result = parts[0] if len(parts) == 1 else concatenate(parts, axis=1)
+        return (result + self.bias.reshape(-1, 1)).reshape(len(x), *out)
+
+
+@dataclass(frozen=True)
+class MaxPool(Operation):
+    """Maximum over each window; padding counts as minus infinity, and every window must hold an entry."""
+
+    kernel: Shape
+    stride: tuple[int, ...]
+    padding: Padding
+    dilation: tuple[int, ...]
+    kind: ClassVar[str] = "max_pool"
+
+    def __post_init__(self) -> None:
+        _check_window(self.kernel, self.stride, self.padding, self.dilation)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        _check_operand(self.kind, shape, self.kernel)
+        index = window_index(shape[1:], self.kernel, self.stride, self.padding, self.dilation)
+        if not (index >= 0).any(axis=1).all():
+            raise ShapeError(f"max_pool: every window must hold an entry, but padding {self.padding} makes an empty one")
+        return (shape[0], *output_size(shape[1:], self.kernel, self.stride, self.padding, self.dilation))
+
+    def evaluate(self, *values: RationalArray) -> RationalArray:
+        (x,) = values
+        index = window_index(x.shape[2:], self.kernel, self.stride, self.padding, self.dilation)
+        inside = np.where(index >= 0, index, index.max(axis=1, keepdims=True))  # padding repeats an entry of the window
+        flat = x.reshape(len(x), x.shape[1], -1)
+        return flat[:, :, inside].max(axis=3).reshape(len(x), *self.output_shape(x.shape[1:]))
+
+
+@dataclass(frozen=True)
+class AveragePool(Operation):
+    """Mean over each window; with `count_padding` zeros of the padding count, else only entries inside."""
+
+    kernel: Shape
+    stride: tuple[int, ...]
+    padding: Padding
+    count_padding: bool
+    kind: ClassVar[str] = "average_pool"
+    is_affine: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_window(self.kernel, self.stride, self.padding, (1,) * len(self.kernel))
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        _check_operand(self.kind, shape, self.kernel)
+        index = window_index(shape[1:], self.kernel, self.stride, self.padding, (1,) * len(self.kernel))
+        if not (index >= 0).any(axis=1).all():
+            raise ShapeError(f"average_pool: every window must hold an entry, but padding {self.padding} makes an empty one")
+        return (shape[0], *output_size(shape[1:], self.kernel, self.stride, self.padding, (1,) * len(self.kernel)))
+
+    def evaluate(self, *values: RationalArray) -> RationalArray:
+        (x,) = values
+        index = window_index(x.shape[2:], self.kernel, self.stride, self.padding, (1,) * len(self.kernel))
+        flat = x.reshape(len(x), x.shape[1], -1)
+        padded = concatenate([flat, RationalArray.zeros((len(x), x.shape[1], 1))], axis=2)
+        total = padded[:, :, index].sum(axis=3)
+        if self.count_padding:
+            total = total / math.prod(self.kernel)
+        else:
+            counts = (index >= 0).sum(axis=1)
+            common = math.lcm(*map(int, counts))
+            total = total * RationalArray(np.array([common // int(c) for c in counts], dtype=object), 1) / common
+        return total.reshape(len(x), *self.output_shape(x.shape[1:]))
+
+
+def output_size(spatial: Shape, kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]) -> Shape:
+    """floor((size + begin + end - dilation (kernel - 1) - 1) / stride) + 1 on each spatial axis."""
+    sizes = []
+    for n, k, s, (begin, end), d in zip(spatial, kernel, stride, padding, dilation, strict=True):
+        size = (n + begin + end - d * (k - 1) - 1) // s + 1
+        if size < 1:
+            raise ShapeError(f"window: kernel {kernel} with dilation {dilation} does not fit into {spatial} padded by {padding}")
+        sizes.append(size)
+    return tuple(sizes)
+
+
+@cache
+def window_index(
+    spatial: Shape, kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """(places, window): flat spatial index of the entry that each window place reads, -1 in the padding."""
+    out = output_size(spatial, kernel, stride, padding, dilation)
+    index = np.zeros((*out, *kernel), dtype=np.int64)
+    inside = np.ones((*out, *kernel), dtype=bool)
+    axes = len(spatial)
+    for axis in range(axes):
+        places = np.arange(out[axis])[:, None] * stride[axis] + np.arange(kernel[axis])[None, :] * dilation[axis]
+        places -= padding[axis][0]
+        shape = [1] * (2 * axes)
+        shape[axis], shape[axes + axis] = places.shape
+        places = places.reshape(shape)
+        index = index * spatial[axis] + places
+        inside &= (places >= 0) & (places < spatial[axis])
+    return np.where(inside, index, -1).reshape(math.prod(out), math.prod(kernel))
+
+
+def _check_window(kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]) -> None:
+    lengths = {len(kernel), len(stride), len(padding), len(dilation)}
+    if len(lengths) > 1 or not kernel:
+        raise ShapeError(
+            f"window: kernel, stride, padding and dilation need one entry for each spatial axis, got {kernel}, {stride}, {padding}, {dilation}"
+        )
+    if min(itertools.chain(kernel, stride, dilation)) < 1 or min(itertools.chain(*padding)) < 0:
+        raise ShapeError(
+            f"window: kernel, stride, dilation >= 1 and padding >= 0 are needed, got {kernel}, {stride}, {dilation}, {padding}"
+        )
+
+
+def _check_operand(kind: str, shape: Shape, kernel: Shape) -> None:
+    if len(shape) != len(kernel) + 1:
+        raise ShapeError(f"{kind}: (channels, {len(kernel)} spatial axes) is needed, got shape {shape}")

@@ -1,0 +1,469 @@
+"""Transformations of a network's parameters: permutations, positive scalings, flips, sign flips, and their compositions.
+
+With one hidden layer  f(x) = c + sum_i a_i phi(w_i . x + b_i):
+
+    Permutation   new neuron i is old neuron order[i]                              always keeps f
+    Scaling       (a_i, w_i, b_i) -> (a_i / L_i, L_i w_i, L_i b_i),  L_i > 0       keeps f for positively homogeneous phi
+    Flip          (a_i, w_i, b_i) -> (a_i, -w_i, -b_i),  c -> c + r sum a_i b_i    keeps f exactly when r sum a_i w_i^T = 0
+                  (for phi with phi(t) - phi(-t) = r t)
+    SignFlip      (a_i, w_i, b_i) -> (-a_i, -w_i, -b_i)                            keeps f for odd phi
+
+In deep networks they act on one hidden layer: (w_i, b_i) are the incoming weights, a_i the outgoing ones, c the next biases.
+`apply` always carries the transformation out; whether it is a symmetry, `exactnn.verify_symmetry` decides. Theory:
+theory/symmetry.md 2.6, 2.7, 3.
+
+The incoming weights are those of the affine or conv node that feeds the activation. If a batch norm stands between, a factor L
+multiplies its `weight` and `bias` instead, provided that its rounded scale is multiplied exactly (powers of two and signs do
+that; for other factors fold it first, `exactnn.network.rewrite.fold_affine`). The outgoing weights are those of all affine and
+conv nodes that read the layer, directly or through nodes that keep neurons (channels) apart: pooling, reshape, transpose,
+further activations; a batch norm there takes part, its `mean` and `bias` being multiplied. Neurons that reach an addition, a
+concatenation or an output are refused.
+"""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from exactnn.errors import ArgumentError, ShapeError
+from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import Number, as_fraction, rational_text
+from exactnn.network._activation_facts import mirror_slope
+from exactnn.network._edit import replaced
+from exactnn.network.graph import Network
+from exactnn.network.neurons import (
+    Layer,
+    channel_block,
+    columns,
+    layer_at,
+    rows,
+    taken,
+    with_columns,
+    with_rows,
+)
+from exactnn.network.operations import Affine, BatchNorm, Operation
+from exactnn.network.windows import Conv, MaxPool
+
+Step = dict[str, Any]
+
+
+class Transformation(ABC):
+    """A change of a network's parameters that may or may not keep its function."""
+
+    @abstractmethod
+    def apply(self, net: Network) -> Network:
+        """The transformed network, its nodes named as before."""
+
+    @abstractmethod
+    def inverse(self) -> Transformation:
+        """The transformation that undoes this one."""
+
+    @abstractmethod
+    def steps(self, net: Network) -> list[Step]:
+        """The steps, applied first to last, as the certificate writes them (docs/certificate-format.md)."""
+
+    def __matmul__(self, other: Transformation) -> Composition:
+        """self @ other applies `other` first."""
+        if not isinstance(other, Transformation):
+            return NotImplemented
+        return Composition((*_parts(self), *_parts(other)))
+
+
+@dataclass(frozen=True)
+class Permutation(Transformation):
+    """New neuron i is old neuron order[i].
+
+    Parameters
+    ----------
+    layer : number of the hidden layer, counted from 0, or the name of its activation node
+    order : each of 0, ..., n - 1 once
+
+    Examples
+    --------
+    >>> from exactnn.network import mlp
+    >>> net = mlp([([[1], [2], [3]], [0, 0, 1]), ([[4, 5, 6]], [0])])
+    >>> moved = Permutation(0, [2, 0, 1]).apply(net)
+    >>> moved.operation("layer1").weight.to_fractions()
+    (Fraction(3, 1), Fraction(1, 1), Fraction(2, 1))
+    >>> moved([7]) == net([7])
+    True
+    """
+
+    layer: int | str
+    order: tuple[int, ...]
+
+    def __init__(self, layer: int | str, order: Iterable[int]) -> None:
+        _set(self, layer=_layer(layer), order=_indices(order, "order"))
+        if sorted(self.order) != list(range(len(self.order))):
+            raise ArgumentError(f"order: each of 0 to {len(self.order) - 1} once is needed, got {_shown(self.order)}")
+
+    def apply(self, net: Network) -> Network:
+        layer = _find(net, self.layer, len(self.order), "an order")
+        if isinstance(net.operation(layer.source), BatchNorm):
+            raise ArgumentError(
+                f"layer {self.layer!r}: an affine or conv node that makes the neurons is needed for a permutation, "
+                f"but batch_norm {layer.source!r} reads neurons of other layers too"
+            )
+        return replaced(net, taken(net, layer, self.order))
+
+    def inverse(self) -> Permutation:
+        return Permutation(self.layer, np.argsort(self.order).tolist())
+
+    def steps(self, net: Network) -> list[Step]:
+        return [{"kind": "permutation", "layer": net.layer_name(self.layer), "order": list(self.order)}]
+
+    def __repr__(self) -> str:
+        return f"Permutation({self.layer!r}, {list(self.order)})"
+
+
+@dataclass(frozen=True)
+class Scaling(Transformation):
+    """(a_i, w_i, b_i) -> (a_i / L_i, L_i w_i, L_i b_i),  L_i = factors[i] > 0.
+
+    Parameters
+    ----------
+    layer : number of the hidden layer, counted from 0, or the name of its activation node
+    factors : one positive number for each neuron
+
+    Examples
+    --------
+    >>> from exactnn.network import mlp
+    >>> net = mlp([([[1], [2]], [0, 1]), ([[3, 4]], [0])])
+    >>> Scaling(0, [2, "1/3"]).apply(net) == mlp([([[2], ["2/3"]], [0, "1/3"]), ([["3/2", 12]], [0])])
+    True
+    """
+
+    layer: int | str
+    factors: tuple[Fraction, ...]
+
+    def __init__(self, layer: int | str, factors: Iterable[Number]) -> None:
+        numbers = tuple(as_fraction(f, f"factors[{i}]") for i, f in enumerate(_sequence(factors, "factors")))
+        _set(self, layer=_layer(layer), factors=numbers)
+        for i, factor in enumerate(numbers):
+            if factor <= 0:
+                raise ArgumentError(
+                    f"factors[{i}]: a positive number is needed, got {rational_text(factor)}; Flip and SignFlip change signs"
+                )
+
+    def apply(self, net: Network) -> Network:
+        layer = _find(net, self.layer, len(self.factors), "factors")
+        return replaced(net, _scaled(net, layer, RationalArray.of(self.factors)))
+
+    def inverse(self) -> Scaling:
+        return Scaling(self.layer, [1 / f for f in self.factors])
+
+    def steps(self, net: Network) -> list[Step]:
+        numbers = [f.numerator if f.denominator == 1 else rational_text(f) for f in self.factors]
+        return [{"kind": "scaling", "layer": net.layer_name(self.layer), "factors": numbers}]
+
+    def __repr__(self) -> str:
+        return f"Scaling({self.layer!r}, [{', '.join(_literal(f) for f in self.factors)}])"
+
+
+@dataclass(frozen=True)
+class Flip(Transformation):
+    """(a_i, w_i, b_i) -> (a_i, -w_i, -b_i) for the listed neurons, and c -> c + r sum a_i b_i, where phi(t) - phi(-t) = r t.
+
+    r is 1 for ReLU, softplus, SiLU and GELU, 1 + alpha for leaky ReLU, 0 for abs. Since phi(t) = phi(-t) + r t, the function
+    is kept exactly when r sum a_i w_i^T = 0 over the listed neurons (theory/symmetry.md, theorem D).
+
+    Parameters
+    ----------
+    neurons : their numbers, counted from 0
+    layer : number or name of the hidden layer; not needed if there is only one
+
+    Examples
+    --------
+    >>> from exactnn.network import mlp
+    >>> net = mlp([([[1, 0], [0, 1], [-1, -1]], [0, 0, 3]), ([[1, 1, 1]], [0])])
+    >>> flipped = Flip([0, 1, 2]).apply(net)    # sum of a_i w_i^T is zero
+    >>> flipped.operation("layer2").bias, flipped([5, -7]) == net([5, -7])
+    (RationalArray(shape=(1,), [3]), True)
+    """
+
+    neurons: tuple[int, ...]
+    layer: int | str
+
+    def __init__(self, neurons: Iterable[int], *, layer: int | str = 0) -> None:
+        _set(self, neurons=_subset(neurons), layer=_layer(layer))
+
+    def apply(self, net: Network) -> Network:
+        name = net.layer_name(self.layer)
+        layer = _find(net, self.layer)
+        signs = _signs(self.layer, layer.count, self.neurons)
+        slope = mirror_slope(net.operation(name))
+        if slope is None:
+            kind = getattr(net.operation(name), "name", "")
+            raise ArgumentError(
+                f"layer {self.layer!r}: a flip needs an activation with phi(t) - phi(-t) = r t (relu, leaky_relu, prelu, abs, "
+                f"silu, gelu, softplus), got {kind}; for odd activations there is SignFlip"
+            )
+        start = _start(net, layer)
+        incoming = {start: _scaled_source(net, layer, start, signs)}
+        return replaced(net, {**incoming, **_with_constants(net, layer, name, self.neurons, slope)})
+
+    def inverse(self) -> Flip:
+        return self
+
+    def steps(self, net: Network) -> list[Step]:
+        return [{"kind": "flip", "layer": net.layer_name(self.layer), "neurons": list(self.neurons)}]
+
+    def __repr__(self) -> str:
+        return f"Flip({list(self.neurons)}{'' if self.layer == 0 else f', layer={self.layer!r}'})"
+
+
+@dataclass(frozen=True)
+class SignFlip(Transformation):
+    """(a_i, w_i, b_i) -> (-a_i, -w_i, -b_i) for the listed neurons; keeps the function for odd activations (tanh).
+
+    Parameters
+    ----------
+    layer : number of the hidden layer, counted from 0, or the name of its activation node
+    neurons : their numbers, counted from 0
+
+    Examples
+    --------
+    >>> from exactnn.network import mlp
+    >>> net = mlp([([[1], [2]], [0, 1]), ([[3, 4]], [0])], activation="tanh")
+    >>> SignFlip(0, [1]).apply(net) == mlp([([[1], [-2]], [0, -1]), ([[3, -4]], [0])], activation="tanh")
+    True
+    """
+
+    layer: int | str
+    neurons: tuple[int, ...]
+
+    def __init__(self, layer: int | str, neurons: Iterable[int]) -> None:
+        _set(self, layer=_layer(layer), neurons=_subset(neurons))
+
+    def apply(self, net: Network) -> Network:
+        layer = _find(net, self.layer)
+        pools = [n for n in layer.layouts if isinstance(net.operation(n), MaxPool)]
+        if pools:
+            raise ArgumentError(f"layer {self.layer!r}: no change of sign can pass node {pools[0]!r}, a max_pool")
+        return replaced(net, _scaled(net, layer, _signs(self.layer, layer.count, self.neurons)))
+
+    def inverse(self) -> SignFlip:
+        return self
+
+    def steps(self, net: Network) -> list[Step]:
+        return [{"kind": "sign_flip", "layer": net.layer_name(self.layer), "neurons": list(self.neurons)}]
+
+    def __repr__(self) -> str:
+        return f"SignFlip({self.layer!r}, {list(self.neurons)})"
+
+
+@dataclass(frozen=True)
+class Composition(Transformation):
+    """parts[0] @ parts[1] @ ... : the last part is applied first. Without parts, the identity.
+
+    Examples
+    --------
+    >>> both = Scaling(0, [2, 3]) @ Permutation(0, [1, 0])
+    >>> both.inverse()
+    Permutation(0, [1, 0]) @ Scaling(0, ["1/2", "1/3"])
+    """
+
+    parts: tuple[Transformation, ...] = ()
+
+    def __init__(self, parts: Iterable[Transformation] = ()) -> None:
+        given = tuple(parts)
+        for part in given:
+            if not isinstance(part, Transformation):
+                raise ArgumentError(f"parts: transformations are needed, got {type(part).__name__}")
+        _set(self, parts=tuple(p for part in given for p in _parts(part)))
+
+    def apply(self, net: Network) -> Network:
+        for part in reversed(self.parts):
+            net = part.apply(net)
+        return net
+
+    def inverse(self) -> Composition:
+        return Composition(part.inverse() for part in reversed(self.parts))
+
+    def steps(self, net: Network) -> list[Step]:
+        return [step for part in reversed(self.parts) for step in part.steps(net)]
+
+    def __repr__(self) -> str:
+        return " @ ".join(map(repr, self.parts)) if len(self.parts) > 1 else f"Composition({list(self.parts)})"
+
+
+# --- on the network -------------------------------------------------------------------------------------------------------
+
+
+def _find(net: Network, layer: int | str, count: int | None = None, what: str = "") -> Layer:
+    if not isinstance(net, Network):
+        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}")
+    found = layer_at(net, net.layer_name(layer))
+    if count is not None and count != found.count:
+        raise ShapeError(f"layer {layer!r}: it has {found.count} neurons, so {what} of that length is needed, got {count}")
+    return found
+
+
+def _signs(layer: int | str, count: int, neurons: Sequence[int]) -> RationalArray:
+    if neurons and neurons[-1] >= count:
+        raise ArgumentError(f"neurons: 0 to {count - 1} are the neurons of layer {layer!r}, got {neurons[-1]}")
+    signs = np.ones(count, dtype=np.int64)
+    signs[list(neurons)] = -1
+    return RationalArray(signs)
+
+
+def _scaled(net: Network, layer: Layer, factors: RationalArray) -> dict[str, Operation]:
+    """Incoming weights and biases multiplied, outgoing weights divided."""
+    start = _start(net, layer)
+    changed = {start: _scaled_source(net, layer, start, factors)}
+    carrying = {start}
+    for node in net.order:
+        operands = net.operands(node)
+        if node == start or not any(o in carrying for o in operands):
+            continue
+        operation = net.operation(node)
+        if node in layer.sinks:
+            changed[node] = _divided(net, layer, node, factors)
+            continue
+        if not all(o in carrying for o in operands):
+            raise ArgumentError(f"node {node!r} ({operation.kind}): it adds neurons that are scaled to neurons that are not")
+        carrying.add(node)
+        if isinstance(operation, BatchNorm):
+            by_channel = _channel_factors(net, layer, node, factors)
+            changed[node] = replace(operation, mean=operation.mean * by_channel, bias=operation.bias * by_channel)
+    return changed
+
+
+def _start(net: Network, layer: Layer) -> str:
+    """The node whose weights and biases count as incoming: the last batch norm before the activation, else the source."""
+    norms = [n for n in layer.path if isinstance(net.operation(n), BatchNorm)]
+    return norms[-1] if norms else layer.source
+
+
+def _scaled_source(net: Network, layer: Layer, node: str, factors: RationalArray) -> Operation:
+    operation, layout = net.operation(node), layer.layouts[node]
+    if isinstance(operation, BatchNorm):
+        by_channel = _channel_factors(net, layer, node, factors)
+        scaled = replace(operation, weight=operation.weight * by_channel, bias=operation.bias * by_channel)
+        if scaled.scale != operation.scale * by_channel:
+            raise ArgumentError(
+                f"node {node!r} (batch_norm): these factors do not commute with the rounding of its scale to "
+                f"{operation.precision}; powers of two do; for others fold it into the weights first "
+                "(exactnn.network.rewrite.fold_affine)"
+            )
+        return scaled
+    weight, bias = rows(operation, layout)
+    column = factors.reshape(-1, 1)
+    return with_rows(operation, weight * column, bias * column)
+
+
+def _channel_factors(net: Network, layer: Layer, node: str, factors: RationalArray) -> RationalArray:
+    block = channel_block(net.shape(node), layer.layouts[node])
+    if not block:
+        raise ArgumentError(f"node {node!r} (batch_norm): each of its channels has entries of every neuron; no factor can pass it")
+    return RationalArray(np.repeat(factors.numerators, block), factors.denominator)
+
+
+def _divided(net: Network, layer: Layer, node: str, factors: RationalArray) -> Operation:
+    operand = net.operands(node)[0]
+    shape, layout = net.shape(operand), layer.layouts[operand]
+    inverse = RationalArray.from_fractions((1 / f for f in factors.to_fractions()), (len(factors), 1))
+    return with_columns(net.operation(node), shape, layout, columns(net.operation(node), shape, layout) * inverse)
+
+
+def _with_constants(net: Network, layer: Layer, name: str, neurons: Sequence[int], slope: RationalArray) -> dict[str, Operation]:
+    """The sinks with  r sum a_i b_i  over the flipped neurons added to their biases, b_i constant before the activation."""
+    after = [n for n in layer.layouts if n not in layer.path]
+    for node in (*layer.path, *after):
+        if node != name and not net.operation(node).is_affine:
+            raise ArgumentError(
+                f"layer {name!r}: a flip needs affine nodes only between the weights and this activation, "
+                f"got node {node!r} ({net.operation(node).kind})"
+            )
+    value = RationalArray.zeros((1, *net.shape(net.operands(layer.path[0])[0])))
+    for node in layer.path[:-1]:
+        if len(net.consumers(node)) > 1:
+            raise ArgumentError(f"layer {name!r}: a flip needs incoming weights of its own, but node {node!r} is read by others too")
+        value = net.operation(node).evaluate(value)
+    layout = layer.layouts[name]
+    if slope.ndim:
+        slope = slope.reshape(-1, *(1,) * (len(net.shape(name)) - 1))
+    mask = np.zeros((1, layout.count, 1), dtype=np.int64)
+    mask[0, list(neurons)] = 1
+    flat = (value * slope).reshape(layout.outer, layout.count, layout.inner) * RationalArray(mask)
+    values = {name: flat.reshape(1, *net.shape(name))}
+    for node in after:
+        values[node] = _linear(net.operation(node), *(values[o] for o in net.operands(node)))
+    changed: dict[str, Operation] = {}
+    for node in layer.sinks:
+        operation = net.operation(node)
+        assert isinstance(operation, (Affine, Conv))
+        added = _linear(operation, values[net.operands(node)[0]])[0]
+        outputs = operation.bias.shape[0]
+        table = added.reshape(-1, outputs) if isinstance(operation, Affine) else added.reshape(outputs, -1).T
+        if table != RationalArray(np.broadcast_to(table.numerators[:1], table.shape).copy(), table.denominator):
+            raise ArgumentError(
+                f"layer {name!r}: the sum of a_i b_i differs between places of node {node!r} (its padding, say), "
+                "so that no bias can take it up"
+            )
+        changed[node] = replace(operation, bias=operation.bias + table[0])
+    return changed
+
+
+def _linear(operation: Operation, *values: RationalArray) -> RationalArray:
+    zeros = (RationalArray.zeros(v.shape) for v in values)
+    return operation.evaluate(*values) - operation.evaluate(*zeros)
+
+
+# --- arguments ------------------------------------------------------------------------------------------------------------
+
+
+def _set(value: Transformation, **fields: object) -> None:
+    for name, content in fields.items():
+        object.__setattr__(value, name, content)
+
+
+def _parts(transformation: Transformation) -> tuple[Transformation, ...]:
+    return transformation.parts if isinstance(transformation, Composition) else (transformation,)
+
+
+def _layer(layer: int | str) -> int | str:
+    if isinstance(layer, str):
+        return layer
+    (number,) = _indices([layer], "layer")
+    return number
+
+
+def _sequence(values: Iterable[Any], argument: str) -> list[Any]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise ArgumentError(f"{argument}: a list is needed, got {type(values).__name__}")
+    return list(values)
+
+
+def _indices(values: Iterable[Any], argument: str) -> tuple[int, ...]:
+    result = []
+    for value in _sequence(values, argument):
+        try:
+            index = operator.index(value)
+        except TypeError:
+            index = -1
+        if index < 0 or isinstance(value, (bool, np.bool_)):
+            raise ArgumentError(f"{argument}: integers counted from 0 are needed, got {value!r}")
+        result.append(index)
+    return tuple(result)
+
+
+def _subset(neurons: Iterable[int]) -> tuple[int, ...]:
+    indices = _indices(neurons, "neurons")
+    if len(set(indices)) < len(indices):
+        raise ArgumentError(f"neurons: each neuron once is needed, got {_shown(indices)}")
+    return tuple(sorted(indices))
+
+
+def _shown(indices: Sequence[int]) -> str:
+    return str(list(indices)) if len(indices) <= 20 else f"{list(indices[:20])} ... ({len(indices)} numbers)"
+
+
+def _literal(value: Fraction) -> str:
+    return str(value.numerator) if value.denominator == 1 else f'"{rational_text(value)}"'

@@ -1,0 +1,31 @@
+"""A time limit that long work asks as it goes along."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.numbers import Number, as_fraction
+
+
+class Clock:
+    """Started when made; `check` raises Incomplete once the limit (seconds, None for none) has passed."""
+
+    def __init__(self, limit: Number | None = None) -> None:
+        if limit is not None:
+            seconds = math.inf if limit == math.inf else float(as_fraction(limit, "time_limit"))
+            if seconds < 0:
+                raise ArgumentError(f"time_limit: seconds >= 0, or None for no limit, is needed, got {limit}")
+            limit = seconds
+        self.limit: float | None = limit
+        self.start = time.monotonic()
+
+    def left(self) -> float:
+        """Seconds left; infinity without a limit."""
+        return math.inf if self.limit is None else self.limit - (time.monotonic() - self.start)
+
+    def check(self, progress: str, partial: object = None) -> None:
+        """Incomplete, saying how far the work got, once the limit has passed."""
+        if self.left() <= 0:
+            raise Incomplete(f"the time limit of {self.limit} s was reached; {progress}", partial)

@@ -1,0 +1,117 @@
+"""A domain in coordinates in which it is full-dimensional, with the proof that it lies there.
+
+P = {x : A x <= b} lies in its affine hull {origin + sum_k t_k direction_k}; in t it is {t : (A D^T) t <= b - A origin}, which has
+interior points. docs/certificate-format.md, "Hull", is what the checker sees of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.symmetry._atoms import json_number
+from exactnn.symmetry._forms import Dense, Forms
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """x = origin + directions^T t; the polyhedron in t (None: everything); `hull` for the certificate (None: x = t)."""
+
+    dimension: int
+    region: Polyhedron | None
+    origin: RationalArray | None = None
+    directions: RationalArray | None = None
+    hull: dict[str, Any] | None = None
+
+    @property
+    def base(self) -> Forms | None:
+        """The input as forms in t; None for x = t."""
+        if self.directions is None or self.origin is None:
+            return None
+        rows = np.arange(self.origin.size)
+        parts = (Dense(rows, np.arange(self.dimension), self.directions.T),) if self.dimension else ()
+        return Forms(self.origin, parts)
+
+    def to_input(self, t: RationalArray) -> RationalArray:
+        """The inputs (batch, d) at coordinates (batch, n)."""
+        if self.directions is None or self.origin is None:
+            return t
+        if not self.dimension:
+            return concatenate([self.origin.reshape(1, -1)] * len(t))
+        return t @ self.directions + self.origin
+
+    def to_floats(self) -> tuple[Floats | None, Floats | None]:
+        """(origin, directions) as floats, None for x = t; for proposals."""
+        if self.directions is None or self.origin is None:
+            return None, None
+        return self.origin.to_float(), self.directions.to_float()
+
+    @cached_property
+    def inside(self) -> RationalArray:
+        """An interior point, in t."""
+        if self.region is None or not self.dimension:
+            return RationalArray.zeros((self.dimension,))
+        return RationalArray.of(self.region.interior_point())
+
+
+def coordinates(domain: Polyhedron | None, dimension: int) -> Coordinates:
+    """Full-dimensional coordinates of a non-empty domain in R^dimension; EmptyDomain if it has no point."""
+    if domain is None or domain.dimension == dimension:
+        return Coordinates(dimension, domain)
+    hull = domain.affine_hull()
+    origin = RationalArray.of(hull.origin)
+    count = len(hull.directions)
+    directions = RationalArray.from_fractions([q for v in hull.directions for q in v], (count, dimension))
+    A, b = domain.rows
+    region = Polyhedron(A @ directions.T, b - A @ origin) if count else None
+    return Coordinates(count, region, origin, directions, _evidence(hull, directions, A, dimension))
+
+
+def _evidence(hull: Any, directions: RationalArray, A: RationalArray, dimension: int) -> dict[str, Any]:
+    """I = sum_k direction_k (outer) coordinates_k + sum_e coefficients_e (outer) A_e, by inverting a square basis."""
+    chosen: list[Any] = []
+    basis = directions
+    for equality in hull.equalities:  # equality rows that complete the directions to a basis
+        row = A[equality.row].reshape(1, -1)
+        joined = concatenate([*(A[e.row].reshape(1, -1) for e in chosen), row])
+        if joined.to_fmpq_mat().rank() == len(chosen) + 1:
+            chosen.append(equality)
+        if len(chosen) == dimension - len(basis):
+            break
+    rows = concatenate([A[e.row].reshape(1, -1) for e in chosen])
+    square = concatenate([_dual(directions, rows), rows])  # maps x to (t, equality values)
+    inverse = square.to_fmpq_mat().inv().table()
+    n = len(directions)
+    fractions = [[Fraction(int(q.p), int(q.q)) for q in row] for row in inverse]
+    dual = square[:n] if n else None
+    return {
+        "origin": [json_number(q) for q in hull.origin],
+        "directions": [[json_number(q) for q in v] for v in hull.directions],
+        "coordinates": [] if dual is None else [[json_number(q) for q in dual[k].to_fractions()] for k in range(n)],
+        "equalities": [
+            {
+                "row": e.row,
+                "coefficients": [json_number(fractions[i][n + j]) for i in range(dimension)],
+                "farkas": [[r, json_number(y)] for r, y in enumerate(e.multipliers) if y],
+            }
+            for j, e in enumerate(chosen)
+        ],
+    }
+
+
+def _dual(directions: RationalArray, rows: RationalArray) -> RationalArray:
+    """C with C directions^T = I; then with rows directions^T = 0 the inverse of (C, rows) begins with directions^T."""
+    if not len(directions):
+        return RationalArray.zeros((0, rows.shape[1]))
+    gram = (directions @ directions.T).to_fmpq_mat().inv().table()
+    n = len(directions)
+    inverse = RationalArray.from_fractions([Fraction(int(q.p), int(q.q)) for row in gram for q in row], (n, n))
+    return inverse @ directions

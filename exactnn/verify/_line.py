@@ -1,0 +1,105 @@
+"""One input dimension: networks as piecewise linear functions of one variable, decided completely at any depth.
+
+Activation by activation, the breakpoints found so far make every pre-activation affine between them and beyond the outermost; each
+place where one crosses a kink becomes a breakpoint. With all of them known, two networks agree exactly if they agree at the breakpoints,
+between which both are affine, and at one point beyond each end.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from exactnn.errors import Incomplete
+from exactnn.exact.array import RationalArray
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
+from exactnn.network.windows import window_index
+from exactnn.verify._clock import Clock
+
+LIMIT = 200_000
+
+
+def breakpoints(nets: list[Network], domain: Polyhedron | None, clock: Clock) -> list[Fraction]:
+    """Points of the domain, increasing, such that every network is affine between neighbours and beyond the ends.
+
+    On an unbounded side the last two points lie on the affine piece that goes to infinity. Raises Incomplete beyond the time limit or
+    `LIMIT` points.
+    """
+    low, high = (None, None) if domain is None else interval(domain)
+    inner: set[Fraction] = {q for q in (low, high) if q is not None} or {Fraction(0)}
+    for net in nets:
+        for name in net.order:
+            operation = net.operation(name)
+            if isinstance(operation, (PiecewiseLinear, PRelu, MaxPool)):
+                clock.check(f"{len(inner)} breakpoints of the functions of one variable found", partial=len(inner))
+                points = _with_ends(sorted(inner), low, high)
+                (operand,) = net.operands(name)
+                values = net.trace(_column(points), keep=[operand])[operand]
+                for level in _levels(operation, values):
+                    inner |= _crossings(points, level, low, high)
+                if len(inner) > LIMIT:
+                    raise Incomplete(f"more than {LIMIT} breakpoints on the line", partial=len(inner))
+    return _with_ends(sorted(inner), low, high)
+
+
+def interval(domain: Polyhedron) -> tuple[Fraction | None, Fraction | None]:
+    """The ends of a non-empty polyhedron in R^1; None for an open side."""
+    low: Fraction | None = None
+    high: Fraction | None = None
+    A, b = domain.rows
+    for a, c in zip(A.to_fractions(), b.to_fractions(), strict=True):
+        if a > 0:
+            high = c / a if high is None else min(high, c / a)
+        elif a < 0:
+            low = c / a if low is None else max(low, c / a)
+    return low, high
+
+
+def _levels(operation: PiecewiseLinear | PRelu | MaxPool, values: RationalArray) -> list[RationalArray]:
+    """Functions (points, many) at whose zeros the operation may have a kink."""
+    if isinstance(operation, MaxPool):
+        index = window_index(values.shape[2:], operation.kernel, operation.stride, operation.padding, operation.dilation)
+        flat = values.reshape(*values.shape[:2], -1)
+        found = []
+        for window in index:
+            entries = flat[:, :, window[window >= 0]]
+            for i in range(entries.shape[2]):
+                for j in range(i):
+                    found.append(entries[:, :, i] - entries[:, :, j])
+        return found
+    flat = values.reshape(len(values), -1)
+    return [flat - at for at, _ in operation.expansion().kinks]
+
+
+def _crossings(points: list[Fraction], levels: RationalArray, low: Fraction | None, high: Fraction | None) -> set[Fraction]:
+    """Zeros strictly between neighbouring points, or beyond the outer ones on an unbounded side."""
+    signs = levels.sign().astype(np.int64)
+    found: set[Fraction] = set()
+    for i, j in zip(*np.nonzero(signs[1:] * signs[:-1] < 0), strict=True):
+        found.add(_zero(points[i], points[i + 1], levels[int(i), int(j)].item(), levels[int(i) + 1, int(j)].item()))
+    if len(points) > 1:
+        for near, far, open_side in ((1, 0, low is None), (-2, -1, high is None)):
+            if open_side:
+                a, b = levels[near].to_fractions(), levels[far].to_fractions()
+                for v, w in zip(a, b, strict=True):
+                    if w and v != w and (abs(w) < abs(v) or v * w < 0):  # moving towards zero
+                        zero = _zero(points[near], points[far], v, w)
+                        if (zero < points[far]) if far == 0 else (zero > points[far]):
+                            found.add(zero)
+    found.update(points[int(i)] for i in np.flatnonzero((signs == 0).any(axis=1)))  # an outer point may be a kink too
+    return found
+
+
+def _zero(x0: Fraction, x1: Fraction, v0: Fraction, v1: Fraction) -> Fraction:
+    return x0 - v0 * (x1 - x0) / (v1 - v0)
+
+
+def _with_ends(inner: list[Fraction], low: Fraction | None, high: Fraction | None) -> list[Fraction]:
+    """One more point beyond each open end."""
+    return ([inner[0] - 1] if low is None else []) + inner + ([inner[-1] + 1] if high is None else [])
+
+
+def _column(points: list[Fraction]) -> RationalArray:
+    return RationalArray.from_fractions(points, (len(points), 1))

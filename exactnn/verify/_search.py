@@ -1,0 +1,92 @@
+"""The search for a rational point at which two networks differ: few bits first, then floats propose and exact values decide."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.lp import Optimal, Unbounded
+from exactnn.network import Network
+from exactnn.symmetry._witness import small_points
+from exactnn.verify._clock import Clock
+from exactnn.verify._domain import Coordinates
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def sample_points(where: Coordinates, count: int = 64) -> RationalArray:
+    """Points of the domain, in its coordinates: small ones, or an interior point, extreme points and points between them."""
+    if where.region is None:
+        return small_points(where.dimension, count)
+    random = np.random.default_rng(0)
+    corners = [where.inside]
+    for _ in range(min(count // 4, 16)):
+        best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
+        if isinstance(best, Optimal):
+            corners.append(RationalArray.of(list(best.point)))
+        elif isinstance(best, Unbounded):
+            corners.append(RationalArray.of([p + 4 * r for p, r in zip(best.point, best.ray, strict=True)]))
+    points = [where.inside, *(_between(where.inside, c, 1, 1) for c in corners[1:]), *corners[1:]]
+    while len(points) < count:
+        i, j = random.integers(0, len(corners), 2)
+        points.append(_between(corners[i], corners[j], int(random.integers(1, 5)), int(random.integers(1, 5))))
+    return concatenate([p.reshape(1, -1) for p in points])
+
+
+def differing_point(f: Network, g: Network | None, points: RationalArray, tolerance: Fraction) -> RationalArray | None:
+    """The first of these input points at which some output differs by more than the tolerance, by exact evaluation."""
+    values = f.evaluate(points)
+    difference = values if g is None else values - g.evaluate(points)
+    hits = np.flatnonzero(difference.exceeds(tolerance).any(axis=1))
+    return points[int(hits[0])] if len(hits) else None
+
+
+def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance: Fraction, clock: Clock) -> RationalArray | None:
+    """A differing point found by floats: many samples at several scales, the best ones moved uphill; exact values confirm it."""
+    from exactnn.nn.ascent import largest_gaps  # torch takes a second to import
+
+    starts = _float_points(where, 2048)
+    patience = Clock(min(clock.left(), 20.0))
+    for scale in [2.0**k for k in (0, -3, 3, -8, 8)] if where.region is None else [1.0]:
+        if patience.left() <= 0:
+            return None
+        offset, basis = where.to_floats()
+        found = _confirm(f, g, largest_gaps(f, g, starts * scale, offset, basis, scale, patience.left()), where, tolerance)
+        if found is not None:
+            return found
+    return None
+
+
+def _confirm(f: Network, g: Network | None, candidates: Floats, where: Coordinates, tolerance: Fraction) -> RationalArray | None:
+    """Exact values at the candidates, rounded to few bits first, then as they are; points outside the domain are left out."""
+    for bits in (3, 10, 60):
+        rounded = np.round(candidates * 2.0**bits) / 2.0**bits if bits < 60 else candidates
+        rounded = rounded[np.isfinite(rounded).all(axis=1)]
+        points = RationalArray.of(rounded) if len(rounded) else None
+        if points is None:
+            continue
+        if where.region is not None:
+            inside = [i for i in range(len(points)) if where.region.contains(points[i].to_fractions())]
+            if not inside:
+                continue
+            points = points[np.array(inside)]
+        found = differing_point(f, g, where.to_input(points), tolerance)
+        if found is not None:
+            return found
+    return None
+
+
+def _float_points(where: Coordinates, count: int) -> Floats:
+    random = np.random.default_rng(0)
+    if where.region is None:
+        return random.standard_normal((count, where.dimension))
+    corners = sample_points(where, 48).to_float()
+    weights = random.dirichlet(np.full(len(corners), 0.2), count)
+    return np.asarray(weights @ corners)
+
+
+def _between(a: RationalArray, b: RationalArray, u: int, v: int) -> RationalArray:
+    return (a * u + b * v) / (u + v)

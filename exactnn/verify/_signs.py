@@ -1,0 +1,238 @@
+"""Proofs that a form keeps one sign on the domain, for the "on" and "off" lines of a certificate.
+
+Coordinates t and atoms a = max(l, 0) are taken as free variables bound only by  A t <= b,  a >= 0,  a >= l  and, where low <= l <= high
+is proved first, by the chord  a <= high (l - low)/(high - low).  A form that is nonnegative on that polyhedron is nonnegative on the
+domain, and the exact linear program's multipliers are the proof. Sound, and incomplete: the relaxation forgets that a = 0 or a = l.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+
+from exactnn.exact.lp import LinearSystem, Nonnegative, Optimal
+from exactnn.exact.numbers import fraction
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.symmetry._atoms import Atoms, Fact, json_number
+from exactnn.symmetry._forms import Row
+from exactnn.verify._clock import Clock
+
+Proof = list[list[object]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass
+class Bounds:
+    """low <= l <= high with proofs, low <= 0 <= high; `used` once a proof names the chord."""
+
+    low: Fraction
+    below: Proof
+    high: Fraction
+    above: Proof
+    used: bool = False
+
+    @property
+    def slope(self) -> Fraction:
+        """Slope of the chord of max(l, 0)."""
+        return self.high / (self.high - self.low)
+
+
+class Signs:
+    """Decides signs of forms by samples (to see quickly that both occur) and exact linear programs.
+
+    Parameters
+    ----------
+    region : the domain in the coordinates; None for everything
+    samples : points of it (batch, dimension), as floats: they only propose
+    limit : forms over more variables than this are left undecided
+    chords : up to this many atoms in a question, upper bounds of atoms are used too
+    """
+
+    def __init__(self, region: Polyhedron | None, samples: Floats, clock: Clock, *, limit: int = 400, chords: int = 120) -> None:
+        self.region = region
+        self.samples = samples
+        self.clock = clock
+        self.limit = limit
+        self.chords = chords
+        self._values: dict[int, Floats] = {}
+        self._bounds: dict[int, Bounds | None] = {}
+        self._decided: dict[tuple[tuple[int, ...], tuple[int, ...], int], Fact | None] = {}
+
+    def decide(self, kind: str, row: Row, atoms: Atoms) -> Fact | None:
+        """ "on" with a proof of form >= 0, "off" with one of form <= 0, or None."""
+        key = (row.ids, row.nums, row.constant)
+        if key not in self._decided:
+            self._decided[key] = self._decide(row, atoms)
+        return self._decided[key]
+
+    def _decide(self, row: Row, atoms: Atoms) -> Fact | None:
+        self.clock.check("signs of neurons on the domain were being decided")
+        low, high = self._range(row, atoms)
+        if low < 0 < high:
+            return None
+        for name, form in (("on", row), ("off", row.mirrored())):
+            if (name == "on" and low < 0) or (name == "off" and high > 0):
+                continue
+            proof = self.nonnegative(form, atoms)
+            if proof is not None:
+                return name, proof
+        return None
+
+    def nonnegative(self, row: Row, atoms: Atoms) -> Proof | None:
+        """A proof of form >= 0, or None."""
+        used = self._closure(row, atoms)
+        if used is None:
+            return None
+        n = atoms.dimension
+        if not used and self.region is not None:
+            found = self.region.nonnegative([_coefficient(row, k) * row.factor for k in range(n)], row.constant * row.factor)
+            return (
+                None
+                if not isinstance(found, Nonnegative)
+                else [["slack", i, json_number(fraction(y))] for i, y in enumerate(found.multipliers) if y]
+            )
+        if not used:  # an affine form on all of R^n
+            return [] if not row.ids and row.constant >= 0 else None
+        if n + len(used) > self.limit:
+            return None
+        system, names = self._relaxation(used, atoms)
+        cost = self._cost(row, used, n)
+        result = system.nonnegative([c * fmpq(row.factor.numerator, row.factor.denominator) for c in cost], row.constant * row.factor)
+        return self._proof(result.multipliers, names, atoms) if isinstance(result, Nonnegative) else None
+
+    def evidence(self, atoms: Atoms) -> list[list[object]]:
+        """The bounds that proofs use, for the certificate."""
+        found = ((a, b) for a, b in self._bounds.items() if b is not None and atoms.made[a - atoms.dimension].number is not None)
+        return [[atoms.number(a), json_number(b.low), b.below, json_number(b.high), b.above] for a, b in found if b.used]
+
+    def _relaxation(self, used: list[int], atoms: Atoms) -> tuple[LinearSystem, list[tuple[str, int]]]:
+        """Rows  A t <= b,  -a <= 0,  l - a <= 0  and, with bounds of l,  a <= chord;  and what each stands for."""
+        n = atoms.dimension
+        width = n + len(used)
+        left: list[list[fmpq]] = []
+        right: list[fmpq] = []
+        names: list[tuple[str, int]] = []
+        if self.region is not None:
+            A, b = self.region.inequalities
+            left = [[*row, *[fmpq(0)] * len(used)] for row in A.table()]
+            right = list(b.entries())
+            names = [("slack", i) for i in range(len(left))]
+        for place, a in enumerate(used):
+            inner = atoms.made[a - n].row
+            assert inner is not None
+            form = self._cost(inner, used, n)
+            unit = [fmpq(0)] * width
+            unit[n + place] = fmpq(1)
+            left += [[-v for v in unit], [f - v for f, v in zip(form, unit, strict=True)]]
+            right += [fmpq(0), fmpq(-inner.constant)]
+            names += [("atom", a), ("mirror", a)]
+            bounds = self._bound(a, atoms) if len(used) <= self.chords else None
+            if bounds is not None:
+                slope = fmpq(bounds.slope.numerator, bounds.slope.denominator)
+                low = fmpq(bounds.low.numerator, bounds.low.denominator)
+                left.append([v - slope * f for f, v in zip(form, unit, strict=True)])
+                right.append(slope * (inner.constant - low))
+                names.append(("chord", a))
+        return LinearSystem(left, right), names
+
+    def _bound(self, a: int, atoms: Atoms) -> Bounds | None:
+        """Proved bounds of the form inside an atom, by two linear programs over earlier atoms; None if there are none."""
+        if a not in self._bounds:
+            self._bounds[a] = None
+            self.clock.check("bounds of neurons on the domain were being proved")
+            inner = atoms.made[a - atoms.dimension].row
+            used = None if inner is None or self.region is None else self._closure(inner, atoms)
+            if used is None or inner is None:
+                return None
+            system, names = self._relaxation(used, atoms)
+            cost = self._cost(inner, used, atoms.dimension)
+            best = system.maximise(cost)
+            least = system.maximise([-c for c in cost])
+            if isinstance(best, Optimal) and isinstance(least, Optimal):
+                high = max(_round_up(fraction(best.value) + inner.constant), Fraction(0))
+                low = min(-_round_up(fraction(least.value) - inner.constant), Fraction(0))
+                if low < high:
+                    proofs = [self._proof(found.dual, names, atoms) for found in (least, best)]
+                    self._bounds[a] = Bounds(low, proofs[0], high, proofs[1])
+        return self._bounds[a]
+
+    def _proof(self, multipliers: Sequence[fmpq], names: list[tuple[str, int]], atoms: Atoms) -> Proof:
+        proof: Proof = []
+        for (kind, index), y in zip(names, multipliers, strict=True):
+            if y:
+                if kind == "chord":
+                    bounds = self._bounds[index]
+                    assert bounds is not None
+                    bounds.used = True
+                proof.append([kind, index if kind == "slack" else atoms.number(index), json_number(fraction(y))])
+        return proof
+
+    @staticmethod
+    def _cost(row: Row, used: list[int], n: int) -> list[fmpq]:
+        """The coefficients of the form in the relaxation's variables."""
+        place = {a: n + i for i, a in enumerate(used)}
+        cost = [fmpq(0)] * (n + len(used))
+        for b, c in zip(row.ids, row.nums, strict=True):
+            cost[b if b < n else place[b]] = fmpq(c)
+        return cost
+
+    def _closure(self, row: Row, atoms: Atoms) -> list[int] | None:
+        """The numbered max atoms that the form needs, with those inside them; None if another kind of atom occurs."""
+        seen: set[int] = set()
+        stack = [a for a in row.ids if a >= atoms.dimension]
+        while stack:
+            a = stack.pop()
+            if a in seen:
+                continue
+            atom = atoms.made[a - atoms.dimension]
+            if atom.kind != "max" or atom.row is None or atom.spatial or atom.number is None:
+                return None
+            seen.add(a)
+            if len(seen) > self.limit:
+                return None
+            stack += [b for b in atom.row.ids if b >= atoms.dimension]
+        return sorted(seen)
+
+    def _range(self, row: Row, atoms: Atoms) -> tuple[float, float]:
+        """Least and largest sampled value, a proposal only; (0, 0) where an atom has no float value here."""
+        try:
+            values = self._sampled(row, atoms)
+        except (KeyError, OverflowError):
+            return 0.0, 0.0
+        if not len(values) or not np.isfinite(values).all():
+            return 0.0, 0.0
+        slack = 1e-9 * (1.0 + float(np.abs(values).max()))
+        low, high = float(values.min()), float(values.max())
+        return (low if low < -slack else 0.0), (high if high > slack else 0.0)
+
+    def _sampled(self, row: Row, atoms: Atoms) -> Floats:
+        total = np.full(len(self.samples), float(row.constant))
+        with np.errstate(all="ignore"):
+            for a, c in zip(row.ids, row.nums, strict=True):
+                total = total + float(c) * self._atom(a, atoms)
+        return np.asarray(total)
+
+    def _atom(self, a: int, atoms: Atoms) -> Floats:
+        if a < atoms.dimension:
+            return self.samples[:, a]
+        if a not in self._values:
+            atom = atoms.made[a - atoms.dimension]
+            if atom.kind != "max" or atom.row is None:
+                raise KeyError(a)
+            self._values[a] = np.maximum(self._sampled(atom.row, atoms), 0.0)
+        return self._values[a]
+
+
+def _round_up(value: Fraction) -> Fraction:
+    """The least multiple of 2^-20 (or of a millionth part of a large value) that is not below: bounds of few bits."""
+    unit = Fraction(1, 1 << 20) * max(1, abs(value.numerator) // value.denominator)
+    return -((-value) // unit) * unit
+
+
+def _coefficient(row: Row, identity: int) -> int:
+    return row.nums[row.ids.index(identity)] if identity in row.ids else 0

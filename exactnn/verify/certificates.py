@@ -1,0 +1,142 @@
+"""Certificates as the engines write them: claim, models and evidence in the format of docs/certificate-format.md.
+
+The checker in `exactnn.certificate` shares this format with the engines, and no code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from exactnn import certificate as checker
+from exactnn.errors import CertificateRejected
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.export._atomic import write_text
+from exactnn.export.json import canonical_hash, document, tensor
+from exactnn.network import Network
+from exactnn.symmetry._atoms import json_number
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """What is claimed: f = g, f = 0 or T(f) = f, on a domain (None: everywhere) within a tolerance.
+
+    `g` is the network f is compared with: None for zero, T(f) for a symmetry.
+    """
+
+    question: str
+    f: Network
+    g: Network | None
+    domain: Polyhedron | None
+    tolerance: Fraction
+    transformation: tuple[dict[str, Any], ...] = ()
+
+    def describe(self) -> str:
+        """The claim in words."""
+        left = {"equal": "f = g", "zero": "f = 0", "symmetry": "T(f) = f"}[self.question]
+        where = "on all of R^" + str(self.f.input_dim) if self.domain is None else f"on the domain ({self.domain!r})"
+        within = f" within {self.tolerance}" if self.tolerance else ""
+        return f"{left}{within} {where}"
+
+
+class Certificate:
+    """What the standalone checker needs to re-check a verdict: `save` it, and run `exactnn check FILE`.
+
+    Models that were read from a file which the checker reads itself are bound by the file's hash; others stand in the certificate,
+    without losing a bit.
+    """
+
+    def __init__(self, claim: Claim, answer: str, evidence: dict[str, Any], about: dict[str, Any] | None = None) -> None:
+        self._claim = claim
+        self._answer = answer
+        self._evidence = evidence
+        self._about = about or {}
+
+    @property
+    def kind(self) -> str:
+        """The method of the evidence: "forms", "line" or "point"."""
+        return str(self._evidence["method"])
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The certificate as a JSON object; model paths are absolute."""
+        claim = self._claim
+        stated: dict[str, Any] = {
+            "question": claim.question,
+            "answer": self._answer,
+            "tolerance": json_number(claim.tolerance),
+            "domain": None if claim.domain is None else {k: tensor(v) for k, v in zip("Ab", claim.domain.rows, strict=True)},
+        }
+        if claim.question == "symmetry":
+            stated["transformation"] = list(claim.transformation)
+        models = {"f": _model(claim.f)}
+        if claim.question == "equal" and claim.g is not None:
+            models["g"] = _model(claim.g)
+        return {
+            "format": "exactnn-certificate",
+            "version": 1,
+            "semantics": "real arithmetic",
+            "claim": stated,
+            "models": models,
+            "evidence": self._evidence,
+            "about": self._about,
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it as JSON (to a temporary file, then renamed); model files are named relative to it."""
+        target = Path(path)
+        folder = target.resolve().parent
+        written = dict(self.document)
+        written["models"] = {k: _relative(m, folder) for k, m in written["models"].items()}
+        write_text(target, json.dumps(written, separators=(",", ":")) + "\n")
+        return target
+
+    def __repr__(self) -> str:
+        return f"Certificate({self._answer}: {self._claim.describe()}; by {self.kind})"
+
+
+def check(certificate: Certificate | str | os.PathLike[str], *, models: list[str | os.PathLike[str]] | None = None) -> bool:
+    """Re-check a certificate with the standalone checker (`exactnn.certificate`).
+
+    Parameters
+    ----------
+    certificate : a verdict's certificate, or the path of a saved one
+    models : paths of model files that the certificate must be about; by default the ones it names
+
+    Returns
+    -------
+    True
+
+    Raises
+    ------
+    CertificateRejected
+        Saying which step failed.
+    """
+    source = certificate.document if isinstance(certificate, Certificate) else certificate
+    try:
+        return bool(checker.check(source, models=models))
+    except checker.Rejected as rejected:
+        raise CertificateRejected(rejected.step, rejected.reason) from None
+
+
+def _model(net: Network) -> dict[str, Any]:
+    source = net.source
+    if source is not None and source.checkable:
+        bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}
+        return {**bound, "raw": True} if source.raw else bound
+    inline = document(net)
+    return {"sha256": canonical_hash(inline), "inline": inline}
+
+
+def _relative(model: dict[str, Any], folder: Path) -> dict[str, Any]:
+    if "path" not in model:
+        return model
+    try:
+        return {**model, "path": os.path.relpath(model["path"], folder)}
+    except ValueError:  # another drive
+        return model
