@@ -16,7 +16,7 @@ from exactnn.network import Network, mlp
 from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
-    from exactnn import certificate, export, load as _load, nn, symmetry, verify
+    from exactnn import symmetry
     from exactnn.export import save
     from exactnn.load import from_torch, load
     from exactnn.verify import check, verify_equal, verify_symmetry, verify_zero

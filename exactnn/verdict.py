@@ -66,9 +66,7 @@ class Verdict:
         return self.status == "unknown"
 
     def __bool__(self) -> NoReturn:
-        raise VerdictIsNotBoolean(
-            f"a verdict has three values, this one is {self.status!r}; ask .proved, .refuted or .unknown"
-        )
+        raise VerdictIsNotBoolean(f"a verdict has three values, this one is {self.status!r}; ask .proved, .refuted or .unknown")
 
     def __str__(self) -> str:
         return f"{self.status.upper()}: {self.question} ({self.semantics}). {self.reason}"

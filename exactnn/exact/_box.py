@@ -81,9 +81,7 @@ class Box(Polyhedron):
     def ambient_dimension(self) -> int:
         """d, the number of variables; ShapeError as long as it is open."""
         if self.bounds[0].ndim == 0:
-            raise ShapeError(
-                f"{self!r} has scalar bounds and no dimension yet; use .in_dimension(d), or give lower or upper as a list"
-            )
+            raise ShapeError(f"{self!r} has scalar bounds and no dimension yet; use .in_dimension(d), or give lower or upper as a list")
         return len(self.bounds[0])
 
     def in_dimension(self, dimension: int) -> Polyhedron:

@@ -162,9 +162,7 @@ def _split(values: Sequence[int]) -> tuple[FloatArray, np.ndarray[Any, np.dtype[
     return np.array(mantissas, dtype=np.float64), np.array(exponents, dtype=np.int64)
 
 
-def _scaled_by_exponents(
-    entries: Sequence[int], rhs: Sequence[int], shape: tuple[int, int]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _scaled_by_exponents(entries: Sequence[int], rhs: Sequence[int], shape: tuple[int, int]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The same scaling where the integers are too large for floats: on exponents, clipped at the end."""
     flat, powers = _split(entries)
     mantissa, exponent = flat.reshape(shape), powers.reshape(shape).astype(np.float64)

@@ -79,9 +79,7 @@ def _solutions(rows: list[list[int]], width: int) -> tuple[Point, tuple[Point, .
     return tuple(origin), tuple(tuple(v) for v in directions), free
 
 
-def _reduced(
-    system: LinearSystem, rows: list[int], origin: Point, directions: tuple[Point, ...]
-) -> tuple[list[list[fmpq]], list[fmpq]]:
+def _reduced(system: LinearSystem, rows: list[int], origin: Point, directions: tuple[Point, ...]) -> tuple[list[list[fmpq]], list[fmpq]]:
     """The chosen rows, less constant ones, in the coordinates u of origin + sum u_k directions[k]."""
     integers = system.integers
     block = fmpq_mat(len(rows), system.width, [a for i in rows for a in integers.rows[i]])

@@ -43,7 +43,7 @@ class RationalArray:
 
     def __init__(self, numerators: np.ndarray[Any, Any], denominator: int = 1) -> None:
         """The array numerators / denominator (integers of numpy's int64 or Python's; denominator > 0)."""
-        numerators, denominator = _reduce(numerators, denominator)
+        numerators, denominator = _reduce(np.asarray(numerators), denominator)
         numerators.flags.writeable = False
         self.numerators = numerators
         self.denominator = denominator
@@ -144,8 +144,10 @@ class RationalArray:
     def to_float(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Nearest float64 numbers, for proposals only; beyond the range of float64, infinities."""
         d = self.denominator
-        if self.numerators.dtype != object and d < _EXACT_FLOAT:
-            if self.bound < _EXACT_FLOAT or d & (d - 1) == 0:
+        if self.numerators.dtype != object:
+            if d & (d - 1) == 0 and d.bit_length() < 900:  # one rounding, to float64; dividing by a power of two makes none
+                return np.ldexp(self.numerators.astype(np.float64), 1 - d.bit_length())
+            if d < _EXACT_FLOAT and self.bound < _EXACT_FLOAT:
                 return np.asarray(self.numerators / d, dtype=np.float64)
         flat = [_divide(int(n), d) for n in self.numerators.ravel()]
         return np.array(flat, dtype=np.float64).reshape(self.shape)
@@ -180,11 +182,7 @@ class RationalArray:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RationalArray):
             return NotImplemented
-        return (
-            self.denominator == other.denominator
-            and self.shape == other.shape
-            and bool((self.numerators == other.numerators).all())
-        )
+        return self.denominator == other.denominator and self.shape == other.shape and bool((self.numerators == other.numerators).all())
 
     def __hash__(self) -> int:
         if self.numerators.dtype == object:
@@ -209,14 +207,14 @@ class RationalArray:
         return _combine(_coerce(other), self, np.subtract)
 
     def __neg__(self) -> RationalArray:
-        return self._same(-self.numerators)
+        return self._same(np.asarray(-self.numerators, dtype=self.numerators.dtype))
 
     def __mul__(self, other: RationalArray | Number) -> RationalArray:
         other = _coerce(other)
         a, b = self.numerators, other.numerators
         if (a.dtype == object) is not (b.dtype == object) or self.bound * other.bound >= _LIMIT:
             a, b = a.astype(object), b.astype(object)
-        return RationalArray(np.asarray(a * b), self.denominator * other.denominator)
+        return RationalArray(np.asarray(a * b, dtype=a.dtype), self.denominator * other.denominator)
 
     __rmul__ = __mul__
 
@@ -249,7 +247,7 @@ class RationalArray:
 
     def relu(self) -> RationalArray:
         """max(entry, 0)."""
-        return RationalArray(np.maximum(self.numerators, 0), self.denominator)
+        return RationalArray(np.asarray(np.maximum(self.numerators, 0), dtype=self.numerators.dtype), self.denominator)
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> RationalArray:
         """Sum over axes."""
@@ -263,7 +261,7 @@ class RationalArray:
 
     def max(self, axis: int) -> RationalArray:
         """Maximum over one axis."""
-        return RationalArray(np.asarray(self.numerators.max(axis=axis)), self.denominator)
+        return RationalArray(np.asarray(self.numerators.max(axis=axis), dtype=self.numerators.dtype), self.denominator)
 
     def to_flint(self) -> fmpz_mat:
         """The numerators of a matrix as FLINT's integer matrix (kept, since weights are multiplied often)."""
@@ -286,22 +284,21 @@ def concatenate(arrays: Sequence[RationalArray], axis: int = 0) -> RationalArray
     return RationalArray(np.concatenate(parts, axis=axis), denominator)
 
 
-def _combine(
-    a: RationalArray, b: RationalArray, operation: Callable[[Any, Any], np.ndarray[Any, Any]]
-) -> RationalArray:
+def _combine(a: RationalArray, b: RationalArray, operation: Callable[[Any, Any], np.ndarray[Any, Any]]) -> RationalArray:
     """A sum, difference or maximum over the common denominator (no result exceeds the sum of the two sizes)."""
     denominator = math.lcm(a.denominator, b.denominator)
     x, y = _scaled(a, denominator // a.denominator), _scaled(b, denominator // b.denominator)
     if (x.dtype == object) is not (y.dtype == object):
         x, y = x.astype(object), y.astype(object)
-    return RationalArray(np.asarray(operation(x, y)), denominator)
+    # without the dtype, numpy would turn Python integers (of arrays without axes) into uint64 or even float64
+    return RationalArray(np.asarray(operation(x, y), dtype=x.dtype), denominator)
 
 
 def _scaled(a: RationalArray, factor: int) -> np.ndarray[Any, Any]:
     if factor == 1:
         return a.numerators
     if a.numerators.dtype == object or max(a.bound, 1) * factor >= _LIMIT:
-        return np.asarray(a.numerators.astype(object) * factor)
+        return np.asarray(a.numerators.astype(object) * factor, dtype=object)
     return np.asarray(a.numerators * factor)
 
 
@@ -340,9 +337,9 @@ def _reduce(numerators: np.ndarray[Any, Any], denominator: int) -> tuple[np.ndar
         common = _common_factor(numerators, denominator)
         if common != 1:
             if numerators.dtype != object and common < _LIMIT:
-                numerators = numerators // common
+                numerators = np.asarray(numerators // common)
             else:
-                numerators = np.asarray(numerators.astype(object) // common)
+                numerators = np.asarray(numerators.astype(object) // common, dtype=object)
             denominator //= common
             bound //= common
     if bound < _LIMIT:
@@ -384,13 +381,19 @@ def _convert(cls: type[RationalArray], values: Any, argument: str) -> RationalAr
     if isinstance(values, np.ndarray) and values.dtype != object:
         return _from_numpy(cls, values, argument)
     shape, leaves = _flatten(values, argument)
-    return cls.from_fractions((as_fraction(leaf, argument) for leaf in leaves), shape)
+    try:
+        return cls.from_fractions((as_fraction(leaf, argument) for leaf in leaves), shape)
+    except ArgumentError:
+        for place, leaf in enumerate(leaves if shape else ()):  # once more, to say where
+            index = ", ".join(str(int(i)) for i in np.unravel_index(place, shape))
+            as_fraction(leaf, f"{argument}[{index}]")
+        raise
 
 
 def _flatten(values: Any, argument: str) -> tuple[tuple[int, ...], list[Any]]:
     if isinstance(values, np.ndarray):
         values = values.tolist() if values.dtype != object or values.ndim else values.item()
-    if hasattr(values, "detach") and getattr(values, "ndim", 0):
+    if hasattr(values, "detach") and values.ndim:
         values = values.detach().cpu().double().tolist()
     if isinstance(values, RationalArray):
         return values.shape, list(values.to_fractions())
@@ -413,9 +416,7 @@ def _from_numpy(cls: type[RationalArray], values: np.ndarray[Any, Any], argument
     wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
-        raise NotFiniteError(
-            f"{argument}: finite numbers are needed, got {wide[index]} at index {index}; no rational equals it"
-        )
+        raise NotFiniteError(f"{argument}: finite numbers are needed, got {wide[index]} at index {index}; no rational equals it")
     return _from_floats(cls, wide)
 
 

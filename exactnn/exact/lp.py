@@ -284,9 +284,7 @@ def feasible(
     return LinearSystem(A, b, equalities=equalities).feasible(strict=strict)
 
 
-def maximise(
-    c: Matrix, A: Matrix, b: Matrix, *, equalities: tuple[Matrix, Matrix] | None = None
-) -> Optimal | Unbounded | Infeasible:
+def maximise(c: Matrix, A: Matrix, b: Matrix, *, equalities: tuple[Matrix, Matrix] | None = None) -> Optimal | Unbounded | Infeasible:
     """max c.x over {x : A x <= b, E x = d}; see `LinearSystem.maximise`.
 
     Examples

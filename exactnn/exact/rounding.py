@@ -10,6 +10,7 @@ import math
 from fractions import Fraction
 
 from exactnn.errors import ArgumentError
+from exactnn.exact.numbers import rational_text
 
 #: name -> (bits of precision, least exponent of a normal number, largest exponent)
 FORMATS = {"float16": (11, -14, 15), "bfloat16": (8, -126, 127), "float32": (24, -126, 127), "float64": (53, -1022, 1023)}
@@ -32,7 +33,7 @@ def round_quotient_by_root(weight: Fraction, radicand: Fraction, precision: str)
     Fraction(1, 2)
     """
     if radicand <= 0:
-        raise ArgumentError(f"variance + epsilon: a positive number is needed, got {float(radicand)}")
+        raise ArgumentError(f"variance + epsilon: a positive number is needed, got {rational_text(radicand)[:60]}")
     sign = -1 if weight < 0 else 1
     return sign * _round(weight * weight / radicand, precision)
 

@@ -160,9 +160,7 @@ class Steps(Witness):
     def neuron(self, node: str, index: int) -> tuple[Origin, ...]:
         found: tuple[Origin, ...] = (Origin(node, index, Fraction(1)),)
         for step in reversed(self.steps):
-            found = tuple(
-                Origin(old.node, old.index, new.factor * old.factor) for new in found for old in step.neuron(new.node, new.index)
-            )
+            found = tuple(Origin(old.node, old.index, new.factor * old.factor) for new in found for old in step.neuron(new.node, new.index))
         return found
 
     def describe(self) -> str:

@@ -57,9 +57,7 @@ class Network:
         Naming the node, if the graph is no network.
     """
 
-    def __init__(
-        self, graph: nx.DiGraph[str], inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None
-    ) -> None:
+    def __init__(self, graph: nx.DiGraph[str], inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None) -> None:
         self.graph: nx.DiGraph[str] = nx.freeze(graph)
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
@@ -75,9 +73,7 @@ class Network:
                 raise type(error)(f"node {name!r}: {error}") from None
             self._shapes[name] = shape
         if self.input_dim == 0 or self.output_dim == 0:
-            raise NetworkError(
-                f"network: inputs and outputs with entries are needed, got sizes {self.input_dim} and {self.output_dim}"
-            )
+            raise NetworkError(f"network: inputs and outputs with entries are needed, got sizes {self.input_dim} and {self.output_dim}")
 
     def _check_graph(self) -> None:
         if not self.inputs or not self.outputs:
@@ -93,19 +89,17 @@ class Network:
             if isinstance(data["operation"], Input) is not (name in self.inputs):
                 raise NetworkError(f"node {name!r}: exactly the nodes listed as inputs are Input operations")
         if not nx.is_directed_acyclic_graph(self.graph):
-            raise NetworkError(
-                f"network: the graph has a cycle, {nx.find_cycle(self.graph)}; only feedforward networks are treated"
-            )
+            raise NetworkError(f"network: the graph has a cycle, {nx.find_cycle(self.graph)}; only feedforward networks are treated")
 
     def _find_operands(self, name: str) -> tuple[str, ...]:
-        found: dict[int, str] = {}
-        for source, _, data in self.graph.in_edges(name, data=True):
-            for position in data["positions"]:
-                found[position] = source
-        operands = tuple(found[p] for p in sorted(found))
+        edges = self.graph.in_edges(name, data=True)
+        found = sorted((position, source) for source, _, data in edges for position in data.get("positions", ()))
+        operands = tuple(source for _, source in found)
         arity = self.operation(name).arity
-        if sorted(found) != list(range(len(found))) or (arity != len(found) if arity is not None else not found):
-            raise NetworkError(f"node {name!r}: {self.operation(name).kind} takes {arity or 'some'} operands, got {operands}")
+        fits = len(operands) == arity if arity is not None else bool(operands)
+        if not fits or [position for position, _ in found] != list(range(len(found))):
+            count = "some" if arity is None else arity
+            raise NetworkError(f"node {name!r}: {self.operation(name).kind} takes {count} operands at positions 0, 1, ..., got {found}")
         return operands
 
     # --- structure ---------------------------------------------------------------------------------------------------------

@@ -137,9 +137,7 @@ def _follow(net: Network, name: str, path: tuple[str, ...], start: Layout) -> La
             else:
                 layouts[node] = _after(operation, shapes[0], net.shape(node), layout)
         except ArgumentError as error:
-            raise ArgumentError(
-                f"layer {name!r}: its neurons cannot pass node {node!r} ({operation.kind}): {error}; {_RULE}"
-            ) from None
+            raise ArgumentError(f"layer {name!r}: its neurons cannot pass node {node!r} ({operation.kind}): {error}; {_RULE}") from None
     reached = [n for n in layouts if n in net.outputs]
     if reached:
         raise ArgumentError(f"layer {name!r}: its neurons are themselves output, at node {reached[0]!r}; {_RULE}")

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from exactnn.errors import ArgumentError, ShapeError
+from exactnn.errors import ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.rounding import round_quotient_by_root
 
@@ -82,9 +82,7 @@ class Affine(Operation):
     def output_shape(self, *shapes: Shape) -> Shape:
         (shape,) = shapes
         if not shape or shape[-1] != self.weight.shape[1]:
-            raise ShapeError(
-                f"affine: the weight {self.weight.shape} needs {self.weight.shape[1]} inputs on the last axis, got {shape}"
-            )
+            raise ShapeError(f"affine: the weight {self.weight.shape} needs {self.weight.shape[1]} inputs on the last axis, got {shape}")
         return (*shape[:-1], self.weight.shape[0])
 
     def evaluate(self, *values: RationalArray) -> RationalArray:

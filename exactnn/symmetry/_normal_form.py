@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 from flint import fmpq_mat
 
-from exactnn.errors import NotOneHiddenLayer, Undecided
+from exactnn.errors import ArgumentError, NotOneHiddenLayer, Undecided
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.network import Affine, Builder, Input, Network, relu
 from exactnn.symmetry._atoms import Atoms, NotTreated, TooLarge
@@ -185,6 +185,8 @@ def normal_form(net: Network) -> NormalForm:
     >>> normal_form(f) == normal_form(g), normal_form(f).kinks
     (True, {(1, 0): (Fraction(2, 1),)})
     """
+    if not isinstance(net, Network):
+        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
     numbering = Numbering(net.input_dim, mirror=True, elements=True)
     try:
         forms, _ = numbering.run(net)

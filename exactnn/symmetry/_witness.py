@@ -42,7 +42,7 @@ def witness(form: NormalForm, tolerance: Fraction = Fraction(0)) -> RationalArra
     With a tolerance > 0 there may be no such point; then only tolerance 0 is guaranteed.
     """
     dimension = form.slope.shape[1]
-    for points in (small_points(dimension), _near_kinks(form)):
+    for points in (small_points(dimension), _near_kinks(form), _first_slope(form)):
         hits = np.flatnonzero(_beyond(form(points), tolerance))
         if len(hits):
             return simplified(form, points[int(hits[0])], tolerance)
@@ -87,6 +87,14 @@ def _near_kinks(form: NormalForm) -> RationalArray:
     if not rows:
         return RationalArray.zeros((1, dimension))
     return RationalArray.from_fractions([q for row in rows for q in row], (len(rows), dimension))
+
+
+def _first_slope(form: NormalForm) -> RationalArray:
+    """The unit vector of the first input with a slope: without kinks the form differs from its value at 0 there."""
+    sloping = np.flatnonzero(form.slope.nonzero().any(axis=0))
+    point = np.zeros((1, form.slope.shape[1]), dtype=np.int64)
+    point[0, sloping[:1]] = 1
+    return RationalArray(point)
 
 
 def _on_hyperplane(form: NormalForm, h: int) -> Iterator[RationalArray]:

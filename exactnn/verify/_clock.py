@@ -14,10 +14,10 @@ class Clock:
 
     def __init__(self, limit: Number | None = None) -> None:
         if limit is not None:
-            seconds = math.inf if limit == math.inf else float(as_fraction(limit, "time_limit"))
+            seconds = math.inf if limit == math.inf else as_fraction(limit, "time_limit")
             if seconds < 0:
                 raise ArgumentError(f"time_limit: seconds >= 0, or None for no limit, is needed, got {limit}")
-            limit = seconds
+            limit = float(seconds) if seconds < 10**9 else math.inf
         self.limit: float | None = limit
         self.start = time.monotonic()
 

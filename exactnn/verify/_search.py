@@ -60,6 +60,21 @@ def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance:
     return None
 
 
+def proposed_outputs(f: Network, g: Network | None, where: Coordinates, tolerance: Fraction) -> list[tuple[RationalArray, int]]:
+    """Up to 8 (point of the domain in its coordinates, output) where float64 values differ by more than the tolerance, few bits first."""
+    from exactnn.nn.ascent import gaps
+
+    points = sample_points(where, 128)
+    difference = gaps(f, g, where.to_input(points).to_float())
+    difference = np.where(np.isfinite(difference), difference, 0.0)
+    output = difference.argmax(axis=1)
+    size = difference.max(axis=1)
+    live = np.flatnonzero(size > max(float(tolerance) * (1 + 1e-9), 1e-12))
+    clear = live[size[live] > 1e-6] if len(live) else live
+    order = list(clear[:4]) + list(live[np.argsort(-size[live])][:4])
+    return [(points[int(i)], int(output[i])) for i in order]
+
+
 def _confirm(f: Network, g: Network | None, candidates: Floats, where: Coordinates, tolerance: Fraction) -> RationalArray | None:
     """Exact values at the candidates, rounded to few bits first, then as they are; points outside the domain are left out."""
     for bits in (3, 10, 60):

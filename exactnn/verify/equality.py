@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn._version import __version__
-from exactnn.errors import ArgumentError, DomainError, Incomplete, ShapeError
+from exactnn.errors import ArgumentError, CertificateRejected, DomainError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Polyhedron
@@ -31,9 +31,9 @@ from exactnn.verify import _line
 from exactnn.verify._clock import Clock
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
-from exactnn.verify._search import differing_point, proposed_point, sample_points
+from exactnn.verify._search import differing_point, proposed_outputs, proposed_point, sample_points
 from exactnn.verify._signs import Signs
-from exactnn.verify.certificates import Certificate, Claim
+from exactnn.verify.certificates import Certificate, Claim, check
 
 
 def verify_equal(
@@ -149,11 +149,11 @@ class _Decision:
         self.clock.check("nothing was tried")
         linear = all(net.is_piecewise_linear for net in self.nets)
         shallow = all(_depth(net) <= 1 for net in self.nets)
-        if linear and not shallow and self.f.input_dim == 1 and not self.claim.tolerance:
-            return self._on_a_line()
         found = self._by_forms(mirror=shallow, elements=shallow)
         if found is not None:
             return found
+        if linear and self.f.input_dim == 1 and not self.claim.tolerance:
+            return self._on_a_line()
         self.clock.check("value numbering did not prove equality")
         if linear:
             found = self._at_points(sample_points(self.where), "small points")
@@ -163,8 +163,10 @@ class _Decision:
         samples = sample_points(self.where).to_float()
         signs = Signs(self.where.region, samples, self.clock)
         found = self._by_forms(mirror=True, elements=True, decide=signs.decide, signs=signs)
-        if found is not None or not linear:
+        if found is not None:
             return found
+        if not linear:
+            return self._by_enclosure()
         point = proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
         return None if point is None else self._refuted(point, "a point proposed by floats, confirmed exactly")
 
@@ -276,6 +278,23 @@ class _Decision:
         how = f"both functions of one variable agree at all {len(points)} breakpoints, between which they are affine"
         return self._proved({"method": "line"}, how)
 
+    def _by_enclosure(self) -> Verdict | None:
+        """Smooth networks: at a point where floats differ the values are irrational; the checker's enclosures decide that they differ."""
+        for t, j in proposed_outputs(self.f, self.g, self.where, self.claim.tolerance):
+            self.clock.check("points at which smooth networks differ were being sought")
+            x = self.where.to_input(t.reshape(1, -1))[0].to_fractions()
+            for bits in (64, 256):
+                evidence = {"method": "enclosure", "point": [json_number(q) for q in x], "output": j, "bits": bits}
+                certificate = Certificate(self.claim, "refuted", evidence, self._about())
+                try:
+                    check(certificate)
+                except CertificateRejected:  # not far enough apart at this precision
+                    continue
+                how = f"enclosures of output {j} at {bits} bits do not meet"
+                return Verdict("refuted", self.claim.describe(), how, certificate, x)
+        self.tried.append("no point was found at which enclosures of the outputs keep apart")
+        return None
+
     def _at_points(self, t: RationalArray, what: str) -> Verdict | None:
         points = t if what.startswith("breakpoints") else self.where.to_input(t)
         found = differing_point(self.f, self.g, points, self.claim.tolerance)
@@ -342,7 +361,7 @@ def _domain(domain: Polyhedron | None, net: Network) -> Polyhedron | None:
         raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {type(domain).__name__}")
     whole = domain.in_dimension(net.input_dim)
     whole.interior_point()  # raises EmptyDomain
-    return whole
+    return whole if len(whole.rows[0]) else None
 
 
 def _tolerance(tolerance: Number) -> Fraction:

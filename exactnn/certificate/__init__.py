@@ -1,0 +1,10 @@
+"""The independent checker of certificates: Python's standard library, nothing of exactnn, nothing taken on trust.
+
+``check`` re-derives a claim from the certificate and the model files alone, or raises ``Rejected`` naming the step
+that fails. The format is written in docs/certificate-format.md. Run alone: ``python -I -S path/to/this/folder FILE``.
+"""
+
+from ._check import check
+from ._numbers import Rejected
+
+__all__ = ["Rejected", "check"]

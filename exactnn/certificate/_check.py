@@ -1,0 +1,97 @@
+"""The core: reads claim and models, and hands the evidence to the one method that may support the claim."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ._claim import MODELS, Claim, read_claim
+from ._enclosure import check_enclosure
+from ._forms import check_forms
+from ._line import check_line
+from ._models import Model, Path, read_file, read_models
+from ._numbers import Rejected, items, mapping, need, read_json, show
+from ._point import check_point
+from ._transform import transformed
+
+_METHODS = {"refuted": {"point": check_point, "enclosure": check_enclosure}, "proved": {"line": check_line, "forms": check_forms}}
+
+
+class Accepted(NamedTuple):
+    """What has been checked."""
+
+    claim: Claim
+    models: dict[str, Model]
+
+    @property
+    def sentence(self) -> str:
+        """The claim in words."""
+        return self.claim.sentence(self.models["f"].network.input_size)
+
+
+def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None) -> bool:
+    """Re-check a certificate from nothing but itself and the model files that it names.
+
+    Parameters
+    ----------
+    certificate
+        The certificate as a JSON object, or the path of its file.
+    models
+        Model files to use instead of those named in the certificate; each must be one of its models.
+    folder
+        Where relative model paths start: by default the certificate's folder, or here for an object.
+
+    Returns
+    -------
+    bool
+        True: the claim is proved.
+
+    Raises
+    ------
+    Rejected
+        Naming the step that does not hold.
+    OSError
+        The certificate file cannot be read.
+    """
+    examine(certificate, models or (), folder)
+    return True
+
+
+def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: Path | None) -> Accepted:
+    """``check``, returning what was claimed about which models."""
+    try:
+        if isinstance(certificate, str | os.PathLike):
+            document = read_json(read_file(certificate), "certificate")
+            return _examine(document, models, os.path.dirname(certificate) if folder is None else folder)
+        return _examine(certificate, models, os.curdir if folder is None else folder)
+    except (RecursionError, MemoryError, OverflowError) as error:
+        raise Rejected("certificate", f"absurdly deep or large ({type(error).__name__})") from None
+
+
+def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
+    step = "certificate"
+    keys = ("format", "version", "semantics", "claim", "models", "evidence")
+    document = mapping(document, step, keys, ("about",))
+    need(document["format"] == "exactnn-certificate", step, f"unknown format {show(document['format'])}")
+    version = document["version"]
+    need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
+    need(document["semantics"] == "real arithmetic", step, 'the semantics must be "real arithmetic"')
+    claim = read_claim(document["claim"])
+    models = read_models(document["models"], MODELS[claim.question], folder, given)
+    f = models["f"].network
+    g = models["g"].network if claim.question == "equal" else None
+    if claim.question == "symmetry":
+        g = transformed(f, items(claim.transformation, "claim: transformation"))
+    if g is not None:
+        sizes = (f.input_size, f.output_size), (g.input_size, g.output_size)
+        need(sizes[0] == sizes[1], "models", f"inputs and outputs are {sizes[0]} for f and {sizes[1]} for g")
+    if claim.domain is not None:
+        columns = claim.domain.matrix.shape[1]
+        need(columns == f.input_size, "claim: domain", f"{columns} columns for {f.input_size} inputs")
+    evidence = document["evidence"]
+    need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
+    methods, method = _METHODS[claim.answer], evidence.get("method")
+    need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r}")
+    methods[method](claim, f, g, evidence)
+    return Accepted(claim, models)

@@ -1,0 +1,67 @@
+"""The command line of the checker."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ._check import Accepted, examine
+from ._numbers import Rejected
+
+ACCEPTED, UNREADABLE, REJECTED = 0, 2, 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check one certificate; the first line of the output is the verdict."""
+    parser = argparse.ArgumentParser(
+        prog="python -m exactnn.certificate",
+        description="Re-check a certificate of exactnn, trusting nothing but this program and the model files.",
+        epilog="Exit status: 0 accepted, 4 rejected, 2 the file cannot be read or wrong usage.",
+    )
+    parser.add_argument("certificate", metavar="FILE", help="the certificate (JSON)")
+    parser.add_argument(
+        "--model",
+        metavar="FILE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="model files to use instead of those that the certificate names",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names in a certificate may hold anything
+    try:
+        accepted = examine(options.certificate, options.model, None)
+    except OSError as error:
+        print(f"cannot read {options.certificate!r}: {error}", file=sys.stderr)
+        return UNREADABLE
+    except Rejected as rejected:
+        if options.json:
+            print(json.dumps({"verdict": "rejected", "step": rejected.step, "reason": rejected.reason}))
+        else:
+            print(f"rejected: {rejected.step}: {rejected.reason}")
+        return REJECTED
+    if options.json:
+        print(json.dumps(_summary(accepted)))
+        return ACCEPTED
+    print(f"accepted: {accepted.sentence} (real arithmetic)")
+    for name, model in accepted.models.items():
+        print(f"  {name}: {model.source}, sha256 {model.sha256}")
+    return ACCEPTED
+
+
+def _summary(accepted: Accepted) -> dict[str, Any]:
+    claim = accepted.claim
+    return {
+        "verdict": "accepted",
+        "statement": accepted.sentence,
+        "semantics": "real arithmetic",
+        "question": claim.question,
+        "answer": claim.answer,
+        "models": {name: {"sha256": m.sha256, "source": m.source} for name, m in accepted.models.items()},
+    }

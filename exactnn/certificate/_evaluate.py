@@ -1,0 +1,91 @@
+"""The exact value of a network at a rational point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import lcm, prod
+
+from ._affine import AFFINE, affine_value
+from ._network import Network, Node
+from ._numbers import LIMIT, Rejected, Tensor, lowest, need, pack
+from ._windows import Window
+
+
+def evaluate(network: Network, point: Sequence[Fraction], step: str) -> list[Fraction]:
+    """The flat output at a flat input."""
+    starts = network.starts()
+    values: list[Tensor] = []
+    for i, node in enumerate(network.nodes):
+        if node.op == "input":
+            values.append(pack(point[starts[i] : starts[i] + prod(node.shape)], node.shape))
+        else:
+            operands = [values[p] for p in node.operands]
+            if node.op in AFFINE:
+                values.append(affine_value(node, operands))
+            else:
+                values.append(lowest(_bent_value(node, operands[0], f"{step}: node {node.name}")))
+    return [v for i in network.outputs for v in values[i].fractions()]
+
+
+def _bent_value(node: Node, a: Tensor, step: str) -> Tensor:
+    """The operations that are not affine."""
+    if node.op == "piecewise_linear":
+        return _piecewise_linear(node, a)
+    if node.op == "prelu":
+        return _prelu(node.fields["slopes"], a)
+    if node.op == "max_pool":
+        return _max_pool(node, a)
+    if node.op == "rational":
+        return _rational(node, a, step)
+    raise Rejected(step, f"{node.op} takes irrational values; evidence by a point needs exact ones")
+
+
+def _piecewise_linear(node: Node, a: Tensor) -> Tensor:
+    """q a + r + sum p max(a - t, 0), in integers: q, r, p over one denominator, the kinks t over another."""
+    kinks: list[tuple[Fraction, Fraction]] = node.fields["kinks"]
+    q, r = node.fields["slope"], node.fields["constant"]
+    over = lcm(q.denominator, r.denominator, *(p.denominator for _, p in kinks))
+    grain = lcm(*(t.denominator for t, _ in kinks))
+    unit = a.denominator * grain  # entries and kinks, in units of 1 / unit, are integers
+    bends = [(int(t * unit), int(p * over)) for t, p in kinks]
+    slope, constant = int(q * over), int(r * over * unit)
+    found = []
+    for n in a.numerators:
+        x = n * grain
+        found.append(slope * x + constant + sum(p * (x - t) for t, p in bends if x > t))
+    return Tensor(a.shape, found, over * unit)
+
+
+def _prelu(slopes: Tensor, a: Tensor) -> Tensor:
+    repeat = prod(a.shape[1:])
+    negative = (s for s in slopes.numerators for _ in range(repeat))
+    found = [n * (s if n < 0 else slopes.denominator) for n, s in zip(a.numerators, negative, strict=True)]
+    return Tensor(a.shape, found, a.denominator * slopes.denominator)
+
+
+def _max_pool(node: Node, a: Tensor) -> Tensor:
+    window: Window = node.fields["window"]
+    places = [[p for p in row if p >= 0] for row in window.places(a.shape[1:], node.shape[1:])]
+    area = prod(a.shape[1:])
+    found = [max(a.numerators[c * area + p] for p in row) for c in range(a.shape[0]) for row in places]
+    return Tensor(node.shape, found, a.denominator)
+
+
+def _rational(node: Node, a: Tensor, step: str) -> Tensor:
+    polynomials = node.fields["numerator"], node.fields["denominator"]
+    bits = max(a.denominator.bit_length(), *(n.bit_length() for n in a.numerators))
+    need(bits * max(map(len, polynomials)) < LIMIT, step, "the numbers grow absurdly long")
+    found = []
+    for x in a.fractions():
+        above, below = (_horner(p, x) for p in polynomials)
+        need(below != 0, step, "a pole: the denominator vanishes here")
+        found.append(above / below)
+    return pack(found, a.shape)
+
+
+def _horner(polynomial: Sequence[Fraction], x: Fraction) -> Fraction:
+    value = Fraction(0)
+    for c in reversed(polynomial):
+        value = value * x + c
+    return value

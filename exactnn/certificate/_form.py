@@ -1,0 +1,122 @@
+"""Forms: a rational constant plus a rational combination of atoms.
+
+An atom is a function of the networks' input, known here by an integer only. The linear part of a form is
+``factor`` times integer coefficients: scaling a form costs nothing, forms of one layer share their tuple of
+atoms, and sums run over integers. Two forms that agree as combinations are equal as functions, whatever the
+atoms are; nothing else is ever concluded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from math import lcm
+from operator import itemgetter, mul
+from typing import NamedTuple
+
+
+class Form(NamedTuple):
+    """constant + factor * sum of coefficients[k] * atoms[k]."""
+
+    constant: Fraction
+    factor: Fraction = Fraction(0)
+    atoms: tuple[int, ...] = ()
+    coefficients: Sequence[int] = ()
+
+    def times(self, k: Fraction) -> Form:
+        """k times this form."""
+        return self._replace(constant=k * self.constant, factor=k * self.factor)
+
+    def plus(self, k: Fraction) -> Form:
+        """This form plus a constant."""
+        return self._replace(constant=self.constant + k)
+
+    def is_constant(self) -> bool:
+        """Whether no atom occurs."""
+        return self.factor == 0 or not any(self.coefficients)
+
+
+def constant(value: Fraction | int) -> Form:
+    """A form without atoms."""
+    return Form(Fraction(value))
+
+
+def from_fractions(value: Fraction, linear: dict[int, Fraction]) -> Form:
+    """value + sum of linear[atom] * atom."""
+    common = lcm(*(c.denominator for c in linear.values()))
+    return Form(value, Fraction(1, common), tuple(linear), [int(c * common) for c in linear.values()])
+
+
+def single(atom: int, coefficient: Fraction | int = 1) -> Form:
+    """A multiple of one atom."""
+    return Form(Fraction(0), Fraction(coefficient), (atom,), (1,))
+
+
+def same(a: Form, b: Form) -> bool:
+    """Whether the two forms have equal constants and equal coefficients."""
+    if a.constant != b.constant:
+        return False
+    if a.is_constant() or b.is_constant():
+        return a.is_constant() and b.is_constant()
+    p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
+    if a.atoms == b.atoms:
+        return [p * c for c in a.coefficients] == [q * d for d in b.coefficients]
+    first = {atom: p * c for atom, c in zip(a.atoms, a.coefficients, strict=True) if c}
+    return first == {atom: q * d for atom, d in zip(b.atoms, b.coefficients, strict=True) if d}
+
+
+def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
+    """The sum of k times form; cancelled atoms are left out."""
+    terms = [(Fraction(k), form) for k, form in terms]
+    total = sum((k * form.constant for k, form in terms), Fraction(0))
+    factors = [k * form.factor for k, form in terms]
+    common = lcm(*(f.denominator for f in factors))
+    found: dict[int, int] = {}
+    for factor, (_, form) in zip(factors, terms, strict=True):
+        k = int(factor * common)
+        if k:
+            for atom, c in zip(form.atoms, form.coefficients, strict=True):
+                found[atom] = found.get(atom, 0) + k * c
+    kept = {atom: c for atom, c in found.items() if c}
+    return Form(total, Fraction(1, common), tuple(kept), list(kept.values()))
+
+
+def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[Fraction], forms: Sequence[Form]) -> list[Form]:
+    """For each row w and bias: bias + sum of w[i] / denominator * forms[i].
+
+    The forms are turned into columns, one for each atom: the positions i where it occurs, with integer
+    coefficients over one denominator. An atom that occurs once costs one product a row.
+    """
+    common = lcm(*(form.factor.denominator for form in forms))
+    columns: dict[int, tuple[list[int], list[int]]] = {}
+    for i, form in enumerate(forms):
+        k = int(form.factor * common)
+        for atom, c in zip(form.atoms, form.coefficients, strict=True) if k else ():
+            if c:
+                positions, values = columns.setdefault(atom, ([], []))
+                positions.append(i)
+                values.append(k * c)
+    atoms = tuple(sorted(columns))
+    once = [k for k, atom in enumerate(atoms) if len(columns[atom][0]) == 1]
+    places = [columns[atoms[k]][0][0] for k in once]
+    factors = [columns[atoms[k]][1][0] for k in once]
+    often = [(k, itemgetter(*columns[a][0]), columns[a][1]) for k, a in enumerate(atoms) if len(columns[a][0]) > 1]
+    scale = Fraction(1, denominator * common)
+
+    unit = lcm(*(form.constant.denominator for form in forms))
+    constants = [int(form.constant * unit) for form in forms]
+    still = not any(constants)
+    found = []
+    for row, bias in zip(rows, biases, strict=True):
+        coefficients = list(map(mul, map(row.__getitem__, places), factors))
+        if often:
+            spread = [0] * len(atoms)
+            for k, c in zip(once, coefficients, strict=True):
+                spread[k] = c
+            for k, at, values in often:
+                spread[k] = sum(map(mul, at(row), values))
+            coefficients = spread
+        if not still:
+            bias += Fraction(sum(map(mul, row, constants)), denominator * unit)
+        found.append(Form(bias, scale, atoms, coefficients))
+    return found

@@ -1,0 +1,110 @@
+"""The networks that a certificate speaks about: read from it or from files, and bound to it by their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ._network import Network, read_network
+from ._nnet import read_nnet
+from ._numbers import Rejected, boolean, mapping, need, read_json, show, text
+from ._onnx import read_onnx
+
+Path = str | os.PathLike[str]
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class Model(NamedTuple):
+    """A network of the certificate, with what the reader is told about it."""
+
+    network: Network
+    sha256: str
+    source: str
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file (a pipe or a device might never end)."""
+    if not stat.S_ISREG(_mode(path)):
+        raise OSError(f"not a regular file: {os.fspath(path)!r}")
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _mode(path: Path) -> int:
+    try:
+        return os.stat(path).st_mode
+    except ValueError:  # a null character in the path
+        raise OSError(f"not a path: {os.fspath(path)!r}") from None
+
+
+def canonical_hash(document: Any, step: str) -> str:
+    """sha256 of the one text that json writes for the object with sorted keys and no spaces."""
+    try:
+        written = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    except ValueError:
+        raise Rejected(step, "an integer too long for decimal notation (write it in hexadecimal)") from None
+    return hashlib.sha256(written.encode("ascii")).hexdigest()
+
+
+def read_models(document: Any, names: Sequence[str], folder: Path, given: Sequence[Path]) -> dict[str, Model]:
+    """The models with these names. Files in ``given`` are used instead of the paths in the certificate."""
+    entries = mapping(document, "models", names)
+    files = []
+    for path in given:
+        data = _content(path, "models")
+        files.append((path, data, hashlib.sha256(data).hexdigest()))
+    models = {name: _model(entries[name], f"model {name}", folder, files) for name in names}
+    wanted = {model.sha256 for model in models.values()}
+    inline = any("inline" in entries[name] for name in names)
+    for path, data, digest in files:
+        known = digest in wanted or (inline and _inline_hash(data) in wanted)
+        need(known, "models", f"certificate for other networks: {show(os.fspath(path))} is none of its models")
+    return models
+
+
+def _content(path: Path, step: str) -> bytes:
+    try:
+        return read_file(path)
+    except OSError as error:
+        raise Rejected(step, f"cannot read {show(os.fspath(path))}: {error}") from None
+
+
+def _inline_hash(data: bytes) -> str | None:
+    """The hash that the content of a file would have as an inline model."""
+    try:
+        return canonical_hash(read_json(data, "models"), "models")
+    except Rejected:
+        return None
+
+
+def _model(entry: Any, step: str, folder: Path, files: Sequence[tuple[Path, bytes, str]]) -> Model:
+    need(type(entry) is dict, step, f"expected an object, found {show(entry)}")
+    digest = text(entry.get("sha256"), f"{step}: sha256")
+    need(_DIGEST.match(digest) is not None, f"{step}: sha256", "expected 64 hexadecimal digits")
+    if "inline" in entry:
+        mapping(entry, step, ("sha256", "inline"))
+        network = read_network(entry["inline"], step)
+        need(canonical_hash(entry["inline"], step) == digest, step, "the inline network has another hash")
+        return Model(network, digest, "inline")
+    kind = text(entry.get("format"), f"{step}: format")
+    need(kind in ("json", "nnet", "onnx"), step, f"unknown format {show(kind)}")
+    mapping(entry, step, ("sha256", "format", "path"), ("raw",) if kind == "nnet" else ())
+    path = text(entry["path"], f"{step}: path")
+    for candidate, content, found in files:
+        if found == digest:
+            source, data = os.fspath(candidate), content
+            break
+    else:
+        source, data = path, _content(os.path.join(folder, path), step)
+        found = hashlib.sha256(data).hexdigest()
+        need(found == digest, step, f"certificate for other networks: the file has the hash {found}")
+    if kind == "json":
+        return Model(read_network(read_json(data, step), step), digest, source)
+    if kind == "onnx":
+        return Model(read_onnx(data, step), digest, source)
+    return Model(read_nnet(data, boolean(entry.get("raw", False), f"{step}: raw"), step), digest, source)

@@ -1,0 +1,87 @@
+"""The exact network format (docs/network-format.md): from a JSON object to nodes with known shapes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+from ._numbers import LIMIT, items, mapping, need, show, text
+from ._operations import OPERATIONS, Fields, Shape
+
+
+class Node(NamedTuple):
+    """One operation; operands are positions in the network's list of nodes, all smaller than its own."""
+
+    name: str
+    op: str
+    operands: tuple[int, ...]
+    shape: Shape
+    fields: Fields  # the checked fields of the operation: Tensors, Windows, Fractions, ints, tuples
+
+
+class Network(NamedTuple):
+    """Nodes in topological order; inputs and outputs are positions in that list."""
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def input_size(self) -> int:
+        """The dimension of the flat input."""
+        return sum(prod(self.nodes[i].shape) for i in self.inputs)
+
+    @property
+    def output_size(self) -> int:
+        """The dimension of the flat output."""
+        return sum(prod(self.nodes[i].shape) for i in self.outputs)
+
+    def starts(self) -> dict[int, int]:
+        """For each input node, the flat position of its first entry."""
+        found, position = {}, 0
+        for i in self.inputs:
+            found[i] = position
+            position += prod(self.nodes[i].shape)
+        return found
+
+
+def read_network(document: Any, step: str) -> Network:
+    """The network that a JSON object in the exact network format describes."""
+    document = mapping(document, step, ("format", "version", "inputs", "outputs", "nodes"))
+    need(document["format"] == "exactnn-network", step, f"unknown format {show(document['format'])}")
+    version = document["version"]
+    need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
+    nodes: list[Node] = []
+    places: dict[str, int] = {}
+    entries = 0
+    for i, raw in enumerate(items(document["nodes"], f"{step}: nodes")):
+        here = f"{step}: nodes[{i}]"
+        need(type(raw) is dict, here, f"expected an object, found {show(raw)}")
+        name, op = text(raw.get("name"), f"{here}: name"), text(raw.get("op"), f"{here}: op")
+        here = f"{step}: node {show(name)[1:-1]}"
+        need(name not in places, here, "the name occurs twice")
+        need(op in OPERATIONS, here, f"unknown operation {show(op)}")
+        keys, arity, read = OPERATIONS[op]
+        mapping(raw, here, ("name", "op", "operands", *keys))
+        operands = [_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity)]
+        fields, found = read(raw, [nodes[p].shape for p in operands], here)
+        entries += prod(found)
+        need(entries <= LIMIT, here, f"the values of the network have more than {LIMIT} entries")
+        places[name] = i
+        nodes.append(Node(name, op, tuple(operands), found, fields))
+    inputs, outputs = (
+        [_place(v, places, f"{step}: {key}") for v in items(document[key], f"{step}: {key}")] for key in ("inputs", "outputs")
+    )
+    need(
+        sorted(inputs) == [i for i, node in enumerate(nodes) if node.op == "input"] and bool(inputs),
+        f"{step}: inputs",
+        "every input node must be listed once, and nothing else",
+    )
+    need(bool(outputs), f"{step}: outputs", "a network needs an output")
+    return Network(tuple(nodes), tuple(inputs), tuple(outputs))
+
+
+def _place(name: Any, places: dict[str, int], step: str) -> int:
+    name = text(name, step)
+    need(name in places, step, f"there is no earlier node {show(name)}")
+    return places[name]

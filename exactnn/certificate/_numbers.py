@@ -1,0 +1,196 @@
+"""Reading numbers, tensors and lists strictly: whatever is not exactly what the format asks for is Rejected.
+
+A JSON document holds only None, bool, int, str, list and dict here (floats, NaN and repeated keys are refused
+when it is read). ``True`` is an ``int`` for Python but not for the format, hence ``type(x) is int`` throughout.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from math import gcd, lcm, prod
+from typing import Any, NamedTuple, NoReturn
+
+LIMIT = 2**25  # entries in all the values of one network together: a guard against absurd shapes
+
+_HEXADECIMAL = re.compile(r"-?0x[0-9a-fA-F]+\Z")
+_DECIMAL = re.compile(r"-?[0-9]+\Z")
+
+
+class Rejected(Exception):
+    """The certificate does not prove its claim; ``step`` names the place, ``reason`` says what is wrong there."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step = step
+        self.reason = reason
+
+
+def need(truth: bool, step: str, reason: str) -> None:
+    """Rejected unless ``truth``."""
+    if not truth:
+        raise Rejected(step, reason)
+
+
+class Tensor(NamedTuple):
+    """numerators / denominator in row-major order; the denominator is positive."""
+
+    shape: tuple[int, ...]
+    numerators: list[int]
+    denominator: int
+
+    def fractions(self) -> list[Fraction]:
+        """The entries one by one."""
+        return [Fraction(n, self.denominator) for n in self.numerators]
+
+
+def pack(values: Sequence[Fraction], shape: tuple[int, ...]) -> Tensor:
+    """The tensor with these entries, over their least common denominator."""
+    denominator = lcm(*(v.denominator for v in values))
+    return Tensor(shape, [v.numerator * (denominator // v.denominator) for v in values], denominator)
+
+
+def lowest(value: Tensor) -> Tensor:
+    """The same tensor without the factor common to all numerators and the denominator."""
+    if value.denominator == 1 or not all(isinstance(n, int) for n in value.numerators):  # spans (_enclosure) stay as they are
+        return value
+    factor = gcd(value.denominator, *value.numerators)
+    if factor == 1:
+        return value
+    return Tensor(value.shape, [n // factor for n in value.numerators], value.denominator // factor)
+
+
+def show(value: object) -> str:
+    """A short text for messages; never fails, however large or odd the value."""
+    if isinstance(value, Fraction):
+        return show(value.numerator) if value.denominator == 1 else f"{show(value.numerator)}/{show(value.denominator)}"
+    if type(value) is int and value.bit_length() > 200:
+        return f"(an integer of {value.bit_length()} bits)"
+    if value is None or type(value) in (bool, int):
+        return str(value)
+    if type(value) is str:
+        return ascii(value if len(value) <= 60 else value[:57] + "...")
+    return f"(a {type(value).__name__})"
+
+
+def integer(value: Any, step: str) -> int:
+    """A JSON integer, or a hexadecimal string for the very long ones."""
+    if type(value) is int:
+        return value
+    if type(value) is str and _HEXADECIMAL.match(value):
+        return int(value, 16)
+    raise Rejected(step, f"expected an integer, found {show(value)}")
+
+
+def rational(value: Any, step: str) -> Fraction:
+    """An integer or "p/q", q > 0, p and q decimal (of at most 4,300 digits) or hexadecimal."""
+    if type(value) is str and value.count("/") == 1:
+        try:
+            p, q = (int(t) if _DECIMAL.match(t) else integer(t, step) for t in value.split("/"))
+        except ValueError:
+            raise Rejected(step, "a decimal integer with too many digits (write it in hexadecimal)") from None
+        if q <= 0:
+            raise Rejected(step, "a fraction needs a positive denominator")
+        return Fraction(p, q)
+    return Fraction(integer(value, step))
+
+
+def count(value: Any, step: str, least: int = 0) -> int:
+    """An integer between ``least`` and LIMIT (sizes, strides, positions)."""
+    if type(value) is not int or not least <= value <= LIMIT:
+        raise Rejected(step, f"expected an integer from {least} to {LIMIT}, found {show(value)}")
+    return value
+
+
+def index(value: Any, below: int, step: str) -> int:
+    """An integer i with 0 <= i < below."""
+    if type(value) is not int or not 0 <= value < below:
+        raise Rejected(step, f"expected an index from 0 to {below - 1}, found {show(value)}")
+    return value
+
+
+def text(value: Any, step: str) -> str:
+    """A non-empty string."""
+    if type(value) is not str or not value:
+        raise Rejected(step, f"expected a non-empty string, found {show(value)}")
+    return value
+
+
+def boolean(value: Any, step: str) -> bool:
+    """true or false."""
+    if type(value) is not bool:
+        raise Rejected(step, f"expected true or false, found {show(value)}")
+    return value
+
+
+def items(value: Any, step: str, length: int | None = None) -> list[Any]:
+    """A list, of the given length if there is one."""
+    if type(value) is not list:
+        raise Rejected(step, f"expected a list, found {show(value)}")
+    if length is not None and len(value) != length:
+        raise Rejected(step, f"expected {length} entries, found {len(value)}")
+    return value
+
+
+def rationals(value: Any, step: str, length: int | None = None) -> list[Fraction]:
+    """A list of rationals."""
+    return [rational(v, f"{step}[{i}]") for i, v in enumerate(items(value, step, length))]
+
+
+def mapping(value: Any, step: str, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+    """An object with all the required keys and no other than these and the optional ones."""
+    if type(value) is not dict:
+        raise Rejected(step, f"expected an object, found {show(value)}")
+    required = set(required)
+    for key in required:
+        if key not in value:
+            raise Rejected(step, f"missing key {show(key)}")
+    for key in value:
+        if key not in required and key not in optional:
+            raise Rejected(step, f"unknown key {show(key)}")
+    return value
+
+
+def shape(value: Any, step: str) -> tuple[int, ...]:
+    """Positive sizes whose product is at most LIMIT."""
+    sizes = tuple(count(v, step, 1) for v in items(value, step))
+    if prod(sizes) > LIMIT:
+        raise Rejected(step, f"more than {LIMIT} entries")
+    return sizes
+
+
+def tensor(value: Any, step: str, expected: tuple[int, ...] | None = None) -> Tensor:
+    """{"shape", "denominator", "numerators"}, of the expected shape if there is one."""
+    value = mapping(value, step, ("shape", "denominator", "numerators"))
+    sizes = shape(value["shape"], f"{step}: shape")
+    if expected is not None and sizes != expected:
+        raise Rejected(step, f"expected shape {list(expected)}, found {list(sizes)}")
+    denominator = integer(value["denominator"], f"{step}: denominator")
+    if denominator <= 0:
+        raise Rejected(step, "the denominator must be positive")
+    numerators = items(value["numerators"], f"{step}: numerators", prod(sizes))
+    if set(map(type, numerators)) != {int}:  # one pass in C for the common case; strings may be hexadecimal
+        numerators = [integer(n, f"{step}: numerators[{i}]") for i, n in enumerate(numerators)]
+    return Tensor(sizes, numerators, denominator)
+
+
+def read_json(data: bytes, step: str) -> Any:
+    """The JSON document in UTF-8, without floats, NaN, infinities and repeated keys."""
+
+    def refuse(found: str) -> NoReturn:
+        raise Rejected(step, f'{show(found)} is no exact number (integers and "p/q" are)')
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            raise Rejected(step, "a key occurs twice in one object")
+        return result
+
+    try:
+        return json.loads(data.decode("utf-8"), parse_float=refuse, parse_constant=refuse, object_pairs_hook=unique)
+    except RecursionError:
+        raise Rejected(step, "nested too deeply") from None
+    except ValueError as error:  # not UTF-8, not JSON, or a decimal integer beyond Python's limit of digits
+        raise Rejected(step, f"not a readable JSON document ({str(error)[:200]})") from None
