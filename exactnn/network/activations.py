@@ -56,11 +56,11 @@ class PiecewiseLinear(Operation):
         if not self.kinks and self.slope == 1 and not self.constant:
             return "identity"
         if self.kinks == ((Fraction(0), 1 - self.slope),) and not self.constant:
-            return {0: "relu", -1: "abs"}.get(self.slope, f"leaky_relu({self.slope})")  # type: ignore[call-overload,no-any-return]
+            return {0: "relu", -1: "abs"}.get(self.slope, f"leaky_relu({rational_text(self.slope)})")  # type: ignore[call-overload,no-any-return]
         if len(self.kinks) == 2 and not self.slope:
             (low, rise), (high, fall) = self.kinks
             if rise == 1 and fall == -1 and self.constant == low:
-                return f"clip({low}, {high})"
+                return f"clip({rational_text(low)}, {rational_text(high)})"
         return "piecewise_linear"
 
     def expansion(self) -> Kinks:

@@ -63,7 +63,7 @@ class Network:
         self.outputs = tuple(outputs)
         self.source = source
         self._check_graph()
-        self.order: tuple[str, ...] = tuple(nx.topological_sort(graph))
+        self.order: tuple[str, ...] = _order(graph)
         self._operands = {name: self._find_operands(name) for name in self.order}
         self._shapes: dict[str, Shape] = {}
         for name in self.order:
@@ -229,6 +229,14 @@ class Network:
         return to_torch(self, dtype)
 
 
+def _order(graph: nx.DiGraph[str]) -> tuple[str, ...]:
+    """The order in which the nodes were added, if it is topological (a file's order is kept so); else a topological one."""
+    place = {name: i for i, name in enumerate(graph)}
+    if all(place[a] < place[b] for a, b in graph.edges):
+        return tuple(graph)
+    return tuple(nx.topological_sort(graph))
+
+
 class Builder:
     """Collects named operations, then makes a Network.
 
@@ -272,4 +280,6 @@ class Builder:
     def build(self, inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None) -> Network:
         """The network; nodes that no output depends on are left out (inputs stay)."""
         needed = set(inputs).union(*(nx.ancestors(self._graph, o) | {o} for o in outputs if o in self._graph))
-        return Network(self._graph.subgraph(needed).copy(), inputs, outputs, source=source)
+        graph = self._graph.copy()
+        graph.remove_nodes_from([n for n in self._graph if n not in needed])  # a subgraph view may have the order of the set
+        return Network(graph, inputs, outputs, source=source)

@@ -173,7 +173,8 @@ def _check_window(kernel: Shape, stride: tuple[int, ...], padding: Padding, dila
     lengths = {len(kernel), len(stride), len(padding), len(dilation)}
     if len(lengths) > 1 or not kernel:
         raise ShapeError(
-            f"window: kernel, stride, padding and dilation need one entry for each spatial axis, got {kernel}, {stride}, {padding}, {dilation}"
+            "window: kernel, stride, padding and dilation need one entry for each spatial axis, "
+            f"got {kernel}, {stride}, {padding}, {dilation}"
         )
     if min(itertools.chain(kernel, stride, dilation)) < 1 or min(itertools.chain(*padding)) < 0:
         raise ShapeError(

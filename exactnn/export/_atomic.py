@@ -1,0 +1,58 @@
+"""Files appear whole or not at all: written under another name in the same folder, then renamed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from exactnn.errors import ArgumentError, SaveError
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write text as UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace the file at `path` by one with these bytes, or leave everything as it was and raise SaveError.
+
+    A link is followed; what is no regular file (/dev/stdout, say) is written to directly.
+    """
+    try:
+        target = Path(os.path.realpath(os.fspath(path)))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"path: the path of a file is needed: {error}") from None
+    try:
+        if target.is_dir():
+            raise SaveError(f"{target}: a file is needed, but this is a folder")
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        _replace(target, data)
+    except OSError as error:
+        raise SaveError(f"{target}: cannot be written: {error.strerror or error}") from None
+
+
+def _replace(target: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, _mode(target))
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _mode(target: Path) -> int:
+    """The permissions of the file that is replaced, or those a new file gets."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,49 @@
+"""Normal forms as JSON, and the hash that names the function they stand for.
+
+Equal functions have equal normal forms (theory/symmetry.md, corollary C) and so equal documents and equal hashes; unequal functions
+have unequal documents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from exactnn.export.json import canonical_hash, integer, tensor
+from exactnn.symmetry._normal_form import NormalForm
+
+
+def document(form: NormalForm) -> dict[str, Any]:
+    """k + M x + sum_h J_h max(u_h . x + v_h, 0) as a JSON object; `hyperplanes` lists the (u_h, v_h), `jumps` has a column for each.
+
+    Examples
+    --------
+    >>> from exactnn.network import mlp
+    >>> from exactnn.symmetry._normal_form import normal_form
+    >>> document(normal_form(mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])))["hyperplanes"]
+    [[1, 0]]
+    """
+    return {
+        "format": "exactnn-normal-form",
+        "version": 1,
+        "inputs": form.slope.shape[1],
+        "outputs": form.slope.shape[0],
+        "hyperplanes": [[integer(n) for n in h] for h in form.hyperplanes],
+        "jumps": tensor(form.jumps),
+        "linear": tensor(form.slope),
+        "constant": tensor(form.offset),
+    }
+
+
+def digest(form: NormalForm) -> str:
+    """SHA-256 of the document's canonical text: the same on every machine, for every network with this function.
+
+    Examples
+    --------
+    >>> from exactnn.network import mlp
+    >>> from exactnn.symmetry._normal_form import normal_form
+    >>> f = mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])
+    >>> g = mlp([([[2], [-3]], [0, 0]), ([["1/2", "1/3"]], [0])])
+    >>> digest(normal_form(f)) == digest(normal_form(g))
+    True
+    """
+    return canonical_hash(document(form))

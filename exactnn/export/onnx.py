@@ -1,0 +1,370 @@
+"""Networks as ONNX: floats that are the weights exactly, or their nearest floats if rounding is asked for.
+
+Every input gets a batch axis in front, of open size. Loading the file gives a network of the same nodes where ONNX has the
+operation, and else of the same function: a general piecewise linear function becomes a sum of ReLUs. A batch normalisation
+keeps its four tensors if a float run with this dtype means the same, and otherwise is written with its rounded scale as weight,
+variance 1 and epsilon 0, which has the same exact meaning. Rational functions have no operation in ONNX and are refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exactnn.errors import MissingDependency, SaveError
+from exactnn.exact.array import RationalArray
+from exactnn.export._atomic import write_bytes
+from exactnn.export._floats import float_type, is_exact, to_floats
+from exactnn.network import (
+    Add,
+    Affine,
+    AveragePool,
+    BatchNorm,
+    Concat,
+    Constant,
+    Conv,
+    Input,
+    MaxPool,
+    Network,
+    Operation,
+    PiecewiseLinear,
+    PRelu,
+    Reshape,
+    Scale,
+    Slice,
+    Smooth,
+    Subtract,
+    Transpose,
+    relu,
+)
+from exactnn.network.operations import Shape
+from exactnn.network.windows import Padding
+
+if TYPE_CHECKING:
+    import onnx
+
+_OPSET, _OPSET_OF_GELU, _IR = 17, 20, 9
+_LIMIT = (1 << 31) - 1  # bytes of a protobuf
+
+
+def save_onnx(net: Network, path: str | os.PathLike[str], *, dtype: Any = "float32", rounding: bool = False) -> None:
+    """Write the network as ONNX; see `exactnn.export.save`."""
+    model = to_onnx(net, dtype=dtype, rounding=rounding)
+    if model.ByteSize() > _LIMIT:
+        raise SaveError("the network has more than 2 GB of weights, which ONNX files do not hold; save as .json")
+    write_bytes(path, model.SerializeToString(deterministic=True))
+
+
+def to_onnx(net: Network, *, dtype: Any = "float32", rounding: bool = False) -> onnx.ModelProto:
+    """The network as an ONNX model, checked by onnx."""
+    try:
+        import onnx
+    except ImportError:
+        raise MissingDependency("writing ONNX needs the package onnx; install it with: pip install 'exactnn[onnx]'") from None
+    writer = _Writer(net, float_type(dtype), rounding)
+    graph = writer.graph()
+    gelu = any(isinstance(op, Smooth) and op.function.startswith("gelu") for op in map(net.operation, net.order))
+    opset = onnx.helper.make_opsetid("", _OPSET_OF_GELU if gelu else _OPSET)
+    model = onnx.helper.make_model(graph, producer_name="exactnn", opset_imports=[opset], ir_version=_IR)
+    if model.ByteSize() <= _LIMIT:
+        onnx.checker.check_model(model)
+    return model
+
+
+class _Writer:
+    """The ONNX graph, node by node; a value has the name of its node in the network."""
+
+    def __init__(self, net: Network, dtype: str, rounding: bool) -> None:
+        import onnx
+
+        self.net, self.dtype, self.rounding = net, dtype, rounding
+        self._onnx = onnx
+        self._nodes: list[onnx.NodeProto] = []
+        self._initialisers: list[onnx.TensorProto] = []
+        self._names = set(net.order)
+        self._batch = ""
+
+    def graph(self) -> onnx.GraphProto:
+        """All nodes, inputs and outputs."""
+        for name in self.net.order:
+            operation = self.net.operation(name)
+            if isinstance(operation, Input):
+                continue
+            if type(operation) not in _WRITERS:
+                raise SaveError(f"node {name!r}: ONNX has no {operation.kind} operation; save as .json, which holds every network")
+            _WRITERS[type(operation)](self, name, operation, list(self.net.operands(name)))
+        inputs = [self._declared(name, self.net.shape(name)) for name in self.net.inputs]
+        outputs: list[onnx.ValueInfoProto] = []
+        for name in self.net.outputs:
+            given = name
+            if name in self.net.inputs or name in (o.name for o in outputs):
+                given = self.node("Identity", [name], self.fresh(f"{name}/output"))
+            outputs.append(self._declared(given, self.net.shape(name)))
+        return self._onnx.helper.make_graph(self._nodes, "exactnn", inputs, outputs, self._initialisers)
+
+    def _declared(self, name: str, shape: Shape) -> onnx.ValueInfoProto:
+        kind = self._onnx.TensorProto.FLOAT if self.dtype == "float32" else self._onnx.TensorProto.DOUBLE
+        return self._onnx.helper.make_tensor_value_info(name, kind, ["batch", *shape])
+
+    # --- parts -----------------------------------------------------------------------------------------------------------
+
+    def fresh(self, wish: str) -> str:
+        """A name that nothing has yet, taken from now on."""
+        name, number = wish, 1
+        while name in self._names:
+            number += 1
+            name = f"{wish}_{number}"
+        self._names.add(name)
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """An ONNX node; the name of its output."""
+        self._nodes.append(self._onnx.helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+    def tensor(self, array: RationalArray, owner: str, part: str) -> str:
+        """An initialiser with these entries; its name."""
+        floats = to_floats(array, f"node {owner!r}, {part}", self.dtype, rounding=self.rounding)
+        return self._initialiser(floats, f"{owner}.{part}")
+
+    def integers(self, values: Iterable[int], owner: str, part: str) -> str:
+        """An initialiser with these integers; its name."""
+        return self._initialiser(np.array(list(values), dtype=np.int64), f"{owner}.{part}")
+
+    def _initialiser(self, array: np.ndarray[Any, Any], wish: str) -> str:
+        name = self.fresh(wish)
+        self._initialisers.append(self._onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def attribute(self, value: Fraction) -> float | None:
+        """A number as an attribute, which is a float32 always; None if it is none."""
+        nearest = float(np.float32(float(value))) if abs(value) < Fraction(2) ** 127 else 0.0
+        return nearest if Fraction(nearest) == value else None
+
+    def batch(self) -> str:
+        """The batch size, as a list of one integer."""
+        if not self._batch:
+            self._batch = self.node("Shape", [self.net.inputs[0]], self.fresh("batch"), start=0, end=1)
+        return self._batch
+
+    def is_constant(self, name: str) -> bool:
+        """Whether a node of the network is a constant."""
+        return isinstance(self.net.operation(name), Constant)
+
+    def rank(self, name: str) -> int:
+        """Number of axes of a node's value, the batch axis not counted."""
+        return len(self.net.shape(name))
+
+
+# --- operations ------------------------------------------------------------------------------------------------------
+
+
+def _constant(w: _Writer, name: str, operation: Constant, operands: list[str]) -> None:
+    """Repeated along the batch axis; what only sums read is written there."""
+    consumers = w.net.consumers(name)
+    if name not in w.net.outputs and all(isinstance(w.net.operation(c), (Add, Subtract)) for c in consumers):
+        return
+    sizes = w.fresh(f"{name}/shape")
+    w.node("Concat", [w.batch(), w.integers(operation.value.shape, name, "sizes")], sizes, axis=0)
+    value = operation.value.reshape(1, *operation.value.shape)
+    w.node("Expand", [w.tensor(value, name, "value"), sizes], name)
+
+
+def _affine(w: _Writer, name: str, operation: Affine, operands: list[str]) -> None:
+    bias = w.tensor(operation.bias, name, "bias")
+    if w.rank(operands[0]) == 1:
+        w.node("Gemm", [operands[0], w.tensor(operation.weight, name, "weight"), bias], name, transB=1)
+        return
+    product = w.fresh(f"{name}/product")
+    w.node("MatMul", [operands[0], w.tensor(operation.weight.T, name, "weight")], product)
+    w.node("Add", [product, bias], name)
+
+
+def _conv(w: _Writer, name: str, operation: Conv, operands: list[str]) -> None:
+    inputs = [operands[0], w.tensor(operation.weight, name, "weight"), w.tensor(operation.bias, name, "bias")]
+    window = _window(operation.kernel, operation.stride, operation.padding)
+    w.node("Conv", inputs, name, **window, dilations=operation.dilation, group=operation.groups)
+
+
+def _max_pool(w: _Writer, name: str, operation: MaxPool, operands: list[str]) -> None:
+    window = _window(operation.kernel, operation.stride, operation.padding)
+    w.node("MaxPool", operands, name, **window, dilations=operation.dilation)
+
+
+def _average_pool(w: _Writer, name: str, operation: AveragePool, operands: list[str]) -> None:
+    window = _window(operation.kernel, operation.stride, operation.padding)
+    w.node("AveragePool", operands, name, **window, count_include_pad=int(operation.count_padding))
+
+
+def _window(kernel: Shape, stride: Shape, padding: Padding) -> dict[str, Any]:
+    pads = [begin for begin, _ in padding] + [end for _, end in padding]
+    return {"kernel_shape": kernel, "strides": stride, "pads": pads}
+
+
+def _piecewise_linear(w: _Writer, name: str, operation: PiecewiseLinear, operands: list[str]) -> None:
+    source, slope, constant, kinks = operands[0], operation.slope, operation.constant, operation.kinks
+    if operation == relu():
+        w.node("Relu", [source], name)
+    elif not kinks and slope == 1 and not constant:
+        w.node("Identity", [source], name)
+    elif operation.name == "abs":
+        w.node("Abs", [source], name)
+    elif not constant and kinks == ((Fraction(0), 1 - slope),):
+        _leaky(w, name, source, slope)
+    else:
+        bounds = _bounds(operation)
+        if bounds is None:
+            _sum_of_relus(w, name, source, operation)
+        else:
+            tensors = [
+                "" if b is None else w.tensor(RationalArray.of(b), name, part) for b, part in zip(bounds, ("min", "max"), strict=True)
+            ]
+            w.node("Clip", [source, *tensors[: 1 if bounds[1] is None else 2]], name)
+
+
+def _leaky(w: _Writer, name: str, source: str, slope: Fraction) -> None:
+    """LeakyRelu has a float32 as slope; PRelu takes one of the network's dtype."""
+    alpha = w.attribute(slope)
+    if alpha is not None:
+        w.node("LeakyRelu", [source], name, alpha=alpha)
+    else:
+        w.node("PRelu", [source, w.tensor(RationalArray.of([slope]), name, "slope")], name)
+
+
+def _bounds(operation: PiecewiseLinear) -> tuple[Fraction | None, Fraction | None] | None:
+    """(low, high) if the function is min(max(t, low), high), either bound possibly missing."""
+    slope, constant, kinks = operation.slope, operation.constant, operation.kinks
+    if slope == 1 and not constant and len(kinks) == 1 and kinks[0][1] == -1:
+        return None, kinks[0][0]
+    if not slope and kinks and kinks[0] == (constant, Fraction(1)):
+        if len(kinks) == 1:
+            return constant, None
+        if len(kinks) == 2 and kinks[1][1] == -1:
+            return constant, kinks[1][0]
+    return None
+
+
+def _sum_of_relus(w: _Writer, name: str, source: str, operation: PiecewiseLinear) -> None:
+    """slope t + constant + sum p max(t - at, 0), term by term."""
+    terms: list[str] = []
+    if operation.slope or not operation.kinks:
+        factor = w.tensor(RationalArray.of(operation.slope), name, "slope")
+        terms.append(w.node("Mul", [source, factor], w.fresh(f"{name}/linear")))
+    for number, (at, jump) in enumerate(operation.kinks):
+        shifted = source
+        if at:
+            place = w.tensor(RationalArray.of(at), name, f"kink{number}")
+            shifted = w.node("Sub", [source, place], w.fresh(f"{name}/shifted{number}"))
+        term = w.node("Relu", [shifted], w.fresh(f"{name}/relu{number}"))
+        if jump != 1:
+            factor = w.tensor(RationalArray.of(jump), name, f"jump{number}")
+            term = w.node("Mul", [term, factor], w.fresh(f"{name}/term{number}"))
+        terms.append(term)
+    if operation.constant:
+        terms.append(w.tensor(RationalArray.of(operation.constant), name, "constant"))
+    total = terms[0]
+    for number, term in enumerate(terms[1:], 2):
+        total = w.node("Add", [total, term], name if number == len(terms) else w.fresh(f"{name}/sum{number}"))
+    if len(terms) == 1:
+        w.node("Identity", [total], name)
+
+
+def _prelu(w: _Writer, name: str, operation: PRelu, operands: list[str]) -> None:
+    slopes = operation.slopes.reshape(-1, *(1,) * (w.rank(name) - 1))
+    w.node("PRelu", [operands[0], w.tensor(slopes, name, "slopes")], name)
+
+
+def _smooth(w: _Writer, name: str, operation: Smooth, operands: list[str]) -> None:
+    function = operation.function
+    if function == "silu":
+        sigmoid = w.node("Sigmoid", operands, w.fresh(f"{name}/sigmoid"))
+        w.node("Mul", [operands[0], sigmoid], name)
+    elif function in ("gelu", "gelu_tanh"):
+        w.node("Gelu", operands, name, approximate="none" if function == "gelu" else "tanh")
+    else:
+        w.node(function.capitalize(), operands, name)
+
+
+def _batch_norm(w: _Writer, name: str, operation: BatchNorm, operands: list[str]) -> None:
+    epsilon = w.attribute(operation.epsilon)
+    weight, variance = operation.weight, operation.variance
+    if operation.precision != w.dtype or epsilon is None or not (is_exact(weight, w.dtype) and is_exact(variance, w.dtype)):
+        weight, variance, epsilon = operation.scale, RationalArray.of([1] * operation.mean.size), 0.0
+    parts = {"weight": weight, "bias": operation.bias, "mean": operation.mean, "variance": variance}
+    tensors = [w.tensor(array, name, part) for part, array in parts.items()]
+    w.node("BatchNormalization", [operands[0], *tensors], name, epsilon=epsilon)
+
+
+def _reshape(w: _Writer, name: str, operation: Reshape, operands: list[str]) -> None:
+    if len(operation.shape) == 1 and w.rank(operands[0]):
+        w.node("Flatten", operands, name, axis=1)
+    else:
+        w.node("Reshape", [operands[0], w.integers((0, *operation.shape), name, "shape")], name)
+
+
+def _transpose(w: _Writer, name: str, operation: Transpose, operands: list[str]) -> None:
+    w.node("Transpose", operands, name, perm=[0, *(a + 1 for a in operation.axes)])
+
+
+def _slice(w: _Writer, name: str, operation: Slice, operands: list[str]) -> None:
+    axes = range(1, len(operation.starts) + 1)
+    if not axes:
+        w.node("Identity", operands, name)
+        return
+    lists = {"starts": operation.starts, "stops": operation.stops, "axes": axes, "steps": operation.steps}
+    w.node("Slice", [operands[0], *(w.integers(values, name, part) for part, values in lists.items())], name)
+
+
+def _concat(w: _Writer, name: str, operation: Concat, operands: list[str]) -> None:
+    w.node("Concat", operands, name, axis=operation.axis + 1)
+
+
+def _sum(w: _Writer, name: str, operation: Operation, operands: list[str]) -> None:
+    """Axes of size 1 go in behind the batch axis where the operands have unequal numbers of axes."""
+    rank = w.rank(name)
+    inputs = []
+    for number, operand in enumerate(operands):
+        value = w.net.operation(operand)
+        if isinstance(value, Constant):
+            inputs.append(w.tensor(value.value.reshape(1, *_padded(value.value.shape, rank)), name, f"constant{number}"))
+        elif w.rank(operand) == rank:
+            inputs.append(operand)
+        else:
+            shape = w.integers((0, *_padded(w.net.shape(operand), rank)), name, f"shape{number}")
+            inputs.append(w.node("Reshape", [operand, shape], w.fresh(f"{name}/operand{number}")))
+    if all(w.is_constant(o) for o in operands):
+        sizes = w.node("Concat", [w.batch(), w.integers(w.net.shape(name), name, "sizes")], w.fresh(f"{name}/shape"), axis=0)
+        inputs[0] = w.node("Expand", [inputs[0], sizes], w.fresh(f"{name}/repeated"))
+    w.node("Add" if isinstance(operation, Add) else "Sub", inputs, name)
+
+
+def _padded(shape: Shape, rank: int) -> Shape:
+    return (*(1,) * (rank - len(shape)), *shape)
+
+
+def _scale(w: _Writer, name: str, operation: Scale, operands: list[str]) -> None:
+    w.node("Mul", [operands[0], w.tensor(operation.factor, name, "factor")], name)
+
+
+_WRITERS: dict[type[Operation], Callable[[_Writer, str, Any, list[str]], None]] = {
+    Add: _sum,
+    Affine: _affine,
+    AveragePool: _average_pool,
+    BatchNorm: _batch_norm,
+    Concat: _concat,
+    Constant: _constant,
+    Conv: _conv,
+    MaxPool: _max_pool,
+    PiecewiseLinear: _piecewise_linear,
+    PRelu: _prelu,
+    Reshape: _reshape,
+    Scale: _scale,
+    Slice: _slice,
+    Smooth: _smooth,
+    Subtract: _sum,
+    Transpose: _transpose,
+}

@@ -1,0 +1,108 @@
+"""Models in: files of exact JSON, NNET and ONNX, and torch modules, as networks without rounding."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from exactnn.errors import LoadError
+from exactnn.load._file import KINDS, ModelFile, naming
+from exactnn.network import Network
+
+if TYPE_CHECKING:
+    from exactnn.load.torch import from_torch
+
+__all__ = ["from_torch", "load"]
+
+_PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".pt2")
+_NEVER = (
+    "pickled files run code when they are read, so they are never unpickled; "
+    "load the module with torch yourself and call exactnn.from_torch(module, input_shape)"
+)
+
+
+def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
+    """The network in a file, to the last bit.
+
+    Parameters
+    ----------
+    path : a file whose suffix is .onnx, .nnet or .json (the exact format of docs/network-format.md)
+    raw : for NNET, read the network without its normalisation of inputs and outputs; the other formats have none
+
+    Returns
+    -------
+    Network whose `source` holds the absolute path and the SHA-256 of the bytes that were read
+
+    Raises
+    ------
+    LoadError
+        The file is missing, truncated, damaged, of another kind than its suffix says, or too large; UnsupportedOperation
+        names the operation and the node. NaN and infinite weights are also a NotFiniteError, naming tensor and index.
+    ShapeError
+        Shapes in the file do not fit together.
+    MissingDependency
+        An ONNX file, and the package onnx is not installed.
+
+    Notes
+    -----
+    ONNX: the first axis of an input is the batch axis if it is dynamic or 1 (so an input of shape (1, 1, 1, 5) is a
+    point of shape (1, 1, 5)); the network is the model at batch size 1, in real arithmetic. An input of fixed shape
+    without such an axis is a point itself. NNET numbers are the decimals written; ONNX weights the floats stored.
+
+    Examples
+    --------
+    >>> import exactnn.load
+    >>> net = exactnn.load.load("model.onnx")  # doctest: +SKIP
+    >>> net.input_dim, net.source.sha256[:8]  # doctest: +SKIP
+    (784, '3f9c21aa')
+    """
+    name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else ""
+    if str(name).lower().endswith(_PICKLED):
+        raise LoadError(f"{name}: {_NEVER}")
+    file = ModelFile.read(path)
+    if file.suffix not in (".json", ".nnet", ".onnx"):
+        found = f"; it looks like {KINDS[file.looks_like]}" if file.looks_like else ""
+        raise LoadError(f"{name}: the suffix .onnx, .nnet or .json is needed to say the format, got {file.suffix!r}{found}")
+    _check_kind(file, str(name))
+    with naming(str(name)):
+        if file.suffix == ".json":
+            from exactnn.load.json import read_json
+
+            return read_json(file)
+        if file.suffix == ".nnet":
+            from exactnn.load.nnet import read_nnet
+
+            return read_nnet(file, raw=raw)
+        from exactnn.load.onnx import read_onnx
+
+        return read_onnx(file)
+
+
+def _check_kind(file: ModelFile, name: str) -> None:
+    kind = file.looks_like
+    if kind is None or kind == file.suffix[1:]:
+        return
+    advice = _NEVER if kind == "pickle" else f"rename it to .{kind}" if kind in ("json", "nnet", "onnx") else ""
+    raise LoadError(
+        f"{name}: the suffix says {file.suffix[1:].upper()}, but the file holds {KINDS[kind]}" + (f"; {advice}" if advice else "")
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "from_torch":  # torch takes a second to import
+        from exactnn.load.torch import from_torch
+
+        return from_torch
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Room(types.ModuleType):
+    """This package as the function `load`: both have the name `exactnn.load`, and importing the package binds it."""
+
+    def __call__(self, path: str | os.PathLike[str], *, raw: bool = False) -> Network:
+        return load(path, raw=raw)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -1,0 +1,120 @@
+"""A model file: its bytes, read once, and what they look like; hash and network come from the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from exactnn.errors import (
+    ArgumentError,
+    ExactnnError,
+    LoadError,
+    MissingDependency,
+    NotFiniteError,
+    ShapeError,
+)
+from exactnn.network import Source
+
+#: what `ModelFile.looks_like` may say, and how a message names it
+KINDS = {
+    "json": "JSON text",
+    "nnet": "NNET text",
+    "onnx": "an ONNX protobuf",
+    "pickle": "a pickle, or a zip archive as torch.save writes it",
+    "git-lfs": "a Git LFS pointer, not the file itself (fetch it with `git lfs pull`)",
+    "hdf5": "an HDF5 file",
+}
+
+_NNET_START = re.compile(rb"\s*(//|\d+\s*,)")
+
+
+class NotFiniteInFile(LoadError, NotFiniteError):
+    """A model file holds NaN or infinity where a weight belongs."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The bytes of one file, with its absolute path."""
+
+    path: str
+    data: bytes
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> ModelFile:
+        """Read a regular file; LoadError if there is none, or if it is empty."""
+        try:
+            given = Path(os.fspath(path))
+        except TypeError:
+            raise ArgumentError(f"path: the path of a file is needed, got {type(path).__name__}") from None
+        try:
+            full = os.path.abspath(given)
+            if not given.is_file():
+                what = "a folder" if given.is_dir() else "no regular file" if given.exists() else "not there"
+                raise LoadError(f"{given}: a model file is needed, but this is {what}")
+            data = given.read_bytes()
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+            raise LoadError(f"{str(given)!r}: cannot be read: {error}") from None
+        if not data:
+            raise LoadError(f"{given}: the file is empty")
+        return cls(full, data)
+
+    @property
+    def suffix(self) -> str:
+        """The suffix in lower case, ".onnx" say."""
+        return Path(self.path).suffix.lower()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the bytes, as hexadecimal digits."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def looks_like(self) -> str | None:
+        """The kind of file that the first bytes suggest, a key of `KINDS`; None if they suggest nothing."""
+        data = self.data
+        if data.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
+            return "pickle"
+        if data.startswith(b"\x89HDF"):
+            return "hdf5"
+        if data.startswith(b"version https://git-lfs"):
+            return "git-lfs"
+        if data.lstrip()[:1] in (b"{", b"["):
+            return "json"
+        if _NNET_START.match(data):
+            return "nnet"
+        if data.startswith(b"\x08") and b"\x3a" in data:  # field 1 (ir_version), and somewhere field 7 (graph)
+            return "onnx"
+        return None
+
+    def source(self, format: str, *, raw: bool = False, checkable: bool) -> Source:
+        """Where a network came from, for its `source`."""
+        return Source(path=self.path, sha256=self.sha256, format=format, raw=raw, checkable=checkable)
+
+
+@contextmanager
+def naming(place: str) -> Iterator[None]:
+    """Put `place` before the message of any error inside; what is no LoadError or ShapeError yet becomes a LoadError."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise NotFiniteInFile(f"{place}: {error}") from None
+    except (LoadError, ShapeError) as error:
+        raise type(error)(f"{place}: {error}") from None
+    except MissingDependency:
+        raise
+    except ExactnnError as error:
+        raise LoadError(f"{place}: {error}") from error
+
+
+def shown(value: object) -> str:
+    """A value in a message: at most 60 characters, and no integer too long for `str`."""
+    if isinstance(value, int) and abs(value) >= 10**50:
+        return f"an integer of about {len(hex(value)) * 6 // 5} digits"
+    text = repr(value) if not isinstance(value, (list, dict)) else f"a {type(value).__name__} of {len(value)} entries"
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,68 @@
+"""Sizes that a file may ask for: its headers are not trusted, so that a few bytes cannot fill the memory."""
+
+from __future__ import annotations
+
+import math
+
+from exactnn.errors import LoadError, NetworkError
+from exactnn.network import AveragePool, Conv, MaxPool, Operation
+from exactnn.network.operations import Shape
+from exactnn.network.windows import output_size
+
+#: entries of one value (about 1 GB), of all tables of windows, and axes of one shape
+MAX_ENTRIES = 1 << 27
+MAX_WINDOW_ENTRIES = 1 << 25
+MAX_AXES = 16
+#: entries of all values of a network together that the standalone checker reads
+CHECKER_ENTRIES = 1 << 25
+MAX_WINDOW_NUMBER = 1 << 31
+
+
+def checked_size(shape: Shape) -> Shape:
+    """The shape itself; LoadError if it is too large to be a value of a network."""
+    if len(shape) > MAX_AXES:
+        raise LoadError(f"shape: at most {MAX_AXES} axes are needed, got {len(shape)}")
+    if any(n < 1 for n in shape) or math.prod(shape) > MAX_ENTRIES:
+        text = str(list(shape)) if all(abs(n) < 10**20 for n in shape) else "a larger one"
+        raise LoadError(f"shape: 1 to {MAX_ENTRIES} entries are needed, got the shape {text}")
+    return shape
+
+
+class Budget:
+    """What one file may fill: the sizes of values, of tables of windows, and of tensors that are computed while reading."""
+
+    def __init__(self) -> None:
+        self._windows = self._tensors = 0
+
+    def shape(self, operation: Operation, *shapes: Shape) -> Shape:
+        """The shape of an operation's result, refused if it is too large; NetworkError for a wrong number of operands."""
+        arity = operation.arity
+        if len(shapes) != arity if arity is not None else not shapes:
+            needed = "1 or more" if arity is None else str(arity)
+            raise NetworkError(f"{operation.kind}: {needed} operands are needed, got {len(shapes)}")
+        if isinstance(operation, (Conv, MaxPool, AveragePool)):
+            self._check_window(operation, shapes[0])
+        return checked_size(operation.output_shape(*shapes))
+
+    def tensor(self, shape: Shape) -> Shape:
+        """The shape of a tensor that is about to be made; refused if all of them together become too large."""
+        self._tensors += math.prod(checked_size(shape))
+        if self._tensors > MAX_ENTRIES:
+            raise LoadError(f"constants: at most {MAX_ENTRIES} entries computed while reading are possible, got more")
+        return shape
+
+    def _check_window(self, operation: Conv | MaxPool | AveragePool, shape: Shape) -> None:
+        dilation = (1,) * len(operation.kernel) if isinstance(operation, AveragePool) else operation.dilation
+        padding = [p for pair in operation.padding for p in pair]
+        if max(*operation.kernel, *operation.stride, *dilation, *padding) > MAX_WINDOW_NUMBER:
+            raise LoadError(f"{operation.kind}: kernel, stride, padding and dilation of at most 2^31 are needed")
+        if len(shape) != len(operation.kernel) + 1:
+            return  # the operation itself says so
+        out = output_size(shape[1:], operation.kernel, operation.stride, operation.padding, dilation)
+        entries = math.prod(out) * math.prod(operation.kernel)
+        most = MAX_ENTRIES
+        if not isinstance(operation, Conv):  # a pooling lists them while it is read
+            self._windows += entries
+            entries, most = self._windows, MAX_WINDOW_ENTRIES
+        if entries > most:
+            raise LoadError(f"{operation.kind}: at most {most} pairs of a place and a kernel entry are possible, got {entries} entries")

@@ -1,0 +1,1 @@
+"""The parts of the ONNX loader: values, one node at a time, and the table of operators by theme."""

@@ -1,0 +1,320 @@
+"""ONNX operators that are affine in their operands: sums, products with constants, means, batch normalisation."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from exactnn.errors import LoadError, UnsupportedOperation
+from exactnn.exact.array import RationalArray
+from exactnn.load._onnx.reader import Node, axis_in, operator
+from exactnn.load._onnx.values import FLOATS, Operand, Tensor, Value, full_shape
+from exactnn.network import (
+    Add,
+    Affine,
+    AveragePool,
+    BatchNorm,
+    MaxPool,
+    PiecewiseLinear,
+    Rational,
+    Reshape,
+    Scale,
+    Smooth,
+    Subtract,
+    Transpose,
+)
+from exactnn.network.operations import Shape, broadcast
+
+_WIDEST_IDENTITY = 4096  # a constant is added by an identity matrix up to this width
+
+
+@operator("Gemm", attributes="alpha beta transA transB")
+def gemm(node: Node) -> Operand:
+    """alpha A B + beta C, for one of A, B constant; C constant or not."""
+    alpha, beta = (Fraction(node.attributes.number(name, 1.0)) for name in ("alpha", "beta"))
+    left, right, added = node.operand(0), node.operand(1), node.optional(2)
+    if len(full_shape(left)) != 2 or len(full_shape(right)) != 2:
+        raise LoadError(f"matrices are needed, got shapes {full_shape(left)} and {full_shape(right)}")
+    if node.attributes.flag("transA"):
+        node.reader.plain = False
+        left = node.apply(Transpose((1, 0)), node.reader.unbatched(left))
+    transposed = node.attributes.flag("transB")
+    if not isinstance(right, Tensor):
+        right = node.apply(Transpose((1, 0)), node.reader.unbatched(right)) if transposed else right
+        product = _multiply(node, left, right, alpha)
+        return product if added is None else _add(node, product, _scaled(node, added, beta), 1)
+    matrix = right.rational if transposed else right.rational.T
+    if isinstance(left, Tensor):
+        left = node.reader.unbatched(left)
+    bias = RationalArray.zeros(matrix.shape[:1])
+    if added is None:
+        return node.apply(Affine(matrix * alpha, bias), left)
+    if isinstance(added, Tensor) and added.shape in ((), (1,), (1, 1), bias.shape, (1, *bias.shape)):
+        return node.apply(Affine(matrix * alpha, bias + added.rational.reshape(-1) * beta), left)
+    node.reader.plain = False
+    product = node.apply(Affine(matrix * alpha, bias), left)
+    return _add(node, product, _scaled(node, added, beta), 1)
+
+
+@operator("MatMul")
+def matmul(node: Node) -> Operand:
+    """The product of matrices, or stacks of them, one of the two constant."""
+    return _multiply(node, node.operand(0), node.operand(1), Fraction(1))
+
+
+def _multiply(node: Node, left: Operand, right: Operand, factor: Fraction) -> Operand:
+    if isinstance(right, Tensor):
+        return _times_matrix(node, left, right, factor)
+    if isinstance(left, Tensor):
+        return _matrix_times(node, left, right, factor)
+    raise UnsupportedOperation("the product of two values that depend on the input is not piecewise linear; one factor must be constant")
+
+
+def _times_matrix(node: Node, left: Operand, right: Tensor, factor: Fraction) -> Operand:
+    """x B: an affine map on the last axis."""
+    matrix, rank = _as_matrix(right.rational, len(full_shape(left)))
+    if isinstance(left, Value) and not left.shape:
+        left = node.reader.unbatched(left)
+    product = node.apply(Affine(matrix.T * factor, RationalArray.zeros(matrix.shape[1:])), left)
+    if rank == 1:  # the product with a vector has one axis less
+        stays = isinstance(product, Value) and product.batched
+        return node.emit(Reshape(product.shape[:-1]), product, batched=stays)
+    return product
+
+
+def _matrix_times(node: Node, left: Tensor, right: Value, factor: Fraction) -> Operand:
+    """A x: an affine map on the last axis but one."""
+    node.reader.plain = False
+    if len(right.shape) < 2:
+        unbatched = node.reader.unbatched(right)
+        assert isinstance(unbatched, Value)
+        right = unbatched
+    array = left.rational.reshape(1, -1) if len(left.shape) == 1 else left.rational
+    matrix, _ = _as_matrix(array, max(2, len(right.full)))
+    affine = Affine(matrix * factor, RationalArray.zeros(matrix.shape[:1]))
+    if len(right.shape) == 1:
+        product: Operand = node.apply(affine, right)
+        return node.emit(Reshape(()), product) if len(left.shape) == 1 else product
+    swap = Transpose((*range(len(right.shape) - 2), len(right.shape) - 1, len(right.shape) - 2))
+    product = node.apply(swap, node.apply(affine, node.apply(swap, right)))
+    if len(left.shape) == 1:
+        shape = (*product.shape[:-2], product.shape[-1])
+        return node.emit(Reshape(shape), product, batched=right.batched)
+    return product
+
+
+def _as_matrix(array: RationalArray, rank: int) -> tuple[RationalArray, int]:
+    """A vector as a column, a stack of one matrix as that matrix; and the number of axes that a product gets from it."""
+    if array.ndim == 1:
+        return array.reshape(-1, 1), 1
+    if array.ndim < 2 or array.ndim > max(rank, 2) or any(n != 1 for n in array.shape[:-2]):
+        raise UnsupportedOperation(f"one constant matrix, not a stack of several, is needed, got shape {array.shape}")
+    return array.reshape(*array.shape[-2:]), 2
+
+
+@operator("Add", "Sum")
+def add(node: Node) -> Operand:
+    """The sum of operands."""
+    first, *others = node.operands()
+    if node.type == "Add" and len(others) != 1:
+        raise LoadError(f"2 inputs are needed, got {len(others) + 1}")
+    for other in others:
+        first = _add(node, first, other, 1)
+    return first
+
+
+@operator("Sub")
+def subtract(node: Node) -> Operand:
+    """The difference of two operands."""
+    return _add(node, node.operand(0), node.operand(1), -1)
+
+
+def _add(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
+    """left + sign right; with a constant on the last axis an affine map of its own, as the certificate format says."""
+    (left, right), batched = node.reader.aligned([left, right])
+    operation = Add() if sign == 1 else Subtract()
+    if isinstance(left, Tensor) is not isinstance(right, Tensor):
+        constant, value = (left, right) if isinstance(left, Tensor) else (right, left)
+        assert isinstance(constant, Tensor)
+        signs = (sign, 1) if constant is left else (1, sign)
+        affine = _as_affine(node, constant, value.shape, *signs)
+        if affine is not None:
+            return node.emit(affine, value, batched=batched)
+    elif not isinstance(left, Tensor):
+        node.reader.plain = False
+    return node.emit(operation, left, right, batched=batched)
+
+
+def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_constant: int) -> Affine | None:
+    """x -> of_value x + of_constant c as an affine map on the last axis of this shape, if it is one that acts by entries there."""
+    if not shape or shape[-1] > _WIDEST_IDENTITY or any(n != 1 for n in constant.shape[:-1]):
+        return None
+    if len(constant.shape) > len(shape) or (constant.shape or (1,))[-1] not in (1, shape[-1]):
+        return None
+    if len(shape) > 1 and constant.shape[-1:] in ((), (1,)) and shape[-1] != 1:
+        return None  # one number for a whole grid is added as such, so that a convolution behind it still sees channels
+    bias = RationalArray.zeros(shape[-1:]) + constant.rational.reshape(-1) * of_constant
+    return Affine(node.reader.identity(shape[-1], of_value), bias)
+
+
+@operator("Mul")
+def multiply(node: Node) -> Operand:
+    """The product by entries; of two values only x x, x^n x^m and x sigmoid(x)."""
+    left, right = node.operand(0), node.operand(1)
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        (left, right), _ = node.reader.aligned([left, right])
+        return _expanded(node, left, right.shape, batched=False, factor=right)
+    if isinstance(right, Tensor):
+        return _scaled_by(node, left, right)
+    if isinstance(left, Tensor):
+        return _scaled_by(node, right, left)
+    for x, other in ((left, right), (right, left)):
+        operation, reads = node.reader.operations.get(other.node, (None, ()))
+        if operation == Smooth("sigmoid") and reads == (x.node,):
+            return node.apply(Smooth("silu"), x)
+    if left == right:
+        return node.apply(Rational.of([0, 0, 1], [1]), left)
+    raise UnsupportedOperation("the product of two values that depend on the input is not piecewise linear; one factor must be constant")
+
+
+@operator("Div")
+def divide(node: Node) -> Operand:
+    """The quotient by entries, the divisor constant; integers are divided as shapes are, towards zero."""
+    left, right = node.operand(0), node.tensor(1, "the divisor")
+    if not right.rational.nonzero().all():
+        raise LoadError("a divisor without zeros is needed")
+    if isinstance(left, Tensor) and left.is_integer and right.is_integer:
+        (a, b), _ = node.reader.aligned([left, right])
+        assert isinstance(a, Tensor)
+        assert isinstance(b, Tensor)
+        shape = node.reader.budget.tensor(broadcast(a.shape, b.shape))
+        pairs = zip(*(np.broadcast_to(t.rational.numerators, shape).ravel().tolist() for t in (a, b)), strict=True)
+        return Tensor("", a.kind, RationalArray.from_fractions((math.trunc(Fraction(p, q)) for p, q in pairs), shape))
+    inverse = RationalArray.from_fractions((1 / q for q in right.rational.to_fractions()), right.shape)
+    return _scaled_by(node, left, Tensor(right.name, right.kind if not right.is_integer else "float64", inverse))
+
+
+@operator("Neg")
+def negative(node: Node) -> Operand:
+    """-x."""
+    return node.apply(Scale(RationalArray.of(-1)), node.operand())
+
+
+def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
+    return operand if factor == 1 else node.apply(Scale(RationalArray.of(factor)), operand)
+
+
+def _scaled_by(node: Node, value: Operand, factor: Tensor) -> Operand:
+    (value, constant), batched = node.reader.aligned([value, factor])
+    assert isinstance(constant, Tensor)
+    return _expanded(node, value, constant.shape, batched=batched, factor=constant)
+
+
+def _expanded(node: Node, value: Operand, shape: Shape, *, batched: bool, factor: Operand) -> Operand:
+    """value times a constant, the value repeated first where the constant has more entries."""
+    assert isinstance(factor, Tensor)
+    whole = broadcast(value.shape, shape)
+    if whole != value.shape:
+        zeros = Tensor("", "float64", RationalArray.zeros(node.reader.budget.tensor(whole)))
+        value = node.emit(Add(), value, zeros, batched=batched)
+    return node.emit(Scale(factor.rational), value, batched=batched)
+
+
+@operator("Max", "Min")
+def extremum(node: Node) -> Operand:
+    """max(a, b) = b + max(a - b, 0), min(a, b) = b - max(b - a, 0); one bound for all entries makes a clip."""
+    first, *others = node.operands()
+    for other in others:
+        first = _extremum(node, first, other, 1 if node.type == "Max" else -1)
+    return first
+
+
+def _extremum(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
+    if isinstance(left, Tensor):
+        left, right = right, left
+    (left, right), batched = node.reader.aligned([left, right])
+    if isinstance(right, Tensor) and math.prod(right.shape) == 1 and broadcast(left.shape, right.shape) == left.shape:
+        at = right.rational.reshape(-1).item()
+        slope, constant = (0, at) if sign == 1 else (1, 0)
+        return node.emit(PiecewiseLinear.of(slope, constant, [(at, sign)]), left, batched=batched)
+    difference = node.emit(Subtract(), *((left, right) if sign == 1 else (right, left)), batched=batched)
+    positive = node.emit(PiecewiseLinear.of(0, 0, [(0, 1)]), difference, batched=batched)
+    return node.emit(Add() if sign == 1 else Subtract(), right, positive, batched=batched)
+
+
+@operator("ReduceMean", "ReduceSum", "ReduceMax", attributes="axes keepdims noop_with_empty_axes")
+def reduce(node: Node) -> Operand:
+    """Mean, sum or maximum over axes; over all spatial axes it is a pooling."""
+    operand, axes = node.operand(), node.integers("axes", 1, "the list of axes")
+    full = full_shape(operand)
+    if not axes:
+        if node.attributes.flag("noop_with_empty_axes"):
+            return operand
+        axes = list(range(len(full)))
+    keep = node.attributes.flag("keepdims", True)
+    reduced = {axis_in(a, len(full)) for a in axes}
+    if len(reduced) < len(axes):
+        raise LoadError(f"axes: each axis once is needed, got {axes}")
+    if isinstance(operand, Tensor) or (operand.batched and 0 in reduced):
+        operand = node.reader.unbatched(operand)
+    batched = isinstance(operand, Value) and operand.batched
+    inner = tuple(sorted(a - batched for a in reduced))
+    result = _reduced(node, operand, inner, batched)
+    left = tuple(n for i, n in enumerate(operand.shape) if i not in inner)
+    kept = tuple(1 if i in inner else n for i, n in enumerate(operand.shape))
+    target = kept if keep else left
+    return result if result.shape == target else node.emit(Reshape(target), result, batched=batched)
+
+
+def _reduced(node: Node, operand: Operand, axes: tuple[int, ...], batched: bool) -> Operand:
+    shape = operand.shape
+    size = math.prod(shape[a] for a in axes)
+    if batched and len(shape) > 1 and axes == tuple(range(1, len(shape))) and node.type != "ReduceSum":
+        kernel, ones, none = shape[1:], (1,) * (len(shape) - 1), ((0, 0),) * (len(shape) - 1)
+        pool = AveragePool(kernel, ones, none, False) if node.type == "ReduceMean" else MaxPool(kernel, ones, none, ones)
+        return node.emit(pool, operand, batched=batched)
+    if node.type == "ReduceMax":
+        raise UnsupportedOperation("a maximum over all spatial axes, and no others, is known here")
+    others = tuple(i for i in range(len(shape)) if i not in axes)
+    if others + axes != tuple(range(len(shape))):
+        operand = node.emit(Transpose(others + axes), operand, batched=batched)
+    if len(axes) != 1:
+        operand = node.emit(Reshape((*(shape[i] for i in others), size)), operand, batched=batched)
+    weight = RationalArray(np.ones((1, size), dtype=np.int64), size if node.type == "ReduceMean" else 1)
+    return node.emit(Affine(weight, RationalArray.zeros((1,))), operand, batched=batched)
+
+
+@operator("BatchNormalization", attributes="epsilon momentum spatial training_mode")
+def batch_normalization(node: Node) -> Operand:
+    """Batch normalisation as inference does it."""
+    node.one_output()
+    if node.attributes.flag("training_mode") or not node.attributes.flag("spatial", True):
+        raise UnsupportedOperation("batch normalisation as in inference, one scale for each channel, is needed")
+    names = ("scale", "bias", "mean", "variance")
+    weight, bias, mean, variance = (node.tensor(i, what) for i, what in enumerate(names, 1))
+    if weight.kind not in FLOATS:
+        raise LoadError(f"scale: floats are needed, got {weight.kind}")
+    node.attributes.number("momentum", 0.9)
+    epsilon = Fraction(node.attributes.number("epsilon", 1e-5))
+    norm = BatchNorm(mean.rational, variance.rational, weight.rational, bias.rational, epsilon, weight.kind)
+    return node.apply(norm, node.value())
+
+
+@operator("Constant", attributes="value value_float value_floats value_int value_ints")
+def constant(node: Node) -> Operand:
+    """A constant tensor."""
+    attributes = node.attributes
+    given = [name for name in ("value", "value_float", "value_floats", "value_int", "value_ints") if name in attributes]
+    if len(given) != 1:
+        raise LoadError(f"one value is needed, got {len(given)}")
+    name = node.outputs[0]
+    tensor = attributes.tensor("value", name)
+    if tensor is not None:
+        return tensor
+    if given[0] in ("value_float", "value_floats"):
+        data: object = attributes.raw_number("value_float") if given[0] == "value_float" else attributes.floats("value_floats")
+        return Tensor(name, "float32", np.array(data, dtype=np.float32))
+    data = attributes.integer("value_int") if given[0] == "value_int" else attributes.integers("value_ints")
+    return Tensor(name, "int64", np.array(data, dtype=np.int64))

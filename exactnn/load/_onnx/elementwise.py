@@ -1,0 +1,208 @@
+"""ONNX operators that act on each entry: activations, and those that change nothing in real arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exactnn.errors import LoadError, UnsupportedOperation
+from exactnn.exact.array import RationalArray
+from exactnn.load._onnx.reader import Node, operator
+from exactnn.load._onnx.values import Operand, Tensor, Value
+from exactnn.network import Add, PiecewiseLinear, PRelu, Scale, Smooth, clip, leaky_relu, relu
+from exactnn.network.operations import broadcast
+
+if TYPE_CHECKING:
+    import onnx
+
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+_SHORTCUT = 20  # torch's Softplus is x itself beyond this; float32 cannot tell the difference
+_FLOAT_TYPES = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
+_INTEGER_TYPES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 12: "uint32", 13: "uint64"}
+
+
+@operator("Relu")
+def rectifier(node: Node) -> Operand:
+    """max(x, 0)."""
+    return node.apply(relu(), node.operand())
+
+
+@operator("LeakyRelu", attributes="alpha")
+def leaky_rectifier(node: Node) -> Operand:
+    """max(x, 0) + alpha min(x, 0)."""
+    return node.apply(leaky_relu(node.attributes.number("alpha", 0.01)), node.operand())
+
+
+@operator("Abs")
+def absolute(node: Node) -> Operand:
+    """|x|."""
+    return node.apply(PiecewiseLinear.of(-1, 0, [(0, 2)]), node.operand())
+
+
+@operator("PRelu")
+def parametric_rectifier(node: Node) -> Operand:
+    """max(x, 0) + slope min(x, 0), one slope for each channel, each entry, or all."""
+    operand, slope = node.operand(), node.tensor(1, "the slope")
+    (operand, stripped), batched = node.reader.aligned([operand, slope])
+    assert isinstance(stripped, Tensor)
+    if broadcast(operand.shape, stripped.shape) != operand.shape:
+        raise LoadError(f"slopes that broadcast to {list(operand.shape)} are needed, got {list(slope.shape)}")
+    if math.prod(stripped.shape) == 1:
+        return node.emit(leaky_relu(stripped.rational.reshape(-1).item()), operand, batched=batched)
+    shape = stripped.shape
+    if len(shape) == len(operand.shape) and shape[0] != 1 and all(n == 1 for n in shape[1:]):
+        return node.emit(PRelu(stripped.rational.reshape(-1)), operand, batched=batched)
+    positive = node.emit(relu(), operand, batched=batched)
+    negative = node.emit(PiecewiseLinear.of(1, 0, [(0, -1)]), operand, batched=batched)
+    return node.emit(Add(), positive, node.emit(Scale(stripped.rational), negative, batched=batched), batched=batched)
+
+
+@operator("Clip", attributes="min max")
+def clipped(node: Node) -> Operand:
+    """min(max(x, low), high); a bound that is left out or infinite does not bound."""
+    bounds: list[Fraction | None] = []
+    for name, position, sign in (("min", 1, -1), ("max", 2, 1)):
+        given = node.attributes.raw_number(name)
+        tensor = node.optional_tensor(position, name)
+        if given is not None and math.isnan(given):
+            raise LoadError(f"attribute {name}: a number is needed, got nan")
+        if given is not None:  # up to opset 10; the default stands for no bound, as in float32 it is none
+            bounds.append(None if given * sign >= _LARGEST_FLOAT32 else Fraction(given) if math.isfinite(given) else None)
+        elif tensor is None or (tensor.only_infinite and _sign(tensor) == sign):
+            bounds.append(None)
+        else:
+            bounds.append(tensor.rational.item())
+    low, high = bounds
+    if low is not None and high is not None and low > high:
+        raise LoadError("min <= max is needed; what a clip does otherwise differs between programs")
+    return node.apply(clip(low, high), node.operand())
+
+
+def _sign(tensor: Tensor) -> int:
+    assert isinstance(tensor.data, np.ndarray)
+    return 1 if tensor.data.ravel()[0] > 0 else -1
+
+
+@operator("HardSigmoid", attributes="alpha beta")
+def hard_sigmoid(node: Node) -> Operand:
+    """min(max(alpha x + beta, 0), 1)."""
+    alpha = Fraction(node.attributes.number("alpha", 0.2))
+    beta = Fraction(node.attributes.number("beta", 0.5))
+    if alpha <= 0:
+        raise UnsupportedOperation(f"alpha > 0 is needed, got {float(alpha)}")
+    return node.apply(PiecewiseLinear.of(0, 0, [(-beta / alpha, alpha), ((1 - beta) / alpha, -alpha)]), node.operand())
+
+
+@operator("Tanh", "Sigmoid", "Softplus")
+def smooth(node: Node) -> Operand:
+    """Functions known by name."""
+    return _smooth(node, node.type.lower())
+
+
+@operator("Gelu", attributes="approximate")
+def gelu(node: Node) -> Operand:
+    """x Phi(x), or its approximation by tanh."""
+    kinds = {"none": "gelu", "tanh": "gelu_tanh"}
+    approximate = node.attributes.text("approximate", "none")
+    if approximate not in kinds:
+        raise UnsupportedOperation(f"approximate: 'none' or 'tanh' is needed, got {approximate!r}")
+    return _smooth(node, kinds[approximate])
+
+
+@operator("Swish", attributes="alpha")
+def swish(node: Node) -> Operand:
+    """x sigmoid(x)."""
+    if node.attributes.number("alpha", 1.0) != 1:
+        raise UnsupportedOperation("alpha = 1 is needed")
+    return _smooth(node, "silu")
+
+
+def _smooth(node: Node, function: str) -> Operand:
+    operand = node.operand()
+    if isinstance(operand, Tensor):
+        raise UnsupportedOperation(f"{function} of a constant is no rational number")
+    return node.apply(Smooth(function), operand)
+
+
+@operator("Where")
+def where(node: Node) -> Operand:
+    """A choice among constants, or torch's Softplus, Where(x > t, x, Softplus(x)), read as the smooth function it stands for."""
+    operands = [node.reader.values.get(name) for name in node.inputs]
+    condition, yes, no = operands if len(operands) == 3 else (None, None, None)
+    if isinstance(condition, Tensor) and isinstance(yes, Tensor) and isinstance(no, Tensor):
+        shape = node.reader.budget.tensor(broadcast(condition.shape, yes.shape, no.shape))
+        chosen = RationalArray(np.broadcast_to(condition.rational.nonzero(), shape).astype(np.int64))
+        return Tensor(node.outputs[0], yes.kind, yes.rational * chosen + no.rational * (1 - chosen))
+    name = softplus_shortcut(node.proto, node.reader.producers)
+    if name is None:
+        raise UnsupportedOperation("a choice by entries is not continuous, and so no operation of a network here")
+    threshold = node.reader.values.get(name)
+    if not isinstance(threshold, Tensor) or threshold.rational.size != 1 or threshold.rational.reshape(-1).item() < _SHORTCUT:
+        raise UnsupportedOperation(f"a Softplus with threshold below {_SHORTCUT} is not the smooth function")
+    return node.operand(2)
+
+
+@operator("Equal")
+def equal(node: Node) -> Tensor:
+    """Whether constants are equal, by entries (shape computations)."""
+    left, right = node.tensor(0, "the first operand"), node.tensor(1, "the second operand")
+    node.reader.budget.tensor(broadcast(left.shape, right.shape))
+    difference = left.rational - right.rational
+    return Tensor(node.outputs[0], "bool", RationalArray((~difference.nonzero()).astype(np.int64)))
+
+
+@operator("Identity")
+def identity(node: Node) -> Operand:
+    """The operand itself; no node is made for it."""
+    return node.operand()
+
+
+@operator("Dropout", attributes="ratio seed is_test")
+def dropout(node: Node) -> Operand:
+    """The operand itself, as in inference."""
+    node.one_output()
+    training = node.optional(2)
+    if training is not None and (not isinstance(training, Tensor) or not training.rational.is_zero()):
+        raise UnsupportedOperation("dropout in training mode is random; export the model in eval mode")
+    return node.operand()
+
+
+@operator("Cast", attributes="to saturate round_mode")
+def cast(node: Node) -> Operand:
+    """The same number; a cast between float types rounds in a float run, and does nothing in real arithmetic."""
+    return _cast(node.operand(), node.attributes.integer("to"))
+
+
+@operator("CastLike", attributes="saturate round_mode")
+def cast_like(node: Node) -> Operand:
+    """A cast to the type of the second operand; what depends on the input has a float type."""
+    like = node.operand(1)
+    kinds = {kind: number for number, kind in {**_FLOAT_TYPES, **_INTEGER_TYPES}.items()}
+    return _cast(node.operand(), kinds.get(like.kind, 0) if isinstance(like, Tensor) else 1)
+
+
+def _cast(operand: Operand, to: int) -> Operand:
+    if to in _FLOAT_TYPES:
+        if isinstance(operand, Value):
+            return operand
+        return Tensor(operand.name, _FLOAT_TYPES[to], operand.data)
+    if isinstance(operand, Tensor) and to in _INTEGER_TYPES and operand.rational.denominator == 1:
+        return Tensor(operand.name, _INTEGER_TYPES[to], operand.rational)
+    raise UnsupportedOperation(f"a cast to a float type is needed, got type number {to}")
+
+
+def softplus_shortcut(where: onnx.NodeProto, producers: Mapping[str, onnx.NodeProto]) -> str | None:
+    """The name of t, if the node is Where(Greater(x, t), x, Softplus(x)): torch's Softplus."""
+    if where.op_type != "Where" or len(where.input) != 3:
+        return None
+    condition, x, value = where.input
+    greater, softplus = producers.get(condition), producers.get(value)
+    if greater is None or softplus is None or greater.op_type != "Greater" or softplus.op_type != "Softplus":
+        return None
+    if len(greater.input) != 2 or greater.input[0] != x or list(softplus.input) != [x]:
+        return None
+    return str(greater.input[1])

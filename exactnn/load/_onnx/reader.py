@@ -1,0 +1,302 @@
+"""Reading an ONNX graph node by node: operators emit operations of the network, or fold constants on the spot.
+
+The batch axis is no axis of a network. A value whose first axis in the file is the batch axis (dynamic, or 1) is
+`batched`, and the network's operation acts on the others. Where a file does something to a batch axis of size 1 (moves
+it, say), it becomes an ordinary axis, and back; with a dynamic batch axis that would mix points, and is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from exactnn.errors import LoadError, UnsupportedOperation
+from exactnn.exact.array import RationalArray
+from exactnn.load._file import shown
+from exactnn.load._limits import Budget
+from exactnn.load._onnx.values import Attributes, Operand, Tensor, Value, full_shape
+from exactnn.network import Builder, Constant, Operation, Reshape
+from exactnn.network.operations import Shape
+
+if TYPE_CHECKING:
+    import onnx
+
+Handler = Callable[["Node"], Operand | Sequence[Operand]]
+
+#: operator -> what reads it, and the attributes it may have; filled by the modules of this folder
+OPERATORS: dict[str, tuple[Handler, frozenset[str]]] = {}
+
+
+def operator(*names: str, attributes: str = "") -> Callable[[Handler], Handler]:
+    """Enter a function in the table of operators."""
+
+    def enter(handler: Handler) -> Handler:
+        for name in names:
+            OPERATORS[name] = (handler, frozenset(attributes.split()))
+        return handler
+
+    return enter
+
+
+class Reader:
+    """The network under construction, and what each name of the file stands for so far."""
+
+    def __init__(
+        self,
+        names: set[str],
+        needed: set[str],
+        producers: Mapping[str, onnx.NodeProto],
+        *,
+        dynamic: bool,
+        opset: int,
+    ) -> None:
+        self.builder = Builder()
+        self.budget = Budget()
+        self.values: dict[str, Operand] = {}
+        #: names of the file that an output depends on
+        self.needed = needed
+        self.dynamic = dynamic
+        self.opset = opset
+        #: the nodes of the file by what they make
+        self.producers = producers
+        #: whether only what docs/certificate-format.md calls plain has been met
+        self.plain = True
+        #: nodes that pad with zeros -> the node they read, and its padding, so that a convolution can take it over
+        self.padded: dict[str, tuple[Value, tuple[tuple[int, int], ...]]] = {}
+        self.operations: dict[str, tuple[Operation, tuple[str, ...]]] = {}
+        self._names = names
+        self._pending: dict[str, tuple[Operation, tuple[str, ...]]] = {}
+        self._constants: dict[Tensor, str] = {}
+        self._identities: dict[tuple[int, int], RationalArray] = {}
+        self._label = ""
+
+    def identity(self, size: int, sign: int) -> RationalArray:
+        """The identity matrix times 1 or -1; nodes share it."""
+        if (size, sign) not in self._identities:
+            self._identities[size, sign] = RationalArray.eye(size) * sign
+        return self._identities[size, sign]
+
+    def fresh(self, wish: str) -> str:
+        """A name that neither the file nor the network has."""
+        name, number = wish, 1
+        while name in self._names or name in self.builder or name in self._pending:
+            number += 1
+            name = f"{wish}_{number}"
+        return name
+
+    def read(self, proto: onnx.NodeProto) -> None:
+        """Read one node, its operands being known."""
+        handler, known = OPERATORS[proto.op_type]
+        self._label = next(o for o in proto.output if o)
+        node = Node(self, proto, Attributes(proto, known))
+        results = handler(node)
+        if isinstance(results, (Tensor, Value)):
+            results = [results]
+        self._flush(list(zip(proto.output, results, strict=False)))
+
+    def _flush(self, results: list[tuple[str, Operand]]) -> None:
+        """Add the operations of one node, the one that makes an output under the output's name."""
+        renamed: dict[str, str] = {}
+        for output, operand in results:
+            if isinstance(operand, Value) and operand.node in self._pending and operand.node not in renamed:
+                renamed[operand.node] = output
+        for name, (operation, operands) in self._pending.items():
+            final = renamed.get(name, name)
+            reads = tuple(renamed.get(o, o) for o in operands)
+            self.operations[final] = (operation, reads)
+            self.builder.add(final, operation, *reads)
+            if name in self.padded:
+                self.padded[final] = self.padded.pop(name)
+        for output, operand in results:
+            if isinstance(operand, Value) and operand.node in renamed:
+                operand = Value(renamed[operand.node], operand.shape, operand.batched)
+            self.values[output] = operand
+        self._pending = {}
+
+    # --- making nodes ----------------------------------------------------------------------------------------------------
+
+    def emit(self, operation: Operation, *operands: Operand, batched: bool = False) -> Operand:
+        """The result of an operation: computed at once if all operands are constants, else a new node.
+
+        Shapes are the network's: a tensor stands as it is, a batched value without its batch axis.
+        """
+        shape = self.budget.shape(operation, *(o.shape for o in operands))
+        if operands and all(isinstance(o, Tensor) for o in operands):
+            self.budget.tensor(shape)
+            return _fold(operation, [o for o in operands if isinstance(o, Tensor)], shape, self._label)
+        names = tuple(self._constant(o) if isinstance(o, Tensor) else o.node for o in operands)
+        name = self.fresh(f"{self._label}/{operation.kind}")
+        self._pending[name] = (operation, names)
+        return Value(name, shape, batched)
+
+    def _constant(self, tensor: Tensor) -> str:
+        if tensor not in self._constants:
+            name = tensor.name
+            if not name or name in self.builder or name in self._pending or name not in self.values:
+                name = self.fresh(f"{tensor.name or self._label}/constant")
+            self._pending[name] = (Constant(tensor.rational), ())
+            self._constants[tensor] = name
+        return self._constants[tensor]
+
+    # --- the batch axis --------------------------------------------------------------------------------------------------
+
+    def unbatched(self, operand: Operand) -> Operand:
+        """The operand with its batch axis as an ordinary axis of size 1."""
+        if isinstance(operand, Tensor) or not operand.batched:
+            return operand
+        self.refuse_dynamic()
+        self.plain = False
+        return self.emit(Reshape(operand.full), operand)
+
+    def batched(self, operand: Operand) -> Value:
+        """The operand with its first axis, of size 1, as the batch axis."""
+        if isinstance(operand, Value) and operand.batched:
+            return operand
+        shape = full_shape(operand)
+        if not shape or shape[0] != 1:
+            raise UnsupportedOperation(f"a batch axis that is dynamic or 1 is needed in front, got an operand of shape {list(shape)}")
+        if isinstance(operand, Tensor):
+            operand = Value(self._constant(operand), operand.shape, False)
+        self.plain = False
+        result = self.emit(Reshape(shape[1:]), operand, batched=True)
+        assert isinstance(result, Value)
+        return result
+
+    def refuse_dynamic(self) -> None:
+        """Raise UnsupportedOperation if the file leaves the batch size open."""
+        if self.dynamic:
+            raise UnsupportedOperation(
+                "it works across the batch axis, which the file leaves open, so that points of a batch would mix; "
+                "export the model for batch size 1"
+            )
+
+    def aligned(self, operands: Sequence[Operand]) -> tuple[list[Operand], bool]:
+        """Operands whose shapes without the batch axis broadcast as the file's do; and whether the result is batched."""
+        rank = max(len(full_shape(o)) for o in operands)
+        batched = [isinstance(o, Value) and o.batched for o in operands]
+        stays = any(batched) and all(
+            len(full_shape(o)) == rank if b else len(o.shape) < rank or o.shape[0] == 1 for o, b in zip(operands, batched, strict=True)
+        )
+        if not stays:
+            return [self.unbatched(o) for o in operands], False
+        return [self.stripped(o, rank) for o in operands], True
+
+    def stripped(self, operand: Operand, rank: int) -> Operand:
+        """Without the first axis, of size 1, if the operand has `rank` axes and that axis is not the batch axis already."""
+        if (isinstance(operand, Value) and operand.batched) or len(operand.shape) < rank:
+            return operand
+        return self.emit(Reshape(operand.shape[1:]), operand, batched=isinstance(operand, Value))
+
+    def reshaped(self, operand: Operand, target: Sequence[int], *, batch_stays: bool) -> Operand:
+        """Row-major reshape to a full shape; `batch_stays`: its first axis is the batch axis, if the operand has one."""
+        shape = tuple(target)
+        if isinstance(operand, Tensor) or not operand.batched:
+            return self.emit(Reshape(shape), operand)
+        if batch_stays and shape[:1] == (1,):
+            return self.emit(Reshape(shape[1:]), operand, batched=True)
+        self.refuse_dynamic()
+        self.plain = False
+        return self.emit(Reshape(shape), operand)
+
+    # --- the end ---------------------------------------------------------------------------------------------------------
+
+    def output(self, name: str) -> str:
+        """The node that makes an output of the file."""
+        if name not in self.values:
+            raise LoadError(f"output {shown(name)}: nothing in the file makes it")
+        operand = self.values[name]
+        if isinstance(operand, Value):
+            return operand.node
+        self.plain = False
+        self._label = name
+        node = self._constant(operand)
+        self._flush([])
+        return node
+
+    def entries(self) -> int:
+        """Entries of all values of the network together."""
+        return sum(math.prod(v.shape) for v in self.values.values() if isinstance(v, Value))
+
+
+def _fold(operation: Operation, tensors: list[Tensor], shape: Shape, label: str) -> Tensor:
+    values = (t.rational.reshape(1, *t.shape) for t in tensors)
+    kind = tensors[0].kind if len({t.is_integer for t in tensors}) == 1 else "float64"
+    return Tensor(label, kind, operation.evaluate(*values).reshape(*shape))
+
+
+class Node:
+    """One node of the file: its operands, its attributes, and a way to emit operations."""
+
+    def __init__(self, reader: Reader, proto: onnx.NodeProto, attributes: Attributes) -> None:
+        self.reader = reader
+        self.proto = proto
+        self.type = proto.op_type
+        self.attributes = attributes
+        self.emit = reader.emit
+        self.inputs = list(proto.input)
+        self.outputs = list(proto.output)
+
+    @property
+    def opset(self) -> int:
+        """Version of the operator set."""
+        return self.reader.opset
+
+    def optional(self, position: int) -> Operand | None:
+        """An operand, or None if it is left out."""
+        if position >= len(self.inputs) or not self.inputs[position]:
+            return None
+        return self.reader.values[self.inputs[position]]
+
+    def operand(self, position: int = 0) -> Operand:
+        """An operand that must be there."""
+        found = self.optional(position)
+        if found is None:
+            raise LoadError(f"input {position} is needed, but left out")
+        return found
+
+    def operands(self) -> list[Operand]:
+        """All operands; at least one."""
+        if not self.inputs:
+            raise LoadError("at least one input is needed")
+        return [self.operand(i) for i in range(len(self.inputs))]
+
+    def value(self, position: int = 0) -> Value:
+        """An operand with its batch axis in front."""
+        return self.reader.batched(self.operand(position))
+
+    def tensor(self, position: int, what: str) -> Tensor:
+        """An operand that must be constant."""
+        found = self.operand(position)
+        if isinstance(found, Value):
+            raise UnsupportedOperation(f"{what} (input {position}) must be constant, but {shown(found.node)} depends on the input")
+        return found
+
+    def optional_tensor(self, position: int, what: str) -> Tensor | None:
+        """An operand that must be constant, or None if it is left out."""
+        return None if self.optional(position) is None else self.tensor(position, what)
+
+    def integers(self, attribute: str, position: int, what: str) -> list[int] | None:
+        """A list of integers that older operator sets have as an attribute and newer ones as an input; None if left out."""
+        listed = self.attributes.integers(attribute)
+        if listed is not None:
+            return listed
+        tensor = self.optional_tensor(position, what)
+        return None if tensor is None else tensor.integers()
+
+    def apply(self, operation: Operation, operand: Operand) -> Operand:
+        """The result of an operation on one operand that leaves its batch axis alone."""
+        return self.emit(operation, operand, batched=isinstance(operand, Value) and operand.batched)
+
+    def one_output(self) -> None:
+        """Raise UnsupportedOperation if something reads more than the first output."""
+        for extra in self.outputs[1:]:
+            if extra in self.reader.needed:
+                raise UnsupportedOperation(f"only the first output is known here, but {shown(extra)} is read, too")
+
+
+def axis_in(axis: int, rank: int, what: str = "axis") -> int:
+    """An axis counted from 0; LoadError beyond the rank."""
+    if not -rank <= axis < rank:
+        raise LoadError(f"{what}: -{rank} to {rank - 1} is needed, got {axis}")
+    return axis % rank

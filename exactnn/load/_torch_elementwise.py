@@ -1,0 +1,270 @@
+"""ATen operations entry by entry: activations, arithmetic, conversions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import torch
+
+from exactnn.exact.array import RationalArray
+from exactnn.exact.rounding import FORMATS, round_rational
+from exactnn.load._torch_graph import Handler, Translator, Value
+from exactnn.network import Add, Operation, PiecewiseLinear, PRelu, Rational, Smooth, Subtract, clip, leaky_relu, relu
+from exactnn.network.operations import broadcast
+
+
+def _unary(operation: Operation) -> Handler:
+    def handler(t: Translator, x: Value, **_: Any) -> Value:
+        return t.apply(operation, x)
+
+    return handler
+
+
+def _identity(t: Translator, x: Value, **_: Any) -> Value:
+    return x
+
+
+# --- activations -----------------------------------------------------------------------------------------------------------
+
+
+def _leaky_relu(t: Translator, x: Value, negative_slope: Any, **_: Any) -> Value:
+    return t.apply(leaky_relu(t.number(negative_slope, "negative_slope")), x)
+
+
+def _rrelu(t: Translator, x: Value, lower: float, upper: float, training: bool, **_: Any) -> Value:
+    if training:
+        t.refuse("it is random in training mode; call module.eval() first")
+    return t.apply(leaky_relu((lower + upper) / 2), x)
+
+
+def _prelu(t: Translator, x: Value, weight: Value, **_: Any) -> Value:
+    slopes = t.constant(weight, "weight")
+    if slopes.size == 1:
+        return t.apply(leaky_relu(slopes.item()), x)
+    if x.batch != 0:
+        t.refuse("the channels are on axis 1, which needs the batch on axis 0")
+    return t.apply(PRelu(slopes.reshape(-1)), x)
+
+
+def _clamp(t: Translator, x: Value, **bounds: Any) -> Value:
+    """Clamp and hardtanh: max first, then min, so that the upper bound wins where the two cross."""
+    low = bounds.get("min", bounds.get("min_val"))
+    high = bounds.get("max", bounds.get("max_val"))
+    low = None if isinstance(low, float) and low == -math.inf else low
+    high = None if isinstance(high, float) and high == math.inf else high
+    if isinstance(low, Value) or isinstance(high, Value):  # one bound for each entry
+        x = x if low is None else _maximum(t, x, low)
+        return x if high is None else _minimum(t, x, high)
+    lower = None if low is None else t.number(low, "lower bound")
+    upper = None if high is None else t.number(high, "upper bound")
+    if lower is None and upper is None:
+        return x
+    if lower is not None and upper is not None and lower > upper:
+        return t.apply(PiecewiseLinear.of(0, upper, []), x)
+    return t.apply(clip(lower, upper), x)
+
+
+def _threshold(t: Translator, x: Value, threshold: Any, value: Any) -> Value:
+    at, below = t.number(threshold, "threshold"), t.number(value, "value")
+    if at != below:
+        t.refuse(f"it jumps from {below} to {at} at {at}; only value == threshold is continuous and so piecewise linear")
+    return t.apply(clip(at, None), x)
+
+
+def _softshrink(t: Translator, x: Value, lambd: Any) -> Value:
+    width = t.number(lambd, "lambd")
+    return t.apply(PiecewiseLinear.of(1, width, [(-width, -1), (width, 1)]), x)
+
+
+def _gelu(t: Translator, x: Value, approximate: str) -> Value:
+    return t.apply(Smooth("gelu_tanh" if approximate == "tanh" else "gelu"), x)
+
+
+def _softplus(t: Translator, x: Value, beta: Any, **_: Any) -> Value:
+    """log(1 + exp(beta x)) / beta; torch's threshold, beyond which it returns x, is part of its floats, not of the function."""
+    factor = t.number(beta, "beta")
+    if not factor:
+        t.refuse("beta is 0")
+    inner = t.scale(x, factor, "scaled")
+    if factor == 1:
+        return t.apply(Smooth("softplus"), inner)
+    return t.scale(t.apply(Smooth("softplus"), inner, suffix="softplus"), 1 / factor)
+
+
+def _power(t: Translator, x: Value, exponent: Any) -> Value:
+    n = t.number(exponent, "exponent")
+    if n.denominator != 1 or not 1 <= n <= 64:
+        t.refuse(f"the exponent is {n}; whole exponents from 1 to 64 are rational functions")
+    return x if n == 1 else t.apply(Rational.of([0] * int(n) + [1], [1]), x)
+
+
+def _maximum(t: Translator, x: Value, other: Value) -> Value:
+    """max(x, y) = x + max(y - x, 0)."""
+    a, b = t.aligned(x, t.operand(other))
+    rest = t.apply(relu(), t.apply(Subtract(), b, a, suffix="difference"), suffix="relu")
+    return t.apply(Add(), a, rest)
+
+
+def _minimum(t: Translator, x: Value, other: Value) -> Value:
+    """min(x, y) = x - max(x - y, 0)."""
+    a, b = t.aligned(x, t.operand(other))
+    rest = t.apply(relu(), t.apply(Subtract(), a, b, suffix="difference"), suffix="relu")
+    return t.apply(Subtract(), a, rest)
+
+
+def _leaf(t: Translator, x: Value, number: int) -> Value:
+    return t.apply(t.trace.leaves[number], x)
+
+
+# --- arithmetic ------------------------------------------------------------------------------------------------------------
+
+
+def _add(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Value:
+    a, b = t.aligned(t.operand(x), t.operand(other))
+    return t.apply(Add(), a, t.scale(b, t.number(alpha, "alpha"), "alpha"))
+
+
+def _subtract(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Value:
+    a, b = t.aligned(t.operand(x), t.operand(other))
+    return t.apply(Subtract(), a, t.scale(b, t.number(alpha, "alpha"), "alpha"))
+
+
+def _subtract_from(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Value:
+    return _subtract(t, other, x, alpha)
+
+
+def _negative(t: Translator, x: Value) -> Value:
+    return t.scale(x, -1)
+
+
+def _multiply(t: Translator, x: Any, other: Any) -> Value:
+    a, b = t.operand(x), t.operand(other)
+    if a.array is None and b.array is None:
+        return _product(t, a, b)
+    a, b = t.aligned(a, b)
+    if a.array is not None and b.array is None:
+        a, b = b, a
+    assert b.array is not None
+    if a.array is not None:
+        return Value(a.array * b.array, broadcast(a.shape, b.shape))
+    return t.scale(a, b.array)
+
+
+def _product(t: Translator, a: Value, b: Value) -> Value:
+    """x x and x sigmoid(x) are functions of one variable; no other product of two is an operation."""
+    if a == b:
+        return t.apply(Rational.of([0, 0, 1], [1]), a)
+    for x, gate in ((0, 1), (1, 0)):
+        node: Any = t.node.args[gate]
+        if node.target is torch.ops.aten.sigmoid.default and node.args[0] is t.node.args[x]:
+            return t.apply(Smooth("silu"), (a, b)[x])
+    t.refuse("it multiplies two values that both depend on the input, which is not piecewise linear")
+
+
+def _divide(t: Translator, x: Any, other: Any, rounding_mode: str | None = None) -> Value:
+    if rounding_mode is not None:
+        t.refuse(f"rounding_mode={rounding_mode!r} makes jumps")
+    divisor = t.constant(other, "divisor")
+    if not divisor.nonzero().all():
+        t.refuse("its divisor is zero")
+    inverse = RationalArray.from_fractions([1 / q for q in divisor.to_fractions()], divisor.shape)
+    return _multiply(t, x, Value(inverse, inverse.shape))
+
+
+# --- conversions -----------------------------------------------------------------------------------------------------------
+
+_NAMES = {getattr(torch, name): name for name in FORMATS}
+_HELD_BY = {  # every number of the first is one of the others
+    torch.float16: (torch.float32, torch.float64),
+    torch.bfloat16: (torch.float32, torch.float64),
+    torch.float32: (torch.float64,),
+}
+
+
+def _convert(t: Translator, x: Value, **_: Any) -> Value:
+    """A conversion of dtype is the identity where it cannot round."""
+    source, target = t.dtype(0), t.dtype()
+    if source == target or target in _HELD_BY.get(source, ()):
+        return x
+    if x.array is None:
+        t.refuse(f"the conversion from {source} to {target} rounds; keep one dtype, or a wider one, through the whole module")
+    entries = x.array.to_fractions()
+    if target in _NAMES:
+        kept = all(round_rational(q, _NAMES[target]) == q for q in entries)
+    else:
+        kept = not target.is_floating_point and not target.is_complex and all(q.denominator == 1 for q in entries)
+    if not kept:
+        t.refuse(f"the conversion of a constant from {source} to {target} rounds")
+    return x
+
+
+def _dropout(t: Translator, x: Value, p: float, train: bool) -> Value:
+    if train and p:
+        t.refuse("dropout is random in training mode; call module.eval(), and F.dropout(x, training=self.training) in forward")
+    return x
+
+
+def _filled(number: int | None) -> Handler:
+    def handler(t: Translator, fill_value: Any = number, value: Any = None, **_: Any) -> Value:
+        shape = t.result_shape()
+        value = RationalArray.of(t.number(fill_value if value is None else value, "value"))
+        return Value(RationalArray.zeros(shape) + value, shape)
+
+    return handler
+
+
+def _range(t: Translator, end: Any, start: Any = 0, step: Any = 1, **_: Any) -> Value:
+    first, by = t.number(start, "start"), t.number(step, "step")
+    (size,) = t.result_shape()
+    t.number(end, "end")
+    return Value(RationalArray.from_fractions([first + i * by for i in range(size)], (size,)), (size,))
+
+
+TABLE: Mapping[str, Handler] = {
+    "relu": _unary(relu()),
+    "relu6": _unary(clip(0, 6)),
+    "abs": _unary(PiecewiseLinear.of(-1, 0, [(0, 2)])),
+    "hardsigmoid": _unary(PiecewiseLinear.of(0, 0, [(-3, Fraction(1, 6)), (3, Fraction(-1, 6))])),
+    "leaky_relu": _leaky_relu,
+    "rrelu": _rrelu,
+    "prelu": _prelu,
+    "hardtanh": _clamp,
+    "clamp": _clamp,
+    "clamp_min": _clamp,
+    "clamp_max": _clamp,
+    "threshold": _threshold,
+    "softshrink": _softshrink,
+    "maximum": _maximum,
+    "max.other": _maximum,
+    "minimum": _minimum,
+    "min.other": _minimum,
+    "tanh": _unary(Smooth("tanh")),
+    "sigmoid": _unary(Smooth("sigmoid")),
+    "silu": _unary(Smooth("silu")),
+    "gelu": _gelu,
+    "softplus": _softplus,
+    "pow.Tensor_Scalar": _power,
+    "square": _unary(Rational.of([0, 0, 1], [1])),
+    "reciprocal": _unary(Rational.of([1], [0, 1])),
+    "leaf": _leaf,
+    "add": _add,
+    "sub": _subtract,
+    "rsub": _subtract_from,
+    "neg": _negative,
+    "mul": _multiply,
+    "div": _divide,
+    "to": _convert,
+    "_to_copy": _convert,
+    "dropout": _dropout,
+    "alpha_dropout": _dropout,
+    "feature_dropout": _dropout,
+    "feature_alpha_dropout": _dropout,
+    **dict.fromkeys(("contiguous", "clone", "alias", "detach", "detach_", "lift_fresh", "lift_fresh_copy", "positive"), _identity),
+    **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), _filled(0)),
+    **dict.fromkeys(("ones", "ones_like", "new_ones"), _filled(1)),
+    **dict.fromkeys(("full", "full_like", "new_full", "fill"), _filled(None)),
+    "arange": _range,
+}

@@ -1,0 +1,403 @@
+"""Walks a graph of ATen operations and builds the network: values, their batch axis, node names, errors that say where.
+
+A tensor of the graph is a node of the network, its shape torch's without the batch axis (whose place is followed through every
+operation), or a constant, computed exactly: an operation on constants alone is evaluated at once, in rationals.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NoReturn
+
+import torch
+
+from exactnn.errors import ExactnnError, UnsupportedOperation
+from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import as_fraction
+from exactnn.load._torch_trace import Trace, quiet
+from exactnn.network import Add, Builder, Constant, Input, Network, Operation, Reshape, Scale, Transpose
+from exactnn.network.operations import Shape, broadcast
+
+#: Stands for a Python number that is the size of the batch, or computed from it.
+BATCH_SIZE = object()
+
+_PARAMETRIZED = (
+    "a weight is computed in floats from other tensors; call torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') "
+    "first, so that the weight itself is stored"
+)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor: a node's name or a constant array, its shape without the batch axis, and where torch has the batch axis."""
+
+    held: str | RationalArray
+    shape: Shape
+    batch: int | None = None
+    label: str = "constant"
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes that torch counts."""
+        return len(self.shape) + (self.batch is not None)
+
+    @property
+    def array(self) -> RationalArray | None:
+        """The numbers of a constant."""
+        return self.held if isinstance(self.held, RationalArray) else None
+
+
+#: Builds what one ATen operation computes: called with the translator and the arguments by name (`self` and `input` are `x`).
+Handler = Callable[..., Any]
+
+
+class Translator:
+    """Translates one traced module; `table` maps names of ATen operations to handlers, `refused` to reasons."""
+
+    def __init__(self, trace: Trace, table: Mapping[str, Handler], refused: Mapping[str, str]) -> None:
+        self.trace, self.table, self.refused = trace, table, refused
+        self.program = trace.program
+        self.builder = Builder()
+        self.batch_entered = trace.fixed  # whether the batch size may have entered a constant
+        self.node: torch.fx.Node = next(iter(self.program.graph.nodes))
+        self._values: dict[torch.fx.Node, Any] = {}
+        self._constants: dict[RationalArray, str] = {}
+
+    # --- the walk ----------------------------------------------------------------------------------------------------------
+
+    def network(self) -> Network:
+        """The network of the whole graph."""
+        self._decompose()
+        outputs = self._output_nodes()
+        needed = _ancestors(outputs)
+        inputs = self._placeholders()
+        for node in self.program.graph.nodes:
+            if node in needed and node.op == "call_function":
+                self.node = node
+                self._values[node] = self._translated(node)
+        names = []
+        for number, node in enumerate(outputs):
+            self.node = node
+            value = self._value(node)
+            if not isinstance(value, Value):
+                self.refuse(f"output {number} is no tensor")
+            names.append(self._output(value, number))
+        return self.builder.build(inputs, names)
+
+    def _decompose(self) -> None:
+        """Write operations without a handler that torch defines by others as those."""
+        for _ in range(8):
+            nodes = _ancestors(self._output_nodes())
+            targets = {n.target for n in nodes if isinstance(n.target, torch._ops.OpOverload) and not _is_size(n)}
+            open_targets = (t for t in targets if self._handler(t) is None and t._opname not in self.refused)
+            known = torch.export.default_decompositions()
+            unknown = {t: known[t] for t in open_targets if t.namespace == "aten" and t._can_decompose() and t in known}
+            if not unknown:
+                return
+            with quiet():
+                self.program = self.program.run_decompositions(unknown)
+
+    def _placeholders(self) -> list[str]:
+        nodes = {n.name: n for n in self.program.graph.nodes if n.op == "placeholder"}
+        inputs = []
+        for spec in self.program.graph_signature.input_specs:
+            node = nodes[spec.arg.name]
+            if spec.kind.name == "USER_INPUT":
+                shape = sizes(node)[1:]
+                name = self.builder.add(self.builder.fresh(node.name), Input(shape))
+                self._values[node] = Value(name, shape, 0)
+                inputs.append(name)
+            else:  # a parameter, buffer or constant; taken as rationals where it is first read
+                stored = self.program.state_dict.get(spec.target)
+                self._values[node] = (spec.target, self.program.constants[spec.target] if stored is None else stored)
+        return inputs
+
+    def _output_nodes(self) -> list[torch.fx.Node]:
+        nodes = {n.name: n for n in self.program.graph.nodes}
+        found = []
+        for number, spec in enumerate(s for s in self.program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"):
+            if hasattr(spec.arg, "value") and spec.arg.value is None:
+                continue
+            if spec.arg.name not in nodes:
+                given = getattr(spec.arg, "value", spec.arg)
+                raise UnsupportedOperation(f"module: output {number} is {given!r}, a tensor is needed")
+            found.append(nodes[spec.arg.name])
+        return found
+
+    def _output(self, value: Value, number: int) -> str:
+        if value.array is not None:
+            rows = value.array
+            first = self.node.meta["val"].shape[0] if rows.ndim else None
+            if isinstance(first, torch.SymInt) or (self.trace.fixed and first == self.trace.batch):
+                rows = self._without_batch(value, 0)
+            return self.builder.add(self.builder.fresh(f"output_{number}"), Constant(rows))
+        if value.batch != 0:
+            self.refuse(f"output {number} has its batch axis in place {value.batch}; return it with the batch axis first")
+        return self.name_of(value)
+
+    def _translated(self, node: torch.fx.Node) -> Any:
+        """The value of one node: a Value, a tuple of them, or a Python number."""
+        target = node.target
+        if target is operator.getitem:
+            source: Any = node.args[0]
+            part = self._value(source)[node.args[1]]
+            if part is None:
+                self.refuse(f"only the first result of {source.target} has an exact meaning here, and its indices are used")
+            return part
+        if _is_size(node):
+            return BATCH_SIZE
+        if not isinstance(target, torch._ops.OpOverload):
+            raise UnsupportedOperation(f"operation {target} at node {self.place()!r}{_where(node)} has no exact meaning here")
+        handler = self._handler(target)
+        try:
+            if handler is None:
+                self.refuse(self.refused.get(target._opname, "this operation has no exact meaning here"))
+            result = handler(self, **self._arguments(target))
+        except UnsupportedOperation:
+            raise
+        except ExactnnError as error:
+            raise type(error)(f"node {self.place()!r}{_where(node)}: {error}") from None
+        except (TypeError, AttributeError, AssertionError, LookupError) as error:  # a form of the operation that no handler knows
+            self.refuse(f"its arguments {_text(node)} are not supported ({error})")
+        if isinstance(result, Value):
+            self._check(result, node.meta["val"])
+        return result
+
+    def _handler(self, target: torch._ops.OpOverload[..., Any]) -> Handler | None:
+        if target.namespace not in ("aten", "exactnn"):
+            return None
+        return self.table.get(f"{target._opname}.{target._overloadname}") or self.table.get(target._opname)
+
+    def _check(self, result: Value, expected: torch.Tensor) -> None:
+        """The shape found is the one that torch found; and note where the batch size enters a constant."""
+        shape = list(result.shape)
+        if result.batch is not None:
+            shape.insert(result.batch, self.trace.batch)
+        elif any(isinstance(n, torch.SymInt) for n in expected.shape):
+            self.batch_entered = True
+        if tuple(shape) != _hints(expected.shape):
+            self.refuse(f"it gives shape {_hints(expected.shape)} in torch, but {tuple(shape)} as translated")
+
+    def _arguments(self, target: torch._ops.OpOverload[..., Any]) -> dict[str, Any]:
+        found = {}
+        for position, argument in enumerate(target._schema.arguments):
+            if position < len(self.node.args):
+                value = self.node.args[position]
+            else:
+                value = self.node.kwargs.get(argument.name, argument.default_value)
+            found["x" if argument.name in ("self", "input") else argument.name] = self._value(value)
+        return found
+
+    def _value(self, given: Any) -> Any:
+        if isinstance(given, (list, tuple)):
+            return [self._value(item) for item in given]
+        if not isinstance(given, torch.fx.Node):
+            return given
+        value = self._values[given]
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], torch.Tensor):
+            label, tensor = value
+            array = RationalArray.of(tensor, label)
+            value = self._values[given] = Value(array, array.shape, label=label)
+        return value
+
+    # --- for the handlers --------------------------------------------------------------------------------------------------
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise UnsupportedOperation, naming the operation and the node."""
+        target = self.node.target
+        named = f"{target.namespace}.{target._opname}" if isinstance(target, torch._ops.OpOverload) else str(target)
+        if "parametrizations" in self.place():
+            reason = _PARAMETRIZED
+        raise UnsupportedOperation(f"operation {named} at node {self.place()!r}{_where(self.node)}: {reason}")
+
+    def place(self) -> str:
+        """The name for what the current node computes: its module's path, for a plain function with the function's name."""
+        base = self.node.target._opname.strip("_") if isinstance(self.node.target, torch._ops.OpOverload) else self.node.name
+        stack = self.node.meta.get("nn_module_stack") or {}
+        path, kind = (list(stack.values()) or [("", "")])[-1][:2]
+        if "_empty_nn_module_stack" in path:
+            path = ""
+        kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+        whole = kind.startswith("torch.nn.modules.") and not kind.startswith("torch.nn.modules.container.")
+        if path and (whole or base == "leaf"):
+            return str(path)
+        return f"{path}.{base}" if path else base
+
+    def apply(self, operation: Operation, *values: Value, suffix: str = "") -> Value:
+        """The value of an operation of the network; a helper node's name gets a suffix. All batch axes must be in one place."""
+        shape = operation.output_shape(*(v.shape for v in values))
+        arrays = [v.array for v in values]
+        if all(a is not None for a in arrays):
+            result = operation.evaluate(*(a.reshape(1, *a.shape) for a in arrays if a is not None))
+            return Value(result.reshape(*shape), shape)
+        places = {v.batch for v in values if v.array is None}
+        if len(places) > 1:
+            self.refuse("its operands have their batch axes in different places")
+        names = [self.name_of(v) for v in values]
+        name = self.builder.fresh(self.place() + (f".{suffix}" if suffix else ""))
+        return Value(self.builder.add(name, operation, *names), shape, places.pop())
+
+    def name_of(self, value: Value) -> str:
+        """The node that holds a value; a constant gets a node."""
+        if isinstance(value.held, str):
+            return value.held
+        if value.held not in self._constants:
+            name = self.builder.fresh(f"{self.place()}.constant" if value.label == "constant" else value.label)
+            self._constants[value.held] = self.builder.add(name, Constant(value.held))
+        return self._constants[value.held]
+
+    def constant(self, given: Any, what: str) -> RationalArray:
+        """The numbers of an argument that must not depend on the input."""
+        array = given.array if isinstance(given, Value) else RationalArray.of(self.number(given, what))
+        if array is None:
+            self.refuse(f"its {what} depends on the input; it must be a constant")
+        return array
+
+    def number(self, given: Any, what: str) -> Fraction:
+        """An argument that is one number."""
+        if given is BATCH_SIZE:
+            self.refuse(f"its {what} is computed from the size of the batch; the function of one point must not depend on it")
+        if isinstance(given, Value):
+            return self.constant(given, what).item()
+        return as_fraction(int(given) if isinstance(given, bool) else given, what)
+
+    def operand(self, given: Any) -> Value:
+        """An operand that may be a Python number."""
+        if isinstance(given, Value):
+            return given
+        return Value(RationalArray.of(self.number(given, "operand")), ())
+
+    def axis(self, x: Value, dim: int) -> int:
+        """The axis without the batch that torch's axis `dim` is; refuses the batch axis."""
+        if not isinstance(dim, int):
+            self.refuse("its axis is computed from the size of the batch")
+        dim %= max(x.ndim, 1)
+        if x.batch is None or dim < x.batch:
+            return dim
+        if dim == x.batch:
+            self.refuse("it acts along the batch axis and so mixes the points of a batch")
+        return dim - 1
+
+    def result_shape(self) -> tuple[int, ...]:
+        """Torch's shape of what the current node computes."""
+        return sizes(self.node)
+
+    def shape_of(self, position: int) -> tuple[int, ...]:
+        """Torch's shape of the current node's argument at `position`."""
+        node: Any = self.node.args[position]
+        return sizes(node)
+
+    def dtype(self, position: int | None = None) -> torch.dtype:
+        """Torch's dtype of the current node, or of its argument at `position`."""
+        node: Any = self.node if position is None else self.node.args[position]
+        dtype: torch.dtype = node.meta["val"].dtype
+        return dtype
+
+    # --- rearranging -------------------------------------------------------------------------------------------------------
+
+    def reshape(self, x: Value, shape: Sequence[int], suffix: str = "") -> Value:
+        """Row-major reshape to torch's shape `shape`, which must keep the batch axis apart."""
+        target, batch = tuple(shape), x.batch
+        if batch is not None:
+            before = math.prod(x.shape[:batch])
+            places = [i for i, n in enumerate(target) if n == self.trace.batch and math.prod(target[:i]) == before]
+            if not places:
+                self.refuse("it mixes the batch axis with another one; keep the batch axis apart, as in x.flatten(1)")
+            batch = places[0]
+            target = target[:batch] + target[batch + 1 :]
+        if target == x.shape:
+            return Value(x.held, x.shape, batch, x.label)
+        reshaped = self.apply(Reshape(target), x, suffix=suffix)
+        return Value(reshaped.held, target, batch)
+
+    def permute(self, x: Value, order: Sequence[int], suffix: str = "") -> Value:
+        """Axis i of the result is torch's axis order[i]."""
+        order = [o % x.ndim for o in order]
+        batch = None if x.batch is None else order.index(x.batch)
+        axes = tuple(self.axis(x, o) for o in order if o != x.batch)
+        if axes == tuple(range(len(axes))):
+            return Value(x.held, x.shape, batch, x.label)
+        moved = self.apply(Transpose(axes), x, suffix=suffix)
+        return Value(moved.held, moved.shape, batch)
+
+    def aligned(self, *values: Value) -> list[Value]:
+        """Operands of an elementwise operation: constants without the batch axis, where some operand has one."""
+        longest = max(v.ndim for v in values)
+        places = {v.batch + longest - v.ndim for v in values if v.batch is not None}
+        if not places:
+            return list(values)
+        if len(places) > 1:
+            self.refuse("its operands have their batch axes in different places")
+        place = places.pop()
+        result = []
+        for v in values:
+            if v.array is not None:
+                own = place - (longest - v.ndim)
+                array = self._without_batch(v, own) if own >= 0 else v.array
+                v = Value(array, array.shape, label=v.label if array is v.array else "constant")
+            else:
+                v = Value(v.held, v.shape, place)
+            result.append(v)
+        return result
+
+    def _without_batch(self, value: Value, axis: int) -> RationalArray:
+        """A constant that is the same for every point of the batch, for one point."""
+        assert value.array is not None
+        index = (slice(None),) * axis
+        rows = [value.array[(*index, i)] for i in range(value.shape[axis])]
+        if any(row != rows[0] for row in rows[1:]):
+            self.refuse("it combines a constant that differs from point to point of the batch")
+        return rows[0].reshape(*value.shape[:axis], *value.shape[axis + 1 :])
+
+    def expand(self, x: Value, shape: Shape) -> Value:
+        """`x` broadcast to a larger shape (without the batch axis): zeros are added."""
+        if x.shape == shape:
+            return x
+        return self.apply(Add(), x, Value(RationalArray.zeros(shape), shape), suffix="expand")
+
+    def scale(self, x: Value, factor: RationalArray | Fraction | int, suffix: str = "") -> Value:
+        """Entrywise product with a constant (without the batch axis); a factor of 1 makes no node."""
+        factor = factor if isinstance(factor, RationalArray) else RationalArray.of(Fraction(factor))
+        if factor.shape == () and factor.item() == 1:
+            return x
+        return self.apply(Scale(factor), self.expand(x, broadcast(x.shape, factor.shape)), suffix=suffix)
+
+
+def sizes(node: torch.fx.Node) -> tuple[int, ...]:
+    """Torch's shape of a node, with the batch size of the trace."""
+    return _hints(node.meta["val"].shape)
+
+
+def _text(node: torch.fx.Node) -> str:
+    return ", ".join([*map(str, node.args), *(f"{name}={value}" for name, value in node.kwargs.items())])
+
+
+def _is_size(node: torch.fx.Node) -> bool:
+    """Whether a node computes a Python number from the size of the batch, the only size that is not fixed."""
+    return isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool))
+
+
+def _hints(shape: Sequence[int | torch.SymInt]) -> tuple[int, ...]:
+    return tuple(int(n.node.hint) if isinstance(n, torch.SymInt) else int(n) for n in shape)
+
+
+def _ancestors(nodes: Sequence[torch.fx.Node]) -> set[torch.fx.Node]:
+    found, waiting = set(nodes), list(nodes)
+    while waiting:
+        for node in waiting.pop().all_input_nodes:
+            if node not in found:
+                found.add(node)
+                waiting.append(node)
+    return found
+
+
+def _where(node: torch.fx.Node) -> str:
+    """The line of the module's source that made a node."""
+    places = re.findall(r'File "([^"]+)", line (\d+), in', node.meta.get("stack_trace") or "")
+    places = [p for p in places if "/torch/nn/" not in p[0].replace("\\", "/")]
+    return f" ({places[-1][0].rsplit('/', 1)[-1]}:{places[-1][1]})" if places else ""

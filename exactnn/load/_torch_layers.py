@@ -1,0 +1,295 @@
+"""ATen operations that are whole layers: affine maps, convolution, batch norm, pooling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import as_fraction
+from exactnn.exact.rounding import FORMATS
+from exactnn.load._torch_graph import Handler, Translator, Value
+from exactnn.load._torch_shapes import pad_margins, padded
+from exactnn.network import Add, Affine, AveragePool, BatchNorm, Conv, MaxPool, Operation
+from exactnn.network.windows import Padding
+
+# --- affine maps -----------------------------------------------------------------------------------------------------------
+
+
+def _linear(t: Translator, x: Value, weight: Value, bias: Value | None = None) -> Value:
+    matrix = t.constant(weight, "weight")
+    shift = RationalArray.zeros(matrix.shape[:1]) if bias is None else t.constant(bias, "bias")
+    t.axis(x, -1)
+    return t.apply(Affine(matrix, shift), x)
+
+
+def _affine(t: Translator, x: Value, matrix: RationalArray, suffix: str = "") -> Value:
+    return t.apply(Affine(matrix, RationalArray.zeros(matrix.shape[:1])), x, suffix=suffix)
+
+
+def _matmul(t: Translator, x: Value, suffix: str = "", **others: Any) -> Value:
+    """x W or W x, the constant W a matrix or a vector."""
+    y: Value = next(iter(others.values()))
+    if y.array is not None:
+        weight = y.array
+        if 2 < weight.ndim <= x.ndim and set(weight.shape[:-2]) == {1}:
+            weight = weight.reshape(*weight.shape[-2:])
+        if weight.ndim > 2:
+            t.refuse(f"its second factor has shape {weight.shape}; one matrix is needed")
+        t.axis(x, -1)
+        if weight.ndim == 2:
+            return _affine(t, x, weight.T, suffix)
+        return t.reshape(_affine(t, x, weight.reshape(1, -1), suffix or "product"), t.result_shape())
+    if x.array is None:
+        t.refuse("it multiplies two values that both depend on the input")
+    weight = x.array
+    if weight.ndim > 2 or y.ndim < 2:
+        t.refuse(f"factors of shapes {x.shape} and {t.result_shape()} are not a matrix times vectors")
+    order = [*range(y.ndim - 2), y.ndim - 1, y.ndim - 2]
+    t.axis(y, -2)
+    turned = t.permute(y, order, "turned")
+    result = _affine(t, turned, weight.reshape(-1, weight.shape[-1]), "product")
+    return t.reshape(t.permute(result, order), t.result_shape())
+
+
+def _addmm(t: Translator, x: Value, mat1: Value, mat2: Value, beta: Any, alpha: Any) -> Value:
+    if x.array is not None and x.ndim == 1 and mat2.array is not None and mat1.array is None and (beta, alpha) == (1, 1):
+        return _linear(t, mat1, Value(mat2.array.T, mat2.shape[::-1]), x)
+    product = t.scale(_matmul(t, mat1, mat2=mat2, suffix="product"), t.number(alpha, "alpha"), "scaled")
+    a, b = t.aligned(t.scale(x, t.number(beta, "beta"), "beta"), product)
+    return t.apply(Add(), a, b)
+
+
+def _conv(t: Translator, x: Value, weight: Value, bias: Value | None, **options: Any) -> Value:
+    if options.get("transposed"):
+        t.refuse("transposed convolution is no operation of an exact network")
+    kernel = t.constant(weight, "weight")
+    axes = kernel.ndim - 2
+    if x.batch != 0 or len(x.shape) != axes + 1:
+        t.refuse(f"(batch, channels, {axes} spatial axes) is needed, got {x.shape} for one point")
+    dilation = _each(options["dilation"], axes)
+    padding = options["padding"]
+    if isinstance(padding, str):
+        totals = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, kernel.shape[2:], strict=True)]
+        margins: Padding = tuple((n // 2, n - n // 2) for n in totals)
+    else:
+        margins = tuple((p, p) for p in _each(padding, axes))
+    shift = RationalArray.zeros(kernel.shape[:1]) if bias is None else t.constant(bias, "bias")
+    return t.apply(Conv(kernel, shift, _each(options["stride"], axes), margins, dilation, options["groups"]), x)
+
+
+def _each(given: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    """One number for each spatial axis, where one number may stand for all."""
+    numbers = [given] if isinstance(given, int) else list(given)
+    return tuple(numbers * axes if len(numbers) == 1 else numbers)
+
+
+def _batch_norm(t: Translator, x: Value, weight: Value | None, bias: Value | None, eps: float, **rest: Any) -> Value:
+    mean, variance = rest["running_mean"], rest["running_var"]
+    if rest.get("training") or mean is None or variance is None:
+        t.refuse(
+            "batch norm takes the statistics of the batch, so that it is no function of one point; call module.eval(), and use "
+            "track_running_stats=True"
+        )
+    if x.batch != 0:
+        t.refuse("the channels are on axis 1, which needs the batch on axis 0")
+    mu, var = t.constant(mean, "running_mean"), t.constant(variance, "running_var")
+    ones, zeros = RationalArray.zeros(mu.shape) + 1, RationalArray.zeros(mu.shape)
+    gamma = ones if weight is None else t.constant(weight, "weight")
+    beta = zeros if bias is None else t.constant(bias, "bias")
+    precision = str(t.dtype(4)).removeprefix("torch.")
+    if precision not in FORMATS:
+        t.refuse(f"its statistics are {precision}; {', '.join(FORMATS)} have an exact meaning")
+    return t.apply(BatchNorm(mu, var, gamma, beta, as_fraction(eps, "eps"), precision), x)
+
+
+def _batch_norm_in_parts(t: Translator, **arguments: Any) -> tuple[Value, None, None]:
+    return _batch_norm(t, **arguments), None, None
+
+
+# --- pooling ---------------------------------------------------------------------------------------------------------------
+
+
+def _pooled(t: Translator, x: Value, axes: int, operation: Operation, suffix: str = "") -> Value:
+    """Pool the last `axes` axes of (batch, channels, ...) or (batch, ...); the axes before them only need the batch among them."""
+    lead = x.ndim - axes
+    if x.batch is None or not x.batch < lead <= 2:
+        t.refuse(f"(batch, channels, {axes} spatial axes) is needed, got {x.shape} for one point")
+    if lead == 2:
+        return t.apply(operation, x, suffix=suffix)
+    inner = t.apply(operation, t.reshape(x, (t.trace.batch, 1, *x.shape), "channel"), suffix="pool")
+    return t.reshape(inner, (t.trace.batch, *inner.shape[1:]), suffix)
+
+
+def _ceil_margins(
+    spatial: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> Padding:
+    """Torch's ceil mode as padding: one more window where it would start inside the operand or its left padding."""
+    margins = []
+    for n, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True):
+        reach = d * (k - 1) + 1
+        size = -(-(n + 2 * p - reach) // s) + 1
+        if (size - 1) * s >= n + p:
+            size -= 1
+        margins.append((p, max(p, (size - 1) * s + reach - n - p)))
+    return tuple(margins)
+
+
+def _max_pool(axes: int, with_indices: bool = False) -> Handler:
+    def handler(t: Translator, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+        kernel, dilations, pads = (_each(v, axes) for v in (kernel_size, dilation, padding))
+        strides = _each(stride, axes) if stride else kernel
+        extra: Padding = ((0, 0),) * axes
+        if isinstance(x, tuple):  # an operand that was padded with minus infinity
+            x, extra = x
+            if len(extra) > axes or ceil_mode:
+                t.refuse("the padding with minus infinity before it is not on its window's axes, or it uses ceil_mode")
+            extra = ((0, 0),) * (axes - len(extra)) + extra
+        margins: Padding = tuple((p, p) for p in pads)
+        if ceil_mode:
+            margins = _ceil_margins(x.shape[-axes:], kernel, strides, pads, dilations)
+        margins = tuple((a + c, b + d) for (a, b), (c, d) in zip(margins, extra, strict=True))
+        result = _pooled(t, x, axes, MaxPool(kernel, strides, margins, dilations))
+        return (result, None) if with_indices else result
+
+    return handler
+
+
+def _average_pool(axes: int) -> Handler:
+    def handler(t: Translator, x: Value, kernel_size: Any, stride: Any, padding: Any, **options: Any) -> Value:
+        kernel, pads = _each(kernel_size, axes), _each(padding, axes)
+        strides = _each(stride, axes) if stride else kernel
+        margins: Padding = tuple((p, p) for p in pads)
+        if options["ceil_mode"]:
+            margins = _ceil_margins(x.shape[-axes:], kernel, strides, pads, (1,) * axes)
+        divisor = options.get("divisor_override")
+        if divisor is not None:  # the sum over the window divided by a number of its own
+            result = _pooled(t, x, axes, AveragePool(kernel, strides, margins, True), suffix="mean")
+            return t.scale(result, as_fraction(math.prod(kernel)) / divisor)
+        counted = options["count_include_pad"] and any(pads)
+        if counted and any(end > p for (_, end), p in zip(margins, pads, strict=True)):
+            # what ceil mode adds behind the padding does not count, though the padding does: make the padding entries
+            x = padded(t, x, [(p, p) for p in pads])
+            margins = tuple((0, end - p) for (_, end), p in zip(margins, pads, strict=True))
+            counted = False
+        return _pooled(t, x, axes, AveragePool(kernel, strides, margins, counted))
+
+    return handler
+
+
+def _adaptive_pool(axes: int, maximum: bool) -> Handler:
+    def handler(t: Translator, x: Value, output_size: Any) -> Any:
+        sizes = _each(output_size, axes)
+        spatial = x.shape[-axes:]
+        if any(out < 1 or n % out for n, out in zip(spatial, sizes, strict=True)):
+            t.refuse(f"the output size {sizes} must divide the input size {spatial}; otherwise its windows differ in size")
+        kernel = tuple(n // out for n, out in zip(spatial, sizes, strict=True))
+        margins: Padding = ((0, 0),) * axes
+        if maximum:
+            return _pooled(t, x, axes, MaxPool(kernel, kernel, margins, (1,) * axes)), None
+        return _pooled(t, x, axes, AveragePool(kernel, kernel, margins, False))
+
+    return handler
+
+
+def _reduced(t: Translator, x: Value, dims: Any, keepdim: bool, maximum: bool, suffix: str = "") -> Value:
+    """Mean or maximum over axes, as one pooling window."""
+    given = range(x.ndim) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
+    chosen = {d % max(x.ndim, 1) for d in given}
+    axes = sorted(t.axis(x, d) for d in chosen)
+    spatial = tuple(x.shape[a] for a in axes)
+    shape = [1 if d in chosen else n for d, n in enumerate(_torch_shape(t, x)) if keepdim or d not in chosen]
+    if not axes:
+        return x
+    if x.batch == 0 and axes == list(range(1, len(x.shape))) and len(axes) <= 3:
+        flat, window = x, spatial
+    else:
+        rest = [d for d in range(x.ndim) if d not in chosen]
+        moved = t.permute(x, [*rest, *sorted(chosen)], "turned")
+        window = (math.prod(spatial),)
+        lead = math.prod(x.shape) // window[0]
+        if x.batch is None:
+            flat = t.reshape(moved, (lead, *window), "flat")
+        else:  # with the batch axis in front for a moment: pooling acts on each point by itself
+            flat = t.reshape(Value(moved.held, moved.shape, 0), (t.trace.batch, lead, *window), "flat")
+    margins: Padding = ((0, 0),) * len(window)
+    operation: Operation = AveragePool(window, window, margins, False)
+    if maximum:
+        operation = MaxPool(window, window, margins, (1,) * len(window))
+    result = t.apply(operation, flat, suffix=suffix)
+    place = None if x.batch is None else x.batch - (0 if keepdim else sum(d < x.batch for d in chosen))
+    if place is None:
+        return t.reshape(result, shape)
+    final = t.reshape(result, (t.trace.batch, *(n for d, n in enumerate(shape) if d != place)), "shape")
+    return Value(final.held, final.shape, place)
+
+
+def _torch_shape(t: Translator, x: Value) -> list[int]:
+    shape = list(x.shape)
+    if x.batch is not None:
+        shape.insert(x.batch, t.trace.batch)
+    return shape
+
+
+def _mean(t: Translator, x: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
+    return _reduced(t, x, dim, keepdim, maximum=False)
+
+
+def _sum(t: Translator, x: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
+    mean = _reduced(t, x, dim, keepdim, maximum=False, suffix="mean")
+    return t.scale(mean, math.prod(x.shape) // math.prod(mean.shape))
+
+
+def _amax(t: Translator, x: Value, dim: Any = None, keepdim: bool = False) -> Value:
+    return _reduced(t, x, dim, keepdim, maximum=True)
+
+
+def _amin(t: Translator, x: Value, dim: Any = None, keepdim: bool = False) -> Value:
+    return t.scale(_reduced(t, t.scale(x, -1, "negative"), dim, keepdim, maximum=True, suffix="max"), -1)
+
+
+def _max(t: Translator, **arguments: Any) -> tuple[Value, None]:
+    return _amax(t, **arguments), None
+
+
+def _min(t: Translator, **arguments: Any) -> tuple[Value, None]:
+    return _amin(t, **arguments), None
+
+
+def _pad(t: Translator, x: Value, pad: list[int], mode: str = "constant", value: Any = None) -> Any:
+    """Constant padding; minus infinity only where nothing but max pooling reads the result."""
+    if mode != "constant":
+        t.refuse(f"padding mode {mode!r}; only constants, as zeros, are supported")
+    margins = pad_margins(pad)
+    if value == -math.inf and min(map(min, margins)) >= 0:
+        targets = [getattr(user.target, "_opname", "") for user in t.node.users]
+        if all(name.startswith("max_pool") for name in targets):
+            return x, tuple(margins)
+    return padded(t, x, margins, 0 if value is None else t.number(value, "value"))
+
+
+TABLE: Mapping[str, Handler] = {
+    "linear": _linear,
+    "matmul": _matmul,
+    "mm": _matmul,
+    "mv": _matmul,
+    "bmm": _matmul,
+    "addmm": _addmm,
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _conv),
+    "batch_norm": _batch_norm,
+    "_native_batch_norm_legit_no_training": _batch_norm_in_parts,
+    **{f"max_pool{n}d": _max_pool(n) for n in (1, 2, 3)},
+    **{f"max_pool{n}d_with_indices": _max_pool(n, with_indices=True) for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": _average_pool(n) for n in (1, 2, 3)},
+    **{f"adaptive_avg_pool{n}d": _adaptive_pool(n, maximum=False) for n in (1, 2, 3)},
+    **{f"adaptive_max_pool{n}d": _adaptive_pool(n, maximum=True) for n in (1, 2, 3)},
+    "mean": _mean,
+    "sum": _sum,
+    "amax": _amax,
+    "amin": _amin,
+    "max.dim": _max,
+    "min.dim": _min,
+    "pad": _pad,
+    "constant_pad_nd": _pad,
+}

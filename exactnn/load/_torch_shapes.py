@@ -1,0 +1,272 @@
+"""ATen operations that only move entries: reshapes, transposes, slices, concatenation, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from exactnn.exact.array import RationalArray
+from exactnn.load._torch_graph import BATCH_SIZE, Handler, Translator, Value
+from exactnn.network import Affine, Concat, Slice
+
+# --- reshape, transpose ----------------------------------------------------------------------------------------------------
+
+
+def _reshape(t: Translator, x: Value, **_: Any) -> Value:
+    return t.reshape(x, t.result_shape())
+
+
+def _expand(t: Translator, x: Value, **_: Any) -> Value:
+    shape = t.result_shape()
+    if x.array is not None:
+        return Value(x.array + RationalArray.zeros(shape), shape)
+    assert x.batch is not None
+    place = len(shape) - x.ndim + x.batch
+    if shape[place] != t.trace.batch:
+        t.refuse("it repeats the batch axis")
+    target = shape[:place] + shape[place + 1 :]
+    longer = (1,) * (len(target) - len(x.shape)) + x.shape
+    flat = t.reshape(Value(x.held, x.shape, 0), (t.trace.batch, *longer), "shape")
+    return Value(t.expand(flat, target).held, target, place)
+
+
+def _repeat(t: Translator, x: Value, repeats: list[int]) -> Value:
+    ones = len(repeats) - x.ndim
+    shape = list(x.shape)
+    if x.batch is not None:
+        shape.insert(x.batch, t.trace.batch)
+    x = t.reshape(x, [1] * ones + shape, "shape")
+    for dim, times in enumerate(repeats):
+        if times != 1:
+            x = t.apply(Concat(t.axis(x, dim)), *[x] * int(t.number(times, "repeat")))
+    return x
+
+
+def _permute(t: Translator, x: Value, dims: list[int]) -> Value:
+    return t.permute(x, dims)
+
+
+def _transpose(t: Translator, x: Value, dim0: int, dim1: int) -> Value:
+    order = list(range(x.ndim))
+    order[dim0], order[dim1] = order[dim1], order[dim0]
+    return t.permute(x, order)
+
+
+def _turned(t: Translator, x: Value) -> Value:
+    """.t(), .T and .mT: the last two axes change places."""
+    if x.ndim > 2 and "numpy" in str(t.node.target):
+        return t.permute(x, range(x.ndim)[::-1])
+    return x if x.ndim < 2 else _transpose(t, x, -2, -1)
+
+
+def _movedim(t: Translator, x: Value, source: Any, destination: Any) -> Value:
+    origins = [source] if isinstance(source, int) else source
+    places = [destination] if isinstance(destination, int) else destination
+    moved = dict(zip([p % x.ndim for p in places], [o % x.ndim for o in origins], strict=True))
+    rest = iter(d for d in range(x.ndim) if d not in moved.values())
+    return t.permute(x, [moved[d] if d in moved else next(rest) for d in range(x.ndim)])
+
+
+# --- slices ----------------------------------------------------------------------------------------------------------------
+
+
+def cut(t: Translator, x: Value, axis: int, entries: range, suffix: str = "") -> Value:
+    """The entries of one axis (without the batch axis) at an increasing range."""
+    n = x.shape[axis]
+    if entries == range(n):
+        return x
+    if not entries:
+        t.refuse("its result is empty")
+    starts, stops, steps = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
+    starts[axis], stops[axis], steps[axis] = entries.start, entries[-1] + 1, entries.step
+    return t.apply(Slice(tuple(starts), tuple(stops), tuple(steps)), x, suffix=suffix)
+
+
+def _pick(t: Translator, x: Value, axis: int, entries: Sequence[int]) -> Value:
+    """The entries of one axis at any indices, in that order: a slice, or a matrix of zeros and ones."""
+    n = x.shape[axis]
+    if any(not -n <= i < n for i in entries):
+        t.refuse(f"its indices reach beyond the axis of size {n}")
+    entries = [i % n for i in entries]
+    step = entries[1] - entries[0] if len(entries) > 1 else 1
+    if not entries or (step > 0 and entries == list(range(entries[0], entries[0] + step * len(entries), step))):
+        return cut(t, x, axis, range(entries[0], entries[-1] + 1, step) if entries else range(0))
+    matrix = np.zeros((len(entries), n), dtype=np.int64)
+    matrix[np.arange(len(entries)), entries] = 1
+    selection = Affine(RationalArray(matrix), RationalArray.zeros((len(entries),)))
+    inner = Value(x.held, x.shape, None if x.batch is None else 0, x.label)  # the batch axis out of the way
+    last = inner.ndim - 1
+    place = axis + (inner.batch is not None)
+    order = [d for d in range(inner.ndim) if d != place] + [place]
+    whole = place == last
+    chosen = t.apply(selection, t.permute(inner, order, "turned"), suffix="" if whole else "selected")
+    result = t.permute(chosen, np.argsort(order).tolist())
+    return Value(result.held, result.shape, x.batch)
+
+
+def _slice(t: Translator, x: Value, dim: int, start: Any, end: Any, step: Any) -> Value:
+    whole = start in (None, 0) and (end is None or (end is not BATCH_SIZE and end >= 1 << 60)) and step == 1
+    if whole or (x.batch is not None and dim % x.ndim == x.batch and t.result_shape()[x.batch] == t.trace.batch and step == 1):
+        return x
+    axis = t.axis(x, dim)
+    bounds = [None if b is None else int(t.number(b, "bound")) for b in (start, end, step)]
+    return cut(t, x, axis, range(*slice(*bounds).indices(x.shape[axis])))
+
+
+def _select(t: Translator, x: Value, dim: int, index: Any) -> Value:
+    axis = t.axis(x, dim)
+    at = int(t.number(index, "index")) % x.shape[axis]
+    shape = list(x.shape)
+    if x.batch is not None:
+        shape.insert(x.batch, t.trace.batch)
+    del shape[dim % x.ndim]
+    return t.reshape(cut(t, x, axis, range(at, at + 1), "slice"), shape)
+
+
+def _narrow(t: Translator, x: Value, dim: int, start: Any, length: int) -> Value:
+    axis = t.axis(x, dim)
+    first = int(t.number(start, "start")) % x.shape[axis]
+    return cut(t, x, axis, range(first, first + int(t.number(length, "length"))))
+
+
+def _index_select(t: Translator, x: Value, dim: int, index: Value) -> Value:
+    return _pick(t, x, t.axis(x, dim), [int(i) for i in t.constant(index, "index").to_fractions()])
+
+
+def _index(t: Translator, x: Value, indices: list[Value | None]) -> Value:
+    given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
+    if len(given) != 1 or given[0][1].ndim != 1:
+        t.refuse("indexing with one constant list of indices is supported, on one axis")
+    dim, index = given[0]
+    return _index_select(t, x, dim, index)
+
+
+def _flip(t: Translator, x: Value, dims: list[int]) -> Value:
+    for dim in dims:
+        axis = t.axis(x, dim)
+        x = _pick(t, x, axis, range(x.shape[axis])[::-1])
+    return x
+
+
+# --- into parts, and together ----------------------------------------------------------------------------------------------
+
+
+def _parts(t: Translator, x: Value, dim: int, lengths: Sequence[int]) -> tuple[Value, ...]:
+    axis = t.axis(x, dim)
+    parts, start = [], 0
+    for number, length in enumerate(lengths):
+        parts.append(cut(t, x, axis, range(start, start + length), str(number)))
+        start += length
+    return tuple(parts)
+
+
+def _result_lengths(t: Translator, dim: int) -> list[int]:
+    return [int(part.shape[dim]) for part in t.node.meta["val"]]
+
+
+def _split(t: Translator, x: Value, dim: int, **_: Any) -> tuple[Value, ...]:
+    t.axis(x, dim)
+    return _parts(t, x, dim, _result_lengths(t, dim))
+
+
+def _unbind(t: Translator, x: Value, dim: int) -> tuple[Value, ...]:
+    axis = t.axis(x, dim)
+    shape = list(x.shape)
+    if x.batch is not None:
+        shape.insert(x.batch, t.trace.batch)
+    del shape[dim % x.ndim]
+    parts = [cut(t, x, axis, range(i, i + 1), f"{i}.slice") for i in range(x.shape[axis])]
+    return tuple(t.reshape(part, shape, str(i)) for i, part in enumerate(parts))
+
+
+def _concatenated(t: Translator, tensors: list[Value], dim: int, **_: Any) -> Value:
+    like = next((x for x in tensors if x.batch is not None), tensors[0])
+    axis = t.axis(like, dim)
+    return t.apply(Concat(axis), *t.aligned(*tensors))
+
+
+def _stack(t: Translator, tensors: list[Value], dim: int) -> Value:
+    shape = list(t.result_shape())
+    dim %= len(shape)
+    shape[dim] = 1
+    return _concatenated(t, [t.reshape(x, shape, f"{i}.shape") for i, x in enumerate(tensors)], dim)
+
+
+def _slice_scatter(t: Translator, x: Value, src: Value, dim: int, start: Any, end: Any, step: Any) -> Value:
+    bounds = [None if b is None else int(t.number(b, "bound")) for b in (start, end, step)]
+    return _assigned(t, x, src, dim, range(*slice(*bounds).indices(t.result_shape()[dim])))
+
+
+def _select_scatter(t: Translator, x: Value, src: Value, dim: int, index: Any) -> Value:
+    shape = list(t.result_shape())
+    dim %= len(shape)
+    at = int(t.number(index, "index")) % shape[dim]
+    shape[dim] = 1
+    return _assigned(t, x, t.reshape(src, shape, "shape"), dim, range(at, at + 1))
+
+
+def _assigned(t: Translator, x: Value, src: Value, dim: int, entries: range) -> Value:
+    """What x holds after an assignment to these entries of one axis."""
+    if entries == range(t.result_shape()[dim]):
+        return src
+    if entries.step != 1:
+        t.refuse("an assignment to a slice with a step is not supported")
+    axis = t.axis(src if x.batch is None else x, dim)
+    x, src = t.aligned(x, src)
+    ends = (("before", range(entries.start)), ("behind", range(entries.stop, x.shape[axis])))
+    before, behind = ([cut(t, x, axis, part, name)] if part else [] for name, part in ends)
+    return t.apply(Concat(axis), *before, src, *behind)
+
+
+def _copy(t: Translator, src: Value, **_: Any) -> Value:
+    return src if t.shape_of(1) == t.result_shape() else _expand(t, src)
+
+
+def pad_margins(pad: Sequence[int]) -> list[tuple[int, int]]:
+    """Torch's padding, which begins with the last axis, as (begin, end) of the last axes in their order."""
+    return [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
+
+
+def padded(t: Translator, x: Value, margins: Sequence[tuple[int, int]], value: Fraction | int = 0) -> Value:
+    """Constant entries put before and behind the last axes; a negative margin cuts."""
+    for offset, (begin, end) in enumerate(margins):
+        if (begin, end) == (0, 0):
+            continue
+        axis = t.axis(x, x.ndim - len(margins) + offset)
+        n = x.shape[axis]
+        x = cut(t, x, axis, range(max(-begin, 0), n - max(-end, 0)), "cut")
+        parts = [x]
+        for margin, index in ((begin, 0), (end, len(parts) + 1)):
+            if margin > 0:
+                shape = (*x.shape[:axis], margin, *x.shape[axis + 1 :])
+                parts.insert(index, Value(RationalArray.zeros(shape) + value, shape))
+        if len(parts) > 1:
+            x = t.apply(Concat(axis), *parts, suffix="padding")
+    return x
+
+
+TABLE: Mapping[str, Handler] = {
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), _reshape),
+    "expand": _expand,
+    "repeat": _repeat,
+    "permute": _permute,
+    **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _transpose),
+    **dict.fromkeys(("t", "mT", "numpy_T"), _turned),
+    **dict.fromkeys(("movedim", "moveaxis"), _movedim),
+    "slice": _slice,
+    "select": _select,
+    "narrow": _narrow,
+    "index_select": _index_select,
+    "index": _index,
+    "flip": _flip,
+    **dict.fromkeys(("split", "split_with_sizes", "chunk", "tensor_split"), _split),
+    "unbind": _unbind,
+    **dict.fromkeys(("cat", "concat", "concatenate"), _concatenated),
+    "stack": _stack,
+    "slice_scatter": _slice_scatter,
+    "select_scatter": _select_scatter,
+    "copy": _copy,
+}

@@ -1,0 +1,215 @@
+"""ONNX files as networks: weights the floats that are stored, the function the one of real arithmetic at batch size 1.
+
+Batch axis: the first axis of every input if it is dynamic or 1; an input of one axis of fixed size, or with another
+fixed first axis, is a point as a whole. Node names are those of the first output value in the file. Constants are folded
+(shape computations included), identities make no node, and what no output depends on is left out. Refused: data in other
+files, operations without an exact meaning here (naming operation and node), attributes that are not known, and whatever
+in the file contradicts itself.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from exactnn.errors import LoadError, MissingDependency, UnsupportedOperation
+from exactnn.load._file import ModelFile, naming, shown
+from exactnn.load._limits import CHECKER_ENTRIES, checked_size
+from exactnn.load._onnx import arithmetic, elementwise, shapes, windows  # noqa: F401 - they fill the table of operators
+from exactnn.load._onnx.elementwise import softplus_shortcut
+from exactnn.load._onnx.reader import OPERATORS, Reader
+from exactnn.load._onnx.values import FLOAT_TYPES, Tensor, Value, decode_tensor
+from exactnn.network import Input, Network
+from exactnn.network.operations import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import onnx
+
+#: versions of the operator set whose operators are those read here
+OLDEST, NEWEST = 7, 28
+#: what the standalone checker reads (docs/certificate-format.md)
+PLAIN = {"Gemm", "MatMul", "Add", "Sub", "Relu", "Flatten", "Reshape", "Identity", "Constant"}
+_PLAIN_TYPES = {1, 7, 11}
+_SOFTMAX = ("Softmax", "LogSoftmax", "ArgMax", "Hardmax")
+
+
+def read_onnx(file: ModelFile) -> Network:
+    """The network in an ONNX file."""
+    try:
+        import onnx
+
+        decode_error: type[Exception] = import_module("google.protobuf.message").DecodeError
+    except ImportError:
+        raise MissingDependency("reading ONNX needs the package onnx; install it with: pip install 'exactnn[onnx]'") from None
+    try:
+        model = onnx.ModelProto.FromString(file.data)
+    except decode_error as error:
+        raise LoadError(f"an ONNX protobuf is needed, but the file is truncated or of another kind ({error})") from None
+    return _Graph(model).network(file)
+
+
+class _Graph:
+    """The checks of a model as a whole, and the order of reading."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._opset = _opset(model)
+        self._graph = model.graph
+        self._foreign = bool(len(model.functions) or len(model.training_info)) or _has_unknown_fields(model)
+        if not model.HasField("graph") or not len(model.graph.output):
+            raise LoadError("a graph with outputs is needed, but the file holds none; it is truncated or of another kind")
+        if len(model.graph.sparse_initializer):
+            raise LoadError("sparse initialisers are not read; save them as dense tensors")
+        self._check_texts()
+        self._initialisers = self._read_initialisers()
+        self._inputs = [v for v in model.graph.input if v.name not in self._initialisers]
+        if not self._inputs:
+            raise LoadError("at least one input is needed, but the graph has none")
+        self._producers = self._find_producers()
+        self._needed = self._find_needed()
+        self._nodes = [n for n in self._graph.node if any(o in self._needed for o in n.output)]
+
+    def _check_texts(self) -> None:
+        """Names that are no UTF-8 come as bytes."""
+        graph = self._graph
+        texts: list[object] = [v.name for v in (*graph.initializer, *graph.input, *graph.output)]
+        for node in graph.node:
+            texts += [node.op_type, node.domain, *node.input, *node.output, *(a.name for a in node.attribute)]
+        if not all(isinstance(text, str) for text in texts):
+            raise LoadError("texts in UTF-8 are needed as names; the file is damaged")
+
+    def _read_initialisers(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {}
+        for proto in self._graph.initializer:
+            if not proto.name or proto.name in tensors:
+                raise LoadError(f"initialiser {shown(proto.name)}: a name of its own is needed")
+            tensors[proto.name] = decode_tensor(proto, proto.name)
+        return tensors
+
+    def _find_producers(self) -> dict[str, onnx.NodeProto]:
+        producers: dict[str, onnx.NodeProto] = {}
+        taken = {*self._initialisers, *(v.name for v in self._inputs)}
+        if "" in taken or len(taken) < len(self._initialisers) + len(self._inputs):
+            raise LoadError("inputs: each needs a name of its own")
+        for node in self._graph.node:
+            for output in node.output:
+                if output in taken or output in producers:
+                    raise LoadError(f"{_label(node)}: the value {shown(output)} is made twice")
+                if output:
+                    producers[output] = node
+        return producers
+
+    def _find_needed(self) -> set[str]:
+        """Every name that an output depends on."""
+        needed: set[str] = set()
+        todo = [v.name for v in self._graph.output]
+        while todo:
+            name = todo.pop()
+            if name in needed:
+                continue
+            needed.add(name)
+            node = self._producers.get(name)
+            if node is not None:
+                shortcut = softplus_shortcut(node, self._producers)
+                todo.extend([shortcut, node.input[2]] if shortcut is not None else (i for i in node.input if i))
+        return needed
+
+    def network(self, file: ModelFile) -> Network:
+        """The network, read node by node."""
+        inputs = [(v.name, *_input_shape(v)) for v in self._inputs]
+        if len({batched for _, _, batched, _ in inputs}) > 1:
+            raise LoadError("inputs: either all have a batch axis (dynamic or 1) in front, or none")
+        names = {*self._initialisers, *self._producers, *(name for name, *_ in inputs)}
+        dynamic = any(dynamic for *_, dynamic in inputs)
+        plain = self._is_plain() and all(batched or len(shape) == 1 for _, shape, batched, _ in inputs)
+        reader = Reader(names, self._needed, self._producers, dynamic=dynamic, opset=self._opset)
+        reader.values.update(self._initialisers)
+        for name, shape, batched, _ in inputs:
+            reader.builder.add(name, Input(shape))
+            reader.values[name] = Value(name, shape, batched)
+        for node in self._nodes:
+            with naming(_label(node)):
+                self._check(node, reader)
+                reader.read(node)
+        outputs = [reader.output(v.name) for v in self._graph.output]
+        checkable = plain and reader.plain and reader.entries() <= CHECKER_ENTRIES
+        source = file.source("onnx", checkable=checkable)
+        return reader.builder.build([name for name, *_ in inputs], outputs, source=source)
+
+    def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
+        if node.domain not in ("", "ai.onnx"):
+            raise UnsupportedOperation(f"operations of the domain {shown(node.domain)} are not known; only those of the ONNX standard are")
+        if node.op_type not in OPERATORS:
+            raise UnsupportedOperation(_advice(node, self._graph.output))
+        for name in node.input:
+            if name and name not in reader.values and softplus_shortcut(node, self._producers) is None:
+                known = "comes later" if name in self._producers else "is not in the file"
+                raise LoadError(f"it reads {shown(name)}, which {known}; nodes stand in topological order")
+
+    def _is_plain(self) -> bool:
+        """Whether the file holds nothing but what the checker reads, as far as is seen without reading the nodes."""
+        graph = self._graph
+        return (
+            not self._foreign
+            and len(self._inputs) == len(graph.output) == 1
+            and all(n.op_type in PLAIN and len(n.output) == 1 and "" not in n.input for n in graph.node)
+            and all(n.op_type == "Constant" or n.output[0] in self._needed for n in graph.node)
+            and all(t.data_type in _PLAIN_TYPES for t in graph.initializer)
+            and self._inputs[0].type.tensor_type.elem_type in _PLAIN_TYPES
+        )
+
+
+def _has_unknown_fields(model: onnx.ModelProto) -> bool:
+    """Whether the file has fields that onnx does not know; they are dropped."""
+    size = model.ByteSize()
+    model.DiscardUnknownFields()
+    return bool(model.ByteSize() != size)
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    if not versions:
+        raise LoadError("the version of the operator set is needed, but the file names none; it is truncated or of another kind")
+    if not OLDEST <= max(versions) <= NEWEST:
+        raise LoadError(f"operator set {OLDEST} to {NEWEST} is needed, got version {max(versions)}; onnx.version_converter converts models")
+    return int(max(versions))
+
+
+def _input_shape(value: onnx.ValueInfoProto) -> tuple[Shape, bool, bool]:
+    """Shape without the batch axis, whether there is a batch axis, whether it is dynamic."""
+    name = f"input {shown(value.name)}"
+    if not value.type.HasField("tensor_type") or value.type.tensor_type.elem_type not in FLOAT_TYPES:
+        raise LoadError(f"{name}: a tensor of floats is needed")
+    if not value.type.tensor_type.HasField("shape"):
+        raise LoadError(f"{name}: a shape is needed, but the file gives none")
+    dims = value.type.tensor_type.shape.dim
+    sizes = [int(d.dim_value) if d.HasField("dim_value") else None for d in dims]
+    rest = [n for n in sizes[1:] if n is not None]
+    if len(rest) < len(sizes) - 1:
+        raise LoadError(f"{name}: fixed sizes of all axes but the first are needed, got {_dims(sizes)}")
+    first = sizes[0] if sizes else 0
+    batched = first is None or (first == 1 and len(sizes) > 1)
+    shape = tuple(rest) if first is None or batched or not sizes else (first, *rest)
+    with naming(name):
+        return checked_size(shape), batched, first is None
+
+
+def _dims(sizes: Sequence[int | None]) -> str:
+    return "(" + ", ".join("?" if n is None else str(n) for n in sizes) + ")"
+
+
+def _label(node: onnx.NodeProto) -> str:
+    outputs = [o for o in node.output if o]
+    return f"node {shown(outputs[0] if outputs else node.name)} ({node.op_type[:60]})"
+
+
+def _advice(node: onnx.NodeProto, outputs: Sequence[onnx.ValueInfoProto]) -> str:
+    message = f"the operation {shown(node.op_type)} is not known here"
+    if node.op_type in _SOFTMAX:
+        where = "at the end" if any(o.name in node.output for o in outputs) else "inside the network"
+        return (
+            f"{message}: its values are no rational numbers. Export the model without the {node.op_type} {where}, "
+            "up to the logits; the decision is the largest logit, and exactnn.verify_same_decision compares decisions"
+        )
+    return message

@@ -1,0 +1,231 @@
+"""ONNX out: loading it back gives the same function to the last bit, onnxruntime agrees, and nothing is rounded unasked."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import numpy_helper
+
+from exactnn.errors import ArgumentError, NotRepresentable, SaveError
+from exactnn.exact.array import RationalArray
+from exactnn.exact.rounding import round_rational
+from exactnn.export import save
+from exactnn.export._floats import float_type, to_floats
+from exactnn.export.onnx import to_onnx
+from exactnn.load import load
+from exactnn.network import Affine, BatchNorm, Constant, Network, PiecewiseLinear, Smooth, leaky_relu, mlp
+
+from ._zoo import DYADIC, EXACT, norm, single
+
+#: an operation ONNX has not, so that others stand for it when the file is loaded
+REWRITTEN = {
+    "three kinks",
+    "tent",
+    "affine",
+    "constant",
+    "affine on rows",
+    "identity",
+    "batch norm, epsilon no float",
+    "batch norm of half precision",
+    "residual",
+    "several",
+    "constant only",
+}
+
+
+def points(net: Network, count: int = 6) -> RationalArray:
+    return RationalArray(np.random.default_rng(1).integers(-12, 13, (count, net.input_dim)), 4)
+
+
+def onnxruntime_values(path: Path, at: RationalArray, dtype: str) -> np.ndarray:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    flat, values = at.to_float().astype(dtype), {}
+    for value in session.get_inputs():
+        assert value.shape[0] == "batch"
+        size = int(np.prod(value.shape[1:]))
+        values[value.name], flat = flat[:, :size].reshape(len(flat), *value.shape[1:]), flat[:, size:]
+    return np.concatenate([v.reshape(len(v), -1) for v in session.run(None, values)], axis=1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", DYADIC)
+def test_round_trip(name: str, dtype: str, tmp_path: Path) -> None:
+    net, path = DYADIC[name](), tmp_path / "net.onnx"
+    if name == "wide leaky" and dtype == "float32":
+        with pytest.raises(NotRepresentable, match="slope"):
+            save(net, path, dtype=dtype)
+        return
+    save(net, path, dtype=dtype)
+    again = load(path)
+    at = points(net)
+    assert again.evaluate(at) == net.evaluate(at)
+    if dtype == "float32" and name not in REWRITTEN:
+        assert (again.inputs, again.outputs, again.order) == (net.inputs, net.outputs, net.order)
+        assert again == net
+    if dtype == "float32":
+        wanted = net.evaluate(at).to_float()
+        found = onnxruntime_values(path, at, dtype)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["relu", "abs", "relu6", "reshape", "scale", "several"])
+def test_float64_in_onnxruntime(name: str, tmp_path: Path) -> None:
+    net, path = DYADIC[name](), tmp_path / "net.onnx"
+    save(net, path, dtype=torch.float64)
+    at = points(net)
+    assert RationalArray.of(onnxruntime_values(path, at, "float64")) == net.evaluate(at)
+
+
+@pytest.mark.parametrize("function", ["tanh", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus"])
+def test_smooth_functions(function: str, tmp_path: Path) -> None:
+    net, path = EXACT[function](), tmp_path / "net.onnx"
+    save(net, path)
+    again = load(path)
+    assert again == net
+    at = points(net)
+    found = onnxruntime_values(path, at, "float32")
+    wanted = net.to_torch()(torch.tensor(at.to_float())).detach().numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_plain_chain_is_checkable(tmp_path: Path) -> None:
+    net = mlp([([[1, "1/2"], [-3, 0]], [0, "1/4"]), ([[1, 1]], [0])])
+    save(net, tmp_path / "net.onnx")
+    again = load(tmp_path / "net.onnx")
+    assert again.source is not None
+    assert again.source.checkable
+
+
+def test_batch_norm_keeps_its_tensors_where_they_mean_the_same(tmp_path: Path) -> None:
+    kept = single(norm("float32", Fraction(1, 1024)), 3, 2)
+    save(kept, tmp_path / "kept.onnx")
+    assert load(tmp_path / "kept.onnx") == kept
+    other = single(norm("float32", Fraction(1, 100000)), 3, 2)
+    save(other, tmp_path / "other.onnx")
+    operation = load(tmp_path / "other.onnx").operation("y")
+    assert isinstance(operation, BatchNorm)
+    original = other.operation("y")
+    assert isinstance(original, BatchNorm)
+    assert (operation.scale, operation.mean, operation.bias) == (original.scale, original.mean, original.bias)
+    wide = single(norm("float64", Fraction(1, 100000)), 3, 2)
+    with pytest.raises(NotRepresentable, match="weight"):  # its scale has 53 bits
+        save(wide, tmp_path / "wide.onnx")
+    save(wide, tmp_path / "wide.onnx", dtype="float64")
+    assert load(tmp_path / "wide.onnx").evaluate(points(wide)) == wide.evaluate(points(wide))
+
+
+def test_weights_that_are_no_floats_are_refused_and_named(tmp_path: Path) -> None:
+    net = mlp([([[1, 0.5], ["1/3", "2/3"]], [0, 0]), ([[1, 1]], ["0.1"])])
+    path = tmp_path / "net.onnx"
+    with pytest.raises(NotRepresentable) as caught:
+        save(net, path)
+    message = str(caught.value)
+    assert "'layer1'" in message
+    assert "weight" in message
+    assert "1/3 at index (1, 0)" in message
+    assert "1 more of its 4" in message
+    assert "rounding=True" in message
+    assert list(tmp_path.iterdir()) == []
+    save(net, path, rounding=True)
+    found = load(path).operation("layer1")
+    assert isinstance(found, Affine)
+    assert found.weight == RationalArray.of(np.array([[1, 0.5], [1 / 3, 2 / 3]], dtype=np.float32))
+
+
+def test_float64_weights_need_float64(tmp_path: Path) -> None:
+    net = mlp([(np.array([[0.1]]), np.array([0.0]))])
+    with pytest.raises(NotRepresentable, match="float64"):
+        save(net, tmp_path / "net.onnx")
+    save(net, tmp_path / "net.onnx", dtype=np.float64)
+    assert load(tmp_path / "net.onnx") == net
+
+
+def test_numbers_beyond_the_largest_float(tmp_path: Path) -> None:
+    net = mlp([([[2**200]], [0])])
+    for rounding in (False, True):
+        with pytest.raises(NotRepresentable, match="beyond the largest float32"):
+            save(net, tmp_path / "net.onnx", rounding=rounding)
+    save(net, tmp_path / "net.onnx", dtype="float64")
+    assert load(tmp_path / "net.onnx") == net
+
+
+def test_a_slope_that_is_no_attribute_becomes_a_tensor(tmp_path: Path) -> None:
+    net = single(leaky_relu(0.01), 3)  # a float64, while attributes are float32
+    save(net, tmp_path / "net.onnx", dtype="float64")
+    assert load(tmp_path / "net.onnx") == net
+    with pytest.raises(NotRepresentable, match="slope"):
+        save(net, tmp_path / "net.onnx")
+
+
+def test_rational_functions_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SaveError, match=r"'y'.*rational"):
+        save(EXACT["rational"](), tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32", "nonsense", 5, torch.bfloat16])
+def test_other_dtypes(dtype: object, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="dtype"):
+        save(mlp([([[1]], [0])]), tmp_path / "net.onnx", dtype=dtype)
+
+
+def test_dtypes_by_their_names() -> None:
+    for given in ("float64", np.float64, np.dtype("float64"), torch.float64, float):
+        assert float_type(given) == "float64"
+    assert float_type(torch.float32) == float_type("f4") == "float32"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rounding_is_to_nearest_even_once(dtype: str) -> None:
+    bits = 24 if dtype == "float32" else 53
+    rng = np.random.default_rng(0)
+    values = [Fraction(int(rng.integers(1, 10**9)), int(rng.integers(1, 10**9))) for _ in range(50)]
+    half = Fraction(1, 2**bits)
+    for tiny in (Fraction(0), Fraction(1, 2**90), -Fraction(1, 2**90)):  # next to the middle between two floats
+        values += [1 + half + tiny, 1 + 3 * half + tiny, -1 - half + tiny]
+        values += [(1 + half + tiny) * Fraction(1, 2**140), Fraction(3, 2**150) + tiny / 2**140, Fraction(1, 2**1075) + tiny / 2**1000]
+    array = RationalArray.from_fractions(values, (len(values),))
+    found = to_floats(array, "values", dtype, rounding=True)
+    assert found.dtype == dtype
+    assert [Fraction(float(v)) for v in found] == [round_rational(v, dtype) for v in values]
+
+
+def test_names_with_odd_characters(tmp_path: Path) -> None:
+    from exactnn.network import Builder, Input
+
+    b = Builder()
+    b.add("batch", Input((2,)))
+    b.add("y.weight", Affine(RationalArray.eye(2), RationalArray.zeros((2,))), "batch")
+    b.add("y/relu0 €", PiecewiseLinear.of(1, 0, [(1, 2), (2, -3)]), "y.weight")
+    b.add("y", Affine(RationalArray.eye(2), RationalArray.zeros((2,))), "y/relu0 €")
+    net = b.build(["batch"], ["y", "batch"])
+    save(net, tmp_path / "net.onnx")
+    again = load(tmp_path / "net.onnx")
+    assert again.evaluate(points(net)) == net.evaluate(points(net))
+
+
+def test_the_model_is_deterministic_and_valid() -> None:
+    net = DYADIC["residual"]()
+    model = to_onnx(net)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.SerializeToString(deterministic=True) == to_onnx(net).SerializeToString(deterministic=True)
+    stored = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    assert {a.dtype for name, a in stored.items() if "shape" not in name} == {np.dtype("float32")}
+
+
+def test_gelu_raises_the_operator_set() -> None:
+    assert to_onnx(DYADIC["relu"]()).opset_import[0].version == 17
+    assert to_onnx(single(Smooth("gelu"), 2)).opset_import[0].version == 20
+
+
+def test_a_constant_is_repeated_along_the_batch(tmp_path: Path) -> None:
+    net = DYADIC["constant only"]()
+    assert any(isinstance(net.operation(n), Constant) for n in net.order)
+    save(net, tmp_path / "net.onnx")
+    assert onnxruntime_values(tmp_path / "net.onnx", points(net), "float32").shape == (6, 6)

@@ -1,0 +1,129 @@
+"""Torch modules without an exact meaning: the error says which operation, where, and what to do."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from exactnn.errors import ArgumentError, NotFiniteError, ShapeError, UnsupportedOperation
+from exactnn.load.torch import from_torch
+from tests.load._torch_modules import Call
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(2 * x.numpy())
+
+    @staticmethod
+    def backward(ctx: Any, g: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return g
+
+
+REFUSED: dict[str, tuple[nn.Module, Any, str]] = {
+    "layer norm": (nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), 2, r"aten\.layer_norm at node '1'.*statistic"),
+    "group norm": (nn.GroupNorm(1, 2), (2, 3), r"group_norm"),
+    "instance norm": (nn.InstanceNorm1d(2), (2, 3), r"instance_norm"),
+    "batch statistics": (nn.BatchNorm1d(2, track_running_stats=False), 2, r"batch_norm.*track_running_stats=True"),
+    "softmax": (nn.Sequential(nn.Linear(2, 2), nn.Softmax(1)), 2, r"softmax at node '1'.*up to the logits"),
+    "log softmax": (nn.LogSoftmax(1), 2, r"up to the logits"),
+    "mish": (nn.Mish(), 2, r"aten\.mish"),
+    "elu": (nn.ELU(), 2, r"aten\.elu"),
+    "hardswish": (nn.Hardswish(), 2, r"aten\.hardswish"),
+    "comparison": (Call(lambda m, x: torch.where(x > 0, x, 0)), 2, r"aten\.(gt|where)"),
+    "jump": (nn.Threshold(0, 1), 2, r"threshold.*jumps"),
+    "product": (Call(lambda m, x: x * x.flip(1)), 2, r"aten\.mul at node 'mul'.*both depend"),
+    "attention": (Call(lambda m, x: x @ x.mT), (2, 2), r"both depend"),
+    "transposed convolution": (nn.ConvTranspose1d(1, 1, 2), (1, 3), r"conv_transpose1d"),
+    "reflecting convolution": (nn.Conv1d(1, 1, 3, padding=1, padding_mode="reflect"), (1, 4), r"reflect"),
+    "circular padding": (Call(lambda m, x: F.pad(x, (1, 1), mode="circular")), (1, 3), r"circular"),
+    "uneven adaptive pool": (nn.AdaptiveAvgPool1d(3), (1, 5), r"must divide"),
+    "lstm": (Call(lambda m, x: m.l(x)[0], l=nn.LSTM(2, 2, batch_first=True)), (3, 2), r"lstm.*feedforward"),
+    "weight norm": (nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), 2, r"remove_parametrizations"),
+    "spectral norm": (nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2)), 2, r"remove_parametrizations"),
+    "indices": (Call(lambda m, x: x[:, 0] * x.max(1)[1]), 2, r"indices"),
+    "division": (Call(lambda m, x: x / x), 2, r"divisor depends on the input"),
+    "division by zero": (Call(lambda m, x: x / m.c, c=torch.tensor([1.0, 0])), 2, r"divisor is zero"),
+    "floor division": (Call(lambda m, x: torch.div(x, 2, rounding_mode="floor")), 2, r"jumps"),
+    "rounding": (Call(lambda m, x: x.half()), 2, r"float16 rounds"),
+    "rounding a constant": (Call(lambda m, x: x + m.c.half().float(), c=torch.tensor([1.0, 0.1])), 2, r"constant.*rounds"),
+    "random": (Call(lambda m, x: F.dropout(x)), 2, r"dropout.*eval"),
+    "noise": (Call(lambda m, x: x + torch.rand_like(x)), 2, r"rand_like.*random"),
+    "mixed batch": (Call(lambda m, x: x - x.mean(0)), 2, r"batch axis"),
+    "reshaped batch": (Call(lambda m, x: x.view(-1, 2).relu()), 4, r"mixes the batch axis"),
+    "first point": (Call(lambda m, x: x[:1] + x), 2, r"batch"),
+    "batch size": (Call(lambda m, x: x / x.shape[0]), 2, r"size of the batch"),
+    "batch size by len": (Call(lambda m, x: x / len(x)), 2, r"batches of 13 and of 3"),
+    "batch size in a branch": (Call(lambda m, x: x if x.shape[0] > 5 else -x), 2, r"batches of 13 and of 3"),
+    "batch size in a sum": (Call(lambda m, x: x + torch.ones(x.shape[0], 2).sum(0)), 2, r"batches of 13 and of 3"),
+    "different constants": (Call(lambda m, x: x + torch.arange(len(x))[:, None]), 2, r"point to point"),
+    "batch axis last": (Call(lambda m, x: x.T), 2, r"batch axis first"),
+    "branch": (Call(lambda m, x: x if x.sum() > 0 else -x), 2, r"decides on the values"),
+    "number": (Call(lambda m, x: x * float(x.max())), 2, r"forward cannot be traced"),
+    "autograd function": (Call(lambda m, x: Doubled.apply(x)), 2, r"forward cannot be traced"),
+    "output": (Call(lambda m, x: (x, 3)), 2, r"output 1 is 3"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_say_what_and_where(name: str) -> None:
+    module, shape, message = REFUSED[name]
+    with pytest.raises(UnsupportedOperation, match=message):
+        from_torch(module.eval(), shape)
+
+
+def test_a_changing_buffer_is_refused() -> None:
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        m.n += 1
+        return x + m.n
+
+    def assigned(m: Any, x: torch.Tensor) -> torch.Tensor:
+        m.n = m.n + x.sum()
+        return x
+
+    for function in (forward, assigned):
+        module = Call(function, n=torch.zeros(1)).eval()
+        with pytest.raises(UnsupportedOperation, match="buffer 'n'"):
+            from_torch(module, 1)
+        assert module.n.item() == 0
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_weight_that_is_no_number_is_named(bad: float) -> None:
+    module = nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(8, 2)).eval()
+    with torch.no_grad():
+        module[2].weight[1, 5] = bad
+    with pytest.raises(NotFiniteError, match=r"2\.weight.*index \(1, 5\)"):
+        from_torch(module, (1, 3, 3))
+
+
+def test_wrong_shapes() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(6, 2)).eval()
+    for shape in (7, (2, 2), (1, 2, 3, 2)):
+        with pytest.raises(ShapeError, match="without the batch axis"):
+            from_torch(module, shape)
+    with pytest.raises(ShapeError, match="does not accept"):
+        from_torch(module, ((6,), (6,)))
+    with pytest.raises(ShapeError, match="at least one entry"):
+        from_torch(module, (0, 6))
+    for shape in ("6", 6.0, True, (None, 6), [[6], "a"]):
+        with pytest.raises(ArgumentError, match="input_shape"):
+            from_torch(module, shape)
+
+
+def test_what_is_no_module() -> None:
+    for given in (nn.ReLU, F.relu, "model.pt", {"weight": torch.ones(1)}):
+        with pytest.raises(ArgumentError, match="module"):
+            from_torch(given, 2)  # type: ignore[arg-type]
+    for module in (nn.LazyLinear(2), nn.Linear(2, 2, device="meta")):
+        with pytest.raises(ArgumentError, match="'weight' has none"):
+            from_torch(module, 2)
+    with pytest.warns(DeprecationWarning, match="script"):
+        script = torch.jit.script(nn.ReLU())
+    with pytest.raises(ArgumentError, match="TorchScript"):
+        from_torch(script, 2)
