@@ -1,0 +1,160 @@
+"""`exactnn info`, `check` and `convert`: what is in a model file, a certificate re-checked, a model in another format."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import Counter
+from typing import Any
+
+from exactnn.cli._options import add_output, add_raw, check_target, load
+from exactnn.cli._outcome import DONE, REJECTED, Outcome, listed, log, versions
+from exactnn.cli._questions import models
+from exactnn.cli._weights import parameters, weights
+from exactnn.errors import LoadError
+from exactnn.network import Network
+
+
+def add_info(commands: Any) -> None:
+    """info F."""
+    parser = commands.add_parser("info", help="what is in a model file", allow_abbrev=False)
+    parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
+    add_raw(parser)
+    add_output(parser)
+    parser.set_defaults(run=_info)
+
+
+def add_check(commands: Any) -> None:
+    """check CERT [MODEL...]."""
+    parser = commands.add_parser("check", help="re-check a certificate with the standalone checker", allow_abbrev=False)
+    parser.add_argument("certificate", metavar="CERT", help="a certificate (JSON)")
+    parser.add_argument("model", metavar="MODEL", nargs="*", help="model files to use instead of those that the certificate names")
+    add_output(parser)
+    parser.set_defaults(run=_check)
+
+
+def add_convert(commands: Any) -> None:
+    """convert IN OUT."""
+    parser = commands.add_parser("convert", help="write a model in another format, without rounding unless asked", allow_abbrev=False)
+    parser.add_argument("source", metavar="IN", help="a model: .onnx, .nnet or exact .json")
+    parser.add_argument("target", metavar="OUT", help="a file ending in .json, .onnx or .nnet")
+    parser.add_argument("--dtype", choices=("float32", "float64"), help="numbers of an ONNX file (float32)")
+    parser.add_argument("--rounding", action="store_true", help="round weights that the file cannot hold, instead of refusing")
+    add_raw(parser)
+    add_output(parser)
+    parser.set_defaults(run=_convert)
+
+
+def _info(options: argparse.Namespace) -> Outcome:
+    (f,) = load(options, options.f)
+    kind = weights(f)
+    sizes: Counter[str] = Counter()
+    for name, array in parameters(f):
+        sizes[name] += array.size
+    nodes = [
+        {
+            "name": name,
+            "op": f.operation(name).kind,
+            "function": getattr(f.operation(name), "name", None),
+            "operands": list(f.operands(name)),
+            "shape": list(f.shape(name)),
+            "parameters": sizes[name],
+        }
+        for name in f.order
+    ]
+    hidden = [
+        {"layer": i, "name": n, "function": nodes[f.order.index(n)]["function"], "shape": list(f.shape(n))}
+        for i, n in enumerate(f.hidden_layers)
+    ]
+    document = {
+        "status": "done",
+        "command": options.command,
+        "inputs": [{"name": n, "shape": list(f.shape(n))} for n in f.inputs],
+        "outputs": [{"name": n, "shape": list(f.shape(n))} for n in f.outputs],
+        "input_dim": f.input_dim,
+        "output_dim": f.output_dim,
+        "nodes": nodes,
+        "hidden_layers": hidden,
+        "piecewise_linear": f.is_piecewise_linear,
+        "parameters": kind.count,
+        "numbers": {"format": kind.format, "numerator_bits": kind.numerator_bits, "denominator_bits": kind.denominator_bits},
+        "models": models({"f": f}),
+        "versions": versions(),
+    }
+    return Outcome(DONE, f"{f!r}", document, _info_lines(f, nodes, str(kind)))
+
+
+def _info_lines(f: Network, nodes: list[dict[str, Any]], numbers: str) -> list[str]:
+    functions = Counter(str(getattr(f.operation(n), "name", "")) for n in f.hidden_layers)
+    lines = [
+        f"  inputs: {listed([f'{n} {_shape(f.shape(n))}' for n in f.inputs])}",
+        f"  outputs: {listed([f'{n} {_shape(f.shape(n))}' for n in f.outputs])}",
+        f"  hidden layers: {len(f.hidden_layers)}" + (f" ({listed([f'{n} x{c}' for n, c in functions.items()])})" if functions else ""),
+        f"  {numbers}",
+    ]
+    if f.source is not None:
+        lines.append(f"  sha256: {f.source.sha256}")
+        lines.append(f"  the standalone checker reads this file {'itself' if f.source.checkable else 'only inside a certificate'}")
+    width = max(len(node["name"]) for node in nodes)
+    for node in nodes if len(nodes) <= 40 else nodes[:39]:
+        reads = f" of {', '.join(node['operands'])}" if node["operands"] else ""
+        count = f", {node['parameters']} parameters" if node["parameters"] else ""
+        lines.append(f"  {node['name']:<{width}}  {node['function'] or node['op']} {_shape(node['shape'])}{reads}{count}")
+    if len(nodes) > 40:
+        lines.append(f"  ... ({len(nodes)} nodes in all; --json lists them)")
+    return lines
+
+
+def _shape(shape: Any) -> str:
+    return "x".join(map(str, shape)) if shape else "scalar"
+
+
+def _check(options: argparse.Namespace) -> Outcome:
+    from exactnn.certificate import Rejected
+    from exactnn.certificate._check import examine
+
+    start = time.perf_counter()
+    document: dict[str, Any] = {"command": options.command, "certificate": options.certificate, "semantics": "real"}
+    try:
+        accepted = examine(options.certificate, options.model, None)
+    except OSError as error:
+        raise LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
+    except Rejected as rejected:
+        found = {"status": "rejected", "step": rejected.step, "reason": rejected.reason}
+        return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", {**document, **found, "versions": versions()})
+    seconds = time.perf_counter() - start
+    log(options, f"checked in {seconds:.2f} s")
+    used = {name: {"sha256": m.sha256, "source": m.source} for name, m in accepted.models.items()}
+    checked: dict[str, Any] = {
+        "status": "accepted",
+        "question": accepted.claim.question,
+        "answer": accepted.claim.answer,
+        "statement": accepted.sentence,
+        "models": used,
+        "seconds": round(seconds, 6),
+        "versions": versions(),
+    }
+    details = [f"  {name}: {m['source']}, sha256 {m['sha256']}" for name, m in used.items()]
+    return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", {**document, **checked}, details)
+
+
+def _convert(options: argparse.Namespace) -> Outcome:
+    from exactnn.export import save
+
+    check_target(options.target, "OUT", [options.source])
+    (net,) = load(options, options.source)
+    save(net, options.target, dtype=options.dtype, rounding=options.rounding)
+    dtype = (options.dtype or "float32") if options.target.lower().endswith(".onnx") else None
+    rounded = dtype is not None and not weights(net).fit(dtype)
+    document = {
+        "status": "done",
+        "command": options.command,
+        "models": models({"in": net}),
+        "target": os.path.abspath(options.target),
+        "dtype": dtype,
+        "rounded": rounded,
+        "versions": versions(),
+    }
+    how = f"weights rounded to {dtype}" if rounded else "without rounding"
+    return Outcome(DONE, f"CONVERTED: {options.source} to {options.target}, {how}", document)

@@ -1,0 +1,93 @@
+"""The options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from exactnn.cli import _domain
+from exactnn.cli._outcome import log
+from exactnn.errors import ArgumentError, SaveError
+from exactnn.exact.numbers import as_fraction
+from exactnn.network import Network
+
+#: options whose value may begin with a minus sign
+_SIGNED = ("--domain", "--tolerance", "--time-limit")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """--json and --quiet."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help='print one JSON object, rationals as "p/q" text')
+    group.add_argument("--quiet", action="store_true", help="print the first line only, and no progress on stderr")
+
+
+def add_raw(parser: argparse.ArgumentParser) -> None:
+    """--raw."""
+    parser.add_argument("--raw", action="store_true", help="read NNET files without their normalisation")
+
+
+def add_question(parser: argparse.ArgumentParser, *, domain: bool = True) -> None:
+    """--domain, --tolerance, --time-limit, --certificate."""
+    if domain:
+        parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
+        parser.add_argument("--tolerance", metavar="Q", default="0", help="claim a difference of at most Q (0)")
+    parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with the verdict UNKNOWN (no limit)")
+    parser.add_argument("--certificate", metavar="OUT.json", help="write the certificate here, for exactnn check")
+
+
+def question(options: argparse.Namespace) -> dict[str, Any]:
+    """The keyword arguments of verify_equal and its like."""
+    limit = options.time_limit
+    arguments: dict[str, Any] = {"time_limit": None if limit is None else as_fraction(limit, "--time-limit")}
+    if hasattr(options, "domain"):
+        arguments["domain"] = None if options.domain is None else _domain.read_domain(options.domain)
+        arguments["tolerance"] = as_fraction(options.tolerance, "--tolerance")
+    return arguments
+
+
+def load(options: argparse.Namespace, *paths: str) -> list[Network]:
+    """The networks in these files."""
+    from exactnn.load import load as read
+
+    nets = []
+    for path in paths:
+        start = time.perf_counter()
+        net = read(path, raw=getattr(options, "raw", False))
+        log(options, f"read {path}: {net!r}, {time.perf_counter() - start:.2f} s")
+        nets.append(net)
+    return nets
+
+
+def check_target(target: str | None, option: str, inputs: Sequence[str]) -> None:
+    """Refuse, before long work, a file that cannot be written or that is one of the inputs."""
+    if target is None:
+        return
+    path = Path(target)
+    try:
+        if path.is_dir() or not path.resolve().parent.is_dir():
+            raise SaveError(f"{option}: a file in an existing folder is needed, got {target!r}")
+        if any(os.path.exists(i) and path.exists() and path.samefile(i) for i in inputs):
+            raise ArgumentError(f"{option}: {target!r} is an input of this command; name another file")
+        if not os.access(path if path.exists() else path.resolve().parent, os.W_OK):
+            raise SaveError(f"{option}: {target!r} cannot be written")
+    except (OSError, ValueError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise SaveError(f"{option}: {target!r} cannot be written: {error}") from None
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """`--domain -1:1` as `--domain=-1:1`: argparse would take the value for an option."""
+    result: list[str] = []
+    for argument in arguments:
+        if result and result[-1] in _SIGNED and re.match(r"-[\d.]", argument):
+            result[-1] = f"{result[-1]}={argument}"
+        else:
+            result.append(argument)
+    return result

@@ -1,0 +1,94 @@
+"""What a command hands back: exit code, lines for people, one JSON object for programs."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from fractions import Fraction
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from exactnn._version import __version__
+from exactnn.exact.numbers import rational_text
+
+DONE, REFUTED, BAD_INPUT, UNKNOWN, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+#: exit code of each verdict
+CODES = {"proved": DONE, "refuted": REFUTED, "unknown": UNKNOWN}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer of a command: `headline` is the first line of stdout, `details` the others, `document` what --json prints."""
+
+    code: int
+    headline: str
+    document: dict[str, Any]
+    details: Sequence[str] = field(default=())
+
+
+def log(options: Any, text: str) -> None:
+    """Progress, on stderr, unless --quiet."""
+    if not options.quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """What computed the answer."""
+    found = {"exactnn": __version__, "python": platform.python_version()}
+    for name in ("python-flint", "numpy", "networkx", "highspy", "torch"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # an optional part
+            continue
+    return found
+
+
+# --- numbers for people ----------------------------------------------------------------------------------------------------
+
+
+def short(value: Fraction, width: int = 44) -> str:
+    """A rational in about `width` characters: exact where it fits ("p/2^k" for dyadic numbers), else a decimal and its size.
+
+    Examples
+    --------
+    >>> short(Fraction(1, 3)), short(Fraction(3, 2**40)), short(Fraction(10**60 + 1, 3**100))
+    ('1/3', '3/2^40', 'about 1940325217482.6328 (61/48 digits)')
+    """
+    top, bottom = value.numerator, value.denominator
+    k = bottom.bit_length() - 1
+    dyadic = k > 20 and bottom == 1 << k
+    if max(top.bit_length(), 0 if dyadic else bottom.bit_length()) <= 4 * width:
+        text = f"{top}/2^{k}" if dyadic else rational_text(value)
+        if len(text) <= width:
+            return text
+    digits = "/".join(str(len(rational_text(Fraction(abs(n))))) for n in (top, bottom) if n != 1 or n is top)
+    return f"about {_decimal(value)} ({digits} digits)"
+
+
+def _decimal(value: Fraction) -> str:
+    size = abs(value.numerator).bit_length() - value.denominator.bit_length()
+    if -1000 < size < 1000:
+        return repr(float(value))
+    wide = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return str(wide.divide(Decimal(value.numerator), Decimal(value.denominator))).lower()
+
+
+def listed(items: Sequence[str], most: int = 8) -> str:
+    """The first few of a list, and how many there are."""
+    if len(items) <= most:
+        return ", ".join(items)
+    return ", ".join(items[:most]) + f", ... ({len(items)} in all)"
+
+
+def point_text(point: Sequence[Fraction]) -> str:
+    """A point: all coordinates if they are few, else those that are not zero."""
+    if len(point) <= 6:
+        return f"({', '.join(short(q) for q in point)})"
+    live = [f"x[{i}] = {short(q)}" for i, q in enumerate(point) if q]
+    return f"{len(point)} coordinates, all zero" + (f" but {listed(live)}" if live else "")

@@ -1,0 +1,148 @@
+"""`exactnn equal`, `zero` and `symmetry verify`: a verdict, its counterexample, its certificate."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._outcome import CODES, Outcome, listed, log, point_text, short, versions
+from exactnn.cli._transformation import add_options, read_transformation
+from exactnn.exact.numbers import as_fraction, rational_text
+from exactnn.network import Network
+from exactnn.symmetry import Transformation
+from exactnn.verdict import Verdict
+
+
+def add_equal(commands: Any) -> None:
+    """equal F G."""
+    parser = commands.add_parser("equal", help="are two networks the same function?", allow_abbrev=False)
+    parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
+    parser.add_argument("g", metavar="G", help="another one, with as many inputs and outputs")
+    _add_common(parser, _equal)
+
+
+def add_zero(commands: Any) -> None:
+    """zero F."""
+    parser = commands.add_parser("zero", help="is a network zero everywhere?", allow_abbrev=False)
+    parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
+    _add_common(parser, _zero)
+
+
+def add_verify(commands: Any) -> None:
+    """symmetry verify F."""
+    parser = commands.add_parser("verify", help="does a transformation of the weights keep the function?", allow_abbrev=False)
+    parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
+    add_options(parser)
+    _add_common(parser, _symmetry)
+
+
+def _add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], Outcome]) -> None:
+    add_question(parser)
+    add_raw(parser)
+    add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def _equal(options: argparse.Namespace) -> Outcome:
+    from exactnn.verify import verify_equal
+
+    arguments = question(options)
+    check_target(options.certificate, "--certificate", [options.f, options.g])
+    f, g = load(options, options.f, options.g)
+    return answer(options, {"f": f, "g": g}, lambda: verify_equal(f, g, **arguments))
+
+
+def _zero(options: argparse.Namespace) -> Outcome:
+    from exactnn.verify import verify_zero
+
+    arguments = question(options)
+    check_target(options.certificate, "--certificate", [options.f])
+    (f,) = load(options, options.f)
+    return answer(options, {"f": f}, lambda: verify_zero(f, **arguments))
+
+
+def _symmetry(options: argparse.Namespace) -> Outcome:
+    from exactnn.verify import verify_symmetry
+
+    arguments = question(options)
+    check_target(options.certificate, "--certificate", [options.f])
+    (f,) = load(options, options.f)
+    transformation = read_transformation(options.steps, f)
+    found = answer(options, {"f": f}, lambda: verify_symmetry(f, transformation, **arguments))
+    document = {**found.document, "transformation": transformation.steps(f)}
+    return Outcome(found.code, found.headline, document, [f"  T = {shortened(transformation)}", *found.details])
+
+
+def answer(options: argparse.Namespace, nets: dict[str, Network], ask: Callable[[], Verdict]) -> Outcome:
+    """Ask, write the certificate if one is wanted, and say what was found."""
+    start = time.perf_counter()
+    verdict = ask()
+    seconds = time.perf_counter() - start
+    log(options, f"decided in {seconds:.2f} s")
+    details = [f"  {line}" for line in _refutation(options.command, verdict)]
+    written = None
+    if options.certificate is not None:
+        if verdict.certificate is None:
+            log(options, f"no certificate written to {options.certificate}: the verdict is unknown")
+        else:
+            written = str(verdict.certificate.save(options.certificate))
+            details.append(f"  certificate: {written} (exactnn check {written})")
+    document = {
+        "status": verdict.status,
+        "command": options.command,
+        "question": verdict.question,
+        "semantics": "real",
+        "reason": verdict.reason,
+        "domain": getattr(options, "domain", None),
+        "tolerance": rational_text(as_fraction(getattr(options, "tolerance", 0))),
+        "counterexample": texts(verdict.counterexample),
+        "values": None if verdict.values is None else {k: texts(v) for k, v in zip("fg", verdict.values, strict=True)},
+        "models": models(nets),
+        "certificate": written,
+        "seconds": round(seconds, 6),
+        "versions": versions(),
+    }
+    return Outcome(CODES[verdict.status], str(verdict), document, details)
+
+
+def texts(numbers: tuple[Fraction, ...] | None) -> list[str] | None:
+    """Numbers as JSON has them: "p/q"."""
+    return None if numbers is None else [rational_text(q) for q in numbers]
+
+
+def models(nets: dict[str, Network]) -> dict[str, Any]:
+    """Which files were read."""
+    sources = {name: net.source for name, net in nets.items()}
+    return {
+        name: None if s is None else {"path": s.path, "sha256": s.sha256, "format": s.format, "raw": s.raw} for name, s in sources.items()
+    }
+
+
+def shortened(transformation: Transformation, width: int = 160) -> str:
+    """A transformation in one line."""
+    text = repr(transformation)
+    return text if len(text) <= width else text[: width - 4] + " ..."
+
+
+def _refutation(command: str, verdict: Verdict) -> list[str]:
+    """The point, and at each output that differs (the first few) both exact values."""
+    if verdict.counterexample is None:
+        return []
+    lines = [f"at x = {point_text(verdict.counterexample)}"]
+    if verdict.values is None:  # smooth networks
+        return [*lines, "the values there are irrational; the certificate has enclosures that keep them apart"]
+    other = "T(f)(x)" if command == "symmetry verify" else "g(x)"
+    pairs = list(zip(*verdict.values, strict=True))
+    differing = [j for j, (a, b) in enumerate(pairs) if a != b]
+    for j in differing[:3]:
+        a, b = pairs[j]
+        place = f"output {j}: " if len(pairs) > 1 else ""
+        compared = "" if command == "zero" else f", {other} = {short(b)}, difference {short(a - b)}"
+        lines.append(f"{place}f(x) = {short(a)}{compared}")
+    if len(differing) > 3:
+        lines.append(f"outputs that differ: {listed([str(j) for j in differing], 20)}")
+    return lines
