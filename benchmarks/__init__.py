@@ -1,0 +1,1 @@
+"""Speed and memory against named baselines, as ratios measured in one run: `python -m benchmarks`."""

@@ -1,0 +1,67 @@
+"""The README does what it says: its examples run, its commands and links exist, its exit codes are the ones in use."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+import exactnn
+from exactnn.cli import _outcome, main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+
+
+def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testfile(str(README), module_relative=False)
+    assert result.failed == 0
+    assert result.attempted >= 10
+
+
+def test_it_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/command-line.md", "CONTRIBUTING.md"])
+def test_links_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    links = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
+    assert links or document == "docs/command-line.md"
+    assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
+
+
+def test_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    text = README.read_text(encoding="utf-8") + (ROOT / "docs/command-line.md").read_text(encoding="utf-8")
+    commands = set(re.findall(r"`exactnn ((?:symmetry )?[a-z-]+)", text)) | set(
+        re.findall(r"^\| `((?:symmetry )?[a-z-]+) [A-Z]", text, re.MULTILINE)
+    )
+    assert {"equal", "zero", "symmetry verify", "symmetry normal-form", "symmetry align", "check", "info", "convert"} <= commands
+    for command in sorted(commands):
+        assert main([*command.split(), "--help"]) == 0, command
+    capsys.readouterr()
+
+
+def test_python_names_exist() -> None:
+    table = README.read_text(encoding="utf-8").partition("## Questions")[2].partition("The first three")[0]
+    names = re.findall(r"`([a-z_.]+)\(", table)
+    assert len(names) >= 6
+    for name in names:
+        found: object = exactnn
+        for part in name.split("."):
+            if name != "f":
+                found = getattr(found, part)
+
+
+def test_exit_codes() -> None:
+    table = dict(re.findall(r"^\| (\d) \| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE))
+    assert table == {
+        str(_outcome.DONE): "proved, done, or certificate accepted",
+        str(_outcome.REFUTED): "refuted",
+        str(_outcome.BAD_INPUT): "wrong usage or input",
+        str(_outcome.UNKNOWN): "unknown",
+        str(_outcome.REJECTED): "certificate rejected",
+    }
