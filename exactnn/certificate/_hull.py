@@ -37,8 +37,7 @@ def read_hull(raw: Any, domain: Domain, dimension: int, atoms: Atoms) -> list[Fo
     raw = mapping(raw, "hull", ("origin", "directions", "coordinates", "equalities"))
     origin = rationals(raw["origin"], "hull: origin", dimension)
     directions = [
-        _vector(rationals(v, f"hull: directions[{k}]", dimension))
-        for k, v in enumerate(items(raw["directions"], "hull: directions"))
+        _vector(rationals(v, f"hull: directions[{k}]", dimension)) for k, v in enumerate(items(raw["directions"], "hull: directions"))
     ]
     identity: list[Vector] = [{} for _ in range(dimension)]  # by columns
     for k, v in enumerate(items(raw["coordinates"], "hull: coordinates", len(directions))):
@@ -57,9 +56,7 @@ def read_hull(raw: Any, domain: Domain, dimension: int, atoms: Atoms) -> list[Fo
     for j, column in enumerate(identity):
         right = {i: v for i, v in column.items() if v} == {j: 1}
         need(right, "hull", f"column {j}: directions, coordinates and equalities do not add up to the identity")
-    return [
-        from_fractions(origin[i], {atoms.coordinate(k): d[i] for k, d in enumerate(directions) if i in d}) for i in range(dimension)
-    ]
+    return [from_fractions(origin[i], {atoms.coordinate(k): d[i] for k, d in enumerate(directions) if i in d}) for i in range(dimension)]
 
 
 def _row(domain: Domain, r: int) -> Vector:

@@ -107,4 +107,5 @@ def _model(entry: Any, step: str, folder: Path, files: Sequence[tuple[Path, byte
         return Model(read_network(read_json(data, step), step), digest, source)
     if kind == "onnx":
         return Model(read_onnx(data, step), digest, source)
-    return Model(read_nnet(data, boolean(entry.get("raw", False), f"{step}: raw"), step), digest, source)
+    raw = boolean(entry.get("raw", False), f"{step}: raw")
+    return Model(read_nnet(data, raw, step), digest, f"{source} (raw: without its normalisation)" if raw else source)

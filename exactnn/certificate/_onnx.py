@@ -153,7 +153,7 @@ class _Reader:
         bias = Tensor((m,), [0] * m, 1)
         if len(inputs) == 3:
             c = self._stored(inputs[2], step).real(step)
-            need(prod(c.shape) in (1, m) and c.shape[-1:] in ((), (1,), (m,)), step, "C does not fit")
+            need(len(c.shape) <= 2 and prod(c.shape[:-1]) == 1 and c.shape[-1:] in ((), (1,), (m,)), step, "C does not fit")
             values = c.numerators * (m // len(c.numerators))
             bias = Tensor((m,), [beta.numerator * n for n in values], c.denominator * beta.denominator)
         return self._affine(name, a, weight, bias, step)
@@ -171,7 +171,7 @@ class _Reader:
         return self._emit(name, "affine", [a.node], full, weight=_document(weight), bias=_document(bias))
 
     def _shift(self, name: str, inputs: list[str], op: str, step: str) -> _Computed:
-        """Add or Sub of a constant, on either side, which becomes a node of its own."""
+        """Add or Sub of a constant, on either side: to a vector an affine map, else the constant becomes a node of its own."""
         left, right = (isinstance(self._values.get(i), Stored) for i in inputs)
         need(left != right, step, "one side must be a constant")
         a = self._computed(inputs[left], step)
@@ -180,14 +180,15 @@ class _Reader:
         if self._batch and len(shape) >= len(a.full):
             need(len(shape) == len(a.full) and shape[0] == 1, step, "the constant reaches over the batch axis")
             shape = shape[1:]
+        below = a.full[1:] if self._batch else a.full
+        if len(below) == 1 and len(shape) <= 1 and shape in ((), (1,), below) and below[0] <= _WIDEST_IDENTITY:
+            signs = (-1 if op == "subtract" and left else 1), (-1 if op == "subtract" and not left else 1)
+            return self._affine(name, a, *_shifting(below[0], value, *signs), step)
         constant = inputs[right]
         if constant not in self._constants:
             self._constants[constant] = list(shape)
-            self._nodes.append(
-                {"name": constant, "op": "constant", "operands": [], "value": _document(value._replace(shape=shape))}
-            )
+            self._nodes.append({"name": constant, "op": "constant", "operands": [], "value": _document(value._replace(shape=shape))})
         need(self._constants[constant] == list(shape), step, "the constant is used in two shapes")
-        below = a.full[1:] if self._batch else a.full
         rank = max(len(below), len(shape))
         pairs = zip((1,) * (rank - len(below)) + below, (1,) * (rank - len(shape)) + shape, strict=True)
         full = ((1,) if self._batch else ()) + tuple(max(pair) for pair in pairs)
@@ -212,9 +213,10 @@ class _Reader:
 
     def _reshape(self, name: str, inputs: list[str], attributes: dict[str, Message], step: str) -> _Computed:
         a, sizes = self._computed(inputs[0], step), list(self._stored(inputs[1], step).integers(step))
-        need("allowzero" not in attributes or attributes["allowzero"].integer("i") == 0, step, "allowzero is set")
-        for i, size in enumerate(sizes):  # 0 keeps the size of that axis
+        literal = "allowzero" in attributes and attributes["allowzero"].integer("i") != 0
+        for i, size in enumerate(sizes):  # 0 keeps the size of that axis, unless it is meant literally
             if size == 0:
+                need(not literal, step, "an axis of size 0")
                 need(i < len(a.full), step, "there is no such axis to keep")
                 sizes[i] = a.full[i]
         need(min(sizes, default=1) >= -1 and sizes.count(-1) <= 1, step, "not a shape")
@@ -237,6 +239,14 @@ class _Reader:
         return read_tensor(attributes["value"].blocks("t")[0], step)
 
 
+def _shifting(n: int, constant: Tensor, of_value: int, of_constant: int) -> tuple[Tensor, Tensor]:
+    """x -> of_value x + of_constant c on vectors of length n, as weight and bias."""
+    weight = [0] * (n * n)
+    weight[:: n + 1] = [of_value] * n
+    bias = [of_constant * c for c in constant.numerators] * (n // len(constant.numerators))
+    return Tensor((n, n), weight, 1), Tensor((n,), bias, constant.denominator)
+
+
 def _transposed(b: Tensor) -> Tensor:
     rows, columns = b.shape
     return Tensor((columns, rows), [n for j in range(columns) for n in b.numerators[j::columns]], b.denominator)
@@ -245,6 +255,8 @@ def _transposed(b: Tensor) -> Tensor:
 def _document(value: Tensor) -> dict[str, Any]:
     return {"shape": list(value.shape), "denominator": value.denominator, "numerators": value.numerators}
 
+
+_WIDEST_IDENTITY = 4096  # vectors up to this length are shifted by an affine node
 
 # operation: (its attributes, fewest and most inputs, reader)
 _Read = Callable[[_Reader, str, list[str], dict[str, Message], str], "Stored | _Computed"]

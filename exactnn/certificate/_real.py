@@ -106,7 +106,7 @@ def normal(x: Fraction, b: int) -> Interval:
         lo, hi = normal(-x, b)
         return (1 << b) - hi, (1 << b) - lo
     if x > 64:  # 1 - Phi(x) < exp(-x^2/2), and x^2/2 > 2048
-        return (1 << b) - 1 - -(-exp(Fraction(-2048), b)[1]), 1 << b
+        return (1 << b) - 1 - exp(Fraction(-2048), b)[1], 1 << b
     w = b + 2 * GUARD + int(x * x)
     scaled = x * (1 << w)
     ends = []

@@ -146,7 +146,7 @@ class RationalArray:
         d = self.denominator
         if self.numerators.dtype != object:
             if d & (d - 1) == 0 and d.bit_length() < 900:  # one rounding, to float64; dividing by a power of two makes none
-                return np.ldexp(self.numerators.astype(np.float64), 1 - d.bit_length())
+                return np.asarray(np.ldexp(self.numerators.astype(np.float64), 1 - d.bit_length()))
             if d < _EXACT_FLOAT and self.bound < _EXACT_FLOAT:
                 return np.asarray(self.numerators / d, dtype=np.float64)
         flat = [_divide(int(n), d) for n in self.numerators.ravel()]
@@ -413,7 +413,8 @@ def _from_numpy(cls: type[RationalArray], values: np.ndarray[Any, Any], argument
         return cls(values.astype(np.int64) if kind == "i" or values.dtype.itemsize < 8 else values.astype(object))
     if kind != "f" or values.dtype.itemsize > 8:
         raise ArgumentError(f"{argument}: integers or floats of at most 64 bits are needed, got dtype {values.dtype}")
-    wide = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN; it is found below
+        wide = values.astype(np.float64)
     if not np.isfinite(wide).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
         raise NotFiniteError(f"{argument}: finite numbers are needed, got {wide[index]} at index {index}; no rational equals it")

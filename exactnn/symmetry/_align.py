@@ -140,12 +140,16 @@ def _is_homogeneous(operation: object) -> bool:
 
 
 def _sorted_by_outgoing(net: Network, layer: str, neurons: list[int], table: list[Neuron]) -> list[int]:
-    """Neurons of one form in an order that g's can be put in too: by sign, then (into the output) by outgoing weight times factor."""
+    """Neurons of one form in an order that g's can be put in too: (into the output) by outgoing weight times factor, then by sign.
+
+    A flip keeps the outgoing weight, a sign flip keeps it times the sign.
+    """
     if len(neurons) < 2:
         return neurons
     consumers = net.consumers(layer)
     after = net.operation(consumers[0]) if len(consumers) == 1 and consumers[0] in net.outputs else None
     if isinstance(after, Affine) and after.weight.shape[1] == len(table):
-        weight = after.weight
-        return sorted(neurons, key=lambda i: (table[i][2], [q * table[i][1] for q in weight[:, i].to_fractions()]))
+        weight, odd = after.weight, isinstance(net.operation(layer), Smooth)
+        kept = {i: table[i][1] * (table[i][2] if odd else 1) for i in neurons}
+        return sorted(neurons, key=lambda i: ([q * kept[i] for q in weight[:, i].to_fractions()], table[i][2]))
     return sorted(neurons, key=lambda i: table[i][2])

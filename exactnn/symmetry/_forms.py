@@ -148,14 +148,16 @@ class Forms:
         joined = concatenate([matrix, constant.reshape(-1, 1)], axis=1)
         numerators, denominator = joined.numerators, joined.denominator
         common = abs(np.gcd.reduce(numerators, axis=1))  # of a single Python integer numpy gives the integer itself, sign and all
-        reduced = numerators // np.where(common == 0, 1, common)[:, None]
+        zero = common == 0
+        common[zero] = 1
+        reduced = numerators // common[:, None]
         for i in range(len(self)):
             live = np.flatnonzero(reduced[i, :-1])
             yield Row(
                 tuple(ids[live].tolist()),
                 tuple(reduced[i, live].tolist()),
                 int(reduced[i, -1]),
-                Fraction(int(common[i]), denominator),
+                Fraction(1) if zero[i] else Fraction(int(common[i]), denominator),  # one row, whatever the others are
             )
 
     def _sparse_rows(self, constant: RationalArray) -> Iterator[Row]:

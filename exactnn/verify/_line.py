@@ -44,6 +44,24 @@ def breakpoints(nets: list[Network], domain: Polyhedron | None, clock: Clock) ->
     return _with_ends(sorted(inner), low, high)
 
 
+def far_points(f: Network, g: Network | None, points: list[Fraction], domain: Polyhedron | None, tolerance: Fraction) -> list[Fraction]:
+    """On each open side where f - g is not constant beyond the breakpoints, a point so far out that it exceeds the tolerance."""
+    low, high = (None, None) if domain is None else interval(domain)
+    found = []
+    for near, far, is_open in ((1, 0, low is None), (-2, -1, high is None)):
+        if not is_open:
+            continue
+        pair = _column([points[near], points[far]])
+        gap = f.evaluate(pair) if g is None else f.evaluate(pair) - g.evaluate(pair)
+        a, b = gap[0].to_fractions(), gap[1].to_fractions()
+        for v, w in zip(a, b, strict=True):
+            if v != w:  # w + k (w - v) at k steps beyond
+                steps = (tolerance + abs(w)) // abs(w - v) + 1
+                found.append(points[far] + steps * (points[far] - points[near]))
+                break
+    return found
+
+
 def interval(domain: Polyhedron) -> tuple[Fraction | None, Fraction | None]:
     """The ends of a non-empty polyhedron in R^1; None for an open side."""
     low: Fraction | None = None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from tqdm import tqdm
 
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.lp import Nonnegative
@@ -26,7 +27,8 @@ def signs_of_hyperplanes(
     """For each hyperplane ("on" or "off", Farkas proof), None if it meets the interior; and the affine rest (M, k) of the others."""
     slope, offset = form.slope, form.offset
     facts: list[Fact | None] = []
-    for h, plane in enumerate(form.hyperplanes):
+    progress = tqdm(form.hyperplanes, desc="kinks against the domain", delay=2, disable=None, leave=False)
+    for h, plane in enumerate(progress):
         clock.check(f"{h} of {len(form.hyperplanes)} kink hyperplanes were placed against the domain", partial=h)
         fact = _sign(plane, region)
         facts.append(fact)

@@ -49,7 +49,7 @@ def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance:
     from exactnn.nn.ascent import largest_gaps  # torch takes a second to import
 
     starts = _float_points(where, 2048)
-    patience = Clock(min(clock.left(), 20.0))
+    patience = Clock(min(max(clock.left(), 0.0), 20.0))
     for scale in [2.0**k for k in (0, -3, 3, -8, 8)] if where.region is None else [1.0]:
         if patience.left() <= 0:
             return None

@@ -16,7 +16,7 @@ import numpy as np
 from flint import fmpq
 
 from exactnn.exact.lp import LinearSystem, Nonnegative, Optimal
-from exactnn.exact.numbers import fraction
+from exactnn.exact.numbers import as_fraction, fraction
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.symmetry._atoms import Atoms, Fact, json_number
 from exactnn.symmetry._forms import Row
@@ -59,7 +59,7 @@ class Signs:
         self.clock = clock
         self.limit = limit
         self.chords = chords
-        self._values: dict[int, Floats] = {}
+        self._values: dict[int, tuple[Floats, Floats]] = {}
         self._bounds: dict[int, Bounds | None] = {}
         self._decided: dict[tuple[tuple[int, ...], tuple[int, ...], int], Fact | None] = {}
 
@@ -67,8 +67,9 @@ class Signs:
         """ "on" with a proof of form >= 0, "off" with one of form <= 0, or None."""
         key = (row.ids, row.nums, row.constant)
         if key not in self._decided:
-            self._decided[key] = self._decide(row, atoms)
-        return self._decided[key]
+            self._decided[key] = self._decide(Row(*key, Fraction(1)), atoms)
+        fact = self._decided[key]
+        return None if fact is None else scaled(fact, row.factor)
 
     def _decide(self, row: Row, atoms: Atoms) -> Fact | None:
         self.clock.check("signs of neurons on the domain were being decided")
@@ -199,33 +200,43 @@ class Signs:
         return sorted(seen)
 
     def _range(self, row: Row, atoms: Atoms) -> tuple[float, float]:
-        """Least and largest sampled value, a proposal only; (0, 0) where an atom has no float value here."""
+        """A value below 0 and one above 0 that samples are sure to reach; 0 where rounding, or an atom without a float, hides it."""
         try:
-            values = self._sampled(row, atoms)
+            values, sizes = self._sampled(row, atoms)
         except (KeyError, OverflowError):
             return 0.0, 0.0
-        if not len(values) or not np.isfinite(values).all():
+        if not len(values) or not np.isfinite(sizes).all():
             return 0.0, 0.0
-        slack = 1e-9 * (1.0 + float(np.abs(values).max()))
-        low, high = float(values.min()), float(values.max())
-        return (low if low < -slack else 0.0), (high if high > slack else 0.0)
+        slack = 1e-9 * (1.0 + sizes)  # far above the rounding errors of fewer than a million terms, nested or not
+        return min(float((values + slack).min()), 0.0), max(float((values - slack).max()), 0.0)
 
-    def _sampled(self, row: Row, atoms: Atoms) -> Floats:
+    def _sampled(self, row: Row, atoms: Atoms) -> tuple[Floats, Floats]:
+        """Values at the samples, and the sums of the terms' sizes, to which rounding errors are relative."""
         total = np.full(len(self.samples), float(row.constant))
+        sizes = np.abs(total)
         with np.errstate(all="ignore"):
             for a, c in zip(row.ids, row.nums, strict=True):
-                total = total + float(c) * self._atom(a, atoms)
-        return np.asarray(total)
+                values, own = self._atom(a, atoms)
+                total = total + float(c) * values
+                sizes = sizes + abs(float(c)) * own
+        return total, sizes
 
-    def _atom(self, a: int, atoms: Atoms) -> Floats:
+    def _atom(self, a: int, atoms: Atoms) -> tuple[Floats, Floats]:
         if a < atoms.dimension:
-            return self.samples[:, a]
+            return self.samples[:, a], np.abs(self.samples[:, a])
         if a not in self._values:
             atom = atoms.made[a - atoms.dimension]
             if atom.kind != "max" or atom.row is None:
                 raise KeyError(a)
-            self._values[a] = np.maximum(self._sampled(atom.row, atoms), 0.0)
+            values, sizes = self._sampled(atom.row, atoms)
+            self._values[a] = np.maximum(values, 0.0), sizes
         return self._values[a]
+
+
+def scaled(fact: Fact, factor: Fraction) -> Fact:
+    """The fact for a positive multiple of the form."""
+    name, proof = fact
+    return name, [[kind, index, json_number(as_fraction(y) * factor)] for kind, index, y in proof]
 
 
 def _round_up(value: Fraction) -> Fraction:

@@ -9,17 +9,19 @@ refuted by a point. What remains is Unknown.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from exactnn._version import __version__
-from exactnn.errors import ArgumentError, CertificateRejected, DomainError, Incomplete, ShapeError
+from exactnn.errors import ArgumentError, CertificateRejected, DomainError, Incomplete, NotRational, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.network import Network
+from exactnn.network import Network, Smooth
 from exactnn.symmetry._atoms import Atoms, Decide, Fact, Line, NotTreated, TooLarge, json_number
 from exactnn.symmetry._forms import Forms, Row
 from exactnn.symmetry._normal_form import NormalForm, ridge_form
@@ -30,6 +32,7 @@ from exactnn.verdict import Verdict
 from exactnn.verify import _line
 from exactnn.verify._clock import Clock
 from exactnn.verify._domain import Coordinates, coordinates
+from exactnn.verify._poles import node_with_pole
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
 from exactnn.verify._search import differing_point, proposed_outputs, proposed_point, sample_points
 from exactnn.verify._signs import Signs
@@ -152,13 +155,12 @@ class _Decision:
         found = self._by_forms(mirror=shallow, elements=shallow)
         if found is not None:
             return found
-        if linear and self.f.input_dim == 1 and not self.claim.tolerance:
+        if self._one_variable:
             return self._on_a_line()
         self.clock.check("value numbering did not prove equality")
-        if linear:
-            found = self._at_points(sample_points(self.where), "small points")
-            if found is not None:
-                return found
+        found = self._at_small_points()
+        if found is not None:
+            return found
         self.clock.check("64 points showed no difference")
         samples = sample_points(self.where).to_float()
         signs = Signs(self.where.region, samples, self.clock)
@@ -168,12 +170,17 @@ class _Decision:
         if not linear:
             return self._by_enclosure()
         point = proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
-        return None if point is None else self._refuted(point, "a point proposed by floats, confirmed exactly")
+        if point is not None:
+            return self._refuted(point, "a point proposed by floats, confirmed exactly")
+        self.clock.check("value numbering did not prove equality, and no differing point was found")
+        return None
 
     # --- methods -----------------------------------------------------------------------------------------------------------
 
     def _by_forms(self, *, mirror: bool, elements: bool, decide: Decide | None = None, signs: Signs | None = None) -> Verdict | None:
         """Value numbering of both networks; for one hidden layer both answers."""
+        if self._pole is not None:
+            return None
         numbering = self._numbering(mirror=mirror, elements=elements, decide=decide)
         try:
             forms, evidence = self._run(numbering)
@@ -188,7 +195,7 @@ class _Decision:
         form = ridge_form(forms, numbering.atoms) if mirror else None
         if form is not None and not self.claim.tolerance:
             return self._ridge(form)
-        if self.claim.tolerance:
+        if self.claim.tolerance and not self._one_variable:
             return self._within_tolerance(forms, numbering.atoms, evidence, form, signs)
         return None
 
@@ -204,17 +211,16 @@ class _Decision:
         layout = {"elements": True} if numbering.elements else {}
         return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
 
-    def _ridge(self, form: NormalForm) -> Verdict:
+    def _ridge(self, form: NormalForm) -> Verdict | None:
         """One hidden layer: the difference is k + M t + sum J_h max(l_h, 0), not identically zero."""
         if self.where.region is None:
-            return self._refuted(self.where.to_input(witness(form).reshape(1, -1))[0], "the normal forms differ (theorem A)")
+            return self._differs(form, witness(form), "the normal forms differ (theorem A)")
         region, inside = self.where.region, self.where.inside
         facts, affine = signs_of_hyperplanes(form, region, self.clock)
         crossing = [h for h, fact in enumerate(facts) if fact is None]
         point = crossing_witness(form, crossing, affine, region, inside)
         if point is not None:
-            t = self._simpler(form, point)
-            return self._refuted(self.where.to_input(t.reshape(1, -1))[0], "the normal forms differ inside the domain (theorem A)")
+            return self._differs(form, self._simpler(form, point), "the normal forms differ inside the domain (theorem A)")
         known = {_row_key(form, h): fact for h, fact in enumerate(facts)}
 
         def decide(kind: str, row: Row, atoms: Atoms) -> Fact | None:
@@ -229,6 +235,14 @@ class _Decision:
         forms, evidence = self._run(self._numbering(mirror=True, elements=True, decide=decide))
         assert _vanishes(forms)
         return self._proved(evidence, "the normal forms agree on the domain; Farkas certificates for the kinks that do not meet it")
+
+    def _differs(self, form: NormalForm, t: RationalArray, how: str) -> Verdict | None:
+        """Refuted at t, where f - g is known to be form(t) != 0; with smooth neurons, that cancel, by enclosures."""
+        x = self.where.to_input(t.reshape(1, -1))[0]
+        if not self._smooth:
+            return self._refuted(x, how)
+        size = [abs(q) for q in form(t.reshape(1, -1)).to_fractions()]
+        return self._enclosed(x, size.index(max(size)), (64, 256, 1024, 4096))
 
     def _simpler(self, form: NormalForm, t: RationalArray) -> RationalArray:
         """A point of fewer bits where the difference is not zero either, if one is found near."""
@@ -250,7 +264,9 @@ class _Decision:
             values = form(points)
             hits = np.flatnonzero(values.exceeds(tolerance).any(axis=1))
             if len(hits):
-                return self._refuted(self.where.to_input(points)[int(hits[0])], "an exact value beyond the tolerance")
+                found = self._differs(form, points[int(hits[0])], "an exact value beyond the tolerance")
+                if found is not None:
+                    return found
         if signs is None:
             signs = Signs(self.where.region, sample_points(self.where).to_float(), self.clock)
         output = []
@@ -270,29 +286,77 @@ class _Decision:
         bounds = signs.evidence(atoms) if signs is not None else []
         return {**evidence, "bounds": bounds} if bounds else evidence
 
+    @cached_property
+    def _pole(self) -> str | None:
+        """A rational node with a real pole, where the networks may have no value; value numbering would not see that."""
+        for net in self.nets:
+            name = node_with_pole(net)
+            if name is not None:
+                self.tried.append(
+                    f"node {name!r} (rational) has a pole at a real number, and equality is proved of functions without poles"
+                )
+                return name
+        return None
+
+    @cached_property
+    def _smooth(self) -> bool:
+        """Whether some values are irrational."""
+        return any(isinstance(net.operation(name), Smooth) for net in self.nets for name in net.order)
+
+    @cached_property
+    def _one_variable(self) -> bool:
+        return self.f.input_dim == 1 and all(net.is_piecewise_linear for net in self.nets)
+
     def _on_a_line(self) -> Verdict:
         points = _line.breakpoints(self.nets, self.claim.domain, self.clock)
         found = self._at_points(RationalArray.from_fractions(points, (len(points), 1)), "breakpoints of one variable")
+        if found is None and self.claim.tolerance:
+            far = _line.far_points(self.f, self.g, points, self.claim.domain, self.claim.tolerance)
+            if far:
+                found = self._at_points(RationalArray.from_fractions(far, (len(far), 1)), "breakpoints of one variable, and far beyond")
         if found is not None:
             return found
-        how = f"both functions of one variable agree at all {len(points)} breakpoints, between which they are affine"
+        agree = "are within the tolerance" if self.claim.tolerance else "agree"
+        how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
         return self._proved({"method": "line"}, how)
 
     def _by_enclosure(self) -> Verdict | None:
         """Smooth networks: at a point where floats differ the values are irrational; the checker's enclosures decide that they differ."""
         for t, j in proposed_outputs(self.f, self.g, self.where, self.claim.tolerance):
-            self.clock.check("points at which smooth networks differ were being sought")
-            x = self.where.to_input(t.reshape(1, -1))[0].to_fractions()
-            for bits in (64, 256):
-                evidence = {"method": "enclosure", "point": [json_number(q) for q in x], "output": j, "bits": bits}
-                certificate = Certificate(self.claim, "refuted", evidence, self._about())
-                try:
-                    check(certificate)
-                except CertificateRejected:  # not far enough apart at this precision
-                    continue
-                how = f"enclosures of output {j} at {bits} bits do not meet"
-                return Verdict("refuted", self.claim.describe(), how, certificate, x)
+            found = self._enclosed(self.where.to_input(t.reshape(1, -1))[0], j, (64, 256))
+            if found is not None:
+                return found
         self.tried.append("no point was found at which enclosures of the outputs keep apart")
+        return None
+
+    def _enclosed(self, point: RationalArray, output: int, precisions: Sequence[int]) -> Verdict | None:
+        """Refuted if enclosures of this output at the point do not meet at one of these precisions."""
+        x = point.to_fractions()
+        for bits in precisions:
+            self.clock.check("points at which smooth networks differ were being sought")
+            evidence = {"method": "enclosure", "point": [json_number(q) for q in x], "output": output, "bits": bits}
+            certificate = Certificate(self.claim, "refuted", evidence, self._about())
+            try:
+                check(certificate)
+            except CertificateRejected:  # not far enough apart at this precision
+                continue
+            how = f"enclosures of output {output} at {bits} bits do not meet"
+            return Verdict("refuted", self.claim.describe(), how, certificate, x)
+        return None
+
+    def _at_small_points(self) -> Verdict | None:
+        if self._smooth:
+            return None
+        points = sample_points(self.where)
+        if all(net.is_piecewise_linear for net in self.nets):
+            return self._at_points(points, "small points")
+        for i in range(len(points)):
+            try:
+                found = self._at_points(points[i : i + 1], "small points")
+            except NotRational:  # a pole
+                continue
+            if found is not None:
+                return found
         return None
 
     def _at_points(self, t: RationalArray, what: str) -> Verdict | None:

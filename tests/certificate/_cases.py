@@ -133,14 +133,10 @@ CASES = {
         {"r0": [atom(0)]},
     ),
     "T26 line": certificate("equal", "proved", (T26, T26_FLAT), LINE),
-    "T26 off": certificate(
-        "equal", "refuted", (T26, T26_OFF), point(["1/2"], [0], [Fraction(8, 2**60).__str__()])
-    ),
+    "T26 off": certificate("equal", "refuted", (T26, T26_OFF), point(["1/2"], [0], [Fraction(8, 2**60).__str__()])),
     "T26 line, domain": certificate("equal", "proved", (T26, T26_OFF), LINE, domain=box((-7, "1/4"))),
     "line, one point": certificate("equal", "proved", (RELU_X, T1), LINE, domain=box((0, 0))),
-    "line, half open": certificate(
-        "equal", "proved", (RELU_X, linear([[1]], [0])), LINE, domain={"A": tensor([[-2]]), "b": tensor([0])}
-    ),
+    "line, half open": certificate("equal", "proved", (RELU_X, linear([[1]], [0])), LINE, domain={"A": tensor([[-2]]), "b": tensor([0])}),
     "line, empty": certificate("equal", "proved", (RELU_X, linear([[1]], [1])), LINE, domain=box((1, 0))),
     "hard tanh": zero(
         shallow([(1, 1, 0), (1, -1, 0)], activation=HARDTANH),
@@ -194,6 +190,31 @@ CASES = {
 }
 
 
+CASES["chord"] = proved(
+    RELU_X,
+    linear([["1/2"]], ["1/2"]),
+    {"r0": [atom(0)]},
+    {},
+    domain=box((-1, 1)),
+    tolerance="1/2",
+    output=[[[["chord", 0, 1]], [["atom", 0, "1/2"], ["mirror", 0, "1/2"]]]],
+    bounds=[[0, -1, [["slack", 1, 1]], 1, [["slack", 0, 1]]]],
+)
+CASES["chords of chords"] = zero(
+    mlp(([[1]], [0]), ([[2]], [-1]), ([[1]], ["-3/2"]), ([[5]], [0])),
+    {
+        "r0": [atom(0)],
+        "r1": [atom(1)],
+        "r2": [["off", [["chord", 1, 1], ["chord", 0, 1], ["slack", 0, "1/2"]]]],
+    },
+    domain=box((-1, 1)),
+    bounds=[
+        [1, -1, [["atom", 0, 2]], 1, [["chord", 0, 2], ["slack", 0, 1]]],
+        [0, -1, [["slack", 1, 1]], 1, [["slack", 0, 1]]],
+    ],
+)
+
+
 def prelu_net(weight, bias, slopes, out):
     return network(
         [
@@ -242,6 +263,16 @@ CASES["softplus"] = zero(
 )
 
 
+CASES["enclosure"] = certificate(
+    "equal",
+    "refuted",
+    (smooth_net("silu", [(1, 1, 0)]), smooth_net("silu", [("1/2", 2, 0)])),
+    {"method": "enclosure", "point": [1], "output": 0, "bits": 40},
+    domain=box((0, 2)),
+    tolerance="1/8",
+)  # 0.7310... and 0.8807...
+
+
 def rational_net(numerator, denominator, weight):
     return network(
         [
@@ -253,12 +284,8 @@ def rational_net(numerator, denominator, weight):
     )
 
 
-CASES["rational"] = zero(
-    rational_net([1, 0, "2/3"], [1, 1, 1], [[2, -2]]), {"r": [["atom", 0, 1], ["atom", 0, 1]]}
-)
-CASES["rational, point"] = certificate(
-    "zero", "refuted", (rational_net([1, 0, 1], [0, 1], [[1, 1]]),), point([1], [5], [0])
-)
+CASES["rational"] = zero(rational_net([1, 0, "2/3"], [1, 1, 1], [[2, -2]]), {"r": [["atom", 0, 1], ["atom", 0, 1]]})
+CASES["rational, point"] = certificate("zero", "refuted", (rational_net([1, 0, 1], [0, 1], [[1, 1]]),), point([1], [5], [0]))
 
 
 def residual(weight, bias, out):

@@ -8,6 +8,7 @@ Smooth functions are replaced by rational ones that obey the same symmetry and n
 """
 
 import itertools
+import math
 import random
 from fractions import Fraction
 
@@ -27,15 +28,23 @@ def smooth(name, x):
     return odd + ODD[name] if name in ODD else x / 2 + x**2 / (1 + x**2)
 
 
-def bend(node, x, channel=0):
+def real(name, x):
+    """The smooth functions themselves, in floats."""
+    t = float(x)
+    gates = {"silu": 1 / (1 + math.exp(-t)), "gelu": math.erfc(-t / math.sqrt(2)) / 2}
+    inner = t * (0.7978845608028654 + 0.035677408136300125 * t * t)
+    values = {"tanh": math.tanh(t), "sigmoid": gates["silu"], "softplus": math.log1p(math.exp(t))}
+    values.update({key: t * gate for key, gate in gates.items()}, gelu_tanh=t * (1 + math.tanh(inner)) / 2)
+    return Fraction(values[name])
+
+
+def bend(node, x, channel=0, smooth=smooth):
     if node["op"] == "prelu":
         return max(x, Fraction(0)) + entries(node["slopes"])[channel] * min(x, Fraction(0))
     if node["op"] == "smooth":
         return smooth(node["function"], x)
     if node["op"] == "rational":
-        above, below = (
-            sum(rational(c) * x**k for k, c in enumerate(node[key])) for key in ("numerator", "denominator")
-        )
+        above, below = (sum(rational(c) * x**k for k, c in enumerate(node[key])) for key in ("numerator", "denominator"))
         return above / below
     jumps = sum(rational(p) * max(x - rational(t), Fraction(0)) for t, p in node["kinks"])
     return rational(node["slope"]) * x + rational(node["constant"]) + jumps
@@ -62,9 +71,7 @@ def windows(node, kernel, a, out):
     stride, padding = node["stride"], node["padding"]
     dilation = node.get("dilation", [1] * len(kernel))
     for taps in product(kernel):
-        at = tuple(
-            o * s - p[0] + t * d for o, s, p, t, d in zip(out, stride, padding, taps, dilation, strict=True)
-        )
+        at = tuple(o * s - p[0] + t * d for o, s, p, t, d in zip(out, stride, padding, taps, dilation, strict=True))
         inside = all(0 <= i < size for i, size in zip(at, a.shape[1:], strict=True))
         yield taps, at if inside else None
 
@@ -73,9 +80,7 @@ def grid(node, kernel, a):
     dilation = node.get("dilation", [1] * len(kernel))
     return [
         (size + sum(p) - d * (k - 1) - 1) // s + 1
-        for size, p, d, k, s in zip(
-            a.shape[1:], node["padding"], dilation, kernel, node["stride"], strict=True
-        )
+        for size, p, d, k, s in zip(a.shape[1:], node["padding"], dilation, kernel, node["stride"], strict=True)
     ]
 
 
@@ -151,9 +156,7 @@ def value(node, operands, scales):
         weight, bias = stored(node["weight"]), entries(node["bias"])
         m, n = weight.shape
         shape = [*a.shape[:-1], m]
-        values = [
-            bias[i[-1]] + sum(weight[(i[-1], k)] * a[(*i[:-1], k)] for k in range(n)) for i in product(shape)
-        ]
+        values = [bias[i[-1]] + sum(weight[(i[-1], k)] * a[(*i[:-1], k)] for k in range(n)) for i in product(shape)]
         return Array(shape, values)
     if op == "conv":
         return conv(node, a)
@@ -168,15 +171,13 @@ def value(node, operands, scales):
         shape = [a.shape[k] for k in axes]
         return Array(shape, [a[tuple(i[axes.index(k)] for k in range(len(axes)))] for i in product(shape)])
     if op == "slice":
-        ranges = [
-            range(size)[b:e:s]
-            for size, b, e, s in zip(a.shape, node["starts"], node["stops"], node["steps"], strict=True)
-        ]
+        ranges = [range(size)[b:e:s] for size, b, e, s in zip(a.shape, node["starts"], node["stops"], node["steps"], strict=True)]
         return Array([len(r) for r in ranges], [a[i] for i in itertools.product(*ranges)])
     if op == "scale":
         factor = broadcast(stored(node["factor"]), a.shape)
         return Array(a.shape, [a[i] * factor[i] for i in product(a.shape)])
-    return Array(a.shape, [bend(node, a[i], i[0] if i else 0) for i in product(a.shape)])
+    function = (scales or {}).get("smooth", smooth)
+    return Array(a.shape, [bend(node, a[i], i[0] if i else 0, function) for i in product(a.shape)])
 
 
 def values(network, point, scales=None):
@@ -246,16 +247,24 @@ class Reading:
         self.claim, self.points, self.atoms = certificate["claim"], points, []
         evidence = certificate["evidence"]
         self.elements = evidence.get("elements", False) or evidence["hull"] is not None
-        self.slacks = []
+        self.slacks, self.bounds = [], {}
+        for k, low, below, high, above in evidence.get("bounds", []):
+            low, high = rational(low), rational(high)
+            demand(low <= 0 <= high and low < high and k not in self.bounds)
+            self.bounds[k] = low, below, high, above
         domain = self.claim["domain"]
         if domain is not None:
             matrix, bounds = stored(domain["A"]), entries(domain["b"])
             rows, d = matrix.shape
-            self.slacks = [
-                [(bounds[r] - sum(matrix[(r, k)] * x[k] for k in range(d)),) for x in points] for r in range(rows)
-            ]
+            self.slacks = [[(bounds[r] - sum(matrix[(r, k)] * x[k] for k in range(d)),) for x in points] for r in range(rows)]
 
-    def nonnegative(self, z, proof):
+    def check_bounds(self):
+        for k, (low, below, high, above) in self.bounds.items():
+            demand(0 <= k < len(self.atoms) and self.atoms[k][0] == "max" and len(self.atoms[k][1][0]) == 1)
+            self.nonnegative(each(lambda v, lo=low: v - lo, self.atoms[k][1]), below, k)
+            self.nonnegative(each(lambda v, hi=high: hi - v, self.atoms[k][1]), above, k)
+
+    def nonnegative(self, z, proof, below=math.inf):
         rest = z
         for kind, k, coefficient in proof:
             coefficient = rational(coefficient)
@@ -263,6 +272,11 @@ class Reading:
             if kind == "slack":
                 demand(0 <= k < len(self.slacks))
                 term = self.slacks[k]
+            elif kind == "chord":
+                demand(k in self.bounds and 0 <= k < min(below, len(self.atoms)))
+                low, _, high, _ = self.bounds[k]
+                slope = high / (high - low)
+                term = each(lambda v, t=slope, lo=low: t * (v - lo) - max(v, Fraction(0)), self.atoms[k][1])
             else:
                 k, place = k if isinstance(k, list) else (k, None)
                 demand(0 <= k < len(self.atoms) and self.atoms[k][0] == "max")
@@ -389,13 +403,14 @@ def supports(certificate, scales=(None, None), count=12):
     points = sample(claim["domain"], dimension(f), count)
     if not points:
         return True
-    reading = Reading(certificate, points)
     try:
+        reading = Reading(certificate, points)
         first = reading.network(f, evidence["f"], scales[0])
         if claim["question"] == "zero":
             second = [[Fraction(0)] * len(row) for row in first]
         else:
             second = reading.network(certificate["models"]["g"]["inline"], evidence["g"], scales[1])
+        reading.check_bounds()
         tolerance = rational(claim["tolerance"])
         for j in range(len(first[0])):
             gaps = [(a[j] - b[j],) for a, b in zip(first, second, strict=True)]
@@ -421,6 +436,15 @@ def proves(certificate, scales=(None, None), count=60):
         if any(abs(a - b) > rational(claim["tolerance"]) for a, b in zip(first, second, strict=True)):
             return False
     return True
+
+
+def keeps_apart(certificate):
+    """Whether one output differs by more than the tolerance at the point, in floats."""
+    claim, models, evidence = certificate["claim"], certificate["models"], certificate["evidence"]
+    x, j = list(map(rational, evidence["point"])), evidence["output"]
+    pair = [evaluate(models[name]["inline"], x, {"smooth": real})[j] if name in models else 0 for name in "fg"]
+    gap = abs(pair[0] - pair[1]) - rational(claim["tolerance"])
+    return inside(claim["domain"], x) and gap > -Fraction(1, 10**12)
 
 
 def refutes(certificate):

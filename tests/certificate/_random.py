@@ -144,7 +144,8 @@ def lines(document, elements=False):
             grids[name] = grids[operands[0]]
         elif op in ("add", "subtract"):
             grids[name] = len(shape) > 1 and all(
-                (shapes[o] == shape and grids[o]) or (prod(shapes[o][-len(shape) :][1:]) == 1 and short(shapes[o], shape) and o in constants)
+                (shapes[o] == shape and grids[o])
+                or (prod(shapes[o][-len(shape) :][1:]) == 1 and short(shapes[o], shape) and o in constants)
                 for o in operands
             )
         elif op == "scale":

@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import time
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -92,7 +91,7 @@ def test_a_copy_of_the_folder_runs_alone(files, tmp_path):
     for certificate, code in zip(files, (0, 4), strict=True):
         run = subprocess.run([sys.executable, "-I", "-S", copy, certificate], capture_output=True, text=True, cwd="/")
         assert run.returncode == code, run.stderr
-        assert run.stdout.startswith(("rejected" if code else "accepted"))
+        assert run.stdout.startswith("rejected" if code else "accepted")
         assert run.stderr == ""
     here = FOLDER.parents[1]
     run = subprocess.run([sys.executable, "-m", "exactnn.certificate", files[0]], capture_output=True, text=True, cwd=here)
@@ -159,5 +158,4 @@ def test_a_large_certificate_in_little_time(tmp_path):
     path.write_text(json.dumps(proved(f, g, lines_f, lines_g)))
     run = subprocess.run([sys.executable, "-I", "-S", FOLDER, path], capture_output=True, text=True, check=False)
     assert run.returncode == 4
-    assert "g: node r0, channel 15, kink 0" in run.stdout
-    assert Fraction(12345, 784).__floor__() == 15
+    assert "g: node r0, channel 15, kink 0" in run.stdout  # 12345 // 784

@@ -10,7 +10,8 @@ import pytest
 
 from exactnn.certificate import Rejected, check
 from exactnn.certificate._numbers import rational, read_json, tensor
-from tests.certificate._build import RELU, certificate, mlp, network, node, rehash, tensor as build_tensor, zero
+from tests.certificate._build import RELU, certificate, mlp, network, node, rehash, zero
+from tests.certificate._build import tensor as build_tensor
 from tests.certificate._cases import CASES
 from tests.certificate.test_mutations import at, paths
 
@@ -40,8 +41,10 @@ def test_long_rationals():
 
 @pytest.mark.parametrize(
     "written",
-    [True, False, None, 1.0, "1", "1.5", "1/0", "1/-2", "", "/", "1/", "/2", "1/2/3", " 1/2", "1/2\n", "0x", "0xg", "+1/2"]
-    + ["1_0/3", "\u0661/2", [], {}, [1], "1e3", "nan", "1" * 5000 + "/3"],
+    [
+        *(True, False, None, 1.0, "1", "1.5", "1/0", "1/-2", "", "/", "1/", "/2", "1/2/3", " 1/2", "1/2\n", "0x", "0xg", "+1/2"),
+        *("1_0/3", "\u0661/2", [], {}, [1], "1e3", "nan", "1" * 5000 + "/3"),
+    ],
 )
 def test_what_is_no_rational(written):
     with pytest.raises(Rejected) as caught:
@@ -93,7 +96,7 @@ def test_bad_tensors(change):
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b"1" * 5000,
-        b'[1] x',
+        b"[1] x",
         b"\xef\xbb\xbf[]",
     ],
     ids=lambda data: ascii(data[:12]),

@@ -38,9 +38,7 @@ def single(value):
 
 def expected(x, alpha=1.0, beta=1.0):
     rows = zip(W[::2], W[1::2], B, strict=True)
-    return [
-        single(alpha) * (single(a) * x[0] + single(b) * x[1]) + single(beta) * single(c) for a, b, c in rows
-    ]
+    return [single(alpha) * (single(a) * x[0] + single(b) * x[1]) + single(beta) * single(c) for a, b, c in rows]
 
 
 def test_gemm():
@@ -77,7 +75,7 @@ def chain(**change):
 
 def test_chain():
     network = read_onnx(chain(), "f")
-    assert [node.name for node in network.nodes] == ["x", "shift", "s", "flat", "m", "c", "a", "r", "z", "y"]
+    assert [node.name for node in network.nodes] == ["x", "shift", "s", "flat", "m", "a", "r", "z", "y"]
     x = Fraction(5), Fraction(1, 7)
     inner = expected((x[0] - Fraction(1, 2), x[1] + Fraction(1, 2)))
     assert evaluate(network, x, "f") == [max(v, Fraction(0)) for v in inner]
@@ -129,9 +127,7 @@ BAD = {
     "infinite alpha": gemm(alpha=float("inf")),
     "transA": gemm(transA=1),
     "sizes": graph(operation("MatMul", ["x", "w"], ["y"]), initializers=[initializer("w", [3, 1], [1.0] * 3)]),
-    "short data": graph(
-        operation("MatMul", ["x", "w"], ["y"]), initializers=[initializer("w", [2, 2], [1.0] * 3)]
-    ),
+    "short data": graph(operation("MatMul", ["x", "w"], ["y"]), initializers=[initializer("w", [2, 2], [1.0] * 3)]),
     "odd data": graph(
         operation("MatMul", ["x", "w"], ["y"]),
         initializers=[field(1, 2) + field(1, 1) + field(2, 1) + field(8, "w") + field(9, b"1234567")],
@@ -151,30 +147,18 @@ BAD = {
         operation("MatMul", ["x", "w"], ["y"]),
         initializers=[field(1, -1) + field(1, -1) + field(2, 1) + field(8, "w") + field(9, b"\0" * 4)],
     ),
-    "empty matrix": graph(
-        operation("MatMul", ["x", "w"], ["y"]), initializers=[initializer("w", [2, 0], [])]
-    ),
+    "empty matrix": graph(operation("MatMul", ["x", "w"], ["y"]), initializers=[initializer("w", [2, 0], [])]),
     "float16": graph(
         operation("Add", ["x", "b"], ["y"]),
         initializers=[field(1, 2) + field(2, 10) + field(8, "b") + field(9, b"\0" * 4)],
     ),
-    "batch constant": graph(
-        operation("Add", ["x", "b"], ["y"]), initializers=[initializer("b", [2, 2], [1.0] * 4)]
-    ),
+    "batch constant": graph(operation("Add", ["x", "b"], ["y"]), initializers=[initializer("b", [2, 2], [1.0] * 4)]),
     "two variables": graph(operation("Add", ["x", "x"], ["y"])),
-    "reshape over the batch": graph(
-        operation("Reshape", ["x", "s"], ["y"]), initializers=[initializer("s", [1], [2], 7)]
-    ),
+    "reshape over the batch": graph(operation("Reshape", ["x", "s"], ["y"]), initializers=[initializer("s", [1], [2], 7)]),
     "reshape by floats": graph(operation("Reshape", ["x", "s"], ["y"]), initializers=[initializer("s", [1], [2.0])]),
-    "reshape to other sizes": graph(
-        operation("Reshape", ["x", "s"], ["y"]), initializers=[initializer("s", [2], [1, 3], 7)]
-    ),
-    "reshape with two open": graph(
-        operation("Reshape", ["x", "s"], ["y"]), initializers=[initializer("s", [2], [-1, -1], 7)]
-    ),
-    "allowzero": graph(
-        operation("Reshape", ["x", "s"], ["y"], allowzero=1), initializers=[initializer("s", [2], [1, 2], 7)]
-    ),
+    "reshape to other sizes": graph(operation("Reshape", ["x", "s"], ["y"]), initializers=[initializer("s", [2], [1, 3], 7)]),
+    "reshape with two open": graph(operation("Reshape", ["x", "s"], ["y"]), initializers=[initializer("s", [2], [-1, -1], 7)]),
+    "allowzero": graph(operation("Reshape", ["x", "s"], ["y"], allowzero=1), initializers=[initializer("s", [2], [0, 2], 7)]),
     "flatten axis": graph(operation("Flatten", ["x"], ["y"], axis=3)),
     "flatten over the batch": graph(operation("Flatten", ["x"], ["y"], axis=2)),
     "long varint": varint(1 << 3) + b"\xff" * 10 + b"\x01",
@@ -216,11 +200,12 @@ def test_random_changes_never_crash(seed):
             assert evaluate(network, [Fraction(1)] * network.input_size, "f")
 
 
-@pytest.mark.parametrize("length", range(0, 40))
-def test_noise(length):
-    for seed in range(40):
-        with pytest.raises(Rejected):
-            read_onnx(random.Random(seed).randbytes(length), "f")
+def test_noise():
+    generator = random.Random(0)
+    for length in range(40):
+        for _ in range(40):
+            with pytest.raises(Rejected):
+                read_onnx(generator.randbytes(length), "f")
 
 
 def test_every_truncation():

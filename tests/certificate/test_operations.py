@@ -3,7 +3,6 @@
 import copy
 import random
 from fractions import Fraction
-from math import prod
 
 import pytest
 
@@ -26,7 +25,7 @@ def random_point(generator, length):
     return [Fraction(generator.randint(-9, 9), generator.choice((1, 2, 5))) for _ in range(length)]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_values_of_random_networks(seed):
     generator = random.Random(seed)
     document = grown(generator, 12)
@@ -35,7 +34,7 @@ def test_values_of_random_networks(seed):
 
 
 @pytest.mark.parametrize("elements", [False, True])
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_forms_of_random_networks(seed, elements):
     """f = f is accepted; with one number of g changed, acceptance needs equal values."""
     generator = random.Random(seed)
@@ -60,7 +59,7 @@ def test_forms_of_random_networks(seed, elements):
         assert same or not accepted, path
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(20))
 def test_the_line_method_on_random_networks(seed):
     generator = random.Random(seed)
     kinds = [op for op in OPERATIONS if op != "rational"]
@@ -92,7 +91,7 @@ def whole(stored):
 
 
 # Integers below 2^53 are exact in float64, whatever the order of the sums.
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("axes", [1, 2, 3])
 def test_convolution_as_in_torch(axes, seed):
     generator = random.Random(seed)
@@ -167,4 +166,3 @@ def test_a_pole_is_no_point_and_no_atom():
     twice = network([*document["nodes"], node("z", "subtract", "y", "y")])
     with pytest.raises(Rejected, match="real zero"):
         check(certificate("zero", "proved", (twice,), forms({"y": [["atom", 0, 1]]})))
-    assert prod([1]) == 1

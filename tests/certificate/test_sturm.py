@@ -1,7 +1,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exactnn.certificate._sturm import has_real_zero
@@ -22,6 +22,7 @@ positive = st.tuples(fractions, st.fractions(min_value=Fraction(1, 1000), max_va
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(positive, max_size=4), fractions.filter(bool), st.integers(0, 2))
 def test_products_without_zeros(factors, constant, zeros):
     polynomial = [constant]
@@ -30,6 +31,7 @@ def test_products_without_zeros(factors, constant, zeros):
     assert not has_real_zero(polynomial + [Fraction(0)] * zeros)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(positive, max_size=3), st.lists(fractions, min_size=1, max_size=4), fractions.filter(bool))
 def test_products_with_zeros(factors, places, constant):
     polynomial = [constant]

@@ -134,6 +134,36 @@ def test_blocks_of_a_flat_layer():
         assert transformed(f, [step]).nodes[1] != f.nodes[1]
 
 
+def test_layers_that_work_on_several_vectors():
+    generator = random.Random(7)
+    for last in (
+        [node("y", "affine", "r", weight=some(generator, 2, 4), bias=some(generator, 2))],
+        [
+            node("z", "reshape", "r", shape=[12]),
+            node("y", "affine", "z", weight=some(generator, 2, 12), bias=some(generator, 2)),
+        ],
+    ):
+        nodes = [
+            node("x", "input", shape=[3, 2]),
+            node("h", "affine", "x", weight=some(generator, 4, 2), bias=some(generator, 4)),
+            act("r", "h"),
+            *last,
+        ]
+        f = read_network(network(nodes), "f")
+        steps = [
+            {"kind": "permutation", "layer": "r", "order": [2, 0, 3, 1]},
+            {"kind": "scaling", "layer": "r", "factors": [2, 3, "1/5", 7]},
+        ]
+        moved = transformed(f, steps)
+        assert values(moved) == values(f)
+        assert moved.nodes[1] != f.nodes[1]
+        smooth = [n if n["name"] != "r" else node("r", "smooth", "h", function="silu") for n in nodes]
+        flipped = transformed(read_network(network(smooth), "f"), [{"kind": "flip", "layer": "r", "neurons": [1, 2]}])
+        assert flipped.nodes[1].fields["weight"].numerators[:2] == f.nodes[1].fields["weight"].numerators[:2]
+        assert flipped.nodes[-1].fields["bias"] != f.nodes[-1].fields["bias"]
+        assert flipped.nodes[-1].fields["weight"] == f.nodes[-1].fields["weight"]
+
+
 @pytest.mark.parametrize("name", ["silu", "softplus", "gelu", "gelu_tanh"])
 def test_flips_of_smooth_layers(name):
     f = smooth_net(name, [(1, [1, 2], 3), (5, [2, -1], "1/2")], 7)
@@ -141,6 +171,81 @@ def test_flips_of_smooth_layers(name):
     moved = transformed(read_network(f, "f"), steps)
     assert moved == read_network(second_opinion(f, steps), "f")
     assert _oracle.evaluate(f, [3, 4]) != _oracle.evaluate(second_opinion(f, steps), [3, 4])
+
+
+def carried(generator):
+    """Activations and batch norms on both sides of the layer "r", which has no pooling around it."""
+
+    def normal(name, operand):
+        numbers = {key: some(generator, 4) for key in ("mean", "weight", "bias")}
+        return node(name, "batch_norm", operand, **numbers, variance=tensor([1, 3, 8, 15]), epsilon=1, precision="float64")
+
+    nodes = [
+        node("x", "input", shape=[2]),
+        node("h", "affine", "x", weight=some(generator, 8, 2), bias=some(generator, 8)),
+        node("g", "reshape", "h", shape=[4, 2]),
+        act("s", "g", LEAKY),
+        normal("b", "s"),
+        act("r", "b"),
+        normal("c", "r"),
+        node("t", "prelu", "c", slopes=some(generator, 4)),
+        node("a", "average_pool", "t", kernel=[2], stride=[1], padding=[[0, 0]], count_padding=True),
+        node("z", "reshape", "a", shape=[4]),
+        node("y", "affine", "z", weight=some(generator, 2, 4), bias=some(generator, 2)),
+    ]
+    return read_network(network(nodes), "f")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_layers_with_nodes_on_both_sides(seed):
+    generator = random.Random(seed)
+    f = carried(generator)
+    for layer in "srt":
+        for step in (
+            {"kind": "permutation", "layer": layer, "order": generator.sample(range(4), 4)},
+            {"kind": "scaling", "layer": layer, "factors": [2, "1/4", 1, 8]},
+        ):
+            moved = transformed(f, [step])
+            assert values(moved) == values(f)
+            assert moved.nodes[-1] != f.nodes[-1]
+
+
+def test_a_batch_norm_may_begin_a_layer():
+    nodes = [
+        node("x", "input", shape=[2]),
+        norm("b", "x", [1, 2], [3, 8], [4, -1], [5, 6], epsilon=1),
+        act("r", "b"),
+        affine("y", "r", [[1, 3]], [0]),
+    ]
+    f = read_network(network(nodes), "f")
+    moved = transformed(f, [{"kind": "scaling", "layer": "r", "factors": [2, "1/2"]}])
+    assert values(moved) == values(f)
+    assert moved.nodes[1] != f.nodes[1]
+
+
+def test_a_flip_through_affine_nodes():
+    """phi(t) = phi(-t) + t: flipping every neuron adds the affine map behind the layer, applied to that before it."""
+    generator = random.Random(5)
+    window = {"stride": [1], "padding": [[0, 0]], "dilation": [1], "groups": 1}
+    nodes = [
+        node("x", "input", shape=[1, 5]),
+        node("c", "conv", "x", weight=some(generator, 2, 1, 2), bias=some(generator, 2), **window),
+        norm("b", "c", [1, 2], [3, 8], [4, -2], [5, 6], epsilon=1),
+        act("r", "b"),
+        node("a", "average_pool", "r", kernel=[2], stride=[1], padding=[[0, 0]], count_padding=True),
+        node("y", "conv", "a", weight=tensor([[[1, 2], [3, 4]]]), bias=some(generator, 1), **window),
+    ]
+    f = read_network(network(nodes), "f")
+    moved = transformed(f, [{"kind": "flip", "layer": "r", "neurons": [0, 1]}])
+    linear = read_network(network([n if n["name"] != "r" else act("r", "b", {"slope": 1, "constant": 0, "kinks": []}) for n in nodes]), "f")
+    for point in ([1, 2, 3, 4, 5], [-7, 3, 0, 1, 2]):
+        # f(x) - T(f)(x) is the linear part, in x, of the network without its ReLU
+        gap = [a - b for a, b in zip(*(evaluate(net, point, "f") for net in (f, moved)), strict=True)]
+        part = [a - b for a, b in zip(*(evaluate(linear, p, "f") for p in (point, [0] * 5)), strict=True)]
+        assert gap == part
+    padded = [*nodes[:-1], {**nodes[-1], "padding": [[1, 1]]}]
+    with pytest.raises(Rejected, match="place"):
+        transformed(read_network(network(padded), "f"), [{"kind": "flip", "layer": "r", "neurons": [0, 1]}])
 
 
 BASE = [
@@ -181,9 +286,11 @@ FLIP = {"kind": "flip", "layer": "r", "neurons": [0]}
         ([BASE[0], act("r", "x"), BASE[3]], ["y"], ORDER),
         ([*BASE[:2], act("r", "h", HARDTANH), BASE[3]], ["y"], FLIP),
         ([*BASE[:2], node("r", "smooth", "h", function="tanh"), BASE[3]], ["y"], FLIP),
-        ([*BASE[:2], norm("b", "h", [0, 0], [1, 1], [1, 1], [0, 0]), act("r", "b"), BASE[3]], ["y"], FLIP),
-        ([*BASE[:3], node("z", "reshape", "r", shape=[1, 2]), affine("y", "z", [[1, 1]], [0])], ["y"], ORDER),
-        ([node("x", "input", shape=[2, 2]), *BASE[1:]], ["y"], ORDER),
+        ([*BASE[:2], act("b", "h"), act("r", "b"), BASE[3]], ["y"], FLIP),
+        ([BASE[0], node("h", "add", "x", "x"), act("r", "h"), BASE[3]], ["y"], ORDER),
+        ([BASE[0], norm("h", "x", [0, 0], [1, 1], [1, 1], [0, 0]), act("r", "h"), BASE[3]], ["y"], ORDER),
+        ([*BASE[:3], node("z", "reshape", "r", shape=[2, 1]), affine("y", "z", [[1]], [0])], ["y"], ORDER),
+        ([node("x", "input", shape=[3, 2]), *BASE[1:2], node("r", "prelu", "h", slopes=tensor([1, 2, 3])), BASE[3]], ["y"], ORDER),
     ],
 )
 def test_refusals(nodes, outputs, step):

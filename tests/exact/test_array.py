@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
+from tests.strategies import law
 
 # Integers on both sides of every size at which the representation changes: 2^53, 2^62, 2^63, 2^64.
 EDGES = [s * (2**k + d) for k in (0, 31, 52, 53, 61, 62, 63, 64, 100) for d in (-1, 0, 1) for s in (1, -1)]
@@ -56,6 +57,7 @@ def holds(array: RationalArray, oracle: Any) -> None:
     assert not array.numerators.flags.writeable
 
 
+@law(80)
 @given(pairs())
 def test_construction_is_canonical(pair: tuple[RationalArray, Any]) -> None:
     array, oracle = pair
@@ -65,6 +67,7 @@ def test_construction_is_canonical(pair: tuple[RationalArray, Any]) -> None:
     assert RationalArray.of(array) is array
 
 
+@law(80)
 @given(pairs())
 def test_one_operand(pair: tuple[RationalArray, Any]) -> None:
     array, oracle = pair
@@ -92,6 +95,7 @@ def couples(draw: st.DrawFn) -> tuple[tuple[RationalArray, Any], tuple[RationalA
 
 
 @pytest.mark.parametrize("operation", [operator.add, operator.sub, operator.mul], ids=lambda f: f.__name__)
+@law(80)
 @given(couples())
 def test_two_operands_broadcast_as_numpy_does(operation: Callable[[Any, Any], Any], couple: Any) -> None:
     (a, x), (b, y) = couple
@@ -100,6 +104,7 @@ def test_two_operands_broadcast_as_numpy_does(operation: Callable[[Any, Any], An
         holds(a.maximum(b), np.maximum(x, y))
 
 
+@law(80)
 @given(pairs(), ENTRIES)
 def test_with_a_number(pair: tuple[RationalArray, Any], q: Fraction) -> None:
     array, oracle = pair
@@ -116,6 +121,7 @@ def test_with_a_number(pair: tuple[RationalArray, Any], q: Fraction) -> None:
     holds(array * 0.5, oracle / 2)
 
 
+@law(80)
 @given(st.tuples(*[st.integers(0, 4)] * 3), st.data())
 def test_matrix_products(sizes: tuple[int, int, int], data: st.DataObject) -> None:
     m, k, n = sizes
@@ -152,6 +158,7 @@ def test_matrix_products_by_each_way_of_multiplying(size: int, bits: int) -> Non
     holds(RationalArray(x, 3) @ RationalArray(y, 5), (x @ y) * Fraction(1, 15))
 
 
+@law(80)
 @given(pairs(st.just((3, 4))), st.data())
 def test_indexing(pair: tuple[RationalArray, Any], data: st.DataObject) -> None:
     array, oracle = pair
@@ -161,6 +168,7 @@ def test_indexing(pair: tuple[RationalArray, Any], data: st.DataObject) -> None:
     assert array[1, 2].item() == oracle[1, 2]
 
 
+@law(80)
 @given(pairs(st.just((2, 3))), pairs(st.just((1, 3))))
 def test_concatenation(one: tuple[RationalArray, Any], two: tuple[RationalArray, Any]) -> None:
     (a, x), (b, y) = one, two
@@ -168,6 +176,7 @@ def test_concatenation(one: tuple[RationalArray, Any], two: tuple[RationalArray,
     holds(concatenate([a, a], axis=1), np.concatenate([x, x], axis=1))
 
 
+@law(80)
 @given(pairs(), pairs())
 def test_equality_is_that_of_the_entries(one: tuple[RationalArray, Any], two: tuple[RationalArray, Any]) -> None:
     (a, x), (b, y) = one, two
@@ -179,6 +188,7 @@ def test_equality_is_that_of_the_entries(one: tuple[RationalArray, Any], two: tu
 # --- conversion ----------------------------------------------------------------------------------------------------------
 
 
+@law(80)
 @given(hnp.arrays(st.sampled_from([np.float64, np.float32, np.float16]), SHAPES, elements={"allow_nan": False, "allow_infinity": False}))
 def test_floats_come_in_without_rounding(values: Any) -> None:
     holds(RationalArray.of(values), grid([Fraction(float(v)) for v in values.ravel()], values.shape))
@@ -188,6 +198,7 @@ def test_floats_come_in_without_rounding(values: Any) -> None:
     assert (back == values).all()
 
 
+@law(80)
 @given(hnp.arrays(hnp.integer_dtypes() | hnp.unsigned_integer_dtypes(), SHAPES))
 def test_integers_come_in(values: Any) -> None:
     holds(RationalArray.of(values), grid([Fraction(int(v)) for v in values.ravel()], values.shape))

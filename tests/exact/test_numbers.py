@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError, ExactnnError, NotFiniteError
 from exactnn.exact.numbers import as_fraction, fraction, rational, rational_text
+from tests.strategies import law
 
 
 @pytest.mark.parametrize(
@@ -57,12 +58,14 @@ def test_what_counts_as_a_number(value: Any, expected: Fraction) -> None:
     assert fraction(rational(value)) == expected
 
 
+@law(80)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_floats_are_the_dyadic_rationals_they_are(x: float) -> None:
     assert as_fraction(x) == Fraction(x)
     assert as_fraction(repr(x)) == Fraction(repr(x))  # the decimal, not the float
 
 
+@law(80)
 @given(st.fractions(), st.integers(0, 3))
 def test_text_and_back(q: Fraction, zeros: int) -> None:
     assert as_fraction(rational_text(q)) == q

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.rounding import FORMATS, round_quotient_by_root, round_rational
+from tests.strategies import law
 
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
 POSITIVE = st.fractions(min_value=Fraction(1, 10**30), max_value=10**30)
 
 
+@law(100)
 @given(DOUBLES)
 @example(float(np.float32(1) + np.float32(2**-23)) + 2.0**-25)
 @example(1 + 2.0**-24)  # a tie, to even
@@ -37,6 +39,7 @@ def test_float32_and_float16_as_numpy_rounds(x: float) -> None:
             assert round_rational(Fraction(x), name) == Fraction(float(expected))
 
 
+@law(100)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 @example(1 + 2.0**-8)
 @example(2.0**-134)
@@ -46,6 +49,7 @@ def test_bfloat16_as_torch_rounds(x: float) -> None:
     assert round_rational(Fraction(x), "bfloat16") == Fraction(expected)
 
 
+@law(100)
 @given(st.fractions(), st.integers(-1100, 1000))
 @example(Fraction(1, 3), -1074)
 @example(Fraction(2**53 + 1), 0)
@@ -61,6 +65,7 @@ def test_float64_as_python_divides(q: Fraction, shift: int) -> None:
         assert round_rational(value, "float64") == Fraction(expected)
 
 
+@law(100)
 @given(st.floats(min_value=0, exclude_min=True, allow_infinity=False))
 def test_square_roots_as_the_processor_rounds(x: float) -> None:
     q = Fraction(x)
@@ -68,11 +73,13 @@ def test_square_roots_as_the_processor_rounds(x: float) -> None:
     assert round_quotient_by_root(-q, q, "float64") == -Fraction(math.sqrt(x))
 
 
+@law(100)
 @given(st.floats(min_value=0, exclude_min=True, allow_infinity=False, width=32))
 def test_square_roots_in_float32(x: float) -> None:
     assert round_quotient_by_root(Fraction(x), Fraction(x), "float32") == Fraction(float(np.sqrt(np.float32(x))))
 
 
+@law(100)
 @given(st.sampled_from(sorted(FORMATS)), POSITIVE, POSITIVE)
 def test_no_number_of_the_format_is_nearer(precision: str, weight: Fraction, radicand: Fraction) -> None:
     # with t = weight / sqrt(radicand) and result r, both r - ulp/2 <= t <= r + ulp/2 are comparisons of squares

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError, NotRational, ShapeError
@@ -37,6 +37,7 @@ from exactnn.network import (
     leaky_relu,
     relu,
 )
+from tests.strategies import law
 
 F = torch.nn.functional
 SEEDS = st.integers(0, 2**32 - 1)
@@ -72,6 +73,7 @@ CLOSED_FORMS = {
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
+@law(40)
 @given(POINTS)
 def test_named_activations(name: str, points: list[Fraction]) -> None:
     unit = activation(name)
@@ -81,6 +83,7 @@ def test_named_activations(name: str, points: list[Fraction]) -> None:
     assert activation(unit.name) == unit  # the name says it all
 
 
+@law(40)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.fractions(-2, 2, max_denominator=3)), max_size=5), POINTS)
 def test_piecewise_linear_functions_are_canonical(kinks: list[tuple[int, Fraction]], points: list[Fraction]) -> None:
     unit = PiecewiseLinear.of("1/2", 3, kinks)
@@ -131,6 +134,7 @@ def test_bad_numbers_of_activations() -> None:
         Rational.of([1], [0, 0])
 
 
+@law(40)
 @given(SEEDS, st.lists(st.integers(1, 3), max_size=2))
 def test_prelu(seed: int, rest: list[int]) -> None:
     rng = np.random.default_rng(seed)
@@ -150,6 +154,7 @@ def test_prelu_shapes() -> None:
             PRelu(RationalArray.of([1, 2, 3])).output_shape(shape)
 
 
+@law(40)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=4), st.lists(st.integers(-3, 3), max_size=3), POINTS)
 def test_rational_functions(top: list[int], bottom: list[int], points: list[Fraction]) -> None:
     bottom = [*bottom, 1]
@@ -182,6 +187,7 @@ def test_a_rational_function_from_an_object() -> None:
 # --- affine --------------------------------------------------------------------------------------------------------------
 
 
+@law(40)
 @given(SEEDS, st.lists(st.integers(1, 3), max_size=2))
 def test_affine_acts_on_the_last_axis(seed: int, lead: list[int]) -> None:
     rng = np.random.default_rng(seed)
@@ -192,6 +198,7 @@ def test_affine_acts_on_the_last_axis(seed: int, lead: list[int]) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
+@law(40)
 @given(SEEDS, st.lists(st.integers(1, 3), max_size=2))
 def test_batch_norm(precision: str, seed: int, rest: list[int]) -> None:
     rng = np.random.default_rng(seed)
@@ -241,7 +248,7 @@ def padded(x: torch.Tensor, padding: tuple[tuple[int, int], ...], value: float) 
 
 
 @given(windows(), SEEDS, st.sampled_from([(1, 1, 1), (3, 2, 1), (4, 6, 2), (3, 3, 3), (4, 2, 2)]))
-@settings(deadline=None)
+@law(40)
 def test_convolution_as_torch(window: dict[str, Any], seed: int, channels: tuple[int, int, int]) -> None:
     rng = np.random.default_rng(seed)
     outputs, inputs, groups = channels
@@ -257,7 +264,7 @@ def test_convolution_as_torch(window: dict[str, Any], seed: int, channels: tuple
 
 
 @given(windows(), SEEDS)
-@settings(deadline=None)
+@law(40)
 def test_max_pooling_as_torch(window: dict[str, Any], seed: int) -> None:
     rng = np.random.default_rng(seed)
     x = integers(rng, 2, 3, *window["spatial"]) - 20  # negative, so that a padding with zeros would show
@@ -274,7 +281,7 @@ def test_max_pooling_as_torch(window: dict[str, Any], seed: int) -> None:
 
 
 @given(windows(), SEEDS, st.booleans())
-@settings(deadline=None)
+@law(40)
 def test_average_pooling_by_its_definition(window: dict[str, Any], seed: int, count_padding: bool) -> None:
     rng = np.random.default_rng(seed)
     axes, kernel, stride = len(window["kernel"]), window["kernel"], window["stride"]
@@ -369,6 +376,7 @@ def test_rearranging_as_numpy() -> None:
         assert operation.output_shape((3, 4, 5)) == expected.shape[1:]
 
 
+@law(40)
 @given(SEEDS, st.sampled_from([((3,), (3,)), ((2, 3), (3,)), ((2, 3), (2, 1)), ((4, 1, 3), (2, 1)), ((3,), ()), ((), (2,))]))
 def test_sums_broadcast_behind_the_batch_axis(seed: int, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     rng = np.random.default_rng(seed)

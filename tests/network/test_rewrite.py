@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.exact.array import RationalArray
@@ -50,6 +50,7 @@ from exactnn.network.rewrite import (
     simplify,
 )
 from tests._networks import batch_norm, conv, convolutional, degenerate, dense, numbers, points
+from tests.strategies import law
 
 SEEDS = st.integers(0, 2**32 - 1)
 ALL = [fold_affine, merge_neurons, fold_constant_neurons, drop_dead_neurons, simplify]
@@ -98,7 +99,7 @@ def check(net: Network, rewriting: Rewriting, rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("rewrite", ALL)
 @given(SEEDS, st.lists(st.integers(1, 5), min_size=2, max_size=5), st.sampled_from(UNITS))
-@settings(max_examples=60)
+@law(60)
 def test_degenerate_dense_networks(rewrite: Any, seed: int, sizes: list[int], unit: Any) -> None:
     rng = np.random.default_rng(seed)
     net = degenerate(rng, sizes, unit)
@@ -118,13 +119,14 @@ def test_degenerate_dense_networks(rewrite: Any, seed: int, sizes: list[int], un
         }
     ),
 )
-@settings(max_examples=40, deadline=None)
+@law(40)
 def test_degenerate_convolutional_networks(rewrite: Any, seed: int, options: dict[str, Any]) -> None:
     rng = np.random.default_rng(seed)
     net = convolutional(rng, repeated=True, **options)
     check(net, rewrite(net), rng)
 
 
+@law(60)
 @given(SEEDS, st.lists(st.integers(1, 5), min_size=2, max_size=5))
 def test_nothing_is_left_to_simplify(seed: int, sizes: list[int]) -> None:
     simple = simplify(degenerate(np.random.default_rng(seed), sizes)).network
@@ -135,6 +137,7 @@ def test_nothing_is_left_to_simplify(seed: int, sizes: list[int]) -> None:
         assert again.witness.describe() == ""
 
 
+@law(60)
 @given(SEEDS, st.lists(st.integers(1, 5), min_size=2, max_size=5))
 def test_what_simplify_leaves(seed: int, sizes: list[int]) -> None:
     # Independent of the implementation: no zero row, no zero column, no two rows that are positive multiples.
@@ -292,6 +295,8 @@ def test_what_others_read_is_left_alone() -> None:
     assert fold_affine(net).network == net
     again = builder.build(["x"], ["v", "w"])
     assert fold_affine(again).network == again
+    output = builder.build(["x"], ["n", "w"])
+    assert fold_affine(output).network == output
     assert kinds(fold_affine(builder.build(["x"], ["v"])).network) == ["affine"]
 
 
@@ -382,6 +387,18 @@ def test_batch_norm_between_decides_what_is_proportional() -> None:
     check(net, merged, np.random.default_rng(0))
 
 
+def test_a_batch_norm_whose_channels_hold_all_neurons() -> None:
+    rng = np.random.default_rng(16)
+    rows = RationalArray.of([[1, 2], [2, 4], [1, 2]])
+    last = Affine(numbers(rng, 1, 3), numbers(rng, 1))
+    # three places with a norm for each; equal neurons stay equal, multiples do not stay multiples
+    net = chain((3, 2), Affine(rows, RationalArray.of([5, 10, 5])), batch_norm(rng, 3), relu(), last)
+    merged = merge_neurons(net)
+    assert merged.network.shape("n1") == (3, 2)
+    at = points(net, rng)
+    assert net.evaluate(at) == merged.network.evaluate(at)
+
+
 def test_layers_that_a_merge_lets_merge() -> None:
     net = mlp([([[1], [2]], [0, 0]), ([[2, 0], [0, 1]], [3, 3]), ([[1, 1]], [0])])
     assert widths(merge_neurons(net).network) == [1, 1]
@@ -401,6 +418,22 @@ def test_the_factor_is_another_for_each_reader() -> None:
         builder.add("z", Affine(numbers(rng, 1, 2), numbers(rng, 1)), "s")
         net = builder.build(["x"], ["y", "z"] if both else ["y"])
         assert widths(merge_neurons(net).network) == ([2, 2] if both else [1])
+        check(net, merge_neurons(net), rng)
+
+
+def test_a_sum_of_branches_merges_where_both_grow_alike() -> None:
+    # r2 = 2 r1; with the scales (1, 1) the sums are r1 + r1 and 2 (r1 + r1), with (1, 2) they are not found to be proportional
+    rng = np.random.default_rng(15)
+    for factors, left in (((3, 3), [1]), ((1, 2), [2])):
+        builder = Builder()
+        builder.add("x", Input((1,)))
+        builder.add("w", Affine(RationalArray.of([[1], [2]]), RationalArray.of([1, 2])), "x")
+        builder.add("r", relu(), "w")
+        builder.add("s", Scale(RationalArray.of(factors)), "r")
+        builder.add("sum", Add(), "r", "s")
+        builder.add("y", Affine(numbers(rng, 1, 2), numbers(rng, 1)), "sum")
+        net = builder.build(["x"], ["y"])
+        assert widths(merge_neurons(net).network) == left
         check(net, merge_neurons(net), rng)
 
 

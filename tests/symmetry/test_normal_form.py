@@ -53,7 +53,7 @@ def formula(nf: NormalForm, x: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
     return tuple(found)
 
 
-# --- what it is -------------------------------------------------------------------------------------------------------------
+# --- what it is -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_numbers_of_the_theory() -> None:
@@ -102,7 +102,7 @@ def test_its_network_has_the_same_normal_form(f: Shallow) -> None:
     assert len(nf.to_network().hidden_layers) == (1 if width else 0)
 
 
-# --- invariance ---------------------------------------------------------------------------------------------------------------
+# --- invariance -----------------------------------------------------------------------------------------------------------
 
 
 @given(shallows(), st.data())
@@ -144,7 +144,7 @@ def test_equal_functions_have_equal_forms_and_hashes(pair: tuple[Shallow, Shallo
     assert repr(f) == repr(g)
 
 
-# --- completeness -------------------------------------------------------------------------------------------------------------
+# --- completeness ---------------------------------------------------------------------------------------------------------
 
 
 @given(equal_pairs(st.integers(1, 2)), st.integers(0, 10**6), st.sampled_from([TINY, Fraction(1), Fraction(-1, 3)]))
@@ -176,7 +176,7 @@ def test_other_functions_have_other_forms() -> None:
     assert normal_form(one((1, 1, 0))) != "x"
 
 
-# --- what folds to one hidden layer -----------------------------------------------------------------------------------------------
+# --- what folds to one hidden layer ---------------------------------------------------------------------------------------
 
 
 def test_identity_layers_and_constant_layers_fold() -> None:
@@ -260,7 +260,7 @@ def test_the_hidden_unit_may_have_several_kinks() -> None:
     assert activation("hardtanh") == f.operation(f.hidden_layers[0])
 
 
-# --- minimal width --------------------------------------------------------------------------------------------------------------
+# --- minimal width --------------------------------------------------------------------------------------------------------
 
 
 def test_t29_minimal_width() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.certificate._network import read_network
@@ -34,6 +34,7 @@ from exactnn.network import (
 )
 from exactnn.symmetry.transformations import Composition, Flip, Permutation, Scaling, SignFlip, Transformation
 from tests._networks import batch_norm, conv, convolutional, dense, numbers, points, same_values
+from tests.strategies import law
 
 SEEDS = st.integers(0, 2**32 - 1)
 WIDTHS = st.lists(st.integers(1, 4), min_size=3, max_size=5)
@@ -84,6 +85,7 @@ def transformed_dense(draw: st.DrawFn) -> tuple[Network, Transformation, Transfo
 # --- laws -----------------------------------------------------------------------------------------------------------------
 
 
+@law(60)
 @given(transformed_dense())
 def test_group_laws(case: tuple[Network, Transformation, Transformation, np.random.Generator]) -> None:
     net, t1, t2, _ = case
@@ -98,6 +100,7 @@ def test_group_laws(case: tuple[Network, Transformation, Transformation, np.rand
     assert (t1 @ t2).steps(net) == t2.steps(net) + t1.steps(net)
 
 
+@law(60)
 @given(SEEDS, WIDTHS, st.sampled_from([*HOMOGENEOUS, "relu6", "hardtanh"]))
 def test_permutations_keep_every_dense_network(seed: int, widths: list[int], unit: str) -> None:
     rng = np.random.default_rng(seed)
@@ -107,6 +110,7 @@ def test_permutations_keep_every_dense_network(seed: int, widths: list[int], uni
         assert same_values(net, moved, rng)
 
 
+@law(60)
 @given(SEEDS, WIDTHS, st.sampled_from(HOMOGENEOUS))
 def test_scalings_keep_positively_homogeneous_networks(seed: int, widths: list[int], unit: str) -> None:
     rng = np.random.default_rng(seed)
@@ -115,6 +119,7 @@ def test_scalings_keep_positively_homogeneous_networks(seed: int, widths: list[i
         assert same_values(net, draw_scaling(net, rng, layer, net.shape(name)[0]).apply(net), rng)
 
 
+@law(60)
 @given(SEEDS, st.integers(1, 4))
 def test_what_they_do_to_the_weights(seed: int, width: int) -> None:
     rng = np.random.default_rng(seed)
@@ -150,7 +155,7 @@ ODD_PART_LINEAR = {
 
 @pytest.mark.parametrize("unit", ODD_PART_LINEAR, ids=str)
 @given(SEEDS, st.integers(1, 4))
-@settings(max_examples=20)
+@law(20)
 def test_a_flip_changes_the_function_by_a_linear_map(unit: Any, seed: int, width: int) -> None:
     # f - T(f) = r sum of a_i w_i x over the flipped neurons, theory 2.6
     rng = np.random.default_rng(seed)
@@ -198,7 +203,7 @@ def test_a_flip_of_smooth_units(unit: str) -> None:
 
 @pytest.mark.parametrize("unit", ["identity", "hardtanh", Rational.of([0, 1], [1, 0, 1])], ids=str)
 @given(SEEDS, st.integers(1, 4))
-@settings(max_examples=20)
+@law(20)
 def test_sign_flips_keep_odd_networks(unit: Any, seed: int, width: int) -> None:
     rng = np.random.default_rng(seed)
     net = dense(rng, [2, width, 2], unit)
@@ -243,6 +248,7 @@ def test_t19_leaky() -> None:
     assert same_values(even, Flip([0, 1]).apply(even), np.random.default_rng(0), 20)
 
 
+@law(60)
 @given(SEEDS, st.integers(1, 5))
 def test_every_flip_keeps_an_abs_network(seed: int, width: int) -> None:
     rng = np.random.default_rng(seed)
@@ -268,7 +274,7 @@ CONVOLUTIONAL = {
 
 
 @given(SEEDS, st.fixed_dictionaries(CONVOLUTIONAL))
-@settings(max_examples=60, deadline=None)
+@law(60)
 def test_permutations_and_scalings_keep_convolutional_networks(seed: int, options: dict[str, Any]) -> None:
     rng = np.random.default_rng(seed)
     net = convolutional(rng, **options)
@@ -283,6 +289,7 @@ def test_permutations_and_scalings_keep_convolutional_networks(seed: int, option
         net = moved
 
 
+@law(60)
 @given(SEEDS)
 def test_a_scaling_through_batch_norm_multiplies_its_weight_and_bias(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -338,7 +345,7 @@ def test_groups_let_channels_of_one_group_change_places() -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=20)
+@law(20)
 def test_a_flip_through_batch_norm_and_average_pooling(seed: int) -> None:
     # abs: r = 0, every flip keeps the function; relu: flipping twice gives the network back, and the difference is linear
     rng = np.random.default_rng(seed)
@@ -394,6 +401,35 @@ def test_branches_of_one_layer_move_together(join: Any) -> None:
     t = Scaling("r1", [2, 3, "1/5"]) @ Permutation("r0", [1, 2, 0])
     assert same_values(net, t.apply(net), rng, 20)
     assert t.inverse().apply(t.apply(net)) == net
+
+
+def test_a_scaling_of_one_branch_only_is_refused() -> None:
+    rng = np.random.default_rng(9)
+    builder = Builder()
+    builder.add("x", Input((3,)))
+    builder.add("w", Affine(numbers(rng, 3, 3), numbers(rng, 3)), "x")
+    builder.add("r", relu(), "w")
+    builder.add("n", batch_norm(rng, 3), "w")
+    builder.add("s", relu(), "n")  # its incoming weights are those of the norm
+    builder.add("sum", Add(), "r", "s")
+    builder.add("y", Affine(numbers(rng, 2, 3), numbers(rng, 2)), "sum")
+    net = builder.build(["x"], ["y"])
+    with pytest.raises(ArgumentError, match=r"node 'sum' \(add\): it adds neurons that are scaled to neurons that are not"):
+        Scaling("s", [2, 4, 8]).apply(net)
+    assert same_values(net, Permutation("s", [2, 0, 1]).apply(net), rng)
+
+
+def test_a_flip_needs_weights_of_its_own() -> None:
+    rng = np.random.default_rng(10)
+    builder = Builder()
+    builder.add("x", Input((3,)))
+    builder.add("w", Affine(numbers(rng, 3, 3), numbers(rng, 3)), "x")
+    builder.add("r", activation("abs"), "w")
+    builder.add("y", Affine(numbers(rng, 2, 3), numbers(rng, 2)), "r")
+    builder.add("z", Affine(numbers(rng, 2, 3), numbers(rng, 2)), "w")
+    assert same_values(builder.build(["x"], ["y"]), Flip([0]).apply(builder.build(["x"], ["y"])), rng)
+    with pytest.raises(ArgumentError, match="needs incoming weights of its own, but node 'w' is read by others too"):
+        Flip([0]).apply(builder.build(["x"], ["y", "z"]))
 
 
 def test_every_reader_gets_its_columns() -> None:
@@ -460,7 +496,7 @@ def agree_with_checker(net: Network, t: Transformation) -> None:
 
 
 @given(transformed_dense())
-@settings(max_examples=50)
+@law(50)
 def test_the_checker_builds_the_same_dense_network(
     case: tuple[Network, Transformation, Transformation, np.random.Generator],
 ) -> None:
@@ -469,7 +505,7 @@ def test_the_checker_builds_the_same_dense_network(
 
 
 @given(SEEDS, st.fixed_dictionaries({**CONVOLUTIONAL, "norms": st.sampled_from([(), ("before",)])}))
-@settings(max_examples=30, deadline=None)
+@law(30)
 def test_the_checker_builds_the_same_convolutional_network(seed: int, options: dict[str, Any]) -> None:
     rng = np.random.default_rng(seed)
     options["head"] = "flatten" if options["head"] == "transposed" else options["head"]
