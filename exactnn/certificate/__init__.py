@@ -4,7 +4,7 @@
 that fails. The format is written in docs/certificate-format.md. Run alone: ``python -I -S path/to/this/folder FILE``.
 """
 
-from ._check import check
+from ._check import Accepted, check, examine
 from ._numbers import Rejected
 
-__all__ = ["Rejected", "check"]
+__all__ = ["Accepted", "Rejected", "check", "examine"]

@@ -112,7 +112,7 @@ def _shape(shape: Any) -> str:
 
 def _check(options: argparse.Namespace) -> Outcome:
     from exactnn.certificate import Rejected
-    from exactnn.certificate._check import examine
+    from exactnn.certificate import examine
 
     start = time.perf_counter()
     document: dict[str, Any] = {"command": options.command, "certificate": options.certificate, "semantics": "real"}

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from exactnn.errors import ArgumentError, ExactnnError
+from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Network, PiecewiseLinear, PRelu, Smooth
 from exactnn.symmetry._atoms import NotTreated, TooLarge
 from exactnn.symmetry._forms import Row
@@ -118,6 +119,8 @@ def _match(f: Network, g: Network, a: str, b: str, left: list[Row], right: list[
 
 def _neurons(net: Network, layer: str, rows: list[Row], single: bool) -> list[Neuron]:
     operation = net.operation(layer)
+    homogeneous = _is_homogeneous(operation)
+    outgoing = _outgoing(net, layer, len(rows))
     result: list[Neuron] = []
     for i, row in enumerate(rows):
         sign, own = 1, row
@@ -125,10 +128,11 @@ def _neurons(net: Network, layer: str, rows: list[Row], single: bool) -> list[Ne
         turns = isinstance(operation, Smooth) and operation.function == "tanh"
         if (turns or (single and isinstance(operation, PiecewiseLinear))) and lead < 0:
             sign, own = -1, row.mirrored()
-        factor = row.factor if _is_homogeneous(operation) and row.factor else Fraction(1)
-        kept = None if factor == row.factor else row.factor
+        factor = row.factor if homogeneous else Fraction(1)
+        if homogeneous and not lead and outgoing is not None:  # of a neuron without incoming weights only the outgoing ones tell
+            factor = 1 / next((abs(q) for q in outgoing[:, i].to_fractions() if q), Fraction(1))
         slope = operation.slopes[i * operation.slopes.size // len(rows)].item() if isinstance(operation, PRelu) else None
-        result.append(((own.ids, own.nums, own.constant, kept, slope), factor, sign))
+        result.append(((own.ids, own.nums, own.constant, None if homogeneous else row.factor, slope), factor, sign))
     return result
 
 
@@ -139,6 +143,13 @@ def _is_homogeneous(operation: object) -> bool:
     return isinstance(operation, PRelu)
 
 
+def _outgoing(net: Network, layer: str, count: int) -> RationalArray | None:
+    """The weights that read the layer's neurons, one column each, where that is one affine node and it is output."""
+    consumers = net.consumers(layer)
+    after = net.operation(consumers[0]) if len(consumers) == 1 and consumers[0] in net.outputs else None
+    return after.weight if isinstance(after, Affine) and after.weight.shape[1] == count else None
+
+
 def _sorted_by_outgoing(net: Network, layer: str, neurons: list[int], table: list[Neuron]) -> list[int]:
     """Neurons of one form in an order that g's can be put in too: (into the output) by outgoing weight times factor, then by sign.
 
@@ -146,10 +157,9 @@ def _sorted_by_outgoing(net: Network, layer: str, neurons: list[int], table: lis
     """
     if len(neurons) < 2:
         return neurons
-    consumers = net.consumers(layer)
-    after = net.operation(consumers[0]) if len(consumers) == 1 and consumers[0] in net.outputs else None
-    if isinstance(after, Affine) and after.weight.shape[1] == len(table):
-        weight, odd = after.weight, isinstance(net.operation(layer), Smooth)
-        kept = {i: table[i][1] * (table[i][2] if odd else 1) for i in neurons}
-        return sorted(neurons, key=lambda i: ([q * kept[i] for q in weight[:, i].to_fractions()], table[i][2]))
-    return sorted(neurons, key=lambda i: table[i][2])
+    weight = _outgoing(net, layer, len(table))
+    if weight is None:
+        return sorted(neurons, key=lambda i: table[i][2])
+    odd = isinstance(net.operation(layer), Smooth)
+    kept = {i: table[i][1] * (table[i][2] if odd else 1) for i in neurons}
+    return sorted(neurons, key=lambda i: ([q * kept[i] for q in weight[:, i].to_fractions()], table[i][2]))

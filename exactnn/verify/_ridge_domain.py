@@ -6,8 +6,8 @@ difference is zero on P exactly if no hyperplane meets the interior and the affi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count
 
 import numpy as np
 from tqdm import tqdm
@@ -61,11 +61,10 @@ def crossing_witness(
     if not crossing:
         slope, offset = affine
         return _affine_witness(slope, offset, region, inside)
-    for candidates in _candidates(form, crossing, region, inside):
-        values = form(candidates)
-        hits = np.flatnonzero(values.nonzero().any(axis=1))
-        if len(hits):
-            return candidates[int(hits[0])]
+    candidates = _about_kink(form, crossing, region, inside)
+    hits = np.flatnonzero(form(candidates).nonzero().any(axis=1))
+    if len(hits):
+        return candidates[int(hits[0])]
     raise AssertionError("a hyperplane that meets the interior has a witness")  # pragma: no cover - theorem A
 
 
@@ -90,31 +89,32 @@ def _affine_witness(slope: RationalArray, offset: RationalArray, region: Polyhed
     raise AssertionError("an affine function that is not zero has a witness")  # pragma: no cover
 
 
-def _candidates(form: NormalForm, crossing: list[int], region: Polyhedron, inside: RationalArray) -> Iterator[RationalArray]:
-    """Batches of three points about points of crossing hyperplanes."""
+def _about_kink(form: NormalForm, crossing: list[int], region: Polyhedron, inside: RationalArray) -> RationalArray:
+    """Three points about an interior point of the first crossing hyperplane that lies on no other one.
+
+    From an interior point p on it a direction within it is taken that leaves the others through p, with integers that grow until it does;
+    a step so short that it stays inside and meets none of those that do not contain p.
+    """
+    h, others = crossing[0], crossing[1:]
+    p = _interior_point_on(form.hyperplanes[h], region, inside)
+    normal = form.normals[h, :-1]
+    axis = int(np.flatnonzero(normal.nonzero())[0])
+    step = np.zeros(inside.size, dtype=np.int64)
+    step[axis] = 1
+    through = [g for g in others if not _level(form.hyperplanes[g], p)]
     random = np.random.default_rng(0)
-    for h in crossing:
-        p = _interior_point_on(form.hyperplanes[h], region, inside)
-        normal = form.normals[h, :-1]
-        axis = int(np.flatnonzero(normal.nonzero())[0])
-        pivot = normal[axis].item()
-        for attempt in range(64):
-            free = random.integers(-(1 + attempt), 2 + attempt, inside.size) if attempt else np.zeros(inside.size, dtype=np.int64)
-            free[axis] = 0
-            move = RationalArray(free)
-            step = np.zeros(inside.size, dtype=np.int64)
-            step[axis] = 1
-            move = move - RationalArray(step) * ((normal @ move.reshape(-1, 1)).item() / pivot)
-            size = Fraction(1, 4)
-            while not _strictly_inside(region, p + move * size):
-                size /= 4
-            q = p + move * size
-            levels = form.levels(q.reshape(1, -1)).nonzero()[0]
-            others = [g for g in crossing if g != h]
-            if others and not levels[others].all():
-                continue
-            yield _three(form, h, axis, q, region)
+    for attempt in count():
+        reach = 2 ** min(attempt, 30) if through else 0
+        free = random.integers(-reach, reach + 1, inside.size)
+        free[axis] = 0
+        move = RationalArray(free)
+        move = move - RationalArray(step) * ((normal @ move.reshape(-1, 1)).item() / normal[axis].item())
+        if not through or (form.normals[through, :-1] @ move.reshape(-1, 1)).nonzero().all():
             break
+    size = Fraction(1, 4)
+    while not (_strictly_inside(region, p + move * size) and form.levels((p + move * size).reshape(1, -1)).nonzero()[0, others].all()):
+        size /= 4
+    return _three(form, h, axis, p + move * size, region)
 
 
 def _three(form: NormalForm, h: int, axis: int, q: RationalArray, region: Polyhedron) -> RationalArray:

@@ -190,7 +190,8 @@ class _Decision:
             self.tried.append(f"value numbering does not treat {reason}")
             return None
         if _vanishes(forms):
-            how = "value numbering: both outputs are the same combination of the same neurons"
+            what = "the outputs cancel to 0" if self.g is None else "both outputs are the same combination of the same neurons"
+            how = f"value numbering: {what}"
             return self._proved(self._with_bounds(evidence, signs, numbering.atoms), how)
         form = ridge_form(forms, numbering.atoms) if mirror else None
         if form is not None and not self.claim.tolerance:

@@ -82,6 +82,11 @@ def test_sign_flips_of_tanh() -> None:
     found(opposite, SignFlip(0, [0, 1]).apply(opposite))
 
 
+def test_a_neuron_without_incoming_weights_can_be_scaled() -> None:
+    f = mlp([([[0], [1], [0]], [0, 0, 0]), ([[3, 1, -5], [0, 2, 1]], [0, 1])])
+    found(f, Scaling(0, [2, 1, "1/7"]).apply(Permutation(0, [2, 1, 0]).apply(f)))
+
+
 def test_the_identity() -> None:
     f = mlp([([[1], [2]], [0, 1]), ([[1, 3]], [0])])
     assert same(found(f, f).apply(f), f)
