@@ -51,8 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ACCEPTED
     print(f"accepted: {accepted.sentence} (real arithmetic)")
     for name, model in accepted.models.items():
-        print(f"  {name}: {model.source}, sha256 {model.sha256}")
+        print(f"  {name}: {_line(model.source)}, sha256 {model.sha256}")
     return ACCEPTED
+
+
+def _line(text: str) -> str:
+    """The text with its control characters escaped, so that a path cannot write lines of its own."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _summary(accepted: Accepted) -> dict[str, Any]:

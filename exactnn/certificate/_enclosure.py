@@ -16,7 +16,7 @@ from . import _real
 from ._affine import AFFINE, affine_value
 from ._claim import Claim
 from ._network import Network, Node
-from ._numbers import Rejected, Tensor, index, mapping, need, rationals
+from ._numbers import Rejected, Tensor, index, mapping, need, pack, rationals
 from ._point import inside
 from ._windows import Window
 
@@ -71,12 +71,7 @@ def _output(network: Network, point: Sequence[Fraction], j: int, bits: int, step
     values: list[Tensor] = []
     for i, node in enumerate(network.nodes):
         if node.op == "input":
-            entries = point[starts[i] : starts[i] + prod(node.shape)]
-            bottom = 1
-            for x in entries:
-                bottom *= x.denominator // _common(bottom, x.denominator)
-            spans = [Span(n, n) for n in (x.numerator * (bottom // x.denominator) for x in entries)]
-            values.append(Tensor(node.shape, spans, bottom))  # type: ignore[arg-type]
+            values.append(_as_spans(pack(point[starts[i] : starts[i] + prod(node.shape)], node.shape)))
             continue
         operands = [values[p] for p in node.operands]
         if node.op in AFFINE:
@@ -90,12 +85,6 @@ def _output(network: Network, point: Sequence[Fraction], j: int, bits: int, step
             return Fraction(span.lo, values[i].denominator), Fraction(span.hi, values[i].denominator)
         j -= size
     raise Rejected(step, "there is no such output")
-
-
-def _common(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return a
 
 
 def _as_spans(value: Tensor) -> Tensor:

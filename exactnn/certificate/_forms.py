@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -17,8 +16,6 @@ from ._lines import Kinks, piecewise_linear, prelu, rational_function, smooth
 from ._network import Network, Node
 from ._numbers import Tensor, boolean, index, items, mapping, need
 from ._windows import spread
-
-ZERO = Fraction(0)
 
 
 def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:

@@ -111,8 +111,7 @@ def _shape(shape: Any) -> str:
 
 
 def _check(options: argparse.Namespace) -> Outcome:
-    from exactnn.certificate import Rejected
-    from exactnn.certificate import examine
+    from exactnn.certificate import Rejected, examine
 
     start = time.perf_counter()
     document: dict[str, Any] = {"command": options.command, "certificate": options.certificate, "semantics": "real"}
@@ -135,7 +134,7 @@ def _check(options: argparse.Namespace) -> Outcome:
         "seconds": round(seconds, 6),
         "versions": versions(),
     }
-    details = [f"  {name}: {m['source']}, sha256 {m['sha256']}" for name, m in used.items()]
+    details = [f"  {name}: {_line(m['source'])}, sha256 {m['sha256']}" for name, m in used.items()]
     return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", {**document, **checked}, details)
 
 
@@ -158,3 +157,8 @@ def _convert(options: argparse.Namespace) -> Outcome:
     }
     how = f"weights rounded to {dtype}" if rounded else "without rounding"
     return Outcome(DONE, f"CONVERTED: {options.source} to {options.target}, {how}", document)
+
+
+def _line(text: str) -> str:
+    """The text with its control characters escaped, so that a path cannot write lines of its own."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

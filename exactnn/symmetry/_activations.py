@@ -81,7 +81,7 @@ class Activations:
         if not row.ids:
             return ["on" if row.constant >= 0 else "off", []], 1, -1
         if self.decide is not None and not spatial:
-            fact = self.decide("max", row, self.atoms)
+            fact = self.decide(row, self.atoms)
             if fact is not None:
                 return list(fact), 1, -1
         sign = row.sign if self.mirror else 1

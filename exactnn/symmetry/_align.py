@@ -27,9 +27,9 @@ def align(f: Network, g: Network) -> Transformation | None:
     """A transformation T with T.apply(f) equal to g, parameter by parameter, up to node names; None if none is found.
 
     T is a composition of `Permutation` and positive `Scaling` (for odd smooth activations `SignFlip`) by hidden layer, through dense and
-    convolutional layers, batch norm and pooling; for one hidden layer also a `Flip`. None is final where no two neurons of an inner
-    layer have proportional pre-activations; with such duplicates a transformation can be missed. `verify_equal` decides whether
-    f and g are the same function.
+    convolutional layers, batch norm and pooling; for one hidden layer also a `Flip`. A search: what it returns is checked, but None is
+    no proof that there is none. It misses transformations among proportional neurons of an inner layer, and scalings of neurons whose
+    pre-activation is 0. `verify_equal` asks whether f and g are the same function.
 
     Examples
     --------
@@ -120,6 +120,9 @@ def _match(f: Network, g: Network, a: str, b: str, left: list[Row], right: list[
 def _neurons(net: Network, layer: str, rows: list[Row], single: bool) -> list[Neuron]:
     operation = net.operation(layer)
     homogeneous = _is_homogeneous(operation)
+    shape = net.shape(layer)
+    if len(shape) > 1 and len(rows) > shape[0]:
+        return _channels(rows, shape[0], operation, homogeneous)
     outgoing = _outgoing(net, layer, len(rows))
     result: list[Neuron] = []
     for i, row in enumerate(rows):
@@ -133,6 +136,19 @@ def _neurons(net: Network, layer: str, rows: list[Row], single: bool) -> list[Ne
             factor = 1 / next((abs(q) for q in outgoing[:, i].to_fractions() if q), Fraction(1))
         slope = operation.slopes[i * operation.slopes.size // len(rows)].item() if isinstance(operation, PRelu) else None
         result.append(((own.ids, own.nums, own.constant, None if homogeneous else row.factor, slope), factor, sign))
+    return result
+
+
+def _channels(rows: list[Row], count: int, operation: object, homogeneous: bool) -> list[Neuron]:
+    """Channels whose entries have forms of their own: matched by all of them, up to one factor."""
+    size = len(rows) // count
+    result: list[Neuron] = []
+    for c in range(count):
+        entries = rows[c * size : (c + 1) * size]
+        factor = next((row.factor for row in entries if row.ids or row.constant), Fraction(1)) if homogeneous else Fraction(1)
+        slope = operation.slopes[c].item() if isinstance(operation, PRelu) else None
+        key = tuple((row.ids, row.nums, row.constant, row.factor / factor if row.ids or row.constant else None) for row in entries)
+        result.append(((key, slope), factor, 1))
     return result
 
 

@@ -19,7 +19,7 @@ from exactnn.symmetry._forms import Row
 Line = list[Any] | None
 #: a decided sign of a row: "on" (form >= 0) or "off" (form <= 0), with the certificate's proof
 Fact = tuple[str, list[list[Any]]]
-Decide = Callable[[str, Row, "Atoms"], Fact | None]
+Decide = Callable[[Row, "Atoms"], Fact | None]
 
 ENTRIES = 40_000_000  # matrices above this many entries are not made
 

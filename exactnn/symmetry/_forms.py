@@ -70,10 +70,6 @@ class Forms:
     def __len__(self) -> int:
         return self.constant.shape[0]
 
-    def is_constant(self) -> bool:
-        """Whether no atom occurs."""
-        return not self.parts
-
     def scaled(self, factors: RationalArray) -> Forms:
         """Row i times factors[i]."""
         keep = factors.nonzero()

@@ -11,13 +11,12 @@ so that F is not zero at one of the three points.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.polyhedron import Polyhedron
 from exactnn.symmetry._normal_form import NormalForm
 
 
@@ -36,27 +35,19 @@ def small_points(dimension: int, count: int = 64) -> RationalArray:
     return RationalArray(np.concatenate(points))
 
 
-def witness(form: NormalForm, tolerance: Fraction = Fraction(0)) -> RationalArray:
-    """A point (inputs,) where some output of the non-zero normal form exceeds the tolerance (which may be 0 only: see below).
-
-    With a tolerance > 0 there may be no such point; then only tolerance 0 is guaranteed.
-    """
+def witness(form: NormalForm) -> RationalArray:
+    """A point (inputs,) where the normal form, which is not zero, has an output that is not 0; few bits where possible."""
     dimension = form.slope.shape[1]
     for points in (small_points(dimension), _near_kinks(form), _first_slope(form)):
-        hits = np.flatnonzero(_beyond(form(points), tolerance))
-        if len(hits):
-            return simplified(form, points[int(hits[0])], tolerance)
-    for h in range(len(form.hyperplanes)):
-        for p in _on_hyperplane(form, h):
-            points = _three_points(form, h, p)
-            hits = np.flatnonzero(_beyond(form(points), tolerance))
-            if len(hits):
-                return points[int(hits[0])]
-    raise AssertionError("a normal form that is not zero has a witness")  # pragma: no cover - theorem A
+        found = _first_hit(form, points)
+        if found is not None:
+            return simplified(form, found)
+    everywhere = Polyhedron.whole_space(dimension)
+    return about_kink(form, list(range(len(form.hyperplanes))), everywhere, RationalArray.zeros((dimension,)))
 
 
-def simplified(form: NormalForm, point: RationalArray, tolerance: Fraction = Fraction(0)) -> RationalArray:
-    """The point with as many coordinates set to 0 as a greedy search by halves allows."""
+def simplified(form: NormalForm, point: RationalArray) -> RationalArray:
+    """The point with as many coordinates set to 0 as a greedy search by halves allows; the form stays other than 0 there."""
     current = point
     size = max(point.size // 2, 1)
     while True:
@@ -66,11 +57,47 @@ def simplified(form: NormalForm, point: RationalArray, tolerance: Fraction = Fra
             keep = np.ones(point.size, dtype=np.int64)
             keep[block] = 0
             candidate = current * RationalArray(keep)
-            if _beyond(form(candidate.reshape(1, -1)), tolerance)[0]:
+            if not form(candidate.reshape(1, -1)).is_zero():
                 current = candidate
         if size == 1:
             return current
         size //= 2
+
+
+def about_kink(form: NormalForm, crossing: list[int], region: Polyhedron, inside: RationalArray) -> RationalArray:
+    """A point of the region where the form is not 0, the hyperplanes `crossing` being those that meet its interior.
+
+    From an interior point p on the first of them a direction within it is taken that leaves the others through p, with integers that
+    grow until it does; a step so short that it stays inside and meets none of those that do not contain p. There, three points decide.
+    """
+    h, others = crossing[0], crossing[1:]
+    p = _interior_point_on(form.hyperplanes[h], region, inside)
+    normal = form.normals[h, :-1]
+    axis = int(np.flatnonzero(normal.nonzero())[0])
+    step = np.zeros(inside.size, dtype=np.int64)
+    step[axis] = 1
+    through = [g for g in others if not _level(form.hyperplanes[g], p)]
+    random = np.random.default_rng(0)
+    for attempt in itertools.count():
+        reach = 2 ** min(attempt, 30) if through else 0
+        free = random.integers(-reach, reach + 1, inside.size)
+        free[axis] = 0
+        move = RationalArray(free)
+        move = move - RationalArray(step) * ((normal @ move.reshape(-1, 1)).item() / normal[axis].item())
+        if not through or (form.normals[through, :-1] @ move.reshape(-1, 1)).nonzero().all():
+            break
+    size = Fraction(1, 4)
+    while not (_strictly_inside(region, p + move * size) and form.levels((p + move * size).reshape(1, -1)).nonzero()[0, others].all()):
+        size /= 4
+    found = _first_hit(form, _three(form, h, axis, p + move * size, region))
+    assert found is not None  # theory 2.2
+    return found
+
+
+def _first_hit(form: NormalForm, points: RationalArray) -> RationalArray | None:
+    """The first of these points where some output is not 0."""
+    hits = np.flatnonzero(form(points).nonzero().any(axis=1))
+    return points[int(hits[0])] if len(hits) else None
 
 
 def _near_kinks(form: NormalForm) -> RationalArray:
@@ -97,41 +124,38 @@ def _first_slope(form: NormalForm) -> RationalArray:
     return RationalArray(point)
 
 
-def _on_hyperplane(form: NormalForm, h: int) -> Iterator[RationalArray]:
-    """Points of hyperplane h on no other hyperplane; the moment curve's argument shows that some of these are."""
-    plane = form.normals[h]
-    dimension = plane.size - 1
-    axis = int(np.flatnonzero(plane.nonzero()[:-1])[0])
-    pivot = Fraction(int(plane.numerators[axis]), plane.denominator)
-    others = np.array([i for i in range(len(form.hyperplanes)) if i != h], dtype=np.int64)
-    random = np.random.default_rng(1)
-    for attempt in range(64):
-        free = random.integers(-(2**attempt), 2**attempt + 1, dimension) if attempt < 30 else random.integers(-(2**30), 2**30, dimension)
-        free[axis] = 0
-        point = RationalArray(free)
-        level = (plane[:-1] @ point.reshape(-1, 1)).item() + plane[-1].item()
-        step = np.zeros(dimension, dtype=np.int64)
-        step[axis] = 1
-        point = point + RationalArray(step) * (-level / pivot)
-        if not len(others) or form.levels(point.reshape(1, -1)).nonzero()[0, others].all():
-            yield point
-
-
-def _three_points(form: NormalForm, h: int, p: RationalArray, reach: Fraction = Fraction(1)) -> RationalArray:
-    """p and p +- r e with r a power of two so small that only hyperplane h is met."""
-    axis = int(np.flatnonzero(form.normals[h].nonzero()[:-1])[0])
-    levels = form.levels(p.reshape(1, -1)).to_fractions()
+def _three(form: NormalForm, h: int, axis: int, q: RationalArray, region: Polyhedron) -> RationalArray:
+    """q and q +- r e inside the region with no other kink between them."""
+    levels = form.levels(q.reshape(1, -1)).to_fractions()
     slopes = form.normals[:, axis].to_fractions()
-    limit = min((abs(v / s) for i, (v, s) in enumerate(zip(levels, slopes, strict=True)) if i != h and s), default=reach)
-    radius = Fraction(1)
-    while radius > min(limit, reach):
-        radius /= 2
-    step = np.zeros(p.size, dtype=np.int64)
+    limit = min((abs(v / s) for i, (v, s) in enumerate(zip(levels, slopes, strict=True)) if i != h and s and v), default=Fraction(1))
+    step = np.zeros(q.size, dtype=np.int64)
     step[axis] = 1
+    radius = Fraction(1)
+    while radius > limit or not all(region.contains((q + RationalArray(step) * r).to_fractions()) for r in (radius, -radius)):
+        radius /= 2
     move = RationalArray(step) * radius
-    return concatenate([q.reshape(1, -1) for q in (p, p + move, p - move)])
+    return concatenate([v.reshape(1, -1) for v in (q, q + move, q - move)])
 
 
-def _beyond(values: RationalArray, tolerance: Fraction) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Whether some output of each row exceeds the tolerance in size."""
-    return np.asarray(values.exceeds(tolerance).any(axis=1))
+def _interior_point_on(plane: tuple[int, ...], region: Polyhedron, inside: RationalArray) -> RationalArray:
+    """Where the segment from the interior point to a point on the other side meets the hyperplane."""
+    level = _level(plane, inside)
+    if not level:
+        return inside
+    sign = 1 if level > 0 else -1
+    far = region.nonnegative([sign * n for n in plane[:-1]], sign * plane[-1])
+    point = RationalArray.of(list(far.point))  # type: ignore[union-attr]
+    share = level / (level - _level(plane, point))
+    return inside + (point - inside) * share
+
+
+def _level(plane: tuple[int, ...], point: RationalArray) -> Fraction:
+    return Fraction(plane[-1]) + sum((n * q for n, q in zip(plane[:-1], point.to_fractions(), strict=True)), Fraction(0))
+
+
+def _strictly_inside(region: Polyhedron, point: RationalArray) -> bool:
+    A, b = region.rows
+    slack = b - (A @ point.reshape(-1, 1)).reshape(-1)
+    live = A.nonzero().any(axis=1)
+    return bool((slack.sign()[live] > 0).all())

@@ -25,7 +25,7 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -37,18 +37,10 @@ from exactnn.exact.numbers import Number, as_fraction, rational_text
 from exactnn.network._activation_facts import mirror_slope
 from exactnn.network._edit import replaced
 from exactnn.network.graph import Network
-from exactnn.network.neurons import (
-    Layer,
-    channel_block,
-    columns,
-    layer_at,
-    rows,
-    taken,
-    with_columns,
-    with_rows,
-)
-from exactnn.network.operations import Affine, BatchNorm, Operation
-from exactnn.network.windows import Conv, MaxPool
+from exactnn.network.neurons import Layer, layer_at, taken
+from exactnn.network.operations import BatchNorm
+from exactnn.network.windows import MaxPool
+from exactnn.symmetry._action import moved_constants, scaled_layer, scaled_source
 
 Step = dict[str, Any]
 
@@ -153,7 +145,7 @@ class Scaling(Transformation):
 
     def apply(self, net: Network) -> Network:
         layer = _find(net, self.layer, len(self.factors), "factors")
-        return replaced(net, _scaled(net, layer, RationalArray.of(self.factors)))
+        return replaced(net, scaled_layer(net, layer, RationalArray.of(self.factors)))
 
     def inverse(self) -> Scaling:
         return Scaling(self.layer, [1 / f for f in self.factors])
@@ -204,9 +196,8 @@ class Flip(Transformation):
                 f"layer {self.layer!r}: a flip needs an activation with phi(t) - phi(-t) = r t (relu, leaky_relu, prelu, abs, "
                 f"silu, gelu, softplus), got {kind}; for odd activations there is SignFlip"
             )
-        start = _start(net, layer)
-        incoming = {start: _scaled_source(net, layer, start, signs)}
-        return replaced(net, {**incoming, **_with_constants(net, layer, name, self.neurons, slope)})
+        incoming = scaled_source(net, layer, signs)
+        return replaced(net, {**incoming, **moved_constants(net, layer, name, self.neurons, slope)})
 
     def inverse(self) -> Flip:
         return self
@@ -246,7 +237,7 @@ class SignFlip(Transformation):
         pools = [n for n in layer.layouts if isinstance(net.operation(n), MaxPool)]
         if pools:
             raise ArgumentError(f"layer {self.layer!r}: no change of sign can pass node {pools[0]!r}, a max_pool")
-        return replaced(net, _scaled(net, layer, _signs(self.layer, layer.count, self.neurons)))
+        return replaced(net, scaled_layer(net, layer, _signs(self.layer, layer.count, self.neurons)))
 
     def inverse(self) -> SignFlip:
         return self
@@ -293,7 +284,7 @@ class Composition(Transformation):
         return " @ ".join(map(repr, self.parts)) if len(self.parts) > 1 else f"Composition({list(self.parts)})"
 
 
-# --- on the network -------------------------------------------------------------------------------------------------------
+# --- the layer -----------------------------------------------------------------------------------------------------------
 
 
 def _find(net: Network, layer: int | str, count: int | None = None, what: str = "") -> Layer:
@@ -311,109 +302,6 @@ def _signs(layer: int | str, count: int, neurons: Sequence[int]) -> RationalArra
     signs = np.ones(count, dtype=np.int64)
     signs[list(neurons)] = -1
     return RationalArray(signs)
-
-
-def _scaled(net: Network, layer: Layer, factors: RationalArray) -> dict[str, Operation]:
-    """Incoming weights and biases multiplied, outgoing weights divided."""
-    start = _start(net, layer)
-    changed = {start: _scaled_source(net, layer, start, factors)}
-    carrying = {start}
-    for node in net.order:
-        operands = net.operands(node)
-        if node == start or not any(o in carrying for o in operands):
-            continue
-        operation = net.operation(node)
-        if node in layer.sinks:
-            changed[node] = _divided(net, layer, node, factors)
-            continue
-        if not all(o in carrying for o in operands):
-            raise ArgumentError(f"node {node!r} ({operation.kind}): it adds neurons that are scaled to neurons that are not")
-        carrying.add(node)
-        if isinstance(operation, BatchNorm):
-            by_channel = _channel_factors(net, layer, node, factors)
-            changed[node] = replace(operation, mean=operation.mean * by_channel, bias=operation.bias * by_channel)
-    return changed
-
-
-def _start(net: Network, layer: Layer) -> str:
-    """The node whose weights and biases count as incoming: the last batch norm before the activation, else the source."""
-    norms = [n for n in layer.path if isinstance(net.operation(n), BatchNorm)]
-    return norms[-1] if norms else layer.source
-
-
-def _scaled_source(net: Network, layer: Layer, node: str, factors: RationalArray) -> Operation:
-    operation, layout = net.operation(node), layer.layouts[node]
-    if isinstance(operation, BatchNorm):
-        by_channel = _channel_factors(net, layer, node, factors)
-        scaled = replace(operation, weight=operation.weight * by_channel, bias=operation.bias * by_channel)
-        if scaled.scale != operation.scale * by_channel:
-            raise ArgumentError(
-                f"node {node!r} (batch_norm): these factors do not commute with the rounding of its scale to "
-                f"{operation.precision}; powers of two do; for others fold it into the weights first "
-                "(exactnn.network.rewrite.fold_affine)"
-            )
-        return scaled
-    weight, bias = rows(operation, layout)
-    column = factors.reshape(-1, 1)
-    return with_rows(operation, weight * column, bias * column)
-
-
-def _channel_factors(net: Network, layer: Layer, node: str, factors: RationalArray) -> RationalArray:
-    block = channel_block(net.shape(node), layer.layouts[node])
-    if not block:
-        raise ArgumentError(f"node {node!r} (batch_norm): each of its channels has entries of every neuron; no factor can pass it")
-    return RationalArray(np.repeat(factors.numerators, block), factors.denominator)
-
-
-def _divided(net: Network, layer: Layer, node: str, factors: RationalArray) -> Operation:
-    operand = net.operands(node)[0]
-    shape, layout = net.shape(operand), layer.layouts[operand]
-    inverse = RationalArray.from_fractions((1 / f for f in factors.to_fractions()), (len(factors), 1))
-    return with_columns(net.operation(node), shape, layout, columns(net.operation(node), shape, layout) * inverse)
-
-
-def _with_constants(net: Network, layer: Layer, name: str, neurons: Sequence[int], slope: RationalArray) -> dict[str, Operation]:
-    """The sinks with  r sum a_i b_i  over the flipped neurons added to their biases, b_i constant before the activation."""
-    after = [n for n in layer.layouts if n not in layer.path]
-    for node in (*layer.path, *after):
-        if node != name and not net.operation(node).is_affine:
-            raise ArgumentError(
-                f"layer {name!r}: a flip needs affine nodes only between the weights and this activation, "
-                f"got node {node!r} ({net.operation(node).kind})"
-            )
-    value = RationalArray.zeros((1, *net.shape(net.operands(layer.path[0])[0])))
-    for node in layer.path[:-1]:
-        if len(net.consumers(node)) > 1:
-            raise ArgumentError(f"layer {name!r}: a flip needs incoming weights of its own, but node {node!r} is read by others too")
-        value = net.operation(node).evaluate(value)
-    layout = layer.layouts[name]
-    if slope.ndim:
-        slope = slope.reshape(-1, *(1,) * (len(net.shape(name)) - 1))
-    mask = np.zeros((1, layout.count, 1), dtype=np.int64)
-    mask[0, list(neurons)] = 1
-    flat = (value * slope).reshape(layout.outer, layout.count, layout.inner) * RationalArray(mask)
-    values = {name: flat.reshape(1, *net.shape(name))}
-    for node in after:
-        values[node] = _linear(net.operation(node), *(values[o] for o in net.operands(node)))
-    changed: dict[str, Operation] = {}
-    for node in layer.sinks:
-        operation = net.operation(node)
-        assert isinstance(operation, (Affine, Conv))
-        added = _linear(operation, values[net.operands(node)[0]])[0]
-        outputs = operation.bias.shape[0]
-        table = added.reshape(-1, outputs) if isinstance(operation, Affine) else added.reshape(outputs, -1).T
-        if table != RationalArray(np.broadcast_to(table.numerators[:1], table.shape).copy(), table.denominator):
-            raise ArgumentError(
-                f"layer {name!r}: the sum of a_i b_i differs between places of node {node!r} (its padding, say), "
-                "so that no bias can take it up"
-            )
-        changed[node] = replace(operation, bias=operation.bias + table[0])
-    return changed
-
-
-def _linear(operation: Operation, *values: RationalArray) -> RationalArray:
-    zeros = (RationalArray.zeros(v.shape) for v in values)
-    return operation.evaluate(*values) - operation.evaluate(*zeros)
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------------

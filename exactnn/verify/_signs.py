@@ -63,7 +63,7 @@ class Signs:
         self._bounds: dict[int, Bounds | None] = {}
         self._decided: dict[tuple[tuple[int, ...], tuple[int, ...], int], Fact | None] = {}
 
-    def decide(self, kind: str, row: Row, atoms: Atoms) -> Fact | None:
+    def decide(self, row: Row, atoms: Atoms) -> Fact | None:
         """ "on" with a proof of form >= 0, "off" with one of form <= 0, or None."""
         key = (row.ids, row.nums, row.constant)
         if key not in self._decided:

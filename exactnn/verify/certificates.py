@@ -38,7 +38,7 @@ class Claim:
 
     def describe(self) -> str:
         """The claim in words."""
-        left = {"equal": "f = g", "zero": "f = 0", "symmetry": "T(f) = f"}[self.question]
+        left = {"equal": "f = g", "zero": "f = 0", "symmetry": "T(f) = f"}["symmetry" if self.transformation else self.question]
         where = "on all of R^" + str(self.f.input_dim) if self.domain is None else f"on the domain ({self.domain!r})"
         within = f" within {self.tolerance}" if self.tolerance else ""
         return f"{left}{within} {where}"
@@ -59,7 +59,7 @@ class Certificate:
 
     @property
     def kind(self) -> str:
-        """The method of the evidence: "forms", "line" or "point"."""
+        """The method of the evidence: "forms", "line", "point" or "enclosure"."""
         return str(self._evidence["method"])
 
     @cached_property
@@ -122,6 +122,22 @@ def check(certificate: Certificate | str | os.PathLike[str], *, models: list[str
         return bool(checker.check(source, models=models))
     except checker.Rejected as rejected:
         raise CertificateRejected(rejected.step, rejected.reason) from None
+
+
+def checker_builds(claim: Claim) -> bool:
+    """Whether the checker, given f and the steps of a symmetry claim, builds T(f) itself."""
+    f = claim.f
+    if all(f.operation(name).kind in _DENSE and len(f.shape(name)) == 1 for name in f.order):
+        return True
+    try:
+        checker.transformed(checker.read_network(document(f), "f"), list(claim.transformation))
+    except checker.Rejected:
+        return False
+    return True
+
+
+#: in networks of these nodes on vectors every transformation that applies is one that the checker builds
+_DENSE = ("input", "affine", "piecewise_linear", "prelu", "smooth", "rational")
 
 
 def _model(net: Network) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def smooth(name, x):
 
 def real(name, x):
     """The smooth functions themselves, in floats."""
-    t = float(x)
+    t = min(max(float(x), -700.0), 700.0)
     gates = {"silu": 1 / (1 + math.exp(-t)), "gelu": math.erfc(-t / math.sqrt(2)) / 2}
     inner = t * (0.7978845608028654 + 0.035677408136300125 * t * t)
     values = {"tanh": math.tanh(t), "sigmoid": gates["silu"], "softplus": math.log1p(math.exp(t))}

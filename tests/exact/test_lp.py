@@ -99,17 +99,12 @@ def z3_constraints(n, A, b, E, d, strict):
     x = [z3.Real(f"x{j}") for j in range(n)]
 
     def term(row):
-        return z3.Sum(
-            [z3.RealVal(0)] + [z3.Q(Fraction(a).numerator, Fraction(a).denominator) * v for a, v in zip(row, x, strict=True)]
-        )
+        return z3.Sum([z3.RealVal(0)] + [z3.Q(Fraction(a).numerator, Fraction(a).denominator) * v for a, v in zip(row, x, strict=True)])
 
     def number(v):
         return z3.Q(Fraction(v).numerator, Fraction(v).denominator)
 
-    rows = [
-        term(row) < number(beta) if i in strict else term(row) <= number(beta)
-        for i, (row, beta) in enumerate(zip(A, b, strict=True))
-    ]
+    rows = [term(row) < number(beta) if i in strict else term(row) <= number(beta) for i, (row, beta) in enumerate(zip(A, b, strict=True))]
     return x, term, rows + [term(row) == number(delta) for row, delta in zip(E, d, strict=True)]
 
 

@@ -178,8 +178,7 @@ def test_decided_signs_are_taken_over(net: Network, numerators: list[int]) -> No
     x = [Fraction(numerators[i % 16], 1 + i % 3) for i in range(net.input_dim)]
     known: dict[int, Fraction] = dict(enumerate(x))
 
-    def decide(kind: str, row: Row, atoms: Atoms) -> Any:
-        assert kind == "max"
+    def decide(row: Row, atoms: Atoms) -> Any:
         level = row.constant + sum((n * known[a] for a, n in zip(row.ids, row.nums, strict=True)), Fraction(0))
         return ("on" if level >= 0 else "off", [])
 

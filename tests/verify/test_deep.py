@@ -412,9 +412,9 @@ def test_a_time_limit_is_kept() -> None:
 
 def test_time_that_runs_out_between_two_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left of the time can be negative when the next method asks for it."""
-    from exactnn.verify import equality
+    from exactnn.verify._decision import Decision
 
-    original = equality._Decision._by_forms
+    original = Decision._by_forms
 
     def slow(self: Any, **options: Any) -> Any:
         found = original(self, **options)
@@ -422,7 +422,7 @@ def test_time_that_runs_out_between_two_methods(monkeypatch: pytest.MonkeyPatch)
             time.sleep(max(self.clock.left() + 0.1, 0))
         return found
 
-    monkeypatch.setattr(equality._Decision, "_by_forms", slow)
+    monkeypatch.setattr(Decision, "_by_forms", slow)
     verdict = verify_equal(*maxima(), time_limit=3)
     assert verdict.unknown
     assert "time limit" in verdict.reason
