@@ -137,11 +137,7 @@ def torch_errors(imports: list[Import]) -> list[str]:
         room, *inside = Path(file).parts[1:]
         return room == "nn" or (room == "load" and any("torch" in part for part in inside))
 
-    return [
-        str(item)
-        for item in imports
-        if item.module.split(".")[0] == "torch" and not item.typing_only and not allowed(item.file)
-    ]
+    return [str(item) for item in imports if item.module.split(".")[0] == "torch" and not item.typing_only and not allowed(item.file)]
 
 
 def checker_errors(imports: list[Import], siblings: set[str]) -> list[str]:
@@ -203,10 +199,7 @@ def test_the_checker_stands_alone() -> None:
 
 def test_import_is_light_and_quick() -> None:
     # The time of the importing thread: a machine busy with other tests does not make the package slow.
-    program = (
-        "import sys, time; start = time.thread_time(); import exactnn; "
-        "print(time.thread_time() - start, *sys.modules)"
-    )
+    program = "import sys, time; start = time.thread_time(); import exactnn; print(time.thread_time() - start, *sys.modules)"
     search = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     times = []
     for _ in range(3):
