@@ -1,5 +1,6 @@
 """The exact computational graph: operations, networks, exact evaluation, exact rewriting."""
 
+from exactnn.network import rewrite
 from exactnn.network.activations import (
     Activation,
     Kinks,
@@ -60,4 +61,5 @@ __all__ = [
     "leaky_relu",
     "mlp",
     "relu",
+    "rewrite",
 ]
