@@ -1,4 +1,4 @@
-"""The three-way answer to a yes/no question: Proved, Refuted or Unknown (ARCHITECTURE decision 4)."""
+"""The three-way answer to a yes/no question: Proved, Refuted or Unknown."""
 
 from __future__ import annotations
 

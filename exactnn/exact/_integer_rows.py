@@ -1,4 +1,4 @@
-"""Rows of integers: the form in which a linear system reaches the simplex method (ARCHITECTURE decision 3)."""
+"""Rows of integers: the form in which a linear system reaches the simplex method."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 Canonical on construction: equal values, equal object, equal hash. Numerators are int64 where they fit and Python integers where
 they do not; sums and products are checked for overflow beforehand, and large products go to FLINT. Floats come in as the dyadic
-rationals they are (ARCHITECTURE decision 1).
+rationals they are.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Each answer carries what proves it: a point; Farkas multipliers y >= 0 and z wit
 y^T b + z^T d < 0; an optimal point with its dual; a point with a ray. Each is checked in integers before it is returned.
 
 A float solver proposes a basis, FLINT solves it exactly, and the exact simplex method goes on from there if
-the proposal was wrong (ARCHITECTURE decision 2); `statistics` counts how often.
+the proposal was wrong; `statistics` counts how often.
 
 References: A. Schrijver, Theory of Linear and Integer Programming, chapters 7 and 11.
 """

@@ -1,6 +1,6 @@
 """One number at a time: what the user gives becomes a rational without rounding, and back.
 
-Source: ARCHITECTURE decision 1. Floats come in here (and, in bulk, in `array`) as the dyadic rationals they are.
+Floats come in here (and, in bulk, in `array`) as the dyadic rationals they are.
 """
 
 from __future__ import annotations

@@ -47,9 +47,10 @@ def to_floats(array: RationalArray, name: str, dtype: str, *, rounding: bool) ->
     wrong = (array - RationalArray.of(narrow)).nonzero()
     if not rounding:
         at, count = _first(wrong), int(wrong.sum())
+        others = f", nor are {count - 1} more of its {array.size} entries" if count > 1 else ""
         wider = ", or dtype='float64' if that holds it" if dtype == "float32" else ""
         raise NotRepresentable(
-            f"{name}: {_entry(array, at)} is no {dtype}, nor are {count - 1} more of its {array.size} entries; "
+            f"{name}: {_entry(array, at)} is no {dtype}{others}; "
             f"allow the nearest ones with rounding=True, or save as .json, which holds every number{wider}"
         )
     return _nearest(array, wide, narrow, wrong, dtype)

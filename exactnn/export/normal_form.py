@@ -1,6 +1,6 @@
 """Normal forms as JSON, and the hash that names the function they stand for.
 
-Equal functions have equal normal forms (theory/symmetry.md, corollary C) and so equal documents and equal hashes; unequal functions
+Equal functions have equal normal forms (docs/theory.md 1, corollary C) and so equal documents and equal hashes; unequal functions
 have unequal documents.
 """
 

@@ -102,6 +102,11 @@ class Network:
             raise NetworkError(f"node {name!r}: {self.operation(name).kind} takes {count} operands at positions 0, 1, ..., got {found}")
         return operands
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if "_shapes" in self.__dict__ and name not in ("order", "_operands"):
+            raise AttributeError(f"a Network is a value and cannot be changed ({name}); build a new one")
+        super().__setattr__(name, value)
+
     # --- structure ---------------------------------------------------------------------------------------------------------
 
     def operation(self, name: str) -> Operation:

@@ -9,7 +9,7 @@
 Every step keeps the value at every input, as a rational number. Neurons of a convolutional layer are its channels. A step
 that would not be exact is not made: a batch norm before a zero-padded convolution stays (unless it has no shift), a constant
 channel that a padded convolution reads stays (unless its value is 0), and neurons that reach an addition, a concatenation or
-an output stay as they are. Theory: ARCHITECTURE decision 6; theory/symmetry.md 3 (layerwise normalisation).
+an output stay as they are. Theory: docs/theory.md 6 (layerwise normalisation).
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from exactnn.errors import ExactnnError
-from exactnn.exact.numbers import rational_text
 from exactnn.network.operations import Shape
 from exactnn.symmetry._forms import Row
 
@@ -21,6 +20,7 @@ Line = list[Any] | None
 Fact = tuple[str, list[list[Any]]]
 Decide = Callable[[Row, "Atoms"], Fact | None]
 
+_LONG = 10**4000  # Python refuses to read decimals of more than 4,300 digits
 ENTRIES = 40_000_000  # matrices above this many entries are not made
 
 
@@ -94,5 +94,17 @@ class Atoms:
 
 
 def json_number(value: Fraction) -> int | str:
-    """A rational as the certificate format writes it."""
-    return value.numerator if value.denominator == 1 and value.numerator.bit_length() < 4096 else rational_text(value)
+    """A rational as the certificate format writes it: an integer, or "p/q", each in hexadecimal if it is long."""
+    return _integer(value.numerator) if value.denominator == 1 else f"{_integer(value.numerator)}/{_integer(value.denominator)}"
+
+
+def from_json_number(value: int | str) -> Fraction:
+    """What `json_number` wrote."""
+    if isinstance(value, int):
+        return Fraction(value)
+    top, _, bottom = value.partition("/")
+    return Fraction(int(top, 0), int(bottom, 0) if bottom else 1)
+
+
+def _integer(value: int) -> int | str:
+    return int(value) if -_LONG < value < _LONG else hex(value)

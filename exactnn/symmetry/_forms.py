@@ -3,7 +3,7 @@
     form_i = constant_i + sum over parts,   a part being   factor_i atom_index_i   or   sum_a matrix[i, a] atom_a
 
 After an activation a hidden layer is one atom for each neuron (a `Selection`), after an affine map a matrix (a `Dense` part). Keeping
-both apart makes a pass over a network linear in its parameters. Theory: theory/symmetry.md 2.1 (one hidden layer) and 3 (deep);
+both apart makes a pass over a network linear in its parameters. Theory: docs/theory.md 1 (one hidden layer) and 6 (deep);
 docs/certificate-format.md says what atoms are.
 """
 

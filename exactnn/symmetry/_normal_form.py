@@ -3,7 +3,7 @@
     f(x) = k + M x + sum_h J_h max(u_h . x + v_h, 0)
 
 with pairwise distinct hyperplanes (u_h, v_h), primitive integer vectors whose first non-zero entry of u_h is positive, and J_h != 0.
-Theorem A (theory/symmetry.md 2.1): the functions max(u_h . x + v_h, 0), x_1, ..., x_d, 1 are linearly independent, already on any open
+Theorem A (docs/theory.md 1): the functions max(u_h . x + v_h, 0), x_1, ..., x_d, 1 are linearly independent, already on any open
 set that meets every hyperplane. So two networks have equal normal forms exactly when they are the same function.
 """
 
@@ -117,7 +117,7 @@ class NormalForm:
     def minimal_width(self) -> int:
         """The least number of hidden ReLU neurons of a network (one hidden layer, no skip) with this function.
 
-        Theory: theory/symmetry.md 2.4. With K hyperplanes, K neurons suffice exactly if some set S of them has
+        Theory: docs/theory.md 4. With K hyperplanes, K neurons suffice exactly if some set S of them has
         M = -sum_S J_h u_h^T; deciding that is NP-complete, so that large cases raise Undecided with bounds.
 
         Raises

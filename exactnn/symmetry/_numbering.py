@@ -4,7 +4,7 @@
 
 A neuron is a positive multiple of an atom max(l, 0), l a primitive integer form of earlier atoms; with the second rule (`mirror=True`) the
 sign of l is normalised too. Two networks whose outputs have the same forms are equal. For one hidden layer and `mirror=True` the forms
-are the normal form of theory/symmetry.md 2.1, and the converse holds (theorem A). The pass also writes the certificate's lines
+are the normal form of docs/theory.md 1, and the converse holds (theorem A). The pass also writes the certificate's lines
 (docs/certificate-format.md, "forms").
 """
 

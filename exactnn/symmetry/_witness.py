@@ -1,4 +1,4 @@
-"""A rational point where a normal form is not zero (theory/symmetry.md 2.2), small and, on request, inside a polyhedron.
+"""A rational point where a normal form is not zero (docs/theory.md 2), small and, on request, inside a polyhedron.
 
 Small points are tried first. If they all fail, take a hyperplane h with J_h != 0 and a point p on it and on no other: along a direction
 e with u_h . e != 0 the function has its only kink at p for |r| small, and
@@ -86,11 +86,11 @@ def about_kink(form: NormalForm, crossing: list[int], region: Polyhedron, inside
         move = move - RationalArray(step) * ((normal @ move.reshape(-1, 1)).item() / normal[axis].item())
         if not through or (form.normals[through, :-1] @ move.reshape(-1, 1)).nonzero().all():
             break
-    size = Fraction(1, 4)
-    while not (_strictly_inside(region, p + move * size) and form.levels((p + move * size).reshape(1, -1)).nonzero()[0, others].all()):
-        size /= 4
+    size = power_of_two_below(reach_inside(region, p, move), Fraction(1, 2)) / 2
+    while not form.levels((p + move * size).reshape(1, -1)).nonzero()[0, others].all():
+        size /= 2
     found = _first_hit(form, _three(form, h, axis, p + move * size, region))
-    assert found is not None  # theory 2.2
+    assert found is not None  # docs/theory.md 2
     return found
 
 
@@ -131,9 +131,8 @@ def _three(form: NormalForm, h: int, axis: int, q: RationalArray, region: Polyhe
     limit = min((abs(v / s) for i, (v, s) in enumerate(zip(levels, slopes, strict=True)) if i != h and s and v), default=Fraction(1))
     step = np.zeros(q.size, dtype=np.int64)
     step[axis] = 1
-    radius = Fraction(1)
-    while radius > limit or not all(region.contains((q + RationalArray(step) * r).to_fractions()) for r in (radius, -radius)):
-        radius /= 2
+    reaches = [reach_inside(region, q, RationalArray(side * step)) for side in (1, -1)]
+    radius = power_of_two_below(*reaches, limit)
     move = RationalArray(step) * radius
     return concatenate([v.reshape(1, -1) for v in (q, q + move, q - move)])
 
@@ -154,8 +153,16 @@ def _level(plane: tuple[int, ...], point: RationalArray) -> Fraction:
     return Fraction(plane[-1]) + sum((n * q for n, q in zip(plane[:-1], point.to_fractions(), strict=True)), Fraction(0))
 
 
-def _strictly_inside(region: Polyhedron, point: RationalArray) -> bool:
+def reach_inside(region: Polyhedron, point: RationalArray, move: RationalArray) -> Fraction | None:
+    """The largest r with point + r move in the region, that has the point in its interior; None if there is none."""
     A, b = region.rows
-    slack = b - (A @ point.reshape(-1, 1)).reshape(-1)
-    live = A.nonzero().any(axis=1)
-    return bool((slack.sign()[live] > 0).all())
+    slack = (b - A @ point).to_fractions()
+    return min((s / v for s, v in zip(slack, (A @ move).to_fractions(), strict=True) if v > 0), default=None)
+
+
+def power_of_two_below(*limits: Fraction | None) -> Fraction:
+    """The largest power of two that is at most 1 and at most each of these positive numbers (None: no limit)."""
+    least = min([Fraction(1), *(q for q in limits if q is not None)])
+    exponent = least.numerator.bit_length() - least.denominator.bit_length()
+    power = Fraction(2) ** exponent
+    return power if power <= least else power / 2

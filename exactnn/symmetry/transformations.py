@@ -10,7 +10,7 @@ With one hidden layer  f(x) = c + sum_i a_i phi(w_i . x + b_i):
 
 In deep networks they act on one hidden layer: (w_i, b_i) are the incoming weights, a_i the outgoing ones, c the next biases.
 `apply` always carries the transformation out; whether it is a symmetry, `exactnn.verify_symmetry` decides. Theory:
-theory/symmetry.md 2.6, 2.7, 3.
+docs/theory.md 5, 6, 8.
 
 The incoming weights are those of the affine or conv node that feeds the activation. If a batch norm stands between, a factor L
 multiplies its `weight` and `bias` instead, provided that its rounded scale is multiplied exactly (powers of two and signs do
@@ -41,6 +41,7 @@ from exactnn.network.neurons import Layer, layer_at, taken
 from exactnn.network.operations import BatchNorm
 from exactnn.network.windows import MaxPool
 from exactnn.symmetry._action import moved_constants, scaled_layer, scaled_source
+from exactnn.symmetry._atoms import json_number
 
 Step = dict[str, Any]
 
@@ -151,7 +152,7 @@ class Scaling(Transformation):
         return Scaling(self.layer, [1 / f for f in self.factors])
 
     def steps(self, net: Network) -> list[Step]:
-        numbers = [f.numerator if f.denominator == 1 else rational_text(f) for f in self.factors]
+        numbers = [json_number(f) for f in self.factors]
         return [{"kind": "scaling", "layer": net.layer_name(self.layer), "factors": numbers}]
 
     def __repr__(self) -> str:
@@ -163,7 +164,7 @@ class Flip(Transformation):
     """(a_i, w_i, b_i) -> (a_i, -w_i, -b_i) for the listed neurons, and c -> c + r sum a_i b_i, where phi(t) - phi(-t) = r t.
 
     r is 1 for ReLU, softplus, SiLU and GELU, 1 + alpha for leaky ReLU, 0 for abs. Since phi(t) = phi(-t) + r t, the function
-    is kept exactly when r sum a_i w_i^T = 0 over the listed neurons (theory/symmetry.md, theorem D).
+    is kept exactly when r sum a_i w_i^T = 0 over the listed neurons (docs/theory.md 5, theorem D).
 
     Parameters
     ----------

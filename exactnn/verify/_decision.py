@@ -1,6 +1,6 @@
 """One question about f - g on its way to a verdict: value numbering, points, proofs of signs, enclosures; in order of cost.
 
-Source: theory/symmetry.md 2.1 - 2.3 for one hidden layer (complete), 3 for deep networks (sound).
+Source: docs/theory.md 1 - 3 for one hidden layer (complete), 6 for deep networks (sound).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from exactnn.verify._clock import Clock
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._poles import node_with_pole
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
-from exactnn.verify._search import differing_point, proposed_outputs, proposed_point, sample_points
+from exactnn.verify._search import differing_point, far_out, proposed_outputs, proposed_point, sample_points
 from exactnn.verify._signs import Signs, scaled
 from exactnn.verify.certificates import Certificate, Claim, check
 
@@ -170,7 +170,7 @@ class Decision:
         """tolerance +- (f - g)_j >= 0 by linear programming over the atoms; else a point beyond the tolerance."""
         tolerance = self.claim.tolerance
         if form is not None:
-            points = sample_points(self.where, 128)
+            points = far_out(sample_points(self.where, 128), self.where)
             values = form(points)
             hits = np.flatnonzero(values.exceeds(tolerance).any(axis=1))
             if len(hits):
@@ -257,7 +257,10 @@ class Decision:
     def _at_small_points(self) -> Verdict | None:
         if self._smooth:
             return None
-        points = self.where.to_input(sample_points(self.where))
+        points = sample_points(self.where)
+        if self.claim.tolerance:
+            points = far_out(points, self.where)
+        points = self.where.to_input(points)
         if all(net.is_piecewise_linear for net in self.nets):
             return self._at_inputs(points, "small points")
         for i in range(len(points)):

@@ -1,12 +1,10 @@
-"""One hidden layer on a full-dimensional polyhedron (theory/symmetry.md 2.3).
+"""One hidden layer on a full-dimensional polyhedron (docs/theory.md 3).
 
 Each kink hyperplane of the difference either meets the interior of P, or keeps one sign on P, which a Farkas combination proves. The
 difference is zero on P exactly if no hyperplane meets the interior and the affine function that is left vanishes (theorem A, local form).
 """
 
 from __future__ import annotations
-
-from fractions import Fraction
 
 import numpy as np
 from tqdm import tqdm
@@ -17,7 +15,7 @@ from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.symmetry._atoms import Fact, json_number
 from exactnn.symmetry._normal_form import NormalForm
-from exactnn.symmetry._witness import about_kink
+from exactnn.symmetry._witness import about_kink, power_of_two_below, reach_inside
 from exactnn.verify._clock import Clock
 
 
@@ -56,7 +54,7 @@ def crossing_witness(
 ) -> RationalArray | None:
     """A point of the region where the form is not zero; None if it vanishes there.
 
-    If no hyperplane crosses the interior, the form is affine there; else one about a crossing kink (theory 2.2).
+    If no hyperplane crosses the interior, the form is affine there; else one about a crossing kink (docs/theory.md 2).
     """
     if crossing:
         return about_kink(form, crossing, region, inside)
@@ -74,10 +72,8 @@ def _affine_witness(slope: RationalArray, offset: RationalArray, region: Polyhed
             continue
         step = np.zeros(inside.size, dtype=np.int64)
         step[axis] = 1
-        length = Fraction(1)
-        while not region.contains((inside + RationalArray(step) * length).to_fractions()):
-            length /= 2
-        points.append(inside + RationalArray(step) * length)
+        move = RationalArray(step)
+        points.append(inside + move * power_of_two_below(reach_inside(region, inside, move)))
         break
     for point in points:
         if not ((slope @ point.reshape(-1, 1)).reshape(-1) + offset).is_zero():

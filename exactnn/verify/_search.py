@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.lp import Optimal, Unbounded
 from exactnn.network import Network
@@ -15,6 +16,8 @@ from exactnn.verify._clock import Clock
 from exactnn.verify._domain import Coordinates
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+_LARGE = 10**300  # beyond what float64 can tell apart
 
 
 def sample_points(where: Coordinates, count: int = 64) -> RationalArray:
@@ -36,6 +39,13 @@ def sample_points(where: Coordinates, count: int = 64) -> RationalArray:
     return concatenate([p.reshape(1, -1) for p in points])
 
 
+def far_out(points: RationalArray, where: Coordinates) -> RationalArray:
+    """On all of R^n these points and, behind them, far multiples: a difference that grows passes any tolerance there."""
+    if where.region is not None:
+        return points
+    return concatenate([points, *(points * (1 << bits) for bits in (10, 40, 200))])
+
+
 def differing_point(f: Network, g: Network | None, points: RationalArray, tolerance: Fraction) -> RationalArray | None:
     """The first of these input points at which some output differs by more than the tolerance, by exact evaluation."""
     values = f.evaluate(points)
@@ -54,7 +64,11 @@ def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance:
         if patience.left() <= 0:
             return None
         offset, basis = where.to_floats()
-        found = _confirm(f, g, largest_gaps(f, g, starts * scale, offset, basis, scale, patience.left()), where, tolerance)
+        try:
+            candidates = largest_gaps(f, g, starts * scale, offset, basis, scale, patience.left())
+        except ArgumentError:  # a weight is beyond the range of float64
+            return None
+        found = _confirm(f, g, candidates, where, tolerance)
         if found is not None:
             return found
     return None
@@ -65,7 +79,12 @@ def proposed_outputs(f: Network, g: Network | None, where: Coordinates, toleranc
     from exactnn.nn.ascent import gaps
 
     points = sample_points(where, 128)
-    difference = gaps(f, g, where.to_input(points).to_float())
+    if tolerance > _LARGE:
+        return []
+    try:
+        difference = gaps(f, g, where.to_input(points).to_float())
+    except ArgumentError:  # a weight is beyond the range of float64
+        return []
     difference = np.where(np.isfinite(difference), difference, 0.0)
     output = difference.argmax(axis=1)
     size = difference.max(axis=1)

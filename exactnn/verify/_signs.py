@@ -16,9 +16,9 @@ import numpy as np
 from flint import fmpq
 
 from exactnn.exact.lp import LinearSystem, Nonnegative, Optimal
-from exactnn.exact.numbers import as_fraction, fraction
+from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.symmetry._atoms import Atoms, Fact, json_number
+from exactnn.symmetry._atoms import Atoms, Fact, from_json_number, json_number
 from exactnn.symmetry._forms import Row
 from exactnn.verify._clock import Clock
 
@@ -236,7 +236,7 @@ class Signs:
 def scaled(fact: Fact, factor: Fraction) -> Fact:
     """The fact for a positive multiple of the form."""
     name, proof = fact
-    return name, [[kind, index, json_number(as_fraction(y) * factor)] for kind, index, y in proof]
+    return name, [[kind, index, json_number(from_json_number(y) * factor)] for kind, index, y in proof]
 
 
 def _round_up(value: Fraction) -> Fraction:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from exactnn import certificate as checker
-from exactnn.errors import CertificateRejected
+from exactnn.errors import CertificateRejected, LoadError
+from exactnn.exact.numbers import rational_text
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.export._atomic import write_text
 from exactnn.export.json import canonical_hash, document, tensor
@@ -40,7 +41,8 @@ class Claim:
         """The claim in words."""
         left = {"equal": "f = g", "zero": "f = 0", "symmetry": "T(f) = f"}["symmetry" if self.transformation else self.question]
         where = "on all of R^" + str(self.f.input_dim) if self.domain is None else f"on the domain ({self.domain!r})"
-        within = f" within {self.tolerance}" if self.tolerance else ""
+        text = rational_text(self.tolerance)
+        within = f" within {text if len(text) <= 60 else f'{text[:20]}... ({len(text)} characters)'}" if self.tolerance else ""
         return f"{left}{within} {where}"
 
 
@@ -122,6 +124,8 @@ def check(certificate: Certificate | str | os.PathLike[str], *, models: list[str
         return bool(checker.check(source, models=models))
     except checker.Rejected as rejected:
         raise CertificateRejected(rejected.step, rejected.reason) from None
+    except OSError as error:
+        raise LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error.strerror or error}") from None
 
 
 def checker_builds(claim: Claim) -> bool:

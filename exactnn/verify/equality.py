@@ -1,7 +1,7 @@
 """Are two networks the same function? Is a network zero? Does a transformation keep a network's function?
 
 One decision for the three: f - g is examined, with g = 0 or g = T(f). With tolerance 0 the answer is complete for piecewise linear
-networks of one input at any depth, and for one hidden layer of piecewise linear neurons in any dimension (theory/symmetry.md 2.1 - 2.3:
+networks of one input at any depth, and for one hidden layer of piecewise linear neurons in any dimension (docs/theory.md 1 - 3:
 theorem A on R^d, Farkas certificates on a polyhedron). Other networks are proved equal by value numbering, which sees permutations,
 positive scalings, merged, constant, dead and stable neurons, or refuted by a point. What remains is Unknown.
 """

@@ -211,7 +211,7 @@ def test_sign_flips_keep_odd_networks(unit: Any, seed: int, width: int) -> None:
     assert same_values(net, flipped, rng)
 
 
-# --- ground truth of theory/symmetry.md, section 7 -----------------------------------------------------------------------
+# --- the named cases T1, T2, ... -----------------------------------------------------------------------
 
 
 def line(*neurons: tuple[Any, Any, Any], constant: Any = 0, unit: str = "relu") -> Network:

@@ -1,4 +1,4 @@
-"""verify_equal, verify_zero and verify_symmetry on all of R^d: the ground truth of theory/symmetry.md section 7, and laws."""
+"""verify_equal, verify_zero and verify_symmetry on all of R^d: the named cases T1, T2, ..., and laws."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -91,12 +92,13 @@ def differ(f: Network, g: Network) -> bool:
     return check(verdict.certificate)
 
 
-def gap(f: Network, g: Network, x: Sequence[Fraction]) -> float:
+def gap(f: Network, g: Network, x: Sequence[Fraction]) -> Fraction:
     """max |f_j(x) - g_j(x)|, with 60 digits."""
     with mpmath.workdps(60):
         point = [mpmath.mpf(q.numerator) / q.denominator for q in x]
         left, right = (run(n, [Big(q) for q in point], positive_part, smooth_function) for n in (f, g))
-        return float(max(abs(as_big(a) - as_big(b)) for a, b in zip(left, right, strict=True)))
+        largest = max(abs(as_big(a) - as_big(b)) for a, b in zip(left, right, strict=True))
+        return Fraction(*map(int, mpmath.libmp.to_rational(largest._mpf_)))
 
 
 def refuted(verdict: Verdict, f: Network, g: Network | None = None) -> bool:
@@ -316,7 +318,7 @@ def test_zero_is_equality_with_the_zero_network(f: Shallow) -> None:
 @given(shallows(units=("relu", "abs", "leaky_relu(1/10)"), outputs=2), st.data())
 @law(40)
 def test_a_flip_is_a_symmetry_exactly_if_the_sum_vanishes(f: Shallow, data: st.DataObject) -> None:
-    """Flip_T keeps f exactly when r sum_T a_i w_i^T = 0 (theory/symmetry.md 2.1, 2.6)."""
+    """Flip_T keeps f exactly when r sum_T a_i w_i^T = 0 (docs/theory.md 5)."""
     if not f.neurons:
         return
     chosen = sorted(data.draw(st.sets(st.integers(0, len(f.neurons) - 1))))
@@ -386,7 +388,7 @@ def test_graphs_with_smooth_nodes(f: Network, data: st.DataObject) -> None:
         rng = np.random.default_rng(0)
         for _ in range(5):
             x = [Fraction(1) if domain == Box(1, 1) else Fraction(int(q), 64) for q in rng.integers(-64, 65, f.input_dim)]
-            assert gap(f, g, x) <= tolerance + 1e-35
+            assert gap(f, g, x) <= tolerance + Fraction(1, 10**35)
 
 
 @pytest.mark.parametrize("unit", SMOOTH_UNITS)
@@ -484,6 +486,28 @@ def test_a_bump_at_the_crossing_of_many_lines() -> None:
     lines = [[1, 0], [0, 1], [1, 1], [1, -1], [2, 1], [1, 2]]
     f = net(*((1, w, -sum(w)) for w in lines), *((-1, w, -sum(w)) for w in lines[1:]), (-1, [1, TINY], -1 - TINY))
     assert refuted(verify_zero(f), f)
+
+
+@pytest.mark.parametrize("big", [Fraction(10) ** 1300, Fraction(10) ** 5000, 1 / Fraction(7) ** 6000], ids=["1300", "5000", "-5000"])
+def test_numbers_of_thousands_of_digits(big: Fraction, tmp_path: Path) -> None:
+    """Beyond float64, and beyond the 4,300 digits that Python reads and writes as decimals."""
+    f, g = mlp([([[big, 1]], [1]), ([[1]], [0])]), mlp([([[1, 1 / big]], [1 / big]), ([[big]], [0])])
+    h = mlp([([[1, 1 / big]], [1 / big]), ([[big + 1]], [0])])
+    for domain in (None, Box(-1, 1), Box([-big, 0], [1, 1]), Box([1, 1], [1, 1])):
+        for other, status in ((g, "proved"), (h, "refuted")):
+            verdict = verify_equal(f, other, domain=domain)
+            assert verdict.status == status
+            assert verdict.certificate is not None
+            assert check(verdict.certificate)
+            assert check(verdict.certificate.save(tmp_path / "certificate.json"))
+            assert str(verdict).startswith(status.upper())
+    within = verify_equal(f, h, tolerance=3 / big + 3, domain=Box(-1, 1), time_limit=20)
+    assert within.status in ("proved", "unknown")
+    assert verify_equal(f, h, tolerance=big, time_limit=20).status in ("refuted", "unknown")
+    scaling = verify_symmetry(f, Scaling(0, [big]))
+    assert proved(scaling)
+    smooth, other = (mlp([([[big, 1]], [1]), ([[a]], [0])], activation="tanh") for a in (1, big))
+    assert verify_equal(smooth, other, tolerance=10**400).status in ("proved", "refuted", "unknown")
 
 
 def test_no_inputs_matter() -> None:
