@@ -72,6 +72,8 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
 def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
     step = "certificate"
     keys = ("format", "version", "semantics", "claim", "models", "evidence")
+    stated = document.get("format") if type(document) is dict else None
+    need(stated != "exactnn-network", step, "this is a network, not a certificate")
     document = mapping(document, step, keys, ("about",))
     need(document["format"] == "exactnn-certificate", step, f"unknown format {show(document['format'])}")
     version = document["version"]

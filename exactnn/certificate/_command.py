@@ -24,19 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("certificate", metavar="FILE", help="the certificate (JSON)")
     parser.add_argument(
+        "moved", metavar="MODEL", nargs="*", default=[], help="model files that are no longer where the certificate names them"
+    )
+    parser.add_argument(
         "--model",
         metavar="FILE",
         nargs="+",
         action="extend",
         default=[],
-        help="model files to use instead of those that the certificate names",
+        help="the same, as an option",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names in a certificate may hold anything
     try:
-        accepted = examine(options.certificate, options.model, None)
+        accepted = examine(options.certificate, [*options.moved, *options.model], None)
     except OSError as error:
         print(f"cannot read {options.certificate!r}: {error}", file=sys.stderr)
         return UNREADABLE

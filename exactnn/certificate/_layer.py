@@ -45,8 +45,6 @@ class Layer:
         self.readers: list[int] = []
         self._walk_on()
         for i in (*self.before, self.at, *self.between):
-            fits = prod(self.nodes[i].shape) % (self.outer * self.count) == 0
-            need(fits, step, f"node {self.nodes[i].name} does not keep the neurons of the layer apart")
             if self.nodes[i].op in BY_CHANNEL:
                 self.channels(i)
         for i in self.readers:

@@ -71,7 +71,9 @@ def _content(path: Path, step: str) -> bytes:
     try:
         return read_file(path)
     except OSError as error:
-        raise Rejected(step, f"cannot read {show(os.fspath(path))}: {error}") from None
+        raise Rejected(
+            step, f"cannot read {show(os.fspath(path))}: {error}; if the file has moved, name it behind the certificate"
+        ) from None
 
 
 def _inline_hash(data: bytes) -> str | None:

@@ -42,13 +42,17 @@ def _domain(document: Any) -> Polyhedron:
     raise DomainError(f'an object {{"A": [[...]], "b": [...]}} (A x <= b) or {{"lower": ..., "upper": ...}} is needed, got {found[:120]}')
 
 
+class IntegerText(str):
+    """A JSON integer, kept as the text it is."""
+
+
 def read_json(path: str, option: str, kind: str = "a JSON file, or LO:HI with two numbers,") -> Any:
     """The JSON value in a file; numbers stay text, to be read exactly later."""
     try:
         if not Path(path).is_file():
             raise LoadError(f"{option}: {kind} is needed, but {path!r} is no file")
         text = Path(path).read_text(encoding="utf-8")
-        return json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse, object_pairs_hook=_no_repetition)
+        return json.loads(text, parse_int=IntegerText, parse_float=str, parse_constant=_refuse, object_pairs_hook=_no_repetition)
     except RecursionError:
         raise LoadError(f"{path}: the JSON is nested absurdly deep") from None
     except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -39,7 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    return _show(outcome, options)
+    try:
+        return _show(outcome, options)
+    except (OSError, AttributeError, ValueError) as error:  # stdout is full, closed, or not there at all: no code but 2 may come of it
+        _complain(f"exactnn: the answer could not be written: {error}")
+        return BAD_INPUT
+
+
+def _complain(message: str) -> None:
+    """To stderr if there is one; and stdout, that failed, is not written to again at exit."""
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        print(message, file=sys.stderr)
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

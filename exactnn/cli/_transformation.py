@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from exactnn.cli._domain import read_json
+from exactnn.cli._domain import IntegerText, read_json
 from exactnn.errors import ArgumentError, ExactnnError
 from exactnn.network import Network
 from exactnn.symmetry import Composition, Flip, Permutation, Scaling, SignFlip, Transformation
@@ -84,14 +84,17 @@ def _from_file(path: str, net: Network) -> list[Transformation]:
         given = step.get("layer")
         if "layer" in step and not isinstance(given, str):
             raise ArgumentError(f"{place}: layer: a number or a name of a hidden layer is needed")
-        result.append(_build(kind, _layer(given, net), values, place))
+        named = given is not None and not isinstance(given, IntegerText)
+        result.append(_build(kind, _layer(f"@{given}" if named else given, net), values, place))
     return result
 
 
 def _layer(text: str | None, net: Network) -> int | str:
-    """A hidden layer's name, or its number (a number in JSON has become text, too); nothing, where there is only one."""
+    """A hidden layer's number, or its name; "@" before a name that looks like a number; nothing, where there is only one."""
+    if text and text.startswith("@"):
+        return net.layer_name(text[1:])
     if text:
-        return net.layer_name(int(text) if text.isdecimal() and len(text) < 9 and text not in net.hidden_layers else text)
+        return net.layer_name(int(text) if text.isdecimal() and len(text) < 9 else text)
     if len(net.hidden_layers) == 1:
         return 0
     raise ArgumentError(

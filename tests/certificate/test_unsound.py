@@ -78,13 +78,23 @@ FALSE = {
         **CASES["chord"],
         "claim": {**CASES["chord"]["claim"], "domain": box((-2, 2))},
     },
-    "bounds on one side of 0": zero(
+    "bounds on one side of 0": proved(
         shallow([(1, 1, 3)]),
+        linear([[2]], [2]),
         {"r0": [atom(0)]},
+        {},
         domain=box((-1, 1)),
-        tolerance=3,
-        output=[[[["chord", 0, 1]], [["atom", 0, 1]]]],
+        tolerance="1/2",
+        output=[[[["chord", 0, 1]], [["mirror", 0, 1], ["slack", 0, 1]]]],
         bounds=[[0, 2, [["slack", 1, 1]], 4, [["slack", 0, 1]]]],
+    ),
+    "bounds without room": proved(
+        shallow([(1, 0, 0)]),
+        linear([[0]], [0]),
+        {"r0": [atom(0)]},
+        {},
+        output=[[[["chord", 0, 1]], [["atom", 0, 1]]]],
+        bounds=[[0, 0, [], 0, []]],
     ),
     "a bound that rests on itself": zero(
         RELU_X,
@@ -208,6 +218,17 @@ FALSE = {
             "equalities": [{"row": 0, "coefficients": [1], "farkas": [[1, 1]]}],
         },
     ),
+    "a negative multiplier": zero(
+        linear([[1]], [-1]),
+        {},
+        domain={"A": tensor([[1]]), "b": tensor([1])},
+        hull={
+            "origin": [1],
+            "directions": [],
+            "coordinates": [],
+            "equalities": [{"row": 0, "coefficients": [1], "farkas": [[0, -1]]}],
+        },
+    ),
     "an origin beside the domain": zero(
         RELU_X,
         {"r0": [["on", []]]},
@@ -239,10 +260,10 @@ EVIDENCE = {
     "a smooth atom is not >= 0",
     "a chord without bounds",
     "bounds that do not hold",
-    "bounds on one side of 0",
     "a bound that rests on itself",
     "bounds that rest on each other",
     "bounds of an atom that is not used",
+    "bounds without room",
 }
 
 
@@ -272,6 +293,12 @@ def test_steps_are_named():
     with pytest.raises(Rejected, match="r9") as caught:
         check(found)
     assert caught.value.step == "forms: g"
+
+
+def test_a_line_certificate_holds_nothing_else():
+    assert check(CASES["T1 line"])
+    with pytest.raises(Rejected, match="unknown key"):
+        check({**CASES["T1 line"], "evidence": {"method": "line", "f": {}}})
 
 
 def test_numbers_count_on_from_f_to_g():
