@@ -6,6 +6,7 @@ ones to HiGHS. Nothing here is trusted: whatever comes out is only where the exa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,13 +54,13 @@ class FloatRows:
         return unit
 
 
-def propose(rows: FloatRows, cost: Sequence[int] | None) -> Guess | None:
+def propose(rows: FloatRows, cost: Sequence[int] | None, seconds: float = math.inf) -> Guess | None:
     """A basis that a float solver thinks is the last one; None if it failed."""
     c = rows.cost(cost) if cost is not None else np.zeros(rows.a.shape[1])
     with np.errstate(all="ignore"):
         if rows.a.size <= DENSE_LIMIT:
             return _tableau(rows.a, rows.b, c)
-        return _highs(rows.a, rows.b, c)
+        return _highs(rows.a, rows.b, c, seconds)
 
 
 def _tableau(a: FloatArray, b: FloatArray, c: FloatArray) -> Guess | None:
@@ -119,7 +120,7 @@ def _leaving(reach: FloatArray, dual: FloatArray, loose: np.ndarray[Any, np.dtyp
     return int(np.where(able, reach, 0.0).argmax())
 
 
-def _highs(a: FloatArray, b: FloatArray, c: FloatArray) -> Guess | None:
+def _highs(a: FloatArray, b: FloatArray, c: FloatArray, seconds: float) -> Guess | None:
     """The last basis of HiGHS's simplex method."""
     import highspy
 
@@ -128,6 +129,7 @@ def _highs(a: FloatArray, b: FloatArray, c: FloatArray) -> Guess | None:
     for option, value in (("output_flag", False), ("presolve", "off"), ("solver", "simplex"), ("threads", 1)):
         solver.setOptionValue(option, value)
     solver.setOptionValue("simplex_iteration_limit", 20 * (m + n) + 1000)
+    solver.setOptionValue("time_limit", max(seconds, 0.0))
     live = a != 0.0
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = n, m

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from flint import fmpq, fmpz, fmpz_mat
 
 from exactnn.exact._integer_rows import IntegerRows, Vector
+from exactnn.exact.clock import Clock
 
 
 @dataclass(frozen=True)
@@ -111,20 +112,20 @@ class _Basis:
         return y, {j: fmpq(rest[j], denominator) for j in self.zero}
 
 
-def solve(system: IntegerRows, cost: Sequence[int] | None, start: Guess | None = None) -> Outcome:
+def solve(system: IntegerRows, cost: Sequence[int] | None, start: Guess | None = None, clock: Clock | None = None) -> Outcome:
     """Maximise cost . x over the system (find any point if cost is None), exactly, from a basis.
 
-    Raises SingularBasis if the rows and columns of `start` are no basis.
+    Raises SingularBasis if the rows and columns of `start` are no basis, Incomplete when the clock has run down.
     """
     start = start or Guess(zero=list(range(system.width)))
-    return _Run(system, cost, start).run()
+    return _Run(system, cost, start, clock or Clock()).run()
 
 
 class _Run:
     """One run of the method; `tight` and `zero` change, `pivots` counts."""
 
-    def __init__(self, system: IntegerRows, cost: Sequence[int] | None, start: Guess) -> None:
-        self.system, self.cost = system, cost
+    def __init__(self, system: IntegerRows, cost: Sequence[int] | None, start: Guess, clock: Clock) -> None:
+        self.system, self.cost, self.clock = system, cost, clock
         self.tight, self.zero, self.hint = list(start.tight), list(start.zero), start.row
         self.pivots = 0
         self.patience = 3 * (len(system.rows) + system.width) + 20
@@ -224,6 +225,7 @@ class _Run:
         return self._basis()
 
     def _basis(self) -> _Basis:
+        self.clock.check(f"an exact linear program was being solved, {self.pivots} pivots done")
         return _Basis(self.system, self.tight, self.zero)
 
     def _outcome(

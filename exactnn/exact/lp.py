@@ -13,6 +13,7 @@ References: A. Schrijver, Theory of Linear and Integer Programming, chapters 7 a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -23,6 +24,7 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact._float_lp import FloatRows, propose
 from exactnn.exact._integer_rows import IntegerRows, Matrix, Vector, common, integer_rows, numbers
 from exactnn.exact._simplex import Guess, Outcome, SingularBasis, solve
+from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, rational
 
 Point = tuple[fmpq, ...]
@@ -115,6 +117,7 @@ class LinearSystem:
     ----------
     A : m x n matrix; b : m numbers
     equalities : (E, d), or None
+    clock : asked between pivots; Incomplete once its time has passed
 
     Examples
     --------
@@ -125,7 +128,8 @@ class LinearSystem:
     Infeasible(farkas=(1, 1), equality_multipliers=())
     """
 
-    def __init__(self, A: Matrix, b: Matrix, *, equalities: tuple[Matrix, Matrix] | None = None) -> None:
+    def __init__(self, A: Matrix, b: Matrix, *, equalities: tuple[Matrix, Matrix] | None = None, clock: Clock | None = None) -> None:
+        self._clock = clock
         rows, rhs, scales, width = integer_rows(A, b, "A", "b")
         self.row_count, self.equality_count = len(rows), 0
         if equalities is not None:
@@ -172,7 +176,7 @@ class LinearSystem:
         rows = self._strict_rows(strict)
         if rows:
             return self._strictly_feasible(rows)
-        ended = _guided(self.integers, None, self)
+        ended = self._guided(self.integers, None)
         if ended.point is None:
             return self._infeasible(ended.multipliers)
         return self._verified_point(ended.point, ())
@@ -180,7 +184,7 @@ class LinearSystem:
     def maximise(self, c: Matrix) -> Optimal | Unbounded | Infeasible:
         """The maximum of c.x over P."""
         cost, scale = _integer_vector(c, self.width)
-        ended = _guided(self.integers, cost, self)
+        ended = self._guided(self.integers, cost)
         if ended.point is None:
             return self._infeasible(ended.multipliers)
         point = self._verified_point(ended.point, ()).point
@@ -222,6 +226,32 @@ class LinearSystem:
         _verify(self.contains(point))
         return Negative(point, value - steps * fall)
 
+    def _guided(self, system: IntegerRows, cost: list[int] | None) -> Outcome:
+        """The exact method from a float proposal; from nothing where that is no basis or not worth its time."""
+        guess: Guess | None = None
+        asked = len(system.rows) * system.width > DIRECT_LIMIT and not (cost is None and min(system.rhs, default=0) >= 0)
+        if asked:
+            rows = self._floats if system is self.integers else FloatRows(system)
+            guess = propose(rows, cost, math.inf if self._clock is None else self._clock.left())
+        ended: Outcome | None = None
+        if guess is not None:
+            try:
+                ended = solve(system, cost, guess, self._clock)
+            except SingularBasis:
+                guess = None
+        if ended is None:
+            ended = solve(system, cost, clock=self._clock)
+        statistics.pivots += ended.pivots
+        if not asked:
+            statistics.direct += 1
+        elif guess is None:
+            statistics.rejected += 1
+        elif ended.pivots:
+            statistics.repaired += 1
+        else:
+            statistics.accepted += 1
+        return ended
+
     def _strict_rows(self, strict: bool | Collection[int]) -> list[int]:
         if isinstance(strict, bool):
             return list(range(self.row_count)) if strict else []
@@ -237,7 +267,7 @@ class LinearSystem:
         weights = [1 << system.bits[i] if i in chosen else 0 for i in range(len(system.rows))]
         rows = [[*row, w] for row, w in zip(system.rows, weights, strict=True)]
         lifted = IntegerRows([*rows, [0] * self.width + [1]], [*system.rhs, 1], self.width + 1)
-        ended = _guided(lifted, [0] * self.width + [1], None)
+        ended = self._guided(lifted, [0] * self.width + [1])
         if ended.point is not None and ended.point[0][-1] > 0:
             numerators, denominator = ended.point
             return self._verified_point((numerators[:-1], denominator), strict)
@@ -306,32 +336,6 @@ def nonnegative(
     Nonnegative(multipliers=(0, 1), slack=1/2, equality_multipliers=())
     """
     return LinearSystem(A, b, equalities=equalities).nonnegative(c, gamma)
-
-
-def _guided(system: IntegerRows, cost: list[int] | None, owner: LinearSystem | None) -> Outcome:
-    """The exact method from a float proposal; from nothing where that is no basis or not worth its time."""
-    guess: Guess | None = None
-    asked = len(system.rows) * system.width > DIRECT_LIMIT and not (cost is None and min(system.rhs, default=0) >= 0)
-    if asked:
-        guess = propose(owner._floats if owner is not None else FloatRows(system), cost)
-    ended: Outcome | None = None
-    if guess is not None:
-        try:
-            ended = solve(system, cost, guess)
-        except SingularBasis:
-            guess = None
-    if ended is None:
-        ended = solve(system, cost)
-    statistics.pivots += ended.pivots
-    if not asked:
-        statistics.direct += 1
-    elif guess is None:
-        statistics.rejected += 1
-    elif ended.pivots:
-        statistics.repaired += 1
-    else:
-        statistics.accepted += 1
-    return ended
 
 
 def _verify(holds: bool) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from exactnn._version import __version__
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
 from exactnn.network import Network, Smooth
 from exactnn.symmetry._atoms import Atoms, Decide, Fact, Line, NotTreated, TooLarge, json_number
 from exactnn.symmetry._forms import Forms, Row
@@ -24,7 +25,6 @@ from exactnn.symmetry._numbering import Numbering
 from exactnn.symmetry._witness import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line
-from exactnn.verify._clock import Clock
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._poles import node_with_pole
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes

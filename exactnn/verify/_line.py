@@ -13,10 +13,10 @@ import numpy as np
 
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
 from exactnn.network.windows import window_index
-from exactnn.verify._clock import Clock
 
 LIMIT = 200_000
 

@@ -10,13 +10,13 @@ import numpy as np
 from tqdm import tqdm
 
 from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Nonnegative
 from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.symmetry._atoms import Fact, json_number
 from exactnn.symmetry._normal_form import NormalForm
 from exactnn.symmetry._witness import about_kink, power_of_two_below, reach_inside
-from exactnn.verify._clock import Clock
 
 
 def signs_of_hyperplanes(

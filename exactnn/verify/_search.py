@@ -9,10 +9,10 @@ import numpy as np
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Optimal, Unbounded
 from exactnn.network import Network
 from exactnn.symmetry._witness import small_points
-from exactnn.verify._clock import Clock
 from exactnn.verify._domain import Coordinates
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]

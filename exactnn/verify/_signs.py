@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
+from exactnn.exact.clock import Clock
 from exactnn.exact.lp import LinearSystem, Nonnegative, Optimal
 from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.symmetry._atoms import Atoms, Fact, from_json_number, json_number
 from exactnn.symmetry._forms import Row
-from exactnn.verify._clock import Clock
 
 Proof = list[list[object]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -139,7 +139,7 @@ class Signs:
                 left.append([v - slope * f for f, v in zip(form, unit, strict=True)])
                 right.append(slope * (inner.constant - low))
                 names.append(("chord", a))
-        return LinearSystem(left, right), names
+        return LinearSystem(left, right, clock=self.clock), names
 
     def _bound(self, a: int, atoms: Atoms) -> Bounds | None:
         """Proved bounds of the form inside an atom, by two linear programs over earlier atoms; None if there are none."""

@@ -12,12 +12,12 @@ from dataclasses import replace
 from fractions import Fraction
 
 from exactnn.errors import ArgumentError, DomainError, ShapeError
+from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.symmetry.transformations import Transformation
 from exactnn.verdict import Verdict
-from exactnn.verify._clock import Clock
 from exactnn.verify._decision import Decision
 from exactnn.verify.certificates import Claim, checker_builds
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
 from exactnn.exact import _float_lp, _simplex, lp
 from exactnn.exact._integer_rows import IntegerRows
+from exactnn.exact.clock import Clock
 
 WAYS = ("exact", "tableau", "highs")
 TINY = Fraction(1, 2**60)
@@ -336,7 +337,7 @@ def test_bland_rule_alone_ends_with_the_same_answer():
         rhs = [rng.choice([0, 0, 0, 1, -1]) for _ in range(m)]
         cost = [rng.randint(-3, 3) for _ in range(n)]
         integers = IntegerRows(rows, rhs, n)
-        run = _simplex._Run(integers, cost, _simplex.Guess(zero=list(range(n))))
+        run = _simplex._Run(integers, cost, _simplex.Guess(zero=list(range(n))), Clock())
         run.patience = -(10**9)
         found, right = run.run(), _simplex.solve(integers, cost)
         assert found.status == right.status
@@ -408,7 +409,7 @@ def test_statistics_count_accepted_proposals():
 def test_wrong_proposals_change_nothing(kind, monkeypatch):
     rng = random.Random(8)
 
-    def wrong(rows, cost):
+    def wrong(rows, cost, seconds):
         m, n = rows.a.shape
         return {
             "none": None,
@@ -436,7 +437,7 @@ def test_a_wrong_answer_never_gets_out(monkeypatch):
     """Results are checked before they are returned: a broken solver raises instead."""
     honest = lp.solve
 
-    def broken(system, cost, start=None):
+    def broken(system, cost, start=None, clock=None):
         outcome = honest(system, cost, start)
         numerators, denominator = outcome.point
         return _simplex.Outcome("optimal", ([v + 10**6 for v in numerators], denominator), {}, None, outcome.basis, 0)

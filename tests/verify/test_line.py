@@ -229,7 +229,7 @@ def test_against_z3(f: Chain, place: int) -> None:
 @law(40)
 def test_breakpoints_bound_affine_pieces(f: Chain, low: Fraction | None, high: Fraction | None) -> None:
     """Every network is affine between neighbouring breakpoints: `Line` has no kink strictly between them."""
-    from exactnn.verify._clock import Clock
+    from exactnn.exact.clock import Clock
 
     low, high = ordered(low, high)
     domain, _ = interval(low, high)
