@@ -13,7 +13,7 @@ import time
 
 from benchmarks.measure import Row, run_alone, table
 
-JOBS = ("equality", "against_z3", "evaluation")
+JOBS = ("equality", "against_z3", "evaluation", "regions")
 
 
 def main() -> int:

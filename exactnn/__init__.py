@@ -16,7 +16,7 @@ from exactnn.network import Network, mlp
 from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
-    from exactnn import symmetry
+    from exactnn import regions, symmetry
     from exactnn.export import save
     from exactnn.load import from_torch, load
     from exactnn.verify import check, verify_equal, verify_symmetry, verify_zero
@@ -31,7 +31,7 @@ _LAZY = {
     "verify_symmetry": "exactnn.verify",
     "verify_zero": "exactnn.verify",
 }
-_ROOMS = ("certificate", "export", "nn", "symmetry", "verify")
+_ROOMS = ("certificate", "export", "nn", "regions", "symmetry", "verify")
 
 __all__ = [
     "Box",
@@ -44,6 +44,7 @@ __all__ = [
     "from_torch",
     "load",
     "mlp",
+    "regions",
     "save",
     "symmetry",
     "verify_equal",

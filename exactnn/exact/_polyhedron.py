@@ -17,8 +17,10 @@ from flint import fmpq, fmpq_mat
 
 from exactnn.errors import DomainError, EmptyDomain, ShapeError
 from exactnn.exact._generators import generate
+from exactnn.exact._integer_rows import common
 from exactnn.exact._redundancy import recession_ray, redundant_rows
 from exactnn.exact._relative import RelativeInterior, relative_interior
+from exactnn.exact._volume import volume
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.lp import Infeasible, LinearSystem, Negative, Nonnegative, Optimal, Unbounded
 from exactnn.exact.numbers import Number, fraction, rational
@@ -224,6 +226,21 @@ class Polyhedron:
         """Points, rays and lines that P is made of; meant for low dimension. Incomplete beyond `limit` rays on the way."""
         found = generate(self.system, limit)
         return Generators(*(tuple(map(_fractions, part)) for part in (found.points, found.rays, found.lines)))
+
+    def volume(self) -> Fraction:
+        """The volume in R^d, 0 for a set without interior; meant for low dimension. DomainError if it is unbounded.
+
+        Examples
+        --------
+        >>> Polyhedron([[-1, 0], [0, -1], [1, 1]], [0, 0, 1]).volume()
+        Fraction(1, 2)
+        """
+        if not self.is_bounded():
+            raise DomainError(f"volume: a bounded polyhedron is needed, got {self!r}, which is unbounded; intersect it with a box first")
+        points = generate(self.system, 100_000).points
+        slack = [self.system.integers.slack(common(p)) for p in points]
+        tight = [frozenset(i for i, s in enumerate(slack) if s[row] == 0) for row in range(len(self._rows[0]))]
+        return fraction(volume(points, tight, self.ambient_dimension))
 
     def maximise(self, c: Any) -> Optimal | Unbounded | Infeasible:
         """The maximum of c.x over P, with its proof (for engines; FLINT's numbers)."""

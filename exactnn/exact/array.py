@@ -18,7 +18,7 @@ import numpy as np
 from flint import fmpq_mat, fmpz, fmpz_mat
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
-from exactnn.exact.numbers import Number, as_fraction
+from exactnn.exact.numbers import Number, as_fraction, rational_text
 
 _LIMIT = 1 << 62  # int64 numerators stay below this, so that a sum of two cannot overflow
 _EXACT_FLOAT = 1 << 53
@@ -189,8 +189,11 @@ class RationalArray:
             return hash((self.shape, self.denominator, tuple(self.numerators.ravel())))
         return hash((self.shape, self.denominator, self.numerators.tobytes()))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RationalArray, (self.numerators, self.denominator)
+
     def __repr__(self) -> str:
-        shown = ", ".join(map(str, self.to_fractions()[:6])) if self.size <= 6 else "..."
+        shown = ", ".join(map(rational_text, self.to_fractions()[:6])) if self.size <= 6 else "..."
         return f"RationalArray(shape={self.shape}, [{shown}])"
 
     # --- arithmetic --------------------------------------------------------------------------------------------------------
@@ -375,10 +378,11 @@ def _divide(numerator: int, denominator: int) -> float:
 
 
 def _convert(cls: type[RationalArray], values: Any, argument: str) -> RationalArray:
-    if hasattr(values, "detach"):  # a torch tensor; float64 holds every narrower float exactly
-        values = values.detach().cpu()
-        values = (values.double() if values.is_floating_point() else values).numpy()
-    if isinstance(values, np.ndarray) and values.dtype != object:
+    if hasattr(values, "detach"):
+        values = _from_torch(values, argument)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ArgumentError(f"{argument}: a number in every place is needed, got a masked array; fill the masked ones first, by .filled(0)")
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "OU":
         return _from_numpy(cls, values, argument)
     shape, leaves = _flatten(values, argument)
     try:
@@ -391,10 +395,10 @@ def _convert(cls: type[RationalArray], values: Any, argument: str) -> RationalAr
 
 
 def _flatten(values: Any, argument: str) -> tuple[tuple[int, ...], list[Any]]:
+    if hasattr(values, "detach") or (isinstance(values, np.ndarray) and (values.dtype.kind not in "OU" or np.ma.is_masked(values))):
+        values = _convert(RationalArray, values, argument)
     if isinstance(values, np.ndarray):
-        values = values.tolist() if values.dtype != object or values.ndim else values.item()
-    if hasattr(values, "detach") and values.ndim:
-        values = values.detach().cpu().double().tolist()
+        values = values.tolist() if values.ndim else values.item()
     if isinstance(values, RationalArray):
         return values.shape, list(values.to_fractions())
     if not isinstance(values, (list, tuple, range)):
@@ -407,17 +411,33 @@ def _flatten(values: Any, argument: str) -> tuple[tuple[int, ...], list[Any]]:
     return (len(parts), *inner), [leaf for _, leaves in parts for leaf in leaves]
 
 
+def _from_torch(tensor: Any, argument: str) -> np.ndarray[Any, Any]:
+    """The numbers of a torch tensor; float64 holds every narrower float exactly."""
+    try:
+        tensor = tensor.detach().cpu()
+        array: np.ndarray[Any, Any] = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+    except (TypeError, RuntimeError) as error:  # sparse, quantised, nested, or on the device "meta"
+        kind = f"{getattr(tensor, 'dtype', '')} {getattr(tensor, 'layout', '')} on {getattr(tensor, 'device', '')}"
+        raise ArgumentError(
+            f"{argument}: a dense tensor that holds its numbers is needed, got one of {kind} ({str(error).splitlines()[0][:100]}); "
+            "use .to_dense() or .dequantize()"
+        ) from None
+    return array
+
+
 def _from_numpy(cls: type[RationalArray], values: np.ndarray[Any, Any], argument: str) -> RationalArray:
     kind = values.dtype.kind
     if kind in "iu":
         return cls(values.astype(np.int64) if kind == "i" or values.dtype.itemsize < 8 else values.astype(object))
-    if kind != "f" or values.dtype.itemsize > 8:
-        raise ArgumentError(f"{argument}: integers or floats of at most 64 bits are needed, got dtype {values.dtype}")
+    if kind != "f":
+        raise ArgumentError(f"{argument}: integers or floats are needed, got dtype {values.dtype}")
     with np.errstate(invalid="ignore"):  # a signalling NaN; it is found below
-        wide = values.astype(np.float64)
+        wide = values if values.dtype.itemsize > 8 else values.astype(np.float64)
     if not np.isfinite(wide).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
         raise NotFiniteError(f"{argument}: finite numbers are needed, got {wide[index]} at index {index}; no rational equals it")
+    if wide.dtype.itemsize > 8:  # longdouble, one by one
+        return cls.from_fractions((Fraction(*v.as_integer_ratio()) for v in wide.ravel()), wide.shape)
     return _from_floats(cls, wide)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import pickle
 from fractions import Fraction
 
@@ -409,3 +410,33 @@ def test_representations_are_short():
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# --- volume -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_volumes_of_cubes_simplices_and_cross_polytopes(d):
+    unit = np.eye(d, dtype=int)
+    assert Box([0] * d, ["1/3"] * d).volume() == Fraction(1, 3**d)
+    assert Polyhedron([*(-unit), [1] * d], [0] * d + [1]).volume() == Fraction(1, math.factorial(d))
+    signs = list(itertools.product((1, -1), repeat=d))
+    assert Polyhedron(signs, [1] * len(signs)).volume() == Fraction(2**d, math.factorial(d))
+    assert Polyhedron([*signs, *signs], [1] * len(signs) + [2] * len(signs)).volume() == Fraction(2**d, math.factorial(d))
+
+
+def test_volume_of_flat_empty_and_unbounded_sets():
+    assert Box([0, 0], [0, 1]).volume() == 0
+    assert Polyhedron([[1], [-1]], [0, -1]).volume() == 0
+    with pytest.raises(DomainError, match="unbounded"):
+        Polyhedron([[1, 0]], [0]).volume()
+
+
+def test_volume_against_scipy():
+    spatial = pytest.importorskip("scipy.spatial")
+    rng = np.random.default_rng(0)
+    for d in (2, 3, 4):
+        A = rng.integers(-9, 10, (3 * d + 4, d))
+        p = Polyhedron([*A, *np.eye(d, dtype=int), *(-np.eye(d, dtype=int))], [7] * len(A) + [2] * (2 * d))
+        found = spatial.ConvexHull(np.array(p.vertices(), dtype=float)).volume
+        assert abs(float(p.volume()) - found) < 1e-9 * found

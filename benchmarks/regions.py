@@ -1,0 +1,141 @@
+"""Linear regions of trained networks: exact counts beside the same engine in floats, growth, memory, the search beside fresh solvers."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import torch
+
+import exactnn as xn
+from benchmarks.measure import Row, best, peak, timed
+from exactnn.exact.clock import Clock
+from exactnn.regions._program import Program
+from exactnn.regions._search import Search
+from exactnn.regions._subdivision import Subdivision
+
+
+def trained(sizes: list[int], steps: int = 300) -> xn.Network:
+    """A ReLU network fitted by Adam to a wavy function on [-1, 1]^d, float32."""
+    torch.manual_seed(0)
+    layers: list[torch.nn.Module] = []
+    for m, n in itertools.pairwise(sizes):
+        layers += [torch.nn.Linear(m, n), torch.nn.ReLU()]
+    module = torch.nn.Sequential(*layers[:-1])
+    x = torch.rand(2000, sizes[0]) * 2 - 1
+    y = torch.sin(5 * x).prod(dim=1, keepdim=True) + x[:, :1].abs()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(module(x), y).backward()
+        optimizer.step()
+    return xn.from_torch(module.eval(), (sizes[0],))
+
+
+def cells(program: Program, *, exact: bool = True) -> tuple[int, Subdivision]:
+    """The number of cells, and the run."""
+    run = Subdivision(program, Clock(), exact=exact)
+    return sum(p.cells for p in run.pieces()), run
+
+
+def by_fresh_solvers(program: Program, most: int) -> tuple[int, int]:
+    """The search with a new z3 solver for each candidate side, as a plain script would do it; stops at `most` candidates."""
+    import z3
+
+    x = [z3.Real(f"x{i}") for i in range(program.input_dim)]
+    found, asked = 0, 0
+    stack: list[tuple[list[int], list[z3.BoolRef]]] = [([], [])]
+    while stack and asked < most:
+        signs, rows = stack.pop()
+        if len(signs) == program.unit_count:
+            found += 1
+            continue
+        stage, column = program.stage_of(len(signs))
+        padded = np.zeros((1, program.unit_count), dtype=np.int8)
+        padded[0, : len(signs)] = signs
+        *_, (matrix, _) = program.cell_maps(padded, stage + 1)
+        row = [int(matrix[column, k]) for k in range(program.input_dim + 1)]
+        form = sum((a * v for a, v in zip(row, x, strict=False)), z3.RealVal(row[-1]))
+        for sign, side in ((1, form > 0), (-1, form < 0)):
+            solver = z3.Solver()
+            solver.add(*rows, side)
+            asked += 1
+            if solver.check() == z3.sat:
+                stack.append(([*signs, sign], [*rows, side]))
+    return found, asked
+
+
+def by_fresh_highs(program: Program, most: int) -> tuple[int, int]:
+    """The same with a new float HiGHS model for each candidate: the largest ball inside, kept if its radius exceeds 1e-8."""
+    import highspy
+
+    d = program.input_dim
+    found, asked = 0, 0
+    stack: list[tuple[list[int], list[np.ndarray]]] = [([], [])]
+    while stack and asked < most:
+        signs, rows = stack.pop()
+        if len(signs) == program.unit_count:
+            found += 1
+            continue
+        stage, column = program.stage_of(len(signs))
+        padded = np.zeros((1, program.unit_count), dtype=np.int8)
+        padded[0, : len(signs)] = signs
+        *_, (matrix, scale) = program.cell_maps(padded, stage + 1)
+        row = np.array([int(matrix[column, k]) / scale for k in range(d + 1)])
+        for sign in (1, -1):
+            table = np.array([*rows, sign * row])  # a x + c >= radius |a|
+            lp = getattr(highspy, "_Highs", highspy.Highs)()
+            lp.setOptionValue("output_flag", False)
+            model = highspy.HighsLp()
+            model.num_col_, model.num_row_ = d + 1, len(table)
+            model.col_cost_ = np.array([0.0] * d + [-1.0])
+            model.col_lower_, model.col_upper_ = np.array([-1e4] * d + [0.0]), np.array([1e4] * d + [1.0])
+            model.row_lower_, model.row_upper_ = -table[:, d], np.full(len(table), highspy.kHighsInf)
+            dense = np.hstack([table[:, :d], -np.linalg.norm(table[:, :d], axis=1)[:, None]])
+            model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+            model.a_matrix_.start_ = np.arange(len(table) + 1, dtype=np.int32) * (d + 1)
+            model.a_matrix_.index_ = np.tile(np.arange(d + 1, dtype=np.int32), len(table))
+            model.a_matrix_.value_ = dense.ravel()
+            lp.passModel(model)
+            lp.run()
+            asked += 1
+            if lp.getSolution().col_value[d] > 1e-8:
+                stack.append(([*signs, sign], [*rows, sign * row]))
+    return found, asked
+
+
+def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
+    rows, notes = [], []
+    cases = [([2, 100, 100, 1], True), ([3, 16, 16, 16, 1], False), ([4, 10, 10, 1], False)]
+    if quick:
+        cases = [([2, 20, 20, 1], True), ([3, 6, 6, 1], False)]
+    for sizes, boxed in cases:
+        net = trained(sizes, 30 if quick else 300)
+        domain = xn.Box(-1, 1).in_dimension(sizes[0]) if boxed else None
+        program = Program([net], domain)
+        (count, seen), seconds = best(lambda p=program: cells(p))
+        (_, _), fast = best(lambda p=program: cells(p, exact=False))
+        name = "-".join(map(str, sizes)) + (" on a box" if boxed else f" on R^{sizes[0]}")
+        rows.append(Row(f"{name}: {count} regions", seconds, "the same engine, floats only", fast))
+        s = seen.statistics
+        total = s.combinatorial + s.floating + s.exact
+        shares = f"{s.combinatorial / total:.1%} by combinatorics, {s.floating / total:.1%} by a float and its bound, {s.exact} exactly"
+        notes.append(f"{name}: {count / seconds:,.0f} regions a second; signs: {shares}.")
+    growth = []
+    for width in (6, 8) if quick else (10, 14, 18, 22):
+        program = Program([trained([4, width, width, 1], 30 if quick else 300)])
+        (count, _), seconds = timed(lambda p=program: cells(p))
+        growth.append(f"{count:,} regions: {seconds / count * 1e6:.0f} us each, peak {peak():.0f} MB so far")
+    notes.append("4-n-n-1 on R^4: " + "; ".join(growth) + ".")
+    program = Program([trained([3, 6, 5, 1] if quick else [4, 9, 8, 1], 100)])
+    total, seconds = best(lambda: sum(1 for _ in Search(program).leaves()), 1 if quick else 2)
+    candidates = 300 if quick else 3000
+    for name, way in (
+        ("a fresh z3 solver for each candidate", by_fresh_solvers),
+        ("a fresh HiGHS model (float) for each candidate", by_fresh_highs),
+    ):
+        (found, asked), slow = timed(lambda w=way: w(program, candidates))
+        whole = found == total or asked < candidates
+        estimate = slow if whole else slow / max(found, 1) * total
+        rows.append(Row(f"search: {total} regions", seconds, name + ("" if whole else ", scaled"), estimate))
+    return "Linear regions of trained networks", notes, rows

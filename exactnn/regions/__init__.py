@@ -1,0 +1,22 @@
+"""Linear regions of piecewise linear networks: exact enumeration and counts, arrangements, bounds, slices, pictures."""
+
+from exactnn.regions._count import adjacency, count, iterate, statistics
+from exactnn.regions.arrangement import chambers, characteristic_polynomial
+from exactnn.regions.bounds import bounds
+from exactnn.regions.region import Inequality, Neuron, Region
+from exactnn.regions.slices import restrict, through
+
+__all__ = [
+    "Inequality",
+    "Neuron",
+    "Region",
+    "adjacency",
+    "bounds",
+    "chambers",
+    "characteristic_polynomial",
+    "count",
+    "iterate",
+    "restrict",
+    "statistics",
+    "through",
+]

@@ -1,0 +1,214 @@
+"""From finished pieces of a subdivision to regions: exact inequalities, affine maps, points inside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpz_mat
+
+from exactnn.exact.polyhedron import Box
+from exactnn.regions._program import Program, Signs
+from exactnn.regions._subdivision import Piece, Subdivision
+from exactnn.regions._vertices import Exact, Floats
+from exactnn.regions.region import Inequality, Neuron, Point, Region
+
+#: A row (normal, offset) of integers: normal . x <= offset.
+Row = tuple[tuple[int, ...], int]
+_BATCH = 256
+
+
+def maps_of(program: Program, signs: Signs) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """For each cell a key of its affine maps, one for each network: equal maps have equal keys, over all cells of the program."""
+    d = program.input_dim
+    for start in range(0, len(signs), _BATCH):
+        batch = signs[start : start + _BATCH]
+        *_, outputs = _matrices(program, batch)
+        tables = [[[int(v) for v in row] for row in m.tolist()] for m, _ in outputs]
+        for c in range(len(batch)):
+            yield tuple(tuple(v for row in table for v in row[c * (d + 1) : (c + 1) * (d + 1)]) for table in tables)
+
+
+def _matrices(program: Program, signs: Signs) -> tuple[list[tuple[fmpz_mat, int]], list[tuple[fmpz_mat, int]]]:
+    found = list(program.cell_maps(signs))
+    stages = len(program.stages)
+    return found[:stages], found[stages:]
+
+
+def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
+    """The regions of a finished piece, in the order of its cells; cells of one pattern (max pooling makes such) are one region."""
+    program, lattice, d = run.program, piece.lattice, run.program.input_dim
+    groups = grouped(program, piece.signs)
+    start, members = lattice.boundary[d]
+    facet_zeros = lattice.face_signs(run.vertices.signs[piece.ids], d - 1) == 0
+    inner = _inner_facets(groups, start, members, lattice.count(d - 1))
+    inside = _Inside(run, piece)
+    patterns = program.patterns(piece.signs)
+    sizes = np.cumsum([program.pattern_sizes[n] for n in program.nodes])[:-1]
+    order = np.argsort(groups, kind="stable")
+    borders = np.flatnonzero(np.diff(groups[order], prepend=-1, append=-1))
+    for first in range(0, len(borders) - 1, _BATCH):
+        last = min(first + _BATCH, len(borders) - 1)
+        cells = order[borders[first] : borders[last]]
+        stages, outputs = _matrices(program, piece.signs[cells])
+        place = {int(c): i for i, c in enumerate(cells)}
+        for g in range(first, last):
+            own = order[borders[g] : borders[g + 1]]
+            rows: dict[Row, set[Neuron]] = {}
+            for cell in own.tolist():
+                for facet in members[start[cell] : start[cell + 1]].tolist():
+                    label = int(piece.labels[facet])
+                    if facet in inner or (label < 0 and not isinstance(program.domain, Box)):
+                        continue
+                    row = _box_row(program, label) if label < 0 else _row(program, stages, piece.signs, place[cell], cell, label)
+                    names = rows.setdefault(row, set())
+                    if label < 0:
+                        names.add(Neuron("domain", _box_index(d, label)))
+                    zero = np.flatnonzero(facet_zeros[facet] & (piece.signs[cell] != 0))
+                    names.update(_neuron(program, int(u)) for u in zero)
+            table = list(rows)
+            yield Region(
+                _split(patterns[own[0]], sizes),
+                inside.point(own.tolist(), table),
+                tuple(Inequality(*row, tuple(sorted(rows[row], key=_rank))) for row in table),
+                _affine(outputs[0], place[int(own[0])], d),
+                not any(inside.unbounded[cell] for cell in own),
+            )
+
+
+def facets_between(run: Subdivision, piece: Piece) -> dict[tuple[int, int], tuple[Neuron, ...]]:
+    """The pairs of regions, numbered as `regions_of` gives them, with a common facet, and the neurons that make it."""
+    program, lattice = run.program, piece.lattice
+    groups = grouped(program, piece.signs)
+    start, members = lattice.boundary[program.input_dim]
+    owner = np.repeat(np.arange(piece.cells), np.diff(start))
+    order = np.argsort(members, kind="stable")
+    facets, first, sides = np.unique(members[order], return_index=True, return_counts=True)
+    zeros = lattice.face_signs(run.vertices.signs[piece.ids], program.input_dim - 1) == 0
+    found: dict[tuple[int, int], set[Neuron]] = {}
+    for facet, at in zip(facets[sides == 2].tolist(), first[sides == 2].tolist(), strict=True):
+        cell, other = owner[order[at]], owner[order[at + 1]]
+        a, b = sorted((int(groups[cell]), int(groups[other])))
+        if a != b:
+            made = np.flatnonzero(zeros[facet] & (piece.signs[cell] != 0))
+            found.setdefault((a, b), set()).update(_neuron(program, int(u)) for u in made)
+    return {pair: tuple(sorted(neurons, key=_rank)) for pair, neurons in found.items()}
+
+
+def grouped(program: Program, signs: Signs) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """For each cell the number of its pattern; numbers in the order of first appearance."""
+    if program.patterns_are_signs:
+        return np.arange(len(signs))
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in program.patterns(signs)], dtype=np.int64)
+
+
+def _inner_facets(groups: np.ndarray[Any, Any], start: np.ndarray[Any, Any], members: np.ndarray[Any, Any], facets: int) -> set[int]:
+    """Facets between two cells of one group."""
+    low, high = np.full(facets, np.iinfo(np.int64).max), np.full(facets, -1)
+    owner = groups[np.repeat(np.arange(len(start) - 1), np.diff(start))]
+    np.minimum.at(low, members, owner)
+    np.maximum.at(high, members, owner)
+    twice = np.bincount(members, minlength=facets) == 2
+    return set(np.flatnonzero(twice & (low == high)).tolist())
+
+
+def _row(program: Program, stages: list[tuple[fmpz_mat, int]], signs: Signs, place: int, cell: int, unit: int) -> Row:
+    """sign (a . x + c) >= 0 as a row of coprime integers."""
+    stage, column = program.stage_of(unit)
+    d, matrix = program.input_dim, stages[stage][0]
+    sign = int(signs[cell, unit])
+    values = [sign * int(matrix[column, place * (d + 1) + k]) for k in range(d + 1)]
+    g = math.gcd(*values)
+    return tuple(-v // g for v in values[:d]), values[d] // g
+
+
+def _box_index(d: int, label: int) -> int:
+    j, side = divmod(-1 - label, 2)
+    return j if side else d + j
+
+
+def _box_row(program: Program, label: int) -> Row:
+    j, side = divmod(-1 - label, 2)
+    assert isinstance(program.domain, Box)
+    bound = program.domain.bounds[side].to_fractions()[j]
+    sign = 1 if side else -1
+    normal = [0] * program.input_dim
+    normal[j] = sign * bound.denominator
+    return tuple(normal), sign * bound.numerator
+
+
+def _neuron(program: Program, unit: int) -> Neuron:
+    stage, column = program.stage_of(unit)
+    found = program.stages[stage]
+    return Neuron(found.node or "domain", int(found.places[column]), found.part)
+
+
+def _rank(neuron: Neuron) -> tuple[bool, str, int, int]:
+    return neuron.layer != "domain", neuron.layer, neuron.index, neuron.part
+
+
+def _affine(output: tuple[fmpz_mat, int], place: int, d: int) -> tuple[tuple[Point, ...], Point]:
+    matrix, scale = output
+    rows = [[Fraction(int(matrix[j, place * (d + 1) + k]), scale) for k in range(d + 1)] for j in range(matrix.nrows())]
+    return tuple(tuple(row[:d]) for row in rows), tuple(row[d] for row in rows)
+
+
+def _split(pattern: np.ndarray[Any, Any], sizes: np.ndarray[Any, Any]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(part.tolist()) for part in np.split(pattern, sizes))
+
+
+class _Inside:
+    """Points inside cells: the mean of the vertices, as floats with few bits if that is strictly inside, else exactly."""
+
+    def __init__(self, run: Subdivision, piece: Piece) -> None:
+        self.run, self.piece = run, piece
+        self.start, self.members = piece.lattice.cell_vertices()
+        far = run.vertices.walls[piece.ids] != 0
+        self.unbounded = np.logical_or.reduceat(far[self.members], self.start[:-1])
+
+    def point(self, cells: Sequence[int], rows: list[Row]) -> Point:
+        """A point strictly inside all rows."""
+        chosen = np.concatenate([self.members[self.start[c] : self.start[c + 1]] for c in cells])
+        ids = self.piece.ids[np.unique(chosen)]
+        mid = self.run.vertices.points.mid[ids]
+        mean = mid.mean(axis=0)
+        level = 4.0 * (1.0 + float(np.abs(mid[:, 0]).max(initial=0.0)))
+        for grown in (1.0, 2.0**10) if len(mean) == 2 else (1.0,):
+            where = mean[0] + (mean[1] * level * grown if len(mean) == 2 else 0.0)
+            for bits in (2, 6, 12, 24, 52):
+                point = _rounded(where, bits)
+                if point is not None and _strictly(point, rows):
+                    return point
+        return _exact_mean(self.run.vertices.exact_points(ids), rows)
+
+
+def _rounded(where: Floats, bits: int) -> Point | None:
+    if not np.isfinite(where).all() or np.abs(where).max(initial=0.0) > 2.0**900:
+        return None
+    unit = 2**bits
+    return tuple(Fraction(round(Fraction(v) * unit), unit) for v in where.tolist())
+
+
+def _strictly(point: Point, rows: list[Row]) -> bool:
+    q = math.lcm(*(v.denominator for v in point))
+    tops = [v.numerator * (q // v.denominator) for v in point]
+    return all(sum(a * v for a, v in zip(normal, tops, strict=True)) < offset * q for normal, offset in rows)
+
+
+def _exact_mean(points: list[Exact], rows: list[Row]) -> Point:
+    """The mean of x_0 + M x_1, for the first power of two M that is large enough."""
+    n = len(points)
+    zero = [sum((Fraction(p[0][j], p[2]) for p in points), Fraction(0)) / n for j in range(len(points[0][0]))]
+    one = [sum((Fraction(p[1][j], p[2]) for p in points), Fraction(0)) / n for j in range(len(points[0][1]))]
+    level = 1
+    while True:
+        point = tuple(a + level * b for a, b in zip(zero, one, strict=True))
+        if _strictly(point, rows):
+            return point
+        if not any(one):
+            raise AssertionError("the mean of a cell's vertices is not inside it; please report this")
+        level *= 4

@@ -1,0 +1,256 @@
+"""How many linear regions there are, under each definition; and one region after the other."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor
+
+import networkx as nx
+import numpy as np
+from tqdm import tqdm
+
+from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
+from exactnn.exact.numbers import Number
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.network import Network
+from exactnn.regions import _tasks
+from exactnn.regions._cells import facets_between, maps_of, regions_of
+from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components
+from exactnn.regions._program import Form, Program, Signs
+from exactnn.regions._subdivision import DIMENSIONS, PIECE, Piece, Subdivision, full_dimensional
+from exactnn.regions._vertices import Statistics
+from exactnn.regions.region import Region
+
+#: How the signs of this process's runs were found.
+statistics = Statistics()
+
+
+def count(
+    net: Network,
+    domain: Polyhedron | None = None,
+    *,
+    definition: str = "activation",
+    method: str = "auto",
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    max_regions: int | None = None,
+    time_limit: Number | None = None,
+) -> int:
+    """The exact number of linear regions of a piecewise linear network on a domain.
+
+    Parameters
+    ----------
+    domain : a Box or Polyhedron with interior points; None for all of R^d
+    definition :
+        "activation" (the default): activation patterns with full-dimensional sets; a unit is active where its pre-activation is > 0.
+        "pattern": all activation patterns, those of lower-dimensional sets too.
+        "connected": maximal open connected sets on which the network is affine, the linear regions of the thesis (Definition 8.4).
+        "closed-connected": for each affine map that the network has on some open set, the connected components with interior of the
+        closed set of points where cells agree with that map.
+        "affine": distinct affine maps on open sets.
+        With these the counts fall: pattern >= activation >= connected >= closed-connected >= affine.
+    method : "lattice" (subdivision of a face lattice, up to 6 inputs), "search" (exact linear programs, any number of inputs, for
+        "activation" and "affine"), or "auto" for the first that applies
+    executor : any concurrent.futures.Executor; the count is divided into tasks. Not for "closed-connected"
+    checkpoint : a file to which finished tasks go and from which an interrupted count is taken up. Not for "closed-connected"
+    max_regions : Incomplete beyond this many full-dimensional patterns
+    time_limit : seconds; Incomplete with the partial count (`.partial`) once they have passed
+
+    Raises
+    ------
+    NotPiecewiseLinear, EmptyDomain, DomainError, ArgumentError, Incomplete, LoadError (a checkpoint of another question)
+
+    Examples
+    --------
+    >>> import exactnn as xn
+    >>> net = xn.mlp([([[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [-1, -1]], [0] * 6), ([[1, 1, 1, 1, -1, -1]], [0])])
+    >>> [xn.regions.count(net, definition=d) for d in ("pattern", "activation", "connected", "closed-connected", "affine")]
+    [13, 6, 6, 5, 5]
+
+    References
+    ----------
+    Stargalla, Hertrich, Reichman, 2025 (the definitions); thesis section 8; docs/regions.md.
+    """
+    _choice("definition", definition, DEFINITIONS)
+    _choice("method", method, ("auto", "lattice", "search"))
+    clock = Clock(time_limit)
+    domain = full_dimensional(domain, net.input_dim)
+    if method == "auto":
+        method = "lattice" if net.input_dim <= DIMENSIONS else "search"
+    if method == "search":
+        return _by_search(net, domain, definition, clock, max_regions, executor, checkpoint)
+    program = Program([net], domain)
+    if definition == "closed-connected":
+        if executor is not None or checkpoint is not None:
+            raise ArgumentError("definition: 'closed-connected' is counted in one piece, without executor and checkpoint; leave them out")
+        return _closed(program, clock, max_regions)
+    if executor is None and checkpoint is None:
+        return _directly(program, definition, clock, max_regions)
+    return _in_tasks(net, program, definition, clock, executor, checkpoint, max_regions)
+
+
+def _directly(program: Program, definition: str, clock: Clock, max_regions: int | None) -> int:
+    tally = Tally(definition)
+    for run, piece in _pieces(program, clock, max_regions, tally):
+        tally.piece(run, piece)
+    return tally.count
+
+
+def _pieces(
+    program: Program, clock: Clock, max_regions: int | None, tally: Tally | None = None, *, whole: bool = False
+) -> Iterator[tuple[Subdivision, Piece]]:
+    run = Subdivision(program, clock, max_cells=max_regions, piece=None if whole else PIECE)
+    with _bar(" regions") as bar:
+        try:
+            for piece in run.pieces():
+                yield run, piece
+                bar.update(run.finished - bar.n)
+        except Incomplete as stopped:
+            if tally is not None and tally.definition != "activation":
+                raise Incomplete(f"{stopped}; counted so far under {tally.definition!r}: {tally.count}", tally.count) from None
+            raise
+        finally:
+            statistics.add(run.statistics)
+
+
+def _in_tasks(
+    net: Network,
+    program: Program,
+    definition: str,
+    clock: Clock,
+    executor: Executor | None,
+    checkpoint: str | os.PathLike[str] | None,
+    max_regions: int | None,
+) -> int:
+    tasks = dict(enumerate(_tasks.prefixes(program, clock)))
+    file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, definition)
+    tally = Tally(definition)
+    for number, result in (file.done if file else {}).items():
+        if number in tasks:
+            _tasks.unpack(tally, result)
+            del tasks[number]
+    with _bar(" tasks", len(tasks)) as bar:
+        try:
+            for number, result in _tasks.results(net, program.domain, definition, tasks, executor, clock):
+                if file is not None:
+                    file.add(number, result)
+                _tasks.unpack(tally, result)
+                bar.update()
+                if max_regions is not None and tally.count > max_regions:
+                    raise Incomplete(f"max_regions: there are more than {max_regions} regions", tally.count)
+        except Incomplete as stopped:
+            raise Incomplete(f"{stopped}; {bar.n} tasks were finished, with {tally.count} regions", tally.count) from None
+    return tally.count
+
+
+def _closed(program: Program, clock: Clock, max_regions: int | None) -> int:
+    """For each affine map L cut the cells by f - L and count the components, with interior, of its zero set."""
+    signs: dict[Key, Signs] = {}
+    for run, piece in _pieces(program, clock, max_regions, whole=True):
+        for row, key in zip(piece.signs, maps_of(run.program, piece.signs), strict=True):
+            signs.setdefault(key, row.copy())
+    total = 0
+    for key in tqdm(signs, desc="closed sets of affine maps", delay=2, disable=None, leave=False, file=sys.stderr):
+        *_, (_, scale) = program.cell_maps(signs[key][None])
+        zero = _difference(program, key[0], scale)
+        for run, piece in _pieces(zero, clock, None, whole=True):
+            members = closed_components(run, piece, len(zero.stages) - 1)
+            total += len(set(members.values()))
+    return total
+
+
+def _difference(program: Program, key: tuple[int, ...], scale: int) -> Program:
+    """The program with one more stage, whose units are the outputs minus the affine map A x + b (rows of A and b times the scale)."""
+    d, form = program.input_dim, program.outputs[0]
+    table = RationalArray(np.array(key, dtype=object).reshape(form.size, d + 1), scale)
+    blocks = dict(form.blocks)
+    blocks[0] = blocks[0] - table[:, :d] if 0 in blocks else -table[:, :d]
+    return program.extended(Form(blocks, form.constant - table[:, d]))
+
+
+def _by_search(
+    net: Network,
+    domain: Polyhedron | None,
+    definition: str,
+    clock: Clock,
+    max_regions: int | None,
+    executor: Executor | None,
+    checkpoint: str | os.PathLike[str] | None,
+) -> int:
+    from exactnn.regions._search import Search
+
+    if definition not in ("activation", "affine"):
+        raise ArgumentError(
+            f"definition: the search, which is used beyond {DIMENSIONS} inputs, counts 'activation' and 'affine', got {definition!r}; "
+            "restrict the network to a slice for the others (exactnn.regions.restrict)"
+        )
+    if executor is not None or checkpoint is not None:
+        raise ArgumentError(f"executor, checkpoint: for method='lattice' only, up to {DIMENSIONS} inputs; this count uses the search")
+    program = Program([net], domain)
+    seen: set[object] = set()
+    with _bar(" regions") as bar:
+        for leaf in Search(program, clock).leaves():
+            row = leaf.signs[None]
+            seen.add(program.patterns(row)[0].tobytes() if definition == "activation" else next(maps_of(program, row)))
+            bar.update()
+            if max_regions is not None and len(seen) > max_regions:
+                raise Incomplete(f"max_regions: there are more than {max_regions} regions", len(seen))
+    return len(seen)
+
+
+def iterate(
+    net: Network,
+    domain: Polyhedron | None = None,
+    *,
+    max_regions: int | None = None,
+    time_limit: Number | None = None,
+) -> Iterator[Region]:
+    """The activation regions one after the other; memory does not grow with their number (but for networks with max pooling).
+
+    Up to 6 inputs. Parameters and errors as for `count`.
+
+    Examples
+    --------
+    >>> import exactnn as xn
+    >>> net = xn.mlp([([[1], [1]], [0, -1]), ([[1, -2]], [0])])
+    >>> for region in xn.regions.iterate(net):
+    ...     print(region.pattern, region.interior_point[0], region.affine_map[0][0][0], [i.neurons[0].index for i in region.inequalities])
+    ((0, 0),) -4 0 [0]
+    ((1, 0),) 1/2 1 [0, 1]
+    ((1, 1),) 6 -1 [1]
+    """
+    clock = Clock(time_limit)
+    program = Program([net], full_dimensional(domain, net.input_dim))
+    for run, piece in _pieces(program, clock, max_regions, whole=not program.patterns_are_signs):
+        yield from regions_of(run, piece)
+
+
+def adjacency(
+    net: Network, domain: Polyhedron | None = None, *, max_regions: int | None = None, time_limit: Number | None = None
+) -> nx.Graph[int]:
+    """The graph of activation regions: node attribute "region", an edge for each common facet with attribute "neurons".
+
+    Parameters and errors as for `count`; all regions are held in memory.
+    """
+    clock = Clock(time_limit)
+    program = Program([net], full_dimensional(domain, net.input_dim))
+    graph: nx.Graph[int] = nx.Graph()
+    for run, piece in _pieces(program, clock, max_regions, whole=True):
+        for number, region in enumerate(regions_of(run, piece)):
+            graph.add_node(number, region=region)
+        for (a, b), neurons in facets_between(run, piece).items():
+            graph.add_edge(a, b, neurons=neurons)
+    return graph
+
+
+def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ArgumentError(f"{name}: one of {', '.join(map(repr, allowed))} is needed, got {value!r}")
+
+
+def _bar(unit: str, total: int | None = None) -> tqdm:
+    return tqdm(total=total, unit=unit, delay=2, disable=None, leave=False, file=sys.stderr)

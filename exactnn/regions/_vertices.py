@@ -1,0 +1,516 @@
+"""Vertices of a subdivision as floats with rigorous error bounds, and exactly where a bound does not decide.
+
+    vertex = x_0 + M x_1,   M larger than every number that occurs (x_1 = 0 at a finite vertex)
+
+A piecewise linear network maps such points to such numbers, and their signs are lexicographic, M first. Every vertex but the corners of the
+first box lies on an edge between two older ones, a and b, where a unit that is affine on the edge vanishes:
+
+    x = a + t (b - a),   t = f_a / (f_a - f_b),   f_a > 0 > f_b.
+
+Floats carry a bound of their error through that formula and through the network; a value beyond its bound has a certain sign. The others
+are computed exactly: a vertex from its parents, with integers over one denominator, once. Signs at a new vertex that follow from those at
+the two ends are not computed at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from flint import fmpz, fmpz_mat
+
+from exactnn.exact.array import RationalArray
+from exactnn.regions._program import Form, Program
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Ids = np.ndarray[Any, np.dtype[np.int64]]
+Signs = np.ndarray[Any, np.dtype[np.int8]]
+#: x_0 and x_1 over one positive denominator
+Exact = tuple[list[int], list[int], int]
+
+UNIT = 2.0**-53
+FLOOR = 1e-120  # added to every error bound that is not 0, so that underflow cannot hide an error
+_SMALLEST, _LARGEST = 1e-150, 1e150
+_GUESS = 1e-9  # the tolerance of the float-only mode, which is for comparison and decides nothing
+
+
+@dataclass
+class Statistics:
+    """How signs at vertices were found: from the two ends of an edge, by a float and its error bound, or exactly."""
+
+    combinatorial: int = 0
+    floating: int = 0
+    exact: int = 0
+
+    def add(self, other: Statistics) -> None:
+        """Add the counts of another run."""
+        for entry in fields(self):
+            setattr(self, entry.name, getattr(self, entry.name) + getattr(other, entry.name))
+
+
+@dataclass
+class Balls:
+    """Values (points, parts, columns), part 0 the constants and part 1 the factors of M, and bounds of their errors (None: ignored)."""
+
+    mid: Floats
+    rad: Floats | None
+
+    def take(self, rows: Any) -> Balls:
+        """Some of the points."""
+        return Balls(self.mid[rows], None if self.rad is None else self.rad[rows])
+
+    @staticmethod
+    def join(parts: Sequence[Balls], axis: int = 0) -> Balls:
+        """Points, or columns (axis 2), side by side."""
+        mid = np.concatenate([p.mid for p in parts], axis=axis)
+        return Balls(mid, None if parts[0].rad is None else np.concatenate([p.rad for p in parts if p.rad is not None], axis=axis))
+
+
+class FloatForm:
+    """A stage's form for balls: z = sum_k y_k B_k^T + c, with the errors of floating point accounted for."""
+
+    def __init__(self, form: Form) -> None:
+        self.matrices = {k: b.to_float().T.copy() for k, b in form.blocks.items()}
+        self.sizes = {k: np.abs(m) for k, m in self.matrices.items()}
+        self.constant = form.constant.to_float()
+        terms = sum(len(m) for m in self.matrices.values())
+        self.unit = (terms + 16) * UNIT
+        self.usable = all(
+            _in_range(m, b) for m, b in zip([*self.matrices.values(), self.constant], [*form.blocks.values(), form.constant], strict=True)
+        )
+
+    def apply(self, values: dict[int, Balls], constants: bool = True) -> Balls:
+        """The pre-activations; `values` holds every source that the form reads."""
+        some = next(iter(values.values()))
+        points, parts = some.mid.shape[:2]
+        mid = np.zeros((points, parts, len(self.constant)))
+        if constants:
+            mid[:, 0] = self.constant
+        for k, m in self.matrices.items():
+            mid += values[k].mid @ m
+        if some.rad is None:
+            return Balls(mid, None)
+        rad = np.zeros_like(mid)
+        if constants:
+            rad[:, 0] = self.unit * np.abs(self.constant)
+        for k, m in self.sizes.items():
+            rad += (_radius(values[k]) + self.unit * np.abs(values[k].mid)) @ m
+        rad = _inflated(rad)
+        if not self.usable:
+            rad[:] = np.inf
+        return Balls(mid, rad)
+
+
+class Vertices:
+    """All vertices of a run, in the order in which they were made; the last ones can be let go again.
+
+    Parameters
+    ----------
+    exact : False for floats with a fixed tolerance, which only benchmarks use
+    """
+
+    def __init__(self, program: Program, *, exact: bool = True) -> None:
+        self.program = program
+        self.forms = [FloatForm(s.form) for s in program.stages]
+        self.exact_mode = exact
+        self.statistics = Statistics()
+        self.parts = 1
+        self.count = 0
+        self.points = Balls(np.zeros((0, 1, program.input_dim)), None)
+        self.signs: Signs = np.zeros((0, program.unit_count), dtype=np.int8)
+        self.parents = np.zeros((0, 2), dtype=np.int64)
+        self.maker = np.zeros(0, dtype=np.int64)
+        self.walls: np.ndarray[Any, np.dtype[np.uint64]] = np.zeros(0, dtype=np.uint64)
+        self.exact: list[Exact | None] = []
+
+    # --- the store ---------------------------------------------------------------------------------------------------------
+
+    def start(self, corners: list[Exact], walls: Sequence[int]) -> Ids:
+        """The corners of the first box, and for each the set (bits) of infinitely far facets it lies on."""
+        self.parts = 2 if any(walls) else 1
+        self.points = Balls(*self._rounded(corners))
+        self.count = len(corners)
+        self.signs = np.zeros((self.count, self.program.unit_count), dtype=np.int8)
+        self.parents = np.full((self.count, 2), -1, dtype=np.int64)
+        self.maker = np.full(self.count, -1, dtype=np.int64)
+        self.walls = np.array(walls, dtype=np.uint64)
+        self.exact = list(corners)
+        return np.arange(self.count)
+
+    def truncate(self, count: int) -> None:
+        """Let go all vertices from number `count` on."""
+        self.count = count
+        del self.exact[count:]
+
+    def _append(self, points: Balls, signs: Signs, parents: Ids, maker: int, walls: Any) -> Ids:
+        n, new = self.count, len(parents)
+        if n + new > len(self.signs):
+            room = max(2 * (n + new), 1024)
+            self.points = Balls(_grown(self.points.mid, n, room), None if self.points.rad is None else _grown(self.points.rad, n, room))
+            self.signs, self.parents = _grown(self.signs, n, room), _grown(self.parents, n, room)
+            self.maker, self.walls = _grown(self.maker, n, room), _grown(self.walls, n, room)
+        self.points.mid[n : n + new] = points.mid
+        if self.points.rad is not None and points.rad is not None:
+            self.points.rad[n : n + new] = points.rad
+        self.signs[n : n + new] = signs
+        self.parents[n : n + new] = parents
+        self.maker[n : n + new] = maker
+        self.walls[n : n + new] = walls
+        self.exact += [None] * new
+        self.count = n + new
+        return np.arange(n, n + new)
+
+    # --- signs -------------------------------------------------------------------------------------------------------------
+
+    def enter(self, ids: Ids, stage: int) -> Balls:
+        """The pre-activations of a stage at these vertices; their signs are stored."""
+        with np.errstate(all="ignore"):  # a bound that overflowed decides nothing
+            values = self._forward(ids, stage)
+        first, end = self.program.first[stage : stage + 2]
+        signs, certain = self._filter(values)
+        self.signs[ids, first:end] = signs
+        self.statistics.floating += int(certain.sum())
+        self._settle(ids, stage, values, ~certain)
+        return values
+
+    def _forward(self, ids: Ids, stage: int) -> Balls:
+        """z of the stage, from x through the stages before, whose signs are known."""
+        program = self.program
+        needed = _sources(program, stage)
+        values = {0: self.points.take(ids)}
+        for s in range(stage):
+            if s + 1 in needed:
+                z = self.forms[s].apply(values)
+                active = (self.signs[ids, program.first[s] : program.first[s + 1]] > 0)[:, None, :]
+                values[s + 1] = Balls(np.where(active, z.mid, 0.0), None if z.rad is None else np.where(active, z.rad, 0.0))
+        return self.forms[stage].apply(values)
+
+    def _filter(self, values: Balls) -> tuple[Signs, Bools]:
+        """Lexicographic signs, and where they are certain."""
+        mid, rad = values.mid, values.rad
+        if rad is None:
+            scale = _GUESS * (1 + np.abs(mid).max(axis=2, keepdims=True, initial=0.0))
+            rounded = np.where(np.abs(mid) <= scale, 0.0, mid)
+            top = np.sign(rounded[:, -1])
+            guess = np.where(top != 0, top, np.sign(rounded[:, 0])) if self.parts == 2 else top
+            return guess.astype(np.int8), np.ones(guess.shape, dtype=bool)
+        beyond = np.abs(mid) > rad
+        naught = (rad == 0) & (mid == 0)
+        signs = np.where(beyond, np.sign(mid), 0).astype(np.int8)
+        if self.parts == 1:
+            return signs[:, 0], (beyond | naught)[:, 0]
+        found: Signs = np.where(naught[:, 1], signs[:, 0], signs[:, 1])
+        return found, beyond[:, 1] | (naught[:, 1] & (beyond | naught)[:, 0])
+
+    def _settle(self, ids: Ids, stage: int, values: Balls, open_: Bools) -> None:
+        """Signs (and better floats) of the vertices with a sign that is still open, exactly."""
+        rows = np.flatnonzero(open_.any(axis=1))
+        if not len(rows):
+            return
+        self.statistics.exact += int(open_.sum())
+        first, end = self.program.first[stage : stage + 2]
+        chosen = ids[rows]
+        self._coordinates(chosen)
+        self._refresh(chosen)
+        entries, weights = self._exact_stage(chosen, stage)
+        width = end - first
+        scale = self.program.scales[stage + 1]
+        signs = [[_sign(v) for v in part] for part in entries]
+        lexicographic = [b or a for a, b in zip(*signs, strict=True)] if self.parts == 2 else signs[0]
+        self.signs[chosen, first:end] = np.array(lexicographic, dtype=np.int8).reshape(len(rows), width)
+        for p, part in enumerate(entries):
+            mid, rad = _nearest(part, [w * scale for w in weights for _ in range(width)])
+            values.mid[rows, p] = mid.reshape(len(rows), width)
+            if values.rad is not None:
+                values.rad[rows, p] = rad.reshape(len(rows), width)
+
+    # --- new vertices ------------------------------------------------------------------------------------------------------
+
+    def divide(self, ids: Ids, ends: np.ndarray[Any, Any], values: Balls, stage: int, column: int) -> tuple[Ids, Balls]:
+        """New vertices on edges where a unit of the stage changes sign: their numbers, and the stage's values at them.
+
+        ids : the vertices to which the rows of `values` and the entries of `ends` (edges, 2) belong
+        """
+        program = self.program
+        first, end = program.first[stage : stage + 2]
+        a, b = ends[:, 0], ends[:, 1]
+        turned = self.signs[ids[a], first + column] < 0
+        a, b = np.where(turned, b, a), np.where(turned, a, b)
+        walls = self.walls[ids[a]] & self.walls[ids[b]]
+        left = Balls.join([self.points.take(ids[a]), values.take(a)], axis=2)
+        right = Balls.join([self.points.take(ids[b]), values.take(b)], axis=2)
+        d = program.input_dim
+        with np.errstate(all="ignore"):
+            found = interpolate(left, right, d + column, finite=walls == 0)
+        points, new = Balls(found.mid[:, :, :d], None), Balls(found.mid[:, :, d:], None)
+        if found.rad is not None:
+            points.rad, new.rad = found.rad[:, :, :d].copy(), found.rad[:, :, d:].copy()
+        self._pin(points, walls)
+        sa, sb = self.signs[ids[a]], self.signs[ids[b]]
+        signs = np.where(sa != 0, sa, sb)
+        signs[:, first + column] = 0
+        signs[:, end:] = 0
+        made = self._append(points, signs, np.stack([ids[a], ids[b]], axis=1), first + column, walls)
+        free = sa[:, first:end] * sb[:, first:end] < 0
+        free[:, column] = False
+        guess, certain = self._filter(new)
+        self.signs[made, first:end] = np.where(free, guess, signs[:, first:end])
+        self.statistics.combinatorial += int((~free).sum())
+        self.statistics.floating += int((free & certain).sum())
+        self._settle(made, stage, new, free & ~certain)
+        naught = (self.signs[made, first:end] == 0)[:, None, :]
+        new.mid = np.where(naught, 0.0, new.mid)
+        if new.rad is not None:
+            new.rad = np.where(naught, 0.0, new.rad)
+        return made, new
+
+    def _pin(self, points: Balls, walls: Any) -> None:
+        """Coordinates on infinitely far facets x_j = -M, M are what they are."""
+        if self.parts == 1:
+            return
+        for j in range(self.program.input_dim):
+            for side, value in ((0, -1.0), (1, 1.0)):
+                on = (walls >> np.uint64(2 * j + side)) & np.uint64(1) == 1
+                if on.any():
+                    points.mid[on, :, j] = (0.0, value)
+                    if points.rad is not None:
+                        points.rad[on, :, j] = 0.0
+
+    # --- exact -------------------------------------------------------------------------------------------------------------
+
+    def exact_points(self, ids: Ids) -> list[Exact]:
+        """Exact coordinates."""
+        self._coordinates(ids)
+        return [self._known(i) for i in ids]
+
+    def _known(self, i: int) -> Exact:
+        found = self.exact[i]
+        assert found is not None
+        return found
+
+    def _coordinates(self, ids: Ids) -> None:
+        """Exact coordinates of these vertices and of the ancestors that they need, made in the order of their cuts."""
+        missing: set[int] = set()
+        stack = [int(i) for i in ids if self.exact[i] is None]
+        while stack:
+            i = stack.pop()
+            if i not in missing:
+                missing.add(i)
+                stack += [int(p) for p in self.parents[i] if self.exact[p] is None]
+        ordered = np.array(sorted(missing), dtype=np.int64)
+        if not len(ordered):
+            return
+        starts = np.flatnonzero(np.diff(self.maker[ordered], prepend=-2))
+        for block in np.split(ordered, starts[1:]):
+            self._between(block, int(self.maker[block[0]]))
+
+    def _between(self, ids: Ids, unit: int) -> None:
+        """x = (f_a x_b - f_b x_a) / (f_a - f_b), f_a and f_b the unit's values at the parents."""
+        stage, column = self.program.stage_of(unit)
+        parents, place = np.unique(self.parents[ids].ravel(), return_inverse=True)
+        # the parents may be made by the same unit in an older chunk only if they are older: they are known by now
+        entries, _ = self._exact_stage(parents, stage)
+        width = self.program.sizes[stage + 1]
+        f = [[int(v) for v in part[column::width]] for part in entries]
+        places = place.reshape(-1, 2)
+        for i, (a, b) in zip(ids.tolist(), places.tolist(), strict=True):
+            xa, xb = self._known(int(parents[a])), self._known(int(parents[b]))
+            fa, fb = [part[a] for part in f], [part[b] for part in f]
+            self.exact[i] = _meet(xa, xb, fa, fb)
+
+    def _exact_stage(self, ids: Ids, stage: int) -> tuple[list[list[fmpz]], list[int]]:
+        """weight scale z of a stage: entries, row by row, of each part; and the weights (denominators of the points)."""
+        points = [self._known(int(i)) for i in ids]
+        weights = [p[2] for p in points]
+        d = self.program.input_dim
+        signs = self.signs[ids]
+        result = []
+        for part in range(self.parts):
+            rows = fmpz_mat(len(points), d, [v for p in points for v in (p[1] if part else p[0])])
+            *_, z = self.program.exact_values(rows, weights if part == 0 else [0] * len(points), signs, stage)
+            result.append(z.entries())
+        return result, weights
+
+    def _refresh(self, ids: Ids) -> None:
+        """The floats of exactly known vertices, nearest."""
+        mid, rad = self._rounded([self._known(int(i)) for i in ids])
+        self.points.mid[ids] = mid
+        if self.points.rad is not None:
+            self.points.rad[ids] = rad
+
+    def _rounded(self, points: list[Exact]) -> tuple[Floats, Floats | None]:
+        d = self.program.input_dim
+        mid, rad = np.zeros((len(points), self.parts, d)), np.zeros((len(points), self.parts, d))
+        for part in range(self.parts):
+            found = _nearest([v for p in points for v in (p[1] if part else p[0])], [p[2] for p in points for _ in range(d)])
+            mid[:, part], rad[:, part] = (v.reshape(len(points), d) for v in found)
+        return mid, rad if self.exact_mode else None
+
+
+def interpolate(left: Balls, right: Balls, column: int, finite: Bools) -> Balls:
+    """Values at the zero of one column between two points (positive at the left, negative at the right), all columns being affine.
+
+    With f = f_0 + M f_1 the ratio t = f_a / (f_a - f_b) is t_1 + tau / M + ..., t_1 = f_a1 / (f_a1 - f_b1),
+    tau = (f_a1 f_b0 - f_a0 f_b1) / (f_a1 - f_b1)^2, where the denominator is not 0; and the 1/M part of the result vanishes.
+    """
+    parts = left.mid.shape[1]
+    fa, fb = left.mid[:, :, column], right.mid[:, :, column]
+    ra, rb = (None, None) if left.rad is None or right.rad is None else (left.rad[:, :, column], right.rad[:, :, column])
+    mid = np.empty_like(left.mid)
+    rad = None if ra is None else np.empty_like(left.mid)
+    far = np.zeros(len(fa), dtype=bool)
+    if parts == 2:
+        far = (fa[:, 1] != 0) | (fb[:, 1] != 0)
+        if ra is not None and rb is not None:
+            far |= (ra[:, 1] != 0) | (rb[:, 1] != 0)
+    level = np.where(far, parts - 1, 0)
+    every = np.arange(len(fa))
+    f1, g1 = fa[every, level], fb[every, level]
+    t, error = _ratio(f1, g1, None if ra is None else ra[every, level], None if rb is None else rb[every, level])
+    for p in range(parts):
+        mid[:, p], own = _between(left, right, p, t, error)
+        if rad is not None and own is not None:
+            rad[:, p] = own
+    if parts == 2:
+        rows = np.flatnonzero(far)
+        if len(rows):
+            near = [None if r is None else r[rows] for r in (ra, rb)]
+            tau, doubt = _second(fa[rows], fb[rows], near[0], near[1])
+            slope = right.mid[rows, 1] - left.mid[rows, 1]
+            mid[rows, 0] += tau[:, None] * slope
+            if rad is not None and left.rad is not None and right.rad is not None and doubt is not None:
+                size = np.abs(left.mid[rows, 1]) + np.abs(right.mid[rows, 1])
+                wide = left.rad[rows, 1] + right.rad[rows, 1]
+                more = doubt[:, None] * (np.abs(slope) + wide) + np.abs(tau)[:, None] * (wide + 8 * UNIT * size)
+                rad[rows, 0] = _inflated(rad[rows, 0] + more + 8 * UNIT * np.abs(mid[rows, 0]))
+        mid[finite, 1] = 0.0
+        if rad is not None:
+            rad[finite, 1] = 0.0
+    return Balls(mid, rad)
+
+
+def _ratio(f: Floats, g: Floats, rf: Floats | None, rg: Floats | None) -> tuple[Floats, Floats | None]:
+    """t = f / (f - g) for f >= 0 >= g, and its error: |t* - t| <= ((1 - t) r_f + t r_g) / (f - g - r_f - r_g)."""
+    gap = f - g
+    t = f / gap
+    if rf is None or rg is None:
+        return t, None
+    room = gap * (1 - 8 * UNIT) - rf - rg
+    error = ((1 - t + 4 * UNIT) * rf + (t + 4 * UNIT) * rg) / room
+    return t, np.where(room > 0, error * (1 + 1e-9) + 4 * UNIT, np.inf)
+
+
+def _between(left: Balls, right: Balls, p: int, t: Floats, error: Floats | None) -> tuple[Floats, Floats | None]:
+    a, b = left.mid[:, p], right.mid[:, p]
+    step = t[:, None]
+    mid = a + step * (b - a)
+    if error is None or left.rad is None or right.rad is None:
+        return mid, None
+    ra, rb, doubt = left.rad[:, p], right.rad[:, p], error[:, None]
+    rad = (1 - step + doubt) * ra + (step + doubt) * rb + doubt * np.abs(b - a) + 8 * UNIT * (np.abs(a) + np.abs(b))
+    return mid, _inflated(rad)
+
+
+def _second(fa: Floats, fb: Floats, ra: Floats | None, rb: Floats | None) -> tuple[Floats, Floats | None]:
+    """tau and a bound of its error."""
+    gap = fa[:, 1] - fb[:, 1]
+    square = gap * gap
+    first, second = fa[:, 1] * fb[:, 0], fa[:, 0] * fb[:, 1]
+    tau = (first - second) / square
+    if ra is None or rb is None:
+        return tau, None
+    wide = ra[:, 1] + rb[:, 1]
+    room = gap * (1 - 8 * UNIT) - wide
+    error = np.abs(fa[:, 1]) * rb[:, 0] + (np.abs(fb[:, 0]) + rb[:, 0]) * ra[:, 1]
+    error += np.abs(fb[:, 1]) * ra[:, 0] + (np.abs(fa[:, 0]) + ra[:, 0]) * rb[:, 1]
+    error += 8 * UNIT * (np.abs(first) + np.abs(second))
+    doubt = (error + np.abs(tau) * (wide * (2 * gap + wide) + 16 * UNIT * square)) / (room * room)
+    return tau, np.where(room > 0, doubt * (1 + 1e-9) + FLOOR, np.inf)
+
+
+def _meet(xa: Exact, xb: Exact, fa: list[int], fb: list[int]) -> Exact:
+    """The exact vertex; f_a and f_b are the unit's values times the denominators of x_a and x_b times one more factor."""
+    qa, qb = xa[2], xb[2]
+    d0 = fa[0] * qb - fb[0] * qa
+    if len(fa) == 1:
+        return _reduced([fa[0] * v - fb[0] * u for u, v in zip(xa[0], xb[0], strict=True)], [0] * len(xa[0]), d0)
+    d1 = fa[1] * qb - fb[1] * qa
+    zero, one = [], []
+    for a0, a1, b0, b1 in zip(xa[0], xa[1], xb[0], xb[1], strict=True):
+        n0 = fa[0] * b0 - fb[0] * a0
+        n1 = fa[0] * b1 + fa[1] * b0 - fb[0] * a1 - fb[1] * a0
+        if d1:  # y_1 = n_2 / d_1, y_0 = (n_1 - y_1 d_0) / d_1, over d_1^2
+            n2 = fa[1] * b1 - fb[1] * a1
+            one.append(n2 * d1)
+            zero.append(n1 * d1 - n2 * d0)
+        else:
+            one.append(n1)
+            zero.append(n0)
+    return _reduced(zero, one, d1 * d1 if d1 else d0)
+
+
+def _reduced(zero: list[int], one: list[int], q: int) -> Exact:
+    g = math.gcd(q, *zero, *one)
+    if q < 0:
+        g = -g
+    return [v // g for v in zero], [v // g for v in one], q // g
+
+
+def _nearest(tops: Sequence[Any], bottoms: Sequence[Any]) -> tuple[Floats, Floats]:
+    """Quotients of integers as floats, and bounds of their errors (0 for 0)."""
+    mid = np.array([_divide(int(p), int(q)) for p, q in zip(tops, bottoms, strict=True)], dtype=np.float64)
+    exact = np.array([not p for p in tops], dtype=bool)
+    with np.errstate(invalid="ignore"):
+        rad = np.where(exact, 0.0, np.abs(mid) * (4 * UNIT) + FLOOR)
+    return mid, np.where(np.isfinite(mid), rad, np.inf)
+
+
+def _divide(p: int, q: int) -> float:
+    try:
+        return p / q
+    except OverflowError:
+        return math.inf if p > 0 else -math.inf
+
+
+def _sign(v: Any) -> int:
+    return int(v > 0) - int(v < 0)
+
+
+def _radius(values: Balls) -> Floats:
+    assert values.rad is not None
+    return values.rad
+
+
+def _inflated(rad: Floats) -> Floats:
+    """A little larger than the rounding of the bound itself; 0 stays 0, and NaN stays NaN, which decides nothing."""
+    return np.where(rad == 0, 0.0, rad * (1 + 1e-6) + FLOOR)
+
+
+def _in_range(matrix: Floats, exact: RationalArray) -> bool:
+    """Whether float arithmetic with these numbers neither underflows nor overflows."""
+    live = np.abs(matrix[matrix != 0])
+    if len(live) != int(exact.nonzero().sum()):
+        return False
+    return not len(live) or bool(live.min() > _SMALLEST and live.max() < _LARGEST)
+
+
+def _grown(array: Any, used: int, room: int) -> Any:
+    result = np.empty((room, *array.shape[1:]), dtype=array.dtype)
+    result[:used] = array[:used]
+    return result
+
+
+def _sources(program: Program, stage: int) -> set[int]:
+    """The sources that the stage needs, directly or not."""
+    needed: set[int] = set()
+    stack = list(program.stages[stage].form.blocks)
+    while stack:
+        k = stack.pop()
+        if k and k not in needed:
+            needed.add(k)
+            stack += list(program.stages[k - 1].form.blocks)
+    return needed
