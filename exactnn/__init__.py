@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from exactnn import regions, symmetry
     from exactnn.export import save
     from exactnn.load import from_torch, load
-    from exactnn.verify import check, verify_equal, verify_symmetry, verify_zero
+    from exactnn.verify import check, max_deviation, verify_equal, verify_same_decision, verify_symmetry, verify_zero
 
 #: Names that are imported when first used, so that `import exactnn` stays fast.
 _LAZY = {
     "check": "exactnn.verify",
     "from_torch": "exactnn.load",
     "load": "exactnn.load",
+    "max_deviation": "exactnn.verify",
     "save": "exactnn.export",
     "verify_equal": "exactnn.verify",
+    "verify_same_decision": "exactnn.verify",
     "verify_symmetry": "exactnn.verify",
     "verify_zero": "exactnn.verify",
 }
@@ -43,11 +45,13 @@ __all__ = [
     "errors",
     "from_torch",
     "load",
+    "max_deviation",
     "mlp",
     "regions",
     "save",
     "symmetry",
     "verify_equal",
+    "verify_same_decision",
     "verify_symmetry",
     "verify_zero",
 ]

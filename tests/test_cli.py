@@ -401,6 +401,9 @@ def test_convert_rounds_only_when_asked(shell: Shell) -> None:
         answer = shell(f"convert third.json third.onnx{dtype}")
         assert answer.code == 2
         assert "1/3" in answer.err
+        assert "with --rounding" in answer.err
+        assert ("or --dtype float64 if" in answer.err) is ("64" not in dtype)
+        assert "=" not in answer.err
         assert files() == before
     document = shell("convert third.json third.onnx --dtype float64 --rounding --json").json
     assert document["rounded"] is True
@@ -455,9 +458,9 @@ BAD_INPUT = [
     ("zero f.json --domain ragged.json", "ragged"),
     ("zero f.json --domain empty.json", "empty"),
     ("zero f.json --domain line3.json", "R^2"),
-    ("zero f.json --tolerance -1", "tolerance"),
+    ("zero f.json --tolerance -1", "--tolerance: a number >= 0"),
     ("zero f.json --tolerance x", "tolerance"),
-    ("zero f.json --time-limit -1", "time_limit"),
+    ("zero f.json --time-limit -1", "--time-limit: seconds"),
     ("zero f.json --time-limit soon", "time-limit"),
     ("zero f.json --certificate missing/c.json", "existing folder"),
     ("zero f.json --certificate .", "existing folder"),

@@ -5,8 +5,8 @@ that fails. The format is written in docs/certificate-format.md. Run alone: ``py
 """
 
 from ._check import Accepted, check, examine
-from ._network import read_network
+from ._network import read_network, same_network
 from ._numbers import Rejected
 from ._transform import transformed
 
-__all__ = ["Accepted", "Rejected", "check", "examine", "read_network", "transformed"]
+__all__ = ["Accepted", "Rejected", "check", "examine", "read_network", "same_network", "transformed"]

@@ -7,6 +7,8 @@ from fractions import Fraction
 from math import prod
 from typing import Any, NamedTuple
 
+from . import _budget
+from ._budget import Budget
 from ._form import Form, same, single
 from ._numbers import Rejected, need
 
@@ -38,6 +40,7 @@ class Atoms:
 
     def __init__(self) -> None:
         self.numbered: list[Atom] = []
+        self.budget = Budget(_budget.FORMS, "forms", "forms")
         self._keys: dict[tuple[Any, ...], int] = {}
         self._first: dict[int, int] = {}  # for the base atom of an input channel: the flat index of its first entry
 
@@ -69,6 +72,7 @@ class Atoms:
         """One form for each entry."""
         if not value.grid:
             return value.forms
+        self.budget.spend(prod(value.shape))
         return [self.at(form, place) for form in value.forms for place in range(prod(value.grid))]
 
     def use(self, number: Any, kind: tuple[Any, ...], grid: Shape, form: Form, step: str) -> Form:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ._claim import MODELS, Claim, read_claim
+from ._decision import check_decision_point, check_decision_tree, check_deviation
 from ._enclosure import check_enclosure
 from ._forms import check_forms
 from ._line import check_line
@@ -14,8 +15,19 @@ from ._models import Model, Path, read_file, read_models
 from ._numbers import Rejected, items, mapping, need, read_json, show
 from ._point import check_point
 from ._transform import transformed
+from ._tree import check_tree
 
-_METHODS = {"refuted": {"point": check_point, "enclosure": check_enclosure}, "proved": {"line": check_line, "forms": check_forms}}
+_METHODS = {
+    "refuted": {"point": check_point, "enclosure": check_enclosure},
+    "proved": {"line": check_line, "forms": check_forms, "tree": check_tree},
+}
+# questions that not every method of their answer understands
+_OWN = {
+    ("regions", "proved"): {"tree": check_tree},
+    ("same_decision", "proved"): {"tree": check_decision_tree},
+    ("same_decision", "refuted"): {"point": check_decision_point},
+    ("deviation", "proved"): {"tree": check_deviation},
+}
 
 
 class Accepted(NamedTuple):
@@ -82,7 +94,7 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
     claim = read_claim(document["claim"])
     models = read_models(document["models"], MODELS[claim.question], folder, given)
     f = models["f"].network
-    g = models["g"].network if claim.question == "equal" else None
+    g = models["g"].network if "g" in models else None
     if claim.question == "symmetry":
         g = transformed(f, items(claim.transformation, "claim: transformation"))
     if g is not None:
@@ -93,7 +105,8 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
         need(columns == f.input_size, "claim: domain", f"{columns} columns for {f.input_size} inputs")
     evidence = document["evidence"]
     need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
-    methods, method = _METHODS[claim.answer], evidence.get("method")
-    need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r}")
+    methods = _OWN.get((claim.question, claim.answer)) or _METHODS[claim.answer]
+    method = evidence.get("method")
+    need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
     methods[method](claim, f, g, evidence)
     return Accepted(claim, models)

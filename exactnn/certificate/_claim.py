@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from ._numbers import Tensor, mapping, need, rational, show, tensor
+from . import _words
+from ._models import canonical_hash
+from ._numbers import Tensor, integer, mapping, need, rational, show, tensor
 
-MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",)}
+MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",), "regions": ("f",)}
+MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g")}
 
 
 class Domain(NamedTuple):
@@ -35,18 +38,57 @@ class Claim(NamedTuple):
     tolerance: Fraction
     domain: Domain | None
     transformation: Any  # the list of steps as written; None unless the question is "symmetry"
+    regions: int | None = None  # their number; None unless that is the question
+    written: Any = None  # the claim as it stands in the certificate
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the claim as written, made as for an inline model."""
+        return canonical_hash(self.written, "claim")
+
+    @property
+    def inhabited(self) -> bool | None:
+        """Whether the domain has a point; None where that is not shown."""
+        if self.domain is None or self.answer == "refuted" or self.regions:
+            return True
+        return _words.inhabited(self.domain.rows(), self.domain.matrix.denominator)
 
     def sentence(self, dimension: int) -> str:
         """The claim in words."""
+        if self.question == "regions":
+            return f"proved: f has exactly {show(self.regions)} activation regions on {self._place(dimension)}{self._details()}"
+        place = self._place(dimension)
+        if self.question == "deviation":
+            return f"proved: max |f_j - g_j| = {show(self.tolerance)} on {place}{self._details()}"
+        if self.question == "same_decision":
+            if self.answer == "proved":
+                return f"proved: f and g have the same maximal outputs on {place}{self._details()}"
+            return f"refuted: at a point of {place.removeprefix('all of ')}, f and g have other maximal outputs{self._details()}"
         other = {"equal": "g", "zero": "0", "symmetry": "T(f)"}[self.question]
-        place = f"R^{dimension}"
-        if self.domain is not None:
-            place = f"the polyhedron A x <= b in {place} given by {len(self.domain.bounds)} rows"
         if self.answer == "proved":
             relation = f"f = {other}" if not self.tolerance else f"|f_j - ({other})_j| <= {show(self.tolerance)}"
-            return f"proved: {relation} on all of {place}"
+            return f"proved: {relation} on {place}{self._details()}"
         excess = f" by more than {show(self.tolerance)}" if self.tolerance else ""
-        return f"refuted: at a point of {place}, f differs from {other}{excess}"
+        return f"refuted: at a point of {place.removeprefix('all of ')}, f differs from {other}{excess}{self._details()}"
+
+    def _place(self, dimension: int) -> str:
+        if self.domain is None:
+            return f"all of R^{dimension}"
+        note = {True: "", False: " (which is empty)", None: " (which may be empty)"}[self.inhabited]
+        return f"all of the polyhedron A x <= b in R^{dimension} given by {len(self.domain.bounds)} rows{note}"
+
+    def _details(self) -> str:
+        """Rows of the domain and steps of T; where they, or a number, are long, the hash of the claim instead."""
+        found, whole = "", _words.number(self.tolerance) is not None and (self.regions or 0).bit_length() <= _words.LONG
+        if self.domain is not None:
+            rows = _words.rows(self.domain.rows(), self.domain.matrix.denominator)
+            found += f"; the rows: {rows}" if rows else ""
+            whole = whole and rows is not None
+        if self.question == "symmetry":
+            steps = _words.steps(self.transformation)
+            found += f"; T: {steps or 'the identity'}" if steps is not None else f"; T: {len(self.transformation)} steps"
+            whole = whole and steps is not None
+        return found if whole else f"{found}; the claim has the sha256 {self.sha256}"
 
 
 def read_claim(document: Any) -> Claim:
@@ -56,14 +98,16 @@ def read_claim(document: Any) -> Claim:
     question, answer = document.get("question"), document.get("answer")
     need(type(question) is str and question in MODELS, step, f"unknown question {show(question)}")
     need(type(answer) is str and answer in ("proved", "refuted"), step, f"unknown answer {show(answer)}")
-    extra = ("transformation",) if question == "symmetry" else ()
-    mapping(document, step, ("question", "answer", "tolerance", "domain", *extra))
-    tolerance = rational(document["tolerance"], "claim: tolerance")
+    extra = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": ()}.get(question, ("tolerance",))
+    mapping(document, step, ("question", "answer", "domain", *extra))
+    tolerance = rational(document.get("tolerance", 0), "claim: tolerance")
     need(tolerance >= 0, "claim: tolerance", "a negative tolerance")
+    count = integer(document["count"], "claim: count") if question == "regions" else None
+    need(question not in ("regions", "deviation") or answer == "proved", step, "a number is proved, not refuted")
     domain = None
     if document["domain"] is not None:
         raw = mapping(document["domain"], "claim: domain", ("A", "b"))
         matrix = tensor(raw["A"], "claim: domain: A")
         need(len(matrix.shape) == 2, "claim: domain: A", "a matrix has two axes")
         domain = Domain(matrix, tensor(raw["b"], "claim: domain: b", matrix.shape[:1]).fractions())
-    return Claim(question, answer, tolerance, domain, document.get("transformation"))
+    return Claim(question, answer, tolerance, domain, document.get("transformation"), count, document)

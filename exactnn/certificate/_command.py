@@ -71,5 +71,8 @@ def _summary(accepted: Accepted) -> dict[str, Any]:
         "semantics": "real arithmetic",
         "question": claim.question,
         "answer": claim.answer,
+        "claim": claim.written,
+        "claim_sha256": claim.sha256,
+        "domain_has_points": claim.inhabited,
         "models": {name: {"sha256": m.sha256, "source": m.source} for name, m in accepted.models.items()},
     }

@@ -12,8 +12,9 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from . import _real
+from . import _budget, _real
 from ._affine import AFFINE, affine_value
+from ._budget import Budget
 from ._claim import Claim
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, index, mapping, need, pack, rationals
@@ -69,6 +70,7 @@ def _output(network: Network, point: Sequence[Fraction], j: int, bits: int, step
     """Bounds of flat output j."""
     starts = network.starts()
     values: list[Tensor] = []
+    budget = Budget(_budget.ENCLOSURE, "bits of entries", step)
     for i, node in enumerate(network.nodes):
         if node.op == "input":
             values.append(_as_spans(pack(point[starts[i] : starts[i] + prod(node.shape)], node.shape)))
@@ -77,6 +79,8 @@ def _output(network: Network, point: Sequence[Fraction], j: int, bits: int, step
         if node.op in AFFINE:
             values.append(_as_spans(affine_value(node, operands)))
         else:
+            budget.step = f"{step}: node {node.name}"
+            budget.spend(prod(node.shape) * bits * (1 + len(node.fields.get("kinks", ()))))
             values.append(_bent(node, operands[0], bits, f"{step}: node {node.name}"))
     for i in network.outputs:
         size = len(values[i].numerators)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from . import _budget
 from ._affine import MOVING, along_channels, broadcast_to, moves
 from ._atoms import Atoms, Lines, Value
+from ._budget import Budget
 from ._claim import Claim
 from ._form import Form, combination, constant, products, same, single
 from ._grid import average_pool, conv, conv_entries, max_pool, per_channel, pool_entries
@@ -73,14 +75,21 @@ class Numbering:
         given = mapping(evidence, label, (), names)
         starts = network.starts()
         values: list[Value] = []
+        budget = self._atoms.budget = Budget(_budget.FORMS, "forms", label)
         for i, node in enumerate(network.nodes):
             step = f"{label}: node {node.name}"
             lines = Lines(items(given.get(node.name, []), step), step)
+            budget.step = step
+            by_entries = bool(node.operands) and all(not values[p].grid for p in node.operands)
+            if by_entries:  # before they are made
+                budget.spend(prod(node.shape))
             if node.op == "input":
                 values.append(self._input(node, starts[i]))
             else:
                 values.append(self._value(node, [values[p] for p in node.operands], lines, step))
             lines.finish()
+            if not by_entries:
+                budget.spend(len(values[i].forms))
         return [form for i in network.outputs for form in self._atoms.elements(values[i])]
 
     def _input(self, node: Node, start: int) -> Value:

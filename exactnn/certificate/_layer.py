@@ -1,9 +1,12 @@
 """A hidden layer: an activation node, the nodes that make its neurons and the nodes that read them.
 
-The neurons are the rows of the affine map, or the channels of the convolution, that feeds the activation. At every node
-between there and the affine maps and convolutions that read the layer, entry (o n + i) inner + k, counted row-major, belongs
-to neuron i of n, 0 <= o < outer, 0 <= k < inner: elementwise nodes and reshapes leave every entry in its place, and nodes
-that treat channels (axis 0) one by one are only passed where each neuron is a block of whole channels (outer is 1).
+The **source** of the layer is the first affine map or convolution on the way back from the activation through activations,
+batch_norm, pooling, reshape, scale and transpose; where that way ends at any other node, it is the batch_norm farthest back.
+A layer with a scale or transpose between source and activation is refused here. The neurons are the rows of the affine map,
+or the channels of the other sources. At every node between there and the affine maps and convolutions that read the layer,
+entry (o n + i) inner + k, counted row-major, belongs to neuron i of n, 0 <= o < outer, 0 <= k < inner: elementwise nodes and
+reshapes leave every entry in its place, and nodes that treat channels (axis 0) one by one are only passed where each neuron
+is a block of whole channels (outer is 1).
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from ._numbers import Rejected, need, show
 ACTIVATIONS = ("piecewise_linear", "prelu", "smooth", "rational")
 BY_CHANNEL = ("batch_norm", "prelu", "max_pool", "average_pool", "conv")
 CARRYING = (*ACTIVATIONS, "batch_norm", "max_pool", "average_pool", "reshape")
+REFUSED = ("scale", "transpose")  # between source and activation
 
 
 class Layer:
@@ -64,7 +68,7 @@ class Layer:
     def _walk_back(self) -> list[int]:
         found = []
         i = self.nodes[self.at].operands[0]
-        while self.nodes[i].op in CARRYING:
+        while self.nodes[i].op in (*CARRYING, *REFUSED):
             found.append(i)
             i = self.nodes[i].operands[0]
         node = self.nodes[i]
@@ -75,9 +79,11 @@ class Layer:
                 found.pop()
             need(bool(found), self.step, f"node {node.name} ({node.op}) stands where an affine or conv node should")
         for k in found:
+            node = self.nodes[k]
+            need(node.op not in REFUSED, self.step, f"node {node.name} ({node.op}) stands between the neurons' source and the layer")
             readers = sum(other.operands.count(k) for other in self.nodes)
             alone = readers == 1 and k not in self._outputs
-            need(alone, self.step, f"node {self.nodes[k].name} is used outside the layer")
+            need(alone, self.step, f"node {node.name} is used outside the layer")
         return found
 
     def _walk_on(self) -> None:

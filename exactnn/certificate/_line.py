@@ -13,7 +13,9 @@ from itertools import combinations, pairwise
 from math import prod
 from typing import Any, NamedTuple
 
+from . import _budget
 from ._affine import AFFINE, affine_value
+from ._budget import Budget
 from ._claim import Claim
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, mapping, need, pack, show
@@ -49,11 +51,12 @@ def check_line(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
     whole = _interval(claim)
     if whole is None:
         return  # the domain is empty: the claim holds for lack of points
-    for cell, first in pieces(f, whole, "line: f"):
+    budget = Budget(_budget.LINE, "steps on cells of the line", "line")
+    for cell, first in pieces(f, whole, "line: f", budget):
         if g is None:
             _compare(claim.tolerance, cell, first, [(Fraction(0), Fraction(0))] * len(first))
         else:
-            for part, second in pieces(g, cell, "line: g"):
+            for part, second in pieces(g, cell, "line: g", budget):
                 _compare(claim.tolerance, part, first, second)
 
 
@@ -87,7 +90,7 @@ def _compare(tolerance: Fraction, cell: Cell, first: Sequence[Affine], second: S
             need(gap <= tolerance, f"line: output {j}", f"the values differ by {show(gap)} at {show(t)}")
 
 
-def pieces(network: Network, whole: Cell, step: str) -> Iterator[tuple[Cell, list[Affine]]]:
+def pieces(network: Network, whole: Cell, step: str, budget: Budget) -> Iterator[tuple[Cell, list[Affine]]]:
     """Cells that cover ``whole``, each with the affine functions that the outputs are there."""
     # a cell, the values of the first nodes on it, and how many nodes are known to have no crossing inside it
     todo: list[tuple[Cell, list[tuple[Tensor, Tensor]], int]] = [(whole, [], 0)]
@@ -96,6 +99,8 @@ def pieces(network: Network, whole: Cell, step: str) -> Iterator[tuple[Cell, lis
         while len(values) < len(network.nodes):
             node = network.nodes[len(values)]
             operands = [values[p] for p in node.operands]
+            budget.step = f"{step}: node {node.name}"
+            budget.spend(8 + prod(node.shape))
             if node.op == "input":
                 values.append((Tensor(node.shape, [1], 1), Tensor(node.shape, [0], 1)))
             elif node.op in AFFINE:
@@ -104,6 +109,7 @@ def pieces(network: Network, whole: Cell, step: str) -> Iterator[tuple[Cell, lis
             else:
                 entries, shape = _entries(*operands[0]), operands[0][0].shape
                 if len(values) >= smooth:
+                    budget.spend(_bends(node))
                     parts = cell.cut(_crossings(node, entries, shape, f"{step}: node {node.name}"))
                     todo.extend((part, list(values), len(values) + 1) for part in parts)
                     break  # and take this node up again on each part
@@ -125,6 +131,15 @@ def _windows(node: Node, entries: Sequence[Affine], shape: tuple[int, ...]) -> l
     window: Window = node.fields["window"]
     area, places = prod(shape[1:]), window.places(shape[1:], node.shape[1:])
     return [[entries[c * area + p] for p in row if p >= 0] for c in range(node.shape[0]) for row in places]
+
+
+def _bends(node: Node) -> int:
+    """How many places `_crossings` looks at."""
+    if node.op == "max_pool":
+        window: Window = node.fields["window"]
+        taps = prod(window.kernel)
+        return prod(node.shape) * (taps * (taps - 1) // 2)
+    return prod(node.shape) * len(node.fields.get("kinks", (0,)))
 
 
 def _crossings(node: Node, entries: Sequence[Affine], shape: tuple[int, ...], step: str) -> set[Fraction]:

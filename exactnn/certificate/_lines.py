@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from ._atoms import Atoms, Lines, Shape, Value, positive
@@ -19,7 +20,7 @@ AT_ZERO: dict[str, Fraction | int] = {"tanh": 0, "sigmoid": Fraction(1, 2), "sil
 class Kinks:
     """What max(z, 0) is, by a line of the certificate."""
 
-    def __init__(self, atoms: Atoms, slack: Callable[[Any, str], Form], bounds: Any = ()) -> None:
+    def __init__(self, atoms: Atoms, slack: Callable[[Any, str], Form], bounds: Any) -> None:
         self.atoms = atoms
         self._slack = slack  # row r of the domain to the form b_r - A_r x, which is >= 0 there
         self._stated: dict[int, list[Any]] = {}  # atom to [a, lo, proof, hi, proof] as written
@@ -107,9 +108,7 @@ class Kinks:
         if place is None:
             need(atom.grid == grid, step, f"atom {number} lives on another grid")
             return term
-        places = 1
-        for size in atom.grid:
-            places *= size
+        places = prod(atom.grid)
         need(grid == () and atom.grid != (), step, "a place is named only for an atom of a grid, in element layout")
         need(type(place) is int and 0 <= place < places, step, "there is no such place on the grid")
         return self.atoms.at(term, place)

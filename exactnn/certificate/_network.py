@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
-from ._numbers import LIMIT, items, mapping, need, show, text
+from ._numbers import LIMIT, Tensor, items, mapping, need, show, text
 from ._operations import OPERATIONS, Fields, Shape
 
 
@@ -79,6 +79,23 @@ def read_network(document: Any, step: str) -> Network:
     )
     need(bool(outputs), f"{step}: outputs", "a network needs an output")
     return Network(tuple(nodes), tuple(inputs), tuple(outputs))
+
+
+def same_network(first: Network, second: Network) -> bool:
+    """Whether both have the same nodes, in the same order, with the same names, operands and numbers."""
+    if (first.inputs, first.outputs, len(first.nodes)) != (second.inputs, second.outputs, len(second.nodes)):
+        return False
+    return all(
+        a[:4] == b[:4] and a.fields.keys() == b.fields.keys() and all(_same(v, b.fields[k]) for k, v in a.fields.items())
+        for a, b in zip(first.nodes, second.nodes, strict=True)
+    )
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        p, q = first.denominator, second.denominator  # not in lowest terms after a transformation
+        return first.shape == second.shape and [n * q for n in first.numerators] == [n * p for n in second.numerators]
+    return bool(first == second)
 
 
 def _place(name: Any, places: dict[str, int], step: str) -> int:

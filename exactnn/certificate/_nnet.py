@@ -84,7 +84,7 @@ def _diagonal(factors: Sequence[Fraction], shifts: Sequence[Fraction]) -> dict[s
 def read_nnet(data: bytes, raw: bool, step: str) -> Network:
     """The network in an NNET file; ``raw`` leaves the normalisation out."""
     try:
-        rows = _Rows(data.decode("utf-8"), step)
+        rows = _Rows(data.decode("utf-8-sig"), step)
     except UnicodeDecodeError:
         raise Rejected(step, "not a text file") from None
     layers, inputs, outputs, _ = rows.counts("header", 4)

@@ -14,8 +14,9 @@ from exactnn._version import __version__
 from exactnn.cli._align import add_align
 from exactnn.cli._files import add_check, add_convert, add_info
 from exactnn.cli._normal_form import add_normal_form
-from exactnn.cli._options import joined
+from exactnn.cli._options import in_options, joined
 from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome
+from exactnn.cli._pairs import add_deviation, add_same_decision
 from exactnn.cli._questions import add_equal, add_verify, add_zero
 from exactnn.errors import ExactnnError
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome: Outcome = options.run(options)
     except ExactnnError as error:
-        outcome = _failure(BAD_INPUT, type(error).__name__, str(error))
+        outcome = _failure(BAD_INPUT, type(error).__name__, in_options(str(error)))
     except MemoryError:
         outcome = _failure(UNKNOWN, "MemoryError", "not enough memory; nothing was decided")
     except KeyboardInterrupt:
@@ -66,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     add_equal(commands)
     add_zero(commands)
+    add_deviation(commands)
+    add_same_decision(commands)
     symmetry = commands.add_parser("symmetry", help="transformations of the weights that keep the function", allow_abbrev=False)
     group = symmetry.add_subparsers(title="commands", dest="subcommand", metavar="COMMAND", required=True)
     add_verify(group)

@@ -18,6 +18,20 @@ from exactnn.network import Network
 
 #: options whose value may begin with a minus sign
 _SIGNED = ("--domain", "--tolerance", "--time-limit")
+#: arguments of Python functions in messages, and the options that they are here
+_OPTIONS = (
+    ("dtype='float64'", "--dtype float64"),
+    ("rounding=True", "--rounding"),
+    ("raw=True", "--raw"),
+)
+_ARGUMENT = re.compile(r"^(dtype|tolerance|time_limit|domain): ")
+
+
+def in_options(message: str) -> str:
+    """A message of the library in the words of the command line."""
+    for argument, option in _OPTIONS:
+        message = message.replace(argument, option)
+    return _ARGUMENT.sub(lambda match: f"--{match[1].replace('_', '-')}: ", message)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +46,11 @@ def add_raw(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--raw", action="store_true", help="read NNET files without their normalisation")
 
 
-def add_question(parser: argparse.ArgumentParser, *, domain: bool = True) -> None:
+def add_question(parser: argparse.ArgumentParser, *, domain: bool = True, tolerance: bool = True) -> None:
     """--domain, --tolerance, --time-limit, --certificate."""
     if domain:
         parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
+    if domain and tolerance:
         parser.add_argument("--tolerance", metavar="Q", default="0", help="claim a difference of at most Q (0)")
     parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with the verdict UNKNOWN (no limit)")
     parser.add_argument("--certificate", metavar="OUT.json", help="write the certificate here, for exactnn check")
@@ -47,6 +62,7 @@ def question(options: argparse.Namespace) -> dict[str, Any]:
     arguments: dict[str, Any] = {"time_limit": None if limit is None else as_fraction(limit, "--time-limit")}
     if hasattr(options, "domain"):
         arguments["domain"] = None if options.domain is None else _domain.read_domain(options.domain)
+    if hasattr(options, "tolerance"):
         arguments["tolerance"] = as_fraction(options.tolerance, "--tolerance")
     return arguments
 

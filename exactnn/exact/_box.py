@@ -33,7 +33,7 @@ class Box(Polyhedron):
     NotFiniteError
         For NaN and infinity.
     ShapeError
-        If the lengths differ.
+        If the lengths differ, or are 0.
 
     Examples
     --------
@@ -51,6 +51,8 @@ class Box(Polyhedron):
             low = _repeat(low, len(high))
         if low.shape != high.shape:
             raise ShapeError(f"upper: {len(low)} numbers are needed, as many as lower has, got {len(high)}")
+        if low.ndim and not len(low):
+            raise ShapeError("lower: at least one number is needed, got an empty list; a box lies in R^d with d >= 1")
         wrong = np.flatnonzero(np.atleast_1d((high - low).sign()) < 0)
         if wrong.size:
             j = int(wrong[0])

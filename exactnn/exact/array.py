@@ -382,7 +382,7 @@ def _convert(cls: type[RationalArray], values: Any, argument: str) -> RationalAr
         values = _from_torch(values, argument)
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ArgumentError(f"{argument}: a number in every place is needed, got a masked array; fill the masked ones first, by .filled(0)")
-    if isinstance(values, np.ndarray) and values.dtype.kind not in "OU":
+    if isinstance(values, np.ndarray) and values.dtype != object:
         return _from_numpy(cls, values, argument)
     shape, leaves = _flatten(values, argument)
     try:
@@ -395,7 +395,7 @@ def _convert(cls: type[RationalArray], values: Any, argument: str) -> RationalAr
 
 
 def _flatten(values: Any, argument: str) -> tuple[tuple[int, ...], list[Any]]:
-    if hasattr(values, "detach") or (isinstance(values, np.ndarray) and (values.dtype.kind not in "OU" or np.ma.is_masked(values))):
+    if hasattr(values, "detach") or (isinstance(values, np.ndarray) and (values.dtype != object or np.ma.is_masked(values))):
         values = _convert(RationalArray, values, argument)
     if isinstance(values, np.ndarray):
         values = values.tolist() if values.ndim else values.item()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -27,7 +28,7 @@ def rational(value: Number, argument: str = "value") -> fmpq:
 
     Parameters
     ----------
-    value : int, Fraction, "3/7" or "0.1" (the exact decimal), float or numpy or torch scalar (the dyadic rational it is)
+    value : int, Fraction, Decimal, "3/7" or "0.1" (the exact decimal), float or numpy or torch scalar (the dyadic rational it is)
     argument : how an error message names it
 
     Returns
@@ -76,7 +77,7 @@ def _as_fraction(value: Number, argument: str) -> Fraction:
     if isinstance(value, (int, Fraction)):
         return Fraction(value)
     if isinstance(value, (float, np.floating)):
-        if not math.isfinite(value):
+        if not (math.isfinite(value) if isinstance(value, float) else np.isfinite(value)):  # a longdouble may be beyond every float
             raise NotFiniteError(f"{argument}: a finite number is needed, got {value}; it is no rational")
         return Fraction(*value.as_integer_ratio())
     if isinstance(value, (np.integer, numbers.Integral)):
@@ -87,12 +88,20 @@ def _as_fraction(value: Number, argument: str) -> Fraction:
         return Fraction(int(value.numerator), int(value.denominator))
     if isinstance(value, str):
         return _parse(value, argument)
-    if hasattr(value, "item") and not hasattr(value, "__len__"):  # a torch scalar; numpy's were seen above
-        return _as_fraction(value.item(), argument)
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        return _as_fraction(value.item(), argument)
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise NotFiniteError(f"{argument}: a finite number is needed, got {value}; it is no rational")
+        return _parse(str(value), argument)
+    if np.ma.is_masked(value):
+        raise ArgumentError(f"{argument}: a number is needed, got a masked one; fill masked arrays first, by .filled(0)")
+    if hasattr(value, "item") and (not hasattr(value, "__len__") or getattr(value, "shape", None) == ()):  # a scalar of torch or numpy
+        try:
+            item = value.item()
+        except (TypeError, RuntimeError, ValueError):  # a tensor on the device "meta", say
+            raise ArgumentError(f"{argument}: a number is needed, got a {type(value).__name__} that holds none") from None
+        return _as_fraction(item, argument)
     raise ArgumentError(
-        f"{argument}: a number is needed (int, Fraction, text like '3/7' or '0.1', float, numpy or torch scalar), "
+        f"{argument}: a number is needed (int, Fraction, Decimal, text like '3/7' or '0.1', float, numpy or torch scalar), "
         f"got {type(value).__name__} {str(value)[:60]!r}"
     )
 

@@ -18,7 +18,8 @@ def save(net: Network, path: str | os.PathLike[str], *, dtype: Any = None, round
     Parameters
     ----------
     net : the network
-    path : its suffix says the format: .json (exact, any network), .onnx (floats), .nnet (decimals; a plain ReLU chain)
+    path : its suffix says the format: .json (exact, any network), .onnx (floats), .nnet (decimals; a plain ReLU chain,
+        to which consecutive affine maps are folded, exactly)
     dtype : "float32" (the default) or "float64", the floats of an ONNX file; numpy's and torch's dtypes will do
     rounding : whether weights that are no numbers of `dtype` may be rounded to the nearest one (ties to even); otherwise
         they are an error, so that what is loaded from the file is the same function to the last bit

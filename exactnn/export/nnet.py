@@ -12,13 +12,22 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import rational_text
 from exactnn.export._atomic import write_text
 from exactnn.network import Affine, Input, Network, relu
+from exactnn.network.rewrite import fold_affine
 
 _MAX_DIGITS = 4000  # what readers take for one number
 
 
 def save_nnet(net: Network, path: str | os.PathLike[str]) -> None:
-    """Write a chain affine, ReLU, affine, ..., affine, exactly; without normalisation, and with minima and maxima that say nothing."""
-    layers = _layers(net)
+    """Write a chain affine, ReLU, affine, ..., affine, exactly; without normalisation, and with minima and maxima that say nothing.
+
+    A network that is none is folded first (`rewrite.fold_affine`): the same function, in fewer nodes.
+    """
+    layers = _layers(net) or _layers(fold_affine(net).network)
+    if not layers:
+        raise SaveError(
+            "NNET holds one chain: affine, ReLU, affine, ..., affine, from one flat input; this network is none, "
+            "and is none when its affine maps are folded; save as .json, which holds every network"
+        )
     widths = [layers[0].weight.shape[1], *(layer.weight.shape[0] for layer in layers)]
     inputs, outputs = widths[0], widths[-1]
     lines = [
@@ -44,7 +53,7 @@ def _row(values: list[int]) -> str:
 
 
 def _layers(net: Network) -> list[Affine]:
-    """The affine maps of the chain; SaveError if the network is none."""
+    """The affine maps of the chain; none if the network is no chain."""
     layers: list[Affine] = []
     name = net.inputs[0]
     chain = [name]
@@ -59,10 +68,7 @@ def _layers(net: Network) -> list[Affine]:
     whole = len(net.inputs) == 1 and net.outputs == (chain[-1],) and len(chain) == len(net.order)
     first = operations[0]
     if not whole or not isinstance(first, Input) or len(first.shape) != 1 or len(chain) != 2 * len(layers):
-        raise SaveError(
-            "NNET holds one chain: affine, ReLU, affine, ..., affine; this network is none. "
-            "Fold it first, or save as .json, which holds every network"
-        )
+        return []
     return layers
 
 

@@ -49,7 +49,10 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
     -----
     ONNX: the first axis of an input is the batch axis if it is dynamic or 1 (so an input of shape (1, 1, 1, 5) is a
     point of shape (1, 1, 5)); the network is the model at batch size 1, in real arithmetic. An input of fixed shape
-    without such an axis is a point itself. NNET numbers are the decimals written; ONNX weights the floats stored.
+    without such an axis is a point itself: a model exported for batches of two, with an input of shape (2, 5), is read
+    as a network of 10 inputs. Export it with a dynamic first axis, or one of size 1, if it is to be one of 5.
+
+    NNET numbers are the decimals written; ONNX weights the floats stored.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -77,7 +78,7 @@ class ModelFile:
     @property
     def looks_like(self) -> str | None:
         """The kind of file that the first bytes suggest, a key of `KINDS`; None if they suggest nothing."""
-        data = self.data
+        data = self.data.removeprefix(codecs.BOM_UTF8)
         if data.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
             return "pickle"
         if data.startswith(b"\x89HDF"):

@@ -26,6 +26,8 @@ from exactnn.network.operations import Shape, broadcast
 #: Stands for a Python number that is the size of the batch, or computed from it.
 BATCH_SIZE = object()
 
+_COPIES = ("lift_fresh_copy", "detach", "detach_", "alias", "clone", "expand")
+
 _PARAMETRIZED = (
     "a weight is computed in floats from other tensors; call torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') "
     "first, so that the weight itself is stored"
@@ -201,9 +203,17 @@ class Translator:
         value = self._values[given]
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], torch.Tensor):
             label, tensor = value
+            if tensor.dtype == torch.bool:
+                self._refuse_mask(label)
             array = RationalArray.of(tensor, label)
             value = self._values[given] = Value(array, array.shape, label=label)
         return value
+
+    def _refuse_mask(self, label: str) -> NoReturn:
+        """Refuse a tensor of booleans, naming the operation that uses it, not the copies of it that torch makes before."""
+        while getattr(self.node.target, "_opname", "") in _COPIES and self.node.users:
+            self.node = next(iter(self.node.users))
+        self.refuse(f"it reads the booleans {label!r}, and numbers are needed; write it as a product with a tensor of the numbers 0 and 1")
 
     # --- for the handlers --------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """From a torch module to its graph of ATen operations: torch.export, and where that fails, torch.export on torch.fx's graph.
 
-Only the module's own `forward` (and a method `exact()`) is called, with fake tensors. Modules with a method `exact()` that gives a
-rational function stay whole: while tracing, their `forward` is one call of the operation `exactnn::leaf`.
+Only the module's own `forward` (and a method `exact()`) is called: by torch.export with fake tensors, by torch.fx on a copy of the
+module, since what a forward does to buffers is done for real there, and, to explain a failure, on a copy with a batch of zeros. The
+module itself is as before afterwards. Modules with a method `exact()` that gives a rational function stay whole: while tracing, their
+`forward` is one call of the operation `exactnn::leaf`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from torch.export import Dim, ExportedProgram, ShapesCollection
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
-from exactnn.errors import ArgumentError, ShapeError, UnsupportedOperation
+from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
 from exactnn.network import Rational
 from exactnn.network.operations import Shape
 
@@ -74,7 +76,7 @@ def trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int = BATCH
     Raises
     ------
     ArgumentError
-        For a module in training mode, where that changes the function.
+        For a module in training mode, where that changes the function; for a `forward` or `exact()` that fails whatever the shapes.
     ShapeError
         If the module does not accept inputs of these shapes.
     UnsupportedOperation
@@ -99,18 +101,46 @@ def trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int = BATCH
 
 
 def _trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int) -> Trace:
-    with _leaves_kept_whole(module) as leaves, quiet():
-        example = _example(module, shapes, batch)
+    try:
+        return _exported(module, shapes, batch)
+    except ExactnnError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the module's own forward may raise anything
         try:
-            program = _export(module, example, batch)
-        except Exception as error:  # noqa: BLE001 - the module's own forward may raise anything
-            try:
-                program = _export(torch.fx.symbolic_trace(module), example, batch)
-            except Exception:  # noqa: BLE001 - as above; the first error says more
-                raise _explained(module, shapes, error) from error
+            copied = copy.deepcopy(module)
+            return _exported(copied, shapes, batch, through_fx=True)
+        except UnsupportedOperation:
+            raise
+        except Exception:  # noqa: BLE001 - as above; the first error says more
+            raise _explained(module, shapes, error) from error
+
+
+def _exported(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int, *, through_fx: bool = False) -> Trace:
+    with _leaves_kept_whole(module) as leaves, quiet():
+        program = _export(_by_fx(module) if through_fx else module, _example(module, shapes, batch), batch)
     symbols = program.range_constraints.values()
     fixed = not symbols or any(r.lower > 2 or r.upper < 1 << 40 for r in symbols)
     return Trace(program, tuple(leaves), batch, fixed)
+
+
+def _by_fx(module: torch.nn.Module) -> torch.fx.GraphModule:
+    """The graph of a module that may be changed; UnsupportedOperation if tracing did change one of its tensors."""
+    before = {name: tensor.detach().clone() for name, tensor in _tensors(module).items()}
+    graph = torch.fx.symbolic_trace(module)
+    after = _tensors(module)
+    for name, tensor in before.items():  # NaN differs from itself; it is refused where it is read
+        same = name in after and after[name].shape == tensor.shape and bool(((after[name] == tensor) | tensor.isnan()).all())
+        if not same:
+            raise _changing(name)
+    return graph
+
+
+def _tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def _changing(name: str) -> UnsupportedOperation:
+    return UnsupportedOperation(f"module: its call changes the buffer {name!r}, so that it is no fixed function")
 
 
 def _example(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int) -> tuple[torch.Tensor, ...]:
@@ -127,9 +157,9 @@ def _export(module: torch.nn.Module, example: tuple[torch.Tensor, ...], batch: i
     program = torch.export.export(module, example, dynamic_shapes=dynamic if batch == BATCH else None)
     if any(_needs_functional(node) for node in program.graph.nodes):
         program = program.run_decompositions({})
-    changed = [o.target for o in program.graph_signature.output_specs if o.kind.name == "BUFFER_MUTATION"]
-    if changed:
-        raise UnsupportedOperation(f"module: its call changes the buffer {changed[0]!r}, so that it is no fixed function")
+    for output in program.graph_signature.output_specs:
+        if output.kind.name in ("BUFFER_MUTATION", "PARAMETER_MUTATION"):
+            raise _changing(str(output.target))
     return program
 
 
@@ -146,21 +176,39 @@ def _text(program: ExportedProgram) -> str:
 
 def _explained(module: torch.nn.Module, shapes: tuple[Shape, ...], error: Exception) -> Exception:
     """The error to raise when tracing failed with `error`: a copy of the module is run to see whether the shapes are at fault."""
-    if isinstance(error, UnsupportedOperation):
-        return error
+    wanted = ", ".join(map(str, shapes))
     try:
         copied = copy.deepcopy(module)
         with torch.no_grad():
-            copied(*_example(copied, shapes, 2))
+            for batch in (2, 3):  # a size that is fixed in the module may be that of one batch by chance
+                copied(*_example(copied, shapes, batch))
     except Exception as reason:  # noqa: BLE001 - the module's own forward may raise anything
+        if not _about_shapes(reason, module, len(shapes)):
+            return ArgumentError(
+                f"module: its forward fails on a batch of points of shape {wanted}, and not because of the shape: "
+                f"{_first_line(reason)}; mend the module first, so that calling it gives a value"
+            )
         return ShapeError(
-            f"input_shape: the module does not accept {', '.join(map(str, shapes))}: {_first_line(reason)}; give the shape of one "
+            f"input_shape: the module does not accept {wanted}: {_first_line(reason)}; give the shape of one "
             "point without the batch axis, such as (3, 32, 32), and a tuple of shapes for several inputs"
         )
     return UnsupportedOperation(
         "module: its forward cannot be traced to a fixed graph, as when it decides on the values of tensors, makes Python numbers "
         f"of them or leaves torch: {_first_line(error)}; write it with tensor operations only, without such a branch"
     )
+
+
+def _about_shapes(reason: Exception, module: torch.nn.Module, count: int) -> bool:
+    """Whether an error is of a kind that wrong shapes cause, or a wrong number of inputs; the others are faults of the module."""
+    if isinstance(reason, TypeError):
+        try:
+            inspect.signature(module.forward).bind(*range(count))
+        except TypeError:
+            return True
+        return False
+    if isinstance(reason, (NotImplementedError, RecursionError)):
+        return False
+    return isinstance(reason, (RuntimeError, ValueError, IndexError, AssertionError))
 
 
 def _first_line(error: Exception) -> str:
@@ -201,10 +249,16 @@ def _rational_function(module: torch.nn.Module) -> Rational | None:
     if not inspect.ismethod(method):
         return None
     needed = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
-    value: Any = None if needed else method()
-    if not (hasattr(value, "numerator") and hasattr(value, "denominator")):
-        return None
-    return Rational.of(value.numerator, value.denominator)
+    try:
+        value: Any = None if needed else method()
+        if not (hasattr(value, "numerator") and hasattr(value, "denominator")):
+            return None
+        return Rational.of(value.numerator, value.denominator)
+    except Exception as error:  # the module's own method may raise anything
+        raise ArgumentError(
+            f"module: {type(module).__name__}.exact() must give a rational function, with sequences of coefficients numerator and "
+            f"denominator, the constant term first; it gave {_first_line(error)}"
+        ) from error
 
 
 @contextmanager

@@ -10,6 +10,7 @@ left out where they are the identity). The minima and maxima are a proposed doma
 
 from __future__ import annotations
 
+import codecs
 import re
 
 import numpy as np
@@ -89,6 +90,7 @@ class _Lines:
 
     def __init__(self, data: bytes) -> None:
         # Latin-1 never fails, and whatever is no ASCII is refused where numbers are needed.
+        data = data.removeprefix(codecs.BOM_UTF8)
         lines = data.decode("latin-1").replace("\r\n", "\n").split("\n")
         self._lines = [(i, line) for i, line in enumerate(lines, 1) if not line.startswith("//")]
         while self._lines and not self._lines[-1][1].strip():

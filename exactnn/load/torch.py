@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 
 from exactnn.errors import ArgumentError, ShapeError, UnsupportedOperation
 from exactnn.load import _torch_elementwise, _torch_layers, _torch_shapes
+from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, Translator
 from exactnn.load._torch_trace import BATCH, OTHER_BATCH, trace, unwrapped
 from exactnn.network import Network
@@ -70,11 +72,11 @@ def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any]) -> Net
     UnsupportedOperation
         Naming operation and node: for what has no exact meaning here, and for a `forward` that decides on the values of tensors.
     ShapeError
-        If the module does not accept inputs of `input_shape`.
+        If the module does not accept inputs of `input_shape`, or these have more than 2^25 entries together.
     NotFiniteError
         For a NaN or infinite weight, naming tensor and index.
     ArgumentError
-        For a module in training mode where that changes the function, or no module.
+        For a module in training mode where that changes the function, for one whose `forward` fails whatever the shape, or no module.
 
     Notes
     -----
@@ -106,7 +108,13 @@ def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any]) -> Net
 
 def _shapes(given: Any) -> tuple[Shape, ...]:
     several = isinstance(given, (tuple, list)) and any(isinstance(s, (tuple, list)) for s in given)
-    return tuple(_shape(s, f"input_shape[{i}]") for i, s in enumerate(given)) if several else (_shape(given, "input_shape"),)
+    shapes = tuple(_shape(s, f"input_shape[{i}]") for i, s in enumerate(given)) if several else (_shape(given, "input_shape"),)
+    if sum(map(math.prod, shapes)) > CHECKER_ENTRIES:
+        raise ShapeError(
+            f"input_shape: points of at most 2^25 = {CHECKER_ENTRIES} entries are possible, all inputs together "
+            f"(docs/network-format.md), got {', '.join(map(str, shapes))}; leave the batch axis out"
+        )
+    return shapes
 
 
 def _shape(given: Any, argument: str) -> Shape:

@@ -52,8 +52,3 @@ def mirror_slope(operation: Operation) -> RationalArray | None:
 def value_at_zero(operation: Smooth) -> Fraction | None:
     """phi(0), where it is rational."""
     return {"sigmoid": Fraction(1, 2), "softplus": None}.get(operation.function, Fraction(0))
-
-
-def may_have_pole(operation: Operation) -> bool:
-    """Whether the function may be undefined somewhere."""
-    return isinstance(operation, Rational) and len(operation.denominator) > 1

@@ -11,8 +11,9 @@ import numpy as np
 
 from exactnn.errors import ArgumentError, NotRational
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.network._activation_facts import may_have_pole, value_at_zero
+from exactnn.network._activation_facts import value_at_zero
 from exactnn.network._edit import Draft, replaced
+from exactnn.network._poles import may_have_pole
 from exactnn.network._proportional import classes
 from exactnn.network._witness import ConstantNeuron, ConstantsFolded, Dropped, Merged, MergedLayer, ReducedLayer
 from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
@@ -180,7 +181,8 @@ def drop_dead(net: Network) -> tuple[Network, Dropped]:
 def _without(net: Network, layer: Layer, kept: list[int], sinks: Mapping[str, Operation]) -> Network | None:
     """The network with these neurons only and these sinks (their weights still for all neurons); None where that is not possible.
 
-    Without any neuron left, a sink becomes the affine map of weight zero on what the layer read, or a constant.
+    Without any neuron left, a sink becomes the affine map of weight zero on what the layer read, or a constant, with which goes all
+    that only the layer read; not if a node with a pole would go, as that would enlarge the set where the network is defined.
     """
     if kept:
         try:
@@ -201,7 +203,8 @@ def _without(net: Network, layer: Layer, kept: list[int], sinks: Mapping[str, Op
             if isinstance(operation, Conv):
                 bias = bias.reshape(-1, *(1,) * (len(after) - 1))
             draft.put(sink, Constant(RationalArray.zeros(after) + bias))
-    return draft.network()
+    gone = (n for n in net.order if n not in draft.operations and n not in layer.layouts)
+    return None if any(may_have_pole(net.operation(n)) for n in gone) else draft.network()
 
 
 def _layer(net: Network, name: str) -> Layer | None:

@@ -154,7 +154,9 @@ class Network:
             return layer
         if isinstance(layer, int) and not isinstance(layer, bool) and 0 <= layer < len(hidden):
             return hidden[layer]
-        raise ArgumentError(f"layer: 0 to {len(hidden) - 1} or one of {', '.join(hidden) or 'none'} is needed, got {layer!r}")
+        if not hidden:
+            raise ArgumentError(f"layer: a network with hidden layers is needed, but this one has no activation node; got {layer!r}")
+        raise ArgumentError(f"layer: 0 to {len(hidden) - 1} or one of {', '.join(hidden)} is needed, got {layer!r}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):

@@ -1,6 +1,8 @@
 """Where the neurons of a hidden layer lie, from the weights that make them to the weights that read them.
 
-A layer begins at its **source**, the affine or conv node whose rows (channels) are the neurons' incoming weights, passes
+A layer begins at its **source**: the first affine or conv node on the way back from the activation through the nodes named next
+(its rows or channels are the neurons' incoming weights), or, where that way ends at any other node, the batch norm farthest back.
+The checker (exactnn/certificate/_layer.py) defines the source alike, but refuses scale and transpose after it. A layer passes
 through nodes that keep neurons apart (activations, batch norm, pooling, reshape, transpose, scale), and ends at its **sinks**,
 the affine and conv nodes whose columns are the outgoing weights. At each node between, the entries of neuron i are, counted
 row-major,

@@ -129,7 +129,8 @@ def fold_constant_neurons(net: Network) -> Rewriting:
 def drop_dead_neurons(net: Network) -> Rewriting:
     """Drop neurons that are read with weights 0 only:  a phi(w x + b) = 0  for a = 0.
 
-    A neuron whose rational activation may have a pole stays: dropping it would enlarge the set where the function is defined.
+    A neuron whose rational activation has a pole at a real number stays, and so does a layer with such neurons before it that would
+    lose its last reader: dropping them would enlarge the set where the function is defined.
 
     Examples
     --------

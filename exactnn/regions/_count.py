@@ -219,9 +219,9 @@ def iterate(
     >>> net = xn.mlp([([[1], [1]], [0, -1]), ([[1, -2]], [0])])
     >>> for region in xn.regions.iterate(net):
     ...     print(region.pattern, region.interior_point[0], region.affine_map[0][0][0], [i.neurons[0].index for i in region.inequalities])
-    ((0, 0),) -4 0 [0]
+    ((0, 0),) -2 0 [0]
+    ((1, 1),) 9/2 -1 [1]
     ((1, 0),) 1/2 1 [0, 1]
-    ((1, 1),) 6 -1 [1]
     """
     clock = Clock(time_limit)
     program = Program([net], full_dimensional(domain, net.input_dim))

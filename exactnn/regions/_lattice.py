@@ -24,6 +24,7 @@ Pointers = np.ndarray[Any, np.dtype[np.int64]]
 Signs = np.ndarray[Any, np.dtype[np.int8]]
 Rows = tuple[Pointers, Index]
 
+_COLUMNS = 256  # units whose signs are found at a time, so that memory stays small
 _SIGN = np.array([0, 1, -1, 0], dtype=np.int8)  # of a face, from the bits 1 (has a +) and 2 (has a -)
 
 
@@ -63,8 +64,11 @@ class Lattice:
 
     def face_signs(self, signs: Signs, k: int) -> Signs:
         """Signs (k-faces, units) on the relative interiors, from signs at vertices; no face may be cut."""
-        bits = ((signs > 0) | ((signs < 0) << 1)).astype(np.uint8)
-        found: Signs = _SIGN[self.face_bits(bits, k)[k]]
+        found = np.empty((self.count(k), signs.shape[1]), dtype=np.int8)
+        for first in range(0, signs.shape[1], _COLUMNS):
+            chosen = signs[:, first : first + _COLUMNS]
+            bits = ((chosen > 0) | ((chosen < 0) << 1)).astype(np.uint8)
+            found[:, first : first + _COLUMNS] = _SIGN[self.face_bits(bits, k)[k]]
         return found
 
     def cell_vertices(self) -> Rows:
@@ -80,14 +84,13 @@ class Cut:
     """What a cut made.
 
     edges : ends (vertices) of the cut edges; their new vertices follow the old ones in this order
-    cell_sign, cell_origin : for each new cell the function's sign, and the old cell it is (part of)
+    cell_sign : for each new cell the function's sign
     facet_origin : for each new facet the old one, -1 for a wall
     """
 
     lattice: Lattice
     edges: Index
     cell_sign: Signs
-    cell_origin: Pointers
     facet_origin: Pointers
 
 
@@ -133,7 +136,7 @@ def cut(lattice: Lattice, sign: Signs) -> Cut | Signs:
     quiet, split = np.flatnonzero(~divided[d - 1]), np.flatnonzero(divided[d - 1])
     facet_origin = np.concatenate([quiet, split, split, np.full(cuts[d], -1)])
     new = Lattice(lattice.vertices + cuts[1], tuple(boundary))
-    return Cut(new, ends, cell_sign, np.concatenate([staying, halved, halved]), facet_origin)
+    return Cut(new, ends, cell_sign, facet_origin)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from exactnn.regions._program import Program, Signs
 from exactnn.regions._search_cell import Cell
 from exactnn.regions._search_lp import Affine, Point, Work, primitive
 from exactnn.regions._search_maps import Maps
+from exactnn.regions._search_order import middle
 from exactnn.regions._search_points import simplified
 
 
@@ -139,7 +140,7 @@ class Search:
                 cell.signs[unit] = sign
                 cell.facts.append((unit, sign, proof))
             if cell.pending:
-                return cell.pending[0]
+                return middle(cell)
             if not self._advance(cell):
                 return None
 

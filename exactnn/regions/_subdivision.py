@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.regions import _lattice
 from exactnn.regions._lattice import Bools, Lattice, Pointers, Signs
 from exactnn.regions._program import Program
-from exactnn.regions._vertices import Balls, Exact, Ids, Statistics, Vertices
+from exactnn.regions._vertices import Exact, Ids, Statistics, Table, Vertices
 
 #: Beyond this dimension the faces of a cell are too many; `_search` has no such limit.
 DIMENSIONS = 6
@@ -34,19 +34,19 @@ class Piece:
     """Some closed cells with all their faces, subdivided by the units before `unit`.
 
     ids : the vertices' numbers
-    signs : of the cells (cells, units)
     labels : for each facet the unit that made it, or -1 - (2 j + side) for a facet of the first box
     values : the current stage's pre-activations at the vertices
     mark : vertices from this number on are of no use to other pieces
+    signs : of the cells (cells, units), once the piece is finished
     """
 
     lattice: Lattice
     ids: Ids
-    signs: Signs
     labels: Pointers
     unit: int
     mark: int
-    values: Balls | None = None
+    values: Table | None = None
+    signs: Signs = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int8))
 
     @property
     def cells(self) -> int:
@@ -98,8 +98,7 @@ class Subdivision:
         program = self.program
         lattice, sides, facets = _lattice.box(program.input_dim)
         ids = self.vertices.start(*_corners(program.domain, sides))
-        signs = np.zeros((1, program.unit_count), dtype=np.int8)
-        return Piece(lattice, ids, signs, -1 - np.array(facets, dtype=np.int64), 0, self.vertices.count)
+        return Piece(lattice, ids, -1 - np.array(facets, dtype=np.int64), 0, self.vertices.count)
 
     def pieces(self, first: list[Piece] | None = None) -> Iterator[Piece]:
         """Finished pieces; each is valid until the next one is asked for."""
@@ -118,6 +117,7 @@ class Subdivision:
                 stack += self.divided(piece)
                 continue
             self.finished += piece.cells
+            piece.signs = self.cell_signs(piece)
             yield piece
 
     def _too_large(self, piece: Piece) -> bool:
@@ -129,52 +129,59 @@ class Subdivision:
         self.clock.check(self.progress(), partial=self.finished)
         stage, column = program.stage_of(unit)
         if piece.values is None:
-            piece.values = self.vertices.enter(piece.ids, stage)
-        found = _lattice.cut(piece.lattice, self.vertices.signs[piece.ids, unit])
-        if isinstance(found, _lattice.Cut):
-            new, values = self.vertices.divide(piece.ids, found.edges, piece.values, stage, column)
-            piece.ids = np.concatenate([piece.ids, new])
-            piece.values = Balls.join([piece.values, values])
-            piece.lattice = found.lattice
-            piece.signs = piece.signs[found.cell_origin]
-            piece.signs[:, unit] = found.cell_sign
-            piece.labels = np.where(found.facet_origin >= 0, piece.labels[found.facet_origin], unit)
-        else:
-            piece.signs[:, unit] = found
+            piece.values = Table(self.vertices.enter(piece.ids, stage))
+        sides = self._sides(unit)
+        signs = self.vertices.signs[piece.ids, unit]
+        if sides or (signs.min() < 0 < signs.max()):
+            found = _lattice.cut(piece.lattice, signs)
+            if isinstance(found, _lattice.Cut):
+                new, values = self.vertices.divide(piece.ids, found.edges, piece.values, stage, column)
+                piece.ids = np.concatenate([piece.ids, new])
+                piece.values.append(values)
+                piece.lattice = found.lattice
+                piece.labels = np.where(found.facet_origin >= 0, piece.labels[found.facet_origin], unit)
+                found = found.cell_sign
+            if sides:
+                self._keep(piece, np.isin(found, sides))
         piece.unit += 1
         if piece.unit == program.first[stage + 1]:
             piece.values = None
-        if unit < program.domain_units:
-            self._keep(piece, piece.signs[:, unit] >= 0)
-        elif unit < len(self.prefix):
-            self._keep(piece, piece.signs[:, unit] == self.prefix[unit])
-        elif self.max_cells is not None and self.finished + self.open_cells + piece.cells > self.max_cells:
+        if self.max_cells is not None and self.finished + self.open_cells + piece.cells > self.max_cells and unit >= program.domain_units:
             total = self.finished + self.open_cells + piece.cells
             raise Incomplete(f"max_regions: there are more than {self.max_cells} regions", partial=total)
 
+    def _sides(self, unit: int) -> list[int]:
+        """The signs of the unit that are followed; empty for all."""
+        if unit < self.program.domain_units:
+            return [0, 1]
+        return [int(self.prefix[unit])] if unit < len(self.prefix) else []
+
     def _keep(self, piece: Piece, cells: Bools) -> None:
-        if not cells.all():
-            lattice, vertices, facets = _lattice.part(piece.lattice, cells) if cells.any() else (None, None, None)
-            piece.signs = piece.signs[cells]
-            if lattice is None:
-                piece.lattice = Lattice(0, tuple((np.zeros(1, np.int64), np.zeros(0, np.int32)) for _ in range(self.program.input_dim + 1)))
-                return
-            piece.lattice, piece.ids, piece.labels = lattice, piece.ids[vertices], piece.labels[facets]
-            piece.values = None if piece.values is None else piece.values.take(vertices)
+        if cells.all():
+            return
+        if not cells.any():
+            piece.lattice = Lattice(0, tuple((np.zeros(1, np.int64), np.zeros(0, np.int32)) for _ in range(self.program.input_dim + 1)))
+            return
+        piece.lattice, vertices, facets = _lattice.part(piece.lattice, cells)
+        piece.ids, piece.labels = piece.ids[vertices], piece.labels[facets]
+        piece.values = None if piece.values is None else Table(piece.values.take(vertices))
+
+    def cell_signs(self, piece: Piece) -> Signs:
+        """Signs (cells, units) of the units so far."""
+        return piece.lattice.face_signs(self.vertices.signs[piece.ids, : piece.unit], self.program.input_dim)
 
     def divided(self, piece: Piece) -> list[Piece]:
         """The piece in parts of a quarter of the limit, each with its own faces; neighbouring cells stay together as far as they can."""
         assert self.limit is not None
-        order = np.lexsort(piece.signs[:, : piece.unit].T[::-1])
+        order = np.lexsort(self.cell_signs(piece).T[::-1])
         count = -(-piece.cells // max(self.limit // 4, 1))
         parts = []
         for chosen in np.array_split(order, count):
             mask = np.zeros(piece.cells, dtype=bool)
             mask[chosen] = True
             lattice, vertices, facets = _lattice.part(piece.lattice, mask)
-            values = None if piece.values is None else piece.values.take(vertices)
-            mark = self.vertices.count
-            parts.append(Piece(lattice, piece.ids[vertices], piece.signs[mask], piece.labels[facets], piece.unit, mark, values))
+            values = None if piece.values is None else Table(piece.values.take(vertices))
+            parts.append(Piece(lattice, piece.ids[vertices], piece.labels[facets], piece.unit, self.vertices.count, values))
         return parts
 
     def progress(self) -> str:

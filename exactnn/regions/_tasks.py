@@ -39,7 +39,7 @@ def prefixes(program: Program, clock: Clock) -> list[list[int]]:
     piece = run.start()
     while piece.unit < program.unit_count and (piece.cells < TASKS or piece.unit < program.domain_units):
         run.step(piece)
-    rows: list[list[int]] = piece.signs[:, : piece.unit].tolist()
+    rows: list[list[int]] = run.cell_signs(piece).tolist()
     return sorted(rows)
 
 

@@ -15,8 +15,9 @@ the two ends are not computed at all.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,29 @@ class Balls:
         """Points, or columns (axis 2), side by side."""
         mid = np.concatenate([p.mid for p in parts], axis=axis)
         return Balls(mid, None if parts[0].rad is None else np.concatenate([p.rad for p in parts if p.rad is not None], axis=axis))
+
+
+class Table:
+    """Balls to which points are added at the end, again and again."""
+
+    def __init__(self, balls: Balls) -> None:
+        self._balls, self._count = balls, len(balls.mid)
+
+    def take(self, rows: Any) -> Balls:
+        """Some of the points."""
+        return self._balls.take(rows)
+
+    def append(self, balls: Balls) -> None:
+        """More points."""
+        n, new = self._count, len(balls.mid)
+        old = self._balls
+        if n + new > len(old.mid):
+            room = 2 * (n + new)
+            self._balls = old = Balls(_grown(old.mid, n, room), None if old.rad is None else _grown(old.rad, n, room))
+        old.mid[n : n + new] = balls.mid
+        if old.rad is not None and balls.rad is not None:
+            old.rad[n : n + new] = balls.rad
+        self._count = n + new
 
 
 class FloatForm:
@@ -169,7 +193,7 @@ class Vertices:
     def enter(self, ids: Ids, stage: int) -> Balls:
         """The pre-activations of a stage at these vertices; their signs are stored."""
         with np.errstate(all="ignore"):  # a bound that overflowed decides nothing
-            values = self._forward(ids, stage)
+            values = self.values(ids, self.forms[stage])
         first, end = self.program.first[stage : stage + 2]
         signs, certain = self._filter(values)
         self.signs[ids, first:end] = signs
@@ -177,17 +201,27 @@ class Vertices:
         self._settle(ids, stage, values, ~certain)
         return values
 
-    def _forward(self, ids: Ids, stage: int) -> Balls:
-        """z of the stage, from x through the stages before, whose signs are known."""
+    def values(self, ids: Ids, form: FloatForm) -> Balls:
+        """A form at these vertices, from x through the stages that it reads, whose signs are known."""
         program = self.program
-        needed = _sources(program, stage)
+        needed = _sources(program, form.matrices)
         values = {0: self.points.take(ids)}
-        for s in range(stage):
+        for s in range(max(needed, default=0)):
             if s + 1 in needed:
                 z = self.forms[s].apply(values)
                 active = (self.signs[ids, program.first[s] : program.first[s + 1]] > 0)[:, None, :]
                 values[s + 1] = Balls(np.where(active, z.mid, 0.0), None if z.rad is None else np.where(active, z.rad, 0.0))
-        return self.forms[stage].apply(values)
+        return form.apply(values)
+
+    def exact_outputs(self, ids: Ids) -> list[list[list[Fraction]]]:
+        """For each network its exact outputs at these finite vertices."""
+        points = self.exact_points(ids)
+        weights = [p[2] for p in points]
+        rows = fmpz_mat(len(points), self.program.input_dim, [v for p in points for v in p[0]])
+        found = self.program.exact_outputs(rows, weights, self.signs[ids])
+        return [
+            [[Fraction(int(v), scale * w) for v in row] for row, w in zip(matrix.tolist(), weights, strict=True)] for matrix, scale in found
+        ]
 
     def _filter(self, values: Balls) -> tuple[Signs, Bools]:
         """Lexicographic signs, and where they are certain."""
@@ -230,7 +264,7 @@ class Vertices:
 
     # --- new vertices ------------------------------------------------------------------------------------------------------
 
-    def divide(self, ids: Ids, ends: np.ndarray[Any, Any], values: Balls, stage: int, column: int) -> tuple[Ids, Balls]:
+    def divide(self, ids: Ids, ends: np.ndarray[Any, Any], values: Table, stage: int, column: int) -> tuple[Ids, Balls]:
         """New vertices on edges where a unit of the stage changes sign: their numbers, and the stage's values at them.
 
         ids : the vertices to which the rows of `values` and the entries of `ends` (edges, 2) belong
@@ -504,10 +538,10 @@ def _grown(array: Any, used: int, room: int) -> Any:
     return result
 
 
-def _sources(program: Program, stage: int) -> set[int]:
-    """The sources that the stage needs, directly or not."""
+def _sources(program: Program, blocks: Iterable[int]) -> set[int]:
+    """The sources that a form with these blocks needs, directly or not."""
     needed: set[int] = set()
-    stack = list(program.stages[stage].form.blocks)
+    stack = list(blocks)
     while stack:
         k = stack.pop()
         if k and k not in needed:

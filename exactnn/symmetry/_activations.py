@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
 from exactnn.network import PiecewiseLinear, PRelu, Rational, Smooth
 from exactnn.network.operations import Shape
 from exactnn.symmetry._atoms import Atoms, Decide, Line, json_number
@@ -18,10 +19,11 @@ from exactnn.symmetry._layout import per_row
 class Activations:
     """Makes atoms of activations and writes their lines."""
 
-    def __init__(self, atoms: Atoms, *, mirror: bool, decide: Decide | None) -> None:
+    def __init__(self, atoms: Atoms, *, mirror: bool, decide: Decide | None, clock: Clock) -> None:
         self.atoms = atoms
         self.mirror = mirror
         self.decide = decide
+        self.clock = clock
 
     def piecewise(self, op: PiecewiseLinear | PRelu, value: Forms, source: Shape, lines: list[Line]) -> Forms:
         """q z + r + sum_k p_k max(z - t_k, 0), row by row."""
@@ -50,6 +52,7 @@ class Activations:
         factor, own = [Fraction(0)] * size, [Fraction(0)] * size
         found: list[tuple[Line, int]] = []
         for i, (row, p) in enumerate(zip(value.rows(at), weights, strict=True)):
+            self.clock.check("value numbering was at a layer of neurons")
             if not p:
                 found.append((None, -1))
                 continue
@@ -97,6 +100,7 @@ class Activations:
         index = np.full(size, -1)
         factor, more, constant = [Fraction(1)] * size, [Fraction(0)] * size, [Fraction(0)] * size
         for i, row in enumerate(value.rows()):
+            self.clock.check("value numbering was at a layer of neurons")
             if isinstance(op, Smooth) and not row.ids and not row.constant and name != "softplus":
                 constant[i] = Fraction(1, 2) if name == "sigmoid" else Fraction(0)
                 lines.append(["zero"])

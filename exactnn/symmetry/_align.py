@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from fractions import Fraction
 from typing import Any
 
-from exactnn.errors import ArgumentError, ExactnnError
+from exactnn.errors import ArgumentError, ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Network, PiecewiseLinear, PRelu, Smooth
 from exactnn.symmetry._atoms import NotTreated, TooLarge
@@ -29,7 +29,8 @@ def align(f: Network, g: Network) -> Transformation | None:
     T is a composition of `Permutation` and positive `Scaling` (for odd smooth activations `SignFlip`) by hidden layer, through dense and
     convolutional layers, batch norm and pooling; for one hidden layer also a `Flip`. A search: what it returns is checked, but None is
     no proof that there is none. It misses transformations among proportional neurons of an inner layer, and scalings of neurons whose
-    pre-activation is 0. `verify_equal` asks whether f and g are the same function.
+    pre-activation is 0. `verify_equal` asks whether f and g are the same function. Networks of different input or output
+    sizes are a ShapeError.
 
     Examples
     --------
@@ -42,7 +43,12 @@ def align(f: Network, g: Network) -> Transformation | None:
     for net, name in ((f, "f"), (g, "g")):
         if not isinstance(net, Network):
             raise ArgumentError(f"{name}: a Network is needed, got {type(net).__name__}")
-    if f.input_dim != g.input_dim or len(f.hidden_layers) != len(g.hidden_layers):
+    if f.input_dim != g.input_dim or f.output_dim != g.output_dim:
+        raise ShapeError(
+            f"f and g: networks of equal input and output sizes are needed, got {f.input_dim} -> {f.output_dim} "
+            f"and {g.input_dim} -> {g.output_dim}"
+        )
+    if len(f.hidden_layers) != len(g.hidden_layers):
         return None
     if any(f.operation(a) != g.operation(b) and not isinstance(f.operation(a), PRelu) for a, b in _layers(f, g)):
         return None
@@ -131,6 +137,8 @@ def _neurons(net: Network, layer: str, rows: list[Row], single: bool) -> list[Ne
         turns = isinstance(operation, Smooth) and operation.function == "tanh"
         if (turns or (single and isinstance(operation, PiecewiseLinear))) and lead < 0:
             sign, own = -1, row.mirrored()
+        elif turns and not lead and outgoing is not None:  # of tanh(0), too, only the outgoing weights tell the sign
+            sign = -1 if next((q for q in outgoing[:, i].to_fractions() if q), Fraction(1)) < 0 else 1
         factor = row.factor if homogeneous else Fraction(1)
         if homogeneous and not lead and outgoing is not None:  # of a neuron without incoming weights only the outgoing ones tell
             factor = 1 / next((abs(q) for q in outgoing[:, i].to_fractions() if q), Fraction(1))

@@ -22,6 +22,7 @@ Decide = Callable[[Row, "Atoms"], Fact | None]
 
 _LONG = 10**4000  # Python refuses to read decimals of more than 4,300 digits
 ENTRIES = 40_000_000  # matrices above this many entries are not made
+FORMS = 1 << 22  # forms of one network, counted as docs/certificate-format.md does, that the checker goes through
 
 
 class TooLarge(ExactnnError):

@@ -109,6 +109,20 @@ class Forms:
                     parts.append(Dense(rows, part.ids, part.matrix[source[rows]]))
         return Forms(self.constant[chosen], tuple(parts), self.spatial)
 
+    def atoms(self) -> Ids:
+        """The atoms that parts name, ascending."""
+        named = [part.index[part.index >= 0] if isinstance(part, Selection) else part.ids for part in self.parts]
+        return np.unique(np.concatenate(named)) if named else np.zeros(0, dtype=np.int64)
+
+    def merged(self) -> Forms:
+        """The same forms in few parts: at most one matrix, and as many selections as the longest row of theirs has terms."""
+        dense = [part for part in self.parts if isinstance(part, Dense)]
+        if len(dense) > 1:
+            ids, matrix = _merge([(part.ids, _place_rows(part, len(self))) for part in dense], len(self))
+            dense = [Dense(np.arange(len(self)), ids, matrix)] if len(ids) else []
+        selections = [part for part in self.parts if isinstance(part, Selection)]
+        return Forms(self.constant, (*dense, *_fewest(selections, len(self))), self.spatial)
+
     def combined(self) -> tuple[Ids, RationalArray]:
         """All parts as one matrix (rows, atoms) over ascending atom ids, columns of zeros dropped."""
         return self.image(None)
@@ -193,6 +207,24 @@ def stack(blocks: Sequence[Forms]) -> Forms:
                 parts.append(Dense(part.rows + start, part.ids, part.matrix))
         start += len(block)
     return Forms(concatenate([b.constant for b in blocks]), tuple(parts), blocks[0].spatial)
+
+
+def _fewest(selections: list[Selection], size: int) -> list[Selection]:
+    """The sum of selections as the least number of them."""
+    if len(selections) < 2:
+        return selections
+    terms: list[dict[int, Fraction]] = [{} for _ in range(size)]
+    for part in selections:
+        live = np.flatnonzero(part.index >= 0)
+        for i, a, q in zip(live.tolist(), part.index[live].tolist(), part.factor[live].to_fractions(), strict=True):
+            terms[i][a] = terms[i].get(a, Fraction(0)) + q
+    rows = [[(a, q) for a, q in row.items() if q] for row in terms]
+    fewest = []
+    for j in range(max(map(len, rows), default=0)):
+        column = [row[j] if j < len(row) else (-1, Fraction(0)) for row in rows]
+        factor = RationalArray.from_fractions([q for _, q in column], (size,))
+        fewest.append(Selection(np.array([a for a, _ in column], dtype=np.int64), factor))
+    return fewest
 
 
 def _select(part: Selection, weight: RationalArray | None, size: int) -> tuple[Ids, RationalArray]:

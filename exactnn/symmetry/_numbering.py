@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
 from exactnn.network import (
     Add,
     Affine,
@@ -39,7 +40,7 @@ from exactnn.network import (
 )
 from exactnn.network.operations import Shape
 from exactnn.symmetry._activations import Activations
-from exactnn.symmetry._atoms import Atoms, Decide, Line, NotTreated
+from exactnn.symmetry._atoms import FORMS, Atoms, Decide, Line, NotTreated, TooLarge
 from exactnn.symmetry._forms import Forms, Row, stack
 from exactnn.symmetry._layout import by_channels, constant_forms, elements, factor_by_channel, repeat, spread, unit
 from exactnn.symmetry._windows import Windows
@@ -55,13 +56,22 @@ class Numbering:
     base : forms of the flat input in the coordinates, if these are not the input's entries themselves
     decide : asked for the sign of a form before an atom is made for it; a network on a domain has more decided signs
     elements : whether inputs with spatial axes are read entry by entry, so that forms are numbers, not functions on a grid
+    clock : asked at every node, and at every neuron; None for no limit
     """
 
     def __init__(
-        self, dimension: int, *, mirror: bool, base: Forms | None = None, decide: Decide | None = None, elements: bool = False
+        self,
+        dimension: int,
+        *,
+        mirror: bool,
+        base: Forms | None = None,
+        decide: Decide | None = None,
+        elements: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.atoms = Atoms(dimension)
-        self.activations = Activations(self.atoms, mirror=mirror, decide=decide)
+        self.clock = Clock() if clock is None else clock
+        self.activations = Activations(self.atoms, mirror=mirror, decide=decide, clock=self.clock)
         self.windows = Windows(self.activations)
         self.base = base
         self.elements = elements
@@ -72,9 +82,11 @@ class Numbering:
         """The forms of the flat output, and the certificate's lines by node."""
         values: dict[str, Forms] = {}
         lines: dict[str, list[Line]] = {}
+        made = 0
         left = {n: len(net.consumers(n)) for n in net.order}
         starts = dict(zip(net.inputs, np.cumsum([0] + [math.prod(net.shape(n)) for n in net.inputs]).tolist(), strict=False))
         for name in net.order:
+            self.clock.check(f"value numbering was at node {name!r}")
             operation, operands = net.operation(name), net.operands(name)
             if isinstance(operation, Input):
                 values[name] = self._input(operation.shape, starts[name])
@@ -88,6 +100,11 @@ class Numbering:
                     not isinstance(operation, PiecewiseLinear) or operation.kinks
                 ):
                     lines[name] = found
+            made += len(values[name])
+            if not values[name].spatial:  # then channels are read entry by entry
+                made += sum(math.prod(net.shape(o)) for o in operands if values[o].spatial)
+            if made + (math.prod(net.shape(name)) if name in net.outputs else 0) > FORMS:
+                raise TooLarge(f"more than {FORMS} forms up to node {name!r}")
             for operand in set(operands):
                 left[operand] -= 1
                 if not left[operand] and operand not in net.outputs:

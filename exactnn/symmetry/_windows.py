@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +14,9 @@ from exactnn.network.operations import Shape
 from exactnn.network.windows import window_index
 from exactnn.symmetry._activations import Activations
 from exactnn.symmetry._atoms import ENTRIES, Line, TooLarge, json_number
-from exactnn.symmetry._forms import Dense, Forms, Selection, stack
+from exactnn.symmetry._forms import Dense, Forms, Ids, Selection, stack
+
+_WORK = 1 << 21  # products of entries between two looks at the clock
 
 
 class Windows:
@@ -66,32 +68,55 @@ class Windows:
         return Forms(constant, (*parts, *([extra] if extra else [])), shape[1:])
 
     def entries_linear(self, op: Conv | AveragePool, value: Forms, source: Shape) -> Forms:
-        """Element layout: the operation acts on the coefficients of each atom, and on the constants."""
+        """Element layout: the operation acts on the coefficients of each atom, and on the constants; tap by tap where that is large."""
+        atoms, size = len(value.atoms()), math.prod(op.output_shape(source))
+        if not _fits(atoms, max(len(value), size)):
+            taps = math.prod(op.weight.shape[1:] if isinstance(op, Conv) else op.kernel)
+            if len(value.parts) * taps * size > ENTRIES or not all(isinstance(part, Selection) for part in value.parts):
+                raise TooLarge(f"{op.kind} on {len(value)} entries over {atoms} atoms")
+            return _by_taps(op, value, source)
         ids, matrix = value.combined()
-        if (len(ids) + 1) * max(len(value), math.prod(op.output_shape(source))) > ENTRIES:
-            raise TooLarge(f"{op.kind} on {len(value)} entries over {len(ids)} atoms")
         columns = concatenate([value.constant.reshape(1, -1), matrix.T]).reshape(len(ids) + 1, *source)
-        images = op.evaluate(columns).reshape(len(ids) + 1, -1)
+        images = self._in_blocks(op, columns).reshape(len(ids) + 1, -1)
         zero = op.evaluate(RationalArray.zeros((1, *source))).reshape(-1)
         dense = Dense(np.arange(images.shape[1]), ids, (images[1:] - zero).T)
         return Forms(images[0], (dense,) if len(ids) else ())
+
+    def _in_blocks(self, op: Conv | AveragePool, batch: RationalArray) -> RationalArray:
+        """The operation on a batch, so many at a time that the clock is asked every now and then."""
+        inner = op.weight[0].size if isinstance(op, Conv) else math.prod(op.kernel)
+        block = max(_WORK // (math.prod(op.output_shape(batch.shape[1:])) * inner), 1)
+        parts = []
+        for start in range(0, len(batch), block):
+            self.activations.clock.check(f"value numbering was at a node of kind {op.kind}")
+            parts.append(op.evaluate(batch[start : start + block]))
+        return parts[0] if len(parts) == 1 else concatenate(parts)
 
     def entries_max(self, op: MaxPool, value: Forms, source: Shape, lines: list[Line]) -> Forms:
         """Element layout: the maximum of a window as m + max(next - m, 0), one comparison after the other."""
         index = window_index(source[1:], op.kernel, op.stride, op.padding, op.dilation)
         area = math.prod(source[1:])
         windows = [c * area + row[row >= 0] for c in range(source[0]) for row in index]
+        comparisons = sum(map(len, windows)) - len(windows)
+        atoms = [len(part.ids) for part in value.parts if isinstance(part, Dense)]
+        if atoms and (sum(atoms) + comparisons) * len(windows) > ENTRIES:
+            raise TooLarge(f"{op.kind} with {comparisons} comparisons of entries over {sum(atoms)} atoms")
         best = value.take(np.array([w[0] for w in windows]))
         found: list[list[tuple[Line, int]]] = [[] for _ in windows]
         for k in range(1, max(map(len, windows))):
+            self.activations.clock.check("maxima of windows were being numbered")
             live = np.array([i for i, w in enumerate(windows) if len(w) > k])
-            old = best.take(live)
-            rise, made = self.activations.positive_part(value.take(np.array([windows[i][k] for i in live])) - old)
+            whole = len(live) == len(windows)
+            previous, old = best, best if whole else best.take(live)
+            rise, made = self.activations.positive_part((value.take(np.array([windows[i][k] for i in live])) - old).merged())
             for i, entry in zip(live, made, strict=True):
                 found[i].append(entry)
-            source_row = np.arange(len(windows))
-            source_row[live] = len(windows) + np.arange(len(live))
-            best = stack([best, old + rise]).take(source_row)
+            best = old + rise
+            if not whole:
+                source_row = np.arange(len(windows))
+                source_row[live] = len(windows) + np.arange(len(live))
+                best = stack([previous, best]).take(source_row)
+            best = best.merged()  # each step would double the parts
         for entries in found:
             self.activations.emit(entries, lines)
         return best
@@ -110,6 +135,43 @@ class Windows:
             index[i] = self.atoms.intern(kind, (attributes, own.ids, own.nums), spatial)
             lines.append(["atom", self.atoms.number(int(index[i])), json_number(factor[i])])
         return Forms(RationalArray.zeros((size,)), (Selection(index, RationalArray.from_fractions(factor, (size,))),), spatial)
+
+
+def _fits(atoms: int, rows: int) -> bool:
+    """Whether a matrix of so many rows over the atoms and 1 is made."""
+    return (atoms + 1) * rows <= ENTRIES
+
+
+def _by_taps(op: Conv | AveragePool, value: Forms, source: Shape) -> Forms:
+    """Entries as sums over the taps of the window: each tap of a selection is a selection, of shifted rows times weights."""
+    taps = list(_taps(op, source))
+    parts: list[Selection] = []
+    for part in value.parts:
+        assert isinstance(part, Selection)
+        for rows, weight in taps:
+            index = np.where(rows >= 0, part.index[rows], -1)
+            factor = RationalArray(np.where(index >= 0, part.factor.numerators[rows], 0), part.factor.denominator)
+            parts.append(Selection(index, factor * weight))
+    return Forms(op.evaluate(value.constant.reshape(1, *source)).reshape(-1), tuple(parts))
+
+
+def _taps(op: Conv | AveragePool, source: Shape) -> Iterator[tuple[Ids, RationalArray]]:
+    """For each tap of the window, which entry of the operand each entry of the result reads (-1: none), and its weight."""
+    dilation = op.dilation if isinstance(op, Conv) else (1,) * len(op.kernel)
+    index = window_index(source[1:], op.kernel, op.stride, op.padding, dilation)
+    area, (places, kernel) = math.prod(source[1:]), index.shape
+    channels = np.arange(op.weight.shape[0] if isinstance(op, Conv) else source[0])
+    if isinstance(op, AveragePool):
+        counts = np.full(places, kernel) if op.count_padding else (index >= 0).sum(axis=1)
+        share = RationalArray.from_fractions([Fraction(1, int(c)) for c in np.tile(counts, len(channels))], (len(channels) * places,))
+    first = channels if isinstance(op, AveragePool) else channels * op.groups // len(channels) * op.weight.shape[1]
+    for c in range(op.weight.shape[1] if isinstance(op, Conv) else 1):
+        for k in range(kernel):
+            rows = np.where(index[:, k] >= 0, (first[:, None] + c) * area + index[:, k], -1).ravel()
+            if isinstance(op, Conv):
+                own = op.weight.reshape(len(channels), -1, kernel)[:, c, k]
+                share = RationalArray(np.repeat(own.numerators, places), own.denominator)
+            yield rows, share
 
 
 def _ungrouped(op: Conv) -> RationalArray:

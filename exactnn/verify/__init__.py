@@ -1,6 +1,17 @@
 """The questions, and the choice of the engine that answers them."""
 
 from exactnn.verify.certificates import Certificate, check
+from exactnn.verify.deviation import Deviation, max_deviation
 from exactnn.verify.equality import verify_equal, verify_symmetry, verify_zero
+from exactnn.verify.same_decision import verify_same_decision
 
-__all__ = ["Certificate", "check", "verify_equal", "verify_symmetry", "verify_zero"]
+__all__ = [
+    "Certificate",
+    "Deviation",
+    "check",
+    "max_deviation",
+    "verify_equal",
+    "verify_same_decision",
+    "verify_symmetry",
+    "verify_zero",
+]

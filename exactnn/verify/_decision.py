@@ -1,6 +1,6 @@
 """One question about f - g on its way to a verdict: value numbering, points, proofs of signs, enclosures; in order of cost.
 
-Source: docs/theory.md 1 - 3 for one hidden layer (complete), 6 for deep networks (sound).
+Source: docs/theory.md 1 - 3 for one hidden layer (complete), 6 for deep networks (sound), 10 for all that is piecewise linear (complete).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Network, Smooth
+from exactnn.network._poles import node_with_pole
 from exactnn.symmetry._atoms import Atoms, Decide, Fact, Line, NotTreated, TooLarge, json_number
 from exactnn.symmetry._forms import Forms, Row
 from exactnn.symmetry._normal_form import NormalForm, ridge_form
@@ -25,12 +26,16 @@ from exactnn.symmetry._numbering import Numbering
 from exactnn.symmetry._witness import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line
+from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
-from exactnn.verify._poles import node_with_pole
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
-from exactnn.verify._search import differing_point, far_out, proposed_outputs, proposed_point, sample_points
+from exactnn.verify._search import differing_point, far_out, fewer_bits, proposed_outputs, proposed_point, sample_points
 from exactnn.verify._signs import Signs, scaled
 from exactnn.verify.certificates import Certificate, Claim, check
+
+#: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
+_QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
+_CELLS, _SECONDS = 20_000, 120.0
 
 
 class Decision:
@@ -44,6 +49,7 @@ class Decision:
         self.where: Coordinates = coordinates(claim.domain, claim.f.input_dim)
         self.start = time.perf_counter()
         self.tried: list[str] = []
+        self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
     def verdict(self) -> Verdict:
         """Proved, Refuted, or Unknown with what was tried."""
@@ -53,10 +59,10 @@ class Decision:
             return self._unknown(f"{stopped}")
         if found is not None:
             return found
-        return self._unknown(
-            "neither the proof of equality by value numbering nor the search for a differing point succeeded; the "
-            "procedure is complete for one hidden layer of piecewise linear neurons and for one input, with tolerance 0"
-        )
+        reason = "neither the proof of equality by value numbering nor the search for a differing point succeeded; "
+        if self.too_large is not None:
+            return self._unknown(f"{reason}value numbering entry by entry was given up for its size ({self.too_large})")
+        return self._unknown(f"{reason}the procedure is complete for piecewise linear networks")
 
     def _decide(self) -> Verdict | None:
         self.clock.check("nothing was tried")
@@ -79,11 +85,20 @@ class Decision:
             return found
         if not linear:
             return self._by_enclosure()
+        try:
+            return self._by_cells(Clock(min(_QUICK_SECONDS, max(self.clock.left(), 0.0))), _QUICK_CELLS)
+        except Incomplete:
+            self.clock.check("value numbering did not prove equality, and no point was found at which the outputs differ")
         point = proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
         if point is not None:
             return self._refuted(point, "a point proposed by floats, confirmed exactly")
         self.clock.check("value numbering did not prove equality, and no differing point was found")
-        return None
+        if self.clock.limit is not None:
+            return self._by_cells(self.clock, None)
+        try:
+            return self._by_cells(Clock(_SECONDS), _CELLS)
+        except Incomplete as stopped:
+            raise Incomplete(f"{stopped}; give a time_limit for a longer search", stopped.partial) from None
 
     # --- methods -----------------------------------------------------------------------------------------------------------
 
@@ -95,6 +110,8 @@ class Decision:
         try:
             forms, evidence = self._run(numbering)
         except (TooLarge, NotTreated) as reason:
+            if isinstance(reason, TooLarge):
+                self.too_large = reason
             if elements and decide is None:  # one form for each channel needs less, and decides less
                 return self._by_forms(mirror=mirror, elements=False)
             self.tried.append(f"value numbering does not treat {reason}")
@@ -111,7 +128,7 @@ class Decision:
         return None
 
     def _numbering(self, *, mirror: bool, elements: bool, decide: Decide | None = None) -> Numbering:
-        return Numbering(self.where.dimension, mirror=mirror, base=self.where.base, decide=decide, elements=elements)
+        return Numbering(self.where.dimension, mirror=mirror, base=self.where.base, decide=decide, elements=elements, clock=self.clock)
 
     def _run(self, numbering: Numbering) -> tuple[Forms, dict[str, Any]]:
         forms, lines = numbering.run(self.f)
@@ -121,6 +138,17 @@ class Decision:
             forms = forms - other
         layout = {"elements": True} if numbering.elements else {}
         return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
+
+    def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
+        """The complete procedure; Incomplete beyond the time or the number of cells."""
+        complete = Complete(self.claim, self.where, clock, limit)
+        answer = complete.decide()
+        cells = f"{complete.search.found} cell{'s' if complete.search.found != 1 else ''}"
+        if isinstance(answer, RationalArray):
+            point = fewer_bits(self.f, self.g, answer, self.where, self.claim.tolerance)
+            return self._refuted(point, f"the outputs differ on a cell of the networks, found after {cells} without a difference")
+        agree = "are within the tolerance" if self.claim.tolerance else "agree"
+        return self._proved(answer, f"both functions {agree} on all {cells} on which their inner units are affine")
 
     def _ridge(self, form: NormalForm) -> Verdict | None:
         """One hidden layer: the difference is k + M t + sum J_h max(l_h, 0), not identically zero."""
@@ -226,6 +254,7 @@ class Decision:
                 found = self._at_inputs(RationalArray.from_fractions(far, (len(far), 1)), "points far beyond the breakpoints")
         if found is not None:
             return found
+        _line.check_steps(self.nets, points)
         agree = "are within the tolerance" if self.claim.tolerance else "agree"
         how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
         return self._proved({"method": "line"}, how)
@@ -273,7 +302,7 @@ class Decision:
         return None
 
     def _at_inputs(self, points: RationalArray, what: str) -> Verdict | None:
-        found = differing_point(self.f, self.g, points, self.claim.tolerance)
+        found = differing_point(self.f, self.g, points, self.claim.tolerance, self.clock)
         return None if found is None else self._refuted(found, f"exact values at {what}")
 
     # --- answers -----------------------------------------------------------------------------------------------------------

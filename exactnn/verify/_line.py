@@ -7,6 +7,7 @@ between which both are affine, and at one point beyond each end.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +20,7 @@ from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
 from exactnn.network.windows import window_index
 
 LIMIT = 200_000
+CHECKER = 1 << 25  # what the checker does on the cells of a line at the most, counted as docs/certificate-format.md does
 
 
 def breakpoints(nets: list[Network], domain: Polyhedron | None, clock: Clock) -> list[Fraction]:
@@ -60,6 +62,26 @@ def far_points(f: Network, g: Network | None, points: list[Fraction], domain: Po
                 found.append(points[far] + steps * (points[far] - points[near]))
                 break
     return found
+
+
+def check_steps(nets: list[Network], points: list[Fraction]) -> None:
+    """Incomplete if the checker would refuse to go through the cells between the points, because of their number times the networks."""
+    steps = 0
+    for net in nets:
+        for name in net.order:
+            operation, size = net.operation(name), math.prod(net.shape(name))
+            steps += 8 + size
+            if isinstance(operation, MaxPool):
+                taps = math.prod(operation.kernel)
+                steps += size * (taps * (taps - 1) // 2)
+            elif isinstance(operation, (PiecewiseLinear, PRelu)):
+                steps += size * len(operation.expansion().kinks)
+    # at a node the checker may take a cell up twice, before and after it is cut
+    if 2 * (len(points) + 1) * steps > CHECKER:
+        raise Incomplete(
+            f"both functions agree at all {len(points)} breakpoints on the line, but the networks are too large for a certificate of that",
+            partial=len(points),
+        )
 
 
 def interval(domain: Polyhedron) -> tuple[Fraction | None, Fraction | None]:

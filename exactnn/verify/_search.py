@@ -12,6 +12,7 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Optimal, Unbounded
 from exactnn.network import Network
+from exactnn.regions._search_points import near
 from exactnn.symmetry._witness import small_points
 from exactnn.verify._domain import Coordinates
 
@@ -21,37 +22,81 @@ _LARGE = 10**300  # beyond what float64 can tell apart
 
 
 def sample_points(where: Coordinates, count: int = 64) -> RationalArray:
-    """Points of the domain, in its coordinates: small ones, or an interior point, extreme points and points between them."""
+    """Points of the domain, in its coordinates: small ones, or an interior point, extreme points and points between them.
+
+    Where the domain is unbounded, as many again lie further out, along sums of two of the directions in which it is.
+    """
     if where.region is None:
         return small_points(where.dimension, count)
     random = np.random.default_rng(0)
-    corners = [where.inside]
-    for _ in range(min(count // 4, 16)):
-        best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
-        if isinstance(best, Optimal):
-            corners.append(RationalArray.of(list(best.point)))
-        elif isinstance(best, Unbounded):
-            corners.append(RationalArray.of([p + 4 * r for p, r in zip(best.point, best.ray, strict=True)]))
+    corners, rays = _extremes(where, min(count // 4, 16), random)
     points = [where.inside, *(_between(where.inside, c, 1, 1) for c in corners[1:]), *corners[1:]]
     while len(points) < count:
         i, j = random.integers(0, len(corners), 2)
         points.append(_between(corners[i], corners[j], int(random.integers(1, 5)), int(random.integers(1, 5))))
+    for _ in range(count if rays else 0):
+        (i, j), (a, b) = random.integers(0, len(rays), 2), random.integers(-1, 7, 2)
+        points.append(corners[random.integers(0, len(corners))] + rays[i] * Fraction(2) ** int(a) + rays[j] * Fraction(2) ** int(b))
     return concatenate([p.reshape(1, -1) for p in points])
 
 
 def far_out(points: RationalArray, where: Coordinates) -> RationalArray:
-    """On all of R^n these points and, behind them, far multiples: a difference that grows passes any tolerance there."""
-    if where.region is not None:
-        return points
-    return concatenate([points, *(points * (1 << bits) for bits in (10, 40, 200))])
+    """These points and, behind them, far ones where the domain is unbounded: a difference that grows passes any tolerance there."""
+    if where.region is None:
+        return concatenate([points, *(points * (1 << bits) for bits in (10, 40, 200))])
+    _, rays = _extremes(where, 16, np.random.default_rng(0))
+    far = [(where.inside + (ray + other) * (1 << bits)).reshape(1, -1) for bits in (10, 40, 200) for ray in rays for other in rays[:4]]
+    return concatenate([points, *far])
 
 
-def differing_point(f: Network, g: Network | None, points: RationalArray, tolerance: Fraction) -> RationalArray | None:
-    """The first of these input points at which some output differs by more than the tolerance, by exact evaluation."""
-    values = f.evaluate(points)
-    difference = values if g is None else values - g.evaluate(points)
-    hits = np.flatnonzero(difference.exceeds(tolerance).any(axis=1))
-    return points[int(hits[0])] if len(hits) else None
+def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tuple[list[RationalArray], list[RationalArray]]:
+    """An interior point and extreme points in random directions; and rays, of largest entry 1, along which the domain is unbounded."""
+    assert where.region is not None
+    corners, rays = [where.inside], []
+    for _ in range(count):
+        best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
+        if isinstance(best, Optimal):
+            corners.append(RationalArray.of(list(best.point)))
+        elif isinstance(best, Unbounded):
+            ray = RationalArray.of(list(best.ray))
+            rays.append(ray * Fraction(ray.denominator, ray.bound))
+            corners.append(RationalArray.of(list(best.point)) + ray * 4)
+    return corners, rays
+
+
+def differing_point(
+    f: Network, g: Network | None, points: RationalArray, tolerance: Fraction, clock: Clock | None = None
+) -> RationalArray | None:
+    """The first of these input points at which some output differs by more than the tolerance, by exact evaluation.
+
+    A few of them first, then twice as many at a time: the clock is asked in between, and small points often decide.
+    """
+    start, block = 0, 8
+    while start < len(points):
+        if clock is not None:
+            clock.check(f"the values at {start} of {len(points)} points agreed, the others were being computed")
+        chosen = points[start : start + block]
+        values = f.evaluate(chosen)
+        difference = values if g is None else values - g.evaluate(chosen)
+        hits = np.flatnonzero(difference.exceeds(tolerance).any(axis=1))
+        if len(hits):
+            return chosen[int(hits[0])]
+        start, block = start + block, 2 * block
+    return None
+
+
+def fewer_bits(f: Network, g: Network | None, t: RationalArray, where: Coordinates, tolerance: Fraction) -> RationalArray:
+    """The input at t, where f and g differ by more than the tolerance; or at t rounded to few bits, if they do so there too."""
+    numerators = [int(v) for v in t.numerators.ravel()]
+    for candidate in near((*numerators, t.denominator)):
+        rounded = RationalArray(np.array(candidate[:-1], dtype=object).reshape(1, -1), candidate[-1])
+        if sum(map(int.bit_length, candidate)) >= sum(map(int.bit_length, (*numerators, t.denominator))):
+            break
+        if where.region is None or where.region.contains(rounded[0].to_fractions()):
+            found = differing_point(f, g, where.to_input(rounded), tolerance)
+            if found is not None:
+                return found
+    return where.to_input(t.reshape(1, -1))[0]
 
 
 def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance: Fraction, clock: Clock) -> RationalArray | None:
@@ -68,7 +113,7 @@ def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance:
             candidates = largest_gaps(f, g, starts * scale, offset, basis, scale, patience.left())
         except ArgumentError:  # a weight is beyond the range of float64
             return None
-        found = _confirm(f, g, candidates, where, tolerance)
+        found = _confirm(f, g, candidates, where, tolerance, clock)
         if found is not None:
             return found
     return None
@@ -94,7 +139,9 @@ def proposed_outputs(f: Network, g: Network | None, where: Coordinates, toleranc
     return [(points[int(i)], int(output[i])) for i in order]
 
 
-def _confirm(f: Network, g: Network | None, candidates: Floats, where: Coordinates, tolerance: Fraction) -> RationalArray | None:
+def _confirm(
+    f: Network, g: Network | None, candidates: Floats, where: Coordinates, tolerance: Fraction, clock: Clock
+) -> RationalArray | None:
     """Exact values at the candidates, rounded to few bits first, then as they are; points outside the domain are left out."""
     for bits in (3, 10, 60):
         rounded = np.round(candidates * 2.0**bits) / 2.0**bits if bits < 60 else candidates
@@ -107,7 +154,7 @@ def _confirm(f: Network, g: Network | None, candidates: Floats, where: Coordinat
             if not inside:
                 continue
             points = points[np.array(inside)]
-        found = differing_point(f, g, where.to_input(points), tolerance)
+        found = differing_point(f, g, where.to_input(points), tolerance, clock)
         if found is not None:
             return found
     return None

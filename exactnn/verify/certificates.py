@@ -22,6 +22,15 @@ from exactnn.export.json import canonical_hash, document, tensor
 from exactnn.network import Network
 from exactnn.symmetry._atoms import json_number
 
+_WORDS = {
+    "equal": "f = g",
+    "zero": "f = 0",
+    "symmetry": "T(f) = f",
+    "same_decision": "f and g have the same maximal outputs",
+    "deviation": "the largest deviation of f from g",
+    "regions": "f has a number of activation regions",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Claim:
@@ -36,10 +45,13 @@ class Claim:
     domain: Polyhedron | None
     tolerance: Fraction
     transformation: tuple[dict[str, Any], ...] = ()
+    count: int | None = None  # of regions
 
     def describe(self) -> str:
         """The claim in words."""
-        left = {"equal": "f = g", "zero": "f = 0", "symmetry": "T(f) = f"}["symmetry" if self.transformation else self.question]
+        left = _WORDS["symmetry" if self.transformation else self.question]
+        if self.count is not None:
+            left = f"f has exactly {self.count} activation regions"
         where = "on all of R^" + str(self.f.input_dim) if self.domain is None else f"on the domain ({self.domain!r})"
         text = rational_text(self.tolerance)
         within = f" within {text if len(text) <= 60 else f'{text[:20]}... ({len(text)} characters)'}" if self.tolerance else ""
@@ -61,7 +73,7 @@ class Certificate:
 
     @property
     def kind(self) -> str:
-        """The method of the evidence: "forms", "line", "point" or "enclosure"."""
+        """The method of the evidence: "forms", "line", "tree", "point" or "enclosure"."""
         return str(self._evidence["method"])
 
     @cached_property
@@ -71,13 +83,16 @@ class Certificate:
         stated: dict[str, Any] = {
             "question": claim.question,
             "answer": self._answer,
-            "tolerance": json_number(claim.tolerance),
             "domain": None if claim.domain is None else {k: tensor(v) for k, v in zip("Ab", claim.domain.rows, strict=True)},
         }
+        if claim.question == "regions":
+            stated["count"] = claim.count
+        elif claim.question != "same_decision":
+            stated["tolerance"] = json_number(claim.tolerance)
         if claim.question == "symmetry":
             stated["transformation"] = list(claim.transformation)
         models = {"f": _model(claim.f)}
-        if claim.question == "equal" and claim.g is not None:
+        if claim.question != "symmetry" and claim.g is not None:
             models["g"] = _model(claim.g)
         return {
             "format": "exactnn-certificate",
@@ -129,19 +144,41 @@ def check(certificate: Certificate | str | os.PathLike[str], *, models: list[str
 
 
 def checker_builds(claim: Claim) -> bool:
-    """Whether the checker, given f and the steps of a symmetry claim, builds T(f) itself."""
-    f = claim.f
-    if all(f.operation(name).kind in _DENSE and len(f.shape(name)) == 1 for name in f.order):
+    """Whether the checker, given f and the steps of a symmetry claim, builds the very network `claim.g`."""
+    f, steps = claim.f, claim.transformation
+    if claim.g is None:
+        return False
+    if all(_is_plain(f, step) for step in steps):
         return True
     try:
-        checker.transformed(checker.read_network(document(f), "f"), list(claim.transformation))
+        built = checker.transformed(checker.read_network(document(f), "f"), list(steps))
     except checker.Rejected:
         return False
+    return checker.same_network(built, checker.read_network(document(claim.g), "g"))
+
+
+def _is_plain(f: Network, step: dict[str, Any]) -> bool:
+    """Whether engine and checker follow the same rules for a step by construction: a network of vectors, the layer's neurons made by
+    an affine node, and no node between there and the activation with another reader. (Steps change no node's kind, shape or operands.)
+
+    Rational activations have no flip in the checker.
+    """
+    kinds = {f.operation(name).kind for name in f.order}
+    if not kinds.issubset(_DENSE) or (step["kind"] == "flip" and "rational" in kinds) or any(len(f.shape(n)) != 1 for n in f.order):
+        return False
+    name = step["layer"]
+    while f.operation(name).kind != "affine":
+        operands = f.operands(name)
+        if not operands:
+            return False
+        (name,) = operands
+        if name in f.outputs or sum(f.operands(reader).count(name) for reader in f.order) != 1:
+            return False
     return True
 
 
-#: in networks of these nodes on vectors every transformation that applies is one that the checker builds
-_DENSE = ("input", "affine", "piecewise_linear", "prelu", "smooth", "rational")
+#: operations of the networks that need no comparison
+_DENSE = frozenset(("input", "affine", "piecewise_linear", "prelu", "smooth", "rational"))
 
 
 def _model(net: Network) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The command line, and the checker alone: copied anywhere, without site packages, in little time."""
 
 import ast
+import copy
 import json
 import random
 import shutil
@@ -14,7 +15,7 @@ import pytest
 
 import exactnn.certificate
 from exactnn.certificate._command import main
-from tests.certificate._build import mlp, proved
+from tests.certificate._build import atom, digest, mlp, proved, shallow, tensor
 from tests.certificate._cases import CASES
 
 FOLDER = Path(exactnn.certificate.__file__).parent
@@ -76,13 +77,59 @@ def test_sentences(tmp_path, capsys):
         "T7": "accepted: refuted: at a point of R^1, f differs from g (real",
         "T10 tolerance": "accepted: proved: |f_j - (0)_j| <= 1/(an integer of 100 bits)",
         "hull": "accepted: proved: f = g on all of the polyhedron A x <= b in R^2 given by 2 rows",
-        "flip": "accepted: proved: f = T(f) on all of R^2",
+        "flip": "accepted: proved: f = T(f) on all of R^2; T: flip [",
     }
     for name, sentence in expected.items():
         path = tmp_path / "certificate.json"
         path.write_text(json.dumps(CASES[name]))
         assert main([str(path)]) == 0
         assert capsys.readouterr().out.startswith(sentence.replace("(an integer of 100 bits)", str(10**30)))
+
+
+def shown(tmp_path, capsys, certificate, *options):
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(certificate))
+    assert main([str(path), *options]) == 0
+    return capsys.readouterr().out
+
+
+X = shallow([(1, [1, 0], 0)])
+ROW = "; the rows: x_0 - 1/2 x_1 <= {}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "bounds", "note", "has_points"),
+    [
+        ([[1, "-1/2"]], [0], "" + ROW.format(0), True),
+        ([[1, "-1/2"]], [-1], " (which may be empty)" + ROW.format(-1), None),
+        ([[1, 0], [-1, 0]], [-1, 1], "; the rows: x_0 <= -1, -x_0 <= 1", True),
+        ([[1, 0], [-1, 0]], [-1, -1], " (which is empty); the rows: x_0 <= -1, -x_0 <= -1", False),
+        ([[0, 0]], [-1], " (which is empty); the rows: 0 <= -1", False),
+    ],
+)
+def test_domains_are_shown(tmp_path, capsys, rows, bounds, note, has_points):
+    domain = {"A": tensor(rows), "b": tensor(bounds)}
+    certificate = proved(X, X, {"r0": [atom(0)]}, {"r0": [atom(0)]}, domain=domain)
+    first = shown(tmp_path, capsys, certificate).splitlines()[0]
+    assert first == f"accepted: proved: f = g on all of the polyhedron A x <= b in R^2 given by {len(rows)} rows{note} (real arithmetic)"
+    found = json.loads(shown(tmp_path, capsys, certificate, "--json"))
+    assert found["domain_has_points"] is has_points
+    assert found["claim"] == certificate["claim"]
+    assert found["claim_sha256"] == digest(certificate["claim"])
+
+
+def test_long_domains_and_steps_are_shown_by_the_hash_of_the_claim(tmp_path, capsys):
+    many = {"A": tensor([[1, k] for k in range(99)]), "b": tensor(list(range(99)))}
+    for domain in (many, {"A": tensor([[1, 0]]), "b": tensor([2**300])}):
+        certificate = proved(X, X, {"r0": [atom(0)]}, {"r0": [atom(0)]}, domain=domain)
+        first = shown(tmp_path, capsys, certificate).splitlines()[0]
+        assert first.endswith(f"rows; the claim has the sha256 {digest(certificate['claim'])} (real arithmetic)")
+    certificate = copy.deepcopy(CASES["flip"])
+    steps = certificate["claim"]["transformation"]
+    assert f"T: flip {steps[0]['neurons']} at '{steps[0]['layer']}' (real" in shown(tmp_path, capsys, certificate)
+    certificate["claim"]["transformation"] = [s for _ in range(11) for s in steps]  # flips cancel in pairs
+    first = shown(tmp_path, capsys, certificate).splitlines()[0]
+    assert f"T: 11 steps; the claim has the sha256 {digest(certificate['claim'])}" in first
 
 
 def test_a_copy_of_the_folder_runs_alone(files, tmp_path):

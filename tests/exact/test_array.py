@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -218,6 +219,13 @@ def test_other_things_that_hold_numbers() -> None:
     holds(RationalArray.of(range(3)), grid([Fraction(i) for i in range(3)], (3,)))
     holds(RationalArray.of(torch.tensor([1, 2], dtype=torch.int32)), grid([Fraction(1), Fraction(2)], (2,)))
     holds(RationalArray.of(torch.tensor([0.1], dtype=torch.bfloat16)), grid([Fraction(205, 2048)], (1,)))
+    holds(RationalArray.of([torch.tensor([2**53 + 1])]), grid([Fraction(2**53 + 1)], (1, 1)))  # no float in between
+    holds(RationalArray.of(np.ma.array([1.5, 2.0])), grid([Fraction(3, 2), Fraction(2)], (2,)))
+    fine = np.longdouble(1) + np.finfo(np.longdouble).eps
+    for longdoubles in (np.array([fine, 2]), [fine, 2], np.array([np.finfo(np.longdouble).max])):
+        oracle = [Fraction(*np.longdouble(v).as_integer_ratio()) for v in longdoubles]
+        holds(RationalArray.of(longdoubles), grid(oracle, (len(oracle),)))
+    holds(RationalArray.of([Decimal("0.1"), Decimal("-2e3")]), grid([Fraction(1, 10), Fraction(-2000)], (2,)))
     holds(RationalArray.of(torch.tensor([0.5], requires_grad=True)), grid([Fraction(1, 2)], (1,)))
     assert RationalArray.of([[], []]).shape == (2, 0)
     assert RationalArray.of([]).shape == (0,)
@@ -238,10 +246,19 @@ def test_other_things_that_hold_numbers() -> None:
         (math.inf, NotFiniteError, "W: a finite number is needed, got inf"),
         (["1", "x"], ArgumentError, r"W\[1\]: a number like"),
         ([True, False], ArgumentError, r"W\[0\]: a number is needed, got the boolean True"),
-        (np.array([True]), ArgumentError, "W: integers or floats of at most 64 bits are needed, got dtype bool"),
+        (np.array([True]), ArgumentError, "W: integers or floats are needed, got dtype bool"),
         (torch.tensor([True]), ArgumentError, "dtype bool"),
         (np.array([1j]), ArgumentError, "dtype complex128"),
-        (np.array([1], dtype=np.longdouble), ArgumentError, "dtype (longdouble|float128|float64)"),
+        (np.array([1, math.nan], dtype=np.longdouble), NotFiniteError, r"got nan at index \(1,\)"),
+        ([torch.tensor([True])], ArgumentError, r"W\[0\]: .* dtype bool"),
+        ([torch.tensor([1j])], ArgumentError, r"W\[0\]: .* dtype complex64"),
+        ([np.array([1, math.nan])], NotFiniteError, r"W\[0\]: .* got nan at index \(1,\)"),
+        (torch.eye(2).to_sparse(), ArgumentError, r"W: a dense tensor that holds its numbers .*sparse_coo.*to_dense"),
+        (torch.empty((2, 2), device="meta"), ArgumentError, "W: a dense tensor that holds its numbers .* on meta"),
+        ([torch.empty(2, device="meta")], ArgumentError, r"W\[0\]: a dense tensor"),
+        (np.ma.array([1.0, 2.0], mask=[False, True]), ArgumentError, r"W: a number in every place .* masked array.*filled"),
+        ([np.ma.array([1, 2], mask=[False, True], dtype=object)], ArgumentError, r"W\[0\]: .* masked"),
+        ([np.array(["1"])], ArgumentError, "dtype <U1"),
         (np.array(["1"]), ArgumentError, "dtype <U1"),
         ([1j], ArgumentError, r"W\[0\]: a number is needed"),
         ({"a": 1}, ArgumentError, "W: a number is needed .* got dict"),
@@ -284,3 +301,14 @@ def test_floats_beyond_the_range_are_infinite_proposals() -> None:
 def test_repr() -> None:
     assert repr(RationalArray.of(["1/2", 3])) == "RationalArray(shape=(2,), [1/2, 3])"
     assert repr(RationalArray.zeros((7,))) == "RationalArray(shape=(7,), [...])"
+
+
+def test_a_long_number_is_shown() -> None:
+    assert repr(RationalArray.of(["1e5000"])).startswith("RationalArray(shape=(1,), [1000")
+
+
+def test_a_quantised_tensor_is_refused() -> None:
+    with pytest.warns(UserWarning, match="quantize"):
+        tensor = torch.quantize_per_tensor(torch.tensor([0.5]), 0.25, 0, torch.qint8)
+    with pytest.raises(ArgumentError, match=r"W: a dense tensor .*qint8.*dequantize"):
+        RationalArray.of(tensor, "W")

@@ -45,6 +45,10 @@ from tests.strategies import law
         (np.array(0.5), Fraction(1, 2)),
         (torch.tensor(0.1), Fraction(13421773, 2**27)),
         (torch.tensor(7), Fraction(7)),
+        (np.finfo(np.longdouble).max, Fraction(*np.finfo(np.longdouble).max.as_integer_ratio())),  # beyond every float64
+        (Decimal("0.1"), Fraction(1, 10)),
+        (Decimal("-1.50E-7"), Fraction(-3, 2 * 10**7)),
+        (Decimal("1E+5000"), Fraction(10**5000)),
         (fmpq(3, 7), Fraction(3, 7)),
         (fmpz(9), Fraction(9)),
         (sympy.Rational(3, 7), Fraction(3, 7)),
@@ -80,7 +84,10 @@ def test_numbers_of_many_digits() -> None:
     assert as_fraction("0." + "1" * 6000) == Fraction((10**6000 - 1) // 9, 10**6000)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan"), torch.tensor(math.inf), "nan", "-inf", "Infinity"])
+NOT_FINITE = [math.nan, math.inf, -math.inf, np.float32("nan"), torch.tensor(math.inf), "nan", "-inf", "Infinity"]
+
+
+@pytest.mark.parametrize("value", [*NOT_FINITE, *map(Decimal, ("nan", "snan", "-inf"))])
 def test_not_finite(value: Any) -> None:
     with pytest.raises(NotFiniteError, match=r"bias: a finite number is needed.*no rational"):
         rational(value, "bias")
@@ -105,7 +112,9 @@ def test_not_finite(value: Any) -> None:
         ("\u0663", "a number like"),  # an arabic digit
         ("1/2/3", "a number like"),
         ("0.5/2", "a number like"),
-        (Decimal("0.1"), "Decimal"),
+        (Decimal("1e9999999"), "a number like"),
+        (np.ma.masked, "a masked one"),
+        (torch.empty((), device="meta"), "a Tensor that holds none"),
         (np.array([1.0, 2.0]), "ndarray"),
         ([1], "list"),
         (b"1", "bytes"),

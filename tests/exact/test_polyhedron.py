@@ -348,7 +348,9 @@ def test_box_bounds_and_dimension():
     assert open_box == Box(-1.0, 0.5)
     assert open_box != Box([-1], [0.5])
     assert Box([0], [1]).in_dimension(1) == Box(0, 1).in_dimension(1)
-    assert Box([], []).ambient_dimension == 0
+    for lower, upper in (([], []), ([], 1), (0, [])):
+        with pytest.raises(ShapeError, match="lower: at least one number"):
+            Box(lower, upper)
 
 
 def test_a_large_box_needs_no_matrix():

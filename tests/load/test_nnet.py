@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from fractions import Fraction
 from itertools import pairwise
@@ -104,6 +105,20 @@ def test_a_comment_in_another_encoding(tmp_path: Path) -> None:
     assert net == mlp(LAYERS)
     assert net.source is not None
     assert not net.source.checkable
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    from exactnn.certificate import _nnet
+
+    for text in (TEXT, "// a comment\n" + TEXT):
+        data = codecs.BOM_UTF8 + text.encode()
+        net = at(data, tmp_path, raw=True)
+        assert net == mlp(LAYERS)
+        assert net.source is not None
+        assert net.source.checkable
+        assert _nnet.read_nnet(data, True, "f") == _nnet.read_nnet(text.encode(), True, "f")
+    with pytest.raises(LoadError, match="line 1"):
+        at(2 * codecs.BOM_UTF8 + TEXT.encode(), tmp_path)
 
 
 def test_the_checker_reads_it_alike(tmp_path: Path) -> None:
@@ -254,6 +269,22 @@ def test_written_and_read_again(tmp_path: Path) -> None:
     assert load(tmp_path / "net.nnet") == large
 
 
+def test_affine_maps_are_folded(tmp_path: Path) -> None:
+    path = tmp_path / "net.nnet"
+    net = mlp([([[1, "0.5"]], [1]), ([["0.5"], [-2]], [0, 3]), ([[1, 2]], [0]), ([[4]], ["0.1"])], activation="identity")
+    save(net, path)
+    assert load(path).order == ("input", "layer1")
+    double = ending_in(Affine(RationalArray.of([[2]]), RationalArray.zeros((1,))))
+    save(double, path)
+    assert load(path)([3]) == double([3])
+    normalised = at(TEXT, tmp_path)  # by ranges 2 and 4
+    save(normalised, path)
+    again = load(path)
+    assert [again.operation(n).kind for n in again.order] == ["input", "affine", "piecewise_linear", "affine"]
+    for x in ([1, "1/3"], [-7, 100]):
+        assert again(x) == normalised(x)
+
+
 def test_what_nnet_does_not_hold(tmp_path: Path) -> None:
     path = tmp_path / "net.nnet"
     with pytest.raises(NotRepresentable, match="weight of layer 2"):
@@ -261,7 +292,6 @@ def test_what_nnet_does_not_hold(tmp_path: Path) -> None:
     for net in (
         mlp([([[1]], [0]), ([[1]], [0])], "abs"),
         ending_in(relu()),
-        ending_in(Affine(RationalArray.eye(1), RationalArray.zeros((1,)))),
     ):
         with pytest.raises(SaveError, match="chain"):
             save(net, path)

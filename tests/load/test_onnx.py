@@ -308,6 +308,12 @@ def test_weights_are_the_stored_floats(kind: int, tmp_path: Path) -> None:
         assert operation.weight.T[0, 1].item() == -3
 
 
+def test_an_input_for_a_fixed_number_of_points_is_one_point(tmp_path: Path) -> None:
+    for shape, dimension in (((N, 2), 2), ((1, 2), 2), ((2, 2), 4), ((2,), 2)):
+        net = read(model([node("Relu", "x")], {"x": shape}), tmp_path)
+        assert net.input_dim == net.output_dim == dimension
+
+
 def test_attributes_are_float32(tmp_path: Path) -> None:
     net = read(model([node("LeakyRelu", "x")], {"x": (N, 1)}), tmp_path)
     operation = net.operation("y")

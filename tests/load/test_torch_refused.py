@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +94,127 @@ def test_a_changing_buffer_is_refused() -> None:
         assert module.n.item() == 0
 
 
+class Counting(nn.Module):
+    """Changes a buffer, in place or by assignment; torch.fx can trace it, and does so with the buffer itself."""
+
+    def __init__(self, *, assigned: bool = False, branching: bool = False) -> None:
+        super().__init__()
+        self.n: torch.Tensor
+        self.register_buffer("n", torch.zeros(1))
+        self.assigned, self.branching = assigned, branching
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.assigned:
+            self.n = self.n + 1
+        else:
+            self.n += 1
+        if self.branching and self.n.item() > 5:  # torch.export does not follow this, torch.fx does
+            return -x
+        return x * self.n
+
+
+@pytest.mark.parametrize("assigned", [False, True])
+@pytest.mark.parametrize("branching", [False, True])
+def test_a_changing_buffer_is_refused_whatever_traces_it(assigned: bool, branching: bool) -> None:
+    module = Counting(assigned=assigned, branching=branching).eval()
+    with pytest.raises(UnsupportedOperation, match="changes the buffer 'n'"):
+        from_torch(module, 2)
+    assert module.n.item() == 0
+
+
+def test_a_changing_parameter_is_refused() -> None:
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            m.l.weight.add_(1)
+        return m.l(x)
+
+    layer = nn.Linear(1, 1)
+    before = layer.weight.item()
+    with pytest.raises(UnsupportedOperation, match=r"l\.weight"):
+        from_torch(Call(forward, l=layer).eval(), 1)
+    assert layer.weight.item() == before
+
+
+def test_a_module_that_only_fx_traces_is_left_as_it_was() -> None:
+    class Switched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("on", torch.ones(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * x if self.on.item() > 0 else x
+
+    module = Switched().eval()
+    assert from_torch(module, 1)([3]) == (6,)
+    assert module.on.item() == 1
+
+
+class Fails(nn.Module):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise self.error
+
+
+class Endless(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self(x)
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        (Fails(KeyError("mine")), "KeyError: 'mine'"),
+        (Fails(AttributeError("mine")), "AttributeError: mine"),
+        (Call(lambda m, x: x + None), "TypeError"),
+        (Endless(), "RecursionError"),
+        (nn.Module(), "NotImplementedError"),
+    ],
+)
+def test_a_fault_of_the_module_is_not_blamed_on_the_shape(module: nn.Module, reason: str) -> None:
+    with pytest.raises(ArgumentError, match=f"module: its forward fails .*{reason}") as caught:
+        from_torch(module.eval(), 2)
+    assert not isinstance(caught.value, ShapeError)
+
+
+class Leaf(nn.Module):
+    def __init__(self, given: Any) -> None:
+        super().__init__()
+        self.given = given
+
+    def exact(self) -> Any:
+        if isinstance(self.given, Exception):
+            raise self.given
+        return self.given
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (3, "not iterable"),
+        (SimpleNamespace(numerator=[1], denominator=[0]), "not zero"),
+        (SimpleNamespace(numerator=[math.nan], denominator=[1]), "finite"),
+        (SimpleNamespace(numerator=[1], denominator="ab"), "a number like"),
+        (KeyError("mine"), "mine"),
+    ],
+)
+def test_exact_that_gives_no_rational_function(given: Any, reason: str) -> None:
+    with pytest.raises(ArgumentError, match=rf"module: Leaf\.exact\(\) must give a rational function.*{reason}"):
+        from_torch(nn.Sequential(nn.Linear(2, 2), Leaf(given)).eval(), 2)
+
+
+def test_masks_name_the_operation_that_reads_them() -> None:
+    mask = torch.tensor([True, False])
+    for module in (Call(lambda m, x: x.masked_fill(torch.tensor([True, False]), 1.5)), Call(lambda m, x: x * m.mask, mask=mask)):
+        with pytest.raises(UnsupportedOperation, match=r"operation aten\.(masked_fill|mul) at node .*booleans.*0 and 1"):
+            from_torch(module.eval(), 2)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_weight_that_is_no_number_is_named(bad: float) -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(8, 2)).eval()
@@ -109,6 +231,11 @@ def test_wrong_shapes() -> None:
             from_torch(module, shape)
     with pytest.raises(ShapeError, match="does not accept"):
         from_torch(module, ((6,), (6,)))
+    with pytest.raises(ShapeError, match=r"does not accept \(\)"):
+        from_torch(nn.Linear(2, 2).eval(), ())  # in a batch of two it would do
+    for huge in (10**12, (2**13, 2**13), ((2**24,), (2**24, 1), (1,))):
+        with pytest.raises(ShapeError, match=r"input_shape: points of at most 2\^25"):
+            from_torch(nn.ReLU(), huge)
     with pytest.raises(ShapeError, match="at least one entry"):
         from_torch(module, (0, 6))
     for shape in ("6", 6.0, True, (None, 6), [[6], "a"]):

@@ -122,12 +122,14 @@ def test_mlp() -> None:
         ([([1], [0])], ShapeError, r"W1: 2 axes are needed, got shape \(1,\)"),
         ([([[1]], [[0]])], ShapeError, "b1: 1 axes are needed"),
         ([([[1]], 0)], ShapeError, "b1: 1 axes are needed"),
-        ([([[1], [2]], [0])], ShapeError, r"bias: shape \(2,\) is needed to go with the weight, got \(1,\)"),
+        ([([[1], [2]], [0])], ShapeError, r"b1: shape \(2,\) is needed, one number for each row of W1, got \(1,\)"),
         ([([[1], [2]], [0, 0]), ([[1]], [0])], ShapeError, r"W2: 2 columns are needed to read the layer before, got shape \(1, 1\)"),
         ([([[1], [2, 3]], [0, 0])], ShapeError, "W1: rows of equal length are needed"),
         ([([[1, float("inf")]], [0])], ArgumentError, r"W1\[0, 1\]: a finite number is needed"),
         ([(np.array([[1, np.nan]]), [0])], ArgumentError, r"W1: finite numbers are needed, got nan at index \(0, 1\)"),
-        ([([[]], [0])], ShapeError, r"weight: a non-empty matrix \(out, in\) is needed"),
+        ([([[1]], [0]), ([[1]], [0, 1])], ShapeError, r"b2: shape \(1,\) is needed"),
+        ([(np.zeros((0, 3)), [])], ShapeError, r"W1: a non-empty matrix \(out, in\) is needed, got shape \(0, 3\)"),
+        ([([[]], [0])], ShapeError, r"W1: a non-empty matrix \(out, in\) is needed"),
     ],
 )
 def test_mlp_errors(layers: Any, error: type[Exception], message: str) -> None:
@@ -141,6 +143,9 @@ def test_layer_names() -> None:
     for layer in (2, -1, True, "layer1", None, 0.0):
         with pytest.raises(ArgumentError, match="layer: 0 to 1 or one of relu1, relu2 is needed, got"):
             net.layer_name(layer)  # type: ignore[arg-type]
+    for layer in (0, "layer1"):
+        with pytest.raises(ArgumentError, match="this one has no activation node"):
+            mlp([([[1]], [2])]).layer_name(layer)
 
 
 X = Input((2,))

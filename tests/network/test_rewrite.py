@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exactnn.errors import NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.network import (
     Add,
@@ -502,6 +503,36 @@ def test_rational_constants_fold_and_poles_stay() -> None:
     assert drop_dead_neurons(dead).network == dead  # undefined at -1, and so it stays
     polynomial = Rational.of([1, 0, 2], [3])
     assert drop_dead_neurons(line((1, 1, 0), (0, 1, 1), unit=polynomial)).network == line((1, 1, 0), unit=polynomial)
+
+
+def test_neurons_without_real_poles_go() -> None:
+    unit = Rational.of([1], [1, 0, 1])  # 1 / (1 + t^2)
+    dead = line((1, 1, 0), (0, 1, 1), unit=unit)
+    assert drop_dead_neurons(dead).network == line((1, 1, 0), unit=unit)
+
+
+@pytest.mark.parametrize(
+    ("rewriting", "incoming", "outgoing"), [(drop_dead_neurons, 1, 0), (fold_constant_neurons, 0, 1), (simplify, 1, 0)]
+)
+@pytest.mark.parametrize("has_pole", [True, False])
+def test_a_pole_before_a_layer_that_goes_stays(rewriting: Any, incoming: int, outgoing: int, has_pole: bool) -> None:
+    """Without neurons left, a conv becomes a constant; 1/x before it must not go with them, 1/(1 + x^2) may."""
+    net = chain(
+        (2,),
+        Rational.of([1], [0, 1] if has_pole else [1, 0, 1]),
+        Affine(RationalArray.of([[incoming] * 2] * 2), RationalArray.of([1, 2])),
+        relu(),
+        Reshape((2, 1)),
+        Conv(RationalArray.of([[[outgoing], [outgoing]]]), RationalArray.of([5]), (1,), ((0, 0),), (1,), 1),
+    )
+    new = rewriting(net).network
+    assert new([1, 2]) == net([1, 2])
+    assert any(isinstance(new.operation(n), Rational) for n in new.order) is has_pole
+    if has_pole:
+        with pytest.raises(NotRational):
+            new([0, 1])
+    else:
+        assert new([0, 1]) == net([0, 1])
 
 
 def test_a_layer_of_constants_goes() -> None:

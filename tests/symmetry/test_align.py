@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn import Network, mlp, verify_equal, verify_symmetry
-from exactnn.errors import ArgumentError
+from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.network import PRelu
 from exactnn.symmetry import Flip, Permutation, Scaling, SignFlip, Transformation, align
@@ -87,6 +87,13 @@ def test_a_neuron_without_incoming_weights_can_be_scaled() -> None:
     found(f, Scaling(0, [2, 1, "1/7"]).apply(Permutation(0, [2, 1, 0]).apply(f)))
 
 
+def test_a_sign_flip_of_a_neuron_that_is_always_zero() -> None:
+    f = mlp([([[0], [1], [0]], [0, 0, 0]), ([[3, 1, -5], [0, 2, 1]], [0, 1])], activation="tanh")
+    for chosen in ([0], [0, 2], [1, 2]):
+        found(f, SignFlip(0, chosen).apply(f))
+        found(f, Permutation(0, [2, 0, 1]).apply(SignFlip(0, chosen).apply(f)))
+
+
 def test_the_identity() -> None:
     f = mlp([([[1], [2]], [0, 1]), ([[1, 3]], [0])])
     assert same(found(f, f).apply(f), f)
@@ -100,9 +107,13 @@ def test_none_where_there_is_none() -> None:
     two_inputs = mlp([([[1, 0], [2, 0]], [0, 1]), ([[1, 3]], [0])])
     linear = mlp([([[1]], [0])])
     changed = mlp([([[1], [2]], [0, 1]), ([[1, 3 + TINY]], [0])])
-    for g in (wider, deeper, other_unit, two_inputs, linear, changed):
+    for g in (wider, deeper, other_unit, linear, changed):
         assert align(f, g) is None
         assert align(g, f) is None
+    two_outputs = mlp([([[1], [2]], [0, 1]), ([[1, 3], [1, 3]], [0, 0])])
+    for g in (two_inputs, two_outputs):
+        with pytest.raises(ShapeError, match="f and g: networks of equal input and output sizes"):
+            align(f, g)
 
 
 @pytest.mark.parametrize(("f", "g"), [(1, None), (None, 1)])

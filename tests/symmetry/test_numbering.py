@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 from typing import Any
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn import mlp
+from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
-from exactnn.network import Network
+from exactnn.exact.clock import Clock
+from exactnn.network import Affine, Builder, Conv, Input, MaxPool, Network, Reshape
 from exactnn.symmetry._atoms import Atoms
 from exactnn.symmetry._forms import Dense, Forms, Row, Selection, make_row, stack
 from exactnn.symmetry._numbering import Numbering
@@ -100,6 +103,10 @@ def test_forms_compute_like_dictionaries(f: Forms, data: st.DataObject) -> None:
         for k, c in enumerate(bias.to_fractions())
     ]
     assert read(f.affine(weight, bias)) == expected
+    merged = (f + g - f).merged()
+    assert read(merged) == read(f + g - f)
+    assert sum(isinstance(part, Dense) for part in merged.parts) <= 1
+    assert sum(isinstance(part, Selection) for part in merged.parts) <= max(1, *(len(row) for row in read(merged)), len(g.parts))
     ids, matrix = f.combined()
     assert ids.tolist() == sorted({a for row in rows for a in row} - {-1})
     assert matrix.shape == (n, len(ids))
@@ -222,3 +229,59 @@ def test_numbers_at_the_border_of_int64(large: int) -> None:
         numbering = Numbering(2, mirror=True)
         found, _ = numbering.run(net)
         assert judge(found, numbering.atoms, x) == value(net, x)
+
+
+def pooled(shape: tuple[int, ...], pool: MaxPool, *, dense: int = 0) -> Network:
+    """A max pool of a grid, its entries the inputs or (dense) affine functions of so many inputs."""
+    b, size = Builder(), math.prod(shape)
+    current = b.add("x", Input((dense,) if dense else shape))
+    if dense:
+        weight = np.random.default_rng(0).integers(-3, 4, (size, dense))
+        current = b.add("w", Affine(RationalArray(weight), RationalArray(np.arange(size) % 5)), current)
+        current = b.add("grid", Reshape(shape), current)
+    return b.build(["x"], [b.add("y", pool, current)])
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("dense", [0, 3])
+@pytest.mark.parametrize(
+    ("shape", "pool"),
+    [
+        ((1, 16), MaxPool((16,), (16,), ((0, 0),), (1,))),
+        ((2, 8, 7), MaxPool((4, 3), (2, 3), ((1, 2), (0, 1)), (1, 1))),  # windows of different sizes
+        ((2, 7, 6), MaxPool((7, 6), (7, 6), ((0, 0), (0, 0)), (1, 1))),
+        ((1, 9, 9), MaxPool((3, 3), (2, 2), ((1, 1), (1, 1)), (2, 2))),
+    ],
+)
+def test_maxima_of_many_entries(shape: tuple[int, ...], pool: MaxPool, dense: int, mirror: bool) -> None:
+    """They need as many atoms as comparisons, and the forms as many parts as a row has terms: not twice as many at each step."""
+    net = pooled(shape, pool, dense=dense)
+    numbering = Numbering(net.input_dim, mirror=mirror, elements=True)
+    found, _ = numbering.run(net)
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        x = [Fraction(int(n), 3) for n in rng.integers(-9, 10, net.input_dim)]
+        assert judge(found, numbering.atoms, x) == net(x)
+    window = math.prod(pool.kernel)
+    assert len(numbering.atoms.made) <= net.output_dim * (window - 1)
+    assert len(found.parts) <= window + 1
+
+
+def test_time_ends_between_nodes_neurons_and_comparisons() -> None:
+    pool = MaxPool((16,), (16,), ((0, 0),), (1,))
+    conv = Conv(RationalArray.of([[[1, 2]]]), RationalArray.of([0]), (1,), ((0, 0),), (1,), 1)
+    b = Builder()
+    b.add("x", Input((1, 16)))
+    b.add("y", conv, "x")
+    chain = mlp([([[1], [2]], [0, 0]), ([[1, 1]], [0])], activation="tanh")
+    for net in (pooled((1, 16), pool), b.build(["x"], ["y"]), chain, mlp([([[1]], [0]), ([[1]], [0])])):
+        for steps in itertools.count():
+            clock = Clock(10**6)
+            left = iter([1.0] * steps)
+            clock.left = lambda left=left: next(left, 0.0)  # type: ignore[method-assign, misc]
+            try:
+                Numbering(net.input_dim, mirror=True, elements=True, clock=clock).run(net)
+            except Incomplete:
+                continue
+            break
+        assert steps > len(net.order)  # the clock was asked at each node, and in between

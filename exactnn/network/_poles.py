@@ -7,16 +7,25 @@ from itertools import pairwise
 from flint import fmpq_poly
 
 from exactnn.exact.numbers import rational
-from exactnn.network import Network, Rational
+from exactnn.network.activations import Rational
+from exactnn.network.graph import Network
+from exactnn.network.operations import Operation
 
 
 def node_with_pole(net: Network) -> str | None:
-    """The first rational node whose denominator has a real zero."""
-    for name in net.order:
-        operation = net.operation(name)
-        if isinstance(operation, Rational) and has_real_zero(fmpq_poly([rational(c) for c in operation.denominator])):
-            return name
-    return None
+    """The first node that is undefined somewhere."""
+    return next((name for name in net.order if may_have_pole(net.operation(name))), None)
+
+
+def may_have_pole(operation: Operation) -> bool:
+    """Whether the function may be undefined somewhere: a rational one whose denominator has a real zero.
+
+    Examples
+    --------
+    >>> may_have_pole(Rational.of([1], [1, 0, 1])), may_have_pole(Rational.of([1], [0, 1]))
+    (False, True)
+    """
+    return isinstance(operation, Rational) and has_real_zero(fmpq_poly([rational(c) for c in operation.denominator]))
 
 
 def has_real_zero(p: fmpq_poly) -> bool:

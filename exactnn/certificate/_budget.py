@@ -1,0 +1,23 @@
+"""Limits of the work that one certificate may ask for (docs/certificate-format.md, "Limits"), so that a few bytes cannot ask for hours."""
+
+from __future__ import annotations
+
+from ._numbers import need
+
+LINE = 2**25  # evidence "line": for each node on each cell 8, and 1 for each entry and each place where it may have a kink
+FORMS = 2**22  # evidence "forms": forms of one network, those counted that are written entry by entry
+ENCLOSURE = 2**28  # evidence "enclosure": bits of all entries behind nodes that are not affine, of one network
+TREE = 2**32  # evidence "tree": products of coefficients, on all cells together
+COLUMNS = 2**25  # and coefficients of one value
+
+
+class Budget:
+    """So much of something, and no more; ``step`` is the place that is named when it is used up."""
+
+    def __init__(self, total: int, what: str, step: str) -> None:
+        self.total, self.left, self.what, self.step = total, total, what, step
+
+    def spend(self, count: int) -> None:
+        """Rejected once the total is exceeded."""
+        self.left -= count
+        need(self.left >= 0, self.step, f"more than {self.total} {self.what} are needed: too large for this checker")

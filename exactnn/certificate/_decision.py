@@ -1,0 +1,122 @@
+"""The questions "same_decision" (the same maximal outputs everywhere) and "deviation" (the largest distance of the outputs).
+
+Behind f and g each a maximum over all outputs is put, a `max_pool` with one window. On a leaf, where all its units are fixed, the
+shortfalls a_i = max f - f_i >= 0 and b_i = max g - g_i >= 0 are affine. Output i is maximal for f where a_i = 0. That it is maximal for g,
+too, wherever it is for f is shown by
+
+    factor (-b_i) + t a_i = gamma + sum y_k g_k,   factor, t, y >= 0,   factor > 0 and gamma >= 0, or factor = 0 and gamma > 0;
+
+in the second case a_i is 0 nowhere on the leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+from ._cells import Affine, Cell
+from ._claim import Claim
+from ._evaluate import evaluate
+from ._network import Network, Node
+from ._numbers import index, integer, items, mapping, need, rationals, show
+from ._operations import OPERATIONS, Shape
+from ._point import inside
+from ._tree import check_tree, primitive, walk
+
+
+def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+    """On each leaf a pair of proofs for each output."""
+    assert g is not None
+    mapping(evidence, "evidence", ("method", "hull", "tree"))
+    count = f.output_size
+    networks = [with_maximum(f), with_maximum(g)]
+
+    def leaf(cell: Cell, path: Sequence[Affine], raw: Any, step: str) -> None:
+        while not cell.finished:
+            cell.complete()
+        below = [_shortfalls(cell, first, count, step) for first in (0, count + 1)]
+        for i, pair in enumerate(items(raw, step, count)):
+            here = f"{step}, output {i}"
+            for a, proof in zip((0, 1), items(pair, here, 2), strict=True):
+                _implied(below[a][i], below[1 - a][i], path, proof, here)
+
+    walk(claim, f, networks, evidence, leaf, False)
+
+
+def check_decision_point(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+    """At the point the sets of maximal outputs differ."""
+    mapping(evidence, "evidence", ("method", "point", "f", "g"))
+    a, b = _values(claim, f, g, evidence["point"])
+    for name, found in (("f", a), ("g", b)):
+        given = rationals(evidence[name], f"point: {name}", f.output_size)
+        need(list(given) == found, f"point: {name}", "the values there are others")
+    highest = [[v == max(values) for v in values] for values in (a, b)]
+    need(highest[0] != highest[1], "point", "the maximal outputs are the same there")
+
+
+def check_deviation(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+    """The tolerance bounds the distance everywhere, and the point attains it."""
+    mapping(evidence, "evidence", ("method", "hull", "tree", "point"))
+    a, b = _values(claim, f, g, evidence["point"])
+    gap = max(abs(u - v) for u, v in zip(a, b, strict=True))
+    need(gap >= claim.tolerance, "point", f"the values differ by {show(gap)} only")
+    check_tree(claim, f, g, {key: evidence[key] for key in ("method", "hull", "tree")})
+
+
+def _values(claim: Claim, f: Network, g: Network | None, raw: Any) -> tuple[list[Fraction], list[Fraction]]:
+    assert g is not None
+    point = rationals(raw, "point", f.input_size)
+    if claim.domain is not None:
+        inside(claim.domain, point)
+    a, b = (list(evaluate(net, point, f"point: {name}")) for name, net in (("f", f), ("g", g)))
+    return a, b
+
+
+def with_maximum(net: Network) -> Network:
+    """The network with one more output behind the others, their maximum."""
+    nodes = list(net.nodes)
+
+    def add(op: str, operands: list[int], raw: dict[str, Any]) -> int:
+        shapes: list[Shape] = [nodes[i].shape for i in operands]
+        fields, shape = OPERATIONS[op][2](raw, shapes, "maximum")
+        nodes.append(Node(f"maximum {len(nodes)}", op, tuple(operands), shape, fields))
+        return len(nodes) - 1
+
+    flat = [add("reshape", [i], {"shape": [prod(nodes[i].shape)]}) for i in net.outputs]
+    joined = add("concat", flat, {"axis": 0})
+    size = nodes[joined].shape[0]
+    row = add("reshape", [joined], {"shape": [1, size]})
+    window = {"kernel": [size], "stride": [size], "padding": [[0, 0]], "dilation": [1]}
+    highest = add("max_pool", [row], window)
+    return Network(tuple(nodes), net.inputs, (joined, highest))
+
+
+def _shortfalls(cell: Cell, first: int, count: int, step: str) -> list[Affine]:
+    """max - z_i for the outputs z_first, ..., whose maximum follows them; each up to a positive factor."""
+    found = []
+    highest, top = cell.resolved(cell.outputs[first + count]), cell.scales[first + count]
+    for i in range(first, first + count):
+        row, scale = cell.resolved(cell.outputs[i]), cell.scales[i]
+        total = {key: n * scale for key, n in highest.items()}
+        for key, n in row.items():
+            total[key] = total.get(key, 0) - n * top
+        need(all(key <= cell.one for key, n in total.items() if n), step, "the outputs depend on units that were left open")
+        found.append(primitive([total.get(key, 0) for key in range(cell.one + 1)]))
+    return found
+
+
+def _implied(a: Affine, b: Affine, path: Sequence[Affine], raw: Any, step: str) -> None:
+    """Rejected unless b = 0 is shown wherever a = 0 on the cell."""
+    raw_factor, raw_times, terms = items(raw, step, 3)
+    factor, times = integer(raw_factor, step), integer(raw_times, step)
+    need(factor >= 0 and times >= 0, step, "a negative factor")
+    rest = [times * p - factor * q for p, q in zip(a, b, strict=True)]
+    for term in items(terms, step):
+        i, y = items(term, step, 2)
+        i, y = index(i, len(path), step), integer(y, step)
+        need(y > 0, step, "a multiplier that is not positive")
+        rest = [r - y * c for r, c in zip(rest, path[i], strict=True)]
+    need(not any(rest[:-1]), step, "the inequalities do not add up to the function")
+    need(rest[-1] > 0 or (rest[-1] == 0 and factor > 0), step, "the constant that remains does not suffice")

@@ -1,0 +1,77 @@
+"""Domains and transformations in short words; None for what would be long, for which the hash of the claim stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+from ._numbers import rational
+
+LONG = 200  # characters
+_LISTS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
+
+
+def number(value: Fraction) -> str | None:
+    """p or p/q."""
+    if max(abs(value.numerator), value.denominator).bit_length() > LONG:
+        return None
+    return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+
+
+def rows(matrix: Iterable[tuple[Sequence[int], Fraction]], denominator: int) -> str | None:
+    """x_0 + 2 x_1 <= 1/2, -x_1 <= 0"""
+    found: list[str] = []
+    for numerators, bound in matrix:
+        left = ""
+        for k, n in enumerate(numerators):
+            if n:
+                size = number(Fraction(abs(n), denominator))
+                if size is None or len(left) > LONG:
+                    return None
+                sign = ("-" if n < 0 else "") if not left else (" - " if n < 0 else " + ")
+                left += f"{sign}{'' if size == '1' else size + ' '}x_{k}"
+        right = number(bound)
+        found.append(f"{left or '0'} <= {right}")
+        if right is None or sum(map(len, found)) > LONG:
+            return None
+    return ", ".join(found)
+
+
+def steps(transformation: Sequence[Any]) -> str | None:
+    """flip [0, 2] at 'relu1', scaling [1/2, 3] at 'relu2'; the steps have been checked before."""
+    found: list[str] = []
+    for step in transformation:
+        listed = step[_LISTS[step["kind"]]]
+        if len(listed) > LONG or len(step["layer"]) > LONG:
+            return None
+        texts = [number(rational(v, "transformation")) for v in listed]
+        if None in texts:
+            return None
+        found.append(f"{step['kind']} [{', '.join(t for t in texts if t is not None)}] at {step['layer']!a}")
+        if sum(map(len, found)) > LONG:
+            return None
+    return ", then ".join(found)
+
+
+def inhabited(matrix: Iterable[tuple[Sequence[int], Fraction]], size: int) -> bool | None:
+    """Whether A x <= b has a solution x; None where that takes more than a look: every row bounds one entry, or 0 is a solution."""
+    low: dict[int, Fraction] = {}
+    high: dict[int, Fraction] = {}
+    by_entries = at_zero = True
+    for numerators, bound in matrix:
+        at_zero = at_zero and bound >= 0
+        places = [k for k, n in enumerate(numerators) if n]
+        if not places and bound < 0:
+            return False
+        by_entries = by_entries and len(places) <= 1
+        if len(places) == 1:
+            (k,) = places
+            end = bound / numerators[k] * size
+            if numerators[k] > 0:
+                high[k] = min(end, high.get(k, end))
+            else:
+                low[k] = max(end, low.get(k, end))
+    if any(k in high and low[k] > high[k] for k in low):
+        return False
+    return True if by_entries or at_zero else None

@@ -1,0 +1,89 @@
+"""`exactnn deviation` and `exactnn same-decision`: how far two networks are apart, and whether they decide alike."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, point_text, short, versions
+from exactnn.cli._questions import answer, models, texts
+from exactnn.errors import DomainError, Incomplete
+from exactnn.exact.numbers import rational_text
+
+
+def add_deviation(commands: Any) -> None:
+    """deviation F G."""
+    parser = commands.add_parser("deviation", help="how far are two networks apart, at most, on a domain?", allow_abbrev=False)
+    _add_pair(parser)
+    parser.set_defaults(run=_deviation)
+
+
+def add_same_decision(commands: Any) -> None:
+    """same-decision F G."""
+    parser = commands.add_parser("same-decision", help="are the same outputs maximal everywhere on a domain?", allow_abbrev=False)
+    _add_pair(parser)
+    parser.set_defaults(run=_same_decision)
+
+
+def _add_pair(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
+    parser.add_argument("g", metavar="G", help="another one, with as many inputs and outputs")
+    add_question(parser, tolerance=False)
+    add_raw(parser)
+    add_output(parser)
+
+
+def _same_decision(options: argparse.Namespace) -> Outcome:
+    from exactnn.verify import verify_same_decision
+
+    arguments = question(options)
+    check_target(options.certificate, "--certificate", [options.f, options.g])
+    f, g = load(options, options.f, options.g)
+    return answer(options, {"f": f, "g": g}, lambda: verify_same_decision(f, g, **arguments))
+
+
+def _deviation(options: argparse.Namespace) -> Outcome:
+    from exactnn.verify import max_deviation
+
+    arguments = question(options)
+    if arguments["domain"] is None:
+        raise DomainError("--domain: a bounded domain is needed, such as --domain -1:1 or a JSON file")
+    check_target(options.certificate, "--certificate", [options.f, options.g])
+    f, g = load(options, options.f, options.g)
+    document: dict[str, Any] = {
+        "command": options.command,
+        "semantics": "real",
+        "domain": options.domain,
+        "models": models({"f": f, "g": g}),
+    }
+    start = time.perf_counter()
+    try:
+        found = max_deviation(f, g, **arguments)
+    except Incomplete as stopped:
+        least = None if stopped.partial is None else rational_text(stopped.partial)  # type: ignore[arg-type]
+        return Outcome(
+            UNKNOWN, f"UNKNOWN: {stopped}", {**document, "status": "unknown", "lower": least, "upper": None, "reason": str(stopped)}
+        )
+    log(options, f"found in {time.perf_counter() - start:.2f} s")
+    details = [f"  attained at x = {point_text(found.point)}"]
+    for j, (a, b) in enumerate(zip(*found.values, strict=True)):
+        if abs(a - b) == found.upper:
+            details.append(f"  output {j}: f(x) = {short(a)}, g(x) = {short(b)}")
+            break
+    written = None
+    if options.certificate is not None:
+        written = str(found.certificate.save(options.certificate))
+        details.append(f"  certificate: {written} (exactnn check {written})")
+    document |= {
+        "status": "done",
+        "lower": rational_text(found.lower),
+        "upper": rational_text(found.upper),
+        "point": texts(found.point),
+        "values": {k: texts(v) for k, v in zip("fg", found.values, strict=True)},
+        "certificate": written,
+        "seconds": round(time.perf_counter() - start, 6),
+        "versions": versions(),
+    }
+    return Outcome(DONE, f"max |f - g| = {short(found.upper)}, about {float(found.upper):.6g}, on {options.domain}", document, details)

@@ -1,0 +1,245 @@
+"""The complete procedure for piecewise linear networks of any depth: f - g on every cell (docs/theory.md 10).
+
+The search fixes the units that other units read. On such a cell the units that only outputs read, which are left open, make
+
+    f - g = a(t) + sum_h J_h max(h(t), 0),    h pairwise distinct hyperplanes,
+
+one hidden layer. With J_h = 0 a hyperplane does not matter. By theorem A f = g on the cell exactly if no h with J_h != 0 meets its interior
+and the affine function that is left is 0. With a tolerance these h cut the cell further, and on each part the affine difference is
+compared with the tolerance by linear programs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+from typing import Any
+
+import numpy as np
+from flint import fmpz_mat
+
+from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.regions._program import Program
+from exactnn.regions._search import Search
+from exactnn.regions._search_cell import Cell
+from exactnn.regions._search_lp import Affine, Farkas, Point, at, primitive
+from exactnn.regions._tree import Tree
+from exactnn.symmetry._normal_form import NormalForm
+from exactnn.verify._domain import Coordinates
+from exactnn.verify._ridge_domain import crossing_witness
+from exactnn.verify.certificates import Claim
+
+Columns = tuple[int, ...]  # one number for each output
+
+
+@dataclass(frozen=True)
+class Difference:
+    """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on a cell, in integers; units: for each h one unit z = c h or z = -c h."""
+
+    rest: list[list[int]]
+    jumps: dict[Affine, Columns]
+    units: dict[Affine, tuple[int, Affine]]
+
+
+class Complete:
+    """f = g, f = 0 or T(f) = f within the tolerance, decided cell by cell.
+
+    Parameters
+    ----------
+    claim : what is asked; where : its domain in coordinates t
+    clock, limit : Incomplete at the end of the time, or beyond so many cells
+    """
+
+    def __init__(self, claim: Claim, where: Coordinates, clock: Clock, limit: int | None) -> None:
+        self.claim, self.where = claim, where
+        self.program = Program([claim.f] if claim.g is None else [claim.f, claim.g])
+        stages = self.program.stages
+        read = {k for stage in stages for k in stage.form.blocks}
+        self.open = [s for s in range(len(stages)) if s + 1 not in read]
+        matrix, self.unit = base(where)
+        self.search = Search(
+            self.program,
+            clock,
+            region=where.region,
+            base=matrix,
+            unit=self.unit,
+            open_stages=self.open,
+            last=self._hyperplanes,
+            limit=limit,
+        )
+        self.scale = lcm(*(form.scale for form in self.program.output_integers))
+        self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
+
+    def decide(self) -> RationalArray | dict[str, Any]:
+        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none."""
+        for cell, unit in self.search.walk():
+            if unit is not None:
+                if cell.late and not self.claim.tolerance:
+                    return self._witness(cell, list(cell.pending))
+                self.tree.split(cell, unit)
+                continue
+            rest = self._affine(cell)
+            if not any(map(any, rest)):
+                self.tree.leaf(cell, None)
+            elif not self.claim.tolerance:
+                return self._witness(cell, [])
+            else:
+                pairs = self._bounded(cell, rest)
+                if isinstance(pairs, RationalArray):
+                    return pairs
+                self.tree.leaf(cell, pairs)
+        return {"method": "tree", "hull": self.where.hull, "tree": self.tree.nodes}
+
+    # --- the difference on a cell --------------------------------------------------------------------------------------------
+
+    def _hyperplanes(self, cell: Cell) -> tuple[list[Affine], list[int]]:
+        """The open units that matter, one for each hyperplane."""
+        cell.note = self._difference(cell)
+        chosen = [cell.note.units[h] for h in cell.note.jumps]
+        return [form for _, form in chosen], [unit for unit, _ in chosen]
+
+    def _difference(self, cell: Cell) -> Difference:
+        maps, program = self.search.maps, self.program
+        rest: list[list[int]] | None = None
+        jumps: dict[Affine, list[int]] = {}
+        units: dict[Affine, tuple[int, Affine]] = {}
+        opened: dict[int, list[list[int]]] = {s: _table(maps.stage(s, cell.values)) for s in self.open}
+        for sign, form in zip((1, -1), program.output_integers, strict=False):
+            factor = sign * (self.scale // form.scale)
+            total = fmpz_mat(len(form.constant), 1, form.constant) * fmpz_mat(1, maps.width + 1, [0] * maps.width + [self.unit])
+            for k, matrix in form.matrices.items():
+                if k - 1 not in opened:
+                    total += matrix * cell.values[k]
+            part = [[factor * v for v in row] for row in _table(total)]
+            rest = part if rest is None else [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(rest, part, strict=True)]
+            for k, matrix in form.matrices.items():
+                if k - 1 not in opened:
+                    continue
+                weights = _table(matrix.transpose())
+                for j, row in enumerate(opened[k - 1]):
+                    column = [factor * v for v in weights[j]]
+                    self._add(rest, jumps, units, row, column, program.first[k - 1] + j)
+        assert rest is not None
+        live = {h: tuple(jump) for h, jump in jumps.items() if any(jump)}
+        return Difference(rest, live, units)
+
+    @staticmethod
+    def _add(
+        rest: list[list[int]],
+        jumps: dict[Affine, list[int]],
+        units: dict[Affine, tuple[int, Affine]],
+        row: list[int],
+        column: list[int],
+        unit: int,
+    ) -> None:
+        """Add column max(row, 0)."""
+        if not any(row[:-1]):
+            if row[-1] > 0:
+                for line, c in zip(rest, column, strict=True):
+                    line[-1] += c * row[-1]
+            return
+        form = primitive(row)
+        pivot = next(j for j, v in enumerate(form) if v)
+        size = row[pivot] // form[pivot]
+        h = form if form[pivot] > 0 else tuple(-v for v in form)
+        units.setdefault(h, (unit, form))
+        total = jumps.setdefault(h, [0] * len(column))
+        for i, c in enumerate(column):
+            total[i] += c * size
+            if h is not form:  # max(-h, 0) = max(h, 0) - h
+                rest[i] = [a - c * size * b for a, b in zip(rest[i], h, strict=True)]
+
+    def _affine(self, cell: Cell) -> list[list[int]]:
+        """scale (f - g) on a leaf, on which no hyperplane that matters is open any more."""
+        found: Difference = cell.note
+        rest = found.rest
+        for h, jump in found.jumps.items():
+            if at(h, cell.inner) > 0:
+                rest = [[a + c * b for a, b in zip(line, h, strict=True)] for line, c in zip(rest, jump, strict=True)]
+        return rest
+
+    # --- answers ---------------------------------------------------------------------------------------------------------------
+
+    def _bounded(self, cell: Cell, rest: list[list[int]]) -> list[Any] | RationalArray:
+        """For each output the proofs of tolerance - (f - g) >= 0 and tolerance + (f - g) >= 0; or a point where one is negative."""
+        tolerance = self.claim.tolerance
+        pairs = []
+        for line in rest:
+            pair = []
+            for sign in (-1, 1):
+                form = [sign * tolerance.denominator * c for c in line]
+                form[-1] += tolerance.numerator * self.scale * self.unit
+                row = primitive(form)
+                found = self._least(cell, row)
+                if not isinstance(found, Farkas):
+                    return _as_array(_finite(row, found, cell.inner))
+                pair.append(self.tree.proof(cell, found))
+            pairs.append(pair)
+        return pairs
+
+    @staticmethod
+    def _least(cell: Cell, row: Affine) -> Farkas | Point:
+        if any(row[:-1]):
+            return cell.place(row)
+        return Farkas(1, ()) if row[-1] >= 0 else cell.inner
+
+    def _witness(self, cell: Cell, pending: list[int]) -> RationalArray:
+        """A point of the cell where f - g is not 0; the rows `pending` of the cell are hyperplanes with jumps that cut it."""
+        found: Difference = cell.note
+        crossing = {h: found.jumps[h] for h in sorted(_upright(cell.rows[j]) for j in pending)}
+        rest = found.rest
+        for h, jump in found.jumps.items():
+            if h not in crossing and at(h, cell.inner) > 0:
+                rest = [[a + c * b for a, b in zip(line, h, strict=True)] for line, c in zip(rest, jump, strict=True)]
+        table = np.array(rest, dtype=object).reshape(len(rest), self.search.maps.width + 1)
+        columns = np.array([crossing[h] for h in crossing], dtype=object).reshape(len(crossing), len(rest))
+        slope, offset = RationalArray(table[:, :-1]), RationalArray(table[:, -1])
+        form = NormalForm(tuple(crossing), RationalArray(columns.T), slope, offset)
+        point = crossing_witness(form, list(range(len(crossing))), (slope, offset), _polyhedron(cell), _as_array(cell.inner))
+        assert point is not None  # theorem A
+        return point
+
+
+def base(where: Coordinates) -> tuple[fmpz_mat | None, int]:
+    """x = (B (t, 1)) / q as (B, q); None for x = t."""
+    if where.origin is None or where.directions is None:
+        return None, 1
+    d = where.origin.size
+    unit = lcm(where.origin.denominator, where.directions.denominator if where.dimension else 1)
+    table = np.zeros((d, where.dimension + 1), dtype=object)
+    table[:, -1] = where.origin.numerators * (unit // where.origin.denominator)
+    if where.dimension:
+        table[:, :-1] = where.directions.numerators.T * (unit // where.directions.denominator)
+    return fmpz_mat(d, where.dimension + 1, [int(v) for v in table.ravel()]), unit
+
+
+def _table(matrix: fmpz_mat) -> list[list[int]]:
+    return [[int(v) for v in row] for row in matrix.tolist()]
+
+
+def _upright(form: Affine) -> Affine:
+    return form if next(v for v in form if v) > 0 else tuple(-v for v in form)
+
+
+def _as_array(point: Point) -> RationalArray:
+    return RationalArray.from_fractions([Fraction(v, point[-1]) for v in point[:-1]], (len(point) - 1,))
+
+
+def _finite(form: Affine, point: Point, inner: Point) -> Point:
+    """The point; for a ray along which the form falls, a point far enough on it, from the inner one."""
+    if point[-1]:
+        return point
+    steps = 1
+    while at(form, moved := tuple(a + steps * inner[-1] * b for a, b in zip(inner, point, strict=True))) >= 0:
+        steps *= 2
+    return moved
+
+
+def _polyhedron(cell: Cell) -> Polyhedron:
+    if not cell.forms:
+        return Polyhedron.whole_space(cell.width)
+    table = np.array(cell.forms, dtype=object).reshape(len(cell.forms), cell.width + 1)
+    return Polyhedron(RationalArray(-table[:, :-1]), RationalArray(table[:, -1]))

@@ -1,0 +1,75 @@
+"""Two networks on the common cells of a domain: the subdivision by the units of both, in coordinates of the domain's hull.
+
+On every cell both networks are affine. So what holds for affine functions at the vertices of a bounded cell holds on the cell, and a
+question about f and g is one about vertices, or about faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
+from exactnn.network import Network
+from exactnn.regions import restrict
+from exactnn.regions._program import Form, Program
+from exactnn.regions._subdivision import Piece, Subdivision
+from exactnn.verify._domain import Coordinates
+
+
+class Joint:
+    """f and g over the coordinates t of a domain of dimension >= 1."""
+
+    def __init__(self, f: Network, g: Network, where: Coordinates) -> None:
+        self.where = where
+        if where.origin is not None and where.directions is not None:
+            origin = where.origin.to_fractions()
+            directions = [where.directions[i].to_fractions() for i in range(where.dimension)]
+            f, g = restrict(f, origin, directions), restrict(g, origin, directions)
+        self.program = Program([f, g], where.region)
+
+    @cached_property
+    def difference(self) -> Form:
+        """f - g."""
+        return minus(*self.program.outputs)
+
+    def pieces(self, clock: Clock, program: Program | None = None) -> Iterator[tuple[Subdivision, Piece]]:
+        """Finished pieces of the subdivision by the units of the program, or of more units."""
+        run = Subdivision(self.program if program is None else program, clock)
+        for piece in run.pieces():
+            yield run, piece
+
+
+def minus(a: Form, b: Form) -> Form:
+    """a - b."""
+    blocks = dict(a.blocks)
+    for k, block in b.blocks.items():
+        blocks[k] = blocks[k] - block if k in blocks else -block
+    return Form(blocks, a.constant - b.constant)
+
+
+def row(form: Form, i: int) -> Form:
+    """One row of a form."""
+    return Form({k: b[i : i + 1] for k, b in form.blocks.items()}, form.constant[i : i + 1])
+
+
+def running_maximum(program: Program, outputs: Form) -> Program:
+    """The program with a stage of one unit for each output but the first: z_i - max(z_0, ..., z_(i-1))."""
+    highest = row(outputs, 0)
+    one = RationalArray(np.ones((1, 1), dtype=np.int64))
+    for i in range(1, outputs.size):
+        program = program.extended(minus(row(outputs, i), highest))
+        highest = Form({**highest.blocks, len(program.stages): one}, highest.constant)
+    return program
+
+
+def maximisers(steps: np.ndarray[tuple[int, int], np.dtype[np.int8]]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Which outputs are maximal, from the signs (faces, outputs - 1) of the units of `running_maximum`."""
+    result = np.ones((len(steps), steps.shape[1] + 1), dtype=bool)
+    for i in range(steps.shape[1]):
+        result[:, : i + 1] &= (steps[:, i] <= 0)[:, None]
+        result[:, i + 1] = steps[:, i] >= 0
+    return result

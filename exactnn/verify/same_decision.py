@@ -1,0 +1,142 @@
+"""Do two classifiers decide alike everywhere: is the set of maximal outputs the same at every point of a domain?
+
+On the common cells of f, g and the running maxima of their outputs, the set of maximal outputs is constant on the relative interior of
+every face. So up to 6 dimensions it is compared on all faces of all dimensions, ties included, which finds a difference quickly. The proof
+that there is none, and the answer in more dimensions, come from a search over the cells with linear programs (`_alike`).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from tqdm import tqdm
+
+from exactnn.errors import Incomplete
+from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
+from exactnn.exact.numbers import Number
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.network import Network
+from exactnn.regions._subdivision import DIMENSIONS, Piece, Subdivision
+from exactnn.symmetry._atoms import json_number
+from exactnn.verdict import Verdict
+from exactnn.verify._alike import Alike
+from exactnn.verify._domain import Coordinates, coordinates
+from exactnn.verify._joint import Joint, maximisers, running_maximum
+from exactnn.verify.certificates import Certificate, Claim
+from exactnn.verify.equality import check_domain, check_pair
+
+Point = tuple[Fraction, ...]
+
+
+def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, time_limit: Number | None = None) -> Verdict:
+    """Decide whether {j : f_j(x) = max f(x)} = {j : g_j(x) = max g(x)} for all x of the domain.
+
+    Parameters
+    ----------
+    f, g : piecewise linear networks with equal numbers of inputs and outputs
+    domain : a Box or Polyhedron; None for all of R^d
+    time_limit : seconds; None for none
+
+    Returns
+    -------
+    Verdict
+        Refuted with a point at which the sets differ (a tie of one network that the other does not have counts).
+
+    Examples
+    --------
+    >>> from exactnn import Box, mlp, verify_same_decision
+    >>> f, g = mlp([([[1], [-1]], [0, 0])]), mlp([([[3], [-5]], [0, 0])])
+    >>> verify_same_decision(f, g, domain=None).status
+    'proved'
+    >>> verify_same_decision(f, mlp([([[1], [-1]], [0, "1e-30"])]), domain=Box(0, 1)).counterexample
+    (Fraction(0, 1),)
+    """
+    check_pair(f, g)
+    whole = check_domain(domain, f)
+    clock = Clock(time_limit)
+    where = coordinates(whole, f.input_dim)
+    claim = Claim("same_decision", f, g, whole, Fraction(0))
+    try:
+        point = _difference(f, g, where, clock) if where.dimension <= DIMENSIONS else None
+        if point is None:
+            answer = Alike(claim, where, clock).decide()
+            if not isinstance(answer, RationalArray):
+                how = "on every cell the same outputs are maximal at the same points"
+                return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", answer))
+            point = where.to_input(answer.reshape(1, -1))[0].to_fractions()
+    except Incomplete as stopped:
+        return Verdict("unknown", claim.describe(), f"{stopped}; no difference was seen there")
+    point = _fewer_bits(f, g, whole, point)
+    values = f(point), g(point)
+    assert _highest(values[0]) != _highest(values[1])
+    evidence: dict[str, object] = {"method": "point", "point": [json_number(q) for q in point]}
+    for name, found in zip("fg", values, strict=True):
+        evidence[name] = [json_number(q) for q in found]
+    certificate = Certificate(claim, "refuted", evidence)
+    return Verdict("refuted", claim.describe(), "the sets of maximal outputs differ", certificate, point, values)
+
+
+def _difference(f: Network, g: Network, where: Coordinates, clock: Clock) -> Point | None:
+    if not where.dimension:
+        x = where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions()
+        return x if _highest(f(x)) != _highest(g(x)) else None
+    joint = Joint(f, g, where)
+    program = joint.program
+    first = len(program.stages)
+    for outputs in joint.program.outputs:
+        program = running_maximum(program, outputs)
+    units = program.first[first], program.unit_count
+    with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+        for run, piece in joint.pieces(clock, program):
+            found = _on_faces(f, g, where, run, piece, units)
+            if found is not None:
+                return found
+            bar.update(piece.cells)
+    return None
+
+
+def _on_faces(f: Network, g: Network, where: Coordinates, run: Subdivision, piece: Piece, units: tuple[int, int]) -> Point | None:
+    lattice = piece.lattice
+    signs = run.vertices.signs[piece.ids, units[0] : units[1]]
+    half = (units[1] - units[0]) // 2
+    for k in range(lattice.dimension, -1, -1):
+        of_faces = lattice.face_signs(signs, k)
+        differ = np.flatnonzero((maximisers(of_faces[:, :half]) != maximisers(of_faces[:, half:])).any(axis=1))
+        if len(differ):
+            return _inside(f, g, where, run, piece, k, int(differ[0]))
+    return None
+
+
+def _inside(f: Network, g: Network, where: Coordinates, run: Subdivision, piece: Piece, k: int, face: int) -> Point:
+    """A point of the relative interior of a face: the mean x_0 + M x_1 of its vertices, M large enough."""
+    rows = [face]
+    for level in range(k, 0, -1):
+        start, members = piece.lattice.boundary[level]
+        rows = sorted({int(m) for r in rows for m in members[start[r] : start[r + 1]]})
+    points = run.vertices.exact_points(piece.ids[rows])
+    n = len(points)
+    zero, one = ([sum((Fraction(p[part][j], p[2]) for p in points), Fraction(0)) / n for j in range(where.dimension)] for part in (0, 1))  # type: ignore[index]
+    for bits in range(0, 100_000, 4):
+        t = RationalArray.from_fractions([a + (1 << bits) * b for a, b in zip(zero, one, strict=True)], (1, where.dimension))
+        x = where.to_input(t)[0].to_fractions()
+        if _highest(f(x)) != _highest(g(x)):
+            return x
+        if not any(one):
+            break
+    raise AssertionError("the sets of maximal outputs differ on a face, but not at the mean of its vertices; please report this")
+
+
+def _fewer_bits(f: Network, g: Network, domain: Polyhedron | None, point: Point) -> Point:
+    """The point rounded to multiples of 1, 1/4, 1/16, ..., as soon as the sets differ there; else the point itself."""
+    for bits in range(0, 64, 2):
+        near = tuple(Fraction(round(v * (1 << bits)), 1 << bits) for v in point)
+        if (domain is None or domain.contains(near)) and _highest(f(near)) != _highest(g(near)):
+            return near
+    return point
+
+
+def _highest(values: Point) -> set[int]:
+    top = max(values)
+    return {j for j, v in enumerate(values) if v == top}

@@ -1,0 +1,178 @@
+"""Small certificates that would ask for hours are rejected, naming the step; what the engines write is within the limits."""
+
+from __future__ import annotations
+
+import json
+import time
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exactnn import check as check_again
+from exactnn import mlp, verify_equal
+from exactnn.certificate import Rejected, _budget, check
+from exactnn.errors import Incomplete
+from exactnn.exact.clock import Clock
+from exactnn.network import Builder, MaxPool, Reshape
+from exactnn.symmetry import _numbering
+from exactnn.verify import _line
+from exactnn.verify.certificates import Certificate, Claim
+from tests.certificate._build import act, box, certificate, forms, network, node
+from tests.strategies import deep_pairs, graphs, law, renamed
+
+TENT = {"slope": 2, "constant": 0, "kinks": [["1/2", -4]]}
+
+
+def tents(count):
+    """2^count pieces on [0, 1]."""
+    nodes = [node("x", "input", shape=[1])]
+    for k in range(count):
+        nodes.append(act(f"t{k}", nodes[-1]["name"], TENT))
+    return network(nodes)
+
+
+def doubled(count, unit=None):
+    nodes = [node("x", "input", shape=[1])]
+    for k in range(count):
+        nodes.append(node(f"c{k}", "concat", *[nodes[-1]["name"]] * 2, axis=0))
+    if unit is not None:
+        nodes.append(node("s", "smooth", nodes[-1]["name"], function=unit))
+    return network(nodes)
+
+
+def on_the_line(net):
+    return certificate("equal", "proved", (net, net), {"method": "line"}, domain=box((0, 1)))
+
+
+def by_forms(net):
+    return certificate("equal", "proved", (net, net), forms({}, {}))
+
+
+def rejection(document):
+    with pytest.raises(Rejected) as caught:
+        check(document)
+    return caught.value
+
+
+def test_cells_of_a_line(monkeypatch):
+    assert check(on_the_line(tents(6)))
+    monkeypatch.setattr(_budget, "LINE", 20_000)
+    assert check(on_the_line(tents(6)))
+    start = time.perf_counter()
+    found = rejection(on_the_line(tents(40)))
+    assert time.perf_counter() - start < 5
+    assert found.step.startswith("line: ")
+    assert "node t" in found.step
+    assert "20000 steps" in found.reason
+
+
+def test_pairs_under_a_maximum(monkeypatch):
+    """One node, one cell, and four million pairs."""
+    size = 3000
+    wide = network(
+        [
+            node("x", "input", shape=[1]),
+            node("w", "affine", "x", weight={"shape": [size, 1], "denominator": 1, "numerators": list(range(size))}, bias=zeros(size)),
+            node("r", "reshape", "w", shape=[1, size]),
+            node("m", "max_pool", "r", kernel=[size], stride=[1], padding=[[0, 0]], dilation=[1]),
+        ]
+    )
+    monkeypatch.setattr(_budget, "LINE", 4_000_000)
+    assert rejection(on_the_line(wide)).step == "line: f: node m"
+
+
+def zeros(size):
+    return {"shape": [size], "denominator": 1, "numerators": [0] * size}
+
+
+def test_forms_of_a_network(monkeypatch):
+    assert check(by_forms(doubled(8)))
+    monkeypatch.setattr(_budget, "FORMS", 511)
+    assert check(by_forms(doubled(8)))  # 1 + 2 + ... + 256
+    assert rejection(by_forms(doubled(9))).step == "forms: f: node c8"
+
+
+def test_forms_that_are_written_entry_by_entry(monkeypatch):
+    nodes = [node("x", "input", shape=[1, 1000]), act("r", "x"), node("f", "reshape", "r", shape=[1000])]
+    net = network(nodes)
+    document = certificate("equal", "proved", (net, net), forms({"r": [["atom", 0, 1, 1]]}, {"r": [["atom", 0, 1, 1]]}))
+    assert check(document)
+    monkeypatch.setattr(_budget, "FORMS", 2002)  # one channel at each of two nodes, its entries, the entries of the result
+    assert check(document)
+    monkeypatch.setattr(_budget, "FORMS", 999)
+    assert rejection(document).step == "forms: f: node f"
+
+
+def test_bits_of_an_enclosure(monkeypatch):
+    f, g = doubled(5, "tanh"), doubled(5, "sigmoid")
+
+    def at(bits):
+        return certificate("equal", "refuted", (f, g), {"method": "enclosure", "point": [0], "output": 3, "bits": bits})
+
+    assert check(at(4096))
+    monkeypatch.setattr(_budget, "ENCLOSURE", 32 * 64)
+    assert check(at(64))
+    assert rejection(at(65)).step == "enclosure: f: node s"
+
+
+# --- what the engines write ------------------------------------------------------------------------------------------------
+
+
+@given(deep_pairs(st.just(1)), st.booleans(), st.integers(1, 4000))
+@law(60)
+def test_the_engine_knows_the_limit_of_lines(pair, pooled, limit):
+    f, g = (pool_at_end(c.network()) if pooled else c.network() for c in pair)
+    points = _line.breakpoints([f, g], None, Clock(None))
+    written = Certificate(Claim("equal", f, g, None, Fraction(0)), "proved", {"method": "line"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_line, "CHECKER", limit)
+        patch.setattr(_budget, "LINE", limit)
+        try:
+            _line.check_steps([f, g], points)
+        except Incomplete:
+            return
+        assert check_again(written)
+
+
+def pool_at_end(net):
+    """The maximum of the outputs, two at a time."""
+    b = Builder()
+    for name in net.order:
+        b.add(name, net.operation(name), *net.operands(name))
+    (last,) = net.outputs
+    size = net.output_dim
+    reshaped = b.add("grid", Reshape((1, size)), last)
+    window = min(2, size)
+    return b.build(net.inputs, [b.add("pool", MaxPool((window,), (1,), ((0, 0),), (1,)), reshaped)])
+
+
+def test_a_line_too_large_for_the_checker_is_unknown(monkeypatch):
+    f = mlp([([[1], [1]], [0, -1]), ([[1, 1]], [0]), ([[1]], [0])])
+    g = mlp([([[1]], [0]), ([[1], [1]], [0, -1]), ([[1, 1]], [0])])  # equal, and no two neurons alike but the first
+    verdict = verify_equal(f, g)
+    assert verdict.proved
+    assert verdict.certificate.kind == "line"
+    monkeypatch.setattr(_line, "CHECKER", 100)
+    verdict = verify_equal(f, g)
+    assert verdict.unknown
+    assert "too large for a certificate" in verdict.reason
+
+
+@given(graphs(), st.integers(1, 60))
+@law(60)
+def test_the_engine_knows_the_limit_of_forms(f, limit):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_numbering, "FORMS", limit)
+        patch.setattr(_budget, "FORMS", limit)
+        verdict = verify_equal(f, renamed(f, "g"))
+        if verdict.certificate is not None:
+            assert check_again(verdict.certificate)
+        else:
+            assert f"more than {limit} forms" in verdict.reason
+
+
+def test_a_small_certificate():
+    """The attack is small: this is what the limits are for."""
+    assert len(json.dumps(on_the_line(tents(40)))) < 20_000

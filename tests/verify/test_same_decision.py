@@ -1,0 +1,141 @@
+"""The same maximal outputs everywhere: against z3, points, and cases with ties."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import z3
+from hypothesis import given
+from hypothesis import strategies as st
+
+import exactnn as xn
+from exactnn.errors import ShapeError
+from tests.regions.test_count import trained_like
+from tests.strategies import TINY, law
+
+
+def highest(values: Any) -> set[int]:
+    return {j for j, v in enumerate(values) if v == max(values)}
+
+
+def positive(v: Any) -> Any:
+    return z3.If(v > 0, v, 0)
+
+
+def terms(layers: Any, x: list[Any]) -> list[Any]:
+    for k, (weight, bias) in enumerate(layers):
+        rows = [[z3.Q(w.numerator, w.denominator) for w in (*row, c)] for row, c in zip(weight, bias, strict=True)]
+        x = [sum((w * v for w, v in zip(row, x, strict=False)), row[-1]) for row in rows]
+        if k < len(layers) - 1:
+            x = [positive(v) for v in x]
+    return x
+
+
+def z3_decides_alike(f: Any, g: Any, d: int, boxed: bool) -> bool | None:
+    x = [z3.Real(f"x{i}") for i in range(d)]
+    a, b = terms(f, x), terms(g, x)
+    is_top = [[z3.And([v >= w for w in values]) for v in values] for values in (a, b)]
+    solver = z3.Solver()
+    solver.set("timeout", 20_000)
+    if boxed:
+        solver.add([z3.And(v >= -1, v <= 1) for v in x])
+    solver.add(z3.Or([u != v for u, v in zip(*is_top, strict=True)]))
+    found = solver.check()
+    return None if found == z3.unknown else found == z3.unsat
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[Any, Any, int]:
+    d, outputs = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    entry = st.sampled_from([Fraction(v) for v in (-1, 0, 1, 2)] + [1 + TINY])
+    sizes = [d, *(draw(st.integers(1, 2)) for _ in range(draw(st.integers(0, 2)))), outputs]
+    f = [([[draw(entry) for _ in range(m)] for _ in range(n)], [draw(entry) for _ in range(n)]) for m, n in itertools.pairwise(sizes)]
+    kind = draw(st.sampled_from(["same", "scaled", "shifted", "other", "nudged"]))
+    weight, bias = f[-1]
+    if kind == "scaled":
+        last = ([[3 * v for v in r] for r in weight], [3 * v for v in bias])
+    elif kind == "shifted":  # the same form is added to all outputs
+        more = [draw(entry) for _ in weight[0]]
+        last = ([[v + w for v, w in zip(r, more, strict=True)] for r in weight], [v + 5 for v in bias])
+    elif kind == "nudged":
+        last = (weight, [bias[0] + TINY, *bias[1:]])
+    elif kind == "other":
+        last = ([[draw(entry) for _ in r] for r in weight], bias)
+    else:
+        last = (weight, bias)
+    return f, [*f[:-1], last], d
+
+
+@given(pairs(), st.booleans())
+@law(80)
+def test_against_z3(pair: Any, boxed: bool) -> None:
+    f, g, d = pair
+    wanted = z3_decides_alike(f, g, d, boxed)
+    a, b = xn.mlp(f), xn.mlp(g)
+    verdict = xn.verify_same_decision(a, b, domain=xn.Box(-1, 1) if boxed else None)
+    assert verdict.status in ("proved", "refuted")
+    if wanted is not None:
+        assert verdict.proved == wanted
+    if verdict.refuted:
+        x = verdict.counterexample
+        assert x is not None
+        assert highest(a(x)) != highest(b(x))
+        assert verdict.values == (a(x), b(x))
+        assert not boxed or all(-1 <= v <= 1 for v in x)
+    else:
+        for point in np.random.default_rng(0).integers(-8, 9, (20, d)):
+            x = tuple(Fraction(int(v), 8) for v in point)
+            assert highest(a(x)) == highest(b(x))
+    assert verdict.certificate is not None
+    assert xn.check(verdict.certificate)
+
+
+def test_a_tie_counts() -> None:
+    """max(x, 0) against 0, and x against 0: the same class where x > 0, but a tie on x <= 0 for the first only."""
+    f, g = xn.mlp([([[1]], [0]), ([[1], [0]], [0, 0])]), xn.mlp([([[1], [0]], [0, 0])])
+    verdict = xn.verify_same_decision(f, g, domain=xn.Box(-1, 1))
+    assert verdict.refuted
+    assert verdict.counterexample is not None
+    assert verdict.counterexample[0] < 0
+    assert xn.verify_same_decision(f, g, domain=xn.Box(0, 1)).proved
+
+
+def test_a_difference_on_a_line_only() -> None:
+    """relu(x) + relu(-x) = |x| against |x| + |y|: outputs (., 0) are tied at x = 0 for f, at the origin only for g."""
+    f = xn.mlp([([[1, 0], [-1, 0]], [0, 0]), ([[1, 1], [0, 0]], [0, 0])])
+    g = xn.mlp([([[1, 0], [-1, 0], [0, 1], [0, -1]], [0] * 4), ([[1] * 4, [0] * 4], [0, 0])])
+    verdict = xn.verify_same_decision(f, g, domain=None)
+    assert verdict.refuted
+    assert verdict.counterexample is not None
+    assert verdict.counterexample[0] == 0 != verdict.counterexample[1]
+    assert xn.verify_same_decision(f, g, domain=xn.Box([0, 0], [1, 0])).proved
+
+
+def test_temperature_keeps_every_decision() -> None:
+    """Logits times a positive number (theory of calibration, I26), or with one number added to all."""
+    f = trained_like(np.random.default_rng(0), [2, 10, 10, 4])
+    *hidden, (weight, bias) = [(f.operation(f"layer{k}").weight, f.operation(f"layer{k}").bias) for k in (1, 2, 3)]  # type: ignore[attr-defined]
+    for last in ((weight * Fraction(3, 7), bias * Fraction(3, 7)), (weight, bias + Fraction(1, 2**30))):
+        verdict = xn.verify_same_decision(f, xn.mlp([*hidden, last]), domain=xn.Box(-1, 1))
+        assert verdict.proved
+        assert verdict.certificate is not None
+        assert xn.check(verdict.certificate)
+
+
+def test_limits_and_bad_input() -> None:
+    rng = np.random.default_rng(0)
+    f = trained_like(rng, [8, 10, 2])
+    verdict = xn.verify_same_decision(f, f, domain=xn.Box(-1, 1))  # 8 dimensions
+    assert verdict.proved
+    assert verdict.certificate is not None
+    assert xn.check(verdict.certificate)
+    large = trained_like(rng, [5, 30, 30, 3])
+    verdict = xn.verify_same_decision(large, large, domain=xn.Box(-1, 1), time_limit=1)
+    assert verdict.unknown
+    assert "time limit" in verdict.reason
+    with pytest.raises(ShapeError):
+        xn.verify_same_decision(f, large, domain=None)
