@@ -122,11 +122,15 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
         shares = f"{s.combinatorial / total:.1%} by combinatorics, {s.floating / total:.1%} by a float and its bound, {s.exact} exactly"
         notes.append(f"{name}: {count / seconds:,.0f} regions a second; signs: {shares}.")
     growth = []
-    for width in (6, 8) if quick else (10, 14, 18, 22):
+    for width in (6, 8) if quick else (10, 14, 18, 22, 28):
         program = Program([trained([4, width, width, 1], 30 if quick else 300)])
         (count, _), seconds = timed(lambda p=program: cells(p))
         growth.append(f"{count:,} regions: {seconds / count * 1e6:.0f} us each, peak {peak():.0f} MB so far")
     notes.append("4-n-n-1 on R^4: " + "; ".join(growth) + ".")
+    dimension = 4 if quick else 6
+    planes = [row for row in itertools.product((0, 1), repeat=dimension) if any(row)]
+    chambers, seconds = timed(lambda: xn.regions.chambers(planes))
+    notes.append(f"All {len(planes)} hyperplanes in R^{dimension} with coefficients 0 and 1: {chambers:,} chambers in {seconds:.2f} s.")
     program = Program([trained([3, 6, 5, 1] if quick else [4, 9, 8, 1], 100)])
     total, seconds = best(lambda: sum(1 for _ in Search(program).leaves()), 1 if quick else 2)
     candidates = 300 if quick else 3000

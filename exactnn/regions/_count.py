@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 from tqdm import tqdm
 
-from exactnn.errors import ArgumentError, Incomplete
+from exactnn.errors import ArgumentError, Incomplete, Undecided
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
@@ -52,6 +52,8 @@ def count(
         "closed-connected": for each affine map that the network has on some open set, the connected components with interior of the
         closed set of points where cells agree with that map.
         "affine": distinct affine maps on open sets.
+        "convex": the fewest convex pieces of a polyhedral complex. Bounded only: between "connected" and "activation"; Undecided with the
+        bounds (`.lower`, `.upper`) unless they meet.
         With these the counts fall: pattern >= activation >= connected >= closed-connected >= affine.
     method : "lattice" (subdivision of a face lattice, up to 6 inputs), "search" (exact linear programs, any number of inputs, for
         "activation" and "affine"), or "auto" for the first that applies
@@ -62,7 +64,7 @@ def count(
 
     Raises
     ------
-    NotPiecewiseLinear, EmptyDomain, DomainError, ArgumentError, Incomplete, LoadError (a checkpoint of another question)
+    NotPiecewiseLinear, EmptyDomain, DomainError, ArgumentError, Incomplete, Undecided, LoadError (a checkpoint of another question)
 
     Examples
     --------
@@ -75,7 +77,7 @@ def count(
     ----------
     Stargalla, Hertrich, Reichman, 2025 (the definitions); thesis section 8; docs/regions.md.
     """
-    _choice("definition", definition, DEFINITIONS)
+    _choice("definition", definition, (*DEFINITIONS, "convex"))
     _choice("method", method, ("auto", "lattice", "search"))
     clock = Clock(time_limit)
     domain = full_dimensional(domain, net.input_dim)
@@ -84,6 +86,8 @@ def count(
     if method == "search":
         return _by_search(net, domain, definition, clock, max_regions, executor, checkpoint)
     program = Program([net], domain)
+    if definition == "convex":
+        return _convex(net, program, clock, executor, checkpoint, max_regions)
     if definition == "closed-connected":
         if executor is not None or checkpoint is not None:
             raise ArgumentError("definition: 'closed-connected' is counted in one piece, without executor and checkpoint; leave them out")
@@ -145,6 +149,33 @@ def _in_tasks(
         except Incomplete as stopped:
             raise Incomplete(f"{stopped}; {bar.n} tasks were finished, with {tally.count} regions", tally.count) from None
     return tally.count
+
+
+def _convex(
+    net: Network,
+    program: Program,
+    clock: Clock,
+    executor: Executor | None,
+    checkpoint: str | os.PathLike[str] | None,
+    max_regions: int | None,
+) -> int:
+    """The cells are a complex of convex pieces, and each connected region needs one at least."""
+    if checkpoint is not None:
+        raise ArgumentError("checkpoint: for one count at a time, 'convex' takes two; leave it out")
+    lower = (
+        _in_tasks(net, program, "connected", clock, executor, None, max_regions)
+        if executor
+        else _directly(program, "connected", clock, max_regions)
+    )
+    upper = sum(piece.cells for _, piece in _pieces(program, clock, max_regions))
+    if lower < upper:
+        raise Undecided(
+            f"the least number of convex regions is between {lower} (definition 'connected') and {upper} (all cells); "
+            "exactly it is not computed here",
+            lower,
+            upper,
+        )
+    return lower
 
 
 def _closed(program: Program, clock: Clock, max_regions: int | None) -> int:

@@ -36,6 +36,7 @@ class Piece:
     ids : the vertices' numbers
     labels : for each facet the unit that made it, or -1 - (2 j + side) for a facet of the first box
     values : the current stage's pre-activations at the vertices
+    kept : outputs of earlier stages that later ones read, at the first of the vertices
     mark : vertices from this number on are of no use to other pieces
     signs : of the cells (cells, units), once the piece is finished
     """
@@ -46,6 +47,7 @@ class Piece:
     unit: int
     mark: int
     values: Table | None = None
+    kept: dict[int, Table] = field(default_factory=dict)
     signs: Signs = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int8))
 
     @property
@@ -129,7 +131,7 @@ class Subdivision:
         self.clock.check(self.progress(), partial=self.finished)
         stage, column = program.stage_of(unit)
         if piece.values is None:
-            piece.values = Table(self.vertices.enter(piece.ids, stage))
+            piece.values = Table(self.vertices.enter(piece.ids, stage, piece.kept))
         sides = self._sides(unit)
         signs = self.vertices.signs[piece.ids, unit]
         if sides or (signs.min() < 0 < signs.max()):
@@ -145,6 +147,7 @@ class Subdivision:
                 self._keep(piece, np.isin(found, sides))
         piece.unit += 1
         if piece.unit == program.first[stage + 1]:
+            self.vertices.leave(piece.ids, stage, piece.values, piece.kept)
             piece.values = None
         if self.max_cells is not None and self.finished + self.open_cells + piece.cells > self.max_cells and unit >= program.domain_units:
             total = self.finished + self.open_cells + piece.cells
@@ -164,7 +167,8 @@ class Subdivision:
             return
         piece.lattice, vertices, facets = _lattice.part(piece.lattice, cells)
         piece.ids, piece.labels = piece.ids[vertices], piece.labels[facets]
-        piece.values = None if piece.values is None else Table(piece.values.take(vertices))
+        piece.values = None if piece.values is None else piece.values.kept(vertices)
+        piece.kept = {k: table.kept(vertices) for k, table in piece.kept.items()}
 
     def cell_signs(self, piece: Piece) -> Signs:
         """Signs (cells, units) of the units so far."""
@@ -180,8 +184,9 @@ class Subdivision:
             mask = np.zeros(piece.cells, dtype=bool)
             mask[chosen] = True
             lattice, vertices, facets = _lattice.part(piece.lattice, mask)
-            values = None if piece.values is None else Table(piece.values.take(vertices))
-            parts.append(Piece(lattice, piece.ids[vertices], piece.labels[facets], piece.unit, self.vertices.count, values))
+            values = None if piece.values is None else piece.values.kept(vertices)
+            kept = {k: table.kept(vertices) for k, table in piece.kept.items()}
+            parts.append(Piece(lattice, piece.ids[vertices], piece.labels[facets], piece.unit, self.vertices.count, values, kept))
         return parts
 
     def progress(self) -> str:

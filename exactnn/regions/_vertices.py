@@ -77,9 +77,18 @@ class Table:
     def __init__(self, balls: Balls) -> None:
         self._balls, self._count = balls, len(balls.mid)
 
+    @property
+    def count(self) -> int:
+        """The number of points."""
+        return self._count
+
     def take(self, rows: Any) -> Balls:
         """Some of the points."""
         return self._balls.take(rows)
+
+    def kept(self, rows: Ids) -> Table:
+        """The table of those of its points that are among these, which are in increasing order."""
+        return Table(self.take(rows[rows < self._count]))
 
     def append(self, balls: Balls) -> None:
         """More points."""
@@ -115,14 +124,14 @@ class FloatForm:
         if constants:
             mid[:, 0] = self.constant
         for k, m in self.matrices.items():
-            mid += values[k].mid @ m
+            mid += _product(values[k].mid, m)
         if some.rad is None:
             return Balls(mid, None)
         rad = np.zeros_like(mid)
         if constants:
             rad[:, 0] = self.unit * np.abs(self.constant)
         for k, m in self.sizes.items():
-            rad += (_radius(values[k]) + self.unit * np.abs(values[k].mid)) @ m
+            rad += _product(_radius(values[k]) + self.unit * np.abs(values[k].mid), m)
         rad = _inflated(rad)
         if not self.usable:
             rad[:] = np.inf
@@ -190,27 +199,52 @@ class Vertices:
 
     # --- signs -------------------------------------------------------------------------------------------------------------
 
-    def enter(self, ids: Ids, stage: int) -> Balls:
-        """The pre-activations of a stage at these vertices; their signs are stored."""
+    def enter(self, ids: Ids, stage: int, kept: dict[int, Table]) -> Balls:
+        """The pre-activations of a stage at these vertices; their signs are stored.
+
+        kept : outputs of earlier stages at the first of the vertices, by source; those that the stage reads are completed
+        """
         with np.errstate(all="ignore"):  # a bound that overflowed decides nothing
-            values = self.values(ids, self.forms[stage])
+            values = {0: self.points.take(ids)}
+            for k in self.forms[stage].matrices:
+                if k:
+                    table = kept.setdefault(k, Table(Balls(np.zeros((0, self.parts, self.program.sizes[k])), self._no_radius(k))))
+                    if table.count < len(ids):
+                        table.append(self._source(ids[table.count :], k))
+                    values[k] = table.take(slice(0, len(ids)))
+            found = self.forms[stage].apply(values)
         first, end = self.program.first[stage : stage + 2]
-        signs, certain = self._filter(values)
+        signs, certain = self._filter(found)
         self.signs[ids, first:end] = signs
         self.statistics.floating += int(certain.sum())
-        self._settle(ids, stage, values, ~certain)
-        return values
+        self._settle(ids, stage, found, ~certain)
+        return found
+
+    def leave(self, ids: Ids, stage: int, values: Table, kept: dict[int, Table]) -> None:
+        """Keep the outputs of a stage, and let go those that no later stage reads."""
+        first, end = self.program.first[stage : stage + 2]
+        later = {k for s in self.program.stages[stage + 1 :] for k in s.form.blocks}
+        for k in [k for k in kept if k not in later]:
+            del kept[k]
+        if stage + 1 in later:
+            kept[stage + 1] = Table(_gated(values.take(slice(0, len(ids))), self.signs[ids, first:end]))
+
+    def _no_radius(self, k: int) -> Floats | None:
+        return np.zeros((0, self.parts, self.program.sizes[k])) if self.exact_mode else None
+
+    def _source(self, ids: Ids, k: int) -> Balls:
+        """y_k at these vertices, from x."""
+        first, end = self.program.first[k - 1 : k + 1]
+        return _gated(self.values(ids, self.forms[k - 1]), self.signs[ids, first:end])
 
     def values(self, ids: Ids, form: FloatForm) -> Balls:
         """A form at these vertices, from x through the stages that it reads, whose signs are known."""
         program = self.program
         needed = _sources(program, form.matrices)
         values = {0: self.points.take(ids)}
-        for s in range(max(needed, default=0)):
-            if s + 1 in needed:
-                z = self.forms[s].apply(values)
-                active = (self.signs[ids, program.first[s] : program.first[s + 1]] > 0)[:, None, :]
-                values[s + 1] = Balls(np.where(active, z.mid, 0.0), None if z.rad is None else np.where(active, z.rad, 0.0))
+        for k in sorted(needed):
+            first, end = program.first[k - 1 : k + 1]
+            values[k] = _gated(self.forms[k - 1].apply(values), self.signs[ids, first:end])
         return form.apply(values)
 
     def exact_outputs(self, ids: Ids) -> list[list[list[Fraction]]]:
@@ -512,6 +546,18 @@ def _divide(p: int, q: int) -> float:
 
 def _sign(v: Any) -> int:
     return int(v > 0) - int(v < 0)
+
+
+def _gated(z: Balls, signs: Signs) -> Balls:
+    """max(z, 0), the signs being known."""
+    active = (signs > 0)[:, None, :]
+    return Balls(np.where(active, z.mid, 0.0), None if z.rad is None else np.where(active, z.rad, 0.0))
+
+
+def _product(values: Floats, matrix: Floats) -> Floats:
+    """(points, parts, n) times (n, m) as one product of matrices, which is much faster than one for each point."""
+    points, parts, n = values.shape
+    return (values.reshape(points * parts, n) @ matrix).reshape(points, parts, matrix.shape[1])
 
 
 def _radius(values: Balls) -> Floats:

@@ -210,9 +210,9 @@ def base(where: Coordinates) -> tuple[fmpz_mat | None, int]:
     d = where.origin.size
     unit = lcm(where.origin.denominator, where.directions.denominator if where.dimension else 1)
     table = np.zeros((d, where.dimension + 1), dtype=object)
-    table[:, -1] = where.origin.numerators * (unit // where.origin.denominator)
+    table[:, -1] = where.origin.numerators.astype(object) * (unit // where.origin.denominator)
     if where.dimension:
-        table[:, :-1] = where.directions.numerators.T * (unit // where.directions.denominator)
+        table[:, :-1] = where.directions.numerators.T.astype(object) * (unit // where.directions.denominator)
     return fmpz_mat(d, where.dimension + 1, [int(v) for v in table.ravel()]), unit
 
 

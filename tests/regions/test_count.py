@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import exactnn as xn
-from exactnn.errors import ArgumentError, DomainError, EmptyDomain, ExactnnError, Incomplete, NotPiecewiseLinear
+from exactnn.errors import ArgumentError, DomainError, EmptyDomain, ExactnnError, Incomplete, NotPiecewiseLinear, Undecided
 from exactnn.exact.clock import Clock
 from exactnn.regions._program import Program
 from exactnn.regions._subdivision import Subdivision
@@ -58,6 +58,16 @@ SEPARATING = {
 def test_networks_that_separate_the_definitions(name: str) -> None:
     layers, wanted = SEPARATING[name]
     assert counts(xn.mlp(layers)) == wanted
+
+
+def test_convex_regions_are_bounded_only() -> None:
+    """Row 1 of the table: 4 convex regions, 3 connected ones, 5 cells."""
+    layers, _ = SEPARATING["max(-y, min(0, -x))"]
+    with pytest.raises(Undecided, match=r"between 3 .* and 5") as caught:
+        xn.regions.count(xn.mlp(layers), definition="convex")
+    assert (caught.value.lower, caught.value.upper) == (3, 5)
+    layers, _ = SEPARATING["|x| + |y| - |x + y|"]
+    assert xn.regions.count(xn.mlp(layers), definition="convex") == 6
 
 
 def test_a_closed_region_that_runs_through_the_interior_of_a_cell() -> None:
@@ -346,7 +356,7 @@ def test_bad_input(tmp_path: Any) -> None:
     with pytest.raises(DomainError, match="R\\^2"):
         xn.regions.count(net, xn.Box([0], [1]))
     with pytest.raises(ArgumentError, match="definition"):
-        xn.regions.count(net, definition="convex")
+        xn.regions.count(net, definition="open")
     with pytest.raises(ArgumentError, match="method"):
         xn.regions.count(net, method="fast")
     with pytest.raises(ArgumentError, match="search"):

@@ -219,6 +219,18 @@ def test_a_symmetry_is_named_and_rebuilt_by_the_checker() -> None:
     assert set(certificate.document["models"]) == {"f"}
 
 
+@pytest.mark.parametrize("slope", [Fraction(1, 10**30), Fraction(3, 2**61), Fraction(10**30), Fraction(2**62 + 1, 2**31 - 1)])
+@pytest.mark.parametrize("level", [Fraction(0), Fraction(1, 10**19), Fraction(2**62 + 3, 7)])
+def test_a_line_with_long_numbers(slope: Fraction, level: Fraction) -> None:
+    """Coordinates on it need more than 64 bits, though each of origin and directions may not."""
+    domain = Polyhedron([[1, slope], [-1, -slope]], [level, -level])
+    f = mlp([([[1, slope], [0, 1]], [-level, 0]), ([[1, 1]], [0]), ([[1]], [0])])
+    g = mlp([([[0, 1]], [0]), ([[1]], [0]), ([[1]], [0])])
+    h = mlp([([[0, 1], [0, 1]], [0, -1]), ([[1, TINY]], [0]), ([[1]], [0])])
+    assert decide(f, g, domain) == "proved"
+    assert decide(f, h, domain) == "refuted"
+
+
 # --- where it ends -----------------------------------------------------------------------------------------------------------
 
 
