@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -65,10 +66,8 @@ def by_fresh_solvers(program: Program, most: int) -> tuple[int, int]:
     return found, asked
 
 
-def by_fresh_highs(program: Program, most: int) -> tuple[int, int]:
-    """The same with a new float HiGHS model for each candidate: the largest ball inside, kept if its radius exceeds 1e-8."""
-    import highspy
-
+def by_fresh_floats(program: Program, most: int, radius: Callable[[np.ndarray], float]) -> tuple[int, int]:
+    """The same in floats, the largest ball inside each candidate by a fresh linear program; kept if its radius exceeds 1e-8."""
     d = program.input_dim
     found, asked = 0, 0
     stack: list[tuple[list[int], list[np.ndarray]]] = [([], [])]
@@ -83,25 +82,42 @@ def by_fresh_highs(program: Program, most: int) -> tuple[int, int]:
         *_, (matrix, scale) = program.cell_maps(padded, stage + 1)
         row = np.array([int(matrix[column, k]) / scale for k in range(d + 1)])
         for sign in (1, -1):
-            table = np.array([*rows, sign * row])  # a x + c >= radius |a|
-            lp = getattr(highspy, "_Highs", highspy.Highs)()
-            lp.setOptionValue("output_flag", False)
-            model = highspy.HighsLp()
-            model.num_col_, model.num_row_ = d + 1, len(table)
-            model.col_cost_ = np.array([0.0] * d + [-1.0])
-            model.col_lower_, model.col_upper_ = np.array([-1e4] * d + [0.0]), np.array([1e4] * d + [1.0])
-            model.row_lower_, model.row_upper_ = -table[:, d], np.full(len(table), highspy.kHighsInf)
-            dense = np.hstack([table[:, :d], -np.linalg.norm(table[:, :d], axis=1)[:, None]])
-            model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-            model.a_matrix_.start_ = np.arange(len(table) + 1, dtype=np.int32) * (d + 1)
-            model.a_matrix_.index_ = np.tile(np.arange(d + 1, dtype=np.int32), len(table))
-            model.a_matrix_.value_ = dense.ravel()
-            lp.passModel(model)
-            lp.run()
             asked += 1
-            if lp.getSolution().col_value[d] > 1e-8:
+            if radius(np.array([*rows, sign * row])) > 1e-8:
                 stack.append(([*signs, sign], [*rows, sign * row]))
     return found, asked
+
+
+def bare_highs(table: np.ndarray) -> float:
+    """max r subject to a x + c >= r |a|, r <= 1, by a new model of highspy."""
+    import highspy
+
+    d = table.shape[1] - 1
+    lp = getattr(highspy, "_Highs", highspy.Highs)()
+    lp.setOptionValue("output_flag", False)
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = d + 1, len(table)
+    model.col_cost_ = np.array([0.0] * d + [-1.0])
+    model.col_lower_, model.col_upper_ = np.array([-1e4] * d + [0.0]), np.array([1e4] * d + [1.0])
+    model.row_lower_, model.row_upper_ = -table[:, d], np.full(len(table), highspy.kHighsInf)
+    dense = np.hstack([table[:, :d], -np.linalg.norm(table[:, :d], axis=1)[:, None]])
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_ = np.arange(len(table) + 1, dtype=np.int32) * (d + 1)
+    model.a_matrix_.index_ = np.tile(np.arange(d + 1, dtype=np.int32), len(table))
+    model.a_matrix_.value_ = dense.ravel()
+    lp.passModel(model)
+    lp.run()
+    return float(lp.getSolution().col_value[d])
+
+
+def scipy_highs(table: np.ndarray) -> float:
+    """The same by scipy.optimize.linprog, whose method is HiGHS."""
+    from scipy.optimize import linprog
+
+    d = table.shape[1] - 1
+    rows = np.hstack([-table[:, :d], np.linalg.norm(table[:, :d], axis=1)[:, None]])
+    found = linprog([0.0] * d + [-1.0], A_ub=rows, b_ub=table[:, d], bounds=[(-1e4, 1e4)] * d + [(0, 1)], method="highs")
+    return float(found.x[d]) if found.x is not None else 0.0
 
 
 def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
@@ -134,12 +150,14 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     program = Program([trained([3, 6, 5, 1] if quick else [4, 9, 8, 1], 100)])
     total, seconds = best(lambda: sum(1 for _ in Search(program).leaves()), 1 if quick else 2)
     candidates = 300 if quick else 3000
-    for name, way in (
+    ways = (
         ("a fresh z3 solver for each candidate", by_fresh_solvers),
-        ("a fresh HiGHS model (float) for each candidate", by_fresh_highs),
-    ):
+        ("scipy's linprog (HiGHS, floats) for each candidate", lambda p, most: by_fresh_floats(p, most, scipy_highs)),
+        ("a fresh model of highspy (floats) for each candidate", lambda p, most: by_fresh_floats(p, most, bare_highs)),
+    )
+    for name, way in ways:
         (found, asked), slow = timed(lambda w=way: w(program, candidates))
-        whole = found == total or asked < candidates
+        whole = asked < candidates
         estimate = slow if whole else slow / max(found, 1) * total
         rows.append(Row(f"search: {total} regions", seconds, name + ("" if whole else ", scaled"), estimate))
     return "Linear regions of trained networks", notes, rows

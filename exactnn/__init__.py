@@ -19,10 +19,19 @@ if TYPE_CHECKING:
     from exactnn import regions, symmetry
     from exactnn.export import save
     from exactnn.load import from_torch, load
-    from exactnn.verify import check, max_deviation, verify_equal, verify_same_decision, verify_symmetry, verify_zero
+    from exactnn.verify import (
+        certified_region_count,
+        check,
+        max_deviation,
+        verify_equal,
+        verify_same_decision,
+        verify_symmetry,
+        verify_zero,
+    )
 
 #: Names that are imported when first used, so that `import exactnn` stays fast.
 _LAZY = {
+    "certified_region_count": "exactnn.verify",
     "check": "exactnn.verify",
     "from_torch": "exactnn.load",
     "load": "exactnn.load",
@@ -41,6 +50,7 @@ __all__ = [
     "Polyhedron",
     "Verdict",
     "__version__",
+    "certified_region_count",
     "check",
     "errors",
     "from_torch",

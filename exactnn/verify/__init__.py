@@ -3,11 +3,14 @@
 from exactnn.verify.certificates import Certificate, check
 from exactnn.verify.deviation import Deviation, max_deviation
 from exactnn.verify.equality import verify_equal, verify_symmetry, verify_zero
+from exactnn.verify.region_count import RegionCount, certified_region_count
 from exactnn.verify.same_decision import verify_same_decision
 
 __all__ = [
     "Certificate",
     "Deviation",
+    "RegionCount",
+    "certified_region_count",
     "check",
     "max_deviation",
     "verify_equal",
