@@ -91,3 +91,6 @@ class CertificateRejected(ExactnnError):
         super().__init__(f"certificate rejected at {step}: {reason}")
         self.step = step
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[CertificateRejected], tuple[str, str]]:
+        return type(self), (self.step, self.reason)

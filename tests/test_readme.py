@@ -36,10 +36,10 @@ def test_links_lead_somewhere(document: str) -> None:
 
 def test_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
     text = README.read_text(encoding="utf-8") + (ROOT / "docs/command-line.md").read_text(encoding="utf-8")
-    commands = set(re.findall(r"`exactnn ((?:symmetry )?[a-z-]+)", text)) | set(
-        re.findall(r"^\| `((?:symmetry )?[a-z-]+) [A-Z]", text, re.MULTILINE)
+    commands = set(re.findall(r"`exactnn ((?:symmetry |regions )?[a-z-]+)", text)) | set(
+        re.findall(r"^\| `((?:symmetry |regions )?[a-z-]+) [A-Z]", text, re.MULTILINE)
     )
-    assert {"equal", "zero", "symmetry verify", "symmetry normal-form", "symmetry align", "check", "info", "convert"} <= commands
+    assert {"equal", "zero", "symmetry verify", "symmetry normal-form", "symmetry align", "regions count", "check", "info", "convert"} <= commands
     for command in sorted(commands):
         assert main([*command.split(), "--help"]) == 0, command
     capsys.readouterr()

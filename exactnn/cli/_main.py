@@ -18,6 +18,7 @@ from exactnn.cli._options import in_options, joined
 from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome
 from exactnn.cli._pairs import add_deviation, add_same_decision
 from exactnn.cli._questions import add_equal, add_verify, add_zero
+from exactnn.cli._regions import add_regions
 from exactnn.errors import ExactnnError
 
 _EPILOG = (
@@ -74,14 +75,17 @@ def _parser() -> argparse.ArgumentParser:
     add_verify(group)
     add_normal_form(group)
     add_align(group)
+    regions = commands.add_parser("regions", help="the linear regions of a network: count, list, plot", allow_abbrev=False)
+    areas = regions.add_subparsers(title="commands", dest="subcommand", metavar="COMMAND", required=True)
+    add_regions(areas)
     add_info(commands)
     add_check(commands)
     add_convert(commands)
-    for whole in (commands, group):
+    for prefix, whole in (("", commands), ("symmetry ", group), ("regions ", areas)):
         for name, command in whole.choices.items():
             command.epilog = _EPILOG
-            if whole is group:
-                command.set_defaults(command=f"symmetry {name}")
+            if prefix:
+                command.set_defaults(command=prefix + name)
     return parser
 
 
@@ -96,7 +100,7 @@ def _show(outcome: Outcome, options: argparse.Namespace) -> int:
     if outcome.document.get("status") == "error":
         print(f"exactnn: {outcome.document['message']}", file=sys.stderr)
     try:
-        if options.json:
+        if options.json and outcome.document:
             print(json.dumps(outcome.document))
         elif outcome.headline:
             print("\n".join([outcome.headline, *(() if options.quiet else outcome.details)]))

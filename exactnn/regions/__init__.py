@@ -1,6 +1,7 @@
 """Linear regions of piecewise linear networks: exact enumeration and counts, arrangements, bounds, slices, pictures."""
 
 from exactnn.regions._count import adjacency, count, iterate, statistics
+from exactnn.regions._plot import plot
 from exactnn.regions.arrangement import chambers, characteristic_polynomial
 from exactnn.regions.bounds import bounds
 from exactnn.regions.region import Inequality, Neuron, Region
@@ -16,6 +17,7 @@ __all__ = [
     "characteristic_polynomial",
     "count",
     "iterate",
+    "plot",
     "restrict",
     "statistics",
     "through",

@@ -178,7 +178,8 @@ class _Inside:
         mean = mid.mean(axis=0)
         level = 4.0 * (1.0 + float(np.abs(mid[:, 0]).max(initial=0.0)))
         for grown in (1.0, 2.0**10) if len(mean) == 2 else (1.0,):
-            where = mean[0] + (mean[1] * level * grown if len(mean) == 2 else 0.0)
+            with np.errstate(all="ignore"):  # only a proposal
+                where = mean[0] + (mean[1] * level * grown if len(mean) == 2 else 0.0)
             for bits in (2, 6, 12, 24, 52):
                 point = _rounded(where, bits)
                 if point is not None and _strictly(point, rows):

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import closing
 
 import networkx as nx
 import numpy as np
@@ -79,6 +80,10 @@ def count(
     """
     _choice("definition", definition, (*DEFINITIONS, "convex"))
     _choice("method", method, ("auto", "lattice", "search"))
+    if executor is not None and not isinstance(executor, Executor):
+        raise ArgumentError(
+            f"executor: a concurrent.futures.Executor is needed, got {type(executor).__name__}; of a Dask client, client.get_executor()"
+        )
     clock = Clock(time_limit)
     domain = full_dimensional(domain, net.input_dim)
     if method == "auto":
@@ -131,24 +136,34 @@ def _in_tasks(
     max_regions: int | None,
 ) -> int:
     tasks = dict(enumerate(_tasks.prefixes(program, clock)))
-    file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, definition)
+    total, finished, cells = len(tasks), 0, 0
+    file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, definition, tasks)
     tally = Tally(definition)
-    for number, result in (file.done if file else {}).items():
-        if number in tasks:
-            _tasks.unpack(tally, result)
-            del tasks[number]
-    with _bar(" tasks", len(tasks)) as bar:
+    for number, (size, result) in (file.done if file else {}).items():
+        _tasks.unpack(tally, result)
+        del tasks[number]
+        finished, cells = finished + 1, cells + size
+    found = _tasks.results(net, program.domain, definition, tasks, executor, clock, max_regions)
+    with _bar(" tasks", len(tasks)) as bar, closing(found):
         try:
-            for number, result in _tasks.results(net, program.domain, definition, tasks, executor, clock):
+            _few(cells, max_regions)
+            for number, (size, result) in found:
                 if file is not None:
-                    file.add(number, result)
+                    file.add(number, [size, result])
                 _tasks.unpack(tally, result)
+                finished, cells = finished + 1, cells + size
                 bar.update()
-                if max_regions is not None and tally.count > max_regions:
-                    raise Incomplete(f"max_regions: there are more than {max_regions} regions", tally.count)
+                _few(cells, max_regions)
         except Incomplete as stopped:
-            raise Incomplete(f"{stopped}; {bar.n} tasks were finished, with {tally.count} regions", tally.count) from None
+            raise Incomplete(
+                f"{stopped}; {finished} of {total} tasks were finished, with {tally.count} regions", tally.count
+            ) from stopped.__cause__
     return tally.count
+
+
+def _few(cells: int, max_regions: int | None) -> None:
+    if max_regions is not None and cells > max_regions:
+        raise Incomplete(f"max_regions: there are more than {max_regions} regions")
 
 
 def _convex(
@@ -242,7 +257,7 @@ def iterate(
 ) -> Iterator[Region]:
     """The activation regions one after the other; memory does not grow with their number (but for networks with max pooling).
 
-    Up to 6 inputs. Parameters and errors as for `count`.
+    Up to 6 inputs. Parameters and errors as for `count`; the first `max_regions` regions come before Incomplete does.
 
     Examples
     --------
@@ -256,8 +271,13 @@ def iterate(
     """
     clock = Clock(time_limit)
     program = Program([net], full_dimensional(domain, net.input_dim))
-    for run, piece in _pieces(program, clock, max_regions, whole=not program.patterns_are_signs):
-        yield from regions_of(run, piece)
+    found = 0
+    for run, piece in _pieces(program, clock, None, whole=not program.patterns_are_signs):
+        for region in regions_of(run, piece):
+            if found == max_regions:
+                raise Incomplete(f"max_regions: there are more than {max_regions} regions", found)
+            found += 1
+            yield region
 
 
 def adjacency(

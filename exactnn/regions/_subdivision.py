@@ -128,7 +128,7 @@ class Subdivision:
     def step(self, piece: Piece) -> None:
         """Cut by the next unit."""
         program, unit = self.program, piece.unit
-        self.clock.check(self.progress(), partial=self.finished)
+        self.clock.check(*self._progress(piece))
         stage, column = program.stage_of(unit)
         if piece.values is None:
             piece.values = Table(self.vertices.enter(piece.ids, stage, piece.kept))
@@ -189,9 +189,11 @@ class Subdivision:
             parts.append(Piece(lattice, piece.ids[vertices], piece.labels[facets], piece.unit, self.vertices.count, values, kept))
         return parts
 
-    def progress(self) -> str:
-        """How far the work got."""
-        return f"{self.finished} regions were finished, more were open"
+    def _progress(self, piece: Piece) -> tuple[str, int]:
+        """How far the work got, and a lower bound of the number of regions: a cell that is open yet holds one at least."""
+        cells = self.open_cells + piece.cells
+        least = self.finished + cells if self.program.patterns_are_signs and piece.unit >= self.program.domain_units else self.finished
+        return f"{self.finished} regions were finished, {cells} cells were still to be cut", least
 
 
 def _corners(domain: Polyhedron | None, sides: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[list[Exact], list[int]]:

@@ -1,7 +1,7 @@
 """A count as many small tasks: for executors, and for checkpoints that survive a kill.
 
 A task is the set of cells with given signs of the first units. The tasks of a program are the same on every run. The checkpoint is a text
-file: one line that names the question, then one line for each finished task, each written at once.
+file: one line that names the question, then one line for each finished task with a checksum, each written at once.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+import tempfile
+import time
+from collections.abc import Generator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from exactnn.errors import LoadError
+from exactnn.errors import Incomplete, LoadError, SaveError
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 from exactnn.regions._merge import Tally
-from exactnn.regions._program import Program
+from exactnn.regions._program import IntegerForm, Program
 from exactnn.regions._subdivision import Subdivision
 
 FORMAT = "exactnn-regions-checkpoint"
-VERSION = 1
-#: Tasks are made by cutting until there are this many cells.
+VERSION = 2
+#: Tasks are made by cutting until there are this many cells; so there are fewer than twice as many.
 TASKS = 128
-#: Tasks that an executor is given ahead of time.
-_AHEAD = 32
 
 
 def prefixes(program: Program, clock: Clock) -> list[list[int]]:
@@ -43,14 +43,25 @@ def prefixes(program: Program, clock: Clock) -> list[list[int]]:
     return sorted(rows)
 
 
-def carry_out(net: Network, domain: Polyhedron | None, definition: str, prefix: list[int], limit: float | None) -> Any:
-    """The result of one task, as plain lists and numbers (in a process of its own, perhaps on another machine)."""
+def carry_out(
+    net: Network, domain: Polyhedron | None, definition: str, prefix: list[int], deadline: float | None, max_regions: int | None
+) -> Any:
+    """[cells, tally] of one task, as plain lists and numbers (in a process of its own, perhaps on another machine).
+
+    deadline : a `time.time()`, however long the task waited for its turn; None as the result once it has passed
+    """
     program = _program(net, domain)
     tally = Tally(definition)
-    run = Subdivision(program, Clock(limit), prefix=np.array(prefix, dtype=np.int8))
-    for piece in run.pieces():
-        tally.piece(run, piece)
-    return pack(tally)
+    clock = Clock(None if deadline is None else max(deadline - time.time(), 0.0))
+    run = Subdivision(program, clock, prefix=np.array(prefix, dtype=np.int8), max_cells=max_regions)
+    try:
+        for piece in run.pieces():
+            tally.piece(run, piece)
+    except Incomplete:
+        if clock.left() <= 0:
+            return None
+        raise
+    return [run.finished, pack(tally)]
 
 
 @lru_cache(maxsize=4)
@@ -59,11 +70,11 @@ def _program(net: Network, domain: Polyhedron | None) -> Program:
 
 
 def pack(tally: Tally) -> Any:
-    """A tally as JSON."""
+    """A tally as JSON; the numbers of affine maps in hexadecimal, in which they may have any length."""
     if tally.definition == "connected":
         components, rim = tally.parts()
-        return [components, [[facet.hex(), c] for facet, c in rim]]
-    return [tally.total, [item.hex() if isinstance(item, bytes) else item for item in tally.seen]]
+        return [[_text(key) for key in components], [[facet.hex(), c] for facet, c in rim]]
+    return [tally.total, [item.hex() if isinstance(item, bytes) else _text(item) for item in tally.seen]]
 
 
 def unpack(tally: Tally, packed: Any) -> None:
@@ -76,31 +87,57 @@ def unpack(tally: Tally, packed: Any) -> None:
         tally.seen.update(bytes.fromhex(item) if isinstance(item, str) else _key(item) for item in second)
 
 
+def _text(key: Any) -> list[list[str]]:
+    return [[f"{v:x}" for v in row] for row in key]
+
+
 def _key(item: Any) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(v) for v in row) for row in item)
+    return tuple(tuple(int(v, 16) for v in row) for row in item)
 
 
 def results(
-    net: Network, domain: Polyhedron | None, definition: str, tasks: dict[int, list[int]], executor: Executor | None, clock: Clock
-) -> Iterator[tuple[int, Any]]:
-    """(task, result) in the order in which they are finished."""
-    limit = None if clock.limit is None else max(clock.left(), 0.0)
+    net: Network,
+    domain: Polyhedron | None,
+    definition: str,
+    tasks: dict[int, list[int]],
+    executor: Executor | None,
+    clock: Clock,
+    max_regions: int | None,
+) -> Generator[tuple[int, Any], None, None]:
+    """(task, [cells, tally]) in the order in which they are finished; close it to cancel the others."""
+    deadline = None if clock.limit is None else time.time() + clock.left()
+    late = f"the time limit of {clock.limit} s was reached"
     if executor is None:
         for number, prefix in tasks.items():
-            yield number, carry_out(net, domain, definition, prefix, limit if limit is None else max(clock.left(), 0.0))
+            result = carry_out(net, domain, definition, prefix, deadline, max_regions)
+            if result is None:
+                raise Incomplete(late)
+            yield number, result
         return
-    waiting = list(tasks.items())
     running: dict[Future[Any], int] = {}
     try:
-        while waiting or running:
-            while waiting and len(running) < _AHEAD:
-                number, prefix = waiting.pop(0)
-                left = None if limit is None else max(clock.left(), 0.0)
-                running[executor.submit(carry_out, net, domain, definition, prefix, left)] = number
-            done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield running.pop(future), future.result()
-            clock.check(f"{len(waiting) + len(running)} of {len(tasks)} tasks were not finished")
+        for number, prefix in tasks.items():
+            running[executor.submit(carry_out, net, domain, definition, prefix, deadline, max_regions)] = number
+        while running:
+            done, _ = wait(running, timeout=min(1.0, max(clock.left(), 0.0)), return_when=FIRST_COMPLETED)
+            failures: list[BaseException] = []
+            for future in done:  # a failure must not lose what was finished at the same time
+                number, error = running.pop(future), future.exception()
+                if error is not None:
+                    failures.append(error)
+                elif (result := future.result()) is None:
+                    failures.append(Incomplete(late))
+                else:
+                    yield number, result
+            if failures:
+                raise failures[0]
+            if running and clock.left() <= 0:
+                raise Incomplete(late)
+    except BrokenExecutor as error:
+        raise Incomplete(
+            f"a worker of the executor ended abruptly ({error}): it was killed or ran out of memory, or the program that makes the "
+            'executor has no `if __name__ == "__main__":`; with checkpoint= what was finished is kept'
+        ) from error
     finally:
         for future in running:
             future.cancel()
@@ -112,9 +149,10 @@ class Checkpoint:
     Raises LoadError if the file is of another question or damaged; it is left as it is. A last line that was cut off is ignored.
     """
 
-    def __init__(self, path: str | os.PathLike[str], program: Program, definition: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], program: Program, definition: str, tasks: dict[int, list[int]]) -> None:
         self.path = Path(path)
-        self.head = {"format": FORMAT, "version": VERSION, "question": fingerprint(program, definition)}
+        self.question = fingerprint(program, definition, tasks)
+        self.head = {"format": FORMAT, "version": VERSION, "question": self.question}
         self.done: dict[int, Any] = {}
         if self.path.exists():
             self._read()
@@ -122,58 +160,91 @@ class Checkpoint:
             self._write_new()
 
     def _write_new(self) -> None:
-        temporary = self.path.with_name(self.path.name + ".new")
+        name = None
         try:
-            with temporary.open("w", encoding="utf-8") as file:
+            handle, name = tempfile.mkstemp(prefix=f".{self.path.name[:40]}.", suffix=".part", dir=self.path.parent)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(json.dumps(self.head) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(self.path)
+            os.replace(name, self.path)
         except OSError as error:
-            raise LoadError(f"checkpoint: a file that can be written is needed, got {os.fspath(self.path)!r}: {error}") from None
+            if name is not None:
+                Path(name).unlink(missing_ok=True)
+            raise SaveError(f"checkpoint: a file that can be written is needed, got {os.fspath(self.path)!r}: {error}") from None
 
     def _read(self) -> None:
+        shown = repr(os.fspath(self.path))
         try:
-            text = self.path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise LoadError(f"checkpoint: {os.fspath(self.path)!r} cannot be read: {error}; name another file") from None
-        lines = text.split("\n")
-        whole, rest = lines[:-1], lines[-1]
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise LoadError(f"checkpoint: {shown} cannot be read: {error}; name another file") from None
+        *whole, rest = data.split(b"\n")
         try:
             head, *entries = [json.loads(line) for line in whole]
-            numbers = [(int(e["task"]), e["result"]) for e in entries]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, RecursionError):
             raise LoadError(
-                f"checkpoint: {os.fspath(self.path)!r} is damaged or no checkpoint of exactnn; it was left as it is: name another file"
+                f"checkpoint: {shown} is damaged or no checkpoint of exactnn; it was left as it is: name another file"
             ) from None
         if head != self.head:
+            if not isinstance(head, dict) or head.get("format") != FORMAT:
+                raise LoadError(f"checkpoint: {shown} is no checkpoint of exactnn; it was left as it is: name another file")
             raise LoadError(
-                f"checkpoint: {os.fspath(self.path)!r} belongs to another network, domain or definition; it was left as it is: "
-                "name another file, or the network it was made for"
+                f"checkpoint: {shown} belongs to another network, domain or definition, or to another version of exactnn; it was left as "
+                "it is: name another file, or the network it was made for"
             )
-        self.done = dict(numbers)
+        for number, entry in enumerate(entries, 2):
+            try:
+                task, result = entry["task"], entry["result"]
+                intact = entry["check"] == self._check(task, result)
+            except (TypeError, KeyError):
+                intact = False
+            if not intact:
+                raise LoadError(f"checkpoint: {shown} is damaged, line {number}; it was left as it is: name another file")
+            self.done[task] = result
         if rest:  # cut off by a kill: drop it, so that the next line starts anew
-            size = len(text.encode()) - len(rest.encode())
-            os.truncate(self.path, size)
+            os.truncate(self.path, len(data) - len(rest))
+
+    def _check(self, task: int, result: Any) -> str:
+        return hashlib.sha256(json.dumps([self.question, task, result]).encode()).hexdigest()[:16]
 
     def add(self, task: int, result: Any) -> None:
         """Keep the result of a task, on the disk before this returns."""
-        self.done[task] = result
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"task": task, "result": result}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = json.dumps({"task": task, "result": result, "check": self._check(task, result)}) + "\n"
+        try:
+            with self.path.open("ab") as file:
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise SaveError(
+                f"checkpoint: {os.fspath(self.path)!r} cannot be written: {error}; what was finished before is in it, and the same call "
+                "goes on from there"
+            ) from None
 
 
-def fingerprint(program: Program, definition: str) -> str:
-    """A hash of the function, its units and the domain."""
-    digest = hashlib.sha256(f"{VERSION} {definition} {TASKS} {program.input_dim}".encode())
+def fingerprint(program: Program, definition: str, tasks: dict[int, list[int]]) -> str:
+    """A hash of the function, its units, the domain, the definition and the division into tasks."""
+    digest = hashlib.sha256()
+
+    def add(*parts: Any) -> None:
+        for part in parts:
+            text = str(part).encode()
+            digest.update(b"%d:%b" % (len(text), text))
+
+    def add_form(form: IntegerForm) -> None:
+        add(f"{form.scale:x}", *(f"{v:x}" for v in form.constant))
+        for k, m in sorted(form.matrices.items()):
+            add(k, m.nrows(), m.ncols(), *(f"{int(v):x}" for v in m.entries()))
+
+    add(definition, program.input_dim, sorted(tasks.items()))
     for stage, form in zip(program.stages, program.integers, strict=True):
-        digest.update(f"{stage.node} {stage.part} {form.scale} {form.constant}".encode())
-        for k, matrix in sorted(form.matrices.items()):
-            digest.update(f"{k} {matrix.tolist()}".encode())
+        kind = program.nets[stage.net].operation(stage.node).kind if stage.node else ""
+        add(stage.node, kind, stage.part, stage.places.tolist())
+        add_form(form)
     for form in program.output_integers:
-        digest.update(f"{form.scale} {form.constant} {sorted((k, m.tolist()) for k, m in form.matrices.items())}".encode())
+        add_form(form)
     if isinstance(program.domain, Box):
-        digest.update(f"{[v.to_fractions() for v in program.domain.bounds]}".encode())
+        for bound in program.domain.bounds:
+            add(*(f"{v.numerator:x}/{v.denominator:x}" for v in bound.to_fractions()))
     return digest.hexdigest()

@@ -1,0 +1,244 @@
+"""`exactnn regions count`, `list` and `plot`: the linear regions of a network, or of its restriction to a slice."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+
+from exactnn.cli import _domain
+from exactnn.cli._options import add_output, add_raw, check_target, load
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, versions
+from exactnn.cli._questions import models, texts
+from exactnn.errors import ArgumentError, Incomplete, LoadError, Undecided
+from exactnn.exact.numbers import as_fraction, rational_text
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.network import Network
+from exactnn.regions import Region
+
+_DEFINITIONS = ("activation", "pattern", "convex", "connected", "closed-connected", "affine")
+_PICTURES = (".png", ".pdf", ".svg")
+
+
+def add_regions(commands: Any) -> None:
+    """regions count, list, plot."""
+    count = commands.add_parser("count", help="how many linear regions there are, exactly", allow_abbrev=False)
+    _add_common(count)
+    count.add_argument("--definition", choices=_DEFINITIONS, default="activation", help="what counts as a region (activation)")
+    count.add_argument("--method", choices=("auto", "lattice", "search"), default="auto", help="how regions are found (auto)")
+    count.add_argument("--workers", metavar="N", type=int, help="count in N processes")
+    count.add_argument("--checkpoint", metavar="FILE", help="keep finished parts here, and go on from there if the file exists")
+    count.add_argument(
+        "--certificate", metavar="OUT.json", help="write a certificate of the number of activation regions, for exactnn check"
+    )
+    count.set_defaults(run=_count)
+    listing = commands.add_parser("list", help="the regions, one JSON object a line", allow_abbrev=False)
+    _add_common(listing)
+    listing.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
+    listing.set_defaults(run=_list)
+    picture = commands.add_parser(
+        "plot", help="a picture of the regions of a network with 1 or 2 inputs, or of a slice", allow_abbrev=False
+    )
+    _add_common(picture)
+    picture.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
+    picture.add_argument("--colour", choices=("affine", "active", "region"), default="affine", help="what colours tell (affine)")
+    picture.set_defaults(run=_plot)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
+    parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
+    parser.add_argument(
+        "--slice",
+        metavar="FILE",
+        help='JSON: {"origin": [...], "directions": [[...], ...]} or {"points": [[...], ...]}; the network on origin + sum t_i '
+        "direction_i, or on the affine space through the points (t = 0 at the first); --domain is then about t",
+    )
+    parser.add_argument("--max-regions", metavar="N", type=int, help="stop beyond N regions")
+    parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with what was found (no limit)")
+    add_raw(parser)
+    add_output(parser)
+
+
+def _asked(options: argparse.Namespace) -> tuple[Network, Network, Polyhedron | None, dict[str, Any]]:
+    """The model, the network that is asked about, the domain, and the limits."""
+    (whole,) = load(options, options.f)
+    net = whole if options.slice is None else _sliced(whole, options.slice)
+    domain = None if options.domain is None else _domain.read_domain(options.domain)
+    if options.max_regions is not None and options.max_regions < 0:
+        raise ArgumentError(f"--max-regions: a number >= 0 is needed, got {options.max_regions}")
+    limit = options.time_limit
+    limits = {"max_regions": options.max_regions, "time_limit": None if limit is None else as_fraction(limit, "--time-limit")}
+    return whole, net, domain, limits
+
+
+def _sliced(net: Network, path: str) -> Network:
+    from exactnn.regions import restrict, through
+
+    document = _domain.read_json(path, "--slice", "a JSON file")
+    if isinstance(document, dict) and set(document) == {"origin", "directions"}:
+        return restrict(net, document["origin"], document["directions"])
+    if isinstance(document, dict) and set(document) == {"points"}:
+        return restrict(net, *through(document["points"]))
+    raise LoadError(f'{path}: an object {{"origin": [...], "directions": [[...]]}} or {{"points": [[...]]}} is needed')
+
+
+def _document(options: argparse.Namespace, net: Network, start: float) -> dict[str, Any]:
+    return {
+        "command": options.command,
+        "semantics": "real",
+        "domain": options.domain,
+        "slice": options.slice,
+        "models": models({"f": net}),
+        "seconds": round(time.perf_counter() - start, 6),
+        "versions": versions(),
+    }
+
+
+def _place(options: argparse.Namespace, net: Network) -> str:
+    where = f"on {options.domain}" if options.domain is not None else f"on all of R^{net.input_dim}"
+    return where + (f" (slice {options.slice})" if options.slice is not None else "")
+
+
+def _count(options: argparse.Namespace) -> Outcome:
+    from exactnn.regions import count
+
+    if options.certificate is not None and options.definition != "activation":
+        raise ArgumentError(f"--certificate: for activation regions only, got --definition {options.definition}; leave one of the two out")
+    check_target(options.certificate, "--certificate", [options.f])
+    check_target(options.checkpoint, "--checkpoint", [options.f])
+    whole, net, domain, limits = _asked(options)
+    start = time.perf_counter()
+    kind = f"linear regions ({options.definition}) {_place(options, net)}"
+    document = {"definition": options.definition, "count": None}
+    try:
+        with _workers(options.workers) as executor:
+            found = count(
+                net,
+                domain,
+                definition=options.definition,
+                method=options.method,
+                executor=executor,
+                checkpoint=options.checkpoint,
+                **limits,
+            )
+    except (Incomplete, Undecided) as stopped:
+        if isinstance(stopped, Undecided):
+            document |= {"lower": stopped.lower, "upper": stopped.upper}
+        else:
+            document["partial"] = stopped.partial if isinstance(stopped.partial, int) else None
+        document |= {"status": "unknown", "reason": str(stopped), **_document(options, whole, start)}
+        return Outcome(UNKNOWN, f"UNKNOWN: the number of {kind}: {stopped}", document)
+    log(options, f"counted in {time.perf_counter() - start:.2f} s")
+    details = []
+    written = None
+    if options.certificate is not None:
+        written = _certified(options, net, domain, limits, found)
+        details.append(f"  certificate: {written} (exactnn check {written})")
+    document |= {"status": "done", "count": found, "certificate": written, **_document(options, whole, start)}
+    return Outcome(DONE, f"{found} {kind.replace('regions', 'region', 1) if found == 1 else kind}", document, details)
+
+
+def _certified(options: argparse.Namespace, net: Network, domain: Polyhedron | None, limits: dict[str, Any], count: int) -> str:
+    from exactnn.verify import certified_region_count
+
+    found = certified_region_count(net, domain, **limits)
+    if found.value != count:
+        raise AssertionError(f"two ways to count differ, {count} and {found.value}; please report this")
+    return str(found.certificate.save(options.certificate))
+
+
+@contextlib.contextmanager
+def _workers(count: int | None) -> Iterator[Executor | None]:
+    if count is None:
+        yield None
+        return
+    if not 1 <= count <= 1024:
+        raise ArgumentError(f"--workers: a number from 1 to 1024 is needed, got {count}")
+    executor = ProcessPoolExecutor(count)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _list(options: argparse.Namespace) -> Outcome:
+    from exactnn.regions import iterate
+
+    check_target(options.output, "--output", [options.f])
+    whole, net, domain, limits = _asked(options)
+    start = time.perf_counter()
+    found = 0
+    lines = io.StringIO()
+    out: IO[str] = sys.stdout if options.output is None else lines
+    reason = None
+    try:
+        for region in iterate(net, domain, **limits):
+            out.write(json.dumps(_region(region)) + "\n")
+            found += 1
+    except Incomplete as stopped:
+        reason = str(stopped)
+    except BrokenPipeError:  # the reader has seen enough
+        return Outcome(DONE, "", {"status": "done"})
+    if options.output is not None:
+        from exactnn.export._atomic import write_text
+
+        write_text(options.output, lines.getvalue())
+    document = {"status": "unknown" if reason else "done", "count": found, "output": options.output, **_document(options, whole, start)}
+    log(options, f"{found} regions {_place(options, net)}{f'; INCOMPLETE: {reason}' if reason else ''}")
+    headline = "" if options.output is None else f"{found} regions {_place(options, net)} written to {options.output}"
+    if reason is not None:
+        document["reason"] = reason
+        headline = headline and f"UNKNOWN: {headline}; {reason}"
+    return Outcome(UNKNOWN if reason else DONE, headline, document if options.output is not None else {})
+
+
+def _region(region: Region) -> dict[str, Any]:
+    """A region as JSON, rationals as "p/q"."""
+    matrix, constant = region.affine_map
+    return {
+        "pattern": region.pattern,
+        "interior_point": texts(region.interior_point),
+        "inequalities": [
+            {
+                "normal": [rational_text(as_fraction(v)) for v in i.normal],
+                "offset": rational_text(as_fraction(i.offset)),
+                "neurons": [[n.layer, n.index, n.part] for n in i.neurons],
+            }
+            for i in region.inequalities
+        ],
+        "affine_map": {"A": [texts(row) for row in matrix], "b": texts(constant)},
+        "bounded": region.is_bounded,
+    }
+
+
+def _plot(options: argparse.Namespace) -> Outcome:
+    from exactnn.export._atomic import write_bytes
+    from exactnn.regions import plot
+
+    suffix = Path(options.output).suffix.lower()
+    if suffix not in _PICTURES:
+        raise ArgumentError(f"--output: a name that ends in {', '.join(_PICTURES)} is needed, got {options.output!r}")
+    check_target(options.output, "--output", [options.f])
+    with contextlib.suppress(ImportError):  # plot says what is missing
+        import matplotlib
+
+        matplotlib.use("Agg")
+    whole, net, domain, limits = _asked(options)
+    start = time.perf_counter()
+    chosen = {k: v for k, v in limits.items() if v is not None}
+    axes = plot(net, domain, colour=options.colour, **chosen)
+    data = io.BytesIO()
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(data, format=suffix[1:], dpi=160)
+    write_bytes(options.output, data.getvalue())
+    document = {"status": "done", "output": options.output, **_document(options, whole, start)}
+    return Outcome(DONE, f"DRAWN: the regions {_place(options, net)} in {options.output}", document)

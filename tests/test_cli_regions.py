@@ -1,0 +1,166 @@
+"""`exactnn regions`, `deviation` and `same-decision`: answers, exit codes, JSON, bad input, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import exactnn as xn
+from tests.test_cli import Shell, shell  # noqa: F401 - a fixture
+
+ABS = [([[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [-1, -1]], [0] * 6), ([[1, 1, 1, 1, -1, -1]], [0])]
+
+
+@pytest.fixture
+def folder(shell: Shell, tmp_path: Path) -> Path:  # noqa: F811
+    """The folder of `shell` with more models and slices."""
+    xn.save(xn.mlp(ABS), tmp_path / "abs.json")
+    xn.save(xn.mlp([([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 0, -1]), ([[1, 1, 1], [1, 0, 0]], [0, 0])]), tmp_path / "three.json")
+    xn.save(xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh"), tmp_path / "smooth.json")
+    (tmp_path / "plane.json").write_text('{"origin": [0, 0, 0.5], "directions": [[1, 0, 0], [0, 1, "1/3"]]}', encoding="utf-8")
+    (tmp_path / "points.json").write_text('{"points": [[0, 0, 0], [1, 0, 0], [0, 0, 2]]}', encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("definition", "count"), [("pattern", 13), ("activation", 6), ("connected", 6), ("closed-connected", 5), ("affine", 5), ("convex", 6)]
+)
+def test_count(shell: Shell, folder: Path, definition: str, count: int) -> None:  # noqa: F811
+    answer = shell(f"regions count abs.json --definition {definition}")
+    assert (answer.code, answer.first) == (0, f"{count} linear regions ({definition}) on all of R^2")
+    found = shell(f"regions count abs.json --definition {definition} --json").json
+    assert (found["status"], found["count"], found["definition"], found["command"]) == ("done", count, definition, "regions count")
+    assert found["models"]["f"]["path"].endswith("abs.json")
+
+
+def test_count_on_a_domain_in_processes_and_again_from_a_checkpoint(shell: Shell, folder: Path) -> None:  # noqa: F811
+    assert shell("regions count abs.json --domain 1:2").first == "1 linear region (activation) on 1:2"
+    assert shell("regions count abs.json --workers 2 --checkpoint part.txt").code == 0
+    assert (folder / "part.txt").exists()
+    assert shell("regions count abs.json --checkpoint part.txt").first == "6 linear regions (activation) on all of R^2"
+    before = (folder / "part.txt").read_bytes()
+    refused = shell("regions count f.json --checkpoint part.txt")
+    assert refused.code == 2
+    assert "another network" in refused.err
+    assert (folder / "part.txt").read_bytes() == before
+
+
+def test_a_count_with_a_certificate(shell: Shell, folder: Path) -> None:  # noqa: F811
+    assert shell("regions count abs.json --certificate c.json").code == 0
+    accepted = shell("check c.json")
+    assert accepted.code == 0
+    assert "exactly 6 activation regions" in accepted.first
+    document = json.loads((folder / "c.json").read_text(encoding="utf-8"))
+    document["claim"]["count"] = 7
+    (folder / "c.json").write_text(json.dumps(document), encoding="utf-8")
+    assert shell("check c.json").code == 4
+
+
+def test_slices(shell: Shell, folder: Path) -> None:  # noqa: F811
+    assert shell("regions count three.json").first == "8 linear regions (activation) on all of R^3"
+    assert shell("regions count three.json --slice plane.json").first == "6 linear regions (activation) on all of R^2 (slice plane.json)"
+    assert (
+        shell("regions count three.json --slice points.json --domain 0:1").first
+        == "2 linear regions (activation) on 0:1 (slice points.json)"
+    )
+
+
+def test_list(shell: Shell, folder: Path) -> None:  # noqa: F811
+    answer = shell("regions list abs.json")
+    assert answer.code == 0
+    regions = [json.loads(line) for line in answer.out.splitlines()]
+    assert len(regions) == 6
+    net = xn.mlp(ABS)
+    for region in regions:
+        x = [Fraction(v) for v in region["interior_point"]]
+        A, b = region["affine_map"]["A"], region["affine_map"]["b"]
+        assert net(x) == (sum((Fraction(a) * v for a, v in zip(A[0], x, strict=True)), Fraction(b[0])),)
+        assert all(
+            sum(Fraction(a) * v for a, v in zip(i["normal"], x, strict=True)) < Fraction(i["offset"]) for i in region["inequalities"]
+        )
+        assert all(name == "relu1" for i in region["inequalities"] for name, _, _ in i["neurons"])
+        assert not region["bounded"]
+    written = shell("regions list abs.json --domain -1:1 --output r.jsonl")
+    assert (written.code, written.first) == (0, "6 regions on -1:1 written to r.jsonl")
+    assert all(json.loads(line)["bounded"] for line in (folder / "r.jsonl").read_text(encoding="utf-8").splitlines())
+    some = shell("regions list abs.json --max-regions 2")
+    assert some.code == 3
+    assert len(some.out.splitlines()) == 2
+    assert "more than 2" in some.err
+
+
+def test_plot(shell: Shell, folder: Path) -> None:  # noqa: F811
+    pytest.importorskip("matplotlib")
+    for suffix, head in ((".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")):
+        assert shell(f"regions plot abs.json --domain -1:1 --output p{suffix}").code == 0
+        assert (folder / f"p{suffix}").read_bytes().startswith(head)
+    assert shell("regions plot three.json --slice plane.json --colour active --output q.png").code == 0
+    refused = shell("regions plot three.json --output s.png")
+    assert refused.code == 2
+    assert "restrict" in refused.err
+    assert not (folder / "s.png").exists()
+    assert shell("regions plot abs.json --output p.gif").code == 2
+
+
+def test_what_stops_a_count(shell: Shell, folder: Path) -> None:  # noqa: F811
+    stopped = shell("regions count abs.json --max-regions 3 --json")
+    assert stopped.code == 3
+    assert stopped.json["status"] == "unknown"
+    assert stopped.json["count"] is None
+    assert stopped.json["partial"] > 3
+    layers = [([[1, 0], [0, 1], [0, -1]], [0] * 3), ([[1, 0, 0], [1, -1, 1]], [0, 0]), ([[-1, 1]], [0])]
+    xn.save(xn.mlp(layers), folder / "convex.json")
+    open_ = shell("regions count convex.json --definition convex --json")
+    assert open_.code == 3
+    assert (open_.json["lower"], open_.json["upper"]) == (3, 5)
+    assert shell("regions count abs.json --time-limit 0").code == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("regions count smooth.json", "tanh"),
+        ("regions count abs.json --domain 0:0", "affine_hull"),
+        ("regions count abs.json --workers 0", "--workers"),
+        ("regions count abs.json --max-regions -1", "--max-regions"),
+        ("regions count abs.json --definition affine --certificate c.json", "--certificate"),
+        ("regions count three.json --slice abs.json", "origin"),
+        ("regions count abs.json --slice plane.json", "origin"),
+        ("regions count missing.json", "missing.json"),
+        ("deviation f.json g.json", "--domain"),
+        ("deviation f.json line.json --domain 0:1", "equal input"),
+        ("same-decision f.json line.json", "equal input"),
+    ],
+)
+def test_bad_input(shell: Shell, folder: Path, line: str, words: str) -> None:  # noqa: F811
+    answer = shell(line)
+    assert answer.code == 2
+    assert words in answer.err
+    assert answer.out == ""
+
+
+def test_deviation(shell: Shell, folder: Path) -> None:  # noqa: F811
+    answer = shell("deviation f.json moved.json --domain -1:1 --certificate d.json")
+    assert answer.code == 0
+    assert answer.first.startswith("max |f - g| = 1/1" + "0" * 30)
+    found = shell("deviation f.json moved.json --domain -1:1 --json").json
+    assert found["lower"] == found["upper"] == "1/1" + "0" * 30
+    assert abs(Fraction(found["values"]["f"][0]) - Fraction(found["values"]["g"][0])) == Fraction(1, 10**30)
+    assert "max |f_j - g_j| =" in shell("check d.json").first
+    assert shell("deviation f.json g.json --domain -1:1").first.startswith("max |f - g| = 0,")
+    assert shell("deviation f.json g.json --domain -1:1 --time-limit 0").code == 3
+
+
+def test_same_decision(shell: Shell, folder: Path) -> None:  # noqa: F811
+    xn.save(xn.mlp([([[2, 0, 0], [0, 2, 0], [0, 0, 2]], [0, 0, -2]), ([[1, 1, 1], [1, 0, 0]], [0, 0])]), folder / "twice.json")
+    xn.save(xn.mlp([([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 0, -2]), ([[1, 1, 1], [1, 0, 0]], [0, 0])]), folder / "other.json")
+    proved = shell("same-decision three.json twice.json --certificate s.json")
+    assert proved.code == 0
+    assert proved.first.startswith("PROVED: f and g have the same maximal outputs")
+    assert shell("check s.json").code == 0
+    refuted = shell("same-decision three.json other.json --domain -3:3 --certificate s.json")
+    assert refuted.code == 1
+    assert shell("check s.json").first.startswith("ACCEPTED: refuted")
