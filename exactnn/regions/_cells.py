@@ -11,9 +11,11 @@ import numpy as np
 from flint import fmpz_mat
 
 from exactnn.exact.polyhedron import Box
-from exactnn.regions._program import Program, Signs
+from exactnn.regions._balls import Floats
+from exactnn.regions._forms import Signs
+from exactnn.regions._program import Program
 from exactnn.regions._subdivision import Piece, Subdivision
-from exactnn.regions._vertices import Exact, Floats
+from exactnn.regions._vertices import Exact
 from exactnn.regions.region import Inequality, Neuron, Point, Region
 
 #: A row (normal, offset) of integers: normal . x <= offset.

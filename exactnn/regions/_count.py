@@ -20,8 +20,9 @@ from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.regions import _tasks
 from exactnn.regions._cells import facets_between, maps_of, regions_of
+from exactnn.regions._forms import Form, Signs
 from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components
-from exactnn.regions._program import Form, Program, Signs
+from exactnn.regions._program import Program
 from exactnn.regions._subdivision import DIMENSIONS, PIECE, Piece, Subdivision, full_dimensional
 from exactnn.regions._vertices import Statistics
 from exactnn.regions.region import Region

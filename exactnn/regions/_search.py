@@ -24,7 +24,8 @@ from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.regions._program import Program, Signs
+from exactnn.regions._forms import Signs
+from exactnn.regions._program import Program
 from exactnn.regions._search_cell import Cell
 from exactnn.regions._search_lp import Affine, Point, Work, primitive
 from exactnn.regions._search_maps import Maps

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from flint import fmpz_mat
 
-from exactnn.regions._program import IntegerForm, Program
+from exactnn.regions._forms import IntegerForm
+from exactnn.regions._program import Program
 
 Values = tuple[fmpz_mat, ...]
 

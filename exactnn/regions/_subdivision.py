@@ -19,9 +19,10 @@ from exactnn.errors import ArgumentError, DomainError, EmptyDomain, Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.regions import _lattice
+from exactnn.regions._balls import Ids, Table
 from exactnn.regions._lattice import Bools, Lattice, Pointers, Signs
 from exactnn.regions._program import Program
-from exactnn.regions._vertices import Exact, Ids, Statistics, Table, Vertices
+from exactnn.regions._vertices import Exact, Statistics, Vertices
 
 #: Beyond this dimension the faces of a cell are too many; `_search` has no such limit.
 DIMENSIONS = 6

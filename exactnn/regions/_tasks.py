@@ -23,8 +23,9 @@ from exactnn.errors import Incomplete, LoadError, SaveError
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
+from exactnn.regions._forms import IntegerForm
 from exactnn.regions._merge import Tally
-from exactnn.regions._program import IntegerForm, Program
+from exactnn.regions._program import Program
 from exactnn.regions._subdivision import Subdivision
 
 FORMAT = "exactnn-regions-checkpoint"

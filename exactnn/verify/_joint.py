@@ -15,7 +15,8 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Network
 from exactnn.regions import restrict
-from exactnn.regions._program import Form, Program
+from exactnn.regions._forms import Form
+from exactnn.regions._program import Program
 from exactnn.regions._subdivision import Piece, Subdivision
 from exactnn.verify._domain import Coordinates
 

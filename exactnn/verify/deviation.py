@@ -21,8 +21,8 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
+from exactnn.regions._balls import FloatForm
 from exactnn.regions._subdivision import DIMENSIONS, Piece, Subdivision
-from exactnn.regions._vertices import FloatForm
 from exactnn.symmetry._atoms import json_number
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
