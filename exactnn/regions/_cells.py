@@ -20,18 +20,23 @@ from exactnn.regions.region import Inequality, Neuron, Point, Region
 
 #: A row (normal, offset) of integers: normal . x <= offset.
 Row = tuple[tuple[int, ...], int]
-_BATCH = 256
+#: Cells that are treated together: up to so many, and so many numbers.
+_BATCH, _NUMBERS = 256, 2_000_000
 
 
 def maps_of(program: Program, signs: Signs) -> Iterator[tuple[tuple[int, ...], ...]]:
     """For each cell a key of its affine maps, one for each network: equal maps have equal keys, over all cells of the program."""
-    d = program.input_dim
-    for start in range(0, len(signs), _BATCH):
-        batch = signs[start : start + _BATCH]
+    d, size = program.input_dim, _batch(program)
+    for start in range(0, len(signs), size):
+        batch = signs[start : start + size]
         *_, outputs = _matrices(program, batch)
         tables = [[[int(v) for v in row] for row in m.tolist()] for m, _ in outputs]
         for c in range(len(batch)):
             yield tuple(tuple(v for row in table for v in row[c * (d + 1) : (c + 1) * (d + 1)]) for table in tables)
+
+
+def _batch(program: Program) -> int:
+    return max(1, min(_BATCH, _NUMBERS // ((program.unit_count + 1) * (program.input_dim + 1))))
 
 
 def _matrices(program: Program, signs: Signs) -> tuple[list[tuple[fmpz_mat, int]], list[tuple[fmpz_mat, int]]]:
@@ -52,8 +57,9 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
     sizes = np.cumsum([program.pattern_sizes[n] for n in program.nodes])[:-1]
     order = np.argsort(groups, kind="stable")
     borders = np.flatnonzero(np.diff(groups[order], prepend=-1, append=-1))
-    for first in range(0, len(borders) - 1, _BATCH):
-        last = min(first + _BATCH, len(borders) - 1)
+    size = _batch(program)
+    for first in range(0, len(borders) - 1, size):
+        last = min(first + size, len(borders) - 1)
         cells = order[borders[first] : borders[last]]
         stages, outputs = _matrices(program, piece.signs[cells])
         place = {int(c): i for i, c in enumerate(cells)}
