@@ -1,8 +1,9 @@
-"""The README does what it says: its examples run, its commands and links exist, its exit codes are the ones in use."""
+"""The README and docs/regions.md do what they say: their examples run, commands and links exist, exit codes are the ones in use."""
 
 from __future__ import annotations
 
 import doctest
+import inspect
 import re
 from pathlib import Path
 
@@ -15,18 +16,30 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 
 
-def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("document", "examples"), [("README.md", 10), ("docs/regions.md", 25)])
+def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    result = doctest.testfile(str(README), module_relative=False)
+    result = doctest.testfile(str(ROOT / document), module_relative=False)
     assert result.failed == 0
-    assert result.attempted >= 10
+    assert result.attempted >= examples
 
 
-def test_it_is_short() -> None:
-    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+@pytest.mark.parametrize("document", ["README.md", "docs/regions.md"])
+def test_it_is_short(document: str) -> None:
+    assert len((ROOT / document).read_text(encoding="utf-8").splitlines()) <= 150
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/command-line.md", "CONTRIBUTING.md"])
+def test_python_blocks_compile_and_name_what_exists() -> None:
+    """The blocks that are shown and not run: clusters and models are not here."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/regions.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        compile(block, "docs/regions.md", "exec")
+        for keyword in re.findall(r"(\w+)=", block.partition("regions.count(")[2]):
+            assert keyword in inspect.signature(exactnn.regions.count).parameters
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/command-line.md", "docs/regions.md", "CONTRIBUTING.md"])
 def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     links = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
@@ -39,7 +52,17 @@ def test_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
     commands = set(re.findall(r"`exactnn ((?:symmetry |regions )?[a-z-]+)", text)) | set(
         re.findall(r"^\| `((?:symmetry |regions )?[a-z-]+) [A-Z]", text, re.MULTILINE)
     )
-    assert {"equal", "zero", "symmetry verify", "symmetry normal-form", "symmetry align", "regions count", "check", "info", "convert"} <= commands
+    assert {
+        "equal",
+        "zero",
+        "symmetry verify",
+        "symmetry normal-form",
+        "symmetry align",
+        "regions count",
+        "check",
+        "info",
+        "convert",
+    } <= commands
     for command in sorted(commands):
         assert main([*command.split(), "--help"]) == 0, command
     capsys.readouterr()

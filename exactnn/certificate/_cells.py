@@ -16,7 +16,7 @@ from ._affine import AFFINE
 from ._bends import Bend, bend, closed, units
 from ._budget import Budget
 from ._columns import Row, Value, affine, primitive
-from ._network import Network
+from ._network import Network, Node
 from ._numbers import need
 
 BENT = frozenset(("piecewise_linear", "prelu", "max_pool"))
@@ -104,6 +104,8 @@ class Cell:
             need(not missing, "tree", f"a leaf has units that are not fixed, the first is unit {missing[:1]}")
         last = self.first + len(self.signs)
         parts = [self._part(*unit) for unit in zip(range(self.first, last), self._rows, self._scales, self.signs, strict=True)]
+        functions = len(set(self._bend.total).union(*parts))
+        self._charge(prod(self._bend.node.shape) * functions, 1, self._bend.node)
         self._bend = closed(self._bend, parts)
         self.first = last
         self._proceed()
@@ -150,11 +152,8 @@ class Cell:
         node = network.nodes[len(self._values)]
         operands = [self._values[p] for p in node.operands]
         functions = len({self.one}.union(*(value.columns for value in operands))) if operands else 1 + self.one
-        size = prod(node.shape) * functions
-        step = self._budget.step = f"tree: node {node.name}"
-        need(size <= _budget.COLUMNS, step, f"more than {_budget.COLUMNS} coefficients: too large for this checker")
         weight = node.fields["weight"].shape if node.op in ("affine", "conv") else ()
-        self._budget.spend(size * prod(weight[1:]))
+        self._charge(prod(node.shape) * functions, prod(weight[1:]), node)
         if node.op == "input":
             start = network.starts()[len(self._values)]
             rows = self._inputs[start : start + prod(node.shape)]
@@ -163,8 +162,14 @@ class Cell:
         elif node.op in AFFINE:
             self._values.append(affine(node, operands, self.one))
         else:
-            need(node.op in BENT, step, f"{node.op} is not piecewise linear")
+            need(node.op in BENT, f"tree: node {node.name}", f"{node.op} is not piecewise linear")
             self._bend = bend(node, operands[0], self.one)
+
+    def _charge(self, size: int, products: int, node: Node) -> None:
+        """So many coefficients of a node's value are about to be made, each from so many products."""
+        step = self._budget.step = f"tree: node {node.name}"
+        need(size <= _budget.COLUMNS, step, f"more than {_budget.COLUMNS} coefficients: too large for this checker")
+        self._budget.spend(size * products)
 
     def _enter(self, rows: list[Row]) -> None:
         for row in rows:

@@ -49,7 +49,7 @@ class Claim(NamedTuple):
     @property
     def inhabited(self) -> bool | None:
         """Whether the domain has a point; None where that is not shown."""
-        if self.domain is None or self.answer == "refuted" or self.regions:
+        if self.domain is None or self.answer == "refuted" or self.regions or self.question == "deviation":
             return True
         return _words.inhabited(self.domain.rows(), self.domain.matrix.denominator)
 

@@ -20,10 +20,10 @@ from ._cells import Affine, Cell
 from ._claim import Claim
 from ._evaluate import evaluate
 from ._network import Network, Node
-from ._numbers import index, integer, items, mapping, need, rationals, show
+from ._numbers import integer, items, mapping, need, rationals, show
 from ._operations import OPERATIONS, Shape
 from ._point import inside
-from ._tree import check_tree, primitive, walk
+from ._tree import check_tree, primitive, remainder, walk
 
 
 def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -112,11 +112,5 @@ def _implied(a: Affine, b: Affine, path: Sequence[Affine], raw: Any, step: str) 
     raw_factor, raw_times, terms = items(raw, step, 3)
     factor, times = integer(raw_factor, step), integer(raw_times, step)
     need(factor >= 0 and times >= 0, step, "a negative factor")
-    rest = [times * p - factor * q for p, q in zip(a, b, strict=True)]
-    for term in items(terms, step):
-        i, y = items(term, step, 2)
-        i, y = index(i, len(path), step), integer(y, step)
-        need(y > 0, step, "a multiplier that is not positive")
-        rest = [r - y * c for r, c in zip(rest, path[i], strict=True)]
-    need(not any(rest[:-1]), step, "the inequalities do not add up to the function")
-    need(rest[-1] > 0 or (rest[-1] == 0 and factor > 0), step, "the constant that remains does not suffice")
+    rest = remainder([times * p - factor * q for p, q in zip(a, b, strict=True)], path, terms, step)
+    need(rest > 0 or (rest == 0 and factor > 0), step, "the constant that remains does not suffice")

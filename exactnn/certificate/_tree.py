@@ -132,14 +132,19 @@ def _nonnegative(form: Sequence[int], path: Sequence[Affine], factor: Any, terms
     """Rejected unless factor * form = gamma + sum of y g_i, gamma >= 0."""
     factor = integer(factor, step)
     need(factor > 0, step, "the factor must be positive")
-    rest = [factor * c for c in form]
+    need(remainder([factor * c for c in form], path, terms, step) >= 0, step, "the constant that remains is negative")
+
+
+def remainder(form: Sequence[int], path: Sequence[Affine], terms: Any, step: str) -> int:
+    """gamma in form = gamma + sum of y g_i; rejected unless it is a constant and all y > 0."""
+    rest = list(form)
     for term in items(terms, step):
         i, y = items(term, step, 2)
         i, y = index(i, len(path), step), integer(y, step)
         need(y > 0, step, "a multiplier that is not positive")
         rest = [r - y * c for r, c in zip(rest, path[i], strict=True)]
     need(not any(rest[:-1]), step, "the inequalities do not add up to the function")
-    need(rest[-1] >= 0, step, "the constant that remains is negative")
+    return rest[-1]
 
 
 def _region(cell: Cell, path: Sequence[Affine], raw: Any, step: str) -> None:

@@ -89,23 +89,22 @@ class FloatForm:
             _in_range(m, b) for m, b in zip([*self.matrices.values(), self.constant], [*form.blocks.values(), form.constant], strict=True)
         )
 
-    def apply(self, values: dict[int, Balls], constants: bool = True) -> Balls:
+    def apply(self, values: dict[int, Balls]) -> Balls:
         """The pre-activations; `values` holds every source that the form reads."""
         some = next(iter(values.values()))
         points, parts = some.mid.shape[:2]
         mid = np.zeros((points, parts, len(self.constant)))
-        if constants:
-            mid[:, 0] = self.constant
+        mid[:, 0] = self.constant
         for k, m in self.matrices.items():
             mid += _product(values[k].mid, m)
         if some.rad is None:
             return Balls(mid, None)
         rad = np.zeros_like(mid)
-        if constants:
-            rad[:, 0] = self.unit * np.abs(self.constant)
+        rad[:, 0] = self.unit * np.abs(self.constant)
         for k, m in self.sizes.items():
             rad += _product(_radius(values[k]) + self.unit * np.abs(values[k].mid), m)
         rad = _inflated(rad)
+        rad[~np.isfinite(mid)] = np.inf
         if not self.usable:
             rad[:] = np.inf
         return Balls(mid, rad)
@@ -161,7 +160,7 @@ def _ratio(f: Floats, g: Floats, rf: Floats | None, rg: Floats | None) -> tuple[
         return t, None
     room = gap * (1 - 8 * UNIT) - rf - rg
     error = ((1 - t + 4 * UNIT) * rf + (t + 4 * UNIT) * rg) / room
-    return t, np.where(room > 0, error * (1 + 1e-9) + 4 * UNIT, np.inf)
+    return t, np.where((room > 0) & np.isfinite(gap), error * (1 + 1e-9) + 4 * UNIT, np.inf)
 
 
 def _between(left: Balls, right: Balls, p: int, t: Floats, error: Floats | None) -> tuple[Floats, Floats | None]:

@@ -54,7 +54,6 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
     inner = _inner_facets(groups, start, members, lattice.count(d - 1))
     inside = _Inside(run, piece)
     patterns = program.patterns(piece.signs)
-    sizes = np.cumsum([program.pattern_sizes[n] for n in program.nodes])[:-1]
     order = np.argsort(groups, kind="stable")
     borders = np.flatnonzero(np.diff(groups[order], prepend=-1, append=-1))
     size = _batch(program)
@@ -79,7 +78,7 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
                     names.update(_neuron(program, int(u)) for u in zero)
             table = list(rows)
             yield Region(
-                _split(patterns[own[0]], sizes),
+                program.named_pattern(patterns[own[0]]),
                 inside.point(own.tolist(), table),
                 tuple(Inequality(*row, tuple(sorted(rows[row], key=_rank))) for row in table),
                 _affine(outputs[0], place[int(own[0])], d),
@@ -163,10 +162,6 @@ def _affine(output: tuple[fmpz_mat, int], place: int, d: int) -> tuple[tuple[Poi
     matrix, scale = output
     rows = [[Fraction(int(matrix[j, place * (d + 1) + k]), scale) for k in range(d + 1)] for j in range(matrix.nrows())]
     return tuple(tuple(row[:d]) for row in rows), tuple(row[d] for row in rows)
-
-
-def _split(pattern: np.ndarray[Any, Any], sizes: np.ndarray[Any, Any]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(part.tolist()) for part in np.split(pattern, sizes))
 
 
 class _Inside:

@@ -66,7 +66,7 @@ def count(
 
     Raises
     ------
-    NotPiecewiseLinear, EmptyDomain, DomainError, ArgumentError, Incomplete, Undecided, LoadError (a checkpoint of another question)
+    NotPiecewiseLinear, EmptyDomain, DomainError, ArgumentError, Incomplete, Undecided, LoadError and SaveError (checkpoint)
 
     Examples
     --------

@@ -26,6 +26,8 @@ from exactnn.network import MaxPool, Network
 from exactnn.regions._forms import Form, IntegerForm, Signs, common_scale, masked
 from exactnn.regions._reader import Reader
 
+_BITS = 62  # maximisers that one number of a pattern tells
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -122,31 +124,45 @@ class Program:
         """Activation patterns (rows, entries of all nodes) of faces with these signs (rows, units) of their relative interiors.
 
         An entry is the number of kinks below the pre-activation (1 for an active ReLU, whose pre-activation is > 0, else 0), and the set
-        of maximisers of a window, bit i for its i-th entry.
+        of maximisers of a window, bit i for its i-th entry, in as many numbers as it takes (`named_pattern` joins them).
         """
         parts = [self._pattern(node, signs) for node in self.nodes]
         return np.concatenate([*parts, np.zeros((len(signs), 0), dtype=np.int64)], axis=1)
 
     def _pattern(self, node: tuple[int, str], signs: Signs) -> np.ndarray[Any, np.dtype[np.int64]]:
         stages = [(i, s) for i, s in enumerate(self.stages) if (s.net, s.node) == node]
-        width = self.pattern_sizes[node]
-        result = np.zeros((len(signs), width), dtype=np.int64)
+        width = math.prod(self.nets[node[0]].shape(node[1]))
         if node not in self._pools:
+            result = np.zeros((len(signs), width), dtype=np.int64)
             for i, s in stages:
                 result[:, s.places] += signs[:, self.first[i] : self.first[i + 1]] > 0
             return result
-        result[:] = 1  # entry 0 is a maximiser until another one exceeds it
+        sets = np.zeros((len(signs), width, self.pattern_words[node]), dtype=np.int64)
+        sets[:, :, 0] = 1  # entry 0 is a maximiser until another one exceeds it
         for i, s in stages:
             step = signs[:, self.first[i] : self.first[i + 1]]
-            old = result[:, s.places]
-            bit = np.int64(1) << s.part
-            result[:, s.places] = np.where(step > 0, bit, np.where(step == 0, old | bit, old))
-        return result
+            word, bit = divmod(s.part, _BITS)
+            old = sets[:, s.places]
+            old[step > 0] = 0
+            old[:, :, word] |= np.where(step >= 0, np.int64(1) << bit, 0)
+            sets[:, s.places] = old
+        return sets.reshape(len(signs), -1)
 
     @cached_property
-    def pattern_sizes(self) -> dict[tuple[int, str], int]:
-        """Entries of each node's pattern."""
-        return {(k, n): math.prod(self.nets[k].shape(n)) for k, n in self.nodes}
+    def pattern_words(self) -> dict[tuple[int, str], int]:
+        """How many numbers each entry of a node's pattern takes: more than one for large windows, 62 maximisers in each."""
+        most = {node: max(s.part for s in self.stages if (s.net, s.node) == node) for node in self.nodes}
+        return {node: 1 + most[node] // _BITS if node in self._pools else 1 for node in self.nodes}
+
+    def named_pattern(self, row: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[tuple[int, ...], ...]:
+        """A row of `patterns` as one tuple for each node, sets of maximisers as one integer each."""
+        found, at = [], 0
+        for node in self.nodes:
+            words = self.pattern_words[node]
+            entries = row[at : at + math.prod(self.nets[node[0]].shape(node[1])) * words].reshape(-1, words).tolist()
+            at += len(entries) * words
+            found.append(tuple(sum(w << (_BITS * i) for i, w in enumerate(entry)) for entry in entries))
+        return tuple(found)
 
     # --- exact values ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Hashable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import lru_cache
 from pathlib import Path
@@ -65,8 +65,13 @@ def carry_out(
     return [run.finished, pack(tally)]
 
 
-@lru_cache(maxsize=4)
 def _program(net: Network, domain: Polyhedron | None) -> Program:
+    # The signs of a prefix belong to the rows as they are given; equal sets may have other rows.
+    return _made(net, domain, None if domain is None else (isinstance(domain, Box), *domain.rows))
+
+
+@lru_cache(maxsize=4)
+def _made(net: Network, domain: Polyhedron | None, rows: Hashable) -> Program:
     return Program([net], domain)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from math import lcm
 from typing import Any
 
-from flint import fmpq, fmpz_mat
+from flint import fmpq
 
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -43,8 +43,8 @@ class Alike:
         assert claim.g is not None
         self.where, self.clock = where, clock
         self.program = Program([with_maximum(claim.f), with_maximum(claim.g)])
-        matrix, self.unit = base(where)
-        self.search = Search(self.program, clock, region=where.region, base=matrix, unit=self.unit)
+        matrix, unit = base(where)
+        self.search = Search(self.program, clock, region=where.region, base=matrix, unit=unit)
         self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
 
     def decide(self) -> RationalArray | dict[str, Any]:
@@ -68,12 +68,8 @@ class Alike:
 
     def _shortfalls(self, cell: Cell) -> list[list[Affine]]:
         result = []
-        n = self.search.maps.width
         for form in self.program.output_integers:
-            total = fmpz_mat(len(form.constant), 1, form.constant) * fmpz_mat(1, n + 1, [0] * n + [self.unit])
-            for k, matrix in form.matrices.items():
-                total += matrix * cell.values[k]
-            *rows, highest = [[int(v) for v in row] for row in total.tolist()]
+            *rows, highest = [[int(v) for v in row] for row in self.search.maps.applied(form, cell.values).tolist()]
             result.append([primitive([h - v for h, v in zip(highest, row, strict=True)]) for row in rows])
         return result
 

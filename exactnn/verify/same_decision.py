@@ -121,7 +121,8 @@ def _inside(f: Network, g: Network, where: Coordinates, run: Subdivision, piece:
     for bits in range(0, 100_000, 4):
         t = RationalArray.from_fractions([a + (1 << bits) * b for a, b in zip(zero, one, strict=True)], (1, where.dimension))
         x = where.to_input(t)[0].to_fractions()
-        if _highest(f(x)) != _highest(g(x)):
+        inside = where.region is None or where.region.contains(t[0].to_fractions())
+        if inside and _highest(f(x)) != _highest(g(x)):
             return x
         if not any(one):
             break

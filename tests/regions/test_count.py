@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn.errors import ArgumentError, DomainError, EmptyDomain, ExactnnError, Incomplete, NotPiecewiseLinear, Undecided
+from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.regions._program import Program
 from exactnn.regions._subdivision import Subdivision
@@ -158,6 +159,33 @@ def test_numbers_beyond_floats() -> None:
     assert xn.regions.count(hidden([[huge, 0], [0, small], [huge, huge]], [0, 0, small])) == 7
     assert xn.regions.count(hidden([[huge, 0], [0, small], [1, 1]], [huge, 0, huge]), xn.Box(-huge * huge, huge * huge)) == 7
     assert xn.regions.count(hidden([[1], [1]], [0, -small])) == 3
+
+
+def test_values_that_overflow_floats() -> None:
+    """A difference, or a partial sum, beyond the range of float64 decides nothing."""
+    k, w = 2**600, 2**423
+    net = xn.mlp([([[2 * w, -3 * w], [1, 1]], [0, -k]), ([[1, 1]], [0])])
+    assert xn.regions.count(net, xn.Box([Fraction(9 * k, 10), 0], [k, k])) == 3
+    k, w = 2**1000, 2**23
+    net = xn.mlp([([[2 * w, 2 * w, -3 * w, -3 * w], [1, -1, 0, 0]], [0, 0]), ([[1, 1]], [0])])
+    assert xn.regions.count(net, xn.Box([Fraction(9 * k, 10)] * 4, [k] * 4)) == 2
+
+
+@pytest.mark.parametrize("n", [3, 66])
+def test_windows_of_any_size(n: int) -> None:
+    """max over i of i x - i^2 has n pieces, one for each maximiser, however many there are."""
+    from exactnn.network import Affine, Builder, Input, MaxPool, Reshape
+
+    b = Builder()
+    x = b.add("x", Input((1,)))
+    lines = b.add("lines", Affine(RationalArray.of([[i] for i in range(n)]), RationalArray.of([-i * i for i in range(n)])), x)
+    pool = b.add("pool", MaxPool((n,), (n,), ((0, 0),), (1,)), b.add("row", Reshape((1, n)), lines))
+    net = b.build([x], [pool])
+    assert xn.regions.count(net) == n
+    if n < 10:
+        assert xn.regions.count(net, definition="affine") == n
+        assert xn.regions.count(net, definition="pattern") == 2 * n - 1
+    assert {r.pattern for r in xn.regions.iterate(net)} == {((1 << i,),) for i in range(n)}
 
 
 # --- brute force -------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import z3
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import exactnn as xn
@@ -113,6 +113,30 @@ def test_a_difference_on_a_line_only() -> None:
     assert verdict.counterexample is not None
     assert verdict.counterexample[0] == 0 != verdict.counterexample[1]
     assert xn.verify_same_decision(f, g, domain=xn.Box([0, 0], [1, 0])).proved
+
+
+def test_the_point_lies_in_an_unbounded_domain() -> None:
+    f, g = xn.mlp([([[-2], [-1]], [-3, -1])]), xn.mlp([([[1], [-1]], [0, 1])])
+    verdict = xn.verify_same_decision(f, g, domain=xn.Polyhedron([[-1]], [-6]))
+    assert verdict.refuted
+    assert verdict.counterexample is not None
+    assert verdict.counterexample[0] >= 6
+    assert verdict.certificate is not None
+    assert xn.check(verdict.certificate)
+
+
+@given(pairs(), st.data())
+@law(60)
+def test_on_unbounded_polyhedra(pair: Any, data: st.DataObject) -> None:
+    f, g, d = pair
+    rows = data.draw(st.lists(st.tuples(*[st.integers(-1, 1)] * d), min_size=1, max_size=2))
+    bounds = [data.draw(st.integers(-6, 6)) for _ in rows]
+    domain = xn.Polyhedron(rows, bounds)
+    assume(not domain.is_empty())
+    verdict = xn.verify_same_decision(xn.mlp(f), xn.mlp(g), domain=domain)
+    assert verdict.counterexample is None or domain.contains(verdict.counterexample)
+    assert verdict.certificate is not None
+    assert xn.check(verdict.certificate)
 
 
 def test_temperature_keeps_every_decision() -> None:
