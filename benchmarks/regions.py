@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -39,38 +40,14 @@ def cells(program: Program, *, exact: bool = True) -> tuple[int, Subdivision]:
     return sum(p.cells for p in run.pieces()), run
 
 
-def by_fresh_solvers(program: Program, most: int) -> tuple[int, int]:
-    """The search with a new z3 solver for each candidate side, as a plain script would do it; stops at `most` candidates."""
-    import z3
-
-    x = [z3.Real(f"x{i}") for i in range(program.input_dim)]
-    found, asked = 0, 0
-    stack: list[tuple[list[int], list[z3.BoolRef]]] = [([], [])]
-    while stack and asked < most:
-        signs, rows = stack.pop()
-        if len(signs) == program.unit_count:
-            found += 1
-            continue
-        stage, column = program.stage_of(len(signs))
-        padded = np.zeros((1, program.unit_count), dtype=np.int8)
-        padded[0, : len(signs)] = signs
-        *_, (matrix, _) = program.cell_maps(padded, stage + 1)
-        row = [int(matrix[column, k]) for k in range(program.input_dim + 1)]
-        form = sum((a * v for a, v in zip(row, x, strict=False)), z3.RealVal(row[-1]))
-        for sign, side in ((1, form > 0), (-1, form < 0)):
-            solver = z3.Solver()
-            solver.add(*rows, side)
-            asked += 1
-            if solver.check() == z3.sat:
-                stack.append(([*signs, sign], [*rows, side]))
-    return found, asked
+Rows = list[list[Fraction]]  # a x + c >= 0 as (a, c)
 
 
-def by_fresh_floats(program: Program, most: int, radius: Callable[[np.ndarray], float]) -> tuple[int, int]:
-    """The same in floats, the largest ball inside each candidate by a fresh linear program; kept if its radius exceeds 1e-8."""
+def by_fresh_solvers(program: Program, most: int, has_interior: Callable[[Rows], bool]) -> tuple[int, int]:
+    """The search as a plain script would do it, a new solver for each candidate side; stops at `most` candidates."""
     d = program.input_dim
     found, asked = 0, 0
-    stack: list[tuple[list[int], list[np.ndarray]]] = [([], [])]
+    stack: list[tuple[list[int], Rows]] = [([], [])]
     while stack and asked < most:
         signs, rows = stack.pop()
         if len(signs) == program.unit_count:
@@ -80,18 +57,32 @@ def by_fresh_floats(program: Program, most: int, radius: Callable[[np.ndarray], 
         padded = np.zeros((1, program.unit_count), dtype=np.int8)
         padded[0, : len(signs)] = signs
         *_, (matrix, scale) = program.cell_maps(padded, stage + 1)
-        row = np.array([int(matrix[column, k]) / scale for k in range(d + 1)])
+        row = [Fraction(int(matrix[column, k]), scale) for k in range(d + 1)]
         for sign in (1, -1):
             asked += 1
-            if radius(np.array([*rows, sign * row])) > 1e-8:
-                stack.append(([*signs, sign], [*rows, sign * row]))
+            side = [*rows, [sign * v for v in row]]
+            if has_interior(side):
+                stack.append(([*signs, sign], side))
     return found, asked
 
 
-def bare_highs(table: np.ndarray) -> float:
-    """max r subject to a x + c >= r |a|, r <= 1, by a new model of highspy."""
+def by_z3(rows: Rows) -> bool:
+    """Whether all rows can be > 0, by a new z3 solver."""
+    import z3
+
+    x = [z3.Real(f"x{i}") for i in range(len(rows[0]) - 1)]
+    solver = z3.Solver()
+    for *a, c in rows:
+        form = sum((z3.Q(v.numerator, v.denominator) * t for v, t in zip(a, x, strict=True)), z3.Q(c.numerator, c.denominator))
+        solver.add(form > 0)
+    return bool(solver.check() == z3.sat)
+
+
+def by_highspy(rows: Rows) -> bool:
+    """Whether a ball with a radius above 1e-8 fits in, in floats: max r subject to a x + c >= r |a|, r <= 1, a new model of highspy."""
     import highspy
 
+    table = np.array(rows, dtype=np.float64)
     d = table.shape[1] - 1
     lp = getattr(highspy, "_Highs", highspy.Highs)()
     lp.setOptionValue("output_flag", False)
@@ -107,17 +98,18 @@ def bare_highs(table: np.ndarray) -> float:
     model.a_matrix_.value_ = dense.ravel()
     lp.passModel(model)
     lp.run()
-    return float(lp.getSolution().col_value[d])
+    return bool(lp.getSolution().col_value[d] > 1e-8)
 
 
-def scipy_highs(table: np.ndarray) -> float:
+def by_scipy(rows: Rows) -> bool:
     """The same by scipy.optimize.linprog, whose method is HiGHS."""
     from scipy.optimize import linprog
 
+    table = np.array(rows, dtype=np.float64)
     d = table.shape[1] - 1
-    rows = np.hstack([-table[:, :d], np.linalg.norm(table[:, :d], axis=1)[:, None]])
-    found = linprog([0.0] * d + [-1.0], A_ub=rows, b_ub=table[:, d], bounds=[(-1e4, 1e4)] * d + [(0, 1)], method="highs")
-    return float(found.x[d]) if found.x is not None else 0.0
+    left = np.hstack([-table[:, :d], np.linalg.norm(table[:, :d], axis=1)[:, None]])
+    found = linprog([0.0] * d + [-1.0], A_ub=left, b_ub=table[:, d], bounds=[(-1e4, 1e4)] * d + [(0, 1)], method="highs")
+    return found.x is not None and bool(found.x[d] > 1e-8)
 
 
 def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
@@ -151,12 +143,12 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     total, seconds = best(lambda: sum(1 for _ in Search(program).leaves()), 1 if quick else 2)
     candidates = 300 if quick else 3000
     ways = (
-        ("a fresh z3 solver for each candidate", by_fresh_solvers),
-        ("scipy's linprog (HiGHS, floats) for each candidate", lambda p, most: by_fresh_floats(p, most, scipy_highs)),
-        ("a fresh model of highspy (floats) for each candidate", lambda p, most: by_fresh_floats(p, most, bare_highs)),
+        ("a fresh z3 solver for each candidate", by_z3),
+        ("scipy's linprog (HiGHS, floats) for each candidate", by_scipy),
+        ("a fresh model of highspy (floats) for each candidate", by_highspy),
     )
     for name, way in ways:
-        (found, asked), slow = timed(lambda w=way: w(program, candidates))
+        (found, asked), slow = timed(lambda w=way: by_fresh_solvers(program, candidates, w))
         whole = asked < candidates
         estimate = slow if whole else slow / max(found, 1) * total
         rows.append(Row(f"search: {total} regions", seconds, name + ("" if whole else ", scaled"), estimate))
