@@ -129,6 +129,14 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
         total = s.combinatorial + s.floating + s.exact
         shares = f"{s.combinatorial / total:.1%} by combinatorics, {s.floating / total:.1%} by a float and its bound, {s.exact} exactly"
         notes.append(f"{name}: {count / seconds:,.0f} regions a second; signs: {shares}.")
+    rng = np.random.default_rng(0)
+    sizes = [2, 8, 8, 1] if quick else [3, 16, 16, 1]
+    program = Program([xn.mlp([(rng.integers(-1, 2, (n, m)), rng.integers(-1, 2, n)) for m, n in itertools.pairwise(sizes)])])
+    (count, seen), seconds = best(lambda: cells(program))
+    notes.append(
+        f"{'-'.join(map(str, sizes))} with entries in -1, 0, 1 (degenerate): {count} regions, {count / seconds:,.0f} a second, "
+        f"{seen.statistics.exact} signs exactly."
+    )
     growth = []
     for width in (6, 8) if quick else (10, 14, 18, 22, 28):
         program = Program([trained([4, width, width, 1], 30 if quick else 300)])
