@@ -11,6 +11,7 @@ import torch
 
 import exactnn as xn
 from benchmarks.measure import Row, best, peak, timed
+from exactnn.exact import lp
 from exactnn.exact.clock import Clock
 from exactnn.regions._program import Program
 from exactnn.regions._search import Search
@@ -84,8 +85,8 @@ def by_highspy(rows: Rows) -> bool:
 
     table = np.array(rows, dtype=np.float64)
     d = table.shape[1] - 1
-    lp = getattr(highspy, "_Highs", highspy.Highs)()
-    lp.setOptionValue("output_flag", False)
+    solver = getattr(highspy, "_Highs", highspy.Highs)()
+    solver.setOptionValue("output_flag", False)
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = d + 1, len(table)
     model.col_cost_ = np.array([0.0] * d + [-1.0])
@@ -96,9 +97,9 @@ def by_highspy(rows: Rows) -> bool:
     model.a_matrix_.start_ = np.arange(len(table) + 1, dtype=np.int32) * (d + 1)
     model.a_matrix_.index_ = np.tile(np.arange(d + 1, dtype=np.int32), len(table))
     model.a_matrix_.value_ = dense.ravel()
-    lp.passModel(model)
-    lp.run()
-    return bool(lp.getSolution().col_value[d] > 1e-8)
+    solver.passModel(model)
+    solver.run()
+    return bool(solver.getSolution().col_value[d] > 1e-8)
 
 
 def by_scipy(rows: Rows) -> bool:
@@ -148,7 +149,13 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     chambers, seconds = timed(lambda: xn.regions.chambers(planes))
     notes.append(f"All {len(planes)} hyperplanes in R^{dimension} with coefficients 0 and 1: {chambers:,} chambers in {seconds:.2f} s.")
     program = Program([trained([3, 6, 5, 1] if quick else [4, 9, 8, 1], 100)])
+    lp.statistics.reset()
     total, seconds = best(lambda: sum(1 for _ in Search(program).leaves()), 1 if quick else 2)
+    proposals = lp.statistics
+    notes.append(
+        f"search: float proposals of linear programs right {proposals.accepted}, repaired exactly {proposals.repaired}, "
+        f"useless {proposals.rejected}, not asked for {proposals.direct} times."
+    )
     candidates = 300 if quick else 3000
     ways = (
         ("a fresh z3 solver for each candidate", by_z3),

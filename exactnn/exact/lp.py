@@ -14,7 +14,7 @@ References: A. Schrijver, Theory of Linear and Integer Programming, chapters 7 a
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -227,30 +227,7 @@ class LinearSystem:
         return Negative(point, value - steps * fall)
 
     def _guided(self, system: IntegerRows, cost: list[int] | None) -> Outcome:
-        """The exact method from a float proposal; from nothing where that is no basis or not worth its time."""
-        guess: Guess | None = None
-        asked = len(system.rows) * system.width > DIRECT_LIMIT and not (cost is None and min(system.rhs, default=0) >= 0)
-        if asked:
-            rows = self._floats if system is self.integers else FloatRows(system)
-            guess = propose(rows, cost, math.inf if self._clock is None else self._clock.left())
-        ended: Outcome | None = None
-        if guess is not None:
-            try:
-                ended = solve(system, cost, guess, self._clock)
-            except SingularBasis:
-                guess = None
-        if ended is None:
-            ended = solve(system, cost, clock=self._clock)
-        statistics.pivots += ended.pivots
-        if not asked:
-            statistics.direct += 1
-        elif guess is None:
-            statistics.rejected += 1
-        elif ended.pivots:
-            statistics.repaired += 1
-        else:
-            statistics.accepted += 1
-        return ended
+        return guided(system, cost, lambda: self._floats if system is self.integers else FloatRows(system), self._clock)
 
     def _strict_rows(self, strict: bool | Collection[int]) -> list[int]:
         if isinstance(strict, bool):
@@ -336,6 +313,34 @@ def nonnegative(
     Nonnegative(multipliers=(0, 1), slack=1/2, equality_multipliers=())
     """
     return LinearSystem(A, b, equalities=equalities).nonnegative(c, gamma)
+
+
+def guided(
+    system: IntegerRows, cost: list[int] | None, floats: Callable[[], FloatRows], clock: Clock | None, direct: int = DIRECT_LIMIT
+) -> Outcome:
+    """The exact method from a float proposal; from nothing where that is no basis, or for up to `direct` entries not worth its time."""
+    guess: Guess | None = None
+    asked = len(system.rows) * system.width > direct and not (cost is None and min(system.rhs, default=0) >= 0)
+    if asked:
+        guess = propose(floats(), cost, math.inf if clock is None else clock.left())
+    ended: Outcome | None = None
+    if guess is not None:
+        try:
+            ended = solve(system, cost, guess, clock)
+        except SingularBasis:
+            guess = None
+    if ended is None:
+        ended = solve(system, cost, clock=clock)
+    statistics.pivots += ended.pivots
+    if not asked:
+        statistics.direct += 1
+    elif guess is None:
+        statistics.rejected += 1
+    elif ended.pivots:
+        statistics.repaired += 1
+    else:
+        statistics.accepted += 1
+    return ended
 
 
 def _verify(holds: bool) -> None:

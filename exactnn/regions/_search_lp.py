@@ -14,10 +14,10 @@ from operator import mul
 
 from flint import fmpz
 
-from exactnn.exact._float_lp import FloatRows, propose
+from exactnn.exact._float_lp import FloatRows
 from exactnn.exact._integer_rows import IntegerRows
-from exactnn.exact._simplex import Guess, Outcome, SingularBasis, solve
 from exactnn.exact.clock import Clock
+from exactnn.exact.lp import guided
 
 Affine = tuple[int, ...]
 Point = tuple[int, ...]
@@ -73,7 +73,7 @@ class Rows:
         if not self.forms:
             return (*cost, 0)
         self.work.programs += 1
-        ended = self._solved(cost)
+        ended = guided(self._integers, cost, lambda: self._floats, self.work.clock, _DIRECT)
         assert ended.point is not None  # the cell has a point
         numerators, denominator = ended.ray or ended.point
         point = reduced([*map(int, numerators), 0 if ended.ray else int(denominator)])
@@ -95,17 +95,6 @@ class Rows:
                 total[j] -= y * c
         positive = proof.factor > 0 and all(y > 0 for _, y in proof.terms)
         return positive and not any(total[:-1]) and total[-1] >= 0
-
-    def _solved(self, cost: list[int]) -> Outcome:
-        guess: Guess | None = None
-        if len(self.forms) * self.width > _DIRECT:
-            guess = propose(self._floats, cost, self.work.clock.left())
-        if guess is not None:
-            try:
-                return solve(self._integers, cost, guess, self.work.clock)
-            except SingularBasis:
-                pass
-        return solve(self._integers, cost, clock=self.work.clock)
 
 
 def reduced(point: Sequence[int]) -> Point:
