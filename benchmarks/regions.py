@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from fractions import Fraction
 
 import numpy as np
 import torch
@@ -41,7 +40,7 @@ def cells(program: Program, *, exact: bool = True) -> tuple[int, Subdivision]:
     return sum(p.cells for p in run.pieces()), run
 
 
-Rows = list[list[Fraction]]  # a x + c >= 0 as (a, c)
+Rows = list[list[int]]  # a x + c >= 0 as (a, c), times any positive number
 
 
 def by_fresh_solvers(program: Program, most: int, has_interior: Callable[[Rows], bool]) -> tuple[int, int]:
@@ -57,8 +56,8 @@ def by_fresh_solvers(program: Program, most: int, has_interior: Callable[[Rows],
         stage, column = program.stage_of(len(signs))
         padded = np.zeros((1, program.unit_count), dtype=np.int8)
         padded[0, : len(signs)] = signs
-        *_, (matrix, scale) = program.cell_maps(padded, stage + 1)
-        row = [Fraction(int(matrix[column, k]), scale) for k in range(d + 1)]
+        *_, (matrix, _) = program.cell_maps(padded, stage + 1)
+        row = [int(matrix[column, k]) for k in range(d + 1)]
         for sign in (1, -1):
             asked += 1
             side = [*rows, [sign * v for v in row]]
@@ -74,8 +73,7 @@ def by_z3(rows: Rows) -> bool:
     x = [z3.Real(f"x{i}") for i in range(len(rows[0]) - 1)]
     solver = z3.Solver()
     for *a, c in rows:
-        form = sum((z3.Q(v.numerator, v.denominator) * t for v, t in zip(a, x, strict=True)), z3.Q(c.numerator, c.denominator))
-        solver.add(form > 0)
+        solver.add(sum((v * t for v, t in zip(a, x, strict=True)), z3.RealVal(c)) > 0)
     return bool(solver.check() == z3.sat)
 
 
@@ -83,7 +81,7 @@ def by_highspy(rows: Rows) -> bool:
     """Whether a ball with a radius above 1e-8 fits in, in floats: max r subject to a x + c >= r |a|, r <= 1, a new model of highspy."""
     import highspy
 
-    table = np.array(rows, dtype=np.float64)
+    table = np.array([[v / max(map(abs, row)) for v in row] for row in rows])
     d = table.shape[1] - 1
     solver = getattr(highspy, "_Highs", highspy.Highs)()
     solver.setOptionValue("output_flag", False)
@@ -106,7 +104,7 @@ def by_scipy(rows: Rows) -> bool:
     """The same by scipy.optimize.linprog, whose method is HiGHS."""
     from scipy.optimize import linprog
 
-    table = np.array(rows, dtype=np.float64)
+    table = np.array([[v / max(map(abs, row)) for v in row] for row in rows])
     d = table.shape[1] - 1
     left = np.hstack([-table[:, :d], np.linalg.norm(table[:, :d], axis=1)[:, None]])
     found = linprog([0.0] * d + [-1.0], A_ub=left, b_ub=table[:, d], bounds=[(-1e4, 1e4)] * d + [(0, 1)], method="highs")
