@@ -85,6 +85,7 @@ def count(
         raise ArgumentError(
             f"executor: a concurrent.futures.Executor is needed, got {type(executor).__name__}; of a Dask client, client.get_executor()"
         )
+    check_arguments(net, max_regions)
     clock = Clock(time_limit)
     domain = full_dimensional(domain, net.input_dim)
     if method == "auto":
@@ -270,6 +271,7 @@ def iterate(
     ((1, 1),) 9/2 -1 [1]
     ((1, 0),) 1/2 1 [0, 1]
     """
+    check_arguments(net, max_regions)
     clock = Clock(time_limit)
     program = Program([net], full_dimensional(domain, net.input_dim))
     found = 0
@@ -288,6 +290,7 @@ def adjacency(
 
     Parameters and errors as for `count`; all regions are held in memory.
     """
+    check_arguments(net, max_regions)
     clock = Clock(time_limit)
     program = Program([net], full_dimensional(domain, net.input_dim))
     graph: nx.Graph[int] = nx.Graph()
@@ -297,6 +300,14 @@ def adjacency(
         for (a, b), neurons in facets_between(run, piece).items():
             graph.add_edge(a, b, neurons=neurons)
     return graph
+
+
+def check_arguments(net: object, max_regions: object) -> None:
+    """ArgumentError unless they are a network and a number of regions, or None."""
+    if not isinstance(net, Network):
+        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    if max_regions is not None and (not isinstance(max_regions, (int, float, np.integer)) or max_regions < 0):
+        raise ArgumentError(f"max_regions: a number >= 0, or None for no limit, is needed, got {max_regions!r}")
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

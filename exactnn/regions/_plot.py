@@ -112,7 +112,9 @@ def _cells(axes: Axes, net: Network, pairs: Pairs, frame: Box, colour: str, kink
         axes.scatter(across, up, s=22, c="#111111", edgecolors="white", linewidths=0.8, zorder=3, gid="points")
     (left, bottom), (right, top) = (_floats(v.to_fractions()) for v in frame.bounds)
     axes.set(xlim=(left, right), ylim=(bottom, top))
-    axes.set_aspect("equal" if 1 / 4 <= (top - bottom) / (right - left) <= 4 else "auto")
+    if left == right or bottom == top:
+        raise Incomplete("domain: it is too thin to be drawn in floats; give a larger one")
+    axes.set_aspect("equal" if (right - left) / 4 <= top - bottom <= 4 * (right - left) else "auto")
     first, second = _labels(net)
     axes.set(xlabel=first, ylabel=second)
 

@@ -9,6 +9,8 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
+from exactnn.regions._count import check_arguments
+from exactnn.regions._subdivision import full_dimensional
 from exactnn.regions._tree import count_with_tree
 from exactnn.verify.certificates import Certificate, Claim
 
@@ -44,6 +46,7 @@ def certified_region_count(
     >>> found.value, check(found.certificate)
     (7, True)
     """
-    where = None if domain is None else domain.in_dimension(net.input_dim)
+    check_arguments(net, max_regions)
+    where = full_dimensional(domain, net.input_dim)
     count, evidence = count_with_tree(net, where, Clock(time_limit), max_regions)
     return RegionCount(count, Certificate(Claim("regions", net, None, where, Fraction(0), count=count), "proved", evidence))

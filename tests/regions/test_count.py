@@ -383,6 +383,13 @@ def test_bad_input(tmp_path: Any) -> None:
         xn.regions.count(net, xn.Box([0, 0], [0, 1]))
     with pytest.raises(DomainError, match="R\\^2"):
         xn.regions.count(net, xn.Box([0], [1]))
+    for question in (xn.regions.count, xn.regions.adjacency, xn.certified_region_count, lambda *a, **k: list(xn.regions.iterate(*a, **k))):
+        with pytest.raises(ArgumentError, match="net: a Network"):
+            question("net")  # type: ignore[operator]
+        with pytest.raises(DomainError, match="domain: a Box"):
+            question(net, [0, 1])  # type: ignore[operator]
+        with pytest.raises(ArgumentError, match="max_regions"):
+            question(net, max_regions="3")  # type: ignore[operator]
     with pytest.raises(ArgumentError, match="definition"):
         xn.regions.count(net, definition="open")
     with pytest.raises(ArgumentError, match="method"):
