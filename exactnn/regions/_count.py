@@ -196,19 +196,29 @@ def _convex(
 
 
 def _closed(program: Program, clock: Clock, max_regions: int | None) -> int:
+    """The count "closed-connected"; Incomplete with what was counted of it."""
+    counted = [0]
+    try:
+        _count_closed(program, clock, max_regions, counted)
+    except Incomplete as stopped:
+        raise Incomplete(f"{stopped}; counted so far under 'closed-connected': {counted[0]}", counted[0]) from None
+    return counted[0]
+
+
+def _count_closed(program: Program, clock: Clock, max_regions: int | None, counted: list[int]) -> None:
     """For each affine map L cut the cells by f - L and count the components, with interior, of its zero set."""
     signs: dict[Key, Signs] = {}
     for run, piece in _pieces(program, clock, max_regions, whole=True):
         for row, key in zip(piece.signs, maps_of(run.program, piece.signs), strict=True):
             signs.setdefault(key, row.copy())
-    total = 0
     for key in tqdm(signs, desc="closed sets of affine maps", delay=2, disable=None, leave=False, file=sys.stderr):
         *_, (_, scale) = program.cell_maps(signs[key][None])
         zero = _difference(program, key[0], scale)
+        found = 0
         for run, piece in _pieces(zero, clock, None, whole=True):
             members = closed_components(run, piece, len(zero.stages) - 1)
-            total += len(set(members.values()))
-    return total
+            found += len(set(members.values()))
+        counted[0] += found
 
 
 def _difference(program: Program, key: tuple[int, ...], scale: int) -> Program:
@@ -240,14 +250,21 @@ def _by_search(
         raise ArgumentError(f"executor, checkpoint: for method='lattice' only, up to {DIMENSIONS} inputs; this count uses the search")
     program = Program([net], domain)
     seen: set[object] = set()
+    patterns: set[bytes] = set()
     with _bar(" regions") as bar:
-        for leaf in Search(program, clock).leaves():
-            row = leaf.signs[None]
-            seen.add(program.patterns(row)[0].tobytes() if definition == "activation" else next(maps_of(program, row)))
-            bar.update()
-            if max_regions is not None and len(seen) > max_regions:
-                raise Incomplete(f"max_regions: there are more than {max_regions} regions", len(seen))
-    return len(seen)
+        try:
+            for leaf in Search(program, clock).leaves():
+                row = leaf.signs[None]
+                patterns.add(program.patterns(row)[0].tobytes())
+                if definition == "affine":
+                    seen.add(next(maps_of(program, row)))
+                bar.update()
+                if max_regions is not None and len(patterns) > max_regions:
+                    raise Incomplete(f"max_regions: there are more than {max_regions} regions")
+        except Incomplete as stopped:
+            counted = len(seen if definition == "affine" else patterns)
+            raise Incomplete(f"{stopped}; counted so far under {definition!r}: {counted}", counted) from None
+    return len(seen if definition == "affine" else patterns)
 
 
 def iterate(
@@ -306,8 +323,9 @@ def check_arguments(net: object, max_regions: object) -> None:
     """ArgumentError unless they are a network and a number of regions, or None."""
     if not isinstance(net, Network):
         raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
-    if max_regions is not None and (not isinstance(max_regions, (int, float, np.integer)) or max_regions < 0):
-        raise ArgumentError(f"max_regions: a number >= 0, or None for no limit, is needed, got {max_regions!r}")
+    whole = isinstance(max_regions, (int, np.integer)) and not isinstance(max_regions, bool)
+    if max_regions is not None and not (whole and max_regions >= 0):  # type: ignore[operator]
+        raise ArgumentError(f"max_regions: an integer >= 0, or None for no limit, is needed, got {max_regions!r}")
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

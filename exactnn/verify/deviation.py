@@ -120,13 +120,13 @@ class _Best:
 
     def __init__(self, f: Network, g: Network, where: Coordinates) -> None:
         self.f, self.g, self.where = f, g, where
-        self.value = Fraction(-1)
+        self.value = Fraction(0)
         self.point: Point | None = None
 
     def offer(self, x: Point) -> None:
         """One point of the domain."""
         found = max(abs(a - b) for a, b in zip(self.f(x), self.g(x), strict=True))
-        if found > self.value:
+        if found > self.value or self.point is None:
             self.value, self.point = found, x
 
     def search(self, run: Subdivision, piece: Piece, form: FloatForm) -> None:
@@ -149,7 +149,7 @@ class _Best:
         a, b = run.vertices.exact_outputs(ids)
         for k, (u, v) in enumerate(zip(a, b, strict=True)):
             found = max(abs(p - q) for p, q in zip(u, v, strict=True))
-            if found > self.value:
+            if found > self.value or self.point is None:
                 zero, _, q = run.vertices.exact_points(ids[k : k + 1])[0]
                 t = RationalArray.from_fractions([Fraction(n, q) for n in zero], (1, len(zero)))
                 self.value, self.point = found, self.where.to_input(t)[0].to_fractions()

@@ -373,6 +373,19 @@ def test_limits() -> None:
     assert time.monotonic() - start < 10
 
 
+def test_what_was_counted_is_a_lower_bound() -> None:
+    """A constant network of many cells: one affine map, one connected set, wherever the count stops."""
+    rng = np.random.default_rng(0)
+    shapes = [(40, 2), (40, 40)]
+    layers = [(rng.integers(-3, 4, shape), rng.integers(-3, 4, shape[0])) for shape in shapes]
+    net = xn.mlp([*layers, ([[0] * 40], [0])])
+    for definition, method in (("closed-connected", "lattice"), ("connected", "lattice"), ("affine", "lattice"), ("affine", "search")):
+        for limit in ({"max_regions": 50}, {"time_limit": 0}):
+            with pytest.raises(Incomplete) as caught:
+                xn.regions.count(net, definition=definition, method=method, **limit)  # type: ignore[arg-type]
+            assert caught.value.partial in (0, 1)
+
+
 def test_bad_input(tmp_path: Any) -> None:
     net = xn.mlp([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0])])
     with pytest.raises(NotPiecewiseLinear, match="tanh"):
@@ -390,6 +403,9 @@ def test_bad_input(tmp_path: Any) -> None:
             question(net, [0, 1])  # type: ignore[operator]
         with pytest.raises(ArgumentError, match="max_regions"):
             question(net, max_regions="3")  # type: ignore[operator]
+        for wrong in (-1, 0.5, float("nan"), True):
+            with pytest.raises(ArgumentError, match="max_regions"):
+                question(net, max_regions=wrong)  # type: ignore[operator]
     with pytest.raises(ArgumentError, match="definition"):
         xn.regions.count(net, definition="open")
     with pytest.raises(ArgumentError, match="method"):
