@@ -32,9 +32,10 @@ class Kink:
 
 
 def window(regions: Sequence[Region], points: Sequence[Point]) -> Box:
-    """A box with all vertices and points well inside, at least [-1, 1]^d; bounds with few bits.
+    """A box with all vertices and points well inside; bounds with few bits.
 
-    Where a region has no vertex, the points of its border that are nearest to 0 take their place.
+    Where a region has no vertex, the points of its border that are nearest to 0 take their place. A side is at least half as long as the
+    longest one; around a single point p the box reaches as far as from p to 0, or by 1 where p = 0.
     """
     shown: list[Point] = list(points)
     for region in regions:
@@ -42,7 +43,7 @@ def window(regions: Sequence[Region], points: Sequence[Point]) -> Box:
     d = len(regions[0].interior_point)
     low = [min((p[j] for p in shown), default=Fraction(0)) for j in range(d)]
     high = [max((p[j] for p in shown), default=Fraction(0)) for j in range(d)]
-    most = max(b - a for a, b in zip(low, high, strict=True)) or 2 * (Fraction(1) if not any(low) else max(map(abs, low)) / 2)
+    most = max(b - a for a, b in zip(low, high, strict=True)) or 4 * (max(map(abs, low)) or Fraction(1))
     unit = Fraction(2) ** (_log2(most) - 6)
     bounds = []
     for a, b in zip(low, high, strict=True):
