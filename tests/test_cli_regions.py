@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import exactnn as xn
-from tests.test_cli import Shell, shell  # noqa: F401 - a fixture
+from tests.test_cli import ROOT, Shell, shell  # noqa: F401 - a fixture
 
 ABS = [([[1, 0], [-1, 0], [0, 1], [0, -1], [1, 1], [-1, -1]], [0] * 6), ([[1, 1, 1, 1, -1, -1]], [0])]
 
@@ -140,6 +146,30 @@ def test_bad_input(shell: Shell, folder: Path, line: str, words: str) -> None:  
     assert answer.code == 2
     assert words in answer.err
     assert answer.out == ""
+
+
+def test_workers_end_with_a_killed_main_process(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [4, 30, 30, 1]
+    xn.save(xn.mlp([(rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in itertools.pairwise(sizes)]), folder / "large.json")
+    command = [sys.executable, "-m", "exactnn", "regions", "count", "large.json", "--workers", "2"]
+    main = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    children = Path(f"/proc/{main.pid}/task/{main.pid}/children")
+    if not children.exists():
+        main.kill()
+        pytest.skip("no /proc here to see the workers in")
+    workers: list[str] = []
+    until = time.monotonic() + 60
+    while len(workers) < 2 and time.monotonic() < until and main.poll() is None:
+        workers = children.read_text(encoding="utf-8").split()
+        time.sleep(0.1)
+    main.kill()
+    main.wait()
+    assert len(workers) >= 2
+    until = time.monotonic() + 20
+    while (alive := [w for w in workers if Path(f"/proc/{w}").exists()]) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert alive == []
 
 
 def test_deviation(shell: Shell, folder: Path) -> None:  # noqa: F811

@@ -15,7 +15,7 @@ from exactnn.cli._align import add_align
 from exactnn.cli._files import add_check, add_convert, add_info
 from exactnn.cli._normal_form import add_normal_form
 from exactnn.cli._options import in_options, joined
-from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome
+from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome, hushed
 from exactnn.cli._pairs import add_deviation, add_same_decision
 from exactnn.cli._questions import add_equal, add_verify, add_zero
 from exactnn.cli._regions import add_regions
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has printed its message
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
     try:
-        outcome: Outcome = options.run(options)
+        with hushed(options.quiet):
+            outcome: Outcome = options.run(options)
     except ExactnnError as error:
         outcome = _failure(BAD_INPUT, type(error).__name__, in_options(str(error)))
     except MemoryError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
@@ -35,6 +37,16 @@ def log(options: Any, text: str) -> None:
     """Progress, on stderr, unless --quiet."""
     if not options.quiet:
         print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def hushed(quiet: bool) -> Iterator[None]:
+    """With --quiet nothing reaches stderr meanwhile, progress bars included; errors are raised, and told later."""
+    if not quiet:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
+        yield
 
 
 @cache

@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -155,6 +157,17 @@ def _certified(options: argparse.Namespace, net: Network, domain: Polyhedron | N
     return str(found.certificate.save(options.certificate))
 
 
+def _end_with(parent: int) -> None:
+    """In a worker: end soon after the process that started it, however that one ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextlib.contextmanager
 def _workers(count: int | None) -> Iterator[Executor | None]:
     if count is None:
@@ -162,7 +175,7 @@ def _workers(count: int | None) -> Iterator[Executor | None]:
         return
     if not 1 <= count <= 1024:
         raise ArgumentError(f"--workers: a number from 1 to 1024 is needed, got {count}")
-    executor = ProcessPoolExecutor(count)
+    executor = ProcessPoolExecutor(count, initializer=_end_with, initargs=(os.getpid(),))
     try:
         yield executor
     finally:

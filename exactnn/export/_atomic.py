@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from exactnn.errors import ArgumentError, SaveError
 
@@ -16,7 +19,14 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace the file at `path` by one with these bytes, or leave everything as it was and raise SaveError.
+    """Replace the file at `path` by one with these bytes; see `appearing`."""
+    with appearing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def appearing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file to write to, which replaces the one at `path` at the end; on any error everything is left as it was. SaveError if it cannot be.
 
     A link is followed; what is no regular file (/dev/stdout, say) is written to directly.
     """
@@ -27,19 +37,18 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         if target.is_dir():
             raise SaveError(f"{target}: a file is needed, but this is a folder")
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        _replace(target, data)
+        with target.open("wb") if target.exists() and not target.is_file() else _replacing(target) as file:
+            yield file
     except OSError as error:
         raise SaveError(f"{target}: cannot be written: {error.strerror or error}") from None
 
 
-def _replace(target: Path, data: bytes) -> None:
+@contextlib.contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
     handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, _mode(target))

@@ -22,6 +22,8 @@ import numpy as np
 
 from exactnn.errors import ArgumentError
 
+_BITS = 1 << 33  # that all numbers of one layer's sums may take together
+
 
 def bounds(input_dim: int, widths: Sequence[int]) -> tuple[int | None, int]:
     """(lower or None, upper): thesis (1.8), which needs every width >= 3 input_dim, and (1.7).
@@ -55,6 +57,11 @@ def bounds(input_dim: int, widths: Sequence[int]) -> tuple[int | None, int]:
     if not isinstance(widths, (list, tuple, range, np.ndarray)):
         raise ArgumentError(f"widths: a list of integers, one for each hidden layer, is needed, got {widths!r}")
     layers = [_size(width, f"widths[{i}]") for i, width in enumerate(widths)]
+    if min(inputs, max(layers, default=1)) * sum(layers) > _BITS:
+        raise ArgumentError(
+            f"widths: numbers of fewer digits are needed; for {inputs} inputs and {sum(layers)} neurons the sums would take "
+            f"more than {_BITS} bits of memory"
+        )
     return _lower(inputs, layers), _upper(inputs, layers)
 
 

@@ -113,3 +113,8 @@ def test_sizes_of_any_integer_kind():
 def test_what_is_no_size_is_refused(inputs: Any, widths: Any, message: str):
     with pytest.raises(ArgumentError, match=message):
         bounds(inputs, widths)
+
+
+def test_numbers_that_would_not_fit_are_refused():
+    with pytest.raises(ArgumentError, match="widths"):
+        bounds(10**6, [10**6])
