@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import io
 import json
+import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -19,7 +21,7 @@ from exactnn.cli import _domain
 from exactnn.cli._options import add_output, add_raw, check_target, load
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, versions
 from exactnn.cli._questions import models, texts
-from exactnn.errors import ArgumentError, Incomplete, LoadError, Undecided
+from exactnn.errors import ArgumentError, Incomplete, LoadError, SaveError, Undecided
 from exactnn.exact.numbers import as_fraction, rational_text
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -85,10 +87,13 @@ def _sliced(net: Network, path: str) -> Network:
     from exactnn.regions import restrict, through
 
     document = _domain.read_json(path, "--slice", "a JSON file")
-    if isinstance(document, dict) and set(document) == {"origin", "directions"}:
-        return restrict(net, document["origin"], document["directions"])
-    if isinstance(document, dict) and set(document) == {"points"}:
-        return restrict(net, *through(document["points"]))
+    try:
+        if isinstance(document, dict) and set(document) == {"origin", "directions"}:
+            return restrict(net, document["origin"], document["directions"])
+        if isinstance(document, dict) and set(document) == {"points"}:
+            return restrict(net, *through(document["points"]))
+    except ArgumentError as error:
+        raise type(error)(f"{path}: {error}") from None
     raise LoadError(f'{path}: an object {{"origin": [...], "directions": [[...]]}} or {{"points": [[...]]}} is needed')
 
 
@@ -158,7 +163,8 @@ def _certified(options: argparse.Namespace, net: Network, domain: Polyhedron | N
 
 
 def _end_with(parent: int) -> None:
-    """In a worker: end soon after the process that started it, however that one ended."""
+    """In a worker: end soon after the process that started it, however that one ended; at Ctrl-C at once, without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -175,35 +181,38 @@ def _workers(count: int | None) -> Iterator[Executor | None]:
         return
     if not 1 <= count <= 1024:
         raise ArgumentError(f"--workers: a number from 1 to 1024 is needed, got {count}")
+    older = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(count, initializer=_end_with, initargs=(os.getpid(),))
     try:
         yield executor
+    except BaseException:  # what was finished is in the checkpoint; no need to wait for the rest
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - older:
+            process.terminate()
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _list(options: argparse.Namespace) -> Outcome:
-    from exactnn.regions import iterate
+    from exactnn.export._atomic import appearing
 
     check_target(options.output, "--output", [options.f])
     whole, net, domain, limits = _asked(options)
     start = time.perf_counter()
-    found = 0
-    lines = io.StringIO()
-    out: IO[str] = sys.stdout if options.output is None else lines
-    reason = None
     try:
-        for region in iterate(net, domain, **limits):
-            out.write(json.dumps(_region(region)) + "\n")
-            found += 1
-    except Incomplete as stopped:
-        reason = str(stopped)
+        if options.output is not None:
+            with appearing(options.output) as file:
+                out = io.TextIOWrapper(file, encoding="utf-8")
+                found, reason = _listed(net, domain, limits, out)
+                out.detach()
+        else:
+            found, reason = _listed(net, domain, limits, sys.stdout)
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
-        return Outcome(DONE, "", {"status": "done"})
-    if options.output is not None:
-        from exactnn.export._atomic import write_text
-
-        write_text(options.output, lines.getvalue())
+        return Outcome(DONE, "", {})
+    except OSError as error:
+        raise SaveError(f"stdout: the regions cannot be written: {error}; --output FILE writes them to a file") from None
     document = {"status": "unknown" if reason else "done", "count": found, "output": options.output, **_document(options, whole, start)}
     log(options, f"{found} regions {_place(options, net)}{f'; INCOMPLETE: {reason}' if reason else ''}")
     headline = "" if options.output is None else f"{found} regions {_place(options, net)} written to {options.output}"
@@ -211,6 +220,20 @@ def _list(options: argparse.Namespace) -> Outcome:
         document["reason"] = reason
         headline = headline and f"UNKNOWN: {headline}; {reason}"
     return Outcome(UNKNOWN if reason else DONE, headline, document if options.output is not None else {})
+
+
+def _listed(net: Network, domain: Polyhedron | None, limits: dict[str, Any], out: IO[str]) -> tuple[int, str | None]:
+    """Write each region when it is found; their number, and what stopped the work if something did."""
+    from exactnn.regions import iterate
+
+    found = 0
+    try:
+        for region in iterate(net, domain, **limits):
+            out.write(json.dumps(_region(region)) + "\n")
+            found += 1
+    except Incomplete as stopped:
+        return found, str(stopped)
+    return found, None
 
 
 def _region(region: Region) -> dict[str, Any]:
@@ -247,7 +270,11 @@ def _plot(options: argparse.Namespace) -> Outcome:
     whole, net, domain, limits = _asked(options)
     start = time.perf_counter()
     chosen = {k: v for k, v in limits.items() if v is not None}
-    axes = plot(net, domain, colour=options.colour, **chosen)
+    try:
+        axes = plot(net, domain, colour=options.colour, **chosen)
+    except Incomplete as stopped:
+        document = {"status": "unknown", "output": None, "reason": str(stopped), **_document(options, whole, start)}
+        return Outcome(UNKNOWN, f"UNKNOWN: no picture of the regions {_place(options, net)}: {stopped}", document)
     data = io.BytesIO()
     figure = axes.get_figure(root=True)
     assert figure is not None

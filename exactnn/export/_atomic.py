@@ -26,7 +26,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 @contextlib.contextmanager
 def appearing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A file to write to, which replaces the one at `path` at the end; on any error everything is left as it was. SaveError if it cannot be.
+    """A file to write to, which replaces the one at `path` at the end; on any error everything is left as it was (SaveError).
 
     A link is followed; what is no regular file (/dev/stdout, say) is written to directly.
     """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COLOURS = ("affine", "active", "region")
 #: A picture with more regions than this is asked for by max_regions only.
 REGIONS = 20_000
+_DOTTED = (0, (1, 1.6))
 
 
 def plot(
@@ -49,7 +50,8 @@ def plot(
     Parameters
     ----------
     domain : a Box or Polyhedron with interior points. None (all of R^d) and other unbounded domains are shown in a window that holds every
-        vertex of every region with a margin, and the points; cells are cut off exactly at its border.
+        vertex of every region with a margin, and the points; cells are cut off exactly at its border. Lines that are nearly parallel meet
+        far out and make that window wide: give a Box to look closer.
     ax : the matplotlib Axes to draw in; None for a new figure. Nothing is shown or saved: that is for the caller to do
     colour : "affine": equal affine maps have equal colours, different maps different ones, the same set of maps always the same ones.
         "active": by the number of active neurons (kinks below the pre-activation; max pooling has none). "region": each region its own.
@@ -90,23 +92,14 @@ Pairs = list[tuple[Region, tuple[Point, ...]]]
 
 
 def _cells(axes: Axes, net: Network, pairs: Pairs, frame: Box, colour: str, kinks: bool, data: Sequence[Point]) -> None:
-    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.collections import PolyCollection
 
     polygons = [[_floats(p) for p in shape] for _, shape in pairs]
     cells = PolyCollection(polygons, linewidths=0.4, zorder=1, gid="cells")
     _fill(axes, cells, net, [region for region, _ in pairs], colour)
     axes.add_collection(cells)
     if kinks:
-        found = _picture.kinks(net, [r for r, _ in pairs], [s for _, s in pairs])
-        layers = [name for name in net.order if any(k.layer == name for k in found)]
-        for name, shade in zip(layers, _shades(len(layers)), strict=True):
-            for bends in (True, False):
-                segments = [[_floats(p) for p in k.ends] for k in found if k.layer == name and k.bends == bends]
-                if segments:
-                    style = {"linestyles": "solid", "linewidths": 1.2} if bends else {"linestyles": (0, (1, 1.6)), "linewidths": 0.9}
-                    label, gid = (name, f"kinks {name}") if bends else (f"{name}, no kink", f"no kinks {name}")
-                    axes.add_collection(LineCollection(segments, colors=shade, capstyle="round", zorder=2, label=label, gid=gid, **style))
-        _legend(axes, len(layers) > 1 or not all(k.bends for k in found))
+        _segments(axes, net, _picture.kinks(net, [r for r, _ in pairs], [s for _, s in pairs]))
     if data:
         across, up = zip(*map(_floats, data), strict=True)
         axes.scatter(across, up, s=22, c="#111111", edgecolors="white", linewidths=0.8, zorder=3, gid="points")
@@ -117,6 +110,25 @@ def _cells(axes: Axes, net: Network, pairs: Pairs, frame: Box, colour: str, kink
     axes.set_aspect("equal" if (right - left) / 4 <= top - bottom <= 4 * (right - left) else "auto")
     first, second = _labels(net)
     axes.set(xlabel=first, ylabel=second)
+
+
+def _segments(axes: Axes, net: Network, found: list[_picture.Kink]) -> None:
+    from matplotlib.collections import LineCollection
+    from matplotlib.lines import Line2D
+
+    layers = [name for name in net.order if any(k.layer == name for k in found)]
+    legend = []
+    for name, shade in zip(layers, _shades(len(layers)), strict=True):
+        legend.append(Line2D([], [], color=shade, linewidth=1.2, label=name))
+        for bends, style, width in ((False, _DOTTED, 0.9), (True, "solid", 1.2)):
+            segments = [[_floats(p) for p in k.ends] for k in found if k.layer == name and k.bends == bends]
+            if segments:
+                gid = f"kinks {name}" if bends else f"no kinks {name}"
+                lines: Any = {"colors": shade, "linestyles": style, "linewidths": width, "capstyle": "round"}
+                axes.add_collection(LineCollection(segments, zorder=2, gid=gid, **lines))
+    if not all(k.bends for k in found):
+        legend.append(Line2D([], [], color="#555555", linewidth=0.9, linestyle=_DOTTED, label="no kink of the function"))
+    _legend(axes, legend if len(legend) > 1 else [])
 
 
 def _graph(axes: Axes, net: Network, pairs: Pairs, frame: Box, colour: str, kinks: bool, data: Sequence[Point]) -> None:
@@ -139,7 +151,7 @@ def _graph(axes: Axes, net: Network, pairs: Pairs, frame: Box, colour: str, kink
             axes.scatter(
                 [_floats(p)[0] for p in data], values, s=26, c="#111111", edgecolors="white", linewidths=0.8, zorder=4, gid="points"
             )
-    _legend(axes, net.output_dim > 1)
+    _legend(axes, axes.lines[-net.output_dim :] if net.output_dim > 1 else [])
     (left,), (right,) = (_floats(v.to_fractions()) for v in frame.bounds)
     axes.set(xlim=(left, right), xlabel=_labels(net)[0], ylabel="output")
 
@@ -179,9 +191,10 @@ def _fill(axes: Axes, cells: Any, net: Network, regions: list[Region], colour: s
     axes.figure.colorbar(cells, ax=axes, label="active neurons", ticks=range(low, high + 1, step), shrink=0.8)
 
 
-def _legend(axes: Axes, wanted: bool) -> None:
-    if wanted:
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3, frameon=False, fontsize="small", borderaxespad=0)
+def _legend(axes: Axes, entries: Sequence[Any]) -> None:
+    if entries:
+        below: Any = {"loc": "upper left", "bbox_to_anchor": (0, -0.12), "borderaxespad": 0}
+        axes.legend(handles=entries, ncols=min(len(entries), 4), frameon=False, fontsize="small", **below)
 
 
 def _shades(count: int) -> list[str]:
