@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -109,6 +113,10 @@ def test_plot(shell: Shell, folder: Path) -> None:  # noqa: F811
     assert "restrict" in refused.err
     assert not (folder / "s.png").exists()
     assert shell("regions plot abs.json --output p.gif").code == 2
+    stopped = shell("regions plot abs.json --max-regions 3 --output s.png")
+    assert stopped.code == 3
+    assert stopped.first.startswith("UNKNOWN: no picture")
+    assert not (folder / "s.png").exists()
 
 
 def test_what_stops_a_count(shell: Shell, folder: Path) -> None:  # noqa: F811
@@ -134,7 +142,7 @@ def test_what_stops_a_count(shell: Shell, folder: Path) -> None:  # noqa: F811
         ("regions count abs.json --max-regions -1", "--max-regions"),
         ("regions count abs.json --definition affine --certificate c.json", "--certificate"),
         ("regions count three.json --slice abs.json", "origin"),
-        ("regions count abs.json --slice plane.json", "origin"),
+        ("regions count abs.json --slice plane.json", "plane.json: origin"),
         ("regions count missing.json", "missing.json"),
         ("deviation f.json g.json", "--domain"),
         ("deviation f.json line.json --domain 0:1", "equal input"),
@@ -170,6 +178,82 @@ def test_workers_end_with_a_killed_main_process(folder: Path) -> None:
     while (alive := [w for w in workers if Path(f"/proc/{w}").exists()]) and time.monotonic() < until:
         time.sleep(0.2)
     assert alive == []
+
+
+@pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(folder: Path, workers: list[str], whole_group: bool) -> None:
+    """A terminal sends SIGINT to all processes, `kill` to one."""
+    rng = np.random.default_rng(0)
+    sizes = [3, 30, 30, 1]
+    xn.save(xn.mlp([(rng.normal(size=(n, m)), rng.normal(size=n)) for m, n in itertools.pairwise(sizes)]), folder / "large.json")
+    command = [sys.executable, "-m", "exactnn", "regions", "count", "large.json", "--checkpoint", "part", *workers]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    main = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    file, until = folder / "part", time.monotonic() + 60
+    while main.poll() is None and time.monotonic() < until and not (file.exists() and file.read_bytes().count(b"\n") > 5):
+        time.sleep(0.01)
+    (os.killpg if whole_group else os.kill)(main.pid, signal.SIGINT)
+    try:
+        out, err = main.communicate(timeout=30)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(main.pid, signal.SIGKILL)
+    assert (main.returncode, out) == (130, b"")
+    assert err.splitlines()[-1] == b"interrupted"
+    assert b"Traceback" not in err
+    done = file.read_bytes().splitlines()[1:-1]
+    assert len(done) >= 4
+    net = xn.load(folder / "large.json")
+    assert xn.regions.count(net, checkpoint=file) == xn.regions.count(net)
+    assert set(done) <= set(file.read_bytes().splitlines())
+
+
+def test_an_answer_that_cannot_be_written(folder: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    command = [sys.executable, "-m", "exactnn", "regions", "list", "abs.json"]
+    with open("/dev/full", "wb") as full:
+        answer = subprocess.run(
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert answer.returncode == 2
+    assert b"stdout" in answer.stderr
+    assert b"Traceback" not in answer.stderr
+
+
+def test_a_reader_that_has_seen_enough(folder: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m exactnn regions list abs.json | head -1; exit ${{PIPESTATUS[0]}}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, check=False)
+    assert answer.returncode == 0
+    assert answer.stdout.count(b"\n") == 1
+    assert b"Traceback" not in answer.stderr
+
+
+def test_a_list_that_fails_leaves_nothing(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    (folder / "r.jsonl").write_bytes(b"older\n")
+    before = sorted(p.name for p in folder.iterdir())
+
+    def three(*_: object, **__: object) -> Iterator[xn.regions.Region]:
+        yield from itertools.islice(found, 3)
+        raise KeyboardInterrupt
+
+    found = list(xn.regions.iterate(xn.mlp(ABS)))
+    monkeypatch.setattr(xn.regions, "iterate", three)
+    assert shell("regions list abs.json --output r.jsonl").code == 130
+    assert (folder / "r.jsonl").read_bytes() == b"older\n"
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_no_progress_when_quiet(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    def count(*_: object, **__: object) -> int:
+        print("a progress bar", file=sys.stderr)
+        return 6
+
+    monkeypatch.setattr(xn.regions, "count", count)
+    assert "a progress bar" in shell("regions count abs.json").err
+    assert shell("regions count abs.json --quiet").err == ""
 
 
 def test_deviation(shell: Shell, folder: Path) -> None:  # noqa: F811

@@ -163,8 +163,8 @@ def _certified(options: argparse.Namespace, net: Network, domain: Polyhedron | N
 
 
 def _end_with(parent: int) -> None:
-    """In a worker: end soon after the process that started it, however that one ended; at Ctrl-C at once, without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """In a worker: end soon after the process that started it, however that one ended; Ctrl-C is for that one to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -187,6 +187,7 @@ def _workers(count: int | None) -> Iterator[Executor | None]:
         yield executor
     except BaseException:  # what was finished is in the checkpoint; no need to wait for the rest
         executor.shutdown(wait=False, cancel_futures=True)
+        time.sleep(0.3)  # until it has let go of the tasks that wait: it cannot bear that their workers end first
         for process in set(multiprocessing.active_children()) - older:
             process.terminate()
         raise

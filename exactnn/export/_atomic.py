@@ -31,13 +31,13 @@ def appearing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     A link is followed; what is no regular file (/dev/stdout, say) is written to directly.
     """
     try:
-        target = Path(os.path.realpath(os.fspath(path)))
+        given, target = Path(path), Path(os.path.realpath(os.fspath(path)))
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"path: the path of a file is needed: {error}") from None
     try:
         if target.is_dir():
             raise SaveError(f"{target}: a file is needed, but this is a folder")
-        with target.open("wb") if target.exists() and not target.is_file() else _replacing(target) as file:
+        with given.open("wb") if given.exists() and not given.is_file() else _replacing(target) as file:
             yield file
     except OSError as error:
         raise SaveError(f"{target}: cannot be written: {error.strerror or error}") from None

@@ -11,6 +11,8 @@ import pytest
 
 import exactnn as xn
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
+from exactnn.exact.array import RationalArray
+from exactnn.network import Affine, Builder, Input, MaxPool, Reshape
 from tests.regions.test_count import trained_like
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -82,6 +84,54 @@ def test_the_window_of_the_plane_holds_every_vertex() -> None:
             assert left < x < right
             assert bottom < y < top
     assert sum(map(area, polygons(ax))) == pytest.approx((right - left) * (top - bottom))
+
+
+@pytest.mark.parametrize(
+    ("layers", "low", "high"),
+    [
+        ([([[1, 1]], [0])], (-1, -1), (1, 1)),  # no vertex, no border: affine
+        ([([[1, 0], [1, 0]], [0, -4]), ([[1, 1]], [0])], (0, 0), (4, 0)),  # strips, without a vertex
+        ([([[1, 0], [0, 1]], [-7, 5]), ([[1, 1]], [0])], (7, -5), (7, -5)),  # one vertex, not at 0
+    ],
+)
+def test_windows_without_much_to_hold(layers: Any, low: Any, high: Any) -> None:
+    ax = xn.regions.plot(xn.mlp(layers))
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert left < low[0] <= high[0] < right
+    assert bottom < low[1] <= high[1] < top
+    assert sum(map(area, polygons(ax))) == pytest.approx((right - left) * (top - bottom))
+
+
+def test_colours_do_not_depend_on_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = trained_like(np.random.default_rng(3), [2, 6, 4, 1])
+
+    def colours() -> dict[bytes, tuple[float, ...]]:
+        ax = xn.regions.plot(net, xn.Box(-1, 1))
+        return {p.tobytes(): tuple(c) for p, c in zip(polygons(ax), part(ax, "cells").get_facecolor(), strict=True)}
+
+    first, found = colours(), list(xn.regions.iterate(net, xn.Box(-1, 1)))
+    assert len(set(first.values())) == len({r.affine_map for r in found})
+    monkeypatch.setattr("exactnn.regions._plot.iterate", lambda *_, **__: iter(found[::-1]))
+    assert colours() == first
+
+
+def test_the_legend_names_the_layers() -> None:
+    ax = xn.regions.plot(trained_like(np.random.default_rng(1), [2, 5, 4, 1]), xn.Box(-1, 1))
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names[:2] == ["relu1", "relu2"]
+    assert xn.regions.plot(xn.mlp([([[1, 0]], [0]), ([[1]], [0])])).get_legend() is None
+
+
+def test_max_pooling_has_borders_of_neurons_on_both_sides() -> None:
+    """max(x, y, x + y) by pooling: three rays, drawn once each."""
+    b = Builder()
+    x = b.add("x", Input((2,)))
+    rows = b.add("rows", Affine(RationalArray.of([[1, 0], [0, 1], [1, 1]]), RationalArray.of([0, 0, 0])), x)
+    pool = b.add("pool", MaxPool((3,), (1,), ((0, 0),), (1,)), b.add("row", Reshape((1, 3)), rows))
+    ax = xn.regions.plot(b.build([x], [b.add("y", Reshape((1,)), pool)]), xn.Box(-1, 1))
+    assert len(polygons(ax)) == 3
+    assert sum(float(np.hypot(*(q - p))) for p, q in part(ax, "kinks pool").get_segments()) == pytest.approx(2 + 2**0.5)
+    assert not [c for c in ax.get_children() if str(c.get_gid()).startswith("no kinks")]
 
 
 def test_it_draws_where_it_is_told_with_points_on_top() -> None:
