@@ -103,7 +103,9 @@ class Numbering:
             made += len(values[name])
             if not values[name].spatial:  # then channels are read entry by entry
                 made += sum(math.prod(net.shape(o)) for o in operands if values[o].spatial)
-            if made + (math.prod(net.shape(name)) if name in net.outputs else 0) > FORMS:
+            if name == net.order[-1]:  # the outputs are read entry by entry
+                made += sum(math.prod(net.shape(o)) for o in net.outputs if values[o].spatial)
+            if made > FORMS:
                 raise TooLarge(f"more than {FORMS} forms up to node {name!r}")
             for operand in set(operands):
                 left[operand] -= 1

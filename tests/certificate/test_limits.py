@@ -15,7 +15,7 @@ from exactnn import mlp, verify_equal
 from exactnn.certificate import Rejected, _budget, check
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
-from exactnn.network import Builder, MaxPool, Reshape
+from exactnn.network import Builder, Input, MaxPool, PiecewiseLinear, Reshape
 from exactnn.symmetry import _numbering
 from exactnn.verify import _line
 from exactnn.verify.certificates import Certificate, Claim
@@ -171,6 +171,24 @@ def test_the_engine_knows_the_limit_of_forms(f, limit):
             assert check_again(verdict.certificate)
         else:
             assert f"more than {limit} forms" in verdict.reason
+
+
+def two_images():
+    """Two outputs in channel layout."""
+    b = Builder()
+    x, y = (b.add(name, Input((1, 2, 3))) for name in "xy")
+    n = [b.add(f"n{k}", PiecewiseLinear.of(0, 0, [(0, 1)]), v) for k, v in enumerate((x, y))]
+    return b.build([x, y], n)
+
+
+@pytest.mark.parametrize("limit", range(1, 25))
+def test_the_engine_counts_the_entries_of_every_output(monkeypatch, limit):
+    monkeypatch.setattr(_numbering, "FORMS", limit)
+    monkeypatch.setattr(_budget, "FORMS", limit)
+    f = two_images()
+    verdict = verify_equal(f, renamed(f, "g"))
+    assert (verdict.certificate.kind == "forms") == (limit >= 16)  # four nodes of one channel, two images of six entries; else cells
+    assert check_again(verdict.certificate)
 
 
 def test_a_small_certificate():
