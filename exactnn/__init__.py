@@ -20,17 +20,20 @@ if TYPE_CHECKING:
     from exactnn.export import save
     from exactnn.load import from_torch, load
     from exactnn.verify import (
+        certified_orbits,
         certified_region_count,
         check,
         max_deviation,
         verify_equal,
         verify_same_decision,
+        verify_single_orbit,
         verify_symmetry,
         verify_zero,
     )
 
 #: Names that are imported when first used, so that `import exactnn` stays fast.
 _LAZY = {
+    "certified_orbits": "exactnn.verify",
     "certified_region_count": "exactnn.verify",
     "check": "exactnn.verify",
     "from_torch": "exactnn.load",
@@ -39,6 +42,7 @@ _LAZY = {
     "save": "exactnn.export",
     "verify_equal": "exactnn.verify",
     "verify_same_decision": "exactnn.verify",
+    "verify_single_orbit": "exactnn.verify",
     "verify_symmetry": "exactnn.verify",
     "verify_zero": "exactnn.verify",
 }
@@ -50,6 +54,7 @@ __all__ = [
     "Polyhedron",
     "Verdict",
     "__version__",
+    "certified_orbits",
     "certified_region_count",
     "check",
     "errors",
@@ -62,6 +67,7 @@ __all__ = [
     "symmetry",
     "verify_equal",
     "verify_same_decision",
+    "verify_single_orbit",
     "verify_symmetry",
     "verify_zero",
 ]

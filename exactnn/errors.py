@@ -35,6 +35,10 @@ class NotOneHiddenLayer(ExactnnError):
     """The question is one about a single hidden layer, and the network does not fold exactly to one."""
 
 
+class NotReduced(ExactnnError):
+    """The question is one about reduced weights (every neuron has incoming and outgoing weights, no two share a hyperplane)."""
+
+
 class NotPiecewiseLinear(ExactnnError):
     """The question is one about piecewise linear networks, and a node is not."""
 

@@ -9,6 +9,11 @@ FORMS = 2**22  # evidence "forms": forms of one network, those counted that are 
 ENCLOSURE = 2**28  # evidence "enclosure": bits of all entries behind nodes that are not affine, of one network
 TREE = 2**32  # evidence "tree": products of coefficients, on all cells together
 COLUMNS = 2**25  # and coefficients of one value
+SHALLOW = 2**26  # claim "orbits": products by which the affine nodes are composed; numbers in vectors; products of an elimination
+ROWS = 2**12  # evidence "free" and "lattice": neurons
+SUBSETS = 2**20  # evidence "halves": sets that it leaves; "lattice": nodes of its search
+TERMS = 2**32  # numbers that are added up to test sets of neurons
+CONFIGURATIONS = 2**26  # evidence "enumeration": products, for all configurations
 
 
 class Budget:

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 from ._claim import MODELS, Claim, read_claim
 from ._decision import check_decision_point, check_decision_tree, check_deviation
 from ._enclosure import check_enclosure
+from ._fibre import check_enumeration, check_free, check_halves, check_lattice, check_odd
 from ._forms import check_forms
 from ._line import check_line
 from ._models import Model, Path, read_file, read_models
 from ._numbers import Rejected, items, mapping, need, read_json, show
 from ._point import check_point
+from ._shallow import family
 from ._transform import transformed
 from ._tree import check_tree
 
@@ -27,6 +29,13 @@ _OWN = {
     ("same_decision", "proved"): {"tree": check_decision_tree},
     ("same_decision", "refuted"): {"point": check_decision_point},
     ("deviation", "proved"): {"tree": check_deviation},
+    ("orbits", "proved"): {
+        "free": check_free,
+        "halves": check_halves,
+        "lattice": check_lattice,
+        "odd": check_odd,
+        "enumeration": check_enumeration,
+    },
 }
 
 
@@ -39,7 +48,8 @@ class Accepted(NamedTuple):
     @property
     def sentence(self) -> str:
         """The claim in words."""
-        return self.claim.sentence(self.models["f"].network.input_size)
+        f = self.models["f"].network
+        return self.claim.sentence(f.input_size, family(f, "f").moves if self.claim.question == "orbits" else "")
 
 
 def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from . import _words
 from ._models import canonical_hash
-from ._numbers import Tensor, integer, mapping, need, rational, show, tensor
+from ._numbers import Tensor, integer, items, mapping, need, rational, show, tensor
 
 MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",), "regions": ("f",)}
-MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g")}
+MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g"), "orbits": ("f",)}
 
 
 class Domain(NamedTuple):
@@ -39,6 +40,7 @@ class Claim(NamedTuple):
     domain: Domain | None
     transformation: Any  # the list of steps as written; None unless the question is "symmetry"
     regions: int | None = None  # their number; None unless that is the question
+    flips: tuple[tuple[int, ...], ...] | None = None  # sets of neurons; None unless the question is "orbits"
     written: Any = None  # the claim as it stands in the certificate
 
     @property
@@ -53,8 +55,10 @@ class Claim(NamedTuple):
             return True
         return _words.inhabited(self.domain.rows(), self.domain.matrix.denominator)
 
-    def sentence(self, dimension: int) -> str:
-        """The claim in words."""
+    def sentence(self, dimension: int, moves: str = "") -> str:
+        """The claim in words; ``moves`` says what keeps the function of every network like f, where the question is "orbits"."""
+        if self.question == "orbits":
+            return f"proved: the networks of this width with the function f are, up to {moves}, {self._orbits()}"
         if self.question == "regions":
             return f"proved: f has exactly {show(self.regions)} activation regions on {self._place(dimension)}{self._details()}"
         place = self._place(dimension)
@@ -70,6 +74,13 @@ class Claim(NamedTuple):
             return f"proved: {relation} on {place}{self._details()}"
         excess = f" by more than {show(self.tolerance)}" if self.tolerance else ""
         return f"refuted: at a point of {place.removeprefix('all of ')}, f differs from {other}{excess}{self._details()}"
+
+    def _orbits(self) -> str:
+        flips = self.flips or ()
+        if len(flips) == 1:
+            return "f itself"
+        sets = _words.sets(flips)
+        return f"f with one of {len(flips)} sets of neurons flipped{f': {sets}' if sets else f'; the claim has the sha256 {self.sha256}'}"
 
     def _place(self, dimension: int) -> str:
         if self.domain is None:
@@ -98,16 +109,34 @@ def read_claim(document: Any) -> Claim:
     question, answer = document.get("question"), document.get("answer")
     need(type(question) is str and question in MODELS, step, f"unknown question {show(question)}")
     need(type(answer) is str and answer in ("proved", "refuted"), step, f"unknown answer {show(answer)}")
-    extra = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": ()}.get(question, ("tolerance",))
+    keys = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": (), "orbits": ("flips",)}
+    extra = keys.get(question, ("tolerance",))
     mapping(document, step, ("question", "answer", "domain", *extra))
     tolerance = rational(document.get("tolerance", 0), "claim: tolerance")
     need(tolerance >= 0, "claim: tolerance", "a negative tolerance")
     count = integer(document["count"], "claim: count") if question == "regions" else None
     need(question not in ("regions", "deviation") or answer == "proved", step, "a number is proved, not refuted")
+    flips = _flips(document["flips"]) if question == "orbits" else None
+    need(question != "orbits" or answer == "proved", step, "a list of orbits is proved, not refuted")
+    need(question != "orbits" or document["domain"] is None, "claim: domain", "null is expected: fibres are those of functions on R^d")
     domain = None
     if document["domain"] is not None:
         raw = mapping(document["domain"], "claim: domain", ("A", "b"))
         matrix = tensor(raw["A"], "claim: domain: A")
         need(len(matrix.shape) == 2, "claim: domain: A", "a matrix has two axes")
         domain = Domain(matrix, tensor(raw["b"], "claim: domain: b", matrix.shape[:1]).fractions())
-    return Claim(question, answer, tolerance, domain, document.get("transformation"), count, document)
+    return Claim(question, answer, tolerance, domain, document.get("transformation"), count, flips, document)
+
+
+def _flips(raw: Any) -> tuple[tuple[int, ...], ...]:
+    """Different sets of neurons, the empty one among them."""
+    step = "claim: flips"
+    found = []
+    for neurons in items(raw, step):
+        listed = items(neurons, step)
+        need(all(type(v) is int and v >= 0 for v in listed), step, "a neuron is a number from 0")
+        need(all(a < b for a, b in pairwise(listed)), step, "the neurons of a set are not in increasing order")
+        found.append(tuple(listed))
+    need(len(set(found)) == len(found), step, "a set is listed twice")
+    need(() in found, step, "the empty set is missing")
+    return tuple(found)

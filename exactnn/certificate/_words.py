@@ -1,4 +1,4 @@
-"""Domains and transformations in short words; None for what would be long, for which the hash of the claim stands."""
+"""Domains, transformations and sets in short words; None for what would be long, for which the hash of the claim stands."""
 
 from __future__ import annotations
 
@@ -52,6 +52,18 @@ def steps(transformation: Sequence[Any]) -> str | None:
         if sum(map(len, found)) > LONG:
             return None
     return ", then ".join(found)
+
+
+def sets(flips: Iterable[Sequence[int]]) -> str | None:
+    """{}, {0, 2}"""
+    found = ""
+    for neurons in flips:
+        if len(neurons) > LONG:
+            return None
+        found += f"{', ' if found else ''}{{{', '.join(map(str, neurons))}}}"
+        if len(found) > LONG:
+            return None
+    return found
 
 
 def inhabited(matrix: Iterable[tuple[Sequence[int], Fraction]], size: int) -> bool | None:

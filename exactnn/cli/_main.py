@@ -19,6 +19,7 @@ from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome, hushe
 from exactnn.cli._pairs import add_deviation, add_same_decision
 from exactnn.cli._questions import add_equal, add_verify, add_zero
 from exactnn.cli._regions import add_regions
+from exactnn.cli._search_zero import add_search_zero
 from exactnn.errors import ExactnnError
 
 _EPILOG = (
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add_verify(group)
     add_normal_form(group)
     add_align(group)
+    add_search_zero(group)
     regions = commands.add_parser("regions", help="the linear regions of a network: count, list, plot", allow_abbrev=False)
     areas = regions.add_subparsers(title="commands", dest="subcommand", metavar="COMMAND", required=True)
     add_regions(areas)

@@ -10,7 +10,7 @@ from exactnn.cli._options import add_output, add_raw, load
 from exactnn.cli._outcome import DONE, Outcome, listed, log, short, versions
 from exactnn.cli._questions import models
 from exactnn.errors import Undecided
-from exactnn.symmetry import NormalForm, normal_form
+from exactnn.symmetry import NormalForm, SmoothNormalForm, normal_form
 
 #: entries of all J_h u_h^T together, up to which the minimal width is asked for
 _WIDTH_EFFORT = 100_000
@@ -36,30 +36,52 @@ def _run(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     form = normal_form(f)
     name = digest(form)
-    lower, upper = _width(form)
+    numbers, details = _linear(form) if isinstance(form, NormalForm) else _smooth(form)
     seconds = time.perf_counter() - start
     log(options, f"computed in {seconds:.2f} s")
-    width = str(lower) if lower == upper else f"{lower} to {upper}"
-    details = [
-        f"  inputs {f.input_dim}, outputs {f.output_dim}, hyperplanes {len(form.hyperplanes)}, minimal width {width}",
-        f"  f(x) = k + M x + sum of J max(u.x + v, 0) over the hyperplanes u.x + v = 0; M {_state(form)}",
-    ]
-    for plane in form.hyperplanes[:4] if f.input_dim <= 8 else ():
-        jump = listed([short(q) for q in form.kinks[plane]], 4)
-        details.append(f"  u = ({', '.join(map(str, plane[:-1]))}), v = {plane[-1]}: J = ({jump})")
     result = {
         "status": "done",
         "command": options.command,
         "semantics": "real",
         "sha256": name,
-        "hyperplanes": len(form.hyperplanes),
-        "minimal_width": {"lower": lower, "upper": upper},
+        **numbers,
         "normal_form": document(form),
         "models": models({"f": f}),
         "seconds": round(seconds, 6),
         "versions": versions(),
     }
     return Outcome(DONE, f"NORMAL FORM sha256:{name}", result, details)
+
+
+def _linear(form: NormalForm) -> tuple[dict[str, Any], list[str]]:
+    """A piecewise linear function: what --json says of its own, and the lines below the first."""
+    lower, upper = _width(form)
+    width = str(lower) if lower == upper else f"{lower} to {upper}"
+    outputs, inputs = form.slope.shape
+    details = [
+        f"  inputs {inputs}, outputs {outputs}, hyperplanes {len(form.hyperplanes)}, minimal width {width}",
+        f"  f(x) = k + M x + sum of J max(u.x + v, 0) over the hyperplanes u.x + v = 0; M {_state(form)}",
+    ]
+    for plane in form.hyperplanes[:4] if inputs <= 8 else ():
+        jump = listed([short(q) for q in form.kinks[plane]], 4)
+        details.append(f"  u = ({', '.join(map(str, plane[:-1]))}), v = {plane[-1]}: J = ({jump})")
+    return {"hyperplanes": len(form.hyperplanes), "minimal_width": {"lower": lower, "upper": upper}}, details
+
+
+def _smooth(form: SmoothNormalForm) -> tuple[dict[str, Any], list[str]]:
+    """The same for tanh, silu, gelu, softplus."""
+    outputs, inputs = form.slope.shape
+    phi, classes, biases = form.activation, form.classes, form.biases
+    constants = f" + sum of C {phi}(b) over the constants b" if biases else ""
+    details = [
+        f"  inputs {inputs}, outputs {outputs}, classes {len(classes)}, constants {len(biases)}",
+        f"  f(x) = k + M x + sum of J {phi}(w.x + b) over the classes (w, b){constants}; M {_state(form)}",
+    ]
+    for row in classes[:4] if inputs <= 8 else ():
+        jump = listed([short(q) for q in form.kinks[row]], 4)
+        details.append(f"  w = ({', '.join(map(short, row[:-1]))}), b = {short(row[-1])}: J = ({jump})")
+    details += [f"  {phi}({short(b)}): C = ({listed([short(q) for q in form.constants[b]], 4)})" for b in biases[:4]]
+    return {"activation": phi, "classes": len(classes), "constants": len(biases)}, details
 
 
 def _width(form: NormalForm) -> tuple[int, int]:
@@ -74,5 +96,5 @@ def _width(form: NormalForm) -> tuple[int, int]:
     return known  # type: ignore[return-value]  # an Undecided width has bounds that are integers
 
 
-def _state(form: NormalForm) -> str:
+def _state(form: NormalForm | SmoothNormalForm) -> str:
     return "= 0" if form.slope.is_zero() else f"has rank {form.slope.to_fmpq_mat().rank()}"

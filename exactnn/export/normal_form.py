@@ -1,19 +1,24 @@
 """Normal forms as JSON, and the hash that names the function they stand for.
 
-Equal functions have equal normal forms (docs/theory.md 1, corollary C) and so equal documents and equal hashes; unequal functions
-have unequal documents.
+Equal functions have equal normal forms (docs/theory.md 1, corollary C, and 8, corollary T) and so equal documents and equal hashes;
+unequal functions have unequal documents. Of GELU networks with neurons without incoming weights only the latter is known.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from exactnn.exact.array import RationalArray
 from exactnn.export.json import canonical_hash, integer, tensor
 from exactnn.symmetry._normal_form import NormalForm
+from exactnn.symmetry._smooth_form import SmoothNormalForm
 
 
-def document(form: NormalForm) -> dict[str, Any]:
+def document(form: NormalForm | SmoothNormalForm) -> dict[str, Any]:
     """k + M x + sum_h J_h max(u_h . x + v_h, 0) as a JSON object; `hyperplanes` lists the (u_h, v_h), `jumps` has a column for each.
+
+    For k + M x + sum_h J_h phi(w_h . x + b_h) + sum_b C_b phi(b) the `activation` is named, `classes` is a matrix with the rows (w_h, b_h),
+    `jumps` has a column for each; `biases` are the b, and `levels` has a column for each.
 
     Examples
     --------
@@ -22,19 +27,25 @@ def document(form: NormalForm) -> dict[str, Any]:
     >>> document(normal_form(mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])))["hyperplanes"]
     [[1, 0]]
     """
+    own: dict[str, Any]
+    if isinstance(form, NormalForm):
+        own = {"hyperplanes": [[integer(n) for n in h] for h in form.hyperplanes]}
+    else:
+        biases = RationalArray.from_fractions(form.biases, (len(form.biases),))
+        own = {"activation": form.activation, "classes": tensor(form.normals), "biases": tensor(biases), "levels": tensor(form.levels)}
     return {
         "format": "exactnn-normal-form",
         "version": 1,
         "inputs": form.slope.shape[1],
         "outputs": form.slope.shape[0],
-        "hyperplanes": [[integer(n) for n in h] for h in form.hyperplanes],
+        **own,
         "jumps": tensor(form.jumps),
         "linear": tensor(form.slope),
         "constant": tensor(form.offset),
     }
 
 
-def digest(form: NormalForm) -> str:
+def digest(form: NormalForm | SmoothNormalForm) -> str:
     """SHA-256 of the document's canonical text: the same on every machine, for every network with this function.
 
     Examples

@@ -1,7 +1,13 @@
-"""Symmetries of networks: transformations, the normal form of one hidden layer, alignment of two networks."""
+"""Symmetries of networks: transformations, the normal form of one hidden layer, alignment of two networks, zero networks."""
 
 from exactnn.symmetry._align import align
+from exactnn.symmetry._families import Family
+from exactnn.symmetry._fibre import Fibre, fibre
+from exactnn.symmetry._find import SymmetrySearch, WeightSymmetry, search
 from exactnn.symmetry._normal_form import NormalForm, normal_form
+from exactnn.symmetry._orbits import orbits
+from exactnn.symmetry._same_function import same_function
+from exactnn.symmetry._smooth_form import SmoothNormalForm
 from exactnn.symmetry.transformations import (
     Composition,
     Flip,
@@ -10,15 +16,26 @@ from exactnn.symmetry.transformations import (
     SignFlip,
     Transformation,
 )
+from exactnn.symmetry.zero_networks import search_zero
 
 __all__ = [
     "Composition",
+    "Family",
+    "Fibre",
     "Flip",
     "NormalForm",
     "Permutation",
     "Scaling",
     "SignFlip",
+    "SmoothNormalForm",
+    "SymmetrySearch",
     "Transformation",
+    "WeightSymmetry",
     "align",
+    "fibre",
     "normal_form",
+    "orbits",
+    "same_function",
+    "search",
+    "search_zero",
 ]

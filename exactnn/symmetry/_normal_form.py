@@ -12,17 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import product
 
 import numpy as np
-from flint import fmpq_mat
 
 from exactnn.errors import ArgumentError, NotOneHiddenLayer, Undecided
-from exactnn.exact.array import RationalArray, concatenate
-from exactnn.network import Affine, Builder, Input, Network, relu
+from exactnn.exact.array import RationalArray
+from exactnn.network import Affine, Builder, Input, Network, Rational, relu
 from exactnn.symmetry._atoms import Atoms, NotTreated, TooLarge
+from exactnn.symmetry._configurations import Configuration, Jumps, realised
 from exactnn.symmetry._forms import Forms
+from exactnn.symmetry._minimal_width import Least, least_width
 from exactnn.symmetry._numbering import Numbering
+from exactnn.symmetry._smooth_form import SmoothNormalForm, smooth_parts
 
 Hyperplane = tuple[int, ...]
 
@@ -87,95 +88,77 @@ class NormalForm:
         return RationalArray(numerators.reshape(len(self.hyperplanes), width))
 
     def to_network(self) -> Network:
-        """A canonical network with this function: one ReLU neuron for each hyperplane, M realised by opposite pairs.
+        """A canonical relu network with this function, of the minimal width where that is decided.
 
-        M = sum_r c_r m_r with m_r the pivot rows of its echelon form, and c_r m_r . x = c_r (max(m_r . x, 0) - max(-m_r . x, 0)).
+        One neuron for each hyperplane, turned over where that saves neurons, and opposite pairs for what is left of the slope,
+        M = sum_r c_r m_r with m_r the pivot rows of its echelon form: c_r m_r . x = c_r max(m_r . x, 0) - c_r max(-m_r . x, 0).
         """
         width = self.slope.shape[1]
-        rows = [RationalArray.of(h) for h in self.hyperplanes]
-        columns = [self.jumps]
-        if not self.slope.is_zero():
-            echelon, rank = self.slope.to_fmpq_mat().rref()
-            basis = [[Fraction(int(q.p), int(q.q)) for q in echelon.table()[r]] for r in range(rank)]
-            pivots = [next(i for i, q in enumerate(row) if q) for row in basis]
-            for row, pivot in zip(basis, pivots, strict=True):
-                coefficient = self.slope[:, pivot].reshape(-1, 1)
-                pair = RationalArray.from_fractions([*row, 0], (width + 1,))
-                rows += [pair, -pair]
-                columns += [coefficient, -coefficient]
         builder = Builder()
         current = builder.add("input", Input((width,)))
-        if not rows:
+        rows, columns = realised(self._jumps, self._least.configuration or Configuration((), (), 0), 0, Fraction(1))
+        if not len(rows):
             return builder.build(["input"], [builder.add("layer1", Affine(self.slope, self.offset), current)])
-        stacked = concatenate([r.reshape(1, -1) for r in rows])
-        current = builder.add("layer1", Affine(stacked[:, :-1], stacked[:, -1]), current)
+        lead = rows[:, :-1].nonzero()
+        negative = [i for i in range(len(rows)) if rows.numerators[i, int(lead[i].argmax())] < 0]
+        offset = self.offset  # the pairs of M have no biases; max(-l, 0) = max(l, 0) - l
+        if negative:
+            offset = offset - columns[:, negative] @ rows[negative, -1]
+        current = builder.add("layer1", Affine(rows[:, :-1], rows[:, -1]), current)
         current = builder.add("relu1", relu(), current)
-        current = builder.add("layer2", Affine(concatenate(columns, axis=1), self.offset), current)
+        current = builder.add("layer2", Affine(columns, offset), current)
         return builder.build(["input"], [current])
 
     @cached_property
     def minimal_width(self) -> int:
-        """The least number of hidden ReLU neurons of a network (one hidden layer, no skip) with this function.
+        """The least number of hidden relu neurons of a network (one hidden layer, no skip) with this function.
 
-        Theory: docs/theory.md 4. With K hyperplanes, K neurons suffice exactly if some set S of them has
-        M = -sum_S J_h u_h^T; deciding that is NP-complete, so that large cases raise Undecided with bounds.
+        K + min over disjoint sets S, O of the K hyperplanes of |O| + 2 rank(M + sum_S J_h u_h^T modulo the u_h of O): for one output K,
+        K + 1 or
+        K + 2. Deciding that is NP-complete, so that large cases raise Undecided. Theory: docs/theory.md 4.
 
         Raises
         ------
         Undecided
             With `lower` and `upper`, where the width is not decided.
         """
-        count = len(self.hyperplanes)
-        rank = self.slope.to_fmpq_mat().rank()
-        if not count or not rank:
-            return count + 2 * rank
-        upper = count + 2 * rank
-        sums = self._subset_sums()
-        if sums is None:
-            raise Undecided(f"minimal width: between {count} and {upper}, too many subsets of {count} hyperplanes", count, upper)
-        if any(total.is_zero() for total in sums):
-            return count
-        if len(self.slope) > 1:
-            raise Undecided(f"minimal width: between {count + 1} and {upper}; several outputs", count + 1, upper)
-        normals = [self.normals[i, :-1] for i in range(count)]
-        if any(_parallel(total[0], normal) for total in sums for normal in normals):
-            return count + 1
-        return count + 2
+        least = self._least
+        if least.lower != least.upper:
+            raise Undecided(f"minimal width: {least.reason}", least.lower, least.upper)
+        return least.lower
 
-    def _subset_sums(self) -> list[RationalArray] | None:
-        """M + sum_S J_h u_h^T over the sets S that can make it zero or of rank one; None if there are too many."""
-        count = len(self.hyperplanes)
-        terms = [self.jumps[:, i].reshape(-1, 1) @ self.normals[i, :-1].reshape(1, -1) for i in range(count)]
-        if count <= 12:
-            chosen = product((0, 1), repeat=count)
-            return [sum((t for t, c in zip(terms, c_set, strict=True) if c), self.slope) for c_set in chosen]
-        system = fmpq_mat(concatenate([t.reshape(1, -1) for t in terms]).to_fmpq_mat())
-        if len(self.slope) > 1 and system.rank() == count:  # the only candidate is the solution of a linear system
-            augmented = concatenate([t.reshape(1, -1) for t in [*terms, self.slope]]).T.to_fmpq_mat()
-            echelon, rank = augmented.rref()
-            if rank == count:
-                solution = [-echelon[i, count] for i in range(count)]
-                if all(s in (0, 1) for s in solution):
-                    return [sum((t for t, s in zip(terms, solution, strict=True) if s == 1), self.slope)]
-            return [self.slope]
-        return None
+    @cached_property
+    def _jumps(self) -> Jumps:
+        return Jumps([(h, 1) for h in self.hyperplanes], self.normals[:, :-1], self.jumps, self.slope)
+
+    @cached_property
+    def _least(self) -> Least:
+        return least_width(self._jumps)
 
     def __repr__(self) -> str:
         rows, columns = self.slope.shape
         return f"NormalForm({columns} -> {rows}, {len(self.hyperplanes)} hyperplanes)"
 
 
-def normal_form(net: Network) -> NormalForm:
+def normal_form(net: Network) -> NormalForm | SmoothNormalForm:
     """The normal form of a network with one hidden layer, or that folds exactly to one.
 
     Parameters
     ----------
-    net : piecewise linear activations with any number of kinks (ReLU, leaky ReLU, abs, hardtanh, ReLU6, ...), any widths
+    net : piecewise linear activations with any number of kinks (ReLU, leaky ReLU, abs, hardtanh, ReLU6, ...), or one of tanh (with or
+        without sigmoid), silu, gelu, softplus; any widths
+
+    Returns
+    -------
+    NormalForm | SmoothNormalForm
+        NormalForm for piecewise linear functions, also where all smooth neurons cancel. Equal exactly for equal functions, but for
+        constants of gelu neurons, where `same_function` says more.
 
     Raises
     ------
     NotOneHiddenLayer
-        If a hidden neuron depends on another one; ask `verify_equal` about such networks.
+        If a hidden neuron depends on another one, or activations are mixed; ask `verify_equal` about such networks. For gelu_tanh and
+        rational activations, of which no theorem is known here that says that their neurons are independent.
 
     Examples
     --------
@@ -193,12 +176,30 @@ def normal_form(net: Network) -> NormalForm:
     except (TooLarge, NotTreated) as error:
         raise NotOneHiddenLayer(f"normal_form: one hidden layer of dense neurons is needed, got {error}") from None
     found = ridge_form(forms, numbering.atoms)
-    if found is None:
-        raise NotOneHiddenLayer(
-            "normal_form: a network that folds exactly to one hidden layer of piecewise linear neurons is needed, "
-            f"got one with {len(net.hidden_layers)} activation layers; verify_equal and verify_zero take deep networks"
-        )
-    return found
+    if found is not None:
+        return found
+    parts = smooth_parts(forms, numbering.atoms)
+    if parts is None or len(parts) > 1 or parts[0].activation == "gelu_tanh":
+        raise NotOneHiddenLayer(f"normal_form: {_refusal(net, parts)}; verify_equal and verify_zero take all networks")
+    (part,) = parts
+    if len(part.normals) or part.biases:
+        return part
+    return NormalForm((), RationalArray.zeros((len(part.offset), 0)), part.slope, part.offset)
+
+
+def _refusal(net: Network, parts: tuple[SmoothNormalForm, ...] | None) -> str:
+    """Why these parts of a network, None if it does not fold to one hidden layer, have no normal form."""
+    needed = (
+        "a network that folds exactly to one hidden layer of piecewise linear neurons, or of tanh, silu, gelu or softplus ones, is needed"
+    )
+    names = sorted({part.activation for part in parts or ()})
+    if "gelu_tanh" in names:
+        return f"{needed}, got gelu_tanh: no theorem is known to us that says that such neurons are independent"
+    if names:
+        return f"{needed}, got one hidden layer that mixes {' and '.join(names)}"
+    if any(isinstance(net.operation(name), Rational) for name in net.order):
+        return f"{needed}, got a rational activation, of which such neurons may be dependent"
+    return f"{needed}, got one with {len(net.hidden_layers)} activation layers"
 
 
 def ridge_form(forms: Forms, atoms: Atoms) -> NormalForm | None:
@@ -226,8 +227,3 @@ def ridge_form(forms: Forms, atoms: Atoms) -> NormalForm | None:
         RationalArray(slope, matrix.denominator),
         forms.constant,
     )
-
-
-def _parallel(a: RationalArray, b: RationalArray) -> bool:
-    """Whether the vector a is a multiple of b != 0."""
-    return bool(concatenate([a.reshape(1, -1), b.reshape(1, -1)]).to_fmpq_mat().rank() < 2)

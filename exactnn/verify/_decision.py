@@ -1,6 +1,7 @@
 """One question about f - g on its way to a verdict: value numbering, points, proofs of signs, enclosures; in order of cost.
 
-Source: docs/theory.md 1 - 3 for one hidden layer (complete), 6 for deep networks (sound), 10 for all that is piecewise linear (complete).
+Source: docs/theory.md 1 - 3 for one hidden layer (complete), 6 for deep networks (sound), 8 for one smooth hidden layer (complete but for
+how near to 0 a difference is), 10 for all that is piecewise linear (complete).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import time
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,19 +25,31 @@ from exactnn.symmetry._atoms import Atoms, Decide, Fact, Line, NotTreated, TooLa
 from exactnn.symmetry._forms import Forms, Row
 from exactnn.symmetry._normal_form import NormalForm, ridge_form
 from exactnn.symmetry._numbering import Numbering
+from exactnn.symmetry._smooth_form import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
 from exactnn.symmetry._witness import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
-from exactnn.verify._search import differing_point, far_out, fewer_bits, proposed_outputs, proposed_point, sample_points
+from exactnn.verify._search import (
+    SEPARATING,
+    differing_point,
+    far_out,
+    fewer_bits,
+    proposed_outputs,
+    proposed_point,
+    sample_points,
+    separating_points,
+)
 from exactnn.verify._signs import Signs, scaled
 from exactnn.verify.certificates import Certificate, Claim, check
 
 #: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
+#: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
+_ATTEMPTS = 8
 
 
 class Decision:
@@ -123,6 +137,10 @@ class Decision:
         form = ridge_form(forms, numbering.atoms) if mirror else None
         if form is not None and not self.claim.tolerance:
             return self._ridge(form)
+        if mirror and not self.claim.tolerance:
+            parts = smooth_parts(forms, numbering.atoms)
+            if parts is not None:
+                return self._smooth_layer(parts)
         if self.claim.tolerance and not self._one_variable:
             return self._within_tolerance(forms, numbering.atoms, evidence, form, signs)
         return None
@@ -267,6 +285,38 @@ class Decision:
                 return found
         self.tried.append("no point was found at which enclosures of the outputs keep apart")
         return None
+
+    def _smooth_layer(self, parts: Sequence[SmoothNormalForm]) -> Verdict | None:
+        """One hidden layer with smooth neurons: the difference is the sum of the parts, mostly not 0 (theorems S, L)."""
+        kinds = {p.activation for p in parts}
+        if "relu" in kinds and self.where.region is not None:  # the hyperplanes need not meet the domain
+            return None
+        zero = vanishes(parts)
+        if zero:  # and yet not the same atoms
+            return self._unknown("the functions are equal by laws between tanh, sigmoid and silu (docs/theory.md 8) that certificates lack")
+        nowhere = f"at none of {SEPARATING} points do enclosures of {PRECISIONS[-1]} bits keep apart"
+        if zero is False:
+            self.tried.append("the functions differ (theorems S and L, docs/theory.md 8)")
+        elif "gelu_tanh" in kinds:
+            nowhere = f"{nowhere}, and no independence theorem is known to us for gelu_tanh"
+        if nowhere in self.tried:
+            return None
+        clock = self.clock if self.clock.limit is not None else Clock(_SECONDS)
+        for bits in PRECISIONS:
+            for t, j, k in islice(separating_points(parts, self.where, bits, clock), _ATTEMPTS):
+                enough = (64 + 32 * -(-k // 32), *(b for b in PRECISIONS if b >= bits))  # and more, where weights are large
+                found = self._enclosed(self.where.to_input(t.reshape(1, -1))[0], j, sorted({min(b, PRECISIONS[-1]) for b in enough}))
+                if found is not None:
+                    return found
+        if zero is False:
+            return self._unknown(nowhere)
+        if "gelu_tanh" in kinds:
+            self.tried.append(nowhere)
+            return None
+        text = " + ".join(p.constant_text() for p in parts if p.biases)
+        return self._unknown(
+            f"no theorem is known to us that says whether {text} is 0, and its enclosure at {PRECISIONS[-1]} bits contains 0"
+        )
 
     def _enclosed(self, point: RationalArray, output: int, precisions: Sequence[int]) -> Verdict | None:
         """Refuted if enclosures of this output at the point do not meet at one of these precisions."""

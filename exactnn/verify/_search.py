@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,14 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Optimal, Unbounded
 from exactnn.network import Network
 from exactnn.regions._search_points import near
+from exactnn.symmetry._smooth_form import SmoothNormalForm, enclosures
 from exactnn.symmetry._witness import small_points
 from exactnn.verify._domain import Coordinates
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
+SEPARATING = 256  # points at which smooth functions that differ are enclosed
+_LEVELS = tuple(Fraction(q) for q in (0, 1, -1, "1/3", 3, -8))  # arguments of neurons at which phi is not nearly affine
 _LARGE = 10**300  # beyond what float64 can tell apart
 
 
@@ -137,6 +142,61 @@ def proposed_outputs(f: Network, g: Network | None, where: Coordinates, toleranc
     clear = live[size[live] > 1e-6] if len(live) else live
     order = list(clear[:4]) + list(live[np.argsort(-size[live])][:4])
     return [(points[int(i)], int(output[i])) for i in order]
+
+
+def separating_points(
+    parts: Sequence[SmoothNormalForm], where: Coordinates, bits: int, clock: Clock
+) -> Iterator[tuple[RationalArray, int, int]]:
+    """(point in the domain's coordinates, output, k) where enclosures of so many bits show that the sum of the parts is not 0, by 2^-k.
+
+    Small points come first, then points of the domain at which some neuron's argument is small, or as small as it gets: neurons of large
+    weights are indistinguishable from affine functions elsewhere. `SEPARATING` points at the most.
+    """
+    constant = not any(len(p.normals) for p in parts) and all(p.slope.is_zero() for p in parts)
+    candidates = _bending_points(parts, where, clock)
+    for t in islice(candidates, 1 if constant else SEPARATING):
+        clock.check("the functions were being enclosed at points where they may differ")
+        distances = [ball.distance() for ball in enclosures(parts, t.to_fractions(), bits)]
+        clear = [(k, j) for j, k in enumerate(distances) if k is not None and k <= bits - (bits // 2 if bits <= 64 else 64)]
+        if clear:
+            k, j = min(clear)
+            yield t, j, k
+
+
+def _bending_points(parts: Sequence[SmoothNormalForm], where: Coordinates, clock: Clock) -> Iterator[RationalArray]:
+    """Points of the domain: small ones, then some where w . t + b is 0, 1, -1, ... for classes (w, b) of the parts."""
+    small = sample_points(where)
+    yield from (small[i] for i in range(len(small)))
+    rows = [(p.normals[i, :-1], p.normals[i, -1].item()) for p in parts for i in range(len(p.normals))]
+    for w, b in rows[: SEPARATING // 8]:
+        clock.check("points at which a neuron's argument is small were being sought")
+        for i, level in enumerate(_LEVELS):
+            yield _on_level(w, level - b, small[i] if where.region is None else None, where)
+
+
+def _on_level(w: RationalArray, level: Fraction, start: RationalArray | None, where: Coordinates) -> RationalArray:
+    """A point of the domain where w . t is the level, or as near to it as it gets; on all of R^d start with another entry."""
+    if start is not None:
+        axis = int(np.flatnonzero(w.nonzero())[0])
+        unit = np.zeros(w.size, dtype=np.int64)
+        unit[axis] = 1
+        return start + RationalArray(unit) * ((level - _dot(w, start)) / w[axis].item())
+    assert where.region is not None
+    gap = level - _dot(w, where.inside)
+    if not gap:
+        return where.inside
+    best = where.region.maximise((w if gap > 0 else -w).to_fractions())
+    if isinstance(best, Unbounded):
+        move = RationalArray.of(list(best.ray))
+    else:
+        assert isinstance(best, Optimal)
+        move = RationalArray.of(list(best.point)) - where.inside
+    share = gap / _dot(w, move) if _dot(w, move) else Fraction(1)
+    return where.inside + move * (share if isinstance(best, Unbounded) else min(share, Fraction(1)))
+
+
+def _dot(w: RationalArray, t: RationalArray) -> Fraction:
+    return (w @ t.reshape(-1, 1)).reshape(-1)[0].item()
 
 
 def _confirm(

@@ -29,6 +29,7 @@ _WORDS = {
     "same_decision": "f and g have the same maximal outputs",
     "deviation": "the largest deviation of f from g",
     "regions": "f has a number of activation regions",
+    "orbits": "the networks with the function f",
 }
 
 
@@ -46,12 +47,15 @@ class Claim:
     tolerance: Fraction
     transformation: tuple[dict[str, Any], ...] = ()
     count: int | None = None  # of regions
+    flips: tuple[tuple[int, ...], ...] | None = None  # sets of neurons, one for each orbit of the fibre
 
     def describe(self) -> str:
         """The claim in words."""
         left = _WORDS["symmetry" if self.transformation else self.question]
         if self.count is not None:
             left = f"f has exactly {self.count} activation regions"
+        if self.flips is not None:
+            return f"the networks of this width with the function f have {len(self.flips)} orbit{'s' if len(self.flips) != 1 else ''}"
         where = "on all of R^" + str(self.f.input_dim) if self.domain is None else f"on the domain ({self.domain!r})"
         text = rational_text(self.tolerance)
         within = f" within {text if len(text) <= 60 else f'{text[:20]}... ({len(text)} characters)'}" if self.tolerance else ""
@@ -73,7 +77,9 @@ class Certificate:
 
     @property
     def kind(self) -> str:
-        """The method of the evidence: "forms", "line", "tree", "point" or "enclosure"."""
+        """The method of the evidence: "forms", "line", "tree", "point" or "enclosure"; for orbits "free", "halves", "lattice", "odd" or
+        "enumeration".
+        """
         return str(self._evidence["method"])
 
     @cached_property
@@ -87,6 +93,8 @@ class Certificate:
         }
         if claim.question == "regions":
             stated["count"] = claim.count
+        elif claim.question == "orbits":
+            stated["flips"] = [list(neurons) for neurons in claim.flips or ()]
         elif claim.question != "same_decision":
             stated["tolerance"] = json_number(claim.tolerance)
         if claim.question == "symmetry":

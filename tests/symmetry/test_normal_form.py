@@ -239,8 +239,8 @@ def test_torch_modules(unit: str) -> None:
     "net",
     [
         mlp([([[1]], [0]), ([[1]], [1]), ([[1]], [0])]),
-        mlp([([[1]], [0]), ([[1]], [0])], activation="tanh"),
-        mlp([([[1], [2]], [0, 1]), ([[1, 1]], [0])], activation="silu"),
+        mlp([([[1]], [0]), ([[1]], [1]), ([[1]], [0])], activation="tanh"),
+        mlp([([[1], [2]], [0, 1]), ([[1, 1]], [0])], activation="gelu_tanh"),
     ],
 )
 def test_others_are_refused(net: Network) -> None:
@@ -288,15 +288,10 @@ def test_minimal_width_against_all_assignments(f: Shallow) -> None:
 
 @given(shallows(st.integers(1, 2), units=("relu",), width=4))
 @law(40)
-def test_minimal_width_of_several_outputs_is_bounded_by_what_exists(f: Shallow) -> None:
+def test_minimal_width_of_several_outputs_against_all_assignments(f: Shallow) -> None:
     nf = normal_form(f.network())
-    try:
-        low = high = nf.minimal_width
-    except Undecided as undecided:
-        low, high = undecided.lower, undecided.upper  # type: ignore[assignment]
-    assert len(nf.kinks) <= low <= high
-    assert low <= len(f.neurons)
-    assert low <= least_width(nf) <= high or len(f.constants) > 1
+    assert len(nf.kinks) <= nf.minimal_width <= min(len(f.neurons), least_width_of_all(nf))
+    assert nf.minimal_width == least_width_of_all(nf)
 
 
 @pytest.mark.parametrize(
@@ -309,11 +304,39 @@ def test_minimal_width_in_one_variable_against_z3(slope: int, kinks: tuple[tuple
     assert not realisable(slope, kinks, width - 1)
 
 
-def test_minimal_width_of_many_kinks_is_bounded() -> None:
-    nf = normal_form(linear(1, *((1, t) for t in range(40))))
+def test_minimal_width_of_many_kinks() -> None:
+    """x + sum of 40 kinks of jump 1: no kinks turned over make the slope -1 a sum of jumps, one neuron more does."""
+    assert normal_form(linear(1, *((1, t) for t in range(40)))).minimal_width == 41
+    assert normal_form(linear(-7, *((1, t) for t in range(40)))).minimal_width == 40
+    assert normal_form(linear(-7, *((2, t) for t in range(40)))).minimal_width == 41
+
+
+def test_minimal_width_of_several_outputs_is_open_where_there_are_too_many_ranks() -> None:
+    """Jumps (1, 0) and (0, 1) in the plane, a slope with entries that their sums do not have."""
+    weight = [[1, 0]] * 12 + [[0, 1]] * 12
+    bias = [*range(12), *range(12)]
+    pairs = [[1, 1], [-1, -1], [1, -1], [-1, 1]]
+    outgoing = [[1] * 12 + [0] * 12 + ["1/2", "-1/2", "1/3", "-1/3"], [0] * 12 + [1] * 12 + ["1/5", "-1/5", "1/7", "-1/7"]]
+    nf = normal_form(mlp([(weight + pairs, [*bias, 0, 0, 0, 0]), (outgoing, [0, 0])]))
     with pytest.raises(Undecided) as raised:
         nf.minimal_width  # noqa: B018
-    assert (raised.value.lower, raised.value.upper) == (40, 42)
+    assert (raised.value.lower, raised.value.upper) == (26, 28)
+    assert normal_form(nf.to_network()) == nf
+    assert width_of(nf) == 28
+
+
+@given(shallows(st.integers(1, 3), units=("relu",), width=4))
+@law(80)
+def test_its_network_has_the_minimal_width(f: Shallow) -> None:
+    nf = normal_form(f.network())
+    assert width_of(nf) == nf.minimal_width
+    assert normal_form(nf.to_network()) == nf
+
+
+def width_of(nf: NormalForm) -> int:
+    """Hidden neurons of its network."""
+    net = nf.to_network()
+    return net.shape("relu1")[0] if net.hidden_layers else 0
 
 
 def test_minimal_width_of_many_independent_kinks_is_linear_algebra() -> None:
@@ -323,6 +346,19 @@ def test_minimal_width_of_many_independent_kinks_is_linear_algebra() -> None:
     assert normal_form(f).minimal_width == d
     half = [[-q if i < 7 else q for q in row] for i, row in enumerate(eye)]
     assert normal_form(mlp([(half, [1] * d), (eye, [0] * d)])).minimal_width == d
+
+
+def least_width_of_all(nf: NormalForm) -> int:
+    """Several outputs: every side for every hyperplane (+, -, both), the rest of the slope by rank-one terms."""
+    planes, least = list(nf.kinks.items()), 99
+    for sides in itertools.product("+-b", repeat=len(planes)):
+        total = [list(row) for row in nf.linear]
+        both = [list(plane[:-1]) for side, (plane, _) in zip(sides, planes, strict=True) if side == "b"]
+        for side, (plane, jump) in zip(sides, planes, strict=True):
+            if side == "-":
+                total = [[q + a * u for q, u in zip(row, plane[:-1], strict=True)] for row, a in zip(total, jump, strict=True)]
+        least = min(least, len(planes) + len(both) + 2 * (rank(total + both) - rank(both)))
+    return least
 
 
 def least_width(nf: NormalForm) -> int:

@@ -1,0 +1,268 @@
+"""The search for weight-dependent symmetries of given weights as a question to an SMT solver, over exact rationals.
+
+For every class h of neurons with J_h != 0 two truth values say whether there are neurons on its positive and on its negative side,
+a vector N_h of
+reals how much of J_h lies on the negative side; classes with J_h = 0 may carry a linear pair. The network has the same function exactly if
+
+    sum_h N_h u_h^T  is what it was,    N_h = 0 without negative, N_h = J_h without positive neurons,    at most n neurons in all.
+
+A solution is looked for in each **type**, the truth values of all classes, so that the search ends: permutations and scalings change no
+type.
+Theory: docs/theory.md 13.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.clock import Clock
+from exactnn.exact.numbers import Number, as_fraction
+from exactnn.network import Network
+from exactnn.symmetry._configurations import jumps_of
+from exactnn.symmetry._orbits import flip_sets
+from exactnn.symmetry._shallow import Shallow, shallow
+from exactnn.symmetry._smt import Script, both, either, term, total
+from exactnn.symmetry.transformations import Flip
+
+_FROM = ("z3", "exact")
+
+
+@dataclass(frozen=True)
+class WeightSymmetry:
+    """Other weights of the same width with the same function, in another orbit.
+
+    Attributes
+    ----------
+    network : the network with these weights
+    flips : the neurons of the given network that are turned over, where nothing else changes; None if neurons are split, merged or moved
+    """
+
+    network: Network
+    flips: tuple[int, ...] | None
+
+    @property
+    def transformation(self) -> Flip | None:
+        """The flip that leads there from the given network; None if there is no such flip."""
+        return None if self.flips is None else Flip(self.flips)
+
+
+class SymmetrySearch:
+    """The symmetries one after the other, as they are found; made by `search`.
+
+    Attributes
+    ----------
+    complete : whether the search has come to its end, so that there is no other type of solution within the bounds
+    summary : how many were found, and whether that is all
+    """
+
+    def __init__(self, source: Iterator[WeightSymmetry], script: Script, asked: str) -> None:
+        self.complete = False
+        self.found: list[WeightSymmetry] = []
+        self._source, self._script, self._asked = source, script, asked
+
+    def __iter__(self) -> SymmetrySearch:
+        return self
+
+    def __next__(self) -> WeightSymmetry:
+        if self.complete:
+            raise StopIteration
+        try:
+            found = next(self._source)
+        except StopIteration:
+            self.complete = True
+            raise
+        except Incomplete as stopped:
+            raise Incomplete(f"search: {stopped}; found by then: {len(self.found)}", list(self.found)) from None
+        self.found.append(found)
+        return found
+
+    @property
+    def summary(self) -> str:
+        """In words."""
+        state = "complete" if self.complete else "not complete"
+        return f"{len(self.found) or 'no'} other type{'s' * (len(self.found) != 1)} of weights with this function, {state}: {self._asked}"
+
+    def smt2(self) -> str:
+        """The question in SMT-LIB 2: satisfiable exactly if there is another type of weights with the same function."""
+        return self._script.text()
+
+    def __repr__(self) -> str:
+        return f"SymmetrySearch({self.summary})"
+
+
+def search(
+    net: Network,
+    *,
+    solver: Literal["z3", "exact"] = "z3",
+    max_weight: Number | None = None,
+    max_changes: int | None = None,
+    time_limit: Number | None = None,
+) -> SymmetrySearch:
+    """Weights of the same width and function in other orbits: neurons flipped, split over both sides of a hyperplane, merged, or dead.
+
+    One for each type (which sides of which hyperplanes have neurons), up to permutation and scaling. Of the classes the given network
+    has, that
+    is: a linear pair on a new hyperplane is a family of `symmetry.fibre`.
+
+    Parameters
+    ----------
+    net : one hidden layer of relu, leaky_relu, softplus, silu or gelu (abs, tanh, sigmoid: see `symmetry.orbits`)
+    solver : "z3"; or "exact": the flips only, by `symmetry.orbits`' search, which is faster
+    max_weight : the outgoing weights on hyperplanes written with coprime integers (smooth activations: as they are) are at most so large
+    max_changes : at most so many classes have neurons on other sides than they had
+    time_limit : seconds; Incomplete then, `partial` being what was found
+
+    Examples
+    --------
+    >>> from exactnn import mlp
+    >>> found = search(mlp([([[1], [1]], [0, -1]), ([[1, -1]], [0])]))
+    >>> [s.flips for s in found], found.complete
+    ([(0, 1)], True)
+    """
+    if solver not in _FROM:
+        raise ArgumentError(f"solver: one of {', '.join(_FROM)} is needed, got {solver!r}")
+    layer = shallow(net, "search")
+    if layer.family == "odd" or not layer.ratio:
+        raise ArgumentError(
+            f"net: an activation whose flips move a slope is needed, got {getattr(layer.activation, 'name', layer.activation.kind)}, "
+            "where every change of sign is a symmetry; symmetry.orbits and symmetry.fibre answer"
+        )
+    bound = None if max_weight is None else as_fraction(max_weight, "max_weight")
+    if bound is not None and bound <= 0:
+        raise ArgumentError(f"max_weight: a positive number is needed, got {max_weight}")
+    if max_changes is not None and (
+        isinstance(max_changes, bool) or not hasattr(max_changes, "__index__") or operator.index(max_changes) < 1
+    ):
+        raise ArgumentError(f"max_changes: an integer from 1 is needed, got {max_changes!r}")
+    question = _Question(layer, bound, max_changes)
+    clock = Clock(time_limit)
+    source = question.by_z3(clock) if solver == "z3" else question.by_flips(clock)
+    return SymmetrySearch(source, question.script, question.asked + ("" if solver == "z3" else "; flips only"))
+
+
+class _Question:
+    def __init__(self, layer: Shallow, bound: Fraction | None, changes: int | None) -> None:
+        self.layer, self.bound, self.changes = layer, bound, changes
+        jumps = jumps_of(layer)
+        self.planes = [*jumps.classes, *(key for key in layer.members if key not in set(jumps.classes))]
+        self.count = jumps.count
+        m = len(layer.constant)
+        self.jumps = [jumps.jumps[:, h].to_fractions() for h in range(self.count)] + [(Fraction(0),) * m] * (len(self.planes) - self.count)
+        alive = set(range(layer.width)) - set(layer.dead)
+        self.own = [tuple(any(layer.signs[i] == s for i in layer.members[key] if i in alive) for s in (1, -1)) for key in self.planes]
+        self.asked = f"at most {layer.width} neurons on {len(self.planes)} hyperplanes"
+        if bound is not None:
+            self.asked += f", outgoing weights at most {bound}"
+        if changes is not None:
+            self.asked += f", at most {changes} hyperplanes changed"
+        self.script = self._script(jumps.rest)
+
+    def _script(self, rest: RationalArray) -> Script:
+        m, d = rest.shape
+        script = Script("QF_LRA", f"Other weights with the function of a network of {self.layer.width} neurons: {self.asked}.")
+        sizes = []
+        for h, jump in enumerate(self.jumps):
+            positive, negative = script.declare(f"p{h}", "Bool"), script.declare(f"n{h}", "Bool")
+            parts = [script.declare(f"v{h}_{j}", "Real") for j in range(m)]
+            if h < self.count:
+                script.require(
+                    either([positive, negative]), f"hyperplane {h}: neurons on the positive and on the negative side, and its share"
+                )
+            else:
+                script.require(term("=", positive, negative), f"hyperplane {h}: a linear pair, or nothing")
+            script.require(term("=>", term("not", negative), both(term("=", v, Fraction(0)) for v in parts)))
+            script.require(term("=>", term("not", positive), both(term("=", v, q) for v, q in zip(parts, jump, strict=True))))
+            script.require(term("=>", negative, either(term("not", term("=", v, Fraction(0))) for v in parts)))
+            script.require(term("=>", positive, either(term("not", term("=", v, q)) for v, q in zip(parts, jump, strict=True))))
+            if self.bound is not None:
+                limit = self.bound * abs(self.layer.jump)
+                for v, q in zip(parts, jump, strict=True):
+                    script.require(both([term("<=", -limit, v, limit), term("<=", q - limit, v, q + limit)]))
+            sizes += [term("ite", side, Fraction(1), Fraction(0)) for side in (positive, negative)]
+        script.require(term("<=", total(sizes, Fraction(0)), Fraction(self.layer.width)), "at most as many neurons")
+        normals = [[Fraction(u, denominator) for u in plane[:-1]] for plane, denominator in self.planes]
+        for j in range(m):
+            for k in range(d):
+                parts = [term("*", normals[h][k], f"v{h}_{j}") for h in range(len(self.planes)) if normals[h][k]]
+                script.require(term("=", total(parts, Fraction(0)), -rest[j, k].item()), f"slope of output {j} in input {k}")
+        changed = [self._changed(h) for h in range(len(self.planes))]
+        script.require(either(changed), "another type than that of the given weights")
+        if self.changes is not None:
+            moved = total([term("ite", c, Fraction(1), Fraction(0)) for c in changed], Fraction(0))
+            script.require(term("<=", moved, Fraction(self.changes)), "few changes")
+        return script
+
+    def _changed(self, h: int) -> str:
+        """The class has neurons on other sides than it had."""
+        positive, negative = self.own[h]
+        return term("not", both([term("=", f"p{h}", positive), term("=", f"n{h}", negative)]))
+
+    def by_z3(self, clock: Clock) -> Iterator[WeightSymmetry]:
+        """One solution of each type."""
+        names = [f"{side}{h}" for h in range(len(self.planes)) for side in "pn"]
+        for values in self.script.models(names, clock):
+            yield self._symmetry(values)
+
+    def by_flips(self, clock: Clock) -> Iterator[WeightSymmetry]:
+        """The flips that lead to other types, within the bounds."""
+        seen = set()
+        for flips in flip_sets(self.layer, clock).subsets:
+            symmetry = WeightSymmetry(Flip(flips).apply(self.layer.net), flips)
+            other = _Question(shallow(symmetry.network, "search"), None, None)
+            sides = dict(zip(other.planes, other.own, strict=True))
+            type_ = tuple(sides[key] for key in self.planes)
+            moved = sum(a != b for a, b in zip(type_, self.own, strict=True))
+            if type_ in seen or not moved or (self.changes is not None and moved > self.changes) or not self._is_small(other):
+                continue
+            seen.add(type_)
+            yield symmetry
+
+    def _is_small(self, other: _Question) -> bool:
+        if self.bound is None:
+            return True
+        layer = other.layer
+        return all(
+            abs(q) <= self.bound
+            for neurons in layer.members.values()
+            for i in neurons
+            for q in (layer.outgoing[:, i] * layer.factors[i]).to_fractions()
+        )
+
+    def _symmetry(self, values: dict[str, int | Fraction | bool]) -> WeightSymmetry:
+        layer = self.layer
+        m, d = len(layer.constant), layer.weight.shape[1]
+        rows, columns = [], []
+        for h, ((plane, denominator), jump) in enumerate(zip(self.planes, self.jumps, strict=True)):
+            row = np.empty(d + 1, dtype=object)
+            row[:] = plane
+            part = [Fraction(values[f"v{h}_{j}"]) for j in range(m)]
+            for side, sign in (("p", 1), ("n", -1)):
+                if values[f"{side}{h}"]:
+                    own = part if sign < 0 else [q - v for q, v in zip(jump, part, strict=True)]
+                    rows.append(RationalArray(sign * row, denominator).reshape(1, d + 1))
+                    columns.append(RationalArray.from_fractions([q / layer.jump for q in own], (m, 1)))
+        while len(rows) < layer.width:
+            rows.append(RationalArray(np.eye(1, d + 1, dtype=np.int64)))
+            columns.append(RationalArray.zeros((m, 1)))
+        weight = concatenate(rows)
+        network = layer.with_function(weight[:, :-1], weight[:, -1], concatenate(columns, axis=1))
+        return WeightSymmetry(network, self._flips(values))
+
+    def _flips(self, values: dict[str, int | Fraction | bool]) -> tuple[int, ...] | None:
+        """The flip that does it, if every class has one neuron and keeps one."""
+        turned = []
+        if self.layer.not_reduced:
+            return None
+        for h, key in enumerate(self.planes):
+            (i,) = self.layer.members[key]
+            if (bool(values[f"p{h}"]), bool(values[f"n{h}"])) != self.own[h]:
+                turned.append(i)
+        return tuple(sorted(turned))

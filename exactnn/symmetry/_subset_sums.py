@@ -1,0 +1,457 @@
+"""All subsets with a given sum:  {T : sum_{i in T} v_i = t},  v_i in Z^D, decided completely.
+
+Four ways, the cheapest that fits (deciding whether there is any such T is NP-complete):
+
+    free      v_i, i not in F, independent modulo a prime: each of the 2^|F| choices on F leaves at most one T
+    halves    meet in the middle: sums of both halves as 64-bit words (a linear hash modulo 2^64), equal words compared exactly
+    lattice   {x in Z^n : sum x_i v_i = 0} has a reduced basis (LLL); the coordinates of x in it, last first, lie in intervals given by
+              0 <= x_i <= 1, and these are gone through
+    split     the first few elements in all ways, the rest by halves
+
+Words and floats propose; every subset is tested exactly, and that none is missing rests on exact arithmetic: a sum that vanishes has
+hash 0, an
+independent set modulo a prime is independent, and the intervals are those of integers. The evidence is written for the checker
+(docs/certificate-format.md, "Orbits"). Theory: docs/theory.md 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
+
+from exactnn.errors import Incomplete
+from exactnn.exact.clock import Clock
+from exactnn.exact.numbers import fraction
+from exactnn.symmetry._atoms import json_number
+
+PRIME = 2**20 - 3
+FREE = 16  # 2^16 choices of the free elements at most
+HALF = 25  # at most 2^25 sums of one half at a time
+WIDEST = 56  # elements that `split` goes through at most
+NODES = 1 << 19  # partial assignments in the lattice; the checker allows twice as many
+SUBSETS = 1 << 20  # subsets that are listed at most
+_CHUNK = 1 << 20
+_PANEL = 64
+
+Subset = tuple[int, ...]
+Integers = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """v_0, ..., v_{n-1} in Z^D. `columns(list)` gives their entries there, an integer matrix (n, len(list)), dtype object."""
+
+    count: int
+    size: int
+    columns: Callable[[Sequence[int]], Integers]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The subsets, sorted by size, and what shows that there is no other one (None where a checker could not repeat it)."""
+
+    subsets: tuple[Subset, ...]
+    evidence: dict[str, Any] | None
+    how: str
+
+
+def subset_sums(vectors: Vectors, target: Sequence[int] | None = None, clock: Clock | None = None, limit: int = SUBSETS) -> Found:
+    """All T with sum_{i in T} v_i = target (0 if None).
+
+    Raises
+    ------
+    Incomplete
+        When the time is up, there are more than `limit` subsets, or there are too many elements; `partial` has those found so far.
+    """
+    return _Search(vectors, target, Clock() if clock is None else clock, limit).run()
+
+
+class _Search:
+    def __init__(self, vectors: Vectors, target: Sequence[int] | None, clock: Clock, limit: int) -> None:
+        self.vectors, self.clock, self.limit = vectors, clock, limit
+        self.n = vectors.count
+        self.target = None if target is None or not any(target) else [int(t) for t in target]
+        self.basis: list[int] = []  # columns that span all of them modulo PRIME
+        self.table = np.zeros((self.n, 0), dtype=object)  # their entries
+        self.independent: list[int] = []  # elements that are independent there; elimination finds its pivots in the columns' order
+        self._all: tuple[Integers, Integers] | None = None
+
+    def run(self) -> Found:
+        """The cheapest way that fits."""
+        self.clock.check("no subset was tried", ())
+        if not self.n or not self.vectors.size:
+            return self._few()
+        self._choose_columns()
+        rank = len(self.basis)
+        if not rank and self.target is None and not self.vectors.columns(range(self.vectors.size)).any():
+            return self._few()
+        if self.n - rank <= FREE:
+            return self._free()
+        if self.n <= 26:
+            return self._halves()
+        sparse = sum(float(np.log2(float(np.abs(self.table[:, c]).sum()) + 1)) for c in range(rank)) > self.n
+        if sparse or self.n > WIDEST:
+            found = self._lattice()
+            if found is not None:
+                return found
+        if self.n > WIDEST:
+            found_small, size = self._small()
+            raise Incomplete(
+                f"{self.n} neurons whose terms have rank {rank} have too many sets to go through (at most {WIDEST} neurons, or {FREE} more "
+                f"than the rank, or few enough sets after lattice reduction); of the sets of at most {size} neurons all but "
+                f"{len(found_small)} are excluded",
+                found_small,
+            )
+        return self._halves()
+
+    # --- columns -----------------------------------------------------------------------------------------------------------
+
+    def _choose_columns(self) -> None:
+        """Columns that are independent modulo PRIME and span the others, a block at a time until the rank cannot grow."""
+        block = max(64, self.n + self.n // 4)
+        for start in range(0, self.vectors.size, block):
+            self.clock.check("linear algebra did not end", ())
+            new = list(range(start, min(start + block, self.vectors.size)))
+            table = np.concatenate([self.table, self.vectors.columns(new)], axis=1)
+            names = [*self.basis, *new]
+            self.independent, pivots = _elimination(table)
+            self.basis, self.table = [names[c] for c in pivots], table[:, pivots]
+            if len(self.basis) == self.n:
+                break
+
+    def _exact(self, rows: Integers) -> Integers:
+        """Those of the rows of booleans whose sum is the target."""
+        if self._all is None:
+            whole = self.vectors.columns(range(self.vectors.size))
+            target = np.array(self.target or [0] * self.vectors.size, dtype=object)
+            largest = max((abs(int(v)) for part in (whole, target) for v in part.ravel()), default=0)
+            kind = np.int64 if (self.n + 1) * largest < 2**62 else object
+            self._all = whole.astype(kind), target.astype(kind)
+        whole, target = self._all
+        good: list[Integers] = [np.zeros(0, dtype=bool)]
+        for start in range(0, len(rows), 1 << 16):
+            part = rows[start : start + (1 << 16)]
+            equal = np.asarray(part.astype(whole.dtype) @ whole == target, dtype=bool)
+            good.append(np.asarray(equal.all(axis=1)))
+        return np.asarray(rows[np.concatenate(good)])
+
+    def _basis_target(self) -> list[int]:
+        return [0] * len(self.basis) if self.target is None else [self.target[c] for c in self.basis]
+
+    # --- ways --------------------------------------------------------------------------------------------------------------
+
+    def _few(self) -> Found:
+        """No columns, so that every subset is one."""
+        if self.n > 20 or 1 << self.n > self.limit:
+            raise Incomplete(f"all 2^{self.n} sets of neurons are solutions, more than the limit of {self.limit}", ())
+        return self._sorted(_bits(np.arange(1 << self.n), self.n), {"method": "halves", "columns": []}, "every set is one")
+
+    def _free(self) -> Found:
+        """Choices on F, the rest determined modulo PRIME."""
+        order = self.independent
+        free = sorted(set(range(self.n)) - set(order))
+        evidence = {"method": "free", "prime": PRIME, "columns": list(self.basis), "free": free}
+        how = "the terms of the neurons are linearly independent" if not free else f"linear algebra, and 2^{len(free)} choices of the rest"
+        if not free and self.target is None:
+            return Found(((),), evidence, how)
+        right = np.concatenate([np.array([self._basis_target()], dtype=object).T, -self.table[free].T], axis=1)
+        left = _modular(self.table[order].T)
+        solved = left.solve(_modular(right)) if order else None
+        table = np.array([int(e) for e in solved.entries()], dtype=np.int64).reshape(len(order), -1) if solved is not None else None
+        found: list[Integers] = []
+        for start in range(0, 1 << len(free), 1 << 12):
+            self.clock.check(f"{start} of {1 << len(free)} choices were gone through", self._tuples(found))
+            chosen = _bits(np.arange(start, min(start + (1 << 12), 1 << len(free))), len(free))
+            whole = np.zeros((len(chosen), self.n), dtype=bool)
+            whole[:, free] = chosen
+            alive = np.arange(len(chosen))
+            if table is not None:
+                for row, i in enumerate(order):  # most choices fail at the first few
+                    value = (table[row, 0] + chosen[alive] @ table[row, 1:]) % PRIME
+                    alive, value = alive[value <= 1], value[value <= 1]
+                    whole[alive, i] = value == 1
+            found.append(whole[alive])
+        return self._sorted(np.concatenate(found), evidence, how)
+
+    def _halves(self) -> Found:
+        """Meet in the middle; beyond 2 HALF elements the first ones in all ways."""
+        words = _words(self.table, self._basis_target())
+        words, goal = words[:-1], words[-1]
+        fixed = max(0, self.n - 2 * HALF)
+        middle = fixed + (self.n - fixed) // 2
+        found: list[Integers] = []
+        with np.errstate(over="ignore"):
+            for outer in range(1 << fixed):
+                head = _bits(np.array([outer]), fixed)[0]
+                rest = goal - (words[:fixed][head].sum(dtype=np.uint64) if fixed else np.uint64(0))
+                left = np.sort(_sums(words[fixed:middle]))
+                for start, part in _chunks(words[middle:], _CHUNK):
+                    self.clock.check(f"{_share(outer, start, fixed, self.n - middle)} of all sets were gone through", self._tuples(found))
+                    wanted = rest - part
+                    ordered = np.sort(wanted)  # in order, so that neighbours in time are neighbours in memory
+                    met = ordered[left[np.minimum(np.searchsorted(left, ordered), len(left) - 1)] == ordered]
+                    if len(met):
+                        hits = np.flatnonzero(np.isin(wanted, met))
+                        room = self.limit + 1 - sum(map(len, found))
+                        found.append(self._exact(self._joined(head, words[fixed:middle], wanted[hits], start + hits, room)))
+                        if sum(map(len, found)) > self.limit:
+                            raise Incomplete(f"more than {self.limit} sets of neurons", self._tuples(found)[: self.limit])
+        whole = np.concatenate(found) if found else np.zeros((0, self.n), dtype=bool)
+        evidence = {"method": "halves", "columns": list(self.basis)} if self.n <= 42 else None
+        return self._sorted(whole, evidence, f"meet in the middle over all 2^{self.n} sets of neurons")
+
+    def _joined(self, head: Integers, left: Integers, wanted: Integers, right: Integers, room: int) -> Integers:
+        """All pairs of a left half with the wanted sum and a right half, as rows of booleans; `room` of them if there are more."""
+        order = np.argsort(wanted, kind="stable")
+        values, firsts, counts = np.unique(wanted[order], return_index=True, return_counts=True)
+        rows: list[Integers] = []
+        made = 0
+        for start, part in _chunks(left, _CHUNK):
+            place = np.minimum(np.searchsorted(values, part), len(values) - 1)
+            for i in np.flatnonzero(values[place] == part).tolist():
+                k = int(place[i])
+                halves = right[order[firsts[k] : firsts[k] + min(int(counts[k]), room - made)]]
+                made += len(halves)
+                row = np.empty((len(halves), self.n), dtype=bool)
+                row[:, : len(head)] = head
+                row[:, len(head) : len(head) + len(left)] = _bits(np.array([start + i]), len(left))
+                row[:, len(head) + len(left) :] = _bits(halves, self.n - len(head) - len(left))
+                rows.append(row)
+                if made == room:
+                    return np.concatenate(rows)
+        return np.concatenate(rows)
+
+    def _small(self) -> tuple[tuple[Subset, ...], int]:
+        """All solutions of at most so many elements: two sets of at most s elements whose sums are opposite."""
+        words = _words(self.table, self._basis_target())
+        words, goal = words[:-1], words[-1]
+        level = np.zeros((1, 0), dtype=np.int64)
+        sets, sums = [tuple[int, ...]()], [np.zeros(1, dtype=np.uint64)]
+        size = 0
+        with np.errstate(over="ignore"):
+            while size < self.n and sum(len(v) for v in sums) * (self.n - size) <= 2 * _CHUNK:
+                first = level[:, -1] + 1 if size else np.zeros(1, dtype=np.int64)
+                count = self.n - first
+                rows = np.repeat(np.arange(len(level)), count)
+                new = first[rows] + np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+                sums.append(sums[-1][rows] + words[new])
+                level = np.concatenate([level[rows], new[:, None]], axis=1)
+                sets += [tuple(t) for t in level.tolist()]
+                size += 1
+            left = np.concatenate(sums)
+            order = np.argsort(left)
+            ordered = left[order]
+            wanted = goal - left
+            lower, upper = np.searchsorted(ordered, wanted, "left"), np.searchsorted(ordered, wanted, "right")
+        found: set[Subset] = set()
+        for i in np.flatnonzero(upper > lower).tolist():
+            self.clock.check("small sets were being gone through", self._tuples([self._rows(found)]))
+            if len(found) > self.limit:
+                break
+            for j in order[lower[i] : upper[i]].tolist():
+                if set(sets[i]).isdisjoint(sets[j]):
+                    found.add(tuple(sorted((*sets[i], *sets[j]))))
+        good = self._tuples([self._rows(found)])
+        if len(good) > self.limit:
+            raise Incomplete(f"more than {self.limit} sets of neurons", good[: self.limit])
+        return good, 2 * size
+
+    def _rows(self, subsets: set[Subset]) -> Integers:
+        rows = np.zeros((len(subsets), self.n), dtype=bool)
+        for row, subset in zip(rows, subsets, strict=True):
+            row[list(subset)] = True
+        return rows
+
+    def _lattice(self) -> Found | None:
+        """Coordinates in a reduced basis of the lattice of relations; None if there are too many."""
+        wide = self.table if self.target is None else np.concatenate([self.table, -np.array([self._basis_target()], dtype=object)])
+        relations = _Relations(wide, self.clock)
+        chosen = relations.points(NODES)
+        if chosen is None:
+            return None
+        if self.target is not None:
+            chosen = chosen[chosen[:, -1]][:, :-1]
+        evidence = None if self.target is not None else {"method": "lattice", "columns": list(self.basis), **relations.evidence()}
+        return self._sorted(chosen, evidence, f"lattice reduction: {relations.nodes} partial assignments were gone through")
+
+    # --- answers -----------------------------------------------------------------------------------------------------------
+
+    def _tuples(self, found: Sequence[Integers]) -> tuple[Subset, ...]:
+        """The subsets of all these rows, by size."""
+        subsets = [tuple(np.flatnonzero(row).tolist()) for rows in found for row in self._exact(rows)]
+        return tuple(sorted(subsets, key=lambda t: (len(t), t)))
+
+    def _sorted(self, rows: Integers, evidence: dict[str, Any] | None, how: str) -> Found:
+        good = self._exact(rows)
+        if len(good) > self.limit:
+            raise Incomplete(f"more than {self.limit} sets of neurons", self._tuples([good[: self.limit]]))
+        return Found(self._tuples([good]), evidence, how)
+
+
+class _Relations:
+    """{x in Z^n : x V = 0} for an integer matrix V (n, r) of rank r.
+
+    LLL of [I | K V], K large, gives a unimodular U whose first q = n - r rows are a reduced basis of the lattice. x = c U has
+    c_j = y_j . x with y_j the columns of U^{-1}; on the lattice c_j = 0 for j >= q.
+    """
+
+    def __init__(self, table: Integers, clock: Clock) -> None:
+        n, r = table.shape
+        self.table, self.clock, self.nodes = table, clock, 0
+        largest = max(abs(int(v)) for v in table.ravel())
+        weight = 1 << (
+            n + r * (largest * n).bit_length()
+        )  # the lattice has a basis of minors, below (n largest)^r, and LLL loses less than 2^n
+        rows = [[int(i == j) for j in range(n)] + [weight * int(v) for v in table[i]] for i in range(n)]
+        clock.check("the lattice was not reduced", ())
+        reduced = fmpz_mat(rows).lll()
+        whole = np.array([int(e) for e in reduced.entries()], dtype=object).reshape(n, n + r)
+        self.rank = n - r
+        assert not whole[: self.rank, n:].any()
+        self.basis = whole[: self.rank, :n]
+        inverse = fmpz_mat(whole[:, :n].tolist()).inv()
+        dual = np.array([_whole(e) for e in inverse.entries()], dtype=object).reshape(n, n)
+        self.directions = [dual[:, j].tolist() for j in range(self.rank - 1, -1, -1)]  # the last coordinate first
+        self._bound()
+
+    def _bound(self) -> None:
+        """g_t = y_t + sum z_s v^(s) + sum_{i<t} m_i y_i, close to the Gram-Schmidt vector b*_j / |b*_j|^2, m and z rounded."""
+        n, r = self.table.shape
+        q = self.rank
+        _, upper = np.linalg.qr(self.basis.astype(np.float64).T) if q else (None, np.zeros((0, 0)))
+        scale = 1 << 40
+        fine = 1 << (60 + int(max(abs(int(v)) for v in self.table.ravel())).bit_length())
+        columns = fmpz_mat([[int(v) for v in row] for row in self.table])
+        gram = fmpq_mat(columns.transpose() * columns).inv()
+        project = fmpq_mat(columns) * gram  # (n, r)
+        self.multipliers: list[list[fmpq]] = []
+        self.low: list[fmpq] = []
+        self.high: list[fmpq] = []
+        self.coordinates: list[list[int]] = []  # the m over `scale`
+        for t in range(q):
+            self.clock.check("the lattice was not reduced", ())
+            j = q - 1 - t
+            m = [round(float(upper[j, q - 1 - i] / upper[j, j]) * scale) for i in range(t)]
+            g = [fmpq(v) for v in self.directions[t]]
+            for i, a in enumerate(m):
+                if a:
+                    g = [v + fmpq(a, scale) * w for v, w in zip(g, self.directions[i], strict=True)]
+            z = (fmpq_mat(1, n, g) * project).entries() if r else []
+            rounded = [fmpq(-int((v * fine).floor()), fine) for v in z]
+            for s, share in enumerate(rounded):
+                g = [v + share * int(w) for v, w in zip(g, self.table[:, s], strict=True)]
+            self.multipliers.append([*rounded, *(fmpq(a, scale) for a in m)])
+            self.coordinates.append(m)
+            self.low.append(sum((v for v in g if v < 0), fmpq(0)))
+            self.high.append(sum((v for v in g if v > 0), fmpq(0)))
+        self.scale = scale
+
+    def points(self, limit: int) -> Integers | None:
+        """The x in {0, 1}^n of the lattice, as rows of booleans; None if more than `limit` partial assignments have to be gone through."""
+        n = len(self.table)
+        partial = np.zeros((1, 0), dtype=object)
+        for t in range(self.rank):
+            self.clock.check(f"{t} of {self.rank} coordinates in the reduced basis were gone through", ())
+            shift = partial @ np.array(self.coordinates[t], dtype=object) if t else np.zeros(len(partial), dtype=object)
+            low, high = int((self.low[t] * self.scale).ceil()), int((self.high[t] * self.scale).floor())
+            first = -((shift - low) // self.scale)  # ceil((low - shift) / scale)
+            count = np.maximum((high - shift) // self.scale - first + 1, 0)
+            self.nodes += int(count.sum())
+            if self.nodes > limit:
+                return None
+            rows = np.repeat(np.arange(len(partial)), count.astype(np.int64))
+            starts = np.repeat(np.cumsum(count) - count, count.astype(np.int64))
+            values = first[rows] + (np.arange(len(rows)) - starts)
+            partial = np.concatenate([partial[rows], values.reshape(-1, 1).astype(object)], axis=1)
+        x = partial @ self.basis[::-1] if self.rank else np.zeros((1, n), dtype=object)
+        inside = ((x == 0) | (x == 1)).all(axis=1)
+        return np.asarray(x[inside] == 1, dtype=bool)
+
+    def evidence(self) -> dict[str, Any]:
+        """Directions and multipliers, as the checker reads them."""
+        return {
+            "directions": self.directions,
+            "multipliers": [[json_number(fraction(v)) for v in row] for row in self.multipliers],
+        }
+
+
+# --- words, bits, columns ---------------------------------------------------------------------------------------------------
+
+
+def _bits(numbers: Integers, width: int) -> Integers:
+    """The binary digits of numbers as rows of booleans; element 0 is the lowest."""
+    return np.asarray((numbers.astype(np.int64)[:, None] >> np.arange(width)) & 1, dtype=bool)
+
+
+def _words(table: Integers, goal: Sequence[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """A linear hash of the rows, and of the goal, modulo 2^64: equal vectors have equal words."""
+    rng = np.random.default_rng(1)
+    factors = [int(v) | 1 for v in rng.integers(1 << 62, size=table.shape[1])]
+    rows = [*table.tolist(), list(goal)]
+    return np.array([sum(f * int(v) for f, v in zip(factors, row, strict=True)) % 2**64 for row in rows], dtype=np.uint64)
+
+
+def _sums(words: Integers) -> Integers:
+    """The sums of all subsets; subset number s has the elements of s's binary digits."""
+    sums = np.zeros(1 << len(words), dtype=np.uint64)
+    for i, word in enumerate(words):
+        np.add(sums[: 1 << i], word, out=sums[1 << i : 2 << i])
+    return sums
+
+
+def _chunks(words: Integers, size: int) -> Iterator[tuple[int, Integers]]:
+    """The sums of all subsets in order, at most `size` at a time."""
+    low = min(len(words), size.bit_length() - 1)
+    first = _sums(words[:low])
+    for k in range(1 << (len(words) - low)):
+        shift = words[low:][_bits(np.array([k]), len(words) - low)[0]].sum(dtype=np.uint64)
+        yield k << low, first + shift
+
+
+def _share(outer: int, start: int, fixed: int, half: int) -> str:
+    return f"{100 * (outer + start / (1 << half)) / (1 << fixed):.1f} %"
+
+
+def _modular(table: Integers) -> nmod_mat:
+    rows, columns = table.shape
+    return nmod_mat(rows, columns, [int(v) for v in np.asarray(table % PRIME, dtype=object).ravel()], PRIME)
+
+
+def _elimination(table: Integers) -> tuple[list[int], list[int]]:
+    """Rows, greedily from the first, that are independent modulo PRIME, and for each the column where elimination row by row finds its
+    pivot.
+
+    A panel of rows is reduced to the identity on its pivots, then taken from the rows behind it: floats, whose sums stay below 2^53.
+    """
+    rest = np.asarray(table % PRIME, dtype=np.float64)
+    rows: list[int] = []
+    columns: list[int] = []
+    for start in range(0, len(rest), _PANEL):
+        panel = rest[start : start + _PANEL].astype(np.int64) % PRIME
+        own: list[int] = []
+        for i in range(len(panel)):
+            live = np.flatnonzero(panel[i])
+            if not len(live):
+                continue
+            pivot = int(live[0])
+            panel[i] = panel[i] * pow(int(panel[i, pivot]), -1, PRIME) % PRIME
+            others = np.flatnonzero(panel[:, pivot])
+            others = others[others != i]
+            panel[others] = (panel[others] - panel[others, pivot, None] * panel[i]) % PRIME
+            rows.append(start + i)
+            own.append(i)
+            columns.append(pivot)
+        behind = rest[start + _PANEL :]
+        behind -= behind[:, columns[len(columns) - len(own) :]] @ panel[own].astype(np.float64)
+        behind -= PRIME * np.floor(behind / PRIME)  # up to one PRIME too much or too little
+    return rows, columns
+
+
+def _whole(entry: Any) -> int:
+    value = fmpq(entry)
+    assert value.q == 1
+    return int(value.p)
