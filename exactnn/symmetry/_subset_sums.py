@@ -8,6 +8,8 @@ Four ways, the cheapest that fits (deciding whether there is any such T is NP-co
               0 <= x_i <= 1, and these are gone through
     split     the first few elements in all ways, the rest by halves
 
+z3 tries what is left, if there is a time limit.
+
 Words and floats propose; every subset is tested exactly, and that none is missing rests on exact arithmetic: a sum that vanishes has
 hash 0, an
 independent set modulo a prime is independent, and the intervals are those of integers. The evidence is written for the checker
@@ -27,6 +29,7 @@ from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import fraction
 from exactnn.symmetry._atoms import json_number
+from exactnn.symmetry._smt import Script, term, total
 
 PRIME = 2**20 - 3
 FREE = 16  # 2^16 choices of the free elements at most
@@ -98,12 +101,14 @@ class _Search:
             found = self._lattice()
             if found is not None:
                 return found
+        if self.n > WIDEST and self.clock.limit is not None:
+            return self._solver()
         if self.n > WIDEST:
             found_small, size = self._small()
             raise Incomplete(
                 f"{self.n} neurons whose terms have rank {rank} have too many sets to go through (at most {WIDEST} neurons, or {FREE} more "
-                f"than the rank, or few enough sets after lattice reduction); of the sets of at most {size} neurons all but "
-                f"{len(found_small)} are excluded",
+                f"than the rank, or few enough sets after lattice reduction; with a time limit z3 tries); of the sets of at most {size} "
+                f"neurons all but {len(found_small)} are excluded",
                 found_small,
             )
         return self._halves()
@@ -224,6 +229,25 @@ class _Search:
                 if made == room:
                     return np.concatenate(rows)
         return np.concatenate(rows)
+
+    def _solver(self) -> Found:
+        """z3, for what remains; Incomplete at the time limit, with what the small sets say."""
+        small, size = self._small()
+        script = Script("QF_LIA", "A set with the given sum, other than those of few elements.")
+        names = [script.declare(f"t{i}", "Bool") for i in range(self.n)]
+        for c, goal in enumerate(self._basis_target()):
+            parts = [term("ite", name, int(v), 0) for name, v in zip(names, self.table[:, c], strict=True) if v]
+            script.require(term("=", total(parts), goal))
+        script.require(term(">", total(term("ite", name, 1, 0) for name in names), size), "the smaller ones are known")
+        found = self._rows(set(small))
+        try:
+            for model in script.models(names, self.clock):
+                found = np.concatenate([found, np.array([[bool(model[name]) for name in names]])])
+        except Incomplete as stopped:
+            known = self._tuples([found])
+            less = f"of the sets of at most {size} neurons all but {len(small)} are excluded"
+            raise Incomplete(f"{self.n} neurons whose terms have rank {len(self.basis)}: {stopped}; {less}", known) from None
+        return self._sorted(found, None, "z3 went through all sets")
 
     def _small(self) -> tuple[tuple[Subset, ...], int]:
         """All solutions of at most so many elements: two sets of at most s elements whose sums are opposite."""

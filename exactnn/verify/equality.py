@@ -3,7 +3,8 @@
 One decision for the three: f - g is examined, with g = 0 or g = T(f). The answer is complete for piecewise linear networks. Cheap ways
 come first: theorem A for one hidden layer (docs/theory.md 1 - 3), breakpoints for one input, value numbering, which sees permutations,
 positive scalings, merged, constant, dead and stable neurons, and points. What they leave is decided cell by cell (docs/theory.md 10), for
-which the time may not suffice: the question is coNP-hard. Then the answer is Unknown, as it may be for smooth networks.
+which the time may not suffice: the question is coNP-hard. Then the answer is Unknown, as it may be for smooth networks of
+several hidden layers; with one they are decided but for the cases of docs/theory.md 8.
 """
 
 from __future__ import annotations

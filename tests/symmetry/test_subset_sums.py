@@ -121,6 +121,22 @@ def test_too_many_elements_say_what_is_excluded():
     assert raised.value.partial == ((), (3, 50, 70))
 
 
+def test_z3_tries_what_is_left(monkeypatch):
+    monkeypatch.setattr(_subset_sums, "WIDEST", 20)
+    monkeypatch.setattr(_subset_sums, "NODES", 0)
+    monkeypatch.setattr(_subset_sums, "_CHUNK", 100)  # few small sets
+    rows = [[1]] * 13 + [[-7]] + [[1000]] * 13
+    found = subset_sums(vectors(rows), clock=Clock(300))
+    assert len(found.subsets) == 1 + 1716  # C(13, 7)
+    assert found.evidence is None
+    assert all(sum(rows[i][0] for i in t) == 0 for t in found.subsets)
+    rng = np.random.default_rng(3)
+    hard = rng.integers(-(2**40), 2**40, size=(90, 1)).tolist()
+    with pytest.raises(Incomplete, match=r"time limit.*excluded") as raised:
+        subset_sums(vectors(hard), clock=Clock(2))
+    assert raised.value.partial == ((),)
+
+
 def test_the_first_elements_in_all_ways(monkeypatch):
     """Beyond twice HALF elements."""
     monkeypatch.setattr(_subset_sums, "HALF", 4)

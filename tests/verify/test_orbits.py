@@ -1,0 +1,135 @@
+"""Verdicts about fibres: proved with certificates that the checker accepts, refuted with another network, unknown with what was excluded."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import exactnn as xn
+from exactnn import certified_orbits, check, mlp, verify_single_orbit
+from exactnn.errors import ArgumentError, CertificateRejected, Incomplete, NotOneHiddenLayer, NotReduced
+from exactnn.symmetry import _subset_sums, fibre, orbits
+from tests.strategies import law
+
+UNITS = ("relu", "leaky_relu(1/10)", "abs", "silu", "gelu", "softplus", "tanh", "sigmoid")
+
+
+def one(weights, biases, outgoing, unit="relu"):
+    return mlp([(weights, biases), (outgoing, [0] * len(outgoing))], activation=unit)
+
+
+def random_net(seed, n, d, m, unit="relu"):
+    rng = np.random.default_rng(seed)
+    parts = [rng.standard_normal(s).astype(np.float32) for s in ((n, d), (n,), (m, n), (m,))]
+    return mlp([(parts[0], parts[1]), (parts[2], parts[3])], activation=unit)
+
+
+T3 = one([[1, 0], [0, 1], [-1, -1]], [0, 0, 0], [[1, 1, 1]])
+T16 = one([[1], [-1]], [0, 0], [[2, 1]])
+T9 = one([[1], [-1]], [0, 0], [[1, -1]])
+
+
+@pytest.mark.parametrize(("size", "kind"), [((5, 2, 1), "free"), ((32, 16, 10), "free"), ((30, 3, 1), "lattice"), ((60, 4, 1), "lattice")])
+def test_trained_like_networks_are_one_orbit(size, kind, tmp_path):
+    f = random_net(1, *size)
+    verdict = verify_single_orbit(f, time_limit=60)
+    assert verdict.proved, verdict
+    assert verdict.certificate.kind == kind
+    assert check(verdict.certificate)
+    assert check(verdict.certificate.save(tmp_path / "c.json"))
+    assert orbits(f) == [()]
+
+
+def test_meeting_in_the_middle_has_a_certificate():
+    rng = np.random.default_rng(36)
+    f = one(rng.integers(-900, 901, (36, 2)), rng.integers(10**5, 10**6, 36), np.ones((1, 36), dtype=int))
+    found = certified_orbits(f)
+    assert found.certificate.kind == "halves"
+    assert len(found.flips) > 1
+    assert check(found.certificate)
+
+
+def test_a_list_that_is_too_short_or_too_long_is_rejected():
+    found = certified_orbits(T3)
+    document = json.loads(json.dumps(found.certificate.document))
+    assert check_document(document)
+    document["claim"]["flips"] = [[]]
+    with pytest.raises(CertificateRejected):
+        check_document(document)
+    document["claim"]["flips"] = [[], [0], [0, 1, 2]]
+    with pytest.raises(CertificateRejected):
+        check_document(document)
+
+
+def check_document(document):
+    from exactnn import certificate
+
+    try:
+        return certificate.check(document)
+    except certificate.Rejected as rejected:
+        raise CertificateRejected(rejected.step, rejected.reason) from None
+
+
+def test_the_ground_truth():
+    assert verify_single_orbit(T16).proved
+    assert check(verify_single_orbit(T16).certificate)
+    for net, word in ((T3, "flipping neurons 0, 1, 2"), (T9, "sliding")):
+        verdict = verify_single_orbit(net)
+        assert verdict.refuted
+        assert word in verdict.reason
+        assert check(verdict.certificate)
+        assert verdict.certificate.document["claim"]["question"] == "equal"
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@given(st.data())
+@law(12)
+def test_verdicts_agree_with_the_fibre(unit, data):
+    n, d, m = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 2)), data.draw(st.integers(1, 2))
+    entry = st.integers(-2, 2)
+    weights = data.draw(st.lists(st.lists(entry, min_size=d, max_size=d), min_size=n, max_size=n))
+    outgoing = data.draw(st.lists(st.lists(entry, min_size=n, max_size=n), min_size=m, max_size=m))
+    biases = data.draw(st.lists(st.integers(-2, 2), min_size=n, max_size=n))
+    f = one(weights, biases, outgoing, unit)
+    verdict = verify_single_orbit(f)
+    if verdict.unknown:  # constants of irrational value
+        assert unit not in ("relu", "leaky_relu(1/10)", "abs")
+        return
+    assert check(verdict.certificate)
+    assert verdict.proved == fibre(f).is_single_orbit
+    if fibre(f).is_reduced:
+        found = certified_orbits(f)
+        assert list(found.flips) == orbits(f)
+        assert check(found.certificate)
+
+
+def test_searches_too_large_for_a_certificate_are_unknown(monkeypatch):
+    monkeypatch.setattr(_subset_sums, "NODES", 0)
+    f = random_net(2, 44, 2, 1)
+    monkeypatch.setattr(_subset_sums, "HALF", 20)
+    verdict = verify_single_orbit(f, time_limit=1)
+    assert verdict.unknown
+    assert "of all sets were gone through" in verdict.reason
+    big = verify_single_orbit(random_net(3, 200, 2, 1))
+    assert big.unknown
+    assert "are excluded" in big.reason
+
+
+def test_bad_input():
+    deep = mlp([([[1]], [0]), ([[1]], [0]), ([[1]], [0])])
+    with pytest.raises(NotOneHiddenLayer, match="certified_orbits"):
+        certified_orbits(deep)
+    with pytest.raises(NotOneHiddenLayer):
+        verify_single_orbit(deep)
+    with pytest.raises(NotReduced):
+        certified_orbits(T16)
+    with pytest.raises(ArgumentError):
+        verify_single_orbit("f")
+    with pytest.raises(Incomplete):
+        certified_orbits(T3, time_limit=0)
+    assert verify_single_orbit(T3, time_limit=0).unknown
+    assert xn.verify_single_orbit is verify_single_orbit
