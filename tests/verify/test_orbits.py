@@ -1,4 +1,4 @@
-"""Verdicts about fibres: proved with certificates that the checker accepts, refuted with another network, unknown with what was excluded."""
+"""Verdicts on fibres: proved with certificates that the checker accepts, refuted with another network, unknown with what is excluded."""
 
 from __future__ import annotations
 
