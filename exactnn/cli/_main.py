@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from exactnn._version import __version__
 from exactnn.cli._align import add_align
+from exactnn.cli._fibre import add_fibre, add_orbits
 from exactnn.cli._files import add_check, add_convert, add_info
+from exactnn.cli._find import add_find
 from exactnn.cli._normal_form import add_normal_form
 from exactnn.cli._options import in_options, joined
 from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome, hushed
@@ -77,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     add_verify(group)
     add_normal_form(group)
     add_align(group)
+    add_orbits(group)
+    add_fibre(group)
+    add_find(group)
     add_search_zero(group)
     regions = commands.add_parser("regions", help="the linear regions of a network: count, list, plot", allow_abbrev=False)
     areas = regions.add_subparsers(title="commands", dest="subcommand", metavar="COMMAND", required=True)
