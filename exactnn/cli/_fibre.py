@@ -16,11 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from exactnn.cli._files import _line as line
-from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, listed, log, versions
+from exactnn.cli._options import add_output, add_question, add_raw, check_folder, check_target, load, question
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, line, listed, log, versions
 from exactnn.cli._questions import answer, models
-from exactnn.cli._search_zero import _check_folder as check_folder
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational, NotReduced, Undecided
 from exactnn.exact.clock import Clock
 from exactnn.network import Network
@@ -189,7 +187,7 @@ def _fibre(options: argparse.Namespace) -> Outcome:
     (f,) = load(options, options.f)
     with naming(options.f):
         known = fibre(f, time_limit=limit)  # its clock runs from now on
-    found = answer(options, {"f": f}, lambda: verify_single_orbit(f, time_limit=limit))
+    found = answer(options, {"f": f}, lambda: verify_single_orbit(known))
     parts = _Parts(known, found.document["status"] == "proved", limit is not None)
     files = None if options.save is None else _Files(options, parts).write()
     details = list(parts.lines())

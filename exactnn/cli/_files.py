@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from exactnn.cli._options import add_output, add_raw, check_target, load
-from exactnn.cli._outcome import DONE, REJECTED, Outcome, listed, log, versions
+from exactnn.cli._outcome import DONE, REJECTED, Outcome, line, listed, log, versions
 from exactnn.cli._questions import models
 from exactnn.cli._weights import parameters, weights
 from exactnn.errors import LoadError
@@ -137,7 +137,7 @@ def _check(options: argparse.Namespace) -> Outcome:
         "seconds": round(seconds, 6),
         "versions": versions(),
     }
-    details = [f"  {name}: {_line(m['source'])}, sha256 {m['sha256']}" for name, m in used.items()]
+    details = [f"  {name}: {line(m['source'])}, sha256 {m['sha256']}" for name, m in used.items()]
     return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", {**document, **checked}, details)
 
 
@@ -160,8 +160,3 @@ def _convert(options: argparse.Namespace) -> Outcome:
     }
     how = f"weights rounded to {dtype}" if rounded else "without rounding"
     return Outcome(DONE, f"CONVERTED: {options.source} to {options.target}, {how}", document)
-
-
-def _line(text: str) -> str:
-    """The text with its control characters escaped, so that a path cannot write lines of its own."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

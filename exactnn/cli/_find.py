@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exactnn.cli._fibre import in_commands, naming, neurons_text, time_limit
-from exactnn.cli._files import _line as line
-from exactnn.cli._options import add_output, add_raw, check_target, load
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, versions
+from exactnn.cli._options import add_output, add_raw, check_folder, check_target, load
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, line, log, versions
 from exactnn.cli._questions import answer, models, shortened, texts
-from exactnn.cli._search_zero import _check_folder as check_folder
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network

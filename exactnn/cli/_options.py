@@ -107,3 +107,21 @@ def joined(arguments: Sequence[str]) -> list[str]:
         else:
             result.append(argument)
     return result
+
+
+def check_folder(folder: str | None) -> None:
+    """Refuse, before long work, a folder that cannot be made or that holds something."""
+    if folder is None:
+        return
+    path = Path(folder)
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ArgumentError(f"--save: a new or empty folder is needed, got {folder!r}")
+        if not path.exists() and not path.resolve().parent.is_dir():
+            raise ArgumentError(f"--save: a folder in an existing one is needed, got {folder!r}")
+        if not os.access(path if path.exists() else path.resolve().parent, os.W_OK):
+            raise SaveError(f"--save: {folder!r} cannot be written")
+    except (OSError, ValueError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise SaveError(f"--save: {folder!r} cannot be written: {error}") from None

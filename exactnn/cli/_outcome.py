@@ -104,3 +104,8 @@ def point_text(point: Sequence[Fraction]) -> str:
         return f"({', '.join(short(q) for q in point)})"
     live = [f"x[{i}] = {short(q)}" for i, q in enumerate(point) if q]
     return f"{len(point)} coordinates, all zero" + (f" but {listed(live)}" if live else "")
+
+
+def line(text: str) -> str:
+    """The text with its control characters escaped, so that a path cannot write lines of its own."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from exactnn.cli._options import add_output, check_target
+from exactnn.cli._options import add_output, check_folder, check_target
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, versions
-from exactnn.errors import ArgumentError, Incomplete, SaveError
+from exactnn.errors import Incomplete
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
 
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> Outcome:
 
     start = time.perf_counter()
     check_target(options.smt2, "--smt2", [])
-    _check_folder(options.save)
+    check_folder(options.save)
     search = search_zero(
         options.inputs,
         options.neurons,
@@ -130,21 +130,3 @@ def _proved(net: Network, number: int, folder: str | None) -> dict[str, Any]:
         verdict.certificate.save(certificate)
         entry.update(file=str(model), certificate=str(certificate))
     return entry
-
-
-def _check_folder(folder: str | None) -> None:
-    """Refuse, before long work, a folder that cannot be made or that holds something."""
-    if folder is None:
-        return
-    path = Path(folder)
-    try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ArgumentError(f"--save: a new or empty folder is needed, got {folder!r}")
-        if not path.exists() and not path.resolve().parent.is_dir():
-            raise ArgumentError(f"--save: a folder in an existing one is needed, got {folder!r}")
-        if not os.access(path if path.exists() else path.resolve().parent, os.W_OK):
-            raise SaveError(f"--save: {folder!r} cannot be written")
-    except (OSError, ValueError) as error:
-        if isinstance(error, ArgumentError):
-            raise
-        raise SaveError(f"--save: {folder!r} cannot be written: {error}") from None

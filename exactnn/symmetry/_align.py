@@ -14,6 +14,7 @@ from typing import Any
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Network, PiecewiseLinear, PRelu, Smooth
+from exactnn.network._activation_facts import mirror_slope
 from exactnn.symmetry._atoms import NotTreated, TooLarge
 from exactnn.symmetry._forms import Row
 from exactnn.symmetry._numbering import Numbering
@@ -115,7 +116,7 @@ def _match(f: Network, g: Network, a: str, b: str, left: list[Row], right: list[
     flipped = [j for j, i in enumerate(order) if theirs[j][2] != mine[i][2]]
     parts: list[Transformation] = []
     if flipped:
-        parts.append(SignFlip(a, flipped) if isinstance(f.operation(a), Smooth) else Flip(flipped, layer=a))
+        parts.append(SignFlip(a, flipped) if _is_odd(f.operation(a)) else Flip(flipped, layer=a))
     if any(q != 1 for q in factors):
         parts.append(Scaling(a, factors))
     if order != sorted(order):
@@ -134,8 +135,8 @@ def _neurons(net: Network, layer: str, rows: list[Row], single: bool) -> list[Ne
     for i, row in enumerate(rows):
         sign, own = 1, row
         lead = row.nums[0] if row.ids else row.constant
-        turns = isinstance(operation, Smooth) and operation.function == "tanh"
-        if (turns or (single and isinstance(operation, PiecewiseLinear))) and lead < 0:
+        turns = _is_odd(operation)
+        if (turns or (single and mirror_slope(operation) is not None)) and lead < 0:
             sign, own = -1, row.mirrored()
         elif turns and not lead and outgoing is not None:  # of tanh(0), too, only the outgoing weights tell the sign
             sign = -1 if next((q for q in outgoing[:, i].to_fractions() if q), Fraction(1)) < 0 else 1
@@ -158,6 +159,11 @@ def _channels(rows: list[Row], count: int, operation: object, homogeneous: bool)
         key = tuple((row.ids, row.nums, row.constant, row.factor / factor if row.ids or row.constant else None) for row in entries)
         result.append(((key, slope), factor, 1))
     return result
+
+
+def _is_odd(operation: object) -> bool:
+    """Whether phi(-t) = -phi(t), known for tanh."""
+    return isinstance(operation, Smooth) and operation.function == "tanh"
 
 
 def _is_homogeneous(operation: object) -> bool:
@@ -184,6 +190,6 @@ def _sorted_by_outgoing(net: Network, layer: str, neurons: list[int], table: lis
     weight = _outgoing(net, layer, len(table))
     if weight is None:
         return sorted(neurons, key=lambda i: table[i][2])
-    odd = isinstance(net.operation(layer), Smooth)
+    odd = _is_odd(net.operation(layer))
     kept = {i: table[i][1] * (table[i][2] if odd else 1) for i in neurons}
     return sorted(neurons, key=lambda i: ([q * kept[i] for q in weight[:, i].to_fractions()], table[i][2]))

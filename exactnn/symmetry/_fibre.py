@@ -113,8 +113,25 @@ class Fibre:
         if self.layer.family == "odd":
             return True  # reduced, since everything else leaves a family
         if self._spare <= 0:
-            return len(self.orbits) == 1
+            return self.flip is None
         return not self._decide()
+
+    @cached_property
+    def flip(self) -> Subset | None:
+        """The first set found, other than none, whose flip keeps the function and leads to another orbit; None if there is no such set."""
+        if self.layer.family == "odd":
+            return None
+        sets: tuple[Subset, ...]
+        try:
+            sets = self.flips_found.subsets if "flips_found" in self.__dict__ or not self.is_reduced else self._few.subsets
+        except Incomplete as stopped:
+            sets = stopped.partial if isinstance(stopped.partial, tuple) else ()
+            if not any(self._leads_away(t) for t in sets):
+                raise
+        return next((t for t in sets if self._leads_away(t)), None)
+
+    def _leads_away(self, flips: Subset) -> bool:
+        return bool(flips) and (self.is_reduced or _orbit_key(self.layer, flips) != _orbit_key(self.layer, ()))
 
     @cached_property
     def dimension(self) -> int:
@@ -165,7 +182,14 @@ class Fibre:
     @cached_property
     def flips_found(self) -> Found:
         """The flips that keep the function, with the evidence that there is no other one."""
+        if "_few" in self.__dict__:
+            return self._few  # there are no more
         return flip_sets(self.layer, self._clock)
+
+    @cached_property
+    def _few(self) -> Found:
+        """The same, but Incomplete as soon as there are more than two: the empty one and another."""
+        return flip_sets(self.layer, self._clock, 2)
 
     def is_elsewhere(self, other: Network) -> bool:
         """Whether another network of one hidden layer lies outside the orbit of the given weights."""
@@ -252,7 +276,7 @@ def _orbit_key(layer: Shallow, flips: Subset) -> object:
         sign = layer.signs[i] * (-1 if i in turned else 1)
         factor = layer.factors[i]
         if own is None:  # w_i = 0: (a, b) up to (a / L, L b)
-            b = layer.bias[i].item()
+            b = layer.bias[i].item() * (-1 if i in turned else 1)
             scaled = layer.family == "homogeneous" and b
             own, sign, factor = ((), 0), (b > 0) - (b < 0), abs(b) if scaled else Fraction(1)
             if not scaled:

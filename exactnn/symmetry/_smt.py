@@ -214,7 +214,7 @@ class Script:
             yield answer.values
             session.require(differ(chosen, [self._literal(name, answer.values[name]) for name in chosen]))
         if answer.status == "unknown":
-            raise Incomplete(f"{len(found)} models were found, then the solver did not know: {answer.reason}", found)
+            raise Incomplete(f"the solver did not go on: {answer.reason}", found)
 
     def _literal(self, name: str, value: Value) -> Term:
         return Fraction(value) if self.constants[name] == "Real" else value

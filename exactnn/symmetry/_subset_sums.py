@@ -39,6 +39,7 @@ NODES = 1 << 19  # partial assignments in the lattice; the checker allows twice 
 SUBSETS = 1 << 20  # subsets that are listed at most
 _CHUNK = 1 << 20
 _PANEL = 64
+_PATIENT = 30  # seconds
 
 Subset = tuple[int, ...]
 Integers = np.ndarray[Any, Any]
@@ -152,7 +153,8 @@ class _Search:
     def _few(self) -> Found:
         """No columns, so that every subset is one."""
         if self.n > 20 or 1 << self.n > self.limit:
-            raise Incomplete(f"all 2^{self.n} sets of neurons are solutions, more than the limit of {self.limit}", ())
+            some = ((), *((i,) for i in range(min(self.n, self.limit))))
+            raise Incomplete(f"all 2^{self.n} sets of neurons are solutions, more than the limit of {self.limit}", some)
         return self._sorted(_bits(np.arange(1 << self.n), self.n), {"method": "halves", "columns": []}, "every set is one")
 
     def _free(self) -> Found:
@@ -186,7 +188,8 @@ class _Search:
         """Meet in the middle; beyond 2 HALF elements the first ones in all ways."""
         words = _words(self.table, self._basis_target())
         words, goal = words[:-1], words[-1]
-        fixed = max(0, self.n - 2 * HALF)
+        half = HALF if self.clock.left() > _PATIENT else HALF - 3  # sums of a half are not interrupted
+        fixed = max(0, self.n - 2 * half)
         middle = fixed + (self.n - fixed) // 2
         found: list[Integers] = []
         with np.errstate(over="ignore"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from fractions import Fraction
@@ -57,7 +58,7 @@ def certified_orbits(f: Network, *, time_limit: Number | None = None) -> Orbits:
     return Orbits(found.subsets, _certificate(layer, found, start), found.how)
 
 
-def verify_single_orbit(f: Network, *, time_limit: Number | None = None) -> Verdict:
+def verify_single_orbit(f: Network | Fibre, *, time_limit: Number | None = None) -> Verdict:
     """Whether permutations and positive scalings (tanh, sigmoid: sign flips) of neurons lead to every network of f's width with f's
     function.
 
@@ -67,7 +68,7 @@ def verify_single_orbit(f: Network, *, time_limit: Number | None = None) -> Verd
 
     Parameters
     ----------
-    f : one hidden layer of relu, leaky_relu, abs, softplus, silu, gelu, tanh or sigmoid
+    f : one hidden layer of relu, leaky_relu, abs, softplus, silu, gelu, tanh or sigmoid; or `fibre(net)`, with what it knows and its clock
     time_limit : seconds; None for none
 
     Raises
@@ -83,9 +84,9 @@ def verify_single_orbit(f: Network, *, time_limit: Number | None = None) -> Verd
     flipping neurons 0, 1 keeps the function, and leads to another orbit
     """
     start = time.perf_counter()
-    found = fibre(f, time_limit=time_limit)
+    found = f if isinstance(f, Fibre) else fibre(f, time_limit=time_limit)
     group = {"homogeneous": "permutations and positive scalings", "mirror": "permutations", "odd": "permutations and sign flips"}
-    question = f"all networks of {found.width} neurons with the function of f arise from f by {group[found.family]}"
+    question = f"all networks of {_neurons(found.width)} with the function of f arise from f by {group[found.family]}"
     try:
         single = found.is_single_orbit
     except (Undecided, Incomplete) as error:
@@ -94,7 +95,7 @@ def verify_single_orbit(f: Network, *, time_limit: Number | None = None) -> Verd
         return _proved(found, question, start)
     try:
         other, how = _other(found)
-        equal = verify_equal(f, other)
+        equal = verify_equal(found.network, other)
     except (NotRational, Incomplete, Undecided) as error:
         return Verdict("unknown", question, f"there are other orbits, but none was written down: {error}")
     if not equal.proved:
@@ -102,6 +103,11 @@ def verify_single_orbit(f: Network, *, time_limit: Number | None = None) -> Verd
             f"verify_single_orbit: {how}, but f and the other network are not proved equal: {equal.reason}"
         )  # pragma: no cover
     return Verdict("refuted", question, how, equal.certificate)
+
+
+def _neurons(count: int) -> str:
+    """1 neuron, 2 neurons."""
+    return f"{count} neuron{'s' * (count != 1)}"
 
 
 def _proved(found: Fibre, question: str, start: float) -> Verdict:
@@ -120,18 +126,17 @@ def _proved(found: Fibre, question: str, start: float) -> Verdict:
 
 def _other(found: Fibre) -> tuple[Network, str]:
     """A network of the fibre outside the orbit, and what it is."""
-    if found.families:
-        family = found.families[0]
+    for family in found.families:
         if family.base is not found.network:
             return family.base, "there are other weights with the function that lie in a continuous family"
         for step in (Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3)):
-            other = family.at(*(v + step for v in family.origin))
-            if found.is_elsewhere(other):
-                return other, f"{family.description} ({family.kind})"
-    for flips in found.orbits[1:2]:
-        return Flip(flips).apply(
-            found.network
-        ), f"flipping neurons {', '.join(map(str, flips))} keeps the function, and leads to another orbit"
+            with contextlib.suppress(NotRational):  # the value of a constant neuron
+                other = family.at(*(v + step + k for k, v in enumerate(family.origin)))
+                if found.is_elsewhere(other):
+                    return other, f"{family.description} ({family.kind})"
+    if found.flip is not None:
+        which = f"neuron{'s' * (len(found.flip) != 1)} {', '.join(map(str, found.flip))}"
+        return Flip(found.flip).apply(found.network), f"flipping {which} keeps the function, and leads to another orbit"
     for other in found.isolated:
         if found.is_elsewhere(other):
             return other, "the neurons can lie on the hyperplanes in another way"

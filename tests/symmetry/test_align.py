@@ -203,3 +203,15 @@ def test_graphs_do_not_break_it(f: Network, data: st.DataObject) -> None:
         g = with_weight(f, data.draw(st.sampled_from(places)), TINY)
         transformation = align(f, g)
         assert transformation is None or same(transformation.apply(f), g)
+
+
+@pytest.mark.parametrize("unit", ["silu", "gelu", "softplus", "gelu_tanh"])
+def test_flips_of_smooth_neurons(unit: str) -> None:
+    try:
+        f = mlp([([[1, 0], [0, 1], [-1, -1]], [0, 1, 3]), ([[1, 1, 1]], [0])], activation=unit)
+    except ArgumentError:
+        pytest.skip(f"mlp has no {unit}")
+    g = Permutation(0, [2, 0, 1]).apply(Flip([0, 1, 2]).apply(f))
+    assert verify_symmetry(f, found(f, g)).proved
+    assert align(f, Flip([1]).apply(f)) is not None
+    assert verify_equal(f, Flip([1]).apply(f)).refuted

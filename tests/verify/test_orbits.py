@@ -107,6 +107,44 @@ def test_verdicts_agree_with_the_fibre(unit, data):
         assert check(found.certificate)
 
 
+def test_what_is_found_on_the_way_refutes():
+    many = one([[1]] * 24, list(range(24)), [[1, -1] * 12])
+    for net in (many, one([[1]] * 30, list(range(30)), [[1] * 30], "abs")):
+        verdict = verify_single_orbit(net)
+        assert verdict.refuted
+        assert "flipping" in verdict.reason
+        assert check(verdict.certificate)
+
+
+def test_families_whose_parameters_move_along_the_orbit():
+    """A dead neuron (1, 1) moved by equal steps would stay a multiple of itself; 50 others are hard to go through."""
+    f = random_net(5, 50, 2, 1)
+    layer1, layer2 = f.operation("layer1"), f.operation("layer2")
+    weight, bias = layer1.weight.to_fractions(), layer1.bias.to_fractions()
+    rows = [[*weight[2 * i : 2 * i + 2]] for i in range(50)]
+    net = mlp([([*rows, [1, 1]], [*bias, 1]), ([[*layer2.weight.to_fractions(), 0]], [0])])
+    verdict = verify_single_orbit(net, time_limit=20)
+    assert verdict.refuted
+    assert "dead" in verdict.reason
+
+
+@pytest.mark.parametrize("unit", ["silu", "gelu", "softplus"])
+def test_constants_of_irrational_value_can_be_flipped(unit):
+    f = one([[0], [1], [2]], [1, 0, 1], [[1, 1, 1]], unit)
+    assert fibre(f).orbits == ((), (0,))
+    verdict = verify_single_orbit(f)
+    assert verdict.refuted
+    assert "flipping neuron 0 keeps" in verdict.reason
+    assert check(verdict.certificate)
+
+
+def test_a_fibre_can_be_asked_again():
+    found = fibre(T3)
+    assert found.orbits == ((), (0, 1, 2))
+    assert verify_single_orbit(found).refuted
+    assert verify_single_orbit(fibre(T16)).proved
+
+
 def test_searches_too_large_for_a_certificate_are_unknown(monkeypatch):
     monkeypatch.setattr(_subset_sums, "NODES", 0)
     f = random_net(2, 44, 2, 1)
