@@ -13,7 +13,7 @@ import time
 
 from benchmarks.measure import Row, run_alone, table
 
-JOBS = ("equality", "against_z3", "evaluation", "regions")
+JOBS = ("equality", "against_z3", "evaluation", "regions", "fibre")
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from fractions import Fraction
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import exactnn as xn
+from benchmarks import fibre
 from benchmarks.equality import classifier, copy_of
 from benchmarks.measure import Row, table
 from benchmarks.plain import exact, normal_form, value
@@ -41,6 +43,23 @@ def test_the_copy_is_a_copy() -> None:
     assert xn.verify_equal(xn.mlp(first), xn.mlp(second)).proved
 
 
+def test_plain_half_sums_find_the_same_orbits() -> None:
+    for neurons, inputs, bits in ((9, 2, 3), (13, 2, 2), (16, 3, 9)):
+        vectors, chosen = fibre.planted(neurons, inputs, bits)
+        sets = fibre.zero_sums(vectors)
+        assert sets == xn.symmetry.orbits(fibre.network(vectors))
+        assert chosen in sets
+
+
+def test_plain_eliminations_find_the_rank() -> None:
+    (weight, _), (outgoing, _) = classifier(6, 9, 3)
+    floats = weight.tolist(), outgoing.tolist()
+    assert fibre.rank_of_fractions(fibre.terms(*floats)) == fibre.rank_modulo(fibre.modular_terms(*floats), fibre.PRIME) == 9
+    assert xn.verify_single_orbit(xn.mlp(classifier(6, 9, 3))).proved
+    rows = [[1, 2, 0, 1], [2, 4, 0, 3], [3, 6, 0, 4], [0, 0, 0, 0]]
+    assert fibre.rank_modulo(rows, fibre.PRIME) == fibre.rank_of_fractions([list(map(Fraction, row)) for row in rows]) == 2
+
+
 def test_table() -> None:
     rows = [Row("a", 0.5, "b", 100.0), Row("c", 2.0, "z3: gave up", 40.0, True), Row("d", 0.0123), Row("e", 1.0, "b", 0.1)]
     lines = table(rows).splitlines()
@@ -51,8 +70,10 @@ def test_table() -> None:
 
 
 def test_they_run() -> None:
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "equality", "--only", "evaluation", "--only", "regions"]
+    jobs = ("equality", "evaluation", "regions", *(("fibre",) if importlib.util.find_spec("onnx") else ()))  # fibre loads an ONNX file
+    command = [sys.executable, "-m", "benchmarks", "--quick", *(part for job in jobs for part in ("--only", job))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("times faster") >= 3
     assert "Peak memory" in done.stdout
+    assert ("single orbit: digits 64-32-10" in done.stdout) == ("fibre" in jobs)

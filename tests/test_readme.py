@@ -1,4 +1,4 @@
-"""The README and docs/regions.md do what they say: their examples run, commands and links exist, exit codes are the ones in use."""
+"""The README and the guides in docs do what they say: their examples run, commands and links exist, exit codes are the ones in use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 
 
-@pytest.mark.parametrize(("document", "examples"), [("README.md", 10), ("docs/regions.md", 25)])
+@pytest.mark.parametrize(
+    ("document", "examples"), [("README.md", 10), ("docs/regions.md", 25), ("docs/fibre.md", 30), ("docs/zero-networks.md", 5)]
+)
 def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = doctest.testfile(str(ROOT / document), module_relative=False)
@@ -24,7 +26,7 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
     assert result.attempted >= examples
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/regions.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/regions.md", "docs/fibre.md", "docs/zero-networks.md"])
 def test_it_is_short(document: str) -> None:
     assert len((ROOT / document).read_text(encoding="utf-8").splitlines()) <= 150
 
@@ -39,7 +41,9 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
             assert keyword in inspect.signature(exactnn.regions.count).parameters
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/command-line.md", "docs/regions.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/command-line.md", "docs/regions.md", "docs/fibre.md", "docs/zero-networks.md", "CONTRIBUTING.md"]
+)
 def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     links = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
@@ -58,6 +62,9 @@ def test_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
         "symmetry verify",
         "symmetry normal-form",
         "symmetry align",
+        "symmetry fibre",
+        "symmetry find",
+        "symmetry search-zero",
         "regions count",
         "check",
         "info",

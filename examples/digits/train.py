@@ -9,31 +9,16 @@ from pathlib import Path
 
 import torch
 from data import digits
-from torch import nn
+from fit import fit
 
 import exactnn as xn
 
 TARGET = Path(__file__).with_name("digits.onnx")
 
 
-def train(epochs: int = 150, seed: int = 0) -> nn.Sequential:
-    """The classifier after training, in evaluation mode."""
-    torch.manual_seed(seed)
-    (images, labels), _ = digits()
-    x, y = torch.from_numpy(images), torch.from_numpy(labels)
-    model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(epochs):
-        for batch in torch.randperm(len(x)).split(64):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
-            optimizer.step()
-    return model.eval()
-
-
 def main() -> None:
-    model = train()
-    _, (images, labels) = digits()
+    train, (images, labels) = digits()
+    model = fit(*train)
     with torch.no_grad():
         right = int((model(torch.from_numpy(images)).argmax(dim=1).numpy() == labels).sum())
     xn.save(xn.from_torch(model, (64,)), TARGET)
