@@ -363,13 +363,12 @@ class _Files:
 
     def _others(self) -> Iterator[Network]:
         """The isolated orbits that f is not in."""
-        from exactnn.symmetry import Flip
 
         known = self.known
         if self.parts.isolated is None or self.parts.single:
             return
         if known.is_reduced:
-            others = (Flip(t).apply(known.network) for t in known.orbits[1:])
+            others = (known.layer.flipped(t) for t in known.orbits[1:])
         else:
             others = (net for net in known.isolated if known.is_elsewhere(net))
         for count, net in enumerate(others):

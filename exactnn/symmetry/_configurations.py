@@ -122,7 +122,7 @@ class Jumps:
     def brute(self, spare: int, clock: Clock) -> Iterator[Configuration]:
         """All (S, O) with |O| + 2 rho <= spare; Undecided if there are too many to try."""
         ways = sum(comb(self.count, o) << (self.count - o) for o in range(min(spare, self.count) + 1)) if self.count <= 20 else _BRUTE + 1
-        if ways > _BRUTE:
+        if ways * max(1, self.rest.size // 100) > _BRUTE:
             raise Undecided(
                 f"several outputs, {self.count} hyperplanes and {spare} neurons to spare: too many ranks to go through (at most {_BRUTE})"
             )
@@ -130,8 +130,8 @@ class Jumps:
             for both in combinations(range(self.count), o):
                 others = [h for h in range(self.count) if h not in both]
                 for size in range(len(others) + 1):
-                    clock.check("configurations of the neurons were being gone through")
                     for turned in combinations(others, size):
+                        clock.check("configurations of the neurons were being gone through")
                         rho = self.rank(turned, both)
                         if o + 2 * rho <= spare:
                             yield Configuration(turned, both, rho)

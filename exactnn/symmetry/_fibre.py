@@ -18,7 +18,6 @@ from exactnn.symmetry._families import Family, families
 from exactnn.symmetry._orbits import flip_sets
 from exactnn.symmetry._shallow import Shallow, shallow
 from exactnn.symmetry._subset_sums import Found, Subset
-from exactnn.symmetry.transformations import Flip
 
 #: sets of hyperplanes with two neurons each that are gone through at most
 _SETS = 20_000
@@ -93,11 +92,14 @@ class Fibre:
 
     @cached_property
     def isolated(self) -> tuple[Network, ...]:
-        """One network of each isolated orbit (Undecided or Incomplete if they are not all known)."""
+        """One network of each isolated orbit.
+
+        Undecided or Incomplete if they are not all known; NotRational where a constant neuron of irrational value is in the way.
+        """
         if self._spare <= 0:
             if self.layer.family == "odd":
                 return (self.network,)
-            return tuple(self.network if not t else Flip(t).apply(self.network) for t in self.orbits)
+            return tuple(self.layer.flipped(t) for t in self.orbits)
         if not self._has_slopes:
             return ()  # a neuron to spare can be dead
         return tuple(self._network_of(c) for c in self._isolated_configurations)
@@ -148,9 +150,9 @@ class Fibre:
         if e <= 0 or not self._has_slopes:
             return k * scaled + e * alone
         jumps = self._jumps
-        if jumps.solutions((), self._clock).subsets:
+        if jumps.solutions((), self._clock, most=1).subsets:
             return k * scaled + e * alone
-        if any(jumps.solutions((h,), self._clock).subsets for h in range(jumps.count)):
+        if any(jumps.solutions((h,), self._clock, most=1).subsets for h in range(jumps.count)):
             return k * scaled + scaled + (e - 1) * alone
         if m == 1:
             return k * scaled + 2 + scaled + (e - 2) * alone
@@ -223,6 +225,10 @@ class Fibre:
     @cached_property
     def _isolated_configurations(self) -> list[Configuration]:
         """(S, O) with |O| = e, rho = 0, independent normals and neither side without weight."""
+        return self._isolated(None)
+
+    def _isolated(self, most: int | None) -> list[Configuration]:
+        """The same, or `most` of them if there are more."""
         jumps, e = self._jumps, self._spare
         if comb(jumps.count, e) > _SETS:
             raise Undecided(f"isolated orbits: {e} of {jumps.count} hyperplanes carry two neurons, in more than {_SETS} ways")
@@ -230,7 +236,9 @@ class Fibre:
         for both in combinations(range(jumps.count), e):
             self._clock.check("the hyperplanes that can carry two neurons were being gone through", found)
             if int(jumps.normals[list(both)].to_fmpq_mat().rank()) == e:
-                found += [Configuration(t, both, 0) for t in jumps.solutions(both, self._clock).subsets]
+                found += [Configuration(t, both, 0) for t in jumps.solutions(both, self._clock, most).subsets]
+            if most is not None and len(found) >= most:
+                break
         return [c for c in found if self._is_isolated(c)]
 
     def _is_isolated(self, c: Configuration) -> bool:
@@ -245,7 +253,7 @@ class Fibre:
     def _elsewhere(self) -> Configuration | None:
         """A configuration that leaves something free, if there is one (only asked with neurons to spare and no family of one's own)."""
         jumps, e, m = self._jumps, self._spare, len(self.layer.constant)
-        level = jumps.solutions((), self._clock).subsets
+        level = jumps.solutions((), self._clock, most=1).subsets
         if level:
             return Configuration(level[0], (), 0)
         if e == 1:
@@ -259,7 +267,7 @@ class Fibre:
 
     def _decide(self) -> bool:
         """Whether the fibre is more than the orbit of the given weights, which is isolated."""
-        return self._elsewhere is not None or len(self._isolated_configurations) > 1
+        return self._elsewhere is not None or len(self._isolated(2)) > 1  # without families all that are found are isolated
 
     def _network_of(self, c: Configuration) -> Network:
         rows, outgoing = realised(self._jumps, c, self.layer.width, self.layer.jump)

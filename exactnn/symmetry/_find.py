@@ -47,11 +47,12 @@ class WeightSymmetry:
 
     network: Network
     flips: tuple[int, ...] | None
+    _by_rows: bool = True
 
     @property
     def transformation(self) -> Flip | None:
-        """The flip that leads there from the given network; None if there is no such flip."""
-        return None if self.flips is None else Flip(self.flips)
+        """The flip that leads there from the given network; None if there is none, or if neurons of its layer are several entries each."""
+        return Flip(self.flips) if self.flips is not None and self._by_rows else None
 
 
 class SymmetrySearch:
@@ -215,7 +216,7 @@ class _Question:
         """The flips that lead to other types, within the bounds."""
         seen = set()
         for flips in flip_sets(self.layer, clock).subsets:
-            symmetry = WeightSymmetry(Flip(flips).apply(self.layer.net), flips)
+            symmetry = WeightSymmetry(self.layer.flipped(flips), flips, self.layer.by_rows)
             other = _Question(shallow(symmetry.network, "search"), None, None)
             sides = dict(zip(other.planes, other.own, strict=True))
             type_ = tuple(sides[key] for key in self.planes)
@@ -254,7 +255,7 @@ class _Question:
             columns.append(RationalArray.zeros((m, 1)))
         weight = concatenate(rows)
         network = layer.with_function(weight[:, :-1], weight[:, -1], concatenate(columns, axis=1))
-        return WeightSymmetry(network, self._flips(values))
+        return WeightSymmetry(network, self._flips(values), layer.by_rows)
 
     def _flips(self, values: dict[str, int | Fraction | bool]) -> tuple[int, ...] | None:
         """The flip that does it, if every class has one neuron and keeps one."""

@@ -32,7 +32,8 @@ def orbits(net: Network, *, time_limit: Number | None = None) -> list[Subset]:
 
     Returns
     -------
-    list of sorted tuples of neurons, counted from 0; the empty one first
+    list of sorted tuples of neurons, counted from 0; the empty one first. Neurons are the entries of the activation's value
+    (of a convolution these are not the channels that `Flip` turns over)
 
     Raises
     ------

@@ -12,6 +12,7 @@ Two neurons are of one **class** if their (w, b) agree up to sign and, for homog
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -19,12 +20,14 @@ from functools import cached_property
 import networkx as nx
 import numpy as np
 
-from exactnn.errors import ArgumentError, NotOneHiddenLayer, NotRational
+from exactnn.errors import ArgumentError, ExactnnError, NotOneHiddenLayer, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Builder, Input, Network, PiecewiseLinear, Smooth
 from exactnn.network.activations import PRelu
+from exactnn.network.neurons import layer_at
 from exactnn.network.operations import Constant, Operation
 from exactnn.network.rewrite import fold_affine
+from exactnn.symmetry.transformations import Flip
 
 _ENTRIES = 40_000_000
 _HOMOGENEOUS, _MIRROR, _ODD = "homogeneous", "mirror", "odd"
@@ -147,6 +150,29 @@ class Shallow:
         name = builder.add("layer1", Affine(weight, bias), name)
         name = builder.add("activation", operation, name)
         return builder.build(["input"], [builder.add("layer2", Affine(outgoing, constant), name)])
+
+    @cached_property
+    def by_rows(self) -> bool:
+        """Whether the neurons, entries of the activation, are those that transformations of the network's one hidden layer number."""
+        try:
+            (name,) = self.net.hidden_layers
+            layer = layer_at(self.net, name)
+        except (ValueError, ExactnnError):
+            return False
+        layout = layer.layouts[name]
+        return layer.count == self.width and layout.outer == layout.inner == 1
+
+    def flipped(self, neurons: Sequence[int]) -> Network:
+        """(a, w, b) -> (a, -w, -b) for these neurons, c -> c + r sum a b: the network itself, flipped, or one with these weights."""
+        if not neurons:
+            return self.net
+        if self.by_rows:
+            return Flip(neurons).apply(self.net)
+        signs = np.ones(self.width, dtype=np.int64)
+        signs[list(neurons)] = -1
+        turned = RationalArray(signs)
+        moved = self.outgoing[:, list(neurons)] @ self.bias[list(neurons)] * self.ratio
+        return self.with_layer(self.weight * turned.reshape(-1, 1), self.bias * turned, self.outgoing, self.constant + moved)
 
     def with_function(self, weight: RationalArray, bias: RationalArray, outgoing: RationalArray) -> Network:
         """The network with these weights and the constant for which it has the value of f at 0, if it has the slopes and jumps of f.

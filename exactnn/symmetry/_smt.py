@@ -43,6 +43,7 @@ _RESERVED = {
     "match",
 }
 _LONGEST = 2**31 - 1  # milliseconds, of z3
+_LARGEST = 10**4000  # Python refuses to write numbers of more than 4,300 digits
 
 
 def number(value: Term) -> str:
@@ -57,6 +58,8 @@ def number(value: Term) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (int, Fraction)) and max(abs(value.numerator), value.denominator) >= _LARGEST:
+        raise ArgumentError("term: numbers of at most 4,000 digits can be written in SMT-LIB 2, got a longer one")
     if isinstance(value, int):
         return str(value) if value >= 0 else f"(- {-value})"
     if isinstance(value, Fraction):

@@ -3,7 +3,7 @@
 Four ways, the cheapest that fits (deciding whether there is any such T is NP-complete):
 
     free      v_i, i not in F, independent modulo a prime: each of the 2^|F| choices on F leaves at most one T
-    halves    meet in the middle: sums of both halves as 64-bit words (a linear hash modulo 2^64), equal words compared exactly
+    halves    meet in the middle: sums of both halves as words (a linear hash modulo the prime 2^61 - 1), equal words compared exactly
     lattice   {x in Z^n : sum x_i v_i = 0} has a reduced basis (LLL); the coordinates of x in it, last first, lie in intervals given by
               0 <= x_i <= 1, and these are gone through
     split     the first few elements in all ways, the rest by halves
@@ -31,18 +31,23 @@ from exactnn.exact.numbers import fraction
 from exactnn.symmetry._atoms import json_number
 from exactnn.symmetry._smt import Script, term, total
 
-PRIME = 2**20 - 3
+PRIMES = (2**20 - 3, 2**20 - 5)
+WORD = 2**61 - 1  # a prime; sums of two words fit into 64 bits
 FREE = 16  # 2^16 choices of the free elements at most
+MORE = 22  # where nothing else goes, without evidence
 HALF = 25  # at most 2^25 sums of one half at a time
 WIDEST = 56  # elements that `split` goes through at most
 NODES = 1 << 19  # partial assignments in the lattice; the checker allows twice as many
 SUBSETS = 1 << 20  # subsets that are listed at most
 _CHUNK = 1 << 20
 _PANEL = 64
+_BLOCK = 1 << 16
+_REDUCED = 1 << 25
 _PATIENT = 30  # seconds
 
 Subset = tuple[int, ...]
 Integers = np.ndarray[Any, Any]
+Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,12 @@ class _Search:
         self.vectors, self.clock, self.limit = vectors, clock, limit
         self.n = vectors.count
         self.target = None if target is None or not any(target) else [int(t) for t in target]
-        self.basis: list[int] = []  # columns that span all of them modulo PRIME
+        self.prime = PRIMES[0]
+        self.basis: list[int] = []  # columns that span all of them modulo the prime
         self.table = np.zeros((self.n, 0), dtype=object)  # their entries
         self.independent: list[int] = []  # elements that are independent there; elimination finds its pivots in the columns' order
         self._all: tuple[Integers, Integers] | None = None
+        self._hashed: tuple[Words, int] | None = None
 
     def run(self) -> Found:
         """The cheapest way that fits."""
@@ -90,6 +97,8 @@ class _Search:
         if not self.n or not self.vectors.size:
             return self._few()
         self._choose_columns()
+        if len(self.basis) < min(self.n, self.vectors.size) and self.n <= 256:
+            self._try_another_prime()
         rank = len(self.basis)
         if not rank and self.target is None and not self.vectors.columns(range(self.vectors.size)).any():
             return self._few()
@@ -97,11 +106,13 @@ class _Search:
             return self._free()
         if self.n <= 26:
             return self._halves()
-        sparse = sum(float(np.log2(float(np.abs(self.table[:, c]).sum()) + 1)) for c in range(rank)) > self.n
-        if sparse or self.n > WIDEST:
+        sparse = sum(int(np.abs(self.table[:, c]).sum()).bit_length() for c in range(rank)) > self.n
+        if (sparse or self.n > WIDEST) and self._reducible():
             found = self._lattice()
             if found is not None:
                 return found
+        if self.n > WIDEST and self.n - rank <= MORE:
+            return self._free()
         if self.n > WIDEST and self.clock.limit is not None:
             return self._solver()
         if self.n > WIDEST:
@@ -117,17 +128,47 @@ class _Search:
     # --- columns -----------------------------------------------------------------------------------------------------------
 
     def _choose_columns(self) -> None:
-        """Columns that are independent modulo PRIME and span the others, a block at a time until the rank cannot grow."""
+        """Columns that are independent modulo the prime and span the others, a block at a time until the rank cannot grow."""
         block = max(64, self.n + self.n // 4)
         for start in range(0, self.vectors.size, block):
             self.clock.check("linear algebra did not end", ())
             new = list(range(start, min(start + block, self.vectors.size)))
             table = np.concatenate([self.table, self.vectors.columns(new)], axis=1)
             names = [*self.basis, *new]
-            self.independent, pivots = _elimination(table)
+            self.independent, pivots = _elimination(table, self.prime)
             self.basis, self.table = [names[c] for c in pivots], table[:, pivots]
             if len(self.basis) == self.n:
                 break
+
+    def _try_another_prime(self) -> None:
+        """The rank may be larger than it is modulo one prime."""
+        first = self.basis, self.table, self.independent
+        self.basis, self.table, self.independent = [], np.zeros((self.n, 0), dtype=object), []
+        self.prime = PRIMES[1]
+        self._choose_columns()
+        if len(self.basis) <= len(first[0]):
+            self.prime = PRIMES[0]
+            self.basis, self.table, self.independent = first
+
+    def _reducible(self) -> bool:
+        """Whether LLL, which cannot be interrupted, takes seconds at most."""
+        rank = len(self.basis)
+        bits = rank * max((int(abs(v)).bit_length() for v in self.table.ravel()), default=0)
+        return rank > 0 and self.n * (self.n + rank) * (self.n + bits) <= _REDUCED
+
+    def _hashes(self) -> tuple[Words, int]:
+        """The words of the elements, over all columns, and that of the target."""
+        if self._hashed is None:
+            rng = np.random.default_rng(1)
+            factors = [int(v) for v in rng.integers(1, WORD, size=self.vectors.size)]
+            words = [0] * self.n
+            for start in range(0, self.vectors.size, 4096):
+                part = range(start, min(start + 4096, self.vectors.size))
+                for i, row in enumerate(self.vectors.columns(part).tolist()):
+                    words[i] = (words[i] + sum(f * int(v) for f, v in zip(factors[start : start + 4096], row, strict=True))) % WORD
+            goal = 0 if self.target is None else sum(f * t for f, t in zip(factors, self.target, strict=True)) % WORD
+            self._hashed = np.array(words, dtype=np.uint64), goal
+        return self._hashed
 
     def _exact(self, rows: Integers) -> Integers:
         """Those of the rows of booleans whose sum is the target."""
@@ -158,16 +199,18 @@ class _Search:
         return self._sorted(_bits(np.arange(1 << self.n), self.n), {"method": "halves", "columns": []}, "every set is one")
 
     def _free(self) -> Found:
-        """Choices on F, the rest determined modulo PRIME."""
+        """Choices on F, the rest determined modulo the prime."""
         order = self.independent
         free = sorted(set(range(self.n)) - set(order))
-        evidence = {"method": "free", "prime": PRIME, "columns": list(self.basis), "free": free}
+        evidence: dict[str, Any] | None = {"method": "free", "prime": self.prime, "columns": list(self.basis), "free": free}
+        if len(free) > FREE:
+            evidence = None
         how = "the terms of the neurons are linearly independent" if not free else f"linear algebra, and 2^{len(free)} choices of the rest"
         if not free and self.target is None:
             return Found(((),), evidence, how)
         right = np.concatenate([np.array([self._basis_target()], dtype=object).T, -self.table[free].T], axis=1)
-        left = _modular(self.table[order].T)
-        solved = left.solve(_modular(right)) if order else None
+        left = _modular(self.table[order].T, self.prime)
+        solved = left.solve(_modular(right, self.prime)) if order else None
         table = np.array([int(e) for e in solved.entries()], dtype=np.int64).reshape(len(order), -1) if solved is not None else None
         found: list[Integers] = []
         for start in range(0, 1 << len(free), 1 << 12):
@@ -178,7 +221,7 @@ class _Search:
             alive = np.arange(len(chosen))
             if table is not None:
                 for row, i in enumerate(order):  # most choices fail at the first few
-                    value = (table[row, 0] + chosen[alive] @ table[row, 1:]) % PRIME
+                    value = (table[row, 0] + chosen[alive] @ table[row, 1:]) % self.prime
                     alive, value = alive[value <= 1], value[value <= 1]
                     whole[alive, i] = value == 1
             found.append(whole[alive])
@@ -186,34 +229,35 @@ class _Search:
 
     def _halves(self) -> Found:
         """Meet in the middle; beyond 2 HALF elements the first ones in all ways."""
-        words = _words(self.table, self._basis_target())
-        words, goal = words[:-1], words[-1]
+        words, goal = self._hashes()
         half = HALF if self.clock.left() > _PATIENT else HALF - 3  # sums of a half are not interrupted
         fixed = max(0, self.n - 2 * half)
         middle = fixed + (self.n - fixed) // 2
         found: list[Integers] = []
-        with np.errstate(over="ignore"):
-            for outer in range(1 << fixed):
-                head = _bits(np.array([outer]), fixed)[0]
-                rest = goal - (words[:fixed][head].sum(dtype=np.uint64) if fixed else np.uint64(0))
-                left = np.sort(_sums(words[fixed:middle]))
-                for start, part in _chunks(words[middle:], _CHUNK):
-                    self.clock.check(f"{_share(outer, start, fixed, self.n - middle)} of all sets were gone through", self._tuples(found))
-                    wanted = rest - part
-                    ordered = np.sort(wanted)  # in order, so that neighbours in time are neighbours in memory
-                    met = ordered[left[np.minimum(np.searchsorted(left, ordered), len(left) - 1)] == ordered]
-                    if len(met):
-                        hits = np.flatnonzero(np.isin(wanted, met))
-                        room = self.limit + 1 - sum(map(len, found))
-                        found.append(self._exact(self._joined(head, words[fixed:middle], wanted[hits], start + hits, room)))
-                        if sum(map(len, found)) > self.limit:
-                            raise Incomplete(f"more than {self.limit} sets of neurons", self._tuples(found)[: self.limit])
+        left = np.sort(_sums(words[fixed:middle]))
+        for outer in range(1 << fixed):
+            head = _bits(np.array([outer]), fixed)[0]
+            rest = np.uint64((goal - sum(words[:fixed][head].tolist())) % WORD)
+            for start, part in _chunks(words[middle:], _CHUNK):
+                share = f"{100 * (outer + start / (1 << (self.n - middle))) / (1 << fixed):.1f} % of all sets were gone through"
+                self.clock.check(share, self._tuples(found))
+                wanted = _difference(rest, part)
+                ordered = np.sort(wanted)  # in order, so that neighbours in time are neighbours in memory
+                met = ordered[left[np.minimum(np.searchsorted(left, ordered), len(left) - 1)] == ordered]
+                if not len(met):
+                    continue
+                hits = np.flatnonzero(np.isin(wanted, met))
+                for rows in self._joined(head, words[fixed:middle], wanted[hits], start + hits):
+                    self.clock.check(share, self._tuples(found))
+                    found.append(self._exact(rows))
+                    if sum(map(len, found)) > self.limit:
+                        raise Incomplete(f"more than {self.limit} sets of neurons", self._tuples(found)[: self.limit])
         whole = np.concatenate(found) if found else np.zeros((0, self.n), dtype=bool)
         evidence = {"method": "halves", "columns": list(self.basis)} if self.n <= 42 else None
         return self._sorted(whole, evidence, f"meet in the middle over all 2^{self.n} sets of neurons")
 
-    def _joined(self, head: Integers, left: Integers, wanted: Integers, right: Integers, room: int) -> Integers:
-        """All pairs of a left half with the wanted sum and a right half, as rows of booleans; `room` of them if there are more."""
+    def _joined(self, head: Integers, left: Integers, wanted: Integers, right: Integers) -> Iterator[Integers]:
+        """All pairs of a left half with the wanted word and a right half, as rows of booleans, some at a time."""
         order = np.argsort(wanted, kind="stable")
         values, firsts, counts = np.unique(wanted[order], return_index=True, return_counts=True)
         rows: list[Integers] = []
@@ -222,16 +266,18 @@ class _Search:
             place = np.minimum(np.searchsorted(values, part), len(values) - 1)
             for i in np.flatnonzero(values[place] == part).tolist():
                 k = int(place[i])
-                halves = right[order[firsts[k] : firsts[k] + min(int(counts[k]), room - made)]]
+                halves = right[order[firsts[k] : firsts[k] + counts[k]]]
                 made += len(halves)
                 row = np.empty((len(halves), self.n), dtype=bool)
                 row[:, : len(head)] = head
                 row[:, len(head) : len(head) + len(left)] = _bits(np.array([start + i]), len(left))
                 row[:, len(head) + len(left) :] = _bits(halves, self.n - len(head) - len(left))
                 rows.append(row)
-                if made == room:
-                    return np.concatenate(rows)
-        return np.concatenate(rows)
+                if made >= _BLOCK:
+                    yield np.concatenate(rows)
+                    rows, made = [], 0
+        if rows:
+            yield np.concatenate(rows)
 
     def _solver(self) -> Found:
         """z3, for what remains; Incomplete at the time limit, with what the small sets say."""
@@ -254,31 +300,32 @@ class _Search:
 
     def _small(self) -> tuple[tuple[Subset, ...], int]:
         """All solutions of at most so many elements: two sets of at most s elements whose sums are opposite."""
-        words = _words(self.table, self._basis_target())
-        words, goal = words[:-1], words[-1]
+        words, goal = self._hashes()
         level = np.zeros((1, 0), dtype=np.int64)
         sets, sums = [tuple[int, ...]()], [np.zeros(1, dtype=np.uint64)]
         size = 0
-        with np.errstate(over="ignore"):
-            while size < self.n and sum(len(v) for v in sums) * (self.n - size) <= 2 * _CHUNK:
-                first = level[:, -1] + 1 if size else np.zeros(1, dtype=np.int64)
-                count = self.n - first
-                rows = np.repeat(np.arange(len(level)), count)
-                new = first[rows] + np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-                sums.append(sums[-1][rows] + words[new])
-                level = np.concatenate([level[rows], new[:, None]], axis=1)
-                sets += [tuple(t) for t in level.tolist()]
-                size += 1
-            left = np.concatenate(sums)
-            order = np.argsort(left)
-            ordered = left[order]
-            wanted = goal - left
-            lower, upper = np.searchsorted(ordered, wanted, "left"), np.searchsorted(ordered, wanted, "right")
+        while size < self.n and sum(len(v) for v in sums) * (self.n - size) <= 2 * _CHUNK:
+            first = level[:, -1] + 1 if size else np.zeros(1, dtype=np.int64)
+            count = self.n - first
+            rows = np.repeat(np.arange(len(level)), count)
+            new = first[rows] + np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+            sums.append(_sum(sums[-1][rows], words[new]))
+            level = np.concatenate([level[rows], new[:, None]], axis=1)
+            sets += [tuple(t) for t in level.tolist()]
+            size += 1
+        left = np.concatenate(sums)
+        order = np.argsort(left)
+        ordered = left[order]
+        wanted = _difference(np.uint64(goal), left)
+        lower, upper = np.searchsorted(ordered, wanted, "left"), np.searchsorted(ordered, wanted, "right")
         found: set[Subset] = set()
         for i in np.flatnonzero(upper > lower).tolist():
             self.clock.check("small sets were being gone through", self._tuples([self._rows(found)]))
-            if len(found) > self.limit:
-                break
+            if len(found) > 2 * self.limit:
+                good = self._tuples([self._rows(found)])
+                if len(good) > self.limit:
+                    raise Incomplete(f"more than {self.limit} sets of neurons", good[: self.limit])
+                found = set(good)
             for j in order[lower[i] : upper[i]].tolist():
                 if set(sets[i]).isdisjoint(sets[j]):
                     found.add(tuple(sorted((*sets[i], *sets[j]))))
@@ -330,9 +377,7 @@ class _Relations:
         n, r = table.shape
         self.table, self.clock, self.nodes = table, clock, 0
         largest = max(abs(int(v)) for v in table.ravel())
-        weight = 1 << (
-            n + r * (largest * n).bit_length()
-        )  # the lattice has a basis of minors, below (n largest)^r, and LLL loses less than 2^n
+        weight = 1 << (n + r * (largest * n).bit_length())  # the lattice has a basis of minors, < (n largest)^r; LLL loses less than 2^n
         rows = [[int(i == j) for j in range(n)] + [weight * int(v) for v in table[i]] for i in range(n)]
         clock.check("the lattice was not reduced", ())
         reduced = fmpz_mat(rows).lll()
@@ -349,7 +394,9 @@ class _Relations:
         """g_t = y_t + sum z_s v^(s) + sum_{i<t} m_i y_i, close to the Gram-Schmidt vector b*_j / |b*_j|^2, m and z rounded."""
         n, r = self.table.shape
         q = self.rank
-        _, upper = np.linalg.qr(self.basis.astype(np.float64).T) if q else (None, np.zeros((0, 0)))
+        largest = max((abs(int(v)).bit_length() for v in self.basis.ravel()), default=0)
+        floats = (self.basis // (1 << max(0, largest - 900))).astype(np.float64)  # what is lost makes intervals longer, no more
+        _, upper = np.linalg.qr(floats.T) if q else (None, np.zeros((0, 0)))
         scale = 1 << 40
         fine = 1 << (60 + int(max(abs(int(v)) for v in self.table.ravel())).bit_length())
         columns = fmpz_mat([[int(v) for v in row] for row in self.table])
@@ -362,7 +409,7 @@ class _Relations:
         for t in range(q):
             self.clock.check("the lattice was not reduced", ())
             j = q - 1 - t
-            m = [round(float(upper[j, q - 1 - i] / upper[j, j]) * scale) for i in range(t)]
+            m = [_rounded(upper[j, q - 1 - i], upper[j, j], scale) for i in range(t)]
             g = [fmpq(v) for v in self.directions[t]]
             for i, a in enumerate(m):
                 if a:
@@ -414,67 +461,74 @@ def _bits(numbers: Integers, width: int) -> Integers:
     return np.asarray((numbers.astype(np.int64)[:, None] >> np.arange(width)) & 1, dtype=bool)
 
 
-def _words(table: Integers, goal: Sequence[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """A linear hash of the rows, and of the goal, modulo 2^64: equal vectors have equal words."""
-    rng = np.random.default_rng(1)
-    factors = [int(v) | 1 for v in rng.integers(1 << 62, size=table.shape[1])]
-    rows = [*table.tolist(), list(goal)]
-    return np.array([sum(f * int(v) for f, v in zip(factors, row, strict=True)) % 2**64 for row in rows], dtype=np.uint64)
+def _sum(a: Words, b: Any) -> Words:
+    """a + b modulo WORD."""
+    total = a + b
+    return np.asarray(np.where(total >= WORD, total - np.uint64(WORD), total))
 
 
-def _sums(words: Integers) -> Integers:
+def _difference(a: Any, b: Words) -> Words:
+    """a - b modulo WORD."""
+    return np.asarray(np.where(b > a, a + np.uint64(WORD) - b, a - b))
+
+
+def _sums(words: Words) -> Words:
     """The sums of all subsets; subset number s has the elements of s's binary digits."""
     sums = np.zeros(1 << len(words), dtype=np.uint64)
     for i, word in enumerate(words):
-        np.add(sums[: 1 << i], word, out=sums[1 << i : 2 << i])
+        part = sums[1 << i : 2 << i]
+        np.add(sums[: 1 << i], word, out=part)
+        np.subtract(part, np.uint64(WORD), out=part, where=part >= WORD)
     return sums
 
 
-def _chunks(words: Integers, size: int) -> Iterator[tuple[int, Integers]]:
+def _chunks(words: Words, size: int) -> Iterator[tuple[int, Words]]:
     """The sums of all subsets in order, at most `size` at a time."""
     low = min(len(words), size.bit_length() - 1)
     first = _sums(words[:low])
     for k in range(1 << (len(words) - low)):
-        shift = words[low:][_bits(np.array([k]), len(words) - low)[0]].sum(dtype=np.uint64)
-        yield k << low, first + shift
+        shift = sum(words[low:][_bits(np.array([k]), len(words) - low)[0]].tolist()) % WORD
+        yield k << low, _sum(first, np.uint64(shift))
 
 
-def _share(outer: int, start: int, fixed: int, half: int) -> str:
-    return f"{100 * (outer + start / (1 << half)) / (1 << fixed):.1f} %"
+def _rounded(a: float, b: float, scale: int) -> int:
+    """a / b times scale, as an integer; 0 where that is no number."""
+    with np.errstate(all="ignore"):
+        quotient = float(np.divide(a, b))
+    return round(quotient * scale) if abs(quotient) < 2.0**60 else 0
 
 
-def _modular(table: Integers) -> nmod_mat:
+def _modular(table: Integers, prime: int) -> nmod_mat:
     rows, columns = table.shape
-    return nmod_mat(rows, columns, [int(v) for v in np.asarray(table % PRIME, dtype=object).ravel()], PRIME)
+    return nmod_mat(rows, columns, [int(v) for v in np.asarray(table % prime, dtype=object).ravel()], prime)
 
 
-def _elimination(table: Integers) -> tuple[list[int], list[int]]:
-    """Rows, greedily from the first, that are independent modulo PRIME, and for each the column where elimination row by row finds its
-    pivot.
+def _elimination(table: Integers, prime: int) -> tuple[list[int], list[int]]:
+    """Rows, greedily from the first, that are independent modulo the prime, and the columns where elimination by rows finds their pivots.
 
     A panel of rows is reduced to the identity on its pivots, then taken from the rows behind it: floats, whose sums stay below 2^53.
     """
-    rest = np.asarray(table % PRIME, dtype=np.float64)
+    rest = np.asarray(table % prime, dtype=np.float64)
     rows: list[int] = []
     columns: list[int] = []
     for start in range(0, len(rest), _PANEL):
-        panel = rest[start : start + _PANEL].astype(np.int64) % PRIME
+        panel = rest[start : start + _PANEL].astype(np.int64) % prime
         own: list[int] = []
         for i in range(len(panel)):
             live = np.flatnonzero(panel[i])
             if not len(live):
                 continue
             pivot = int(live[0])
-            panel[i] = panel[i] * pow(int(panel[i, pivot]), -1, PRIME) % PRIME
+            panel[i] = panel[i] * pow(int(panel[i, pivot]), -1, prime) % prime
             others = np.flatnonzero(panel[:, pivot])
             others = others[others != i]
-            panel[others] = (panel[others] - panel[others, pivot, None] * panel[i]) % PRIME
+            panel[others] = (panel[others] - panel[others, pivot, None] * panel[i]) % prime
             rows.append(start + i)
             own.append(i)
             columns.append(pivot)
         behind = rest[start + _PANEL :]
         behind -= behind[:, columns[len(columns) - len(own) :]] @ panel[own].astype(np.float64)
-        behind -= PRIME * np.floor(behind / PRIME)  # up to one PRIME too much or too little
+        behind -= prime * np.floor(behind / prime)  # up to one multiple too much or too little
     return rows, columns
 
 

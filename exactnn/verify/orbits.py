@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from exactnn._version import __version__
-from exactnn.errors import ExactnnError, Incomplete, NotRational, Undecided
+from exactnn.errors import ArgumentError, CertificateRejected, ExactnnError, Incomplete, NotRational, Undecided
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
@@ -17,13 +17,14 @@ from exactnn.symmetry._fibre import Fibre, fibre
 from exactnn.symmetry._orbits import check_reduced, flip_sets
 from exactnn.symmetry._shallow import Shallow, shallow
 from exactnn.symmetry._subset_sums import Found, Subset
-from exactnn.symmetry.transformations import Flip
 from exactnn.verdict import Verdict
-from exactnn.verify.certificates import Certificate, Claim
+from exactnn.verify.certificates import Certificate, Claim, check
 from exactnn.verify.equality import verify_equal
 
 #: hyperplanes of a network that is not reduced, beyond which the checker does not enumerate
 _ENUMERATED = 14
+#: weights from which the checker takes seconds; what it reads at most; its largest number of neurons
+_TRIED, _READ, _ROWS = 1 << 17, 1 << 24, 1 << 12
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ def verify_single_orbit(f: Network | Fibre, *, time_limit: Number | None = None)
     flipping neurons 0, 1 keeps the function, and leads to another orbit
     """
     start = time.perf_counter()
+    if isinstance(f, Fibre) and time_limit is not None:
+        raise ArgumentError("time_limit: a fibre has a time limit of its own; give it to fibre(net, time_limit=...)")
     found = f if isinstance(f, Fibre) else fibre(f, time_limit=time_limit)
     group = {"homogeneous": "permutations and positive scalings", "mirror": "permutations", "odd": "permutations and sign flips"}
     question = f"all networks of {_neurons(found.width)} with the function of f arise from f by {group[found.family]}"
@@ -117,10 +120,14 @@ def _proved(found: Fibre, question: str, start: float) -> Verdict:
         how = flips.how
     else:
         small = found.hyperplanes <= _ENUMERATED
-        certificate = _written(found.layer, ((),), {"method": "enumeration"}, start) if small else None
+        certificate = _accepted(found.layer, ((),), {"method": "enumeration"}, start) if small else None
         how = "all ways to put the neurons on the hyperplanes were gone through"
     if certificate is None:
-        return Verdict("unknown", question, f"no other orbit was found ({how}), but the search is too large for a certificate")
+        return Verdict(
+            "unknown",
+            question,
+            f"no other orbit was found ({how}), but the checker cannot repeat the search, for its size or for the kind of network",
+        )
     return Verdict("proved", question, how, certificate)
 
 
@@ -130,17 +137,19 @@ def _other(found: Fibre) -> tuple[Network, str]:
         if family.base is not found.network:
             return family.base, "there are other weights with the function that lie in a continuous family"
         for step in (Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3)):
-            with contextlib.suppress(NotRational):  # the value of a constant neuron
-                other = family.at(*(v + step + k for k, v in enumerate(family.origin)))
-                if found.is_elsewhere(other):
-                    return other, f"{family.description} ({family.kind})"
+            for still in (False, True):  # b of a constant neuron stays
+                values = [v if still and k == len(family.origin) - 1 else v + step + k for k, v in enumerate(family.origin)]
+                with contextlib.suppress(NotRational):  # its value at another b
+                    other = family.at(*values)
+                    if found.is_elsewhere(other):
+                        return other, f"{family.description} ({family.kind})"
     if found.flip is not None:
         which = f"neuron{'s' * (len(found.flip) != 1)} {', '.join(map(str, found.flip))}"
-        return Flip(found.flip).apply(found.network), f"flipping {which} keeps the function, and leads to another orbit"
+        return found.layer.flipped(found.flip), f"flipping {which} keeps the function, and leads to another orbit"
     for other in found.isolated:
         if found.is_elsewhere(other):
             return other, "the neurons can lie on the hyperplanes in another way"
-    raise Undecided("no network outside the orbit was found")  # pragma: no cover - the fibre is more than one orbit
+    raise Undecided("they have irrational weights, since the value of a constant neuron is irrational")
 
 
 def _certificate(layer: Shallow, found: Found, start: float) -> Certificate | None:
@@ -151,7 +160,24 @@ def _certificate(layer: Shallow, found: Found, start: float) -> Certificate | No
     if "columns" in evidence:
         d = layer.weight.shape[1]
         evidence["columns"] = [[c // d, c % d] for c in evidence["columns"]]
-    return _written(layer, found.subsets, evidence, start)
+    return _accepted(layer, found.subsets, evidence, start)
+
+
+def _accepted(layer: Shallow, flips: tuple[Subset, ...], evidence: dict[str, Any], start: float) -> Certificate | None:
+    """The certificate, if it is within the checker's limits and its rules for networks.
+
+    That is tried out, except where it takes seconds and is known: independent terms of a plain network of the size that the checker allows.
+    """
+    certificate = _written(layer, flips, evidence, start)
+    n, d = layer.weight.shape
+    plain = layer.by_rows and [layer.net.operation(x).kind for x in layer.net.order][::2] == ["input", layer.activation.kind]
+    if evidence["method"] == "free" and plain and _TRIED < n * d <= _READ and n <= _ROWS:
+        return certificate
+    try:
+        check(certificate)
+    except CertificateRejected:
+        return None
+    return certificate
 
 
 def _written(layer: Shallow, flips: tuple[Subset, ...], evidence: dict[str, Any], start: float) -> Certificate:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.symmetry import _subset_sums
-from exactnn.symmetry._subset_sums import PRIME, Vectors, _elimination, _Search, subset_sums
+from exactnn.symmetry._subset_sums import PRIMES, WORD, Vectors, _elimination, _Search, subset_sums
 from tests.strategies import law
+
+PRIME = PRIMES[0]
 
 
 def vectors(rows):
@@ -74,6 +76,27 @@ def test_numbers_that_nearly_cancel():
 
 
 WAYS = [(40, 3, 10**4, "halves"), (40, 3, 10**8, "lattice"), (60, 4, 10**14, "lattice"), (70, 60, 50, "free")]
+
+
+@pytest.mark.parametrize("factor", [2**64, PRIMES[0], PRIMES[1], PRIMES[0] * PRIMES[1], WORD, 2**64 * WORD])
+@pytest.mark.parametrize("limit", [2, 1 << 20])
+def test_no_factor_hides_a_subset(factor, limit):
+    """Entries that vanish modulo what is computed modulo: every candidate is compared before it counts."""
+    if factor % WORD == 0 and limit == 2:
+        factor *= 3
+    size = 8 if factor % WORD == 0 else 18  # there everything is a candidate
+    rows = [[1]] + [[factor * 3**k] for k in range(size)] + [[5 * factor * 3**size], [-5 * factor * 3**size]]
+    expected = ((), (size + 1, size + 2))
+    assert subset_sums(vectors(rows), limit=limit).subsets == expected
+    for way in ("halves", "lattice"):
+        assert by(way, rows, limit=limit).subsets == expected
+
+
+def test_numbers_beyond_floats():
+    rows = [[10**400 * 3**k] for k in range(28)] + [[10**420], [-(10**420)]]
+    assert subset_sums(vectors(rows)).subsets == ((), (28, 29))
+    with pytest.raises(Incomplete, match="excluded"):
+        subset_sums(vectors([[3**k * PRIMES[0] * PRIMES[1]] for k in range(60)]))
 
 
 @pytest.mark.parametrize(("n", "d", "size", "way"), WAYS)
@@ -160,7 +183,7 @@ def test_time_limit():
 def test_elimination(n, d, seed, density):
     rng = np.random.default_rng(seed)
     table = (rng.integers(-1, 2, size=(n, d)) * (rng.random((n, d)) < density)).astype(object)
-    rows, columns = _elimination(table)
+    rows, columns = _elimination(table, PRIME)
     rest = [[int(v) % PRIME for v in row] for row in table]
     found = []  # row by row, in plain integers
     for i, row in enumerate(rest):

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exactnn as xn
-from exactnn import certified_orbits, check, mlp, verify_single_orbit
+from exactnn import certified_orbits, check, mlp, verify_equal, verify_single_orbit
 from exactnn.errors import ArgumentError, CertificateRejected, Incomplete, NotOneHiddenLayer, NotReduced
-from exactnn.symmetry import _subset_sums, fibre, orbits
+from exactnn.exact.array import RationalArray
+from exactnn.network import Affine, Builder, Input, PiecewiseLinear, Reshape
+from exactnn.symmetry import _subset_sums, fibre, orbits, search
 from tests.strategies import law
 
 UNITS = ("relu", "leaky_relu(1/10)", "abs", "silu", "gelu", "softplus", "tanh", "sigmoid")
@@ -138,11 +140,72 @@ def test_constants_of_irrational_value_can_be_flipped(unit):
     assert check(verdict.certificate)
 
 
+def test_tiny_weights_beside_large_ones():
+    """All but one term vanish modulo 2^64."""
+    w = [2.0**-70] + [float(3**k) for k in range(18)] + [1.0, -3.0]
+    f = one([[v] for v in w], [float(i * i + 1) for i in range(len(w))], [[1.0] * len(w)])
+    assert orbits(f) == [(), (2, 20)]
+    assert fibre(f).is_single_orbit is False
+    assert verify_single_orbit(f).refuted
+    assert check(certified_orbits(f).certificate)
+    rows = [[2.0**-70]] + [[float(3**k)] for k in range(18)]
+    rows[3], rows[5] = [-rows[3][0]], [-rows[5][0]]
+    assert xn.symmetry.normal_form(one(rows, [float(i * i + 1) for i in range(19)], [[1.0] * 19])).minimal_width == 19
+
+
+def test_neurons_that_are_entries():
+    """One affine node on two rows: four neurons, where Flip turns over pairs of them."""
+    b = Builder()
+    b.add("x", Input((2, 1)))
+    b.add("l", Affine(RationalArray.of([[2], [1]]), RationalArray.of([1, 1])), "x")
+    b.add("a", PiecewiseLinear.of(0, 0, [(0, 1)]), "l")
+    b.add("f", Reshape((4,)), "a")
+    b.add("o", Affine(RationalArray.of([[1, -2, 1, 3]]), RationalArray.of([0])), "f")
+    net = b.build(["x"], ["o"])
+    assert orbits(net) == [(), (0, 1)]
+    assert all(verify_equal(g, net).proved for g in fibre(net).isolated)
+    assert verify_single_orbit(net).refuted
+    for symmetry in (*search(net), *search(net, solver="exact")):
+        assert symmetry.transformation is None
+        assert verify_equal(symmetry.network, net).proved
+
+
+def test_what_the_checker_does_not_take_has_no_certificate():
+    flat = one([[1]] * 17, [k * k + 3 for k in range(17)], [[1] * 17], "abs")
+    assert certified_orbits(flat).certificate is None
+    b = Builder()
+    b.add("x", Input((2,)))
+    b.add("twice", PiecewiseLinear.of(2, 0, []), "x")
+    b.add("l", Affine(RationalArray.of([[2, 1], [1, 5]]), RationalArray.of([1, 1])), "twice")
+    b.add("a", PiecewiseLinear.of(0, 0, [(0, 1)]), "l")
+    b.add("o", Affine(RationalArray.of([[1, -2]]), RationalArray.of([0])), "a")
+    net = b.build(["x"], ["o"])
+    assert fibre(net).is_single_orbit
+    assert verify_single_orbit(net).unknown
+
+
+def test_long_lists_are_not_needed_for_one():
+    weights = [[1] if k % 2 else [-1] for k in range(26)]
+    biases = [k * k * (1 if k % 2 else -1) for k in range(26)]
+    assert fibre(one([*weights, [1]], [*biases, 5], [[1] * 26 + [0]])).dimension == 28
+    assert verify_single_orbit(one([*weights, [-1]], [*biases, -1], [[1] * 26 + ["1/2"]])).refuted
+
+
+def test_constants_of_rational_value():
+    f = one([[0], [1]], [0, 0], [[1, 1]], "silu")
+    verdict = verify_single_orbit(f)
+    assert verdict.refuted
+    assert "(constant)" in verdict.reason
+    assert verify_single_orbit(one([[0], [1]], [1, 0], [[1, 1]], "tanh")).unknown
+
+
 def test_a_fibre_can_be_asked_again():
     found = fibre(T3)
     assert found.orbits == ((), (0, 1, 2))
     assert verify_single_orbit(found).refuted
     assert verify_single_orbit(fibre(T16)).proved
+    with pytest.raises(ArgumentError, match="time limit of its own"):
+        verify_single_orbit(found, time_limit=1)
 
 
 def test_searches_too_large_for_a_certificate_are_unknown(monkeypatch):
