@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from digits.data import digits
 from digits.fit import fit
 from digits.margins import margins
@@ -217,6 +218,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=HERE.parent / "out" / "fibre", help="folder for the certificates (out/fibre/)")
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)  # matrices as small as these gain nothing from more, and lose much on a busy machine
     asked = cases()
 
     print(ASKED)
