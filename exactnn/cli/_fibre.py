@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from exactnn.cli._options import add_output, add_question, add_raw, check_folder, check_target, load, question
+from exactnn.cli._options import add_output, add_question, add_raw, check_folder, check_target, load, make_folder, question
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, line, listed, log, versions
 from exactnn.cli._questions import answer, models
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational, NotReduced, Undecided
@@ -403,7 +402,7 @@ class _Files:
         if verdict.unknown:
             log(self.options, f"{name} is not written: it is not proved to equal f: {verdict.reason}")
             return None
-        os.makedirs(self.options.save, exist_ok=True)
+        make_folder(self.options.save)
         path = Path(self.options.save) / f"{name}.json"
         save(net, path)
         return str(path)

@@ -7,13 +7,12 @@ they the same up to permutation and scaling, and if not, are they the same funct
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import Any, Literal
 
 from exactnn.cli._fibre import in_commands, naming, neurons_text, time_limit
-from exactnn.cli._options import add_output, add_raw, check_folder, check_target, load
+from exactnn.cli._options import add_output, add_raw, check_folder, check_target, load, make_folder
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, line, log, versions
 from exactnn.cli._questions import answer, models, shortened, texts
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational
@@ -169,7 +168,7 @@ def _proved(f: Network, symmetry: WeightSymmetry, number: int, folder: str | Non
         "certificate": None,
     }
     if folder is not None:
-        os.makedirs(folder, exist_ok=True)
+        make_folder(folder)
         model, certificate = (Path(folder) / f"symmetry-{number:04d}{end}.json" for end in ("", ".certificate"))
         save(symmetry.network, model)
         entry["file"] = str(model)

@@ -121,7 +121,18 @@ def check_folder(folder: str | None) -> None:
             raise ArgumentError(f"--save: a folder in an existing one is needed, got {folder!r}")
         if not os.access(path if path.exists() else path.resolve().parent, os.W_OK):
             raise SaveError(f"--save: {folder!r} cannot be written")
+        if not path.exists():  # where that fails, before the work and not after it
+            path.mkdir()
+            path.rmdir()
     except (OSError, ValueError) as error:
         if isinstance(error, ArgumentError):
             raise
         raise SaveError(f"--save: {folder!r} cannot be written: {error}") from None
+
+
+def make_folder(folder: str) -> None:
+    """The folder of --save; SaveError if it cannot be made."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise SaveError(f"--save: {folder!r} cannot be made: {error}") from None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import Any
 
-from exactnn.cli._options import add_output, check_folder, check_target
+from exactnn.cli._options import add_output, check_folder, check_target, make_folder
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, versions
 from exactnn.errors import Incomplete
 from exactnn.exact.numbers import as_fraction
@@ -124,7 +123,7 @@ def _proved(net: Network, number: int, folder: str | None) -> dict[str, Any]:
         raise AssertionError(f"a network that was found is not proved to be zero: {formula(net)}: {verdict}")
     entry: dict[str, Any] = {"formula": formula(net), **parameters(net), "file": None, "certificate": None}
     if folder is not None:
-        os.makedirs(folder, exist_ok=True)
+        make_folder(folder)
         model, certificate = (Path(folder) / f"zero-{number:04d}{end}.json" for end in ("", ".certificate"))
         save(net, model)
         verdict.certificate.save(certificate)

@@ -285,9 +285,14 @@ def _orbit_key(layer: Shallow, flips: Subset) -> object:
         factor = layer.factors[i]
         if own is None:  # w_i = 0: (a, b) up to (a / L, L b)
             b = layer.bias[i].item() * (-1 if i in turned else 1)
-            scaled = layer.family == "homogeneous" and b
-            own, sign, factor = ((), 0), (b > 0) - (b < 0), abs(b) if scaled else Fraction(1)
-            if not scaled:
+            lead = next((q for q in layer.outgoing[:, i].to_fractions() if q), Fraction(1))
+            own, sign, factor = ((), 0), (b > 0) - (b < 0), Fraction(1)
+            if layer.family == "homogeneous":
+                factor = abs(b) if b else 1 / abs(lead)
+            elif odd:
+                turn = sign or (1 if lead > 0 else -1)
+                own, sign, factor = (((b * turn).numerator,), b.denominator), 1, Fraction(turn)
+            else:
                 own = ((b.numerator,), b.denominator)
         elif odd:
             sign, factor = 1, factor * sign

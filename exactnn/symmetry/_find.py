@@ -14,9 +14,10 @@ Theory: docs/theory.md 13.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -33,6 +34,7 @@ from exactnn.symmetry._smt import Script, both, either, term, total
 from exactnn.symmetry.transformations import Flip
 
 _FROM = ("z3", "exact")
+_TERMS = 500_000
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,10 @@ class SymmetrySearch:
     summary : how many were found, and whether that is all
     """
 
-    def __init__(self, source: Iterator[WeightSymmetry], script: Script, asked: str) -> None:
+    def __init__(self, source: Iterator[WeightSymmetry], smt2: Callable[[], str], asked: str) -> None:
         self.complete = False
         self.found: list[WeightSymmetry] = []
-        self._source, self._script, self._asked = source, script, asked
+        self._source, self._smt2, self._asked = source, smt2, asked
 
     def __iter__(self) -> SymmetrySearch:
         return self
@@ -93,7 +95,7 @@ class SymmetrySearch:
 
     def smt2(self) -> str:
         """The question in SMT-LIB 2: satisfiable exactly if there is another type of weights with the same function."""
-        return self._script.text()
+        return self._smt2()
 
     def __repr__(self) -> str:
         return f"SymmetrySearch({self.summary})"
@@ -121,6 +123,14 @@ def search(
     max_changes : at most so many classes have neurons on other sides than they had
     time_limit : seconds; Incomplete then, `partial` being what was found
 
+    Raises
+    ------
+    NotOneHiddenLayer, ArgumentError
+    Incomplete
+        From the iterator, at the time limit.
+    NotRational
+        From the iterator, where a constant neuron of a smooth activation has an irrational value, so that the constant would be irrational.
+
     Examples
     --------
     >>> from exactnn import mlp
@@ -145,8 +155,10 @@ def search(
         raise ArgumentError(f"max_changes: an integer from 1 is needed, got {max_changes!r}")
     question = _Question(layer, bound, max_changes)
     clock = Clock(time_limit)
+    if solver == "z3":
+        question.script  # noqa: B018 - refused now, if it is too long
     source = question.by_z3(clock) if solver == "z3" else question.by_flips(clock)
-    return SymmetrySearch(source, question.script, question.asked + ("" if solver == "z3" else "; flips only"))
+    return SymmetrySearch(source, lambda: question.script.text(), question.asked + ("" if solver == "z3" else "; flips only"))
 
 
 class _Question:
@@ -164,10 +176,17 @@ class _Question:
             self.asked += f", outgoing weights at most {bound}"
         if changes is not None:
             self.asked += f", at most {changes} hyperplanes changed"
-        self.script = self._script(jumps.rest)
+        self._rest = jumps.rest
 
-    def _script(self, rest: RationalArray) -> Script:
-        m, d = rest.shape
+    @cached_property
+    def script(self) -> Script:
+        """The question; ArgumentError if it is too long."""
+        rest, (m, d) = self._rest, self._rest.shape
+        if len(self.planes) * rest.size > _TERMS:
+            raise ArgumentError(
+                f"net: at most {_TERMS} terms (hyperplanes times inputs times outputs) make a question to a solver, got "
+                f"{len(self.planes) * rest.size}; symmetry.orbits and symmetry.fibre answer for reduced weights"
+            )
         script = Script("QF_LRA", f"Other weights with the function of a network of {self.layer.width} neurons: {self.asked}.")
         sizes = []
         for h, jump in enumerate(self.jumps):

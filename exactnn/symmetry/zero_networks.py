@@ -22,6 +22,13 @@ from exactnn.network import Affine, Network
 from exactnn.symmetry._zero_layer import FirstLayer, LayerSearch
 from exactnn.symmetry._zero_plans import Fixed, Found, Free, Plan, network
 
+#: beyond which no search ends
+_INPUTS, _NEURONS, _BOUND = 12, 10_000, 1_000_000
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 10**20 else f"a number of {number.bit_length()} bits"
+
 
 class ZeroSearch:
     """Zero networks, one after the other, as they are found; made by `search_zero`.
@@ -151,6 +158,11 @@ def search_zero(
             LayerSearch(_layer(first_layer, d, n), m, bound, irreducible=irreducible, nonzero=nonzero, no_linear_pair=no_linear_pair)
         )
     reason = plan.empty()
+    if not reason and first_layer is None and (d > _INPUTS or n > _NEURONS or bound > _BOUND):
+        raise ArgumentError(
+            f"inputs, neurons, max_weight: at most {_INPUTS}, {_NEURONS} and {_BOUND} can be searched, "
+            f"got {_short(d)}, {_short(n)}, {_short(bound)}"
+        )
     asked = _asked(d, n, m, bound, flags, first_layer is not None)
     source: Iterator[Found] = iter(()) if reason else plan.networks(solver, clock)
     return ZeroSearch(asked, source, lambda: plan.smt2(reason), reason, most, clock.limit is not None or solver == "z3")

@@ -15,7 +15,7 @@ from exactnn import Network, mlp, verify_equal, verify_symmetry
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotReduced, Undecided
 from exactnn.exact.array import RationalArray
 from exactnn.network import Add, Affine, Builder, Input, relu
-from exactnn.symmetry import Flip, Permutation, Scaling, fibre, normal_form, orbits
+from exactnn.symmetry import Flip, Permutation, Scaling, fibre, normal_form, orbits, search
 from exactnn.symmetry._families import families
 from exactnn.symmetry._fibre import _orbit_key
 from exactnn.symmetry._shallow import shallow
@@ -326,3 +326,26 @@ def test_summary():
     text = fibre(one([[1], [-1]], [0, 0], [[2, 1]])).summary()
     assert "single orbit: True" in text
     assert "dimension: 2" in text
+
+
+@pytest.mark.parametrize(
+    ("unit", "first", "second"),
+    [
+        ("relu", ([[0], [1]], [0, 0], [[1, 2]]), ([[0], [2]], [0, 0], [["1/2", 1]])),
+        ("relu", ([[0], [1]], [3, 0], [[-1, 2]]), ([[0], [1]], [6, 0], [["-1/2", 2]])),
+        ("tanh", ([[0], [1]], [1, 0], [[1, 2]]), ([[0], [-1]], [-1, 0], [[-1, -2]])),
+        ("tanh", ([[0], [1]], [0, 0], [[1, 2]]), ([[0], [1]], [0, 0], [[-1, 2]])),
+        ("sigmoid", ([[0], [1]], [1, 0], [[1, 2]]), ([[0], [1]], [-1, 0], [[-1, 2]])),
+    ],
+)
+def test_the_group_acts_on_constant_neurons_too(unit, first, second):
+    assert not fibre(one(*first, unit=unit)).is_elsewhere(one(*second, unit=unit))
+    assert fibre(one(*first, unit=unit)).is_elsewhere(one(first[0], first[1], [[5, 7]], unit=unit))
+
+
+def test_large_networks_are_no_question_for_a_solver():
+    rng = np.random.default_rng(0)
+    net = one(rng.integers(-9, 10, (300, 200)), list(range(300)), rng.integers(-9, 10, (10, 300)))
+    with pytest.raises(ArgumentError, match=r"at most 500000 terms.*orbits"):
+        search(net)
+    assert list(search(net, solver="exact")) == []

@@ -579,3 +579,9 @@ def test_the_counts_of_the_page(inputs: int, bound: int, neurons: int, classes: 
 def test_the_pictures(tmp_path: Path) -> None:
     script().pictures(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["zero-graph.png", "zero-lines.png", "zero-pieces.png"]
+
+
+@pytest.mark.parametrize("sizes", [(1, 4, 10**30), (10**4, 4, 1), (10**9, 4, 1), (1, 10**5, 1), (1, 4, 10**6000)])
+def test_searches_that_never_end_are_refused(sizes):
+    with pytest.raises(ArgumentError, match="at most 12, 10000 and 1000000"):
+        search_zero(*sizes)
