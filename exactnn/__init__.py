@@ -16,7 +16,7 @@ from exactnn.network import Network, mlp
 from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
-    from exactnn import regions, symmetry
+    from exactnn import rational, regions, symmetry
     from exactnn.export import save
     from exactnn.load import from_torch, load
     from exactnn.verify import (
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         check,
         max_deviation,
         verify_equal,
+        verify_pole_free,
         verify_same_decision,
         verify_single_orbit,
         verify_symmetry,
@@ -41,12 +42,13 @@ _LAZY = {
     "max_deviation": "exactnn.verify",
     "save": "exactnn.export",
     "verify_equal": "exactnn.verify",
+    "verify_pole_free": "exactnn.verify",
     "verify_same_decision": "exactnn.verify",
     "verify_single_orbit": "exactnn.verify",
     "verify_symmetry": "exactnn.verify",
     "verify_zero": "exactnn.verify",
 }
-_ROOMS = ("certificate", "export", "nn", "regions", "symmetry", "verify")
+_ROOMS = ("certificate", "export", "nn", "rational", "regions", "symmetry", "verify")
 
 __all__ = [
     "Box",
@@ -62,10 +64,12 @@ __all__ = [
     "load",
     "max_deviation",
     "mlp",
+    "rational",
     "regions",
     "save",
     "symmetry",
     "verify_equal",
+    "verify_pole_free",
     "verify_same_decision",
     "verify_single_orbit",
     "verify_symmetry",

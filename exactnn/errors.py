@@ -98,3 +98,11 @@ class CertificateRejected(ExactnnError):
 
     def __reduce__(self) -> tuple[type[CertificateRejected], tuple[str, str]]:
         return type(self), (self.step, self.reason)
+
+
+class AtPole(ExactnnError, ArithmeticError):
+    """A rational function is asked for a value at one of its poles, or for one that a pole makes infinite."""
+
+
+class NotAnERA(ExactnnError):
+    """A rational function is no sum a x + b + sum (c x + d)/((x - e)^2 + f^2) with rational a, b, c, d, e, f^2; the message says why."""

@@ -17,7 +17,8 @@ README = ROOT / "README.md"
 
 
 @pytest.mark.parametrize(
-    ("document", "examples"), [("README.md", 10), ("docs/regions.md", 25), ("docs/fibre.md", 30), ("docs/zero-networks.md", 5)]
+    ("document", "examples"),
+    [("README.md", 10), ("docs/regions.md", 25), ("docs/fibre.md", 30), ("docs/zero-networks.md", 5), ("docs/rational.md", 30)],
 )
 def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -26,7 +27,7 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
     assert result.attempted >= examples
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/regions.md", "docs/fibre.md", "docs/zero-networks.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/regions.md", "docs/fibre.md", "docs/zero-networks.md", "docs/rational.md"])
 def test_it_is_short(document: str) -> None:
     assert len((ROOT / document).read_text(encoding="utf-8").splitlines()) <= 150
 
@@ -42,7 +43,16 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/command-line.md", "docs/regions.md", "docs/fibre.md", "docs/zero-networks.md", "CONTRIBUTING.md"]
+    "document",
+    [
+        "README.md",
+        "docs/command-line.md",
+        "docs/regions.md",
+        "docs/fibre.md",
+        "docs/zero-networks.md",
+        "docs/rational.md",
+        "CONTRIBUTING.md",
+    ],
 )
 def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ._claim import MODELS, Claim, read_claim
+from ._claim import Claim, read_claim
 from ._decision import check_decision_point, check_decision_tree, check_deviation
 from ._enclosure import check_enclosure
 from ._fibre import check_enumeration, check_free, check_halves, check_lattice, check_odd
@@ -15,20 +15,23 @@ from ._line import check_line
 from ._models import Model, Path, read_file, read_models
 from ._numbers import Rejected, items, mapping, need, read_json, show
 from ._point import check_point
+from ._poles import check_pole, check_pole_free, functions_of, sentence
 from ._shallow import family
 from ._transform import transformed
 from ._tree import check_tree
 
-_METHODS = {
+_METHODS: dict[str, dict[str, Callable[..., None]]] = {
     "refuted": {"point": check_point, "enclosure": check_enclosure},
     "proved": {"line": check_line, "forms": check_forms, "tree": check_tree},
 }
 # questions that not every method of their answer understands
-_OWN = {
+_OWN: dict[tuple[str, str], dict[str, Callable[..., None]]] = {
     ("regions", "proved"): {"tree": check_tree},
     ("same_decision", "proved"): {"tree": check_decision_tree},
     ("same_decision", "refuted"): {"point": check_decision_point},
     ("deviation", "proved"): {"tree": check_deviation},
+    ("pole_free", "proved"): {"sturm": check_pole_free},
+    ("pole_free", "refuted"): {"pole": check_pole},
     ("orbits", "proved"): {
         "free": check_free,
         "halves": check_halves,
@@ -48,6 +51,9 @@ class Accepted(NamedTuple):
     @property
     def sentence(self) -> str:
         """The claim in words."""
+        if self.claim.poles is not None:
+            stated = self.claim.poles.functions
+            return sentence(self.claim, len(functions_of(self.models["f"].network) if stated is None else stated))
         f = self.models["f"].network
         return self.claim.sentence(f.input_size, family(f, "f").moves if self.claim.question == "orbits" else "")
 
@@ -102,15 +108,15 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
     need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
     need(document["semantics"] == "real arithmetic", step, 'the semantics must be "real arithmetic"')
     claim = read_claim(document["claim"])
-    models = read_models(document["models"], MODELS[claim.question], folder, given)
-    f = models["f"].network
+    models = read_models(document["models"], claim.models, folder, given)
+    f = models["f"].network if "f" in models else None
     g = models["g"].network if "g" in models else None
-    if claim.question == "symmetry":
+    if claim.question == "symmetry" and f is not None:
         g = transformed(f, items(claim.transformation, "claim: transformation"))
-    if g is not None:
+    if f is not None and g is not None:
         sizes = (f.input_size, f.output_size), (g.input_size, g.output_size)
         need(sizes[0] == sizes[1], "models", f"inputs and outputs are {sizes[0]} for f and {sizes[1]} for g")
-    if claim.domain is not None:
+    if f is not None and claim.domain is not None:
         columns = claim.domain.matrix.shape[1]
         need(columns == f.input_size, "claim: domain", f"{columns} columns for {f.input_size} inputs")
     evidence = document["evidence"]

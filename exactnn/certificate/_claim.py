@@ -7,12 +7,12 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from . import _words
+from . import _poles, _words
 from ._models import canonical_hash
 from ._numbers import Tensor, integer, items, mapping, need, rational, show, tensor
 
 MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",), "regions": ("f",)}
-MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g"), "orbits": ("f",)}
+MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g"), "orbits": ("f",), "pole_free": ("f",)}
 
 
 class Domain(NamedTuple):
@@ -41,7 +41,13 @@ class Claim(NamedTuple):
     transformation: Any  # the list of steps as written; None unless the question is "symmetry"
     regions: int | None = None  # their number; None unless that is the question
     flips: tuple[tuple[int, ...], ...] | None = None  # sets of neurons; None unless the question is "orbits"
+    poles: _poles.PoleClaim | None = None  # None unless the question is "pole_free"
     written: Any = None  # the claim as it stands in the certificate
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the networks that the claim is about."""
+        return () if self.poles is not None and self.poles.functions is not None else MODELS[self.question]
 
     @property
     def sha256(self) -> str:
@@ -109,6 +115,8 @@ def read_claim(document: Any) -> Claim:
     question, answer = document.get("question"), document.get("answer")
     need(type(question) is str and question in MODELS, step, f"unknown question {show(question)}")
     need(type(answer) is str and answer in ("proved", "refuted"), step, f"unknown answer {show(answer)}")
+    if question == "pole_free":
+        return Claim(question, answer, Fraction(0), None, None, poles=_poles.read_pole_claim(document), written=document)
     keys = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": (), "orbits": ("flips",)}
     extra = keys.get(question, ("tolerance",))
     mapping(document, step, ("question", "answer", "domain", *extra))
@@ -125,7 +133,7 @@ def read_claim(document: Any) -> Claim:
         matrix = tensor(raw["A"], "claim: domain: A")
         need(len(matrix.shape) == 2, "claim: domain: A", "a matrix has two axes")
         domain = Domain(matrix, tensor(raw["b"], "claim: domain: b", matrix.shape[:1]).fractions())
-    return Claim(question, answer, tolerance, domain, document.get("transformation"), count, flips, document)
+    return Claim(question, answer, tolerance, domain, document.get("transformation"), count, flips, None, document)
 
 
 def _flips(raw: Any) -> tuple[tuple[int, ...], ...]:

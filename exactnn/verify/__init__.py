@@ -4,6 +4,7 @@ from exactnn.verify.certificates import Certificate, check
 from exactnn.verify.deviation import Deviation, max_deviation
 from exactnn.verify.equality import verify_equal, verify_symmetry, verify_zero
 from exactnn.verify.orbits import Orbits, certified_orbits, verify_single_orbit
+from exactnn.verify.poles import PoleVerdict, activation_poles, verify_pole_free
 from exactnn.verify.region_count import RegionCount, certified_region_count
 from exactnn.verify.same_decision import verify_same_decision
 
@@ -11,12 +12,15 @@ __all__ = [
     "Certificate",
     "Deviation",
     "Orbits",
+    "PoleVerdict",
     "RegionCount",
+    "activation_poles",
     "certified_orbits",
     "certified_region_count",
     "check",
     "max_deviation",
     "verify_equal",
+    "verify_pole_free",
     "verify_same_decision",
     "verify_single_orbit",
     "verify_symmetry",

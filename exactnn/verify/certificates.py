@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from exactnn import certificate as checker
 from exactnn.errors import CertificateRejected, LoadError
@@ -61,6 +61,40 @@ class Claim:
         within = f" within {text if len(text) <= 60 else f'{text[:20]}... ({len(text)} characters)'}" if self.tolerance else ""
         return f"{left}{within} {where}"
 
+    def stated(self, answer: str) -> dict[str, Any]:
+        """The claim as the format writes it."""
+        found: dict[str, Any] = {
+            "question": self.question,
+            "answer": answer,
+            "domain": None if self.domain is None else {k: tensor(v) for k, v in zip("Ab", self.domain.rows, strict=True)},
+        }
+        if self.question == "regions":
+            found["count"] = self.count
+        elif self.question == "orbits":
+            found["flips"] = [list(neurons) for neurons in self.flips or ()]
+        elif self.question != "same_decision":
+            found["tolerance"] = json_number(self.tolerance)
+        if self.question == "symmetry":
+            found["transformation"] = list(self.transformation)
+        return found
+
+    def models(self) -> dict[str, Network]:
+        """The networks that it is about, by name."""
+        return {"f": self.f} | ({"g": self.g} if self.question != "symmetry" and self.g is not None else {})
+
+
+class Statement(Protocol):
+    """What a certificate may claim."""
+
+    def describe(self) -> str:
+        """The claim in words."""
+
+    def stated(self, answer: str) -> dict[str, Any]:
+        """The claim as the format writes it."""
+
+    def models(self) -> dict[str, Network]:
+        """The networks that it is about, by name."""
+
 
 class Certificate:
     """What the standalone checker needs to re-check a verdict: `save` it, and run `exactnn check FILE`.
@@ -69,7 +103,7 @@ class Certificate:
     without losing a bit.
     """
 
-    def __init__(self, claim: Claim, answer: str, evidence: dict[str, Any], about: dict[str, Any] | None = None) -> None:
+    def __init__(self, claim: Statement, answer: str, evidence: dict[str, Any], about: dict[str, Any] | None = None) -> None:
         self._claim = claim
         self._answer = answer
         self._evidence = evidence
@@ -78,36 +112,19 @@ class Certificate:
     @property
     def kind(self) -> str:
         """The method of the evidence: "forms", "line", "tree", "point" or "enclosure"; for orbits "free", "halves", "lattice", "odd" or
-        "enumeration".
+        "enumeration"; for poles "sturm" or "pole".
         """
         return str(self._evidence["method"])
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The certificate as a JSON object; model paths are absolute."""
-        claim = self._claim
-        stated: dict[str, Any] = {
-            "question": claim.question,
-            "answer": self._answer,
-            "domain": None if claim.domain is None else {k: tensor(v) for k, v in zip("Ab", claim.domain.rows, strict=True)},
-        }
-        if claim.question == "regions":
-            stated["count"] = claim.count
-        elif claim.question == "orbits":
-            stated["flips"] = [list(neurons) for neurons in claim.flips or ()]
-        elif claim.question != "same_decision":
-            stated["tolerance"] = json_number(claim.tolerance)
-        if claim.question == "symmetry":
-            stated["transformation"] = list(claim.transformation)
-        models = {"f": _model(claim.f)}
-        if claim.question != "symmetry" and claim.g is not None:
-            models["g"] = _model(claim.g)
         return {
             "format": "exactnn-certificate",
             "version": 1,
             "semantics": "real arithmetic",
-            "claim": stated,
-            "models": models,
+            "claim": self._claim.stated(self._answer),
+            "models": {name: _model(net) for name, net in self._claim.models().items()},
             "evidence": self._evidence,
             "about": self._about,
         }

@@ -1,0 +1,170 @@
+"""Largest and smallest values of a rational function on an interval, and where: poles, critical points and ends, each certified."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from flint import ctx
+
+from exactnn.errors import ArgumentError, AtPole, DomainError
+from exactnn.exact.numbers import Number, as_fraction, rational_text
+from exactnn.rational import _polynomials as poly
+from exactnn.rational.enclosure import Bound, Enclosure
+from exactnn.rational.roots import RealRoot, within
+
+if TYPE_CHECKING:
+    from exactnn.rational.function import RationalFunction
+
+#: An interval as an argument: (lower, upper), either end None (or an infinity) for no bound; None for the whole real line.
+Interval = Sequence[Number | None] | None
+Ends = tuple[Fraction | None, Fraction | None]
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """A supremum or infimum, and enclosures of the places x where, as far as was computed, it is attained or approached."""
+
+    value: Enclosure
+    places: tuple[Enclosure, ...]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    value: Enclosure
+    place: Enclosure
+
+
+def span(interval: Interval) -> Ends:
+    """The ends of an interval, checked.
+
+    Examples
+    --------
+    >>> span(None), span((0, None)) == (Fraction(0), None)
+    ((None, None), True)
+    """
+    if interval is None:
+        return None, None
+    if isinstance(interval, (str, bytes)) or not hasattr(interval, "__len__") or len(interval) != 2:
+        raise ArgumentError(f"interval: a pair (lower, upper), or None for the real line, is needed, got {str(interval)[:60]!r}")
+    lower, upper = (
+        None if end is None or (isinstance(end, float) and end == infinite) else as_fraction(end, f"interval[{i}]")
+        for i, (end, infinite) in enumerate(zip(interval, (-math.inf, math.inf), strict=True))
+    )
+    if lower is not None and upper is not None and lower > upper:
+        raise DomainError(f"interval: lower <= upper is needed, got {short(lower)} and {short(upper)}")
+    return lower, upper
+
+
+def short(value: Fraction) -> str:
+    """The number for a message."""
+    text = rational_text(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def positive(width: Number, argument: str = "width") -> Fraction:
+    """A width that was asked for."""
+    found = as_fraction(width, argument)
+    if found <= 0:
+        raise ArgumentError(f"{argument}: a number > 0 is needed, got {short(found)}")
+    return found
+
+
+def extremes(r: RationalFunction, ends: Ends, width: Fraction) -> tuple[Extreme, Extreme]:
+    """Infimum and supremum on the interval without the poles; finite ones in brackets of at most this width."""
+    if ends[0] is not None and ends[0] == ends[1]:
+        exact, place = r(ends[0]), Enclosure(ends[0], ends[0])
+        single = Extreme(Enclosure(exact, exact), (place,))
+        return single, single
+    candidates = [*_at_poles(r, ends), *_at_ends(r, ends), *_at_critical_points(r, ends, width)]
+    high = Enclosure(max(c.value.lower for c in candidates), max(c.value.upper for c in candidates))
+    low = Enclosure(min(c.value.lower for c in candidates), min(c.value.upper for c in candidates))
+    return (
+        Extreme(low, tuple(c.place for c in candidates if c.value.lower <= low.upper)),
+        Extreme(high, tuple(c.place for c in candidates if c.value.upper >= high.lower)),
+    )
+
+
+def _at_poles(r: RationalFunction, ends: Ends) -> list[_Candidate]:
+    """Infinite values on the sides of poles that lie in the interval."""
+    found = []
+    for pole in within(r._bottom, *ends):
+        right = _sign_behind(r, pole, ends)
+        place = pole.enclosure
+        if ends[1] is None or pole.upper < ends[1]:
+            found.append(_Candidate(_infinite(right), place))
+        if ends[0] is None or pole.lower > ends[0]:
+            found.append(_Candidate(_infinite(right * (-1) ** pole.multiplicity), place))
+    return found
+
+
+def _sign_behind(r: RationalFunction, pole: RealRoot, ends: Ends) -> int:
+    """The sign of r just above the pole: that of P(t)/Q^(m)(t) at the pole t, which is not 0."""
+    bottom = r._bottom
+    for _ in range(pole.multiplicity):
+        bottom = bottom.derivative()
+    bits = 64
+    while True:
+        with ctx.workprec(bits):
+            near = next(p for p in within(r._bottom, *ends, Fraction(1, 2**bits)) if p.lower <= pole.upper and p.upper >= pole.lower)
+            x = poly.hull(near.lower, near.upper)
+            ratio = poly.ball_value(r._top, x) * poly.ball_value(bottom, x)
+            if ratio > 0:
+                return 1
+            if ratio < 0:
+                return -1
+        bits *= 2
+
+
+def _at_ends(r: RationalFunction, ends: Ends) -> list[_Candidate]:
+    """Values at finite ends that are no poles, and limits at infinite ends."""
+    found = []
+    for end, infinity in zip(ends, (-1, 1), strict=True):
+        if end is None:
+            at_infinity = r.at_infinity()
+            value: Bound | None = at_infinity.limit
+            if value is None:
+                degree = len(at_infinity.polynomial) - 1
+                value = math.inf * (1 if at_infinity.polynomial[-1] > 0 else -1) * infinity**degree
+            found.append(_Candidate(Enclosure(value, value), _infinite(infinity)))
+        else:
+            try:
+                exact = r(end)
+            except AtPole:
+                continue
+            found.append(_Candidate(Enclosure(exact, exact), Enclosure(end, end)))
+    return found
+
+
+def _at_critical_points(r: RationalFunction, ends: Ends, width: Fraction) -> list[_Candidate]:
+    slope = r.derivative()._top
+    if slope.degree() < 1:
+        return []
+    bits = 64
+    while True:
+        found = [_Candidate(value_near(r, root), root.enclosure) for root in within(slope, *ends, Fraction(1, 2**bits))]
+        if all(c.value.is_finite and c.value.width <= width for c in found):
+            return found
+        bits *= 2
+
+
+def value_near(r: RationalFunction, root: RealRoot) -> Enclosure:
+    """r at a real root of another polynomial; infinite bounds where more bits are needed."""
+    if root.is_exact:
+        exact = r(root.lower)
+        return Enclosure(exact, exact)
+    with ctx.workprec(2 * _bits(root.width) + 64):
+        x = poly.hull(root.lower, root.upper)
+        y = poly.ball_value(r._top, x) / poly.ball_value(r._bottom, x)
+        return Enclosure(*poly.ends(y)) if y.is_finite() else Enclosure(-math.inf, math.inf)
+
+
+def _bits(width: Fraction) -> int:
+    return max(width.denominator.bit_length() - width.numerator.bit_length(), 1)
+
+
+def _infinite(sign: int) -> Enclosure:
+    return Enclosure(sign * math.inf, sign * math.inf)

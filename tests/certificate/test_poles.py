@@ -1,0 +1,175 @@
+"""Certificates about poles: right ones are accepted, changed ones rejected unless what they say is true."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import sympy
+
+from exactnn import certificate as checker
+from exactnn.certificate import Rejected, check, examine
+from exactnn.certificate._sturm import cancelled, count_zeros
+from tests.certificate.test_mutations import at, changes, paths
+
+FOLDER = Path(checker.__file__).parent
+
+
+def certificate(answer, functions, interval, evidence):
+    claim = {
+        "question": "pole_free",
+        "answer": answer,
+        "functions": [{"numerator": p, "denominator": q} for p, q in functions],
+        "interval": interval,
+    }
+    return {
+        "format": "exactnn-certificate",
+        "version": 1,
+        "semantics": "real arithmetic",
+        "claim": claim,
+        "models": {},
+        "evidence": evidence,
+        "about": {},
+    }
+
+
+def pole(function, low, high):
+    return {"method": "pole", "function": function, "between": [low, high]}
+
+
+STURM = {"method": "sturm"}
+RIGHT = {
+    "no zero": certificate("proved", [([1], [1, 0, 1])], None, STURM),
+    "cancelled": certificate("proved", [([-1, 0, 1], [-1, 1])], None, STURM),
+    "not cancelled twice": certificate("refuted", [([-1, 1], [1, -2, 1])], None, pole(0, 1, 1)),
+    "zero numerator": certificate("proved", [([], [-1, 1]), ([0], [0, 1])], None, STURM),
+    "between": certificate("refuted", [([1], [-2, 0, 1])], [0, 2], pole(0, 1, "3/2")),
+    "double": certificate("refuted", [([1], [4, 0, -4, 0, 1])], [None, 2], pole(0, 1, 2)),
+    "outside": certificate("proved", [([1], [-2, 0, 1])], ["-7/5", "7/5"], STURM),
+    "at the end": certificate("refuted", [([1], [0, 1])], [0, 1], pole(0, 0, 0)),
+    "behind the end": certificate("proved", [([1], [0, 1])], ["1/1000000000000", None], STURM),
+    "second": certificate("refuted", [([1], [1]), ([3], [1, 2])], None, pole(1, -1, 0)),
+    "close": certificate("proved", [([1], [f"{10**120 + 1}/{10**120}", -2, 1])], None, STURM),
+    "leading zeros": certificate("proved", [([1, 0, 0], [1, 0, 1, 0, 0])], None, STURM),
+}
+
+
+def is_right(document):
+    """By sympy."""
+    x, claim, evidence = sympy.Symbol("x"), document["claim"], document["evidence"]
+
+    def polynomial(coefficients):
+        return sum((sympy.Rational(Fraction(c)) * x**k for k, c in enumerate(coefficients)), sympy.Integer(0))
+
+    low, high = (None if e is None else sympy.Rational(Fraction(e)) for e in claim["interval"] or (None, None))
+
+    def poles(function, low, high):
+        bottom = sympy.Poly(sympy.fraction(sympy.cancel(polynomial(function["numerator"]) / polynomial(function["denominator"])))[1], x)
+        return bottom.count_roots(low, high) if bottom.degree() > 0 else 0
+
+    if claim["answer"] == "proved":
+        return not any(poles(f, low, high) for f in claim["functions"])
+    a, b = (sympy.Rational(Fraction(e)) for e in evidence["between"])
+    return (low is None or low <= a) and (high is None or b <= high) and poles(claim["functions"][evidence["function"]], a, b) == 1
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_ones_are_accepted(name):
+    assert check(RIGHT[name])
+    assert is_right(RIGHT[name])
+    accepted = examine(RIGHT[name], (), None)
+    assert "pole" in accepted.sentence
+    assert accepted.models == {}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_changed_ones_are_rejected_unless_right(name):
+    rejected = 0
+    for path in [p for p in paths(RIGHT[name]) if p and p[0] in ("claim", "evidence", "models")]:
+        for value in changes(at(RIGHT[name], path)):
+            mutant = copy.deepcopy(RIGHT[name])
+            at(mutant, path[:-1])[path[-1]] = value
+            try:
+                check(mutant)
+            except Rejected:
+                rejected += 1
+            else:
+                assert is_right(mutant), (path, value)
+    assert rejected > 5
+
+
+@pytest.mark.parametrize(
+    ("document", "step"),
+    [
+        (certificate("proved", [([1], [-2, 0, 1])], None, STURM), "evidence: function 0"),
+        (certificate("refuted", [([1], [1, 0, 1])], None, pole(0, -9, 9)), "evidence: between"),
+        (certificate("refuted", [([1], [-2, 0, 1])], None, pole(0, -2, 2)), "evidence: between"),
+        (certificate("refuted", [([1], [-2, 0, 1])], [0, 1], pole(0, 1, 2)), "evidence: between"),
+        (certificate("refuted", [([1], [-2, 0, 1])], None, pole(1, 1, 2)), "evidence: function"),
+        (certificate("refuted", [([-1, 1], [-1, 1])], None, pole(0, 1, 1)), "evidence: between"),
+        (certificate("proved", [([1], [0, 0])], None, STURM), "claim: functions[0]: denominator"),
+        (certificate("proved", [], None, STURM), "claim: functions"),
+        (certificate("proved", [([1], [1])], [2, 1], STURM), "claim: interval"),
+        (certificate("proved", [([1], [1])], None, pole(0, 1, 1)), "evidence"),
+        (certificate("proved", [([1], [1.5])], None, STURM), "claim: functions[0]: denominator[0]"),
+        (certificate("proved", [([1], [1, *[0] * 1100, 1])], None, STURM), "evidence"),
+    ],
+)
+def test_wrong_ones_name_the_step(document, step):
+    with pytest.raises(Rejected) as rejected:
+        check(document)
+    assert rejected.value.step == step
+
+
+def test_models_and_functions_exclude_each_other():
+    net = {"format": "exactnn-network", "version": 1, "inputs": ["x"], "outputs": ["x"], "nodes": []}
+    document = {**RIGHT["no zero"], "models": {"f": {"sha256": "0" * 64, "inline": net}}}
+    with pytest.raises(Rejected, match="unknown key"):
+        check(document)
+    missing = copy.deepcopy(RIGHT["no zero"])
+    missing["claim"]["functions"] = None
+    with pytest.raises(Rejected, match="missing key"):
+        check(missing)
+
+
+def test_sentences():
+    def said(name):
+        return examine(RIGHT[name], (), None).sentence
+
+    assert said("no zero") == "proved: (1)/(1 + 1 x^2) has no pole on the real line"
+    assert said("second") == "refuted: one of (1)/(1), (3)/(1 + 2 x) has a pole on the real line"
+    assert said("zero numerator") == "proved: none of (0)/(-1 + 1 x), (0)/(1 x) has a pole on the real line"
+    assert said("double") == "refuted: (1)/(4 + -4 x^2 + 1 x^4) has a pole on the interval from -infinity to 2"
+    assert "sha256" in said("close")
+
+
+def test_the_folder_alone_checks_it(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(RIGHT["between"]))
+    run = subprocess.run([sys.executable, "-I", "-S", str(FOLDER), str(path)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.startswith("accepted: refuted: (1)/(-2 + 1 x^2) has a pole")
+
+
+def test_counts_and_cancelling_are_those_of_sympy():
+    generator, x = random.Random(5), sympy.Symbol("x")
+    for _ in range(150):
+        roots = [Fraction(generator.randint(-6, 6), generator.randint(1, 4)) for _ in range(generator.randint(0, 4))]
+        shared = [Fraction(generator.randint(-6, 6), generator.randint(1, 4)) for _ in range(generator.randint(0, 3))]
+        bottom = sympy.Mul(*(x - sympy.Rational(t) for t in roots + shared), x**2 + x + generator.randint(1, 3), generator.choice([-2, 1]))
+        top = sympy.Mul(*(x - sympy.Rational(t) for t in shared), 3)
+        p, q = ([Fraction(int(c.p), int(c.q)) for c in reversed(sympy.Poly(e, x).all_coeffs())] for e in (top, bottom))
+        rest = cancelled(p, q)
+        expected = sympy.Poly(sympy.fraction(sympy.cancel(top / bottom))[1], x)
+        assert len(rest) - 1 == expected.degree()
+        assert count_zeros(rest) == expected.count_roots()
+        low = Fraction(generator.randint(-6, 6), 2)
+        high = low + generator.randint(0, 5)
+        assert count_zeros(rest, low, high) == expected.count_roots(sympy.Rational(low), sympy.Rational(high))
+        assert count_zeros(rest, None, low) == expected.count_roots(None, sympy.Rational(low))
