@@ -3,7 +3,8 @@
 Only the module's own `forward` (and a method `exact()`) is called: by torch.export with fake tensors, by torch.fx on a copy of the
 module, since what a forward does to buffers is done for real there, and, to explain a failure, on a copy with a batch of zeros. The
 module itself is as before afterwards. Modules with a method `exact()` that gives a rational function stay whole: while tracing, their
-`forward` is one call of the operation `exactnn::leaf`.
+`forward` is one call of the operation `exactnn::leaf`. Where it gives a list of them, their `forward` is a split of the axis
+`module.axis` (1 if there is none) into as many parts, one such call for each, and their concatenation.
 """
 
 from __future__ import annotations
@@ -223,10 +224,14 @@ def _leaves_kept_whole(module: torch.nn.Module) -> Iterator[list[Rational]]:
     leaves: list[Rational] = []
     try:
         for submodule, _ in before:
-            operation = _rational_function(submodule)
-            if operation is not None:
-                vars(submodule)["forward"] = _leaf_forward(len(leaves))
-                leaves.append(operation)
+            functions = _rational_functions(submodule)
+            if functions:
+                axis = None if isinstance(functions, Rational) else _axis(submodule)
+                operations = [functions] if isinstance(functions, Rational) else functions
+                vars(submodule)["forward"] = _leaf_forward(
+                    range(len(leaves), len(leaves) + len(operations)), axis, type(submodule).__name__
+                )
+                leaves.extend(operations)
         yield leaves
     finally:  # a forward that keeps values on its module has left fake ones there
         for submodule, attributes in before:
@@ -237,28 +242,48 @@ def _leaves_kept_whole(module: torch.nn.Module) -> Iterator[list[Rational]]:
                     vars(submodule)[name] = attributes[name]
 
 
-def _leaf_forward(number: int) -> Any:
+def _leaf_forward(numbers: range, axis: int | None, name: str) -> Any:
     def forward(x: torch.Tensor) -> Any:
-        return torch.ops.exactnn.leaf(x, number)
+        if axis is None:
+            return torch.ops.exactnn.leaf(x, numbers[0])
+        if x.ndim < 2 or axis % x.ndim == 0:
+            raise UnsupportedOperation(
+                f"module: {name} has a function for each part of axis {axis}, which is the batch axis of shape {tuple(x.shape)}"
+            )
+        if x.shape[axis] % len(numbers):
+            raise ShapeError(f"input_shape: {name} needs a multiple of {len(numbers)} on axis {axis}, got shape {tuple(x.shape)}")
+        parts = torch.split(x, x.shape[axis] // len(numbers), axis)
+        return torch.cat([torch.ops.exactnn.leaf(part, number) for part, number in zip(parts, numbers, strict=True)], axis)
 
     return forward
 
 
-def _rational_function(module: torch.nn.Module) -> Rational | None:
+def _axis(module: torch.nn.Module) -> int:
+    axis = getattr(module, "axis", 1)
+    return axis if isinstance(axis, int) else 1
+
+
+def _rational_functions(module: torch.nn.Module) -> Rational | list[Rational] | None:
     method = getattr(module, "exact", None)
     if not inspect.ismethod(method):
         return None
     needed = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
     try:
         value: Any = None if needed else method()
-        if not (hasattr(value, "numerator") and hasattr(value, "denominator")):
-            return None
-        return Rational.of(value.numerator, value.denominator)
+        if isinstance(value, (list, tuple)) and value and all(_has_sides(v) and hasattr(v.numerator, "__iter__") for v in value):
+            return [Rational.of(v.numerator, v.denominator) for v in value]
+        return Rational.of(value.numerator, value.denominator) if _has_sides(value) else None
+    except ExactnnError as error:  # the module's own reason, in our words
+        raise type(error)(f"module: {type(module).__name__} has no exact form: {error}") from error
     except Exception as error:  # the module's own method may raise anything
         raise ArgumentError(
             f"module: {type(module).__name__}.exact() must give a rational function, with sequences of coefficients numerator and "
             f"denominator, the constant term first; it gave {_first_line(error)}"
         ) from error
+
+
+def _has_sides(value: Any) -> bool:
+    return hasattr(value, "numerator") and hasattr(value, "denominator")
 
 
 @contextmanager

@@ -81,7 +81,8 @@ def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any]) -> Net
     Notes
     -----
     The batch axis comes first in every input and output, and points of a batch must not be mixed. A module with a method `exact()`
-    that returns a rational function (coefficient sequences `numerator` and `denominator`) becomes one Rational node.
+    that returns a rational function (coefficient sequences `numerator` and `denominator`) becomes one Rational node; with a list of
+    them, one for each of as many equal parts of the axis `module.axis` (1 if it has none), it becomes a slice and a node for each.
 
     Examples
     --------

@@ -1,5 +1,9 @@
-"""The torch side: networks as torch modules."""
+"""The torch side: networks as torch modules, and rational activations to train with."""
 
+from exactnn.nn import functional
 from exactnn.nn.backend import FloatNetwork, to_torch
+from exactnn.nn.era import ERA
+from exactnn.nn.normalise import Normalised, normalised
+from exactnn.nn.pade import SafePade
 
-__all__ = ["FloatNetwork", "to_torch"]
+__all__ = ["ERA", "FloatNetwork", "Normalised", "SafePade", "functional", "normalised", "to_torch"]

@@ -43,7 +43,7 @@ def tables() -> dict[str, dict[str, list[list[float]]]]:
     for name, target in TARGETS.items():
         for degree in (2, 4, 6):
             n = degree // 2
-            fitted = _fit.fit_era(target, n, restarts=60)
+            fitted = _fit.symmetric_era(target, _fit.fit_era(target, n, restarts=60))
             era[f"{name} {degree}"] = [part.tolist() for part in (fitted.parameters[:n], fitted.parameters[n:], fitted.linear)]
             print(f"ERA {name} {degree}: largest error {fitted.error:.3e} on [-3, 3]", flush=True)
     for name, target in PADE_TARGETS.items():

@@ -1,0 +1,182 @@
+"""Pade activation units, rational activations with |.| in the denominator, as a torch module."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from flint import fmpq, fmpq_poly
+from torch import nn
+
+from exactnn.errors import ArgumentError
+from exactnn.exact.numbers import rational as as_rational
+from exactnn.nn import _start
+from exactnn.nn._placed import Placed, generator
+from exactnn.nn._start import Init
+from exactnn.nn.functional import pade
+
+if TYPE_CHECKING:
+    from exactnn import rational
+
+VERSIONS = ("A", "B", "C", "D", "N")
+
+
+class SafePade(Placed):
+    """sigma(x) = P(x)/Q(x),  P = a_0 + a_1 x + ... + a_m x^m, all coefficients learnt; by version,
+
+    - A: Q = 1 + |b_1 x| + |b_2 x^2| + ... + |b_n x^n|
+    - B: Q = 1 + |b_1 x + ... + b_n x^n|
+    - C: Q = 0.1 + |b_0 + b_1 x + ... + b_n x^n|
+    - D: as B; in training mode each coefficient is multiplied by a number drawn from [0.9, 1.1], anew on every call
+    - N: Q = 1 + b_1 x + ... + b_n x^n, which training may give real roots: poles
+
+    Parameters
+    ----------
+    version : "A", "B", "C", "D" or "N"
+    degrees : (m, n), m >= 0 and n >= 1
+    init, channels, groups, axis, seed, dtype, device
+        As for `ERA`; fits of version N start without real roots of Q. Noise of version D is from torch's global generator.
+
+    Notes
+    -----
+    Largest errors of the fits on [-3, 3] for degrees (5, 4), versions A, B and D, C, N: leaky_relu 1.5e-2 or less; swish 4.7e-7;
+    gelu 1.3e-3, 4.5e-4, 4.5e-4, 1.4e-3; tanh 1.4e-6. Dtypes, autocast and half precision are as for `ERA`; in float32, x^m overflows
+    beyond 10^(38/m).
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown version, degrees that are none, and as `ERA` does.
+
+    References
+    ----------
+    Molina, Schramowski, Kersting: Pade Activation Units, ICLR 2020.
+
+    Examples
+    --------
+    >>> sigma = SafePade(version="A", degrees=(5, 4), init="leaky_relu")
+    >>> x = torch.tensor([-2.0, 0.5, 3.0])
+    >>> (sigma(x) - torch.nn.functional.leaky_relu(x)).abs().max().item() < 0.015
+    True
+    """
+
+    def __init__(
+        self,
+        version: str = "A",
+        degrees: tuple[int, int] = (5, 4),
+        init: Init = "leaky_relu",
+        channels: int | None = None,
+        *,
+        groups: int | None = None,
+        axis: int = 1,
+        seed: int | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__(channels, groups, axis, dtype)
+        if version not in VERSIONS:
+            raise ArgumentError(f"version: one of {', '.join(map(repr, VERSIONS))} is needed, got {version!r}")
+        whole = isinstance(degrees, (tuple, list)) and all(isinstance(k, int) and not isinstance(k, bool) for k in degrees)
+        if not whole or len(degrees) != 2 or degrees[0] < 0 or degrees[1] < 1:
+            raise ArgumentError(f"degrees: (m, n) with whole m >= 0 and n >= 1 is needed, got {degrees!r}")
+        self.version, self.degrees = version, (degrees[0], degrees[1])
+        shape = () if self.sets is None else (self.sets,)
+        source = generator(seed)
+        if isinstance(init, str) and init.strip().lower() == "random":
+            a, b = _start.random_pade(version, self.degrees, shape, self._dtype, source)
+        else:
+            a, b = (self._repeated(values, shape) for values in _start.pade(init, version, self.degrees))
+        self.a, self.b = nn.Parameter(a.to(device)), nn.Parameter(b.to(device))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """P(x)/Q(x), entry by entry."""
+        coefficients: list[torch.Tensor] = [self.a, self.b]
+        if self.version == "D" and self.training:
+            coefficients = [p * (0.9 + 0.2 * torch.rand_like(p)) for p in coefficients]
+        spread, (a, b) = self._spread(x, *coefficients)
+        return pade(spread, a, b, "B" if self.version == "D" else self.version).reshape(x.shape)
+
+    def exact(self) -> rational.RationalFunction | list[rational.RationalFunction]:  # type: ignore[name-defined,unused-ignore]
+        """The rational function of the coefficients as they are now, each float as the dyadic rational it is, 0.1 of version C as 1/10.
+
+        Always for version N. The others are rational functions only where |.| changes nothing or a sign: A if every b_k with odd k
+        is 0, B, C and D if the inner polynomial does not change its sign on the real line (decided exactly).
+
+        Returns
+        -------
+        exactnn.rational.RationalFunction
+            With channels or groups, a list of one for each of them.
+
+        Raises
+        ------
+        NotFiniteError
+            Naming the coefficient that is NaN or infinite.
+        ArgumentError
+            Where the function is only piecewise rational; for version D in training mode, which is random.
+        """
+        from exactnn.rational import RationalFunction
+
+        self._finite()
+        if self.version == "D" and self.training:
+            raise ArgumentError("SafePade: version D is random in training mode; call eval() first")
+        a, b = (p.detach().double().cpu().numpy() for p in (self.a, self.b))
+
+        def one(index: tuple[Any, ...]) -> Any:
+            numerator = [as_rational(float(t)) for t in a[(slice(None), *index)]]
+            denominator = self._denominator([as_rational(float(t)) for t in b[(slice(None), *index)]], index)
+            return RationalFunction(*([Fraction(int(q.p), int(q.q)) for q in side] for side in (numerator, denominator)))
+
+        return one(()) if self.sets is None else [one((s,)) for s in range(self.sets)]
+
+    def _denominator(self, b: list[fmpq], index: tuple[Any, ...]) -> list[fmpq]:
+        """Q's coefficients, the constant term first."""
+        where = f" of set {index[0]}" if index else ""
+        if self.version == "N":
+            return [fmpq(1), *b]
+        if self.version == "A":
+            odd = [k for k, t in enumerate(b, 1) if k % 2 and t]
+            if odd:
+                raise ArgumentError(
+                    f"SafePade: version A{where} is only piecewise rational, since |b_{odd[0]} x^{odd[0]}| changes its form at 0; "
+                    "use version N or xn.nn.ERA, which are rational functions"
+                )
+            return [fmpq(1), *(abs(t) for t in b)]
+        inner = b if self.version == "C" else [fmpq(0), *b]
+        sign = constant_sign(inner)
+        if sign is None:
+            raise ArgumentError(
+                f"SafePade: version {self.version}{where} is only piecewise rational, since the polynomial inside |.| changes its sign "
+                "on the real line; use version N or xn.nn.ERA, which are rational functions"
+            )
+        base = fmpq(1, 10) if self.version == "C" else fmpq(1)
+        return [base + sign * inner[0], *(sign * t for t in inner[1:])]
+
+    def extra_repr(self) -> str:
+        return f"version={self.version!r}, degrees={self.degrees}{self._placement()}"
+
+    def _repeated(self, values: Any, shape: tuple[int, ...]) -> torch.Tensor:
+        tensor = torch.from_numpy(np.array(values, dtype=np.float64)).to(self._dtype)
+        return tensor.reshape(-1, *(1,) * len(shape)).expand(-1, *shape).contiguous()
+
+
+def constant_sign(coefficients: list[fmpq]) -> int | None:
+    """1 if a polynomial is >= 0 on the whole real line, -1 if it is <= 0, None if it changes its sign.
+
+    It does where a real root has an odd multiplicity.
+
+    Examples
+    --------
+    >>> [constant_sign([fmpq(k) for k in p]) for p in ([0, 0, 1], [-1, 0, -1], [0, 1], [1, -2, 1], [1, -3, 1])]
+    [1, -1, None, 1, None]
+    """
+    polynomial = fmpq_poly(coefficients)
+    if not polynomial.coeffs():
+        return 1
+    _, factors = polynomial.numer().factor_squarefree()
+    for factor, multiplicity in factors:
+        roots: Any = factor.complex_roots()
+        if multiplicity % 2 and any(root.imag == 0 for root, _ in roots):
+            return None
+    return 1 if polynomial.coeffs()[-1] > 0 else -1
