@@ -1,14 +1,13 @@
 """How the neurons of a network with a given function and width can lie: the discrete part of the fibre (docs/theory.md 13).
 
-E = {h : J_h != 0}, K = |E|, e = n - K >= 0 neurons to spare, R = -sum_h N_h u_h^T with
- N_h the part of J_h on the negative sides. A network of width n
-has the same function exactly if, for O = {h in E with neurons on both sides} and S = {h in E with neurons on the negative side only},
+E = {h : J_h != 0}, K = |E|, e = n - K >= 0 neurons to spare, R = -sum_h N_h u_h^T with N_h the part of J_h on the negative sides. A
+network of width n has the same function exactly if, for O = {h in E with neurons on both sides} and
+S = {h in E with neurons on the negative side only},
 
     R + sum_{h in S} J_h u_h^T + sum_{h in O} N'_h u_h^T + (one term of rank 1 for each linear pair) = 0,
 
-so that (S, O) occurs exactly if |O| + 2 rho <= e with
-rho the rank of R + sum_S J_h u_h^T modulo the span of {u_h : h in O}. If |O| = e, rho = 0 and
-these u_h are independent, N' is unique, and (S, O) is one isolated orbit; all others leave something free.
+so that (S, O) occurs exactly if |O| + 2 rho <= e with rho the rank of R + sum_S J_h u_h^T modulo the span of {u_h : h in O}. If
+|O| = e, rho = 0 and these u_h are independent, N' is unique, and (S, O) is one isolated orbit; all others leave something free.
 """
 
 from __future__ import annotations
@@ -161,44 +160,61 @@ def jumps_of(layer: Shallow) -> Jumps:
     return Jumps(kept, concatenate(normals), concatenate(columns, axis=1), rest)
 
 
+class Neurons:
+    """Neurons collected one by one: rows (w_i, b_i), and columns a_i = (part of J_h)/p, p the jump of phi(t) = q t + p max(t, 0)."""
+
+    def __init__(self, outputs: int, inputs: int, jump: Fraction) -> None:
+        self._jump = jump
+        self._rows = [RationalArray.zeros((0, inputs + 1))]
+        self._columns = [RationalArray.zeros((outputs, 0))]
+
+    def add(self, plane: RationalArray, sign: int, part: RationalArray) -> None:
+        """One on the side of this sign of the hyperplane (u, v), with this part of the jump there."""
+        self._rows.append((plane if sign > 0 else -plane).reshape(1, -1))
+        self._columns.append(part.reshape(-1, 1) / self._jump)
+
+    def filled(self, width: int) -> tuple[RationalArray, RationalArray]:
+        """Rows (n, d + 1) and columns (m, n), n >= width: neurons to spare are dead, x_1 with weight 0."""
+        (outputs, _), (_, size) = self._columns[0].shape, self._rows[0].shape
+        spare = max(0, width - len(self._rows) + 1)
+        dead = [RationalArray(np.eye(1, size, dtype=np.int64))] * spare
+        return concatenate([*self._rows, *dead]), concatenate([*self._columns, *[RationalArray.zeros((outputs, 1))] * spare], axis=1)
+
+
+def plane_of(key: Class) -> RationalArray:
+    """(u_1, ..., u_d, v) of a class."""
+    return RationalArray(_objects(key[0]), key[1])
+
+
 def realised(jumps: Jumps, configuration: Configuration, width: int, jump: Fraction) -> tuple[RationalArray, RationalArray]:
-    """A network of this configuration: rows (w_i, b_i) (n, d + 1), and columns a_i (m, n). Neurons to spare are dead, x_1 with weight 0.
+    """A network of this configuration: rows (w_i, b_i) (n, d + 1), and columns a_i (m, n).
 
     `jump` is the p of phi(t) = q t + p max(t, 0).
     """
     m, d = jumps.rest.shape
-    rows: list[RationalArray] = []
-    columns: list[RationalArray] = []
+    neurons = Neurons(m, d, jump)
     both = list(configuration.both)
-    remainder = jumps.remainder(configuration.turned)
-    moved = _least(jumps, remainder, both) if both else RationalArray.zeros((m, 0))
-    for h, (plane, denominator) in enumerate(jumps.classes):
-        row = RationalArray(_objects(plane), denominator).reshape(1, d + 1)
-        whole = jumps.jumps[:, h].reshape(m, 1) / jump
+    left = jumps.remainder(configuration.turned)
+    moved = _least(jumps, left, both) if both else RationalArray.zeros((m, 0))
+    for h, key in enumerate(jumps.classes):
+        plane, whole = plane_of(key), jumps.jumps[:, h]
         if h in both:
-            part = moved[:, both.index(h)].reshape(m, 1) / jump
-            rows += [row, -row]
-            columns += [whole - part, part]
-        elif h in configuration.turned:
-            rows.append(-row)
-            columns.append(whole)
+            part = moved[:, both.index(h)]
+            neurons.add(plane, 1, whole - part)
+            neurons.add(plane, -1, part)
         else:
-            rows.append(row)
-            columns.append(whole)
-    left = remainder + (moved @ jumps.normals[both] if both else RationalArray.zeros((m, d)))
+            neurons.add(plane, -1 if h in configuration.turned else 1, whole)
+    if both:
+        left = left + moved @ jumps.normals[both]
     if not left.is_zero():  # sum_r c_r m_r^T of rank rho: pairs N phi(l) - N phi(-l) with l = m_r . x and N = c_r / p
         echelon, rank = left.to_fmpq_mat().rref()
         for r in range(rank):
             basis = [fraction(echelon[r, k]) for k in range(d)]
             pivot = next(k for k, q in enumerate(basis) if q)
-            row = RationalArray.from_fractions([*basis, 0], (1, d + 1))
-            part = left[:, pivot].reshape(m, 1) / jump
-            rows += [row, -row]
-            columns += [part, -part]
-    while len(rows) < width:
-        rows.append(RationalArray(np.eye(1, d + 1, dtype=np.int64)))
-        columns.append(RationalArray.zeros((m, 1)))
-    return concatenate([RationalArray.zeros((0, d + 1)), *rows]), concatenate([RationalArray.zeros((m, 0)), *columns], axis=1)
+            plane = RationalArray.from_fractions([*basis, 0], (d + 1,))
+            neurons.add(plane, 1, left[:, pivot])
+            neurons.add(plane, -1, -left[:, pivot])
+    return neurons.filled(width)
 
 
 def _least(jumps: Jumps, remainder: RationalArray, both: list[int]) -> RationalArray:

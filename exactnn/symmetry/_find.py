@@ -1,33 +1,30 @@
 """The search for weight-dependent symmetries of given weights as a question to an SMT solver, over exact rationals.
 
 For every class h of neurons with J_h != 0 two truth values say whether there are neurons on its positive and on its negative side,
-a vector N_h of
-reals how much of J_h lies on the negative side; classes with J_h = 0 may carry a linear pair. The network has the same function exactly if
+a vector N_h of reals how much of J_h lies on the negative side; classes with J_h = 0 may carry a linear pair. The
+network has the same function exactly if
 
     sum_h N_h u_h^T  is what it was,    N_h = 0 without negative, N_h = J_h without positive neurons,    at most n neurons in all.
 
 A solution is looked for in each **type**, the truth values of all classes, so that the search ends: permutations and scalings change no
-type.
-Theory: docs/theory.md 13.
+type. Theory: docs/theory.md 13.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
-
 from exactnn.errors import ArgumentError, Incomplete
-from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.network import Network
-from exactnn.symmetry._configurations import jumps_of
+from exactnn.symmetry._configurations import Neurons, jumps_of, plane_of
 from exactnn.symmetry._orbits import flip_sets
 from exactnn.symmetry._shallow import Shallow, shallow
 from exactnn.symmetry._smt import Script, both, either, term, total
@@ -111,9 +108,8 @@ def search(
 ) -> SymmetrySearch:
     """Weights of the same width and function in other orbits: neurons flipped, split over both sides of a hyperplane, merged, or dead.
 
-    One for each type (which sides of which hyperplanes have neurons), up to permutation and scaling. Of the classes the given network
-    has, that
-    is: a linear pair on a new hyperplane is a family of `symmetry.fibre`.
+    One for each type (which sides of which hyperplanes have neurons), up to permutation and scaling. Only the hyperplanes of the given
+    network are used: a linear pair on a new hyperplane is a family of `symmetry.fibre`.
 
     Parameters
     ----------
@@ -169,8 +165,7 @@ class _Question:
         self.count = jumps.count
         m = len(layer.constant)
         self.jumps = [jumps.jumps[:, h].to_fractions() for h in range(self.count)] + [(Fraction(0),) * m] * (len(self.planes) - self.count)
-        alive = set(range(layer.width)) - set(layer.dead)
-        self.own = [tuple(any(layer.signs[i] == s for i in layer.members[key] if i in alive) for s in (1, -1)) for key in self.planes]
+        self.own = self._sides(())
         self.asked = f"at most {layer.width} neurons on {len(self.planes)} hyperplanes"
         if bound is not None:
             self.asked += f", outgoing weights at most {bound}"
@@ -233,22 +228,28 @@ class _Question:
 
     def by_flips(self, clock: Clock) -> Iterator[WeightSymmetry]:
         """The flips that lead to other types, within the bounds."""
-        seen = set()
-        for flips in flip_sets(self.layer, clock).subsets:
-            symmetry = WeightSymmetry(self.layer.flipped(flips), flips, self.layer.by_rows)
-            other = _Question(shallow(symmetry.network, "search"), None, None)
-            sides = dict(zip(other.planes, other.own, strict=True))
-            type_ = tuple(sides[key] for key in self.planes)
-            moved = sum(a != b for a, b in zip(type_, self.own, strict=True))
-            if type_ in seen or not moved or (self.changes is not None and moved > self.changes) or not self._is_small(other):
+        seen = {self.own}
+        for flips in flip_sets(self.layer, clock).subsets if self._is_small else ():
+            sides = self._sides(flips)
+            moved = sum(a != b for a, b in zip(sides, self.own, strict=True))
+            if sides in seen or (self.changes is not None and moved > self.changes):
                 continue
-            seen.add(type_)
-            yield symmetry
+            seen.add(sides)
+            yield WeightSymmetry(self.layer.flipped(flips), flips, self.layer.by_rows)
 
-    def _is_small(self, other: _Question) -> bool:
+    def _sides(self, flipped: Sequence[int]) -> tuple[tuple[bool, ...], ...]:
+        """For every class whether its positive and its negative side have neurons that are read, after a flip."""
+        layer, turned = self.layer, set(flipped)
+        alive = set(range(layer.width)) - set(layer.dead)
+        signs = [-s if i in turned else s for i, s in enumerate(layer.signs)]
+        return tuple(tuple(any(signs[i] == s for i in layer.members[key] if i in alive) for s in (1, -1)) for key in self.planes)
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether the weights are within the bound; flips do not change that."""
         if self.bound is None:
             return True
-        layer = other.layer
+        layer = self.layer
         return all(
             abs(q) <= self.bound
             for neurons in layer.members.values()
@@ -258,22 +259,16 @@ class _Question:
 
     def _symmetry(self, values: dict[str, int | Fraction | bool]) -> WeightSymmetry:
         layer = self.layer
-        m, d = len(layer.constant), layer.weight.shape[1]
-        rows, columns = [], []
-        for h, ((plane, denominator), jump) in enumerate(zip(self.planes, self.jumps, strict=True)):
-            row = np.empty(d + 1, dtype=object)
-            row[:] = plane
-            part = [Fraction(values[f"v{h}_{j}"]) for j in range(m)]
-            for side, sign in (("p", 1), ("n", -1)):
-                if values[f"{side}{h}"]:
-                    own = part if sign < 0 else [q - v for q, v in zip(jump, part, strict=True)]
-                    rows.append(RationalArray(sign * row, denominator).reshape(1, d + 1))
-                    columns.append(RationalArray.from_fractions([q / layer.jump for q in own], (m, 1)))
-        while len(rows) < layer.width:
-            rows.append(RationalArray(np.eye(1, d + 1, dtype=np.int64)))
-            columns.append(RationalArray.zeros((m, 1)))
-        weight = concatenate(rows)
-        network = layer.with_function(weight[:, :-1], weight[:, -1], concatenate(columns, axis=1))
+        m = len(layer.constant)
+        neurons = Neurons(m, layer.weight.shape[1], layer.jump)
+        for h, (key, jump) in enumerate(zip(self.planes, self.jumps, strict=True)):
+            negative = RationalArray.from_fractions([Fraction(values[f"v{h}_{j}"]) for j in range(m)], (m,))
+            whole = RationalArray.from_fractions(jump, (m,))
+            for there, sign, part in ((values[f"p{h}"], 1, whole - negative), (values[f"n{h}"], -1, negative)):
+                if there:
+                    neurons.add(plane_of(key), sign, part)
+        weight, outgoing = neurons.filled(layer.width)
+        network = layer.with_function(weight[:, :-1], weight[:, -1], outgoing)
         return WeightSymmetry(network, self._flips(values), layer.by_rows)
 
     def _flips(self, values: dict[str, int | Fraction | bool]) -> tuple[int, ...] | None:

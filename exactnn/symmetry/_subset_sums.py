@@ -11,14 +11,13 @@ Four ways, the cheapest that fits (deciding whether there is any such T is NP-co
 z3 tries what is left, if there is a time limit.
 
 Words and floats propose; every subset is tested exactly, and that none is missing rests on exact arithmetic: a sum that vanishes has
-hash 0, an
-independent set modulo a prime is independent, and the intervals are those of integers. The evidence is written for the checker
-(docs/certificate-format.md, "Orbits"). Theory: docs/theory.md 13.
+hash 0, a set that is independent modulo a prime is independent, and the intervals are those of integers. The evidence is written for the
+checker (docs/certificate-format.md, "Orbits"). Theory: docs/theory.md 13.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,7 +195,7 @@ class _Search:
         if self.n > 20 or 1 << self.n > self.limit:
             some = ((), *((i,) for i in range(min(self.n, self.limit))))
             raise Incomplete(f"all 2^{self.n} sets of neurons are solutions, more than the limit of {self.limit}", some)
-        return self._sorted(_bits(np.arange(1 << self.n), self.n), {"method": "halves", "columns": []}, "every set is one")
+        return self._found([self._exact(_bits(np.arange(1 << self.n), self.n))], {"method": "halves", "columns": []}, "every set is one")
 
     def _free(self) -> Found:
         """Choices on F, the rest determined modulo the prime."""
@@ -214,7 +213,7 @@ class _Search:
         table = np.array([int(e) for e in solved.entries()], dtype=np.int64).reshape(len(order), -1) if solved is not None else None
         found: list[Integers] = []
         for start in range(0, 1 << len(free), 1 << 12):
-            self.clock.check(f"{start} of {1 << len(free)} choices were gone through", self._tuples(found))
+            self._check(f"{start} of {1 << len(free)} choices were gone through", found)
             chosen = _bits(np.arange(start, min(start + (1 << 12), 1 << len(free))), len(free))
             whole = np.zeros((len(chosen), self.n), dtype=bool)
             whole[:, free] = chosen
@@ -224,8 +223,8 @@ class _Search:
                     value = (table[row, 0] + chosen[alive] @ table[row, 1:]) % self.prime
                     alive, value = alive[value <= 1], value[value <= 1]
                     whole[alive, i] = value == 1
-            found.append(whole[alive])
-        return self._sorted(np.concatenate(found), evidence, how)
+            found.append(self._exact(whole[alive]))
+        return self._found(found, evidence, how)
 
     def _halves(self) -> Found:
         """Meet in the middle; beyond 2 HALF elements the first ones in all ways."""
@@ -240,7 +239,7 @@ class _Search:
             rest = np.uint64((goal - sum(words[:fixed][head].tolist())) % WORD)
             for start, part in _chunks(words[middle:], _CHUNK):
                 share = f"{100 * (outer + start / (1 << (self.n - middle))) / (1 << fixed):.1f} % of all sets were gone through"
-                self.clock.check(share, self._tuples(found))
+                self._check(share, found)
                 wanted = _difference(rest, part)
                 ordered = np.sort(wanted)  # in order, so that neighbours in time are neighbours in memory
                 met = ordered[left[np.minimum(np.searchsorted(left, ordered), len(left) - 1)] == ordered]
@@ -248,13 +247,12 @@ class _Search:
                     continue
                 hits = np.flatnonzero(np.isin(wanted, met))
                 for rows in self._joined(head, words[fixed:middle], wanted[hits], start + hits):
-                    self.clock.check(share, self._tuples(found))
+                    self._check(share, found)
                     found.append(self._exact(rows))
                     if sum(map(len, found)) > self.limit:
-                        raise Incomplete(f"more than {self.limit} sets of neurons", self._tuples(found)[: self.limit])
-        whole = np.concatenate(found) if found else np.zeros((0, self.n), dtype=bool)
+                        raise self._too_many(found)
         evidence = {"method": "halves", "columns": list(self.basis)} if self.n <= 42 else None
-        return self._sorted(whole, evidence, f"meet in the middle over all 2^{self.n} sets of neurons")
+        return self._found(found, evidence, f"meet in the middle over all 2^{self.n} sets of neurons")
 
     def _joined(self, head: Integers, left: Integers, wanted: Integers, right: Integers) -> Iterator[Integers]:
         """All pairs of a left half with the wanted word and a right half, as rows of booleans, some at a time."""
@@ -288,15 +286,14 @@ class _Search:
             parts = [term("ite", name, int(v), 0) for name, v in zip(names, self.table[:, c], strict=True) if v]
             script.require(term("=", total(parts), goal))
         script.require(term(">", total(term("ite", name, 1, 0) for name in names), size), "the smaller ones are known")
-        found = self._rows(set(small))
+        found = [self._rows(small)]
         try:
             for model in script.models(names, self.clock):
-                found = np.concatenate([found, np.array([[bool(model[name]) for name in names]])])
+                found.append(self._exact(np.array([[bool(model[name]) for name in names]])))
         except Incomplete as stopped:
-            known = self._tuples([found])
             less = f"of the sets of at most {size} neurons all but {len(small)} are excluded"
-            raise Incomplete(f"{self.n} neurons whose terms have rank {len(self.basis)}: {stopped}; {less}", known) from None
-        return self._sorted(found, None, "z3 went through all sets")
+            raise Incomplete(f"{self.n} neurons whose terms have rank {len(self.basis)}: {stopped}; {less}", _tuples(found)) from None
+        return self._found(found, None, "z3 went through all sets")
 
     def _small(self) -> tuple[tuple[Subset, ...], int]:
         """All solutions of at most so many elements: two sets of at most s elements whose sums are opposite."""
@@ -320,21 +317,23 @@ class _Search:
         lower, upper = np.searchsorted(ordered, wanted, "left"), np.searchsorted(ordered, wanted, "right")
         found: set[Subset] = set()
         for i in np.flatnonzero(upper > lower).tolist():
-            self.clock.check("small sets were being gone through", self._tuples([self._rows(found)]))
+            if self.clock.left() <= 0:
+                self.clock.check("small sets were being gone through", _tuples([self._exact(self._rows(found))]))
             if len(found) > 2 * self.limit:
-                good = self._tuples([self._rows(found)])
-                if len(good) > self.limit:
-                    raise Incomplete(f"more than {self.limit} sets of neurons", good[: self.limit])
-                found = set(good)
+                found = set(self._limited(found))
             for j in order[lower[i] : upper[i]].tolist():
                 if set(sets[i]).isdisjoint(sets[j]):
                     found.add(tuple(sorted((*sets[i], *sets[j]))))
-        good = self._tuples([self._rows(found)])
-        if len(good) > self.limit:
-            raise Incomplete(f"more than {self.limit} sets of neurons", good[: self.limit])
-        return good, 2 * size
+        return self._limited(found), 2 * size
 
-    def _rows(self, subsets: set[Subset]) -> Integers:
+    def _limited(self, subsets: Collection[Subset]) -> tuple[Subset, ...]:
+        """Those with the right sum; Incomplete if there are more than the limit."""
+        good = [self._exact(self._rows(subsets))]
+        if len(good[0]) > self.limit:
+            raise self._too_many(good)
+        return _tuples(good)
+
+    def _rows(self, subsets: Collection[Subset]) -> Integers:
         rows = np.zeros((len(subsets), self.n), dtype=bool)
         for row, subset in zip(rows, subsets, strict=True):
             row[list(subset)] = True
@@ -350,20 +349,23 @@ class _Search:
         if self.target is not None:
             chosen = chosen[chosen[:, -1]][:, :-1]
         evidence = None if self.target is not None else {"method": "lattice", "columns": list(self.basis), **relations.evidence()}
-        return self._sorted(chosen, evidence, f"lattice reduction: {relations.nodes} partial assignments were gone through")
+        return self._found([self._exact(chosen)], evidence, f"lattice reduction: {relations.nodes} partial assignments were gone through")
 
     # --- answers -----------------------------------------------------------------------------------------------------------
 
-    def _tuples(self, found: Sequence[Integers]) -> tuple[Subset, ...]:
-        """The subsets of all these rows, by size."""
-        subsets = [tuple(np.flatnonzero(row).tolist()) for rows in found for row in self._exact(rows)]
-        return tuple(sorted(subsets, key=lambda t: (len(t), t)))
+    def _check(self, progress: str, found: Sequence[Integers]) -> None:
+        """Incomplete at the time limit; the rows found are made a list only then."""
+        if self.clock.left() <= 0:
+            self.clock.check(progress, _tuples(found))
 
-    def _sorted(self, rows: Integers, evidence: dict[str, Any] | None, how: str) -> Found:
-        good = self._exact(rows)
-        if len(good) > self.limit:
-            raise Incomplete(f"more than {self.limit} sets of neurons", self._tuples([good[: self.limit]]))
-        return Found(self._tuples([good]), evidence, how)
+    def _too_many(self, found: Sequence[Integers]) -> Incomplete:
+        return Incomplete(f"more than {self.limit} sets of neurons", _tuples(found)[: self.limit])
+
+    def _found(self, found: Sequence[Integers], evidence: dict[str, Any] | None, how: str) -> Found:
+        """The answer, of rows that were compared exactly."""
+        if sum(map(len, found)) > self.limit:
+            raise self._too_many(found)
+        return Found(_tuples(found), evidence, how)
 
 
 class _Relations:
@@ -454,6 +456,12 @@ class _Relations:
 
 
 # --- words, bits, columns ---------------------------------------------------------------------------------------------------
+
+
+def _tuples(found: Sequence[Integers]) -> tuple[Subset, ...]:
+    """Rows of booleans as sets, by size."""
+    subsets = [tuple(np.flatnonzero(row).tolist()) for rows in found for row in rows]
+    return tuple(sorted(subsets, key=lambda t: (len(t), t)))
 
 
 def _bits(numbers: Integers, width: int) -> Integers:

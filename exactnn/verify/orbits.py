@@ -21,16 +21,14 @@ from exactnn.verdict import Verdict
 from exactnn.verify.certificates import Certificate, Claim, check
 from exactnn.verify.equality import verify_equal
 
-#: hyperplanes of a network that is not reduced, beyond which the checker does not enumerate
-_ENUMERATED = 14
 #: weights from which the checker takes seconds; what it reads at most; its largest number of neurons
 _TRIED, _READ, _ROWS = 1 << 17, 1 << 24, 1 << 12
 
 
 @dataclass(frozen=True)
 class Orbits:
-    """The flip sets of reduced weights, one for each orbit of the fibre, and what the standalone checker needs to re-check that these
-    are all.
+    """The flip sets of reduced weights, one for each orbit of the fibre, and what the standalone checker needs to re-check that
+    these are all.
 
     `certificate` is None where the search was too large for the checker to repeat.
     """
@@ -64,8 +62,7 @@ def verify_single_orbit(f: Network | Fibre, *, time_limit: Number | None = None)
     function.
 
     Proved, with a certificate of the checker; refuted, with a certificate that another network g, which the reason describes, is equal
-    to f;
-    unknown, with what was excluded.
+    to f; unknown, with what was excluded.
 
     Parameters
     ----------
@@ -119,8 +116,7 @@ def _proved(found: Fibre, question: str, start: float) -> Verdict:
         certificate = _certificate(found.layer, flips, start)
         how = flips.how
     else:
-        small = found.hyperplanes <= _ENUMERATED
-        certificate = _accepted(found.layer, ((),), {"method": "enumeration"}, start) if small else None
+        certificate = _accepted(found.layer, ((),), {"method": "enumeration"}, start)
         how = "all ways to put the neurons on the hyperplanes were gone through"
     if certificate is None:
         return Verdict(
