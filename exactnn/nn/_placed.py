@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
+
+Made = TypeVar("Made")
 
 
 class Placed(nn.Module):
@@ -70,6 +73,15 @@ class Placed(nn.Module):
         if size != self.sets:
             x, after = x.reshape(*x.shape[:axis], self.sets, size // self.sets, *x.shape[axis + 1 :]), after + 1
         return x, [p.reshape(*p.shape, *(1,) * after) for p in parameters]
+
+    def _repeated(self, values: Any, shape: tuple[int, ...]) -> torch.Tensor:
+        """The values in the module's dtype, one copy for each index of `shape`, whose axes come last."""
+        tensor = torch.from_numpy(np.array(values, dtype=np.float64)).to(self._dtype)
+        return tensor.reshape((*tensor.shape, *(1,) * len(shape))).expand((*tensor.shape, *shape)).contiguous()
+
+    def _for_each_set(self, one: Callable[[tuple[int, ...]], Made]) -> Made | list[Made]:
+        """one(()) of the only set of coefficients, or the list of one((s,)) for each set s."""
+        return one(()) if self.sets is None else [one((s,)) for s in range(self.sets)]
 
     def _placement(self) -> str:
         if self.sets is None:

@@ -93,7 +93,7 @@ class ERA(Placed):
         else:
             e, f, linear = _start.era(init, n, self.epsilon, self._dtype == torch.float32)
             parts = (linear[0], linear[1], linear[2 : 2 + n], linear[2 + n :], e, f)
-            values = tuple(_repeated(np.asarray(p), shape, self._dtype) for p in parts)
+            values = tuple(self._repeated(p, shape) for p in parts)
         self._set(values, device)
 
     @classmethod
@@ -131,7 +131,7 @@ class ERA(Placed):
         module = cls(2 * parts.shape[-2], "identity", channels, groups=groups, axis=axis, epsilon=epsilon, dtype=dtype)
         order = np.moveaxis(parts, -1, 0) if not several else np.moveaxis(parts, (-1, -2), (0, 1))
         values = [line[..., 0], line[..., 1], *order]
-        module._set(tuple(_repeated(v, (), module._dtype) for v in values), device)
+        module._set(tuple(module._repeated(v, ()) for v in values), device)
         module._finite()
         module._without_poles(repair)
         return module
@@ -166,7 +166,7 @@ class ERA(Placed):
             fractions = [tuple(float(p[(i, *index)]) for p in (c, d, e, f)) for i in range(len(c))]
             return ExactERA(linear=(float(a[index]), float(b[index])), fractions=fractions, epsilon=self.epsilon)
 
-        return one(()) if self.sets is None else [one((s,)) for s in range(self.sets)]
+        return self._for_each_set(one)
 
     def extra_repr(self) -> str:
         return f"degree={self.degree}, epsilon={self.epsilon:g}{self._placement()}"
@@ -196,8 +196,3 @@ def _epsilon(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
         raise ArgumentError(f"epsilon: a finite number >= 0 is needed, got {value!r}")
     return float(value)
-
-
-def _repeated(values: Any, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    tensor = torch.from_numpy(np.array(values, dtype=np.float64)).to(dtype)
-    return tensor.reshape((*tensor.shape, *(1,) * len(shape))).expand((*tensor.shape, *shape)).contiguous()

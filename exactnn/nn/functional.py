@@ -237,18 +237,12 @@ class _Era(torch.autograd.Function):
     def forward(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
         *given, epsilon = arguments
         wide = _wide(x, *given)
-        coefficients, shape = _centred(given, epsilon, wide), x.shape
-        if _flat(x, given[0]):
-            x = x.reshape(-1)
-        blocks = _blocks(x, given[0])
-        if blocks is None:
-            return _era_value(x.to(wide), coefficients).to(x.dtype).reshape(shape)
-        if x.ndim == 1 and not given[0].ndim:
-            return _era_blocks.values(x, blocks, coefficients, _FAR[wide]).reshape(shape)
-        result = torch.empty_like(x)
-        for block in blocks:
-            result[block] = _era_value(x[block].to(wide), coefficients)
-        return result.reshape(shape)
+        coefficients = _centred(given, epsilon, wide)
+
+        def flat(y: torch.Tensor, blocks: Any) -> torch.Tensor:
+            return _era_blocks.values(y, blocks, coefficients, _FAR[wide])
+
+        return _forward(x, given[0], wide, lambda y: _era_value(y, coefficients), flat)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
@@ -341,16 +335,7 @@ class _Pade(torch.autograd.Function):
         def value(y: torch.Tensor) -> torch.Tensor:
             return _horner(wide_a, y)[0] / _pade_parts(y, wide_b, version)[1]
 
-        shape, like = x.shape, a[0]
-        if _flat(x, like):
-            x = x.reshape(-1)
-        blocks = _blocks(x, like)
-        if blocks is None:
-            return value(x.to(wide)).to(x.dtype).reshape(shape)
-        result = torch.empty_like(x)
-        for block in blocks:
-            result[block] = value(x[block].to(wide))
-        return result.reshape(shape)
+        return _forward(x, a[0], wide, value)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
@@ -366,6 +351,22 @@ class _Pade(torch.autograd.Function):
             return _pade_gradients(y, grad, coefficients, ctx.version, wanted)
 
         return (*_backward(x, grads[0], given, gradients), None)
+
+
+def _forward(x: torch.Tensor, like: torch.Tensor, wide: torch.dtype, value: Any, flat: Any = None) -> torch.Tensor:
+    """The values in x's dtype, computed in the wide one, whole or in blocks; `flat` does blocks of one axis with one coefficient set."""
+    shape = x.shape
+    if _flat(x, like):
+        x = x.reshape(-1)
+    blocks = _blocks(x, like)
+    if blocks is None:
+        return value(x.to(wide)).to(x.dtype).reshape(shape)  # type: ignore[no-any-return]
+    if flat is not None and x.ndim == 1 and not like.ndim:
+        return flat(x, blocks).reshape(shape)  # type: ignore[no-any-return]
+    result = torch.empty_like(x)
+    for block in blocks:
+        result[block] = value(x[block].to(wide))
+    return result.reshape(shape)
 
 
 def _backward(x: torch.Tensor, grad: torch.Tensor, given: list[torch.Tensor], gradients: Any) -> tuple[torch.Tensor | None, ...]:

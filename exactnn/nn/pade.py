@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from flint import fmpq, fmpq_poly
 from torch import nn
@@ -128,7 +127,7 @@ class SafePade(Placed):
             denominator = self._denominator([as_rational(float(t)) for t in b[(slice(None), *index)]], index)
             return RationalFunction(*([Fraction(int(q.p), int(q.q)) for q in side] for side in (numerator, denominator)))
 
-        return one(()) if self.sets is None else [one((s,)) for s in range(self.sets)]
+        return self._for_each_set(one)
 
     def _denominator(self, b: list[fmpq], index: tuple[Any, ...]) -> list[fmpq]:
         """Q's coefficients, the constant term first."""
@@ -155,10 +154,6 @@ class SafePade(Placed):
 
     def extra_repr(self) -> str:
         return f"version={self.version!r}, degrees={self.degrees}{self._placement()}"
-
-    def _repeated(self, values: Any, shape: tuple[int, ...]) -> torch.Tensor:
-        tensor = torch.from_numpy(np.array(values, dtype=np.float64)).to(self._dtype)
-        return tensor.reshape(-1, *(1,) * len(shape)).expand(-1, *shape).contiguous()
 
 
 def constant_sign(coefficients: list[fmpq]) -> int | None:

@@ -3,10 +3,8 @@
     width = K + min over (S, O) of |O| + 2 rank(M + sum_{h in S} J_h u_h^T  modulo span {u_h : h in O})
 
 with S and O disjoint sets of the K hyperplanes: those of S turned over, those of O with neurons on both sides, linear pairs for what is
-left.
-One output: 0, 1 or 2 more than K (Dereich and Kassing). Deciding whether K suffices is NP-complete. How far the search goes depends on
-sizes only,
-never on time, so that the network made of it is a function of the normal form.
+left. One output: 0, 1 or 2 more than K (Dereich and Kassing). Deciding whether K suffices is NP-complete. How far the search goes depends
+on sizes only, never on time, so that the network made of it is a function of the normal form.
 """
 
 from __future__ import annotations

@@ -18,16 +18,13 @@ def orbits(net: Network, *, time_limit: Number | None = None) -> list[Subset]:
     """All T with r sum_{i in T} a_i w_i^T = 0, for reduced weights of f(x) = c + sum_i a_i phi(w_i . x + b_i), phi(t) - phi(-t) = r t.
 
     `Flip(T)` keeps the function for exactly these T, and every network of the same width that computes f is `Flip(T).apply(net)`, for
-    one of
-    them, with its neurons permuted and (relu, leaky_relu, abs) positively scaled; different T give different orbits. (tanh and sigmoid:
-    their
-    symmetries are permutations and sign flips, and the answer is always the one orbit.)
+    one of them, with its neurons permuted and (relu, leaky_relu, abs) positively scaled; different T give different orbits. (tanh and
+    sigmoid: their symmetries are permutations and sign flips, and the answer is always the one orbit.)
 
     Parameters
     ----------
     net : one hidden layer of relu, leaky_relu, abs, softplus, silu, gelu, tanh or sigmoid; every
-        a_i != 0, every w_i != 0, and no two (w_i, b_i)
-        on one hyperplane
+        a_i != 0, every w_i != 0, and no two (w_i, b_i) on one hyperplane
     time_limit : seconds; None for none
 
     Returns
