@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,13 +13,11 @@ import z3
 
 import exactnn as xn
 from benchmarks.equality import classifier
-from benchmarks.measure import Row, best, timed
+from benchmarks.measure import ROOT, Row, best, checked, timed
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.symmetry._zero_plans import Free
 
-ROOT = Path(__file__).resolve().parents[1]
-CHECKER = ROOT / "exactnn" / "certificate"
 DIGITS = ROOT / "examples" / "digits" / "digits.onnx"
 PRIME = 2**20 - 3  # small: the baseline's numbers are then of one or two digits to Python
 Subset = tuple[int, ...]
@@ -165,16 +161,6 @@ def orbit_rows(*, quick: bool) -> tuple[list[Row], list[str]]:
         + (f"by then it had {', '.join(unfinished)}." if unfinished else "it always came to its end.")
     )
     return rows, notes
-
-
-def checked(verdict: xn.Verdict, target: Path) -> float:
-    """The seconds of the standalone checker in a process of its own."""
-    assert verdict.certificate is not None
-    verdict.certificate.save(target)
-    command = [sys.executable, "-I", "-S", str(CHECKER), str(target)]
-    done, seconds = timed(lambda: subprocess.run(command, capture_output=True, text=True, check=False))
-    assert done.returncode == 0, done.stdout
-    return seconds
 
 
 def single_orbit_rows(*, quick: bool) -> tuple[list[Row], list[str]]:

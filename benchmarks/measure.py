@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[1]
+CHECKER = ROOT / "exactnn" / "certificate"
 
 
 class Row(NamedTuple):
@@ -37,7 +39,9 @@ class Row(NamedTuple):
 
 
 def clock(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds >= 10 else f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
+    if seconds >= 0.1:
+        return f"{seconds:.1f} s" if seconds >= 10 else f"{seconds:.2f} s"
+    return f"{seconds * 1000:.1f} ms" if seconds >= 0.001 else f"{seconds * 1e6:.0f} us"
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -66,10 +70,20 @@ def peak() -> float:
     return most / 1e6 if sys.platform == "darwin" else most / 1e3
 
 
+def checked(verdict: Any, target: Path) -> float:
+    """The seconds of the standalone checker in a process of its own."""
+    assert verdict.certificate is not None
+    verdict.certificate.save(target)
+    command = [sys.executable, "-I", "-S", str(CHECKER), str(target)]
+    done, seconds = timed(lambda: subprocess.run(command, capture_output=True, text=True, check=False))
+    assert done.returncode == 0, done.stdout
+    return seconds
+
+
 def run_alone(module: str, *, quick: bool) -> tuple[str, list[str], list[list[Any]]]:
     """`module.run(quick)` in a process of its own: title, notes, rows."""
     command = [sys.executable, "-m", "benchmarks.measure", module, str(int(quick))]
-    done = subprocess.run(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1], check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True)
     title, notes, rows = json.loads(done.stdout)
     return title, notes, rows
 

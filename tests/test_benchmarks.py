@@ -70,10 +70,12 @@ def test_table() -> None:
 
 
 def test_they_run() -> None:
-    jobs = ("equality", "evaluation", "regions", *(("fibre",) if importlib.util.find_spec("onnx") else ()))  # fibre loads an ONNX file
+    jobs = ["equality", "evaluation", "regions", "rational", "activations"]
+    jobs += ["fibre"] if importlib.util.find_spec("onnx") else []  # it loads an ONNX file
     command = [sys.executable, "-m", "benchmarks", "--quick", *(part for job in jobs for part in ("--only", job))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("times faster") >= 3
     assert "Peak memory" in done.stdout
+    assert "kept for backward" in done.stdout
     assert ("single orbit: digits 64-32-10" in done.stdout) == ("fibre" in jobs)

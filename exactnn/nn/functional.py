@@ -1,8 +1,8 @@
 """Rational activations as functions of tensors, with analytic gradients that keep only the input and the coefficients.
 
 Numbers: everything is computed in the widest of float32, the input's and the coefficients' dtype, and the result is rounded once to the
-input's dtype. Gradients of coefficients are sums over all entries in that wide dtype (torch.sum, or on a CPU torch.dot in blocks of 2^15
-entries, the blocks summed in float64), rounded once to the coefficients' dtype. The gradients are differentiable formulas themselves, so
+input's dtype. Gradients of coefficients are sums over all entries in that wide dtype (torch.sum, or on a CPU torch.dot in blocks, which
+are summed in float64), rounded once to the coefficients' dtype. The gradients are differentiable formulas themselves, so
 that second derivatives are right too. Large tensors on a CPU are worked through in blocks that fit the cache.
 """
 
@@ -18,8 +18,9 @@ from exactnn.nn import _era_blocks
 
 __all__ = ["era", "pade"]
 
-#: Entries of a block for each thread: torch splits work among threads from this size on, and a block's dozen temporaries fit a cache.
-_GRAIN = 1 << 15
+#: Entries of a block for each thread, and at least: torch splits work among threads from 2^15 entries on, a step on fewer than 2^17 costs
+#: more in being called than in being done, and a block's five to a dozen temporaries fit a cache.
+_GRAIN, _LEAST = 1 << 15, 1 << 17
 
 
 def era(
@@ -149,7 +150,7 @@ def _sum_to(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 def _blocks(x: torch.Tensor, like: torch.Tensor) -> Iterator[Any] | None:
-    """Slices of axis 0 that make blocks of about `_GRAIN` entries a thread; None where the whole is to be worked at once.
+    """Slices of axis 0 that make blocks of about `_GRAIN` entries a thread or more; None where the whole is to be worked at once.
 
     Only for a plain contiguous tensor on a CPU (no compiler, no tracing, no vmap, no second derivative to come) along whose axis 0
     the coefficients do not change.
@@ -159,10 +160,9 @@ def _blocks(x: torch.Tensor, like: torch.Tensor) -> Iterator[Any] | None:
     tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
     if x.device.type != "cpu" or tracing or torch._C._functorch.maybe_current_level() is not None:
         return None
-    threads = torch.get_num_threads()
-    block = _GRAIN * threads if threads > 2 else _GRAIN  # two threads that wait for one another at every step gain nothing
-    if x.ndim <= like.ndim or x.numel() <= block:
+    if x.ndim <= like.ndim or x.numel() <= _GRAIN:
         return None
+    block = max(_GRAIN * torch.get_num_threads(), _LEAST)
     rows = max(1, block // (x.numel() // x.shape[0]))
     return (slice(start, start + rows) for start in range(0, x.shape[0], rows))
 
@@ -189,18 +189,18 @@ def _centred(given: Sequence[torch.Tensor], epsilon: float, wide: torch.dtype) -
     a, b, c, d, e, f = (t.to(precise) for t in given)
     square = f * f + epsilon
     w = (c * e + d) / (square + 1)
-    return tuple(t.to(wide) for t in (a, b + w.sum(0), c, w, e, square))
+    # stacked, they are numbers in memory: torch.compile would work each out again at every step of the loop over x
+    return a.to(wide), (b + w.sum(0)).to(wide), *torch.stack([t.to(wide) for t in (c, w, e, square)]).unbind()
 
 
 def _era_value(x: torch.Tensor, coefficients: tuple[torch.Tensor, ...]) -> torch.Tensor:
     a, b, c, w, e, square = coefficients
     near = x.clamp(-_FAR[x.dtype], _FAR[x.dtype])
-    total = b
+    total = x * a + b
     for i in range(c.shape[0]):
         u = near - e[i]
-        s = u * u
-        total = total + (u * c[i] + (w[i] - s * w[i])) / (s + square[i])
-    return total + x * a
+        total = total + (w[i] + u * (c[i] - u * w[i])) / (u * u + square[i])
+    return total
 
 
 def _era_gradients(
@@ -234,8 +234,17 @@ class _Era(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-        *given, epsilon = arguments
+    def forward(  # each argument by its name: where there is no gradient, torch.compile counts them to see that no context is among them
+        x: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        c: torch.Tensor,
+        d: torch.Tensor,
+        e: torch.Tensor,
+        f: torch.Tensor,
+        epsilon: float,
+    ) -> torch.Tensor:
+        given = (a, b, c, d, e, f)
         wide = _wide(x, *given)
         coefficients = _centred(given, epsilon, wide)
 

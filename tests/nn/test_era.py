@@ -340,6 +340,16 @@ def test_compiles_without_a_graph_break(place: dict[str, Any]) -> None:
         torch.testing.assert_close(compiled, eager, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.skipif(not has_compiler(), reason="torch.compile needs a C++ compiler")
+def test_compiles_without_a_graph_break_where_there_is_no_gradient() -> None:
+    m, x = ERA(4), torch.randn(3, 5)
+    called = torch.compile(m, fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(called(x), m(x))
+    m.requires_grad_(False)
+    torch.testing.assert_close(called(x), m(x))
+
+
 @pytest.mark.parametrize("place", [{}, {"channels": 6, "groups": 3}])
 def test_torch_export(place: dict[str, Any]) -> None:
     net = network(ERA(4, "random", seed=0, **place)).eval()
