@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from . import _words
 from ._budget import STURM, Budget
 from ._network import Network
-from ._numbers import index, items, mapping, need, rational, rationals
+from ._numbers import Rejected, index, items, mapping, need, rational, rationals, text
 from ._sturm import cancelled, count_zeros, primitive
 
 Ends = tuple[Fraction | None, Fraction | None]
@@ -22,10 +22,22 @@ class Quotient(NamedTuple):
     denominator: Sequence[Fraction]
 
 
+class Term(NamedTuple):
+    """N/(c + |p_1| + |p_2| + ...), coefficients with the constant term first; c > 0, so that it has no pole."""
+
+    numerator: Sequence[Fraction]
+    constant: Fraction
+    absolute: Sequence[Sequence[Fraction]]
+
+
+#: What a claim may be about; a list of terms stands for their sum.
+Function = Quotient | list[Term]
+
+
 class PoleClaim(NamedTuple):
     """What the claim says beside question and answer."""
 
-    functions: tuple[Quotient, ...] | None  # None: those of the network's rational nodes
+    functions: tuple[Function, ...] | None  # None: those of the network's rational nodes
     interval: Ends  # closed; None: no bound
 
 
@@ -36,7 +48,7 @@ def read_pole_claim(document: Any) -> PoleClaim:
     if document["functions"] is not None:
         entries = items(document["functions"], "claim: functions")
         need(bool(entries), "claim: functions", "a function is missing")
-        found = tuple(_quotient(entry, f"claim: functions[{i}]") for i, entry in enumerate(entries))
+        found = tuple(_function(entry, f"claim: functions[{i}]") for i, entry in enumerate(entries))
     if document["interval"] is None:
         return PoleClaim(found, (None, None))
     ends = items(document["interval"], "claim: interval", 2)
@@ -45,11 +57,24 @@ def read_pole_claim(document: Any) -> PoleClaim:
     return PoleClaim(found, (lower, upper))
 
 
-def _quotient(raw: Any, step: str) -> Quotient:
-    entry = mapping(raw, step, ("numerator", "denominator"))
+def _function(raw: Any, step: str) -> Function:
+    if type(raw) is dict and "name" in raw:
+        text(raw["name"], f"{step}: name")
+    if type(raw) is dict and "terms" in raw:
+        mapping(raw, step, ("terms",), ("name",))
+        return [_term(entry, f"{step}: terms[{i}]") for i, entry in enumerate(items(raw["terms"], f"{step}: terms"))]
+    entry = mapping(raw, step, ("numerator", "denominator"), ("name",))
     numerator, denominator = (rationals(entry[side], f"{step}: {side}") for side in ("numerator", "denominator"))
     need(any(denominator), f"{step}: denominator", "the denominator is zero")
     return Quotient(numerator, denominator)
+
+
+def _term(raw: Any, step: str) -> Term:
+    entry = mapping(raw, step, ("numerator", "constant", "absolute"))
+    constant = rational(entry["constant"], f"{step}: constant")
+    need(constant > 0, f"{step}: constant", "the constant has to be positive")
+    inner = [rationals(p, f"{step}: absolute[{i}]") for i, p in enumerate(items(entry["absolute"], f"{step}: absolute"))]
+    return Term(rationals(entry["numerator"], f"{step}: numerator"), constant, inner)
 
 
 def functions_of(network: Network) -> tuple[Quotient, ...]:
@@ -62,6 +87,8 @@ def check_pole_free(claim: Any, f: Network | None, _: Network | None, evidence: 
     mapping(evidence, "evidence", ("method",))
     budget = Budget(STURM, "bit operations", "evidence")
     for i, function in enumerate(_functions(claim, f)):
+        if isinstance(function, list):  # of terms, each with a denominator that is at least its constant
+            continue
         zeros = count_zeros(_denominator(function, budget), *claim.poles.interval)
         need(not zeros, f"evidence: function {i}", f"it has {zeros} poles in the interval")
 
@@ -71,6 +98,8 @@ def check_pole(claim: Any, f: Network | None, _: Network | None, evidence: dict[
     mapping(evidence, "evidence", ("method", "function", "between"))
     functions = _functions(claim, f)
     function = functions[index(evidence["function"], len(functions), "evidence: function")]
+    if isinstance(function, list):
+        raise Rejected("evidence: function", "it is a sum of terms without poles")
     lower, upper = rationals(evidence["between"], "evidence: between", 2)
     low, high = claim.poles.interval
     inside = lower <= upper and (low is None or low <= lower) and (high is None or upper <= high)
@@ -79,8 +108,8 @@ def check_pole(claim: Any, f: Network | None, _: Network | None, evidence: dict[
     need(zeros == 1, "evidence: between", f"there are {zeros} poles between the two numbers")
 
 
-def _functions(claim: Any, f: Network | None) -> tuple[Quotient, ...]:
-    stated: tuple[Quotient, ...] | None = claim.poles.functions
+def _functions(claim: Any, f: Network | None) -> tuple[Function, ...]:
+    stated: tuple[Function, ...] | None = claim.poles.functions
     if stated is not None:
         return stated
     assert f is not None  # the core has read a network where the claim has no functions
@@ -102,7 +131,7 @@ def sentence(claim: Any, count: int) -> str:
     who = "no rational activation of f has a pole" if claim.answer == "proved" else "a rational activation of f has a pole"
     short = True
     if functions is not None:
-        texts = [f"({_polynomial(f.numerator)})/({_polynomial(f.denominator)})" for f in functions]
+        texts = [_written(f) for f in functions]
         short = sum(map(len, texts)) <= _words.LONG and not any("..." in text for text in texts)
         name = texts[0] if count == 1 and short else f"one of {', '.join(texts)}" if short else f"one of {count} rational functions"
         if count == 1:
@@ -114,6 +143,15 @@ def sentence(claim: Any, count: int) -> str:
     place = "the real line" if lower is None and upper is None else f"the interval from {lower or '-infinity'} to {upper or 'infinity'}"
     short = short and "..." not in (lower, upper)
     return f"{claim.answer}: {who} on {place}{'' if short else f'; the claim has the sha256 {claim.sha256}'}"
+
+
+def _written(function: Function) -> str:
+    if isinstance(function, list):
+        return " + ".join(
+            f"({_polynomial(t.numerator)})/({_words.number(t.constant) or '...'}{''.join(f' + |{_polynomial(p)}|' for p in t.absolute)})"
+            for t in function
+        )
+    return f"({_polynomial(function.numerator)})/({_polynomial(function.denominator)})"
 
 
 def _polynomial(coefficients: Sequence[Fraction]) -> str:

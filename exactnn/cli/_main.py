@@ -19,6 +19,7 @@ from exactnn.cli._normal_form import add_normal_form
 from exactnn.cli._options import in_options, joined
 from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome, hushed
 from exactnn.cli._pairs import add_deviation, add_same_decision
+from exactnn.cli._poles import add_poles
 from exactnn.cli._questions import add_equal, add_verify, add_zero
 from exactnn.cli._regions import add_regions
 from exactnn.cli._search_zero import add_search_zero
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     regions = commands.add_parser("regions", help="the linear regions of a network: count, list, plot", allow_abbrev=False)
     areas = regions.add_subparsers(title="commands", dest="subcommand", metavar="COMMAND", required=True)
     add_regions(areas)
+    add_poles(commands)
     add_info(commands)
     add_check(commands)
     add_convert(commands)

@@ -17,7 +17,7 @@ from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
 
 #: options whose value may begin with a minus sign
-_SIGNED = ("--domain", "--tolerance", "--time-limit")
+_SIGNED = ("--domain", "--tolerance", "--time-limit", "--interval", "--window", "--numerator", "--denominator", "--linear", "--fraction")
 #: arguments of Python functions in messages, and the options that they are here
 _OPTIONS = (
     ("dtype='float64'", "--dtype float64"),

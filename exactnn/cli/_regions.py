@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from pathlib import Path
 from typing import IO, Any
 
 from exactnn.cli import _domain
 from exactnn.cli._options import add_output, add_raw, check_target, load
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, versions
+from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import models, texts
 from exactnn.errors import ArgumentError, Incomplete, LoadError, SaveError, Undecided
 from exactnn.exact.numbers import as_fraction, rational_text
@@ -28,7 +28,6 @@ from exactnn.network import Network
 from exactnn.regions import Region
 
 _DEFINITIONS = ("activation", "pattern", "convex", "connected", "closed-connected", "affine")
-_PICTURES = (".png", ".pdf", ".svg")
 
 
 def add_regions(commands: Any) -> None:
@@ -257,17 +256,9 @@ def _region(region: Region) -> dict[str, Any]:
 
 
 def _plot(options: argparse.Namespace) -> Outcome:
-    from exactnn.export._atomic import write_bytes
     from exactnn.regions import plot
 
-    suffix = Path(options.output).suffix.lower()
-    if suffix not in _PICTURES:
-        raise ArgumentError(f"--output: a name that ends in {', '.join(_PICTURES)} is needed, got {options.output!r}")
-    check_target(options.output, "--output", [options.f])
-    with contextlib.suppress(ImportError):  # plot says what is missing
-        import matplotlib
-
-        matplotlib.use("Agg")
+    check_picture(options.output, "--output", [options.f])
     whole, net, domain, limits = _asked(options)
     start = time.perf_counter()
     chosen = {k: v for k, v in limits.items() if v is not None}
@@ -276,10 +267,6 @@ def _plot(options: argparse.Namespace) -> Outcome:
     except Incomplete as stopped:
         document = {"status": "unknown", "output": None, "reason": str(stopped), **_document(options, whole, start)}
         return Outcome(UNKNOWN, f"UNKNOWN: no picture of the regions {_place(options, net)}: {stopped}", document)
-    data = io.BytesIO()
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.savefig(data, format=suffix[1:], dpi=160)
-    write_bytes(options.output, data.getvalue())
+    write_picture(axes, options.output)
     document = {"status": "done", "output": options.output, **_document(options, whole, start)}
     return Outcome(DONE, f"DRAWN: the regions {_place(options, net)} in {options.output}", document)

@@ -26,6 +26,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
 from exactnn.network import Rational
+from exactnn.network.activations import as_quotient
 from exactnn.network.operations import Shape
 
 #: Size of the batch while tracing; where it enters the graph, a trace with `OTHER_BATCH` points must give the same network.
@@ -270,9 +271,10 @@ def _rational_functions(module: torch.nn.Module) -> Rational | list[Rational] | 
     needed = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
     try:
         value: Any = None if needed else method()
-        if isinstance(value, (list, tuple)) and value and all(_has_sides(v) and hasattr(v.numerator, "__iter__") for v in value):
-            return [Rational.of(v.numerator, v.denominator) for v in value]
-        return Rational.of(value.numerator, value.denominator) if _has_sides(value) else None
+        if not isinstance(value, (list, tuple)):
+            return _quotient(value)
+        found = [_of_set(i, v) for i, v in enumerate(value)]
+        return [q for q in found if q is not None] if found and None not in found else None
     except ExactnnError as error:  # the module's own reason, in our words
         raise type(error)(f"module: {type(module).__name__} has no exact form: {error}") from error
     except Exception as error:  # the module's own method may raise anything
@@ -282,8 +284,18 @@ def _rational_functions(module: torch.nn.Module) -> Rational | list[Rational] | 
         ) from error
 
 
-def _has_sides(value: Any) -> bool:
-    return hasattr(value, "numerator") and hasattr(value, "denominator")
+def _of_set(i: int, value: Any) -> Rational | None:
+    try:
+        return _quotient(value)
+    except ExactnnError as error:
+        raise type(error)(f"set {i}: {error}") from error
+
+
+def _quotient(value: Any) -> Rational | None:
+    found = as_quotient(value)
+    if found is None and hasattr(value, "numerator"):
+        raise TypeError(f"a {type(value).__name__}, whose numerator is not iterable")
+    return found
 
 
 @contextmanager

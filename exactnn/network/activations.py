@@ -210,7 +210,7 @@ def activation(description: Any) -> Activation:
 
     Texts: "relu", "leaky_relu(1/10)", "abs", "relu6", "hardtanh", "hardtanh(-2, 2)", "clip(0, 6)", "identity", "tanh", "sigmoid",
     "silu" ("swish"), "gelu", "gelu_tanh", "softplus". Objects: an activation, or anything with coefficient sequences `numerator` and
-    `denominator` (a rational function).
+    `denominator` or a method `to_rational_function()` that gives it (a rational function).
     """
     if isinstance(description, (PiecewiseLinear, PRelu, Smooth, Rational)):
         return description
@@ -222,12 +222,21 @@ def activation(description: Any) -> Activation:
             found = _named({"swish": "silu"}.get(name, name), numbers)
             if found is not None:
                 return found
-    elif all(hasattr(getattr(description, side, None), "__iter__") for side in ("numerator", "denominator")):
-        return Rational.of(description.numerator, description.denominator)
+    elif (quotient := as_quotient(description)) is not None:
+        return quotient
     raise ArgumentError(
         "activation: 'relu', 'leaky_relu(1/10)', 'abs', 'relu6', 'hardtanh', 'clip(low, high)', 'identity', "
         f"{', '.join(map(repr, SMOOTH))} or a rational function is needed, got {description!r}"
     )
+
+
+def as_quotient(description: Any) -> Rational | None:
+    """The rational function that an object is, as `activation` says; None if it is none. Errors of its own method are passed on."""
+    convert = getattr(description, "to_rational_function", None)
+    form = convert() if callable(convert) else description
+    if all(hasattr(getattr(form, side, None), "__iter__") for side in ("numerator", "denominator")):
+        return Rational.of(form.numerator, form.denominator)
+    return None
 
 
 def _named(name: str, numbers: list[Fraction]) -> Activation | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import torch
-from flint import fmpq, fmpq_poly
 from torch import nn
 
 from exactnn.errors import ArgumentError
-from exactnn.exact.numbers import rational as as_rational
 from exactnn.nn import _start
 from exactnn.nn._placed import Placed, generator
 from exactnn.nn._start import Init
@@ -97,15 +94,15 @@ class SafePade(Placed):
         spread, (a, b) = self._spread(x, *coefficients)
         return pade(spread, a, b, "B" if self.version == "D" else self.version).reshape(x.shape)
 
-    def exact(self) -> rational.RationalFunction | list[rational.RationalFunction]:  # type: ignore[name-defined,unused-ignore]
-        """The rational function of the coefficients as they are now, each float as the dyadic rational it is, 0.1 of version C as 1/10.
+    def exact(self) -> rational.PadeUnit | list[rational.PadeUnit]:  # type: ignore[name-defined,unused-ignore]
+        """The function of the coefficients as they are now, each float as the dyadic rational it is, 0.1 of version C as 1/10.
 
-        Always for version N. The others are rational functions only where |.| changes nothing or a sign: A if every b_k with odd k
-        is 0, B, C and D if the inner polynomial does not change its sign on the real line (decided exactly).
+        It is piecewise rational; `to_rational_function()` of the result gives the quotient where there is one piece: always for version
+        N, for A if every b_k with odd k is 0, for B, C and D if the inner polynomial does not change its sign.
 
         Returns
         -------
-        exactnn.rational.RationalFunction
+        exactnn.rational.PadeUnit
             With channels or groups, a list of one for each of them.
 
         Raises
@@ -113,65 +110,19 @@ class SafePade(Placed):
         NotFiniteError
             Naming the coefficient that is NaN or infinite.
         ArgumentError
-            Where the function is only piecewise rational; for version D in training mode, which is random.
+            For version D in training mode, which is random.
         """
-        from exactnn.rational import RationalFunction
+        from exactnn.rational import PadeUnit
 
         self._finite()
         if self.version == "D" and self.training:
             raise ArgumentError("SafePade: version D is random in training mode; call eval() first")
-        a, b = (p.detach().double().cpu().numpy() for p in (self.a, self.b))
+        sides: list[Any] = [p.detach().double().cpu().numpy() for p in (self.a, self.b)]
 
-        def one(index: tuple[Any, ...]) -> Any:
-            numerator = [as_rational(float(t)) for t in a[(slice(None), *index)]]
-            denominator = self._denominator([as_rational(float(t)) for t in b[(slice(None), *index)]], index)
-            return RationalFunction(*([Fraction(int(q.p), int(q.q)) for q in side] for side in (numerator, denominator)))
+        def one(index: tuple[int, ...]) -> Any:
+            return PadeUnit(*([float(t) for t in side[:, *index]] for side in sides), formula=self.version)
 
         return self._for_each_set(one)
 
-    def _denominator(self, b: list[fmpq], index: tuple[Any, ...]) -> list[fmpq]:
-        """Q's coefficients, the constant term first."""
-        where = f" of set {index[0]}" if index else ""
-        if self.version == "N":
-            return [fmpq(1), *b]
-        if self.version == "A":
-            odd = [k for k, t in enumerate(b, 1) if k % 2 and t]
-            if odd:
-                raise ArgumentError(
-                    f"SafePade: version A{where} is only piecewise rational, since |b_{odd[0]} x^{odd[0]}| changes its form at 0; "
-                    "use version N or xn.nn.ERA, which are rational functions"
-                )
-            return [fmpq(1), *(abs(t) for t in b)]
-        inner = b if self.version == "C" else [fmpq(0), *b]
-        sign = constant_sign(inner)
-        if sign is None:
-            raise ArgumentError(
-                f"SafePade: version {self.version}{where} is only piecewise rational, since the polynomial inside |.| changes its sign "
-                "on the real line; use version N or xn.nn.ERA, which are rational functions"
-            )
-        base = fmpq(1, 10) if self.version == "C" else fmpq(1)
-        return [base + sign * inner[0], *(sign * t for t in inner[1:])]
-
     def extra_repr(self) -> str:
         return f"version={self.version!r}, degrees={self.degrees}{self._placement()}"
-
-
-def constant_sign(coefficients: list[fmpq]) -> int | None:
-    """1 if a polynomial is >= 0 on the whole real line, -1 if it is <= 0, None if it changes its sign.
-
-    It does where a real root has an odd multiplicity.
-
-    Examples
-    --------
-    >>> [constant_sign([fmpq(k) for k in p]) for p in ([0, 0, 1], [-1, 0, -1], [0, 1], [1, -2, 1], [1, -3, 1])]
-    [1, -1, None, 1, None]
-    """
-    polynomial = fmpq_poly(coefficients)
-    if not polynomial.coeffs():
-        return 1
-    _, factors = polynomial.numer().factor_squarefree()
-    for factor, multiplicity in factors:
-        roots: Any = factor.complex_roots()
-        if multiplicity % 2 and any(root.imag == 0 for root, _ in roots):
-            return None
-    return 1 if polynomial.coeffs()[-1] > 0 else -1

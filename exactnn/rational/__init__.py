@@ -2,6 +2,8 @@
 
 from exactnn.rational._analysis import NearestPole, Range, Report
 from exactnn.rational._audit import Audit, audit, maximum_error
+from exactnn.rational._plot import plot
+from exactnn.rational.documents import from_document, to_document
 from exactnn.rational.enclosure import Enclosure
 from exactnn.rational.era import ERA
 from exactnn.rational.function import AtInfinity, RationalFunction
@@ -28,5 +30,8 @@ __all__ = [
     "RealRoot",
     "Report",
     "audit",
+    "from_document",
     "maximum_error",
+    "plot",
+    "to_document",
 ]

@@ -12,8 +12,8 @@ from flint import ctx
 
 from exactnn.exact.numbers import Number
 from exactnn.rational import _polynomials as poly
-from exactnn.rational._extremes import Ends, Interval, extremes, positive, span
-from exactnn.rational.enclosure import Bound, Enclosure, absolute
+from exactnn.rational._extremes import Ends, Interval, extremes, peak, positive, span
+from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.roots import ComplexRoot, RealRoot, complex_roots, within
 
 if TYPE_CHECKING:
@@ -187,18 +187,11 @@ class Analysis:
         0.001
         """
         r, ends, limit = self._function(), span(interval), positive(width)
-        return Report(*peak(r, ends, limit), *peak(r.derivative(), ends, limit), self.nearest_pole(interval=interval, width=limit))
+        found = [peak(*extremes(function, ends, limit)) for function in (r, r.derivative())]
+        return Report(*found[0], *found[1], self.nearest_pole(interval=interval, width=limit))
 
     def _largest(self, order: int, ends: Ends, width: Fraction) -> Enclosure:
-        return peak(self._function().derivative(order), ends, width)[0]
-
-
-def peak(r: RationalFunction, ends: Ends, width: Fraction) -> tuple[Enclosure, tuple[Enclosure, ...]]:
-    """sup |r| and the places."""
-    low, high = extremes(r, ends, width)
-    value = absolute(low.value, high.value)
-    places = (*(low.places if -low.value.lower >= value.lower else ()), *(high.places if high.value.upper >= value.lower else ()))
-    return value, tuple(sorted(set(places), key=lambda p: (p.lower, p.upper)))
+        return peak(*extremes(self._function().derivative(order), ends, width))[0]
 
 
 def _distance(z: ComplexRoot, ends: Ends) -> Enclosure:

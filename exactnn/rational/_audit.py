@@ -14,8 +14,8 @@ from flint import arb, ctx
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.numbers import Number
 from exactnn.rational import _polynomials as poly
-from exactnn.rational._analysis import NearestPole, Range, peak
-from exactnn.rational._extremes import Interval, positive, span
+from exactnn.rational._analysis import NearestPole, Range
+from exactnn.rational._extremes import Interval, extremes, peak, positive, span
 from exactnn.rational._targets import Target, quotient, target
 from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.era import ERA
@@ -73,6 +73,7 @@ def audit(
     denominator: Iterable[Number],
     *,
     formula: str = "A",
+    basis: str = "power",
     target: str | RationalFunction | ERA = "gelu",
     interval: Interval = (-3, 3),
     width: Number = Fraction(1, 10**9),
@@ -84,6 +85,7 @@ def audit(
     numerator : (a_0, ..., a_m)
     denominator : (b_1, ..., b_n), for C (b_0, ..., b_n); see `PadeUnit`
     formula : "A", "B", "C", "D" or "N"
+    basis : "power", or orthogonal polynomials as in `PadeUnit`
     target : "gelu", "gelu_tanh", "silu" ("swish"), "relu", "leaky_relu(0.01)", "tanh", "sigmoid", "softplus", "identity",
         a RationalFunction or an ERA
     interval : (lower, upper), bounded
@@ -96,15 +98,14 @@ def audit(
     (True, 'from -0.103553390593 +- 2.8e-13 to 1/2')
     """
     ends, limit = _bounded(interval), positive(width)
-    unit = PadeUnit(numerator, denominator, formula=formula)
+    unit = PadeUnit(numerator, denominator, formula=formula, basis=basis)
     error, at = maximum_error(unit, target, interval=ends, width=limit)
-    single = len(unit.pieces) == 1
     return Audit(
         unit,
         str(target),
         ends,
         unit.real_poles(),
-        unit.nearest_pole(interval=ends, width=limit) if single else None,
+        unit.nearest_pole(interval=ends, width=limit),
         error,
         at,
         unit.range(ends, width=limit),
@@ -161,7 +162,7 @@ def _difference(r: RationalFunction, ends: tuple[Fraction, Fraction], limit: Fra
     """max |r| by critical points, without a search."""
     width = limit
     while True:
-        value, places = peak(r, ends, width)
+        value, places = peak(*extremes(r, ends, width))
         at = min(max(Fraction(places[0].midpoint), ends[0]), ends[1])
         least = min(abs(r(at)), value.lower)
         if value.upper - least <= limit:

@@ -13,7 +13,7 @@ from flint import ctx
 from exactnn.errors import ArgumentError, AtPole, DomainError
 from exactnn.exact.numbers import Number, as_fraction, rational_text
 from exactnn.rational import _polynomials as poly
-from exactnn.rational.enclosure import Bound, Enclosure
+from exactnn.rational.enclosure import Bound, Enclosure, absolute
 from exactnn.rational.roots import RealRoot, within
 
 if TYPE_CHECKING:
@@ -86,6 +86,13 @@ def extremes(r: RationalFunction, ends: Ends, width: Fraction) -> tuple[Extreme,
         Extreme(low, tuple(c.place for c in candidates if c.value.lower <= low.upper)),
         Extreme(high, tuple(c.place for c in candidates if c.value.upper >= high.lower)),
     )
+
+
+def peak(low: Extreme, high: Extreme) -> tuple[Enclosure, tuple[Enclosure, ...]]:
+    """The largest absolute value, from infimum and supremum, and the places."""
+    value = absolute(low.value, high.value)
+    places = (*(low.places if -low.value.lower >= value.lower else ()), *(high.places if high.value.upper >= value.lower else ()))
+    return value, tuple(sorted(set(places), key=lambda p: (p.lower, p.upper)))
 
 
 def _at_poles(r: RationalFunction, ends: Ends) -> list[_Candidate]:

@@ -15,11 +15,11 @@ from exactnn.errors import ArgumentError, AtPole, NotAnERA
 from exactnn.exact.numbers import Number, as_fraction, rational, rational_text
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import Analysis, Range
-from exactnn.rational._extremes import positive
+from exactnn.rational._extremes import Interval, positive, span
 from exactnn.rational.enclosure import Enclosure, absolute
 from exactnn.rational.function import AtInfinity, RationalFunction
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions
-from exactnn.rational.roots import real_roots
+from exactnn.rational.roots import RealRoot, real_roots
 
 Term = tuple[Fraction, Fraction, Fraction, Fraction]
 
@@ -168,6 +168,13 @@ class ERA(Analysis):
 
     def _function(self) -> RationalFunction:
         return self._quotient
+
+    def real_poles(self, *, interval: Interval = None, width: Number | None = None) -> tuple[RealRoot, ...]:
+        """As `RationalFunction.real_poles`; none where every F > 0."""
+        if all(size > 0 for *_, size in self.terms):
+            span(interval)
+            return ()
+        return super().real_poles(interval=interval, width=width)
 
     def __call__(self, x: Number) -> Fraction:
         """sigma(x), exactly; AtPole at a pole."""

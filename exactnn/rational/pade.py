@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 
 from flint import fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole
 from exactnn.exact.numbers import Number, as_fraction, fraction, rational, rational_text
 from exactnn.rational import _polynomials as poly
-from exactnn.rational._analysis import NearestPole, Range
-from exactnn.rational._extremes import Ends, Interval, extremes, positive, span
-from exactnn.rational.enclosure import Enclosure, absolute
+from exactnn.rational._analysis import NearestPole, Range, Report
+from exactnn.rational._bases import BASES, orthogonal
+from exactnn.rational._extremes import Ends, Extreme, Interval, extremes, peak, positive, span
+from exactnn.rational.enclosure import Enclosure
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.roots import RealRoot, real_roots, within
 
@@ -33,27 +35,30 @@ class Piece:
 
 @dataclass(frozen=True, init=False)
 class PadeUnit:
-    """P(x)/Q(x), P = a_0 + a_1 x + ... + a_m x^m, and by formula
+    """P(x)/Q(x), P = a_0 p_0 + a_1 p_1 + ... + a_m p_m with p_k = x^k or another basis, and by formula
 
-    - A: Q = 1 + |b_1 x| + |b_2 x^2| + ... + |b_n x^n|, rational on x <= 0 and on x >= 0
-    - B: Q = 1 + |b_1 x + ... + b_n x^n|, rational between the zeros of the inner polynomial
-    - C: Q = 1/10 + |b_0 + b_1 x + ... + b_n x^n|, likewise
+    - A: Q = 1 + |b_1 p_1| + |b_2 p_2| + ... + |b_n p_n|, rational between the zeros of the p_k: on x <= 0 and on x >= 0 for powers
+    - B: Q = 1 + |b_1 p_1 + ... + b_n p_n|, rational between the zeros of the inner polynomial
+    - C: Q = 1/10 + |b_0 p_0 + b_1 p_1 + ... + b_n p_n|, likewise
     - D: as B (the noise of training is left out)
-    - N: Q = 1 + b_1 x + ... + b_n x^n, which may have real zeros
+    - N: Q = 1 + b_1 p_1 + ... + b_n p_n, which may have real zeros
 
     Parameters
     ----------
     numerator : (a_0, ..., a_m)
     denominator : (b_1, ..., b_n); for C (b_0, ..., b_n)
     formula : "A", "B", "C", "D" or "N"
+    basis : "power", or orthogonal polynomials: "chebyshev" (T_k), "chebyshev_second" (U_k), "hermite" (He_k, leading coefficient 1),
+        "hermite_physicists" (H_k, leading coefficient 2^k), "laguerre" (L_k), "legendre" (P_k)
 
     Notes
     -----
-    Values are equal if coefficients and formula are.
+    Values are equal if coefficients, formula and basis are.
 
     References
     ----------
-    Molina, Schramowski, Kersting: Pade Activation Units, ICLR 2020.
+    Molina, Schramowski, Kersting: Pade Activation Units, ICLR 2020. Biswas, Banerjee, Pandey: Orthogonal-Pade activation functions,
+    2021 (formula A with the bases).
 
     Examples
     --------
@@ -65,47 +70,61 @@ class PadeUnit:
     ...     print(piece.function)
     -x / (x - 1)
     x / (x + 1)
+    >>> [str(p.lower) for p in PadeUnit([0, 1], [0, 2], basis="hermite").pieces]     # x/(1 + 2 |x^2 - 1|)
+    ['None', '-1', '1']
     """
 
     numerator: tuple[Fraction, ...]
     denominator: tuple[Fraction, ...]
     formula: str
+    basis: str
 
-    def __init__(self, numerator: Iterable[Number], denominator: Iterable[Number], *, formula: str = "A") -> None:
+    def __init__(self, numerator: Iterable[Number], denominator: Iterable[Number], *, formula: str = "A", basis: str = "power") -> None:
         if formula not in FORMULAS:
             raise ArgumentError(f"formula: one of {', '.join(FORMULAS)} is needed, got {formula!r}")
+        if basis not in BASES:
+            raise ArgumentError(f"basis: one of {', '.join(BASES)} is needed, got {basis!r}")
         top = poly.polynomial(numerator, "numerator")
         inner = poly.polynomial(denominator, "denominator")
         object.__setattr__(self, "numerator", poly.fractions(top))
         object.__setattr__(self, "denominator", poly.fractions(inner) if inner else ())
         object.__setattr__(self, "formula", formula)
+        object.__setattr__(self, "basis", basis)
 
-    def __reduce__(self) -> tuple[Callable[..., PadeUnit], tuple[tuple[Fraction, ...], tuple[Fraction, ...], str]]:
-        return _unit, (self.numerator, self.denominator, self.formula)
+    def __reduce__(self) -> tuple[Callable[..., PadeUnit], tuple[tuple[Fraction, ...], tuple[Fraction, ...], str, str]]:
+        return _unit, (self.numerator, self.denominator, self.formula, self.basis)
 
     @cached_property
     def _top(self) -> fmpq_poly:
-        return fmpq_poly([rational(c) for c in self.numerator])
+        return sum(_terms(self.numerator, self.basis, 0), fmpq_poly([0]))
 
     @cached_property
-    def _inner(self) -> fmpq_poly:
-        """The polynomial inside |.|; for A and N that of the denominator without the 1."""
-        coefficients = [rational(c) for c in self.denominator]
-        return fmpq_poly(coefficients if self.formula == "C" else [fmpq(0), *coefficients])
+    def _inner(self) -> list[fmpq_poly]:
+        """The polynomials inside |.|; for N the one without the 1."""
+        terms = _terms(self.denominator, self.basis, int(self.formula != "C"))
+        return terms if self.formula == "A" else [sum(terms, fmpq_poly([0]))]
 
     @property
-    def _base(self) -> fmpq:
-        return fmpq(1, 10) if self.formula == "C" else fmpq(1)
+    def top(self) -> tuple[Fraction, ...]:
+        """P's coefficients of powers of x."""
+        return poly.fractions(self._top)
+
+    @property
+    def constant(self) -> Fraction:
+        """What is added to the |.|, or for N to the inner polynomial: 1, for C 1/10. It is a lower bound of all denominators but N's."""
+        return Fraction(1, 10) if self.formula == "C" else Fraction(1)
+
+    @property
+    def absolute(self) -> tuple[tuple[Fraction, ...], ...]:
+        """The polynomials inside |.|, coefficients of powers of x: Q = constant + the sum of their absolute values. None for N."""
+        return () if self.formula == "N" else tuple(poly.fractions(q) for q in self._inner if q)
 
     def __call__(self, x: Number) -> Fraction:
         """The value, exactly; AtPole at a pole (formula N)."""
         at = rational(x, "x")
         if self.formula == "N":
             return self.pieces[0].function(fraction(at))
-        if self.formula == "A":
-            below = self._base + sum((abs(c * at**k) for k, c in enumerate(self._inner.coeffs())), fmpq(0))
-        else:
-            below = self._base + abs(poly.value(self._inner, at))
+        below = rational(self.constant) + sum((abs(poly.value(q, at)) for q in self._inner), fmpq(0))
         return fraction(poly.value(self._top, at) / below)
 
     @cached_property
@@ -114,28 +133,31 @@ class PadeUnit:
         return self._pieces(None)
 
     def _pieces(self, width: Fraction | None) -> tuple[Piece, ...]:
-        inner, base = self._inner, fmpq_poly([self._base])
+        """q = lead(q) (odd part) (squares): q changes its sign where its odd part, which has simple zeros only, does."""
+        constant = fmpq_poly([rational(self.constant)])
         if self.formula == "N":
-            return (Piece(None, None, RationalFunction(self._top, base + inner)),)
-        if self.formula == "A":
-            right = fmpq_poly([abs(c) for c in inner.coeffs()])
-            left = fmpq_poly([abs(c) * (-1) ** k for k, c in enumerate(inner.coeffs())])
-            breaks = [RealRoot(Fraction(0), Fraction(0))] if left != right else []
-            sides = [left, right] if breaks else [right]
-        else:
-            breaks = [root for root in real_roots(inner, width) if root.multiplicity % 2] if inner.degree() > 0 else []
-            sign = 1 if not inner or inner.coeffs()[-1] > 0 else -1  # of the inner polynomial behind the last breakpoint
-            sides = [inner * (sign * (-1) ** (len(breaks) - i)) for i in range(len(breaks) + 1)]
-        ends = [None, *breaks, None]
-        return tuple(
-            Piece(lower, upper, RationalFunction(self._top, base + side))
-            for lower, upper, side in zip(ends[:-1], ends[1:], sides, strict=True)
-        )
+            return (Piece(None, None, RationalFunction(self._top, constant + self._inner[0])),)
+        odd = [_odd_part(q) for q in self._inner]
+        changes = fmpq_poly([1])
+        for q in odd:
+            changes *= q // changes.gcd(q)
+        breaks = real_roots(changes, width) if changes.degree() > 0 else []
+        found = []
+        for lower, upper in pairwise([None, *breaks, None]):
+            inside = rational(_between(lower, upper))
+            signs = [1 if q.coeffs()[-1] * poly.value(o, inside) > 0 else -1 for q, o in zip(self._inner, odd, strict=True) if q]
+            below = sum((q * sign for q, sign in zip(filter(None, self._inner), signs, strict=True)), constant)
+            found.append(Piece(lower, upper, RationalFunction(self._top, below)))
+        return tuple(found)
 
     def to_rational_function(self) -> RationalFunction:
         """The function as one quotient of polynomials; ArgumentError where it is piecewise rational."""
         if len(self.pieces) > 1:
-            raise ArgumentError(f"PadeUnit: formula {self.formula} with these coefficients has {len(self.pieces)} pieces; see pieces")
+            where = ", ".join(str(piece.upper) for piece in self.pieces[:3] if piece.upper is not None)
+            raise ArgumentError(
+                f"PadeUnit: formula {self.formula} with these coefficients is only piecewise rational, in {len(self.pieces)} pieces (see "
+                f"`pieces`): |.| changes its form at {where}{', ...' if len(self.pieces) > 4 else ''}; formula N and ERA are rational"
+            )
         return self.pieces[0].function
 
     def real_poles(self, *, interval: Interval = None, width: Number | None = None) -> tuple[RealRoot, ...]:
@@ -146,62 +168,94 @@ class PadeUnit:
         return tuple(within(self.pieces[0].function._bottom, *ends, None if width is None else positive(width)))
 
     def nearest_pole(self, *, interval: Interval = None, width: Number = _WIDTH) -> NearestPole | None:
-        """As `RationalFunction.nearest_pole`, for a unit of one piece; ArgumentError for more, which are not analytic."""
-        return self.to_rational_function().nearest_pole(interval=interval, width=width)
+        """As `RationalFunction.nearest_pole`; None for several pieces, too: such a function has values on the real line only."""
+        if len(self.pieces) > 1:
+            return None
+        return self.pieces[0].function.nearest_pole(interval=interval, width=width)
 
     def range(self, interval: Interval = None, *, width: Number = _WIDTH) -> Range:
         """Infimum and supremum on the interval, in rational brackets of at most this width."""
-        return self._range(0, span(interval), positive(width))
+        low, high = self._extremes(0, span(interval), positive(width))
+        return Range(low.value, high.value)
 
     def sup_derivative(self, interval: Interval = None, *, width: Number = _WIDTH) -> Enclosure:
         """The least Lipschitz constant on the interval: sup |r'|, at breakpoints from both sides."""
-        found = self._range(1, span(interval), positive(width))
-        return absolute(found.lower, found.upper)
+        return peak(*self._extremes(1, span(interval), positive(width)))[0]
 
-    def _range(self, order: int, ends: Ends, width: Fraction) -> Range:
+    def report(self, interval: Interval = None, *, width: Number = Fraction(1, 2**40)) -> Report:
+        """As `RationalFunction.report`; without a nearest pole if there are several pieces.
+
+        Examples
+        --------
+        >>> print(PadeUnit([1], [-1, 1], formula="C").report())         # 1/(1/10 + |x - 1|)
+        largest |r|: 10 at x = 1; largest |r'|: 100 at x = 1; no pole
+        """
+        ends, limit = span(interval), positive(width)
+        found = [peak(*self._extremes(order, ends, limit)) for order in (0, 1)]
+        return Report(*found[0], *found[1], self.nearest_pole(interval=interval, width=limit))
+
+    def _extremes(self, order: int, ends: Ends, width: Fraction) -> tuple[Extreme, Extreme]:
         """Of the derivative of this order on the pieces that meet the interval in more than a point."""
         if ends[0] is not None and ends[0] == ends[1] and order == 0:
             value = self(ends[0])
-            return Range(Enclosure(value, value), Enclosure(value, value))
-        if self.formula == "N" or len(self.pieces) == 1:
-            low, high = extremes(self.pieces[0].function.derivative(order), ends, width)
-            return Range(low.value, high.value)
+            single = Extreme(Enclosure(value, value), (Enclosure(ends[0], ends[0]),))
+            return single, single
+        if len(self.pieces) == 1:
+            return extremes(self.pieces[0].function.derivative(order), ends, width)
         if ends[0] is not None and ends[0] == ends[1]:
             raise ArgumentError(f"interval: lower < upper is needed for slopes, got the point {rational_text(ends[0])}")
         limit = width
         while True:
             found = self._brackets(order, ends, limit, width / 4)
-            if found is not None and found.lower.width <= width and found.upper.width <= width:
+            if found is not None and all(extreme.value.width <= width for extreme in found):
                 return found
             limit /= 2**32
 
-    def _brackets(self, order: int, ends: Ends, limit: Fraction, width: Fraction) -> Range | None:
+    def _brackets(self, order: int, ends: Ends, limit: Fraction, width: Fraction) -> tuple[Extreme, Extreme] | None:
         """Brackets from breakpoints known to this limit: each piece on the interval that it surely has, and on one that surely has it."""
-        sure: list[Range] = []
-        possible: list[Range] = []
+        sure: list[tuple[Extreme, Extreme]] = []
+        possible: list[tuple[Extreme, Extreme]] = []
         for piece in self._pieces(limit):
-            low, high = piece.lower, piece.upper
-            inner = _met(ends, None if low is None else low.upper, None if high is None else high.lower)
-            outer = _met(ends, None if low is None else low.lower, None if high is None else high.upper)
+            left, right = piece.lower, piece.upper
+            inner = _met(ends, None if left is None else left.upper, None if right is None else right.lower)
+            outer = _met(ends, None if left is None else left.lower, None if right is None else right.upper)
             if outer is None:
                 continue
             function = piece.function.derivative(order)
             try:
-                possible.append(_of(function, outer, width))
-                sure.extend([possible[-1]] if inner == outer else [_of(function, inner, width)] if inner is not None else [])
+                possible.append(extremes(function, outer, width))
+                sure.extend([possible[-1]] if inner == outer else [extremes(function, inner, width)] if inner is not None else [])
             except AtPole:  # pragma: no cover - of the piece's function, beyond the breakpoint
                 return None
         if not sure:
             return None
-        return Range(
-            Enclosure(min(r.lower.lower for r in possible), min(r.lower.upper for r in sure)),
-            Enclosure(max(r.upper.lower for r in sure), max(r.upper.upper for r in possible)),
+        low = Enclosure(min(e.value.lower for e, _ in possible), min(e.value.upper for e, _ in sure))
+        high = Enclosure(max(e.value.lower for _, e in sure), max(e.value.upper for _, e in possible))
+        return (
+            Extreme(low, tuple(place for e, _ in possible if e.value.lower <= low.upper for place in e.places)),
+            Extreme(high, tuple(place for _, e in possible if e.value.upper >= high.lower for place in e.places)),
         )
 
 
-def _of(r: RationalFunction, ends: Ends, width: Fraction) -> Range:
-    low, high = extremes(r, ends, width)
-    return Range(low.value, high.value)
+def _terms(coefficients: tuple[Fraction, ...], basis: str, first: int) -> list[fmpq_poly]:
+    """The coefficients times the basis polynomials from this index on."""
+    members = orthogonal(basis, first + len(coefficients))[first:]
+    return [p * rational(c) for c, p in zip(coefficients, members, strict=True)]
+
+
+def _odd_part(q: fmpq_poly) -> fmpq_poly:
+    """The product of (x - t) over the complex zeros t of odd multiplicity."""
+    found = fmpq_poly([1])
+    for factor, power in poly.factors(q, irreducible=False) if q else []:
+        found *= factor if power % 2 else 1
+    return found
+
+
+def _between(lower: RealRoot | None, upper: RealRoot | None) -> Fraction:
+    """A number between two breakpoints."""
+    if lower is None or upper is None:
+        return upper.lower - 1 if upper is not None else lower.upper + 1 if lower is not None else Fraction(0)
+    return (lower.upper + upper.lower) / 2
 
 
 def _met(ends: Ends, lower: Fraction | None, upper: Fraction | None) -> Ends | None:
@@ -211,8 +265,8 @@ def _met(ends: Ends, lower: Fraction | None, upper: Fraction | None) -> Ends | N
     return None if low is not None and high is not None and low >= high else (low, high)
 
 
-def _unit(numerator: tuple[Fraction, ...], denominator: tuple[Fraction, ...], formula: str) -> PadeUnit:
-    return PadeUnit(numerator, denominator, formula=formula)
+def _unit(numerator: tuple[Fraction, ...], denominator: tuple[Fraction, ...], formula: str, basis: str) -> PadeUnit:
+    return PadeUnit(numerator, denominator, formula=formula, basis=basis)
 
 
 def _decimal(*coefficients: str) -> tuple[Fraction, ...]:

@@ -4,7 +4,7 @@ from exactnn.verify.certificates import Certificate, check
 from exactnn.verify.deviation import Deviation, max_deviation
 from exactnn.verify.equality import verify_equal, verify_symmetry, verify_zero
 from exactnn.verify.orbits import Orbits, certified_orbits, verify_single_orbit
-from exactnn.verify.poles import PoleVerdict, activation_poles, verify_pole_free
+from exactnn.verify.poles import PoleVerdict, activation_poles, rational_activations, verify_pole_free
 from exactnn.verify.region_count import RegionCount, certified_region_count
 from exactnn.verify.same_decision import verify_same_decision
 
@@ -15,6 +15,7 @@ __all__ = [
     "PoleVerdict",
     "RegionCount",
     "activation_poles",
+    "rational_activations",
     "certified_orbits",
     "certified_region_count",
     "check",

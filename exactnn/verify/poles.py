@@ -1,27 +1,31 @@
-"""Whether a rational function, or any rational activation of a network, has a real pole (docs/certificate-format.md, "Poles")."""
+"""Whether rational functions, or the rational activations of a network, have a real pole (docs/certificate-format.md, "Poles")."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exactnn._version import __version__
-from exactnn.errors import ArgumentError
+from exactnn.errors import ArgumentError, ExactnnError
 from exactnn.exact.numbers import Number
 from exactnn.export.json import rational as json_number
 from exactnn.network import Network
 from exactnn.network.activations import Rational
-from exactnn.rational import ERA, NearestPole, RationalFunction, RealRoot
+from exactnn.rational import ERA, NearestPole, PadeUnit, RationalFunction, RealRoot
 from exactnn.rational._extremes import short, span
 from exactnn.verdict import Verdict
 from exactnn.verify.certificates import Certificate
 
-#: Bit operations of the checker: for each function (terms of its longer polynomial)^3 times the bits of its coefficients.
+if TYPE_CHECKING:
+    import torch
+
+#: Bit operations of the checker: for each quotient (terms of its longer polynomial)^3 times the bits of its coefficients.
 _STURM = 2**30
 
+Function = RationalFunction | ERA | PadeUnit
 #: A pair (lower, upper), ends of None for no bound.
 Interval = Sequence[Number | None]
 
@@ -31,68 +35,91 @@ class PoleVerdict(Verdict):
     """A verdict on poles; `pole` is one that refutes it, exact or in an isolating interval, and `function` the function that has it."""
 
     pole: RealRoot | None = None
-    function: RationalFunction | None = None
+    function: Function | None = None
 
 
 @dataclass(frozen=True)
 class ActivationPoles:
-    """A rational activation of a network: its node, the function, its real poles in the interval, the pole nearest to the interval."""
+    """A rational function of a network: its name, its real poles in the interval, the pole nearest to the interval.
 
-    node: str
-    function: RationalFunction
+    `nearest_pole` is None if there is no pole at all, and for Pade activation units in several pieces.
+    """
+
+    name: str
+    function: Function
     real_poles: tuple[RealRoot, ...]
     nearest_pole: NearestPole | None
+
+    def __str__(self) -> str:
+        near = self.nearest_pole
+        far = "" if near is None else f", nearest pole {near.pole} at distance {near.distance}"
+        poles = f"poles at {', '.join(map(str, self.real_poles))}" if self.real_poles else "no real pole"
+        return f"{self.name}: {poles}{far}"
 
 
 @dataclass(frozen=True)
 class _PoleClaim:
-    subject: RationalFunction | Network
+    subject: Network | None  # None: the functions
+    functions: Mapping[str, Function]
     interval: tuple[Fraction | None, Fraction | None]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is about one function, which is called r."""
+        return self.subject is None and list(self.functions) == ["r"]
 
     def describe(self) -> str:
         """The claim in words."""
-        who = "no rational activation of the network has a pole" if isinstance(self.subject, Network) else "r has no pole"
+        if self.subject is not None:
+            who = "no rational activation of the network has a pole"
+        elif self.is_alone:
+            who = "r has no pole"
+        else:
+            who = f"none of {len(self.functions)} rational functions has a pole"
         return f"{who} on {_place(self.interval)}"
 
     def stated(self, answer: str) -> dict[str, Any]:
         """The claim as the format writes it."""
-        r, ends = self.subject, self.interval
         functions = None
-        if isinstance(r, RationalFunction):
-            sides = {"numerator": r.numerator, "denominator": r.denominator}
-            functions = [{side: [json_number(c) for c in coefficients] for side, coefficients in sides.items()}]
+        if self.subject is None:
+            functions = [_entry(f) for f in self.functions.values()]
+            if not self.is_alone:
+                functions = [{"name": name, **entry} for name, entry in zip(self.functions, functions, strict=True)]
         return {
             "question": "pole_free",
             "answer": answer,
             "functions": functions,
-            "interval": None if ends == (None, None) else [None if end is None else json_number(end) for end in ends],
+            "interval": None if self.interval == (None, None) else [None if end is None else json_number(end) for end in self.interval],
         }
 
     def models(self) -> dict[str, Network]:
         """The network, if it is about one."""
-        return {"f": self.subject} if isinstance(self.subject, Network) else {}
+        return {} if self.subject is None else {"f": self.subject}
 
 
-def verify_pole_free(r: RationalFunction | ERA | Network, *, interval: Interval | None = None) -> PoleVerdict:
+def verify_pole_free(r: Function | Network | torch.nn.Module | Mapping[str, Function], *, interval: Interval | None = None) -> PoleVerdict:
     """Whether r has no pole in the interval, what cancels having been cancelled; of a network, every rational activation in it.
 
-    Proved or refuted, each with a certificate: the checker counts the zeros of the cancelled denominator by Sturm's theorem. Unknown only
-    for functions so large that the checker refuses them (n^3 B > 2^30 for n coefficients of B bits).
+    Proved or refuted, each with a certificate: the checker counts the zeros of the cancelled denominator by Sturm's theorem, or sees
+    that it is a sum of squares or absolute values and a positive constant (ERA with positive f^2 + epsilon, Pade activation units of
+    formulas A to D). Unknown only for quotients so large that the checker refuses them (n^3 B > 2^30 for n coefficients of B bits).
 
     Parameters
     ----------
-    r : the function. Of a `Network` each rational activation is asked about as a function of its own argument: a pole of it need not be
-        reached by any input of the network.
+    r : a RationalFunction, an ERA or a PadeUnit; a mapping of such; a Network or a torch module, for all rational activations in it. These
+        are asked about as functions of their own arguments: a pole need not be reached by any input of the network.
     interval : (lower, upper), closed, ends of None for no bound; None for the whole real line
 
     Returns
     -------
     PoleVerdict
-        Refuted, `pole` is a pole with its isolating interval (a point if it is rational: then it is the `counterexample`, too).
+        Refuted, `pole` is a pole with its isolating interval (a point if it is rational: then it is the `counterexample`, too), and
+        `function` the function that has it; the reason names it. `activation_poles` has the table of all functions.
 
     Raises
     ------
     ArgumentError, DomainError
+        And whatever the modules' `exact()` raises, naming the module: NotFiniteError for coefficients that are NaN.
 
     Examples
     --------
@@ -103,20 +130,20 @@ def verify_pole_free(r: RationalFunction | ERA | Network, *, interval: Interval 
     >>> refuted = verify_pole_free(RationalFunction([1], [-2, 0, 1]), interval=(0, None))
     >>> refuted.status, float(refuted.pole), check(refuted.certificate)
     ('refuted', 1.4142135623730951, True)
+    >>> verify_pole_free({"first": ERA((1, 0), [(1, 2, 3, 4)]), "second": PadeUnit([0, 1], [1, 1])}).status
+    'proved'
     """
     start = time.perf_counter()
-    subject = r.to_rational_function() if isinstance(r, ERA) else r
-    if not isinstance(subject, (RationalFunction, Network)):
-        raise ArgumentError(f"r: a RationalFunction, an ERA or a Network is needed, got {type(r).__name__}")
-    claim = _PoleClaim(subject, span(interval))
-    functions = activation_functions(subject) if isinstance(subject, Network) else {"r": subject}
-    large = sum(map(_work, functions.values())) > _STURM
+    ends = span(interval)
+    functions = rational_activations(r)
+    claim = _PoleClaim(r if isinstance(r, Network) else None, functions, ends)
+    alone = claim.is_alone
     for i, (name, function) in enumerate(functions.items()):
         poles = function.real_poles(interval=interval)
         if not poles:
             continue
         pole = poles[0]
-        who = f"the activation {name!r}" if isinstance(subject, Network) else "r"
+        who = name if alone else f"{name!r}"
         order = "simple" if pole.multiplicity == 1 else f"order {pole.multiplicity}"
         where = f"{'at' if pole.is_exact else 'near'} {pole}"
         if _work(function) > _STURM:
@@ -125,50 +152,132 @@ def verify_pole_free(r: RationalFunction | ERA | Network, *, interval: Interval 
             )
         evidence = {"method": "pole", "function": i, "between": [json_number(pole.lower), json_number(pole.upper)]}
         certificate = Certificate(claim, "refuted", evidence, _about(start))
-        point = None if pole.value is None or isinstance(subject, Network) else (pole.value,)
+        point = (pole.value,) if pole.value is not None and alone else None
         reason = f"{who} has {len(poles)} pole{'s' * (len(poles) != 1)} there, the first {where} ({order})"
         return PoleVerdict("refuted", claim.describe(), reason, certificate, point, pole=pole, function=function)
-    if large:
+    if sum(map(_work, functions.values())) > _STURM:
         return PoleVerdict("unknown", claim.describe(), "no pole was found, but the functions are too large for the checker")
     certificate = Certificate(claim, "proved", {"method": "sturm"}, _about(start))
-    return PoleVerdict("proved", claim.describe(), _reason(subject, functions), certificate)
+    return PoleVerdict("proved", claim.describe(), _reason(functions, alone), certificate)
 
 
-def activation_functions(net: Network) -> dict[str, RationalFunction]:
-    """The rational activations of a network by the names of their nodes."""
-    return {name: RationalFunction.from_operation(op) for name in net.order if isinstance(op := net.operation(name), Rational)}
+def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, Function]) -> dict[str, Function]:
+    """The rational activations of a network by the names of their nodes, those of a torch module by their modules' paths.
 
-
-def activation_poles(net: Network, *, interval: Interval | None = None) -> tuple[ActivationPoles, ...]:
-    """One row for each rational activation of a network: its poles, and the nearest one.
+    A torch module is one if it has a method `exact()` that gives such a function, as `exactnn.nn.ERA` and `SafePade` do, or a list of
+    them: then there is a function for each, "path[0]", "path[1]", ... A mapping comes back as it is, a single function under the name "r".
 
     Examples
     --------
     >>> from exactnn import mlp
-    >>> net = mlp([([[1]], [0]), ([[1]], [0])], activation=RationalFunction([1], [4, 0, 1]))
-    >>> [(row.node, len(row.real_poles), float(row.nearest_pole.distance)) for row in activation_poles(net)]
-    [('rational1', 0, 2.0)]
+    >>> rational_activations(mlp([([[1]], [0]), ([[1]], [0])], activation=RationalFunction([1], [4, 0, 1])))
+    {'rational1': RationalFunction(1 / (x^2 + 4))}
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}")
+    if isinstance(r, (RationalFunction, ERA, PadeUnit)):
+        return {"r": r}
+    if isinstance(r, Network):
+        return {name: RationalFunction.from_operation(op) for name in r.order if isinstance(op := r.operation(name), Rational)}
+    if isinstance(r, Mapping):
+        for name, function in r.items():
+            if not isinstance(function, (RationalFunction, ERA, PadeUnit)) or not isinstance(name, str) or not name:
+                raise ArgumentError(
+                    f"r: names with a RationalFunction, an ERA or a PadeUnit each are needed, got {name!r}: {function!r:.60}"
+                )
+        found = dict(r)
+    elif hasattr(r, "named_modules") and not isinstance(r, type):
+        found = _of_module(r)
+    else:
+        raise ArgumentError(
+            "r: a RationalFunction, an ERA, a PadeUnit, a mapping of names to such, a Network or a torch module is needed, got "
+            f"{type(r).__name__}"
+        )
+    if not found:
+        raise ArgumentError("r: it has no rational activation (of a torch module: no submodule with a method exact())")
+    return found
+
+
+def _of_module(module: Any) -> dict[str, Function]:
+    found: dict[str, Function] = {}
+    for path, part in module.named_modules():
+        if not callable(getattr(part, "exact", None)):
+            continue
+        name = path.removeprefix("_orig_mod.") if path not in ("", "_orig_mod") else type(part).__name__
+        try:
+            value = part.exact()
+        except ExactnnError as error:
+            raise type(error)(f"{name}: {error}") from error
+        several = isinstance(value, (list, tuple))
+        for i, function in enumerate(value if several else [value]):
+            known = isinstance(function, (RationalFunction, ERA, PadeUnit))
+            found[f"{name}[{i}]" if several else name] = function if known else RationalFunction.from_operation(function)
+    return found
+
+
+def activation_poles(
+    r: Function | Network | torch.nn.Module | Mapping[str, Function], *, interval: Interval | None = None
+) -> tuple[ActivationPoles, ...]:
+    """One row for each rational activation: its poles, and the nearest one. Arguments as for `verify_pole_free`.
+
+    Examples
+    --------
+    >>> from exactnn import mlp
+    >>> for row in activation_poles(mlp([([[1]], [0]), ([[1]], [0])], activation=RationalFunction([1], [4, 0, 1]))):
+    ...     print(row)
+    rational1: no real pole, nearest pole (0) + i (2) at distance 2
+    """
     return tuple(
-        ActivationPoles(name, r, r.real_poles(interval=interval), r.nearest_pole(interval=interval))
-        for name, r in activation_functions(net).items()
+        ActivationPoles(name, f, f.real_poles(interval=interval), f.nearest_pole(interval=interval))
+        for name, f in rational_activations(r).items()
     )
 
 
-def _work(r: RationalFunction) -> int:
+def _entry(f: Function) -> dict[str, Any]:
+    """The function as the claim has it: N_1/(c_1 + sum |p|) + N_2/(c_2 + sum |p|) + ..., each c > 0, where that is its form."""
+    if not _is_positive(f):
+        quotient = f if isinstance(f, RationalFunction) else f.to_rational_function()
+        return {"numerator": _numbers(quotient.numerator), "denominator": _numbers(quotient.denominator)}
+    if isinstance(f, PadeUnit):
+        return {"terms": [_term(f.top, f.constant, f.absolute)]}
+    assert isinstance(f, ERA)
+    fractions = [_term((d, c), size, [(e * e, -2 * e, Fraction(1))]) for c, d, e, size in f.terms]
+    return {"terms": [_term(f.linear[::-1], Fraction(1), []), *fractions]}
+
+
+def _term(numerator: Sequence[Fraction], constant: Fraction, absolute: Sequence[Sequence[Fraction]]) -> dict[str, Any]:
+    return {"numerator": _numbers(numerator), "constant": json_number(constant), "absolute": [_numbers(p) for p in absolute]}
+
+
+def _numbers(coefficients: Sequence[Fraction]) -> list[int | str]:
+    return [json_number(c) for c in coefficients]
+
+
+def _is_positive(f: Function) -> bool:
+    """Whether its denominators are at least positive constants, as they stand."""
+    return (isinstance(f, PadeUnit) and f.formula != "N") or (isinstance(f, ERA) and all(size > 0 for *_, size in f.terms))
+
+
+def _work(f: Function) -> int:
     """The checker's count of bit operations."""
+    if _is_positive(f):
+        return 0
+    r = f if isinstance(f, RationalFunction) else f.to_rational_function()
     size = max(len(r.numerator), len(r.denominator))
     return size**3 * max(int(c).bit_length() for p in (r._top, r._bottom) for c in p.numer().coeffs())
 
 
-def _reason(subject: RationalFunction | Network, functions: dict[str, RationalFunction]) -> str:
-    how = "by Sturm's theorem"
-    if isinstance(subject, Network):
-        count = len(functions)
-        return f"{count} rational activation{'s' * (count != 1)}: the denominators have no real zero there, {how}"
-    return f"the denominator, of degree {subject.degrees[1]} after cancelling, has no real zero there, {how}"
+def _reason(functions: Mapping[str, Function], alone: bool) -> str:
+    positive = sum(map(_is_positive, functions.values()))
+    sturm = "have no real zero there, by Sturm's theorem"
+    if not alone:
+        count, few = len(functions), "s" * (len(functions) != 1)
+        ways = [f"{positive} with denominators at least positive constants"] * (positive > 0)
+        ways += [f"the denominators {'of ' + str(count - positive) + ' ' if positive else ''}{sturm}"] * (positive < count or not count)
+        return f"{count} rational activation{few}: {'; '.join(ways)}"
+    ((_, f),) = functions.items()
+    if positive:
+        return "the denominators are at least positive constants"
+    quotient = f if isinstance(f, RationalFunction) else f.to_rational_function()
+    return f"the denominator, of degree {quotient.degrees[1]} after cancelling, {sturm.replace('have', 'has')}"
 
 
 def _place(ends: tuple[Fraction | None, Fraction | None]) -> str:

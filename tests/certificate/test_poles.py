@@ -25,7 +25,7 @@ def certificate(answer, functions, interval, evidence):
     claim = {
         "question": "pole_free",
         "answer": answer,
-        "functions": [{"numerator": p, "denominator": q} for p, q in functions],
+        "functions": [f if isinstance(f, dict) else {"numerator": f[0], "denominator": f[1]} for f in functions],
         "interval": interval,
     }
     return {
@@ -43,6 +43,10 @@ def pole(function, low, high):
     return {"method": "pole", "function": function, "between": [low, high]}
 
 
+def terms(*entries, **more):
+    return {**more, "terms": [{"numerator": n, "constant": c, "absolute": p} for n, c, p in entries]}
+
+
 STURM = {"method": "sturm"}
 RIGHT = {
     "no zero": certificate("proved", [([1], [1, 0, 1])], None, STURM),
@@ -56,6 +60,11 @@ RIGHT = {
     "behind the end": certificate("proved", [([1], [0, 1])], ["1/1000000000000", None], STURM),
     "second": certificate("refuted", [([1], [1]), ([3], [1, 2])], None, pole(1, -1, 0)),
     "close": certificate("proved", [([1], [f"{10**120 + 1}/{10**120}", -2, 1])], None, STURM),
+    "a sum": certificate("proved", [terms(([1, 2], 1, []), ([3], "1/10", [[1, -2, 1], [0, 1]]))], None, STURM),
+    "a sum and a quotient": certificate("refuted", [terms(([1], 1, [[-9, 0, 1]])), ([1], [-1, 1])], [0, 2], pole(1, 1, 1)),
+    "names": certificate(
+        "proved", [terms(([1], "1/1000", [[]]), name="a"), {"name": "b", "numerator": [1], "denominator": [2]}], None, STURM
+    ),
     "leading zeros": certificate("proved", [([1, 0, 0], [1, 0, 1, 0, 0])], None, STURM),
 }
 
@@ -70,6 +79,10 @@ def is_right(document):
     low, high = (None if e is None else sympy.Rational(Fraction(e)) for e in claim["interval"] or (None, None))
 
     def poles(function, low, high):
+        if "terms" in function:
+            bottoms = [sympy.Rational(Fraction(t["constant"])) + sum(abs(polynomial(p)) for p in t["absolute"]) for t in function["terms"]]
+            assert all(b.subs(x, k) > 0 for b in bottoms for k in range(-5, 5))
+            return 0
         bottom = sympy.Poly(sympy.fraction(sympy.cancel(polynomial(function["numerator"]) / polynomial(function["denominator"])))[1], x)
         return bottom.count_roots(low, high) if bottom.degree() > 0 else 0
 
@@ -115,6 +128,12 @@ def test_changed_ones_are_rejected_unless_right(name):
         (certificate("refuted", [([-1, 1], [-1, 1])], None, pole(0, 1, 1)), "evidence: between"),
         (certificate("proved", [([1], [0, 0])], None, STURM), "claim: functions[0]: denominator"),
         (certificate("proved", [], None, STURM), "claim: functions"),
+        (certificate("proved", [terms(([1], 0, [[1, 0, 1]]))], None, STURM), "claim: functions[0]: terms[0]: constant"),
+        (certificate("proved", [terms(([1], 1, []), ([1], "-1/3", []))], None, STURM), "claim: functions[0]: terms[1]: constant"),
+        (certificate("proved", [terms(([1], 1, [3]))], None, STURM), "claim: functions[0]: terms[0]: absolute[0]"),
+        (certificate("proved", [terms(([1], 1, []), denominator=[1])], None, STURM), "claim: functions[0]"),
+        (certificate("proved", [terms(([1], 1, []), name=3)], None, STURM), "claim: functions[0]: name"),
+        (certificate("refuted", [terms(([1], 1, [[-1, 1]]))], None, pole(0, 1, 1)), "evidence: function"),
         (certificate("proved", [([1], [1])], [2, 1], STURM), "claim: interval"),
         (certificate("proved", [([1], [1])], None, pole(0, 1, 1)), "evidence"),
         (certificate("proved", [([1], [1.5])], None, STURM), "claim: functions[0]: denominator[0]"),
@@ -147,6 +166,7 @@ def test_sentences():
     assert said("zero numerator") == "proved: none of (0)/(-1 + 1 x), (0)/(1 x) has a pole on the real line"
     assert said("double") == "refuted: (1)/(4 + -4 x^2 + 1 x^4) has a pole on the interval from -infinity to 2"
     assert "sha256" in said("close")
+    assert said("a sum") == "proved: (1 + 2 x)/(1) + (3)/(1/10 + |1 + -2 x + 1 x^2| + |1 x|) has no pole on the real line"
 
 
 def test_the_folder_alone_checks_it(tmp_path):

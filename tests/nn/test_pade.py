@@ -179,7 +179,7 @@ def of_fractions(a: list[float], q: list[Fraction], x: float) -> Fraction:
 
 
 def assert_exact(m: SafePade, q: list[Fraction]) -> None:
-    exact = m.exact()
+    exact = m.exact().to_rational_function()
     x = 2 * torch.randn(30, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for t, value in zip(x.tolist(), m(x).tolist(), strict=True):
         expected = of_fractions(m.a.tolist(), q, t)
@@ -211,22 +211,24 @@ def test_exact_of_the_others_where_they_are_rational() -> None:
         assert_exact(m, [Fraction(t) for t in q])
 
 
-def test_piecewise_rational_functions_have_no_exact_form() -> None:
+def test_piecewise_rational_functions_are_no_networks() -> None:
     for version, b in (("A", [0, 1, 0.5, 1]), ("B", [0, 1, -2.001, 1]), ("B", [1, 0, 0, 0]), ("C", [-1, 0, 1, 0, 0])):
         m = SafePade(version)
         with torch.no_grad():
             m.b.copy_(torch.tensor(b))
-        with pytest.raises(ArgumentError, match=f"version {version} is only piecewise rational"):
-            m.exact()
-        with pytest.raises(ArgumentError, match="SafePade has no exact form"):
+        unit, x = m.exact(), torch.linspace(-3, 3, 50, dtype=torch.float64)
+        assert len(unit.pieces) > 1
+        for t, value in zip(x.tolist(), m(x).tolist(), strict=True):
+            assert abs(value - float(unit(t))) < 1e-6 * max(1, abs(value))  # 0.1 of version C is 1/10
+        with pytest.raises(ArgumentError, match="SafePade has no exact form: PadeUnit: .* only piecewise rational"):
             xn.from_torch(m, 2)
     with pytest.raises(ArgumentError, match="eval"):
         SafePade("D").exact()
     m = SafePade("A", channels=2, init="identity")
     with torch.no_grad():
         m.b[0, 1] = 1
-    with pytest.raises(ArgumentError, match="of set 1"):
-        m.exact()
+    with pytest.raises(ArgumentError, match="set 1: .* piecewise"):
+        xn.from_torch(m, 2)
 
 
 @pytest.mark.parametrize("place", [{}, {"channels": 3}])

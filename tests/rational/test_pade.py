@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 
+import exactnn as xn
 from exactnn.errors import ArgumentError, AtPole, DomainError
 from exactnn.rational import BOULLE, ERA, Enclosure, PadeUnit, RationalFunction, audit, maximum_error
 from tests.rational._cases import X, small
@@ -21,9 +23,27 @@ from tests.strategies import law
 tables = st.tuples(st.lists(small, min_size=1, max_size=4), st.lists(small, min_size=1, max_size=4))
 
 
-def formula(name: str, a: list[Fraction], b: list[Fraction], x: Fraction) -> Fraction:
-    top = sum(c * x**k for k, c in enumerate(a))
-    inner = [c * x ** (k + (name != "C")) for k, c in enumerate(b)]
+SCIPY = {
+    "power": lambda k: np.poly1d([1] + [0] * k),
+    "chebyshev": scipy.special.chebyt,
+    "chebyshev_second": scipy.special.chebyu,
+    "hermite": scipy.special.hermitenorm,
+    "hermite_physicists": scipy.special.hermite,
+    "laguerre": scipy.special.laguerre,
+    "legendre": scipy.special.legendre,
+}
+
+
+@cache
+def members(basis: str) -> list[list[Fraction]]:
+    """Coefficients of p_0, ..., p_4: scipy's floats are near rationals with denominators up to 24."""
+    return [[Fraction(c).limit_denominator(24) for c in SCIPY[basis](k).coeffs] for k in range(5)]
+
+
+def formula(name: str, a: list[Fraction], b: list[Fraction], x: Fraction, basis: str = "power") -> Fraction:
+    p = [sum(c * x**i for i, c in enumerate(reversed(row))) for row in members(basis)]
+    top = sum(c * p[k] for k, c in enumerate(a))
+    inner = [c * p[k + (name != "C")] for k, c in enumerate(b)]
     bottom = {
         "A": 1 + sum(map(abs, inner)),
         "B": 1 + abs(sum(inner)),
@@ -35,11 +55,11 @@ def formula(name: str, a: list[Fraction], b: list[Fraction], x: Fraction) -> Fra
 
 
 @law(60)
-@given(tables, st.sampled_from("ABCDN"), small)
-def test_values_and_pieces(table: tuple[list[Fraction], list[Fraction]], name: str, x: Fraction) -> None:
-    unit = PadeUnit(*table, formula=name)
+@given(tables, st.sampled_from("ABCDN"), small, st.sampled_from(["power", *SCIPY]))
+def test_values_and_pieces(table: tuple[list[Fraction], list[Fraction]], name: str, x: Fraction, basis: str) -> None:
+    unit = PadeUnit(*table, formula=name, basis=basis)
     try:
-        expected = formula(name, *table, x)
+        expected = formula(name, *table, x, basis)
     except ZeroDivisionError:
         if x in [pole.value for pole in unit.real_poles()]:
             with pytest.raises(AtPole):
@@ -53,9 +73,9 @@ def test_values_and_pieces(table: tuple[list[Fraction], list[Fraction]], name: s
 
 
 @law(25)
-@given(tables, st.sampled_from("ABCDN"), small, st.integers(1, 4))
-def test_range_and_slope(table: tuple[list[Fraction], list[Fraction]], name: str, low: Fraction, size: int) -> None:
-    unit, high = PadeUnit(*table, formula=name), low + size
+@given(tables, st.sampled_from("ABCDN"), small, st.integers(1, 4), st.sampled_from(["power", "hermite", "legendre"]))
+def test_range_and_slope(table: tuple[list[Fraction], list[Fraction]], name: str, low: Fraction, size: int, basis: str) -> None:
+    unit, high = PadeUnit(*table, formula=name, basis=basis), low + size
     if unit.real_poles(interval=(low, high)):
         assert unit.sup_derivative((low, high)).lower == math.inf
         return
@@ -67,6 +87,13 @@ def test_range_and_slope(table: tuple[list[Fraction], list[Fraction]], name: str
     reach = slope.upper * Fraction(size, 400)
     assert found.upper.lower - reach <= max(values) <= found.upper.upper
     assert found.lower.lower <= min(values) <= found.lower.upper + reach
+    report = unit.report((low, high), width=Fraction(1, 2**64))
+    assert report.slope.lower <= slope.upper
+    assert slope.lower <= report.slope.upper
+    largest = max(abs(found.lower.upper), abs(found.upper.upper))
+    assert report.value.lower <= largest <= report.value.upper + Fraction(1, 2**60)
+    for place in report.value_at:
+        assert abs(abs(unit(min(max(place.lower, low), high))) - report.value.upper) <= 2 * Fraction(1, 2**60) * (1 + slope.upper)
     steepest = max(abs(v - w) * 200 / size for v, w in zip(values[1:], values[:-1], strict=True))
     assert steepest <= slope.upper
 
@@ -77,7 +104,7 @@ def test_kinks_and_the_dip_of_c() -> None:
     assert str(a.sup_derivative()) == "1"
     b = PadeUnit([1], [0, -2, 0, 1], formula="B")  # 1 + |x^4 - 2 x^2|: zeros -sqrt 2, 0 (double), sqrt 2
     assert len(b.pieces) == 3
-    with pytest.raises(ArgumentError, match="3 pieces"):
+    with pytest.raises(ArgumentError, match=r"3 pieces .* at -1\.41421356237 "):
         b.to_rational_function()
     c = PadeUnit([1], [-1, 1], formula="C")
     assert c.range().upper == Enclosure(Fraction(10), Fraction(10))
@@ -93,6 +120,28 @@ def test_it_is_a_value() -> None:
         assert again == unit
         assert hash(again) == hash(unit)
     assert unit != PadeUnit([0, 1], [1, 2], formula="B")
+    assert unit != PadeUnit([0, 1], [1, 2], formula="C", basis="legendre")
+
+
+def test_breakpoints_of_orthogonal_bases() -> None:
+    """Formula A with He_2, He_3: x^2 - 1 and x^3 - 3 x change their signs at -sqrt 3, -1, 0, 1, sqrt 3."""
+    unit = PadeUnit([1], [0, 1, 1], formula="A", basis="hermite")
+    breaks = [p.upper for p in unit.pieces[:-1]]
+    assert [b.value for b in breaks[1:-1]] == [-1, 0, 1]
+    assert [round(float(b), 9) for b in (breaks[0], breaks[-1])] == [-1.732050808, 1.732050808]
+    assert PadeUnit([1], [0, 0, 1], basis="legendre").pieces[1].function(0) == 1
+    even = PadeUnit([1], [1, 0, "1/2"], formula="B", basis="chebyshev")  # x + 2 x^3 - 3/2 x has three zeros
+    assert len(even.pieces) == 4
+    # a zero that two inner polynomials share, one of them doubly: U_1^2-like terms x and T_3 = 4 x^3 - 3 x
+    assert len(PadeUnit([1], [1, 0, 1], formula="A", basis="chebyshev").pieces) == 4
+
+
+def test_activations_of_networks_are_the_function_and_not_its_coefficients() -> None:
+    unit = PadeUnit([0, 1], [0, 1], formula="B")  # x/(1 + x^2); its coefficients as P/Q would be x/(x)
+    net = xn.mlp([([[1]], [0]), ([[1]], [0])], activation=unit)
+    assert net([2]) == (Fraction(2, 5),)
+    with pytest.raises(ArgumentError, match="piecewise"):
+        xn.mlp([([[1]], [0]), ([[1]], [0])], activation=PadeUnit([0, 1], [1], formula="B"))
 
 
 TARGETS = {
@@ -172,6 +221,7 @@ def test_a_spike_between_floats() -> None:
     ("arguments", "message"),
     [
         ({"formula": "E"}, "formula"),
+        ({"basis": "fourier"}, "basis"),
         ({"target": "gelux"}, "target"),
         ({"target": 3}, "target"),
         ({"interval": None}, "interval"),

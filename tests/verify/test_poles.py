@@ -5,13 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import exactnn as xn
-from exactnn.errors import ArgumentError, DomainError
-from exactnn.rational import BOULLE, ERA, RationalFunction
-from exactnn.verify import activation_poles
+from exactnn import nn
+from exactnn.errors import ArgumentError, DomainError, NotFiniteError
+from exactnn.rational import BOULLE, ERA, PadeUnit, RationalFunction
+from exactnn.verify import activation_poles, rational_activations
 from exactnn.verify import poles as engine
 from tests.rational._cases import X, from_factors, functions, small
 from tests.strategies import law
@@ -99,11 +101,107 @@ def test_networks() -> None:
     assert xn.check(verdict.certificate)
     assert xn.verify_pole_free(net, interval=(-1, 1)).proved
     rows = activation_poles(net)
-    assert [(row.node, len(row.real_poles)) for row in rows] == [("rational1", 2), ("rational2", 2)]
+    assert [(row.name, len(row.real_poles)) for row in rows] == [("rational1", 2), ("rational2", 2)]
     assert all(row.nearest_pole.distance.upper == 0 for row in rows)
     plain = xn.verify_pole_free(xn.mlp([([[1]], [0]), ([[1]], [0])]))
     assert plain.proved
     assert xn.check(plain.certificate)
+
+
+def test_what_is_positive_as_it_stands_needs_no_sturm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_STURM", 0)
+    sigma = ERA((1, 2), [(1, 2, 3, 4), ("1/3", 0, -1, 0)], epsilon="1e-6")
+    for f in (sigma, ERA((1, 0)), *(PadeUnit([0, 1, 2], [-1, 2, -3], formula=name) for name in "ABCD")):
+        verdict = xn.verify_pole_free(f)
+        assert verdict.proved
+        assert "positive" in verdict.reason
+        assert xn.check(verdict.certificate)
+    assert xn.verify_pole_free(PadeUnit([0, 1], [0, 1], formula="N")).unknown
+    assert xn.verify_pole_free(ERA((1, 2), [(1, 2, 3, 0)])).unknown
+
+
+def of_entry(entry: dict[str, object], x: Fraction) -> Fraction:
+    """The claim's own function."""
+
+    def value(coefficients: list[object]) -> Fraction:
+        return sum((Fraction(c) * x**k for k, c in enumerate(coefficients)), Fraction(0))
+
+    if "terms" in entry:
+        return sum(value(t["numerator"]) / (Fraction(t["constant"]) + sum(abs(value(p)) for p in t["absolute"])) for t in entry["terms"])
+    return value(entry["numerator"]) / value(entry["denominator"])
+
+
+@law(60)
+@given(
+    st.one_of(
+        st.builds(lambda a, t: ERA(a, t, epsilon=1), st.tuples(small, small), st.lists(st.tuples(small, small, small, small), max_size=3)),
+        st.builds(
+            lambda a, b, f, basis: PadeUnit(a, b, formula=f, basis=basis),
+            st.lists(small, min_size=1, max_size=4),
+            st.lists(small, max_size=4),
+            st.sampled_from("ABCDN"),
+            st.sampled_from(["power", "hermite", "legendre", "laguerre"]),
+        ),
+    ),
+    small,
+)
+def test_the_claim_is_about_the_function(f: ERA | PadeUnit, x: Fraction) -> None:
+    verdict = xn.verify_pole_free(f)
+    assert verdict.status == ("refuted" if f.real_poles() else "proved")
+    assert xn.check(verdict.certificate)
+    (entry,) = verdict.certificate.document["claim"]["functions"]
+    if f.formula != "N" if isinstance(f, PadeUnit) else True:
+        assert of_entry(entry, x) == f(x)
+
+
+def test_several_functions() -> None:
+    functions = {"good": ERA((1, 0), [(1, 2, 3, 4)]), "unit": PadeUnit([0, 1], [1], formula="B"), "bad": 1 / (X**2 - 2), "tame": BOULLE}
+    verdict = xn.verify_pole_free(functions)
+    assert verdict.refuted
+    assert verdict.function == functions["bad"]
+    assert verdict.reason.startswith("'bad' has 2 poles there")
+    assert verdict.counterexample is None
+    assert xn.check(verdict.certificate)
+    assert [entry["name"] for entry in verdict.certificate.document["claim"]["functions"]] == list(functions)
+    verdict = xn.verify_pole_free(functions, interval=(-1, 1))
+    assert verdict.proved
+    assert "4 rational activations: 2 with denominators at least positive constants; the denominators of 2 have no" in verdict.reason
+    assert xn.check(verdict.certificate)
+    rows = activation_poles(functions)
+    assert [row.nearest_pole is None for row in rows] == [False, True, False, False]
+    assert str(rows[1]) == "unit: no real pole"
+    assert str(rows[2]).startswith("bad: poles at -1.41421356237")
+
+
+def test_torch_modules() -> None:
+    module = torch.nn.Sequential(
+        torch.nn.Linear(2, 4),
+        nn.normalised(nn.ERA(4, "swish"), 4),
+        torch.nn.Linear(4, 4),
+        nn.SafePade("A", channels=4, groups=2),
+        nn.SafePade("N", init="tanh"),
+    )
+    found = rational_activations(module)
+    assert list(found) == ["1.activation", "3[0]", "3[1]", "4"]
+    verdict = xn.verify_pole_free(module)
+    assert verdict.proved
+    assert xn.check(verdict.certificate)
+    with torch.no_grad():
+        module[4].b.copy_(torch.tensor([-1.0, 0, 0, 0]))  # 1 - x
+    verdict = xn.verify_pole_free(module)
+    assert verdict.refuted
+    assert verdict.pole.value == 1
+    assert verdict.reason.startswith("'4' has 1 pole there")
+    assert verdict.function == module[4].exact()
+    assert xn.check(verdict.certificate)
+    assert xn.verify_pole_free(module, interval=(-5, 0)).proved
+    assert list(rational_activations(nn.ERA(2))) == ["ERA"]
+    with torch.no_grad():
+        module[1].activation.f[1] = float("nan")
+    with pytest.raises(NotFiniteError, match=r"^1\.activation: .*f\[1\]"):
+        xn.verify_pole_free(module)
+    with pytest.raises(ArgumentError, match=r"no rational activation"):
+        xn.verify_pole_free(torch.nn.Linear(1, 1))
 
 
 def test_too_large_for_the_checker_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +223,11 @@ def test_the_limit_is_that_of_the_checker() -> None:
     ("arguments", "keywords", "error", "message"),
     [
         ((3,), {}, ArgumentError, "r: "),
+        (({},), {}, ArgumentError, "r: "),
+        (({"a": 3},), {}, ArgumentError, "r: .*'a'"),
+        (({"": X},), {}, ArgumentError, "r: "),
+        ((ERA,), {}, ArgumentError, "r: "),
+        ((ERA((1, 0)),), {"interval": (2, 1)}, DomainError, "interval"),
         (("x",), {}, ArgumentError, "r: "),
         ((X,), {"interval": (2, 1)}, DomainError, "interval"),
         ((X,), {"interval": 5}, ArgumentError, "interval"),
@@ -134,5 +237,5 @@ def test_the_limit_is_that_of_the_checker() -> None:
 def test_bad_input(arguments: tuple[object, ...], keywords: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         xn.verify_pole_free(*arguments, **keywords)
-    with pytest.raises(ArgumentError, match="net"):
-        activation_poles(X)
+    with pytest.raises(ArgumentError, match="r: "):
+        activation_poles(3)

@@ -1,0 +1,41 @@
+"""Pictures as files: which names they may have, and how an Axes is written, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exactnn.cli._options import check_target
+from exactnn.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SUFFIXES = (".png", ".pdf", ".svg")
+
+
+def check_picture(path: str | None, option: str, inputs: Sequence[str]) -> None:
+    """Refuse, before long work, a name that no picture can have; and choose a way to draw that needs no screen."""
+    if path is None:
+        return
+    if Path(path).suffix.lower() not in _SUFFIXES:
+        raise ArgumentError(f"{option}: a name that ends in {', '.join(_SUFFIXES)} is needed, got {path!r}")
+    check_target(path, option, inputs)
+    with contextlib.suppress(ImportError):  # `plot` says what is missing
+        import matplotlib
+
+        matplotlib.use("Agg")
+
+
+def write_picture(axes: Axes, path: str) -> None:
+    """The figure that the axes belong to."""
+    from exactnn.export._atomic import write_bytes
+
+    data = io.BytesIO()
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(data, format=Path(path).suffix[1:].lower(), dpi=160)
+    write_bytes(path, data.getvalue())

@@ -1,0 +1,86 @@
+"""Graphs of rational activations with matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from exactnn.errors import ArgumentError, DomainError, MissingDependency
+from exactnn.rational._extremes import Interval, span
+from exactnn.rational.era import ERA
+from exactnn.rational.function import RationalFunction
+from exactnn.rational.pade import PadeUnit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Function = RationalFunction | ERA | PadeUnit
+_POINTS = 600
+_NAMED = 12  # lines that a legend names
+
+
+def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5, 5), *, ax: Axes | None = None) -> Axes:
+    """Draw the graphs of rational activations on a bounded interval, each real pole as a dotted line.
+
+    Values are exact, and are rounded only when they are drawn; near a pole the picture ends beyond what most points reach.
+
+    Parameters
+    ----------
+    functions : a RationalFunction, an ERA or a PadeUnit, or such by their names
+    interval : (lower, upper)
+    ax : the matplotlib Axes to draw in; None for a new figure. Nothing is shown or saved: that is for the caller to do
+
+    Raises
+    ------
+    MissingDependency, ArgumentError, DomainError
+
+    Examples
+    --------
+    >>> from exactnn.rational import BOULLE
+    >>> ax = plot(BOULLE, (-1, 1))
+    >>> ax.figure.savefig("boulle.png")  # doctest: +SKIP
+    """
+    lower, upper = span(interval)
+    if lower is None or upper is None or lower == upper:
+        raise DomainError(f"interval: (lower, upper) with lower < upper is needed, got {interval!r}")
+    named = functions if isinstance(functions, Mapping) else {"": functions}
+    for function in named.values():
+        if not isinstance(function, (RationalFunction, ERA, PadeUnit)):
+            raise ArgumentError(f"functions: a RationalFunction, an ERA or a PadeUnit is needed, got {type(function).__name__}")
+    axes = _axes(ax)
+    ordinary: list[float] = []
+    for i, (name, function) in enumerate(named.items()):
+        poles = function.real_poles(interval=(lower, upper))
+        for pole in poles:
+            axes.axvline(float(pole), color=f"C{i % 10}", linestyle=(0, (1, 1.6)), linewidth=1)
+        values: list[float] = []
+        ends = [lower, *(pole.midpoint for pole in poles), upper]
+        for j, (low, high) in enumerate(pairwise(ends)):
+            xs = [low + (high - low) * Fraction(2 * k + 1, 2 * _POINTS) for k in range(_POINTS)]
+            ys = [float(function(x)) for x in xs]
+            axes.plot([float(x) for x in xs], ys, color=f"C{i % 10}", linewidth=1.4, label=name if not j and i < _NAMED else None)
+            values.extend(ys)
+        ordinary.extend(sorted(values)[len(values) // 10 : -len(values) // 10] if poles else values)
+    if any(function.real_poles(interval=(lower, upper)) for function in named.values()) and ordinary:
+        bottom, top = min(ordinary), max(ordinary)
+        margin = (top - bottom) or 1.0
+        axes.set_ylim(bottom - margin, top + margin)
+    axes.set_xlim(float(lower), float(upper))
+    axes.grid(visible=True, alpha=0.3)
+    if any(named):
+        axes.legend(fontsize="small")
+    return axes
+
+
+def _axes(ax: Any) -> Axes:
+    try:
+        from matplotlib import axes, pyplot
+    except ImportError:
+        raise MissingDependency("pictures need the package matplotlib; install it with: pip install 'exactnn[plot]'") from None
+    if ax is None:
+        return pyplot.subplots(layout="constrained")[1]
+    if not isinstance(ax, axes.Axes):
+        raise ArgumentError(f"ax: a matplotlib Axes or None is needed, got {type(ax).__name__}")
+    return ax
