@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Function = RationalFunction | ERA | PadeUnit
 _POINTS = 600
+_LARGEST = Fraction(10**300)  # what is beyond it is drawn there
 _NAMED = 12  # lines that a legend names
 
 
@@ -43,8 +44,8 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
     >>> ax.figure.savefig("boulle.png")  # doctest: +SKIP
     """
     lower, upper = span(interval)
-    if lower is None or upper is None or lower == upper:
-        raise DomainError(f"interval: (lower, upper) with lower < upper is needed, got {interval!r}")
+    if lower is None or upper is None or lower == upper or max(-lower, upper) > _LARGEST:
+        raise DomainError(f"interval: (lower, upper) with lower < upper, at most 1e300, is needed, got {str(interval)[:80]}")
     named = functions if isinstance(functions, Mapping) else {"": functions}
     for function in named.values():
         if not isinstance(function, (RationalFunction, ERA, PadeUnit)):
@@ -59,7 +60,7 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
         ends = [lower, *(pole.midpoint for pole in poles), upper]
         for j, (low, high) in enumerate(pairwise(ends)):
             xs = [low + (high - low) * Fraction(2 * k + 1, 2 * _POINTS) for k in range(_POINTS)]
-            ys = [float(function(x)) for x in xs]
+            ys = [float(min(max(function(x), -_LARGEST), _LARGEST)) for x in xs]
             axes.plot([float(x) for x in xs], ys, color=f"C{i % 10}", linewidth=1.4, label=name if not j and i < _NAMED else None)
             values.extend(ys)
         ordinary.extend(sorted(values)[len(values) // 10 : -len(values) // 10] if poles else values)

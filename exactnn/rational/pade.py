@@ -223,10 +223,11 @@ class PadeUnit:
                 continue
             function = piece.function.derivative(order)
             try:
-                possible.append(extremes(function, outer, width))
-                sure.extend([possible[-1]] if inner == outer else [extremes(function, inner, width)] if inner is not None else [])
+                found = extremes(function, outer, width)
+                sure.extend([found] if inner == outer else [extremes(function, inner, width)] if inner is not None else [])
             except AtPole:  # pragma: no cover - of the piece's function, beyond the breakpoint
                 return None
+            possible.append((_at_breaks(found[0], left, right), _at_breaks(found[1], left, right)))
         if not sure:
             return None
         low = Enclosure(min(e.value.lower for e, _ in possible), min(e.value.upper for e, _ in sure))
@@ -235,6 +236,13 @@ class PadeUnit:
             Extreme(low, tuple(place for e, _ in possible if e.value.lower <= low.upper for place in e.places)),
             Extreme(high, tuple(place for _, e in possible if e.value.upper >= high.lower for place in e.places)),
         )
+
+
+def _at_breaks(extreme: Extreme, left: RealRoot | None, right: RealRoot | None) -> Extreme:
+    """With the breakpoints themselves as places, where an end of their intervals is one."""
+    near = {root.enclosure: end for root, end in ((left, left and left.lower), (right, right and right.upper)) if root is not None}
+    places = (next((e for e, end in near.items() if place.lower == place.upper == end), place) for place in extreme.places)
+    return Extreme(extreme.value, tuple(places))
 
 
 def _terms(coefficients: tuple[Fraction, ...], basis: str, first: int) -> list[fmpq_poly]:

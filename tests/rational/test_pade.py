@@ -92,6 +92,11 @@ def test_range_and_slope(table: tuple[list[Fraction], list[Fraction]], name: str
     assert slope.lower <= report.slope.upper
     largest = max(abs(found.lower.upper), abs(found.upper.upper))
     assert report.value.lower <= largest <= report.value.upper + Fraction(1, 2**60)
+    for e in (
+        *report.value_at,
+        *report.slope_at,
+    ):  # a place that is no number of few digits is irrational: a breakpoint or a critical point
+        assert not e.is_exact or e.lower.denominator < 10**9
     for place in report.value_at:
         assert abs(abs(unit(min(max(place.lower, low), high))) - report.value.upper) <= 2 * Fraction(1, 2**60) * (1 + slope.upper)
     steepest = max(abs(v - w) * 200 / size for v, w in zip(values[1:], values[:-1], strict=True))
