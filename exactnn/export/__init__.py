@@ -33,6 +33,12 @@ def save(net: Network, path: str | os.PathLike[str], *, dtype: Any = None, round
     MissingDependency
         ONNX is asked for, and the package onnx is not installed.
 
+    Notes
+    -----
+    ONNX has no rational functions; P(x)/Q(x) is written by Horner's rule, both times a number that makes their coefficients floats if they
+    came from float coefficients. Those of an ERA are sums of products of floats, and in general need `rounding`; where that would make
+    a real pole, NotRepresentable is raised. A float run gives NaN where powers of x overflow.
+
     Examples
     --------
     >>> import exactnn as xn, os, tempfile

@@ -3,20 +3,24 @@
 Every input gets a batch axis in front, of open size. Loading the file gives a network of the same nodes where ONNX has the
 operation, and else of the same function: a general piecewise linear function becomes a sum of ReLUs. A batch normalisation
 keeps its four tensors if a float run with this dtype means the same, and otherwise is written with its rounded scale as weight,
-variance 1 and epsilon 0, which has the same exact meaning. Rational functions have no operation in ONNX and are refused.
+variance 1 and epsilon 0, which has the same exact meaning. A rational function is written as the quotient of two polynomials, by
+Horner's rule; it is loaded as one node again, though in a float run its powers overflow for large inputs (NaN).
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from flint import fmpq_poly
 
-from exactnn.errors import MissingDependency, SaveError
+from exactnn.errors import MissingDependency, NotRepresentable, SaveError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import rational
 from exactnn.export._atomic import write_bytes
 from exactnn.export._floats import float_type, is_exact, to_floats
 from exactnn.network import (
@@ -33,6 +37,7 @@ from exactnn.network import (
     Operation,
     PiecewiseLinear,
     PRelu,
+    Rational,
     Reshape,
     Scale,
     Slice,
@@ -41,6 +46,7 @@ from exactnn.network import (
     Transpose,
     relu,
 )
+from exactnn.network._poles import has_real_zero, may_have_pole
 from exactnn.network.operations import Shape
 from exactnn.network.windows import Padding
 
@@ -128,8 +134,14 @@ class _Writer:
 
     def tensor(self, array: RationalArray, owner: str, part: str) -> str:
         """An initialiser with these entries; its name."""
-        floats = to_floats(array, f"node {owner!r}, {part}", self.dtype, rounding=self.rounding)
-        return self._initialiser(floats, f"{owner}.{part}")
+        return self._initialiser(self._floats(array, owner, part), f"{owner}.{part}")
+
+    def rounded(self, array: RationalArray, owner: str, part: str) -> RationalArray:
+        """The entries as an initialiser holds them."""
+        return RationalArray.of(self._floats(array, owner, part))
+
+    def _floats(self, array: RationalArray, owner: str, part: str) -> np.ndarray[Any, Any]:
+        return to_floats(array, f"node {owner!r}, {part}", self.dtype, rounding=self.rounding)
 
     def integers(self, values: Iterable[int], owner: str, part: str) -> str:
         """An initialiser with these integers; its name."""
@@ -289,6 +301,36 @@ def _smooth(w: _Writer, name: str, operation: Smooth, operands: list[str]) -> No
         w.node(function.capitalize(), operands, name)
 
 
+def _rational(w: _Writer, name: str, operation: Rational, operands: list[str]) -> None:
+    """P/Q by Horner's rule, both times a number that makes them floats if the function came from polynomials with float coefficients."""
+    source, top, bottom = operands[0], operation.numerator, operation.denominator
+    if len(bottom) == 1:
+        top = (*top, Fraction(0))[: max(2, len(top))]  # a constant, too, is written as a function of x
+        if is_exact(RationalArray.of(top), w.dtype):
+            _polynomial(w, name, "numerator", source, RationalArray.of(top), name)
+            return
+    factor = Fraction(math.lcm(*(c.denominator for c in (*top, *bottom))))
+    factor /= math.gcd(*((c * factor).numerator for c in (*top, *bottom)))  # integers without a common divisor
+    factor /= 1 << int(max(abs(c) for c in bottom) * factor).bit_length()  # those of Q at most 1
+    sides = {"numerator": RationalArray.of(top) * factor, "denominator": RationalArray.of(bottom) * factor}
+    sides = {part: w.rounded(side, name, part) for part, side in sides.items()}
+    if not may_have_pole(operation) and has_real_zero(fmpq_poly([rational(c) for c in sides["denominator"].to_fractions()])):
+        raise NotRepresentable(f"node {name!r}: with its coefficients rounded to {w.dtype} it has a real pole; save as .json")
+    w.node("Div", [_polynomial(w, name, part, source, side) for part, side in sides.items()], name)
+
+
+def _polynomial(w: _Writer, name: str, part: str, source: str, coefficients: RationalArray, output: str = "") -> str:
+    """(...(c_n x + c_{n-1}) x + ...) x + c_0 under the name `output`, or one of its own."""
+    *lower, value = [
+        w.tensor(coefficients[k], name, f"{part}{k}") if coefficients[k].item() or k == len(coefficients) - 1 else ""
+        for k in range(len(coefficients))
+    ]
+    steps = [step for number in reversed(lower) for step in (("Mul", source), ("Add", number)) if step[1]]
+    for count, (kind, other) in enumerate(steps, 1):
+        value = w.node(kind, [value, other], output if output and count == len(steps) else w.fresh(f"{name}/{part}{count}"))
+    return value
+
+
 def _batch_norm(w: _Writer, name: str, operation: BatchNorm, operands: list[str]) -> None:
     epsilon = w.attribute(operation.epsilon)
     weight, variance = operation.weight, operation.variance
@@ -361,6 +403,7 @@ _WRITERS: dict[type[Operation], Callable[[_Writer, str, Any, list[str]], None]] 
     MaxPool: _max_pool,
     PiecewiseLinear: _piecewise_linear,
     PRelu: _prelu,
+    Rational: _rational,
     Reshape: _reshape,
     Scale: _scale,
     Slice: _slice,

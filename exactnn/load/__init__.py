@@ -52,7 +52,8 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
     without such an axis is a point itself: a model exported for batches of two, with an input of shape (2, 5), is read
     as a network of 10 inputs. Export it with a dynamic first axis, or one of size 1, if it is to be one of 5.
 
-    NNET numbers are the decimals written; ONNX weights the floats stored.
+    NNET numbers are the decimals written; ONNX weights the floats stored. A rational activation, which ONNX spells out in sums, products
+    and quotients, is read as the function of the floats there; an export may have rounded them, while `from_torch` takes the module's.
 
     Examples
     --------

@@ -2,9 +2,11 @@
 
 Batch axis: the first axis of every input if it is dynamic or 1; an input of one axis of fixed size, or with another
 fixed first axis, is a point as a whole. Node names are those of the first output value in the file. Constants are folded
-(shape computations included), identities make no node, and what no output depends on is left out. Refused: data in other
-files, operations without an exact meaning here (naming operation and node), attributes that are not known, and whatever
-in the file contradicts itself.
+(shape computations included), identities make no node, and what no output depends on is left out. A rational function of the
+entries of one value, spelled out in sums, products and quotients, is one node, or one for each channel where constants differ along
+an axis; the constants are those of the file, which an export may have rounded. Refused: rational functions with a degree above 64, with
+|.| or a clip inside (they are piecewise rational), or with a real zero of a denominator that cancels; data in other files, operations
+without an exact meaning here (naming operation and node), attributes that are not known, and whatever in the file contradicts itself.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from exactnn.load._limits import CHECKER_ENTRIES, checked_size
 from exactnn.load._onnx import arithmetic, elementwise, shapes, windows  # noqa: F401 - they fill the table of operators
 from exactnn.load._onnx.elementwise import softplus_shortcut
 from exactnn.load._onnx.reader import OPERATORS, Reader
-from exactnn.load._onnx.values import FLOAT_TYPES, Tensor, Value, decode_tensor
-from exactnn.network import Input, Network
+from exactnn.load._onnx.values import FLOAT_TYPES, Tensor, decode_tensor
+from exactnn.network import Network
 from exactnn.network.operations import Shape
 
 if TYPE_CHECKING:
@@ -126,8 +128,7 @@ class _Graph:
         reader = Reader(names, self._needed, self._producers, dynamic=dynamic, opset=self._opset)
         reader.values.update(self._initialisers)
         for name, shape, batched, _ in inputs:
-            reader.builder.add(name, Input(shape))
-            reader.values[name] = Value(name, shape, batched)
+            reader.input(name, shape, batched=batched)
         for node in self._nodes:
             with naming(_label(node)):
                 self._check(node, reader)

@@ -48,6 +48,10 @@ class ERA(Placed):
     The computation is in the widest of float32, the input's dtype and the coefficients'; its result has the input's dtype
     (`exactnn.nn.functional`). Under autocast nothing changes. Coefficients stay float32 under `.half()` and `.bfloat16()`.
 
+    `torch.onnx.export` writes the rational function out, with numbers derived from the coefficients and rounded to the dtype of the
+    computation. `exactnn.load` reads the function of those numbers, which differs from `exact()` by that rounding; `from_torch` takes
+    `exact()`. An exported graph does not bound its input: in float32 its value is NaN beyond about 10^19.
+
     Raises
     ------
     ArgumentError

@@ -46,6 +46,8 @@ def era(
     -------
     torch.Tensor
         Of x's shape and dtype. Beyond 10^17 (float32; 10^150 in float64) the fractions take their value there, in effect their limit 0.
+        A graph made by torch.export or torch.onnx.export is the rational function alone, without this bound: beyond about 10^19 (10^154)
+        its squares overflow, and its value is NaN.
 
     Raises
     ------
@@ -155,10 +157,9 @@ def _blocks(x: torch.Tensor, like: torch.Tensor) -> Iterator[Any] | None:
     Only for a plain contiguous tensor on a CPU (no compiler, no tracing, no vmap, no second derivative to come) along whose axis 0
     the coefficients do not change.
     """
-    if torch.compiler.is_compiling() or torch.is_grad_enabled() or type(x) not in (torch.Tensor, torch.nn.Parameter):
+    if _traced() or torch.is_grad_enabled() or type(x) not in (torch.Tensor, torch.nn.Parameter):
         return None
-    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
-    if x.device.type != "cpu" or tracing or torch._C._functorch.maybe_current_level() is not None:
+    if x.device.type != "cpu" or torch._C._functorch.maybe_current_level() is not None:
         return None
     if x.ndim <= like.ndim or x.numel() <= _GRAIN:
         return None
@@ -168,8 +169,13 @@ def _blocks(x: torch.Tensor, like: torch.Tensor) -> Iterator[Any] | None:
 
 
 def _flat(x: torch.Tensor, like: torch.Tensor) -> bool:
-    """Whether entries may be worked on in one row: one function for all of them."""
-    return not like.ndim and x.is_contiguous() and not torch.compiler.is_compiling()
+    """Whether entries may be worked on in one row: one function for all of them, and no graph in which a row would mix a batch."""
+    return not like.ndim and x.is_contiguous() and not _traced()
+
+
+def _traced() -> bool:
+    """Whether a graph is being made (torch.compile, torch.export, torch.jit.trace) instead of numbers."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
 
 
 # --- ERA -------------------------------------------------------------------------------------------------------------------
@@ -195,7 +201,9 @@ def _centred(given: Sequence[torch.Tensor], epsilon: float, wide: torch.dtype) -
 
 def _era_value(x: torch.Tensor, coefficients: tuple[torch.Tensor, ...]) -> torch.Tensor:
     a, b, c, w, e, square = coefficients
-    near = x.clamp(-_FAR[x.dtype], _FAR[x.dtype])
+    # an exported graph is to be the rational function that exactnn.load reads, and with a clamp it is only piecewise rational
+    exported = torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()
+    near = x if exported else x.clamp(-_FAR[x.dtype], _FAR[x.dtype])
     total = x * a + b
     for i in range(c.shape[0]):
         u = near - e[i]
@@ -297,8 +305,8 @@ def _pade_parts(x: torch.Tensor, b: torch.Tensor, version: str) -> tuple[torch.T
     if version != "C":
         beta = torch.cat([torch.zeros_like(beta[:1]), beta])
     inner, slope = _horner(beta, z)
-    sign = inner.sign() if version in ("B", "C") else 1
-    return z, (0.1 if version == "C" else 1) + sign * inner, sign * slope * turned, sign, turned
+    sign, outer = (inner.sign(), inner.abs()) if version in ("B", "C") else (1, inner)
+    return z, (0.1 if version == "C" else 1) + outer, sign * slope * turned, sign, turned
 
 
 def _pade_gradients(

@@ -103,7 +103,7 @@ FUNCTIONS = {
     "wide leaky": PiecewiseLinear.of(Fraction(1, 2**40) + 1, 0, [(0, Fraction(-1, 2**40))]),
 }
 
-#: networks whose every number is a float32 (the slope of "wide leaky" aside, a float64)
+#: networks whose every number is a float32 (the slope of "wide leaky" aside, a float64; coefficients of P/Q times one number)
 DYADIC: dict[str, Callable[[], Network]] = {
     **{unit: (lambda unit=unit: mlp([(dyadic(4, 3), dyadic(4)), (dyadic(2, 4), dyadic(2))], unit)) for unit in UNITS},
     **{name: (lambda f=function: single(f, 3)) for name, function in FUNCTIONS.items()},
@@ -124,6 +124,14 @@ DYADIC: dict[str, Callable[[], Network]] = {
     "scale": lambda: single(Scale(dyadic(2, 1)), 2, 3),
     "scale by a number": lambda: single(Scale(RationalArray.of("3/2")), 2, 3),
     "scalar input": lambda: single(Scale(RationalArray.of("3/2"))),
+    "rational": lambda: single(Rational.of([1, "1/3"], [2, 0, 1]), 3),
+    "rational on a grid": lambda: single(Rational.of(["1/3", 0, 0, 7], ["5/7", "1/2", 1]), 2, 3),
+    "rational, number by value": lambda: single(Rational.of([3], [5, 0, "1/7"]), 3),
+    "rational layers": lambda: mlp([(dyadic(4, 3), dyadic(4)), (dyadic(2, 4), dyadic(2))], Rational.of([0, 1, "1/2"], [1, 0, "1/4"])),
+    "square": lambda: single(Rational.of([0, 0, 1], [1]), 3),
+    "square over seven": lambda: single(Rational.of([1, 0, "1/7"], [1]), 3),
+    "rational that is constant": lambda: single(Rational.of(["5/4"], [1]), 3),
+    "rational that is a line over three": lambda: single(Rational.of([1, "1/3"], [1]), 3),
     "residual": residual,
     "several": several,
     "constant only": constant_only,
@@ -131,7 +139,6 @@ DYADIC: dict[str, Callable[[], Network]] = {
 #: networks that only exact formats hold
 EXACT: dict[str, Callable[[], Network]] = {
     "thirds": lambda: mlp([([["1/3", 2], [0, "-5/7"]], ["1/11", 0])]),
-    "rational": lambda: single(Rational.of([1, "1/3"], [2, 0, 1]), 3),
     "long": lambda: mlp([([[2**70, Fraction(1, 3**100)]], [Fraction(10**4500 + 1, 7)]), ([[1]], [-(10**5000)])], "clip(-1/3, 1/7)"),
     "long kinks": lambda: single(PiecewiseLinear.of(Fraction(1, 3**10000), 10**4400, [(Fraction(-1, 7**6000), 5)]), 1),
     **{f: (lambda f=f: single(Smooth(f), 2)) for f in ("tanh", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus")},

@@ -12,14 +12,15 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from exactnn.errors import ArgumentError, NotRepresentable, SaveError
+from exactnn.errors import ArgumentError, NotRepresentable
 from exactnn.exact.array import RationalArray
 from exactnn.exact.rounding import round_rational
 from exactnn.export import save
 from exactnn.export._floats import float_type, to_floats
 from exactnn.export.onnx import to_onnx
 from exactnn.load import load
-from exactnn.network import Affine, BatchNorm, Constant, Network, PiecewiseLinear, Smooth, leaky_relu, mlp
+from exactnn.network import Affine, BatchNorm, Constant, Network, PiecewiseLinear, Rational, Smooth, activation, leaky_relu, mlp
+from exactnn.rational import ERA
 
 from ._zoo import DYADIC, EXACT, norm, single
 
@@ -36,6 +37,8 @@ REWRITTEN = {
     "residual",
     "several",
     "constant only",
+    "rational that is constant",
+    "rational that is a line over three",
 }
 
 
@@ -163,10 +166,45 @@ def test_a_slope_that_is_no_attribute_becomes_a_tensor(tmp_path: Path) -> None:
         save(net, tmp_path / "net.onnx")
 
 
-def test_rational_functions_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SaveError, match=r"'y'.*rational"):
-        save(EXACT["rational"](), tmp_path / "net.onnx")
+def era() -> Network:
+    """Coefficients that are sums of products of float32 numbers."""
+    unit = ERA(linear=(0.5, 1), fractions=[(0, np.float32(-1.6), np.float32(0.3), np.float32(1.3))], epsilon=1e-6)
+    return single(activation(unit), 3)
+
+
+def test_rational_functions_are_rounded_only_if_asked_for(tmp_path: Path) -> None:
+    net, path = era(), tmp_path / "net.onnx"
+    with pytest.raises(NotRepresentable, match=r"'y', numerator: .* is no float32"):
+        save(net, path)
     assert list(tmp_path.iterdir()) == []
+    save(net, path, rounding=True)
+    found, wanted = load(path), net.evaluate(points(net)).to_float()
+    np.testing.assert_allclose(found.evaluate(points(net)).to_float(), wanted, rtol=1e-6)
+    np.testing.assert_allclose(onnxruntime_values(path, points(net), "float32"), wanted, rtol=1e-5)
+    save(found, path)
+    assert load(path) == found
+
+
+def test_rounding_makes_no_pole(tmp_path: Path) -> None:
+    """(x - 1)^2 + 2^-40 is (x - 1)^2 in float32."""
+    net, path = single(Rational.of([1], [1 + Fraction(1, 2**40), -2, 1]), 1), tmp_path / "net.onnx"
+    with pytest.raises(NotRepresentable, match="real pole"):
+        save(net, path, rounding=True)
+    save(net, path, dtype="float64")
+    assert load(path) == net
+    pole = single(Rational.of([1], [Fraction(-1, 3**20), 1]), 1)
+    save(pole, path, rounding=True)  # it has had one before
+    assert load(path).operation("y") != pole.operation("y")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_polynomials_of_any_floats_keep_their_quotient(dtype: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for m, n in ((5, 4), (0, 3), (3, 0), (1, 1)):
+        top, bottom = rng.normal(size=m + 1).astype(dtype) / 1024, rng.normal(size=n + 1).astype(dtype) * 2**20
+        net = single(Rational.of(top.tolist(), bottom.tolist()), 2)
+        save(net, tmp_path / "net.onnx", dtype=dtype)
+        assert load(tmp_path / "net.onnx") == net
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int32", "nonsense", 5, torch.bfloat16])

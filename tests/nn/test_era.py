@@ -6,6 +6,7 @@ import copy
 import io
 import math
 import shutil
+import warnings
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -356,6 +357,20 @@ def test_torch_export(place: dict[str, Any]) -> None:
     x = torch.randn(4, 3, 6, 6)
     program = torch.export.export(net, (x,), dynamic_shapes=({0: torch.export.Dim.AUTO},))
     torch.testing.assert_close(program.module()(x[:3]), net(x[:3]))
+
+
+def test_only_an_exported_graph_lets_far_inputs_overflow() -> None:
+    far = torch.tensor([[1e18, 1e25]])
+    module = ERA(4).eval()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        eager = module(far)
+        program = torch.export.export(module, (torch.randn(1, 2),)).module()(far)
+        traced = torch.jit.trace(module, (torch.randn(1, 2),))(far)
+    assert torch.isfinite(eager).all()
+    assert torch.equal(traced, eager)
+    assert program[0, 0] == eager[0, 0]
+    assert program[0, 1].isnan()
 
 
 @pytest.mark.slow

@@ -220,14 +220,14 @@ def test_piecewise_rational_functions_are_no_networks() -> None:
         assert len(unit.pieces) > 1
         for t, value in zip(x.tolist(), m(x).tolist(), strict=True):
             assert abs(value - float(unit(t))) < 1e-6 * max(1, abs(value))  # 0.1 of version C is 1/10
-        with pytest.raises(ArgumentError, match="SafePade has no exact form: PadeUnit: .* only piecewise rational"):
+        with pytest.raises(ArgumentError, match=r"SafePade has no exact form: PadeUnit: .* only piecewise rational"):
             xn.from_torch(m, 2)
     with pytest.raises(ArgumentError, match="eval"):
         SafePade("D").exact()
     m = SafePade("A", channels=2, init="identity")
     with torch.no_grad():
         m.b[0, 1] = 1
-    with pytest.raises(ArgumentError, match="set 1: .* piecewise"):
+    with pytest.raises(ArgumentError, match=r"set 1: .* piecewise"):
         xn.from_torch(m, 2)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
+from exactnn.load._onnx.quotients import applied, combined, joined
+from exactnn.load._onnx.rational import MAX_DEGREE
 from exactnn.load._onnx.reader import Node, axis_in, operator
 from exactnn.load._onnx.values import FLOATS, Operand, Tensor, Value, full_shape
 from exactnn.network import (
@@ -134,6 +136,9 @@ def subtract(node: Node) -> Operand:
 def _add(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
     """left + sign right; with a constant on the last axis an affine map of its own, as the certificate format says."""
     (left, right), batched = node.reader.aligned([left, right])
+    function = joined(node, "+" if sign == 1 else "-", left, right, batched=batched)
+    if function is not None:
+        return function
     operation = Add() if sign == 1 else Subtract()
     if isinstance(left, Tensor) is not isinstance(right, Tensor):
         constant, value = (left, right) if isinstance(left, Tensor) else (right, left)
@@ -161,7 +166,7 @@ def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_con
 
 @operator("Mul")
 def multiply(node: Node) -> Operand:
-    """The product by entries; of two values only x x, x^n x^m and x sigmoid(x)."""
+    """The product by entries; of two values only rational functions of one value, and x sigmoid(x)."""
     left, right = node.operand(0), node.operand(1)
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         (left, right), _ = node.reader.aligned([left, right])
@@ -171,18 +176,20 @@ def multiply(node: Node) -> Operand:
     if isinstance(left, Tensor):
         return _scaled_by(node, right, left)
     for x, other in ((left, right), (right, left)):
-        operation, reads = node.reader.operations.get(other.node, (None, ()))
-        if operation == Smooth("sigmoid") and reads == (x.node,):
+        made = node.reader.made(other.node)
+        if made.operation == Smooth("sigmoid") and made.reads == (x.node,):
             return node.apply(Smooth("silu"), x)
-    if left == right:
-        return node.apply(Rational.of([0, 0, 1], [1]), left)
-    raise UnsupportedOperation("the product of two values that depend on the input is not piecewise linear; one factor must be constant")
+    (left, right), batched = node.reader.aligned([left, right])
+    return combined(node, "*", left, right, batched=batched)
 
 
 @operator("Div")
 def divide(node: Node) -> Operand:
-    """The quotient by entries, the divisor constant; integers are divided as shapes are, towards zero."""
-    left, right = node.operand(0), node.tensor(1, "the divisor")
+    """The quotient by entries, of two values only rational functions of one value; integers are divided as shapes are, towards zero."""
+    left, right = node.operand(0), node.operand(1)
+    if isinstance(right, Value):
+        (left, right), batched = node.reader.aligned([left, right])
+        return combined(node, "/", left, _repeated(node, right, left.shape, batched=batched), batched=batched)
     if not right.rational.nonzero().all():
         raise LoadError("a divisor without zeros is needed")
     if isinstance(left, Tensor) and left.is_integer and right.is_integer:
@@ -199,27 +206,50 @@ def divide(node: Node) -> Operand:
 @operator("Neg")
 def negative(node: Node) -> Operand:
     """-x."""
-    return node.apply(Scale(RationalArray.of(-1)), node.operand())
+    return _scaled(node, node.operand(), Fraction(-1))
+
+
+@operator("Pow")
+def power(node: Node) -> Operand:
+    """x^n for a whole n other than 0."""
+    exponents = node.tensor(1, "the exponent").rational.to_fractions()
+    n = exponents[0] if exponents else Fraction(0)
+    if set(exponents) != {n} or n.denominator != 1 or not 1 <= abs(n) <= MAX_DEGREE:
+        raise UnsupportedOperation(f"one whole exponent from 1 to {MAX_DEGREE}, or from -{MAX_DEGREE} to -1, is needed")
+    monomial = [0] * abs(int(n)) + [1]
+    return applied(node, Rational.of(monomial, [1]) if n > 0 else Rational.of([1], monomial), node.operand())
+
+
+@operator("Reciprocal")
+def reciprocal(node: Node) -> Operand:
+    """1/x."""
+    return applied(node, Rational.of([1], [0, 1]), node.operand())
 
 
 def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
-    return operand if factor == 1 else node.apply(Scale(RationalArray.of(factor)), operand)
+    return operand if factor == 1 else _scaled_by(node, operand, Tensor("", "float64", RationalArray.of(factor)))
 
 
 def _scaled_by(node: Node, value: Operand, factor: Tensor) -> Operand:
     (value, constant), batched = node.reader.aligned([value, factor])
     assert isinstance(constant, Tensor)
-    return _expanded(node, value, constant.shape, batched=batched, factor=constant)
+    function = joined(node, "*", value, constant, batched=batched) if isinstance(value, Value) else None
+    return function or _expanded(node, value, constant.shape, batched=batched, factor=constant)
 
 
 def _expanded(node: Node, value: Operand, shape: Shape, *, batched: bool, factor: Operand) -> Operand:
     """value times a constant, the value repeated first where the constant has more entries."""
     assert isinstance(factor, Tensor)
+    return node.emit(Scale(factor.rational), _repeated(node, value, shape, batched=batched), batched=batched)
+
+
+def _repeated(node: Node, value: Operand, shape: Shape, *, batched: bool) -> Operand:
+    """The value repeated so that its shape is the one to which it broadcasts with `shape`."""
     whole = broadcast(value.shape, shape)
-    if whole != value.shape:
-        zeros = Tensor("", "float64", RationalArray.zeros(node.reader.budget.tensor(whole)))
-        value = node.emit(Add(), value, zeros, batched=batched)
-    return node.emit(Scale(factor.rational), value, batched=batched)
+    if whole == value.shape:
+        return value
+    zeros = Tensor("", "float64", RationalArray.zeros(node.reader.budget.tensor(whole)))
+    return node.emit(Add(), value, zeros, batched=batched)
 
 
 @operator("Max", "Min")

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._file import shown
 from exactnn.load._limits import Budget
+from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.values import Attributes, Operand, Tensor, Value, full_shape
-from exactnn.network import Builder, Constant, Operation, Reshape
+from exactnn.network import Builder, Constant, Input, Operation, Reshape
 from exactnn.network.operations import Shape
 
 if TYPE_CHECKING:
@@ -37,6 +39,16 @@ def operator(*names: str, attributes: str = "") -> Callable[[Handler], Handler]:
         return handler
 
     return enter
+
+
+@dataclass(frozen=True)
+class Made:
+    """A node of the network under construction: what it does, which nodes it reads, its shape, and how many were made before it."""
+
+    operation: Operation
+    reads: tuple[str, ...]
+    shape: Shape
+    number: int
 
 
 class Reader:
@@ -64,9 +76,9 @@ class Reader:
         self.plain = True
         #: nodes that pad with zeros -> the node they read, and its padding, so that a convolution can take it over
         self.padded: dict[str, tuple[Value, tuple[tuple[int, int], ...]]] = {}
-        self.operations: dict[str, tuple[Operation, tuple[str, ...]]] = {}
         self._names = names
-        self._pending: dict[str, tuple[Operation, tuple[str, ...]]] = {}
+        self._made: dict[str, Made] = {}
+        self._pending: dict[str, Made] = {}
         self._constants: dict[Tensor, str] = {}
         self._identities: dict[tuple[int, int], RationalArray] = {}
         self._label = ""
@@ -77,6 +89,10 @@ class Reader:
             self._identities[size, sign] = RationalArray.eye(size) * sign
         return self._identities[size, sign]
 
+    def sign_of(self, matrix: RationalArray) -> int | None:
+        """1 or -1 if the matrix is one that `identity` gave, else None."""
+        return next((sign for (_, sign), identity in self._identities.items() if identity is matrix), None)
+
     def fresh(self, wish: str) -> str:
         """A name that neither the file nor the network has."""
         name, number = wish, 1
@@ -84,6 +100,15 @@ class Reader:
             number += 1
             name = f"{wish}_{number}"
         return name
+
+    def input(self, name: str, shape: Shape, *, batched: bool) -> None:
+        """Add an input of the network."""
+        self._add(name, self._new(Input(shape), (), shape))
+        self.values[name] = Value(name, shape, batched)
+
+    def made(self, name: str) -> Made:
+        """A node of the network, or one that is about to become one."""
+        return self._pending.get(name) or self._made[name]
 
     def read(self, proto: onnx.NodeProto) -> None:
         """Read one node, its operands being known."""
@@ -101,11 +126,9 @@ class Reader:
         for output, operand in results:
             if isinstance(operand, Value) and operand.node in self._pending and operand.node not in renamed:
                 renamed[operand.node] = output
-        for name, (operation, operands) in self._pending.items():
+        for name, made in self._pending.items():
             final = renamed.get(name, name)
-            reads = tuple(renamed.get(o, o) for o in operands)
-            self.operations[final] = (operation, reads)
-            self.builder.add(final, operation, *reads)
+            self._add(final, replace(made, reads=tuple(renamed.get(o, o) for o in made.reads)))
             if name in self.padded:
                 self.padded[final] = self.padded.pop(name)
         for output, operand in results:
@@ -113,6 +136,16 @@ class Reader:
                 operand = Value(renamed[operand.node], operand.shape, operand.batched)
             self.values[output] = operand
         self._pending = {}
+
+    def _add(self, name: str, made: Made) -> None:
+        self._made[name] = made
+        if isinstance(made.operation, ByEntries):
+            made.operation.write(self.builder, self.fresh, name, made.reads[0], made.shape)
+        else:
+            self.builder.add(name, made.operation, *made.reads)
+
+    def _new(self, operation: Operation, reads: tuple[str, ...], shape: Shape) -> Made:
+        return Made(operation, reads, shape, len(self._made) + len(self._pending))
 
     # --- making nodes ----------------------------------------------------------------------------------------------------
 
@@ -127,7 +160,7 @@ class Reader:
             return _fold(operation, [o for o in operands if isinstance(o, Tensor)], shape, self._label)
         names = tuple(self._constant(o) if isinstance(o, Tensor) else o.node for o in operands)
         name = self.fresh(f"{self._label}/{operation.kind}")
-        self._pending[name] = (operation, names)
+        self._pending[name] = self._new(operation, names, shape)
         return Value(name, shape, batched)
 
     def _constant(self, tensor: Tensor) -> str:
@@ -135,7 +168,7 @@ class Reader:
             name = tensor.name
             if not name or name in self.builder or name in self._pending or name not in self.values:
                 name = self.fresh(f"{tensor.name or self._label}/constant")
-            self._pending[name] = (Constant(tensor.rational), ())
+            self._pending[name] = self._new(Constant(tensor.rational), (), tensor.shape)
             self._constants[tensor] = name
         return self._constants[tensor]
 
