@@ -14,11 +14,15 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench format clean help
+.PHONY: demo era test lint bench format clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
 	@"$(BIN)" examples/demo.py $(ARGS)
+
+era: $(VENV)/.installed-demo ## train small networks with ERA and other activations, a few minutes on two cores (ARGS="--quick")
+	@echo "[era] running examples/era/run.py"
+	@"$(BIN)" examples/era/run.py $(ARGS)
 
 test: $(VENV)/.installed-dev ## run all tests (JOBS=4 for four processes, ARGS="-k name" to choose)
 	@echo "[test] running the tests"
