@@ -1,4 +1,4 @@
-"""Claims that rational functions have no real pole, or that one of them has: read, put into words, and checked by Sturm's theorem."""
+"""Claims that rational functions have no real pole, or that one of them has: read, put into words, and checked by counting zeros."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def check_pole_free(claim: Any, f: Network | None, _: Network | None, evidence: 
     for i, function in enumerate(_functions(claim, f)):
         if isinstance(function, list):  # of terms, each with a denominator that is at least its constant
             continue
-        zeros = count_zeros(_denominator(function, budget), *claim.poles.interval)
+        zeros = count_zeros(_denominator(function, claim.poles.interval, budget), *claim.poles.interval)
         need(not zeros, f"evidence: function {i}", f"it has {zeros} poles in the interval")
 
 
@@ -104,7 +104,7 @@ def check_pole(claim: Any, f: Network | None, _: Network | None, evidence: dict[
     low, high = claim.poles.interval
     inside = lower <= upper and (low is None or low <= lower) and (high is None or upper <= high)
     need(inside, "evidence: between", "it is no part of the interval")
-    zeros = count_zeros(_denominator(function, Budget(STURM, "bit operations", "evidence")), lower, upper)
+    zeros = count_zeros(_denominator(function, (lower, upper), Budget(STURM, "bit operations", "evidence")), lower, upper)
     need(zeros == 1, "evidence: between", f"there are {zeros} poles between the two numbers")
 
 
@@ -116,11 +116,12 @@ def _functions(claim: Any, f: Network | None) -> tuple[Function, ...]:
     return functions_of(f)
 
 
-def _denominator(function: Quotient, budget: Budget) -> list[Fraction]:
+def _denominator(function: Quotient, ends: Ends, budget: Budget) -> list[Fraction]:
     """The denominator, freed of what it has in common with the numerator."""
     numerator, denominator = primitive(function.numerator), primitive(function.denominator)
     size = max(len(numerator), len(denominator))
-    budget.spend(size**3 * max(c.bit_length() for c in numerator + denominator))
+    length = max((c.bit_length() for end in ends if end is not None for c in (end.numerator, end.denominator)), default=0)
+    budget.spend(size**3 * (length + max(c.bit_length() for c in numerator + denominator)))
     return cancelled(function.numerator, function.denominator)
 
 

@@ -1,7 +1,7 @@
 """Certified roots of polynomials over Q: isolating rational intervals and discs, at any precision.
 
-FLINT's `complex_roots` encloses the roots of a squarefree polynomial in disjoint balls and says which are real. Here they become
-rationals, rational roots become points, and the roots of different multiplicity are told apart by more bits where that is needed.
+Real roots are isolated by Descartes' rule of signs and refined by secants, all signs exact; rational roots become points. FLINT's
+`complex_roots` encloses the others in disjoint balls. Roots of different multiplicity are told apart by more bits where that is needed.
 """
 
 from __future__ import annotations
@@ -10,15 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from operator import ne
 from typing import Any
 
-from flint import ctx, fmpq, fmpq_poly, fmpz_poly
+from flint import arb, ctx, fmpq, fmpq_poly, fmpz, fmpz_poly
 
-from exactnn.rational._polynomials import dyadic, ends, value
+from exactnn.exact.numbers import fraction
+from exactnn.rational._polynomials import dyadic
 from exactnn.rational.enclosure import Enclosure, written
 
 _START = 64  # bits
-_SMALL = 24  # degrees up to which counting real roots first takes less time than enclosing all roots
+_GUARD = 256  # bits of the balls that decide most signs
+_ONE_MORE, _OPPOSITE = fmpz_poly([1, 1]), fmpz_poly([0, -1])  # x + 1, -x
+
+#: p/q as a pair of integers (p, q); (1, 0) and (-1, 0) are infinite.
+_End = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ def real_roots(p: fmpq_poly, width: Fraction | None = None) -> list[RealRoot]:
     found: list[RealRoot] = []
     for q, multiplicity in _square_free(p):
         found.extend(_real(q, multiplicity, width))
-    found.sort(key=lambda root: root.midpoint)
+    found.sort(key=lambda root: root.lower)
     if any(a.upper >= b.lower for a, b in pairwise(found)):  # of different multiplicities
         return real_roots(p, min(root.width for root in found if not root.is_exact) / 2**20)
     return found
@@ -156,48 +162,106 @@ def _square_free(p: fmpq_poly) -> list[tuple[fmpz_poly, int]]:
 
 
 def _real(q: fmpz_poly, multiplicity: int, width: Fraction | None) -> list[RealRoot]:
+    """The real roots of a squarefree polynomial, each in an interval of its own; two intervals may have an end in common."""
     if q.degree() == 1:
-        root = Fraction(-int(q[0]), int(q[1]))
-        return [RealRoot(root, root, multiplicity)]
-    if q.degree() <= _SMALL and not _count(q):
-        return []
-    lead, bits, exact = abs(int(q[q.degree()])), _START, fmpq_poly(q)
-    while True:
-        with ctx.workprec(bits):
-            balls = [z.real for z in _balls(q) if z.imag == 0]
-        intervals = [ends(x) for x in balls]
-        if all((b - a) * lead < 1 for a, b in intervals):  # a rational root is an integer over the leading coefficient
-            found = [_point(exact, lead, a, b) or (a, b) for a, b in intervals]
-            if width is None or all(b - a <= width for a, b in found):
-                return [RealRoot(a, b, multiplicity) for a, b in found]
-        bits *= 2
+        only = Fraction(-int(q[0]), int(q[1]))
+        return [RealRoot(only, only, multiplicity)]
+    points, intervals = _isolated(q)
+    for root in points:
+        q = q // fmpz_poly([-root.p, root.q])
+    found = [(fraction(root),) * 2 for root in points] + [_refined(q, *ends, width) for ends in intervals]
+    return [RealRoot(lower, upper, multiplicity) for lower, upper in found]
 
 
-def _count(q: fmpz_poly) -> int:
-    """The number of real roots of a squarefree polynomial, by Sturm's theorem."""
-    chain = [fmpq_poly(q), fmpq_poly(q.derivative())]
-    while chain[-1].degree() > 0:
-        rest = chain[-2] % chain[-1]
-        chain.append(fmpq_poly(-rest.numer()))
-    right = [p.coeffs()[-1] > 0 for p in chain if p]
-    left = [sign is (p.degree() % 2 == 0) for p, sign in zip(chain, right, strict=False)]
-    changes = [sum(a is not b for a, b in pairwise(signs)) for signs in (left, right)]
-    return changes[0] - changes[1]
+def _isolated(q: fmpz_poly) -> tuple[list[fmpq], list[tuple[_End, _End]]]:
+    """All real roots of a squarefree polynomial q: rational ones, and open intervals with one each, whose ends are none of the others.
+
+    A polynomial with no sign change among its coefficients has no positive root, with one it has one (Descartes). The part of the line
+    between u = b/d and v = a/c is t > 0 under x = (a t + b)/(c t + d), and where p(t) has more changes it is cut at t = s, into
+    t = s (1 + t') and t = s/(1 + t'). Here s = 2^k is about the geometric mean |p_0/p_n|^(1/n) of the moduli of all roots of p, so that
+    a cluster at an end is found in few steps. This comes to an end: if nested parts did not shrink to a point, p would converge (with
+    the right scale of t), and s would stay away from both ends; and a small enough part has at most one change (Vincent; N. Obreshkoff,
+    Zeros of polynomials, 2003).
+    """
+    points: list[fmpq] = []
+    intervals: list[tuple[_End, _End]] = []
+    waiting: list[tuple[fmpz_poly, _End, _End]] = [(q, (0, 1), (1, 0)), (q(_OPPOSITE), (0, 1), (-1, 0))]
+    while waiting:
+        p, u, v = waiting.pop()
+        c = list(p)
+        if not c[0]:
+            if fmpq(*u) not in points:
+                points.append(fmpq(*u))
+            del c[0]
+        signs = [x > 0 for x in c if x]
+        changes = sum(map(ne, signs, signs[1:]))
+        if changes == 1:
+            intervals.append((u, v))
+        elif changes:
+            k = int((c[0].bit_length() - c[-1].bit_length()) / (len(c) - 1))
+            if k > 0:
+                c, v = [x << k * i for i, x in enumerate(c)], (v[0] << k, v[1] << k)
+            elif k < 0:
+                c, u = [x << -k * i for i, x in enumerate(reversed(c))][::-1], (u[0] << -k, u[1] << -k)
+            middle = (u[0] + v[0], u[1] + v[1])
+            waiting += [(fmpz_poly(c)(_ONE_MORE), middle, v), (fmpz_poly(c[::-1])(_ONE_MORE), middle, u)]
+    return points, intervals
 
 
-def _balls(q: fmpz_poly) -> list[Any]:
-    """FLINT's enclosures of the roots, at the precision at hand; real roots have exactly the imaginary part 0."""
-    pairs: Any = q.complex_roots()
-    return [z for z, _ in pairs]
+def _refined(q: fmpz_poly, u: _End, v: _End, width: Fraction | None) -> tuple[Fraction, Fraction]:
+    """A small dyadic interval around the only root of q between u and v, a simple one; the root twice, if it is rational.
 
+    Quadratic interval refinement (J. Abbott, ACM Communications in Computer Algebra 48, 2014): on a grid, signs are taken at the point
+    nearest to the zero of the secant and at its neighbour. If the root is between them, the next grid has the square of the number of
+    cells, else its square root. A rational root is an integer over the leading coefficient, for which an interval shorter than one over
+    that leaves one candidate; until it is found there, the value 0 counts as negative.
+    """
+    lead, exact = abs(q[q.degree()]), fmpq_poly(q)
+    bound = 1 << int(q.height_bits() - lead.bit_length() + 2)  # more than 1 + max |q_i/q_n|, and so than any root
+    (a, b), (c, d) = (end if end[1] else (end[0] * bound, 1) for end in (u, v))
+    if a * d > b * c:
+        a, b, c, d = c, d, a, b
+    scale = b.bit_length() + d.bit_length() + 2  # the numbers lower, upper, x stand for lower/2^scale, ...
 
-def _point(q: fmpq_poly, lead: int, lower: Fraction, upper: Fraction) -> tuple[Fraction, Fraction] | None:
-    """The root twice, if the interval's root is rational."""
-    top = (upper * lead).numerator // (upper * lead).denominator  # the only integer that is possible
-    candidate = Fraction(top, lead)
-    if candidate >= lower and not value(q, fmpq(candidate.numerator, candidate.denominator)):
-        return candidate, candidate
-    return None
+    def value(x: fmpz) -> arb:
+        """q(x/2^scale), at least its sign."""
+        ball = q(arb(x) * unit)
+        return arb(exact(fmpq(x, one))) if 0 in ball else ball
+
+    with ctx.workprec(_GUARD + 2 * int(lead.bit_length()) + (2 * width.denominator.bit_length() if width else 0)):
+        while True:
+            lower, upper, one, unit = fmpz(-(-(a << scale) // b)), fmpz((c << scale) // d), fmpz(1) << scale, arb(2) ** -scale
+            low, high = value(lower), value(upper)
+            if (low > 0) is not (high > 0):
+                break
+            scale *= 2
+        bits, tested = 2, False
+        while True:
+            size = upper - lower
+            if not tested and size * lead < one:
+                tested, candidate = True, upper * lead // one
+                if candidate * one >= lower * lead and not exact(fmpq(candidate, lead)):
+                    return (Fraction(int(candidate), int(lead)),) * 2
+            if tested and size << _START <= min(abs(lower), abs(upper)):
+                ends = Fraction(int(lower), 1 << scale), Fraction(int(upper), 1 << scale)
+                if width is None or ends[1] - ends[0] <= width:
+                    return ends
+            more = bits + 1 - int(size.bit_length())
+            if more > 0:
+                lower, upper, size, one, scale = lower << more, upper << more, size << more, one << more, scale + more
+                unit = arb(2) ** -scale
+            cell = fmpz(1) << max(-more, 0)  # size/2^bits, or up to 2 times smaller
+            zero = (2 * size * low / (low - high)).mid().floor().fmpz()
+            x = lower + cell * max(min((zero + cell) // (2 * cell), (size - 1) // cell), fmpz(1))
+            for _ in range(2):
+                here = value(x)
+                if (here > 0) is (low > 0):
+                    lower, low, x = x, here, x + cell
+                else:
+                    upper, high, x = x, here, x - cell
+                if not lower < x < upper:
+                    break
+            bits = 2 * bits if upper - lower <= cell else max(bits // 2, 2)
 
 
 def _complex(q: fmpz_poly, multiplicity: int, width: Fraction | None) -> tuple[list[ComplexRoot], list[ComplexRoot]]:
@@ -207,7 +271,8 @@ def _complex(q: fmpz_poly, multiplicity: int, width: Fraction | None) -> tuple[l
     bits = _START
     while True:
         with ctx.workprec(bits):
-            balls = [z for z in _balls(q) if z.imag > 0]  # each ball lies above the real line, and so do half the roots
+            roots: Any = q.complex_roots()
+            balls = [z for z, _ in roots if z.imag > 0]  # each ball lies above the real line, and so do half the roots
         found = [ComplexRoot(dyadic(z.real.mid()), dyadic(z.imag.mid()), dyadic(z.real.rad()) + dyadic(z.imag.rad())) for z in balls]
         small = all(z.radius < z.imag and (width is None or 2 * z.radius <= width) for z in found)
         if 2 * len(found) + len(real) == q.degree() and small:

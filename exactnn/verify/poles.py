@@ -22,7 +22,7 @@ from exactnn.verify.certificates import Certificate
 if TYPE_CHECKING:
     import torch
 
-#: Bit operations of the checker: for each quotient (terms of its longer polynomial)^3 times the bits of its coefficients.
+#: Bit operations of the checker: for each quotient (terms of its longer polynomial)^3 times the bits of its coefficients and the ends.
 _STURM = 2**30
 
 Function = RationalFunction | ERA | PadeUnit
@@ -100,9 +100,10 @@ class _PoleClaim:
 def verify_pole_free(r: Function | Network | torch.nn.Module | Mapping[str, Function], *, interval: Interval | None = None) -> PoleVerdict:
     """Whether r has no pole in the interval, what cancels having been cancelled; of a network, every rational activation in it.
 
-    Proved or refuted, each with a certificate: the checker counts the zeros of the cancelled denominator by Sturm's theorem, or sees
+    Proved or refuted, each with a certificate: the checker counts the zeros of the cancelled denominator (Descartes, Sturm), or sees
     that it is a sum of squares or absolute values and a positive constant (ERA with positive f^2 + epsilon, Pade activation units of
-    formulas A to D). Unknown only for quotients so large that the checker refuses them (n^3 B > 2^30 for n coefficients of B bits).
+    formulas A to D). Unknown only for quotients so large that the checker refuses them (n^3 B > 2^30 for n coefficients of B bits, with
+    those of the interval's ends).
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def verify_pole_free(r: Function | Network | torch.nn.Module | Mapping[str, Func
         who = name if alone else f"{name!r}"
         order = "simple" if pole.multiplicity == 1 else f"order {pole.multiplicity}"
         where = f"{'at' if pole.is_exact else 'near'} {pole}"
-        if _work(function) > _STURM:
+        if _work(function, (pole.lower, pole.upper)) > _STURM:
             return PoleVerdict(
                 "unknown", claim.describe(), f"{who} has a pole {where}, but is too large for the checker", pole=pole, function=function
             )
@@ -155,7 +156,7 @@ def verify_pole_free(r: Function | Network | torch.nn.Module | Mapping[str, Func
         point = (pole.value,) if pole.value is not None and alone else None
         reason = f"{who} has {len(poles)} pole{'s' * (len(poles) != 1)} there, the first {where} ({order})"
         return PoleVerdict("refuted", claim.describe(), reason, certificate, point, pole=pole, function=function)
-    if sum(map(_work, functions.values())) > _STURM:
+    if sum(_work(f, ends) for f in functions.values()) > _STURM:
         return PoleVerdict("unknown", claim.describe(), "no pole was found, but the functions are too large for the checker")
     certificate = Certificate(claim, "proved", {"method": "sturm"}, _about(start))
     return PoleVerdict("proved", claim.describe(), _reason(functions, alone), certificate)
@@ -256,28 +257,29 @@ def _is_positive(f: Function) -> bool:
     return (isinstance(f, PadeUnit) and f.formula != "N") or (isinstance(f, ERA) and all(size > 0 for *_, size in f.terms))
 
 
-def _work(f: Function) -> int:
+def _work(f: Function, ends: tuple[Fraction | None, Fraction | None]) -> int:
     """The checker's count of bit operations."""
     if _is_positive(f):
         return 0
     r = f if isinstance(f, RationalFunction) else f.to_rational_function()
     size = max(len(r.numerator), len(r.denominator))
-    return size**3 * max(int(c).bit_length() for p in (r._top, r._bottom) for c in p.numer().coeffs())
+    length = max((c.bit_length() for end in ends if end is not None for c in (end.numerator, end.denominator)), default=0)
+    return size**3 * (length + max(int(p.numer().height_bits()) for p in (r._top, r._bottom)))
 
 
 def _reason(functions: Mapping[str, Function], alone: bool) -> str:
     positive = sum(map(_is_positive, functions.values()))
-    sturm = "have no real zero there, by Sturm's theorem"
+    none = "have no real zero there"
     if not alone:
         count, few = len(functions), "s" * (len(functions) != 1)
         ways = [f"{positive} with denominators at least positive constants"] * (positive > 0)
-        ways += [f"the denominators {'of ' + str(count - positive) + ' ' if positive else ''}{sturm}"] * (positive < count or not count)
+        ways += [f"the denominators {'of ' + str(count - positive) + ' ' if positive else ''}{none}"] * (positive < count or not count)
         return f"{count} rational activation{few}: {'; '.join(ways)}"
     ((_, f),) = functions.items()
     if positive:
         return "the denominators are at least positive constants"
     quotient = f if isinstance(f, RationalFunction) else f.to_rational_function()
-    return f"the denominator, of degree {quotient.degrees[1]} after cancelling, {sturm.replace('have', 'has')}"
+    return f"the denominator, of degree {quotient.degrees[1]} after cancelling, {none.replace('have', 'has')}"
 
 
 def _place(ends: tuple[Fraction | None, Fraction | None]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import pairwise
 
@@ -10,9 +11,11 @@ import pytest
 import sympy
 from flint import fmpq_poly, fmpz_poly
 from hypothesis import given
+from hypothesis import strategies as st
 
 from exactnn.exact.numbers import rational
 from exactnn.rational import ERA, ComplexRoot, RationalFunction
+from exactnn.rational.roots import RealRoot, real_roots, within
 from tests.rational._cases import X, from_factors, functions
 from tests.strategies import law
 
@@ -160,3 +163,105 @@ def test_p17_era_with_f_0() -> None:
 
 def test_rational_numbers_from_flint_are_accepted() -> None:
     assert RationalFunction([rational("1/3")]).numerator == (Fraction(1, 3),)
+
+
+# --- isolating intervals ----------------------------------------------------------------------------------------------------------
+
+
+T = fmpz_poly([0, 1])
+CLUSTER = math.prod((3 * 2**60 * T - (2**60 + 3 * i) for i in range(4)), start=fmpz_poly([1]))
+FAMILIES = {
+    **{f"x^{n} - x - 1": T**n - T - 1 for n in (2, 3, 8, 33, 64)},
+    **{f"chebyshev {n}": fmpz_poly.chebyshev_t(n) for n in (2, 9, 40)},
+    **{f"legendre {n}": fmpq_poly.legendre_p(n).numer() for n in (3, 8, 33)},
+    **{f"wilkinson {n}": math.prod((T - i for i in range(1, n + 1)), start=fmpz_poly([1])) for n in (5, 25)},
+    **{f"mignotte {n}": T**n - 2 * (a * T - 1) ** 2 for n, a in ((5, 100), (9, 2**12), (16, 2**20), (40, 3**20))},
+    **{f"no zero {n}": T**n + 2 * (a * T - 1) ** 2 for n, a in ((6, 100), (10, 2**12), (16, 2**20))},
+    "around irrational numbers": T**12 - 2 * (2**15 * T * T - 2**16 - 1) ** 2,
+    "near irrational numbers": (2**80 * (T * T - 2) ** 2 + 1) * (T**3 - T - 1),
+    "two of 2^-60 apart": (T * T - 2) * ((2**60 * T - 1) ** 2 - 2**121),
+    "cluster": CLUSTER,
+    "cluster with others": CLUSTER * (T**3 - 2) * (T**4 + T + 1),
+    "scales": (T - 10**60) * (T * 10**60 + 1) * (T * T - 3) * (T * T - 10**41),
+    "huge": T**5 * 10**300 - T * 7**400 + 3**500,
+    "cyclotomic": fmpz_poly.cyclotomic(105),
+    "all real": fmpz_poly.swinnerton_dyer(4),
+    "powers": T**3 * (T - 1) ** 2 * (T * T - 3) ** 3 * (T * T + 1) ** 2 * (2 * T + 3),
+    "powers of two": math.prod((T - 2**k for k in range(9)), start=fmpz_poly([1])) * (T + 4) * (4 * T - 1),
+}
+
+
+def as_sympy(p: fmpz_poly) -> sympy.Poly:
+    return sympy.Poly([int(c) for c in reversed(p.coeffs())], sympy.Symbol("x"))
+
+
+def isolated(p: fmpz_poly, found: list[RealRoot]) -> None:
+    """Raises unless these are all real roots, with multiplicities, in disjoint intervals, rational roots as points: sympy says how many."""
+    assert all(a.upper < b.lower for a, b in pairwise(found))
+    assert sum(root.multiplicity for root in found) == sum(k * q.count_roots() for q, k in as_sympy(p).sqf_list()[1])
+    exact = {Fraction(-int(q[0]), int(q[1])) for q, _ in p.factor()[1] if q.degree() == 1}
+    assert {root.value for root in found} - {None} == exact
+    for root in found:
+        part = next(q for q, k in as_sympy(p).sqf_list()[1] if k == root.multiplicity)
+        assert part.count_roots(*(sympy.Rational(end.numerator, end.denominator) for end in root)) == 1
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families(name: str) -> None:
+    p = FAMILIES[name]
+    found = real_roots(fmpq_poly(p))
+    isolated(p, found)
+    assert all(root.width * 2**60 < abs(root.lower) for root in found if not root.is_exact)
+    narrow = real_roots(fmpq_poly(p), Fraction(1, 10**70))
+    assert all(b.width <= Fraction(1, 10**70) for b in narrow)
+    assert all(a.lower <= b.upper and b.lower <= a.upper for a, b in zip(found, narrow, strict=True))
+
+
+small = st.lists(st.integers(-6, 6), min_size=2, max_size=6).map(fmpz_poly).filter(lambda q: q.degree() > 0)
+
+
+@law(80)
+@given(st.lists(st.tuples(small, st.integers(1, 2)), min_size=1, max_size=3))
+def test_products_of_powers(factors: list[tuple[fmpz_poly, int]]) -> None:
+    p = math.prod((q**k for q, k in factors), start=fmpz_poly([1]))
+    found = real_roots(fmpq_poly(p))
+    isolated(p, found)
+    for root, ((a, b), k) in zip(found, as_sympy(p).intervals(), strict=True):
+        assert root.multiplicity == k
+        assert Fraction(int(a.p), int(a.q)) <= root.upper
+        assert root.lower <= Fraction(int(b.p), int(b.q))
+
+
+@law(60)
+@given(small, st.integers(0, 40), st.integers(-9, 9), st.integers(1, 9))
+def test_a_pair_near_the_line(q: fmpz_poly, gap: int, numerator: int, denominator: int) -> None:
+    """((d x - c)^2 + 2^-gap) q has the real roots of q, ((d x - c)^2 - 2^-gap) q two more at most."""
+    square = 2**gap * (denominator * T - numerator) ** 2
+    isolated((square + 1) * q, real_roots(fmpq_poly((square + 1) * q)))
+    isolated((square - 1) * q, real_roots(fmpq_poly((square - 1) * q)))
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "expected"),
+    [
+        (1, 3, [1, 2, 3]),
+        (1, 1, [1]),
+        (Fraction(3, 2), Fraction(3, 2), []),
+        (None, 1, [-3, 1]),
+        (3, None, [3]),
+        (4, None, []),
+        (-3, -3, [-3]),
+    ],
+)
+def test_roots_at_ends(lower: Fraction | None, upper: Fraction | None, expected: list[int]) -> None:
+    p = fmpq_poly((T - 1) * (T - 2) ** 2 * (T - 3) * (T + 3) * (T * T + 1))
+    ends = (None if end is None else Fraction(end) for end in (lower, upper))
+    assert [root.value for root in within(p, *ends)] == expected
+
+
+def test_irrational_roots_next_to_ends() -> None:
+    p = fmpq_poly((T * T - 2) * (2 * T - 3))
+    near = Fraction(math.isqrt(2 * 10**80), 10**40)  # below the root of 2
+    assert [root.value for root in within(p, near, Fraction(3, 2))] == [None, Fraction(3, 2)]
+    assert [root.value for root in within(p, near + Fraction(1, 10**40), Fraction(3, 2))] == [Fraction(3, 2)]
+    assert all(root.lower >= near for root in within(p, near, None))
