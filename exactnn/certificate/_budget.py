@@ -14,8 +14,8 @@ ROWS = 2**12  # evidence "free" and "lattice": neurons
 SUBSETS = 2**20  # evidence "halves": sets that it leaves; "lattice": nodes of its search
 TERMS = 2**32  # numbers that are added up to test sets of neurons
 STURM = (
-    2**30
-)  # claim "pole_free": for each function (terms of its longer polynomial)^3 times the bits of its coefficients and the interval's ends
+    2**38
+)  # claim "pole_free": for each function n^4 times the bits of its coefficients, of the ends and of n; n: terms of the longer side
 CONFIGURATIONS = 2**26  # evidence "enumeration": products, for all configurations
 
 

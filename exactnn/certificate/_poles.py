@@ -62,7 +62,8 @@ def _function(raw: Any, step: str) -> Function:
         text(raw["name"], f"{step}: name")
     if type(raw) is dict and "terms" in raw:
         mapping(raw, step, ("terms",), ("name",))
-        return [_term(entry, f"{step}: terms[{i}]") for i, entry in enumerate(items(raw["terms"], f"{step}: terms"))]
+        need(bool(items(raw["terms"], f"{step}: terms")), f"{step}: terms", "a term is missing")
+        return [_term(entry, f"{step}: terms[{i}]") for i, entry in enumerate(raw["terms"])]
     entry = mapping(raw, step, ("numerator", "denominator"), ("name",))
     numerator, denominator = (rationals(entry[side], f"{step}: {side}") for side in ("numerator", "denominator"))
     need(any(denominator), f"{step}: denominator", "the denominator is zero")
@@ -121,7 +122,7 @@ def _denominator(function: Quotient, ends: Ends, budget: Budget) -> list[Fractio
     numerator, denominator = primitive(function.numerator), primitive(function.denominator)
     size = max(len(numerator), len(denominator))
     length = max((c.bit_length() for end in ends if end is not None for c in (end.numerator, end.denominator)), default=0)
-    budget.spend(size**3 * (length + max(c.bit_length() for c in numerator + denominator)))
+    budget.spend(size**4 * (length + size.bit_length() + max(c.bit_length() for c in numerator + denominator)))
     return cancelled(function.numerator, function.denominator)
 
 

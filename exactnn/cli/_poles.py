@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactnn.cli._domain import read_json
 from exactnn.cli._options import add_output, check_target, load
-from exactnn.cli._outcome import CODES, Outcome, line, log, versions
+from exactnn.cli._outcome import CODES, Outcome, line, log, short, versions
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import models, texts
 from exactnn.errors import ArgumentError, DomainError, ExactnnError
@@ -136,7 +136,7 @@ def _lines(name: str, poles: Sequence[str], near: NearestPole | None, report: Re
     """What is known about one function, for people."""
     found = [f"  {line(name)}"] if name else []
     found += [f"  poles: {', '.join(poles)}"] if poles else []
-    ends = f"[{float(window[0]):g}, {float(window[1]):g}]"
+    ends = f"[{short(window[0])}, {short(window[1])}]"
     found += [] if near is None else [f"  nearest pole: {near.pole}, at distance {near.distance}"]
     for what, value, places in (("|r|", report.value, report.value_at), ("|r'|", report.slope, report.slope_at)):
         found.append(f"  largest {what} on {ends}: {value} at {' and '.join(f'x = {p}' for p in places[:3])}")

@@ -67,6 +67,19 @@ def rational_text(value: Fraction) -> str:
     return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
 
 
+def shown(value: object) -> str:
+    """A value in a message: at most 60 characters, and no integer too long for `str`."""
+    if isinstance(value, int) and abs(value) >= 10**50:
+        return f"an integer of about {len(hex(value)) * 6 // 5} digits"
+    if isinstance(value, (list, dict)):
+        return f"a {type(value).__name__} of {len(value)} entries"
+    try:
+        text = repr(value)
+    except ValueError:  # it holds integers of more than 4,300 digits
+        return f"a {type(value).__name__} with very long numbers"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def _from_fraction(value: Fraction) -> fmpq:
     return fmpq(value.numerator, value.denominator)
 

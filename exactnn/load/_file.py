@@ -111,11 +111,3 @@ def naming(place: str) -> Iterator[None]:
         raise
     except ExactnnError as error:
         raise LoadError(f"{place}: {error}") from error
-
-
-def shown(value: object) -> str:
-    """A value in a message: at most 60 characters, and no integer too long for `str`."""
-    if isinstance(value, int) and abs(value) >= 10**50:
-        return f"an integer of about {len(hex(value)) * 6 // 5} digits"
-    text = repr(value) if not isinstance(value, (list, dict)) else f"a {type(value).__name__} of {len(value)} entries"
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -19,8 +19,8 @@ from flint import fmpq_poly, fmpz
 
 from exactnn.errors import LoadError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import rational
-from exactnn.load._file import ModelFile, NotFiniteInFile, naming, shown
+from exactnn.exact.numbers import rational, shown
+from exactnn.load._file import ModelFile, NotFiniteInFile, naming
 from exactnn.load._limits import CHECKER_ENTRIES, MAX_AXES, Budget, checked_size
 from exactnn.network import (
     Add,

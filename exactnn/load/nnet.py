@@ -17,7 +17,8 @@ import numpy as np
 
 from exactnn.errors import LoadError
 from exactnn.exact.array import RationalArray
-from exactnn.load._file import ModelFile, NotFiniteInFile, shown
+from exactnn.exact.numbers import shown
+from exactnn.load._file import ModelFile, NotFiniteInFile
 from exactnn.network import Affine, Builder, Input, Network, relu
 
 _NUMBER = re.compile(r"([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,3}))?", re.ASCII)

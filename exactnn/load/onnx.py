@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from exactnn.errors import LoadError, MissingDependency, UnsupportedOperation
-from exactnn.load._file import ModelFile, naming, shown
+from exactnn.exact.numbers import shown
+from exactnn.load._file import ModelFile, naming
 from exactnn.load._limits import CHECKER_ENTRIES, checked_size
 from exactnn.load._onnx import arithmetic, elementwise, shapes, windows  # noqa: F401 - they fill the table of operators
 from exactnn.load._onnx.elementwise import softplus_shortcut

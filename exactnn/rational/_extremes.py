@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flint import ctx
 
 from exactnn.errors import ArgumentError, AtPole, DomainError
-from exactnn.exact.numbers import Number, as_fraction, rational_text
+from exactnn.exact.numbers import Number, as_fraction, rational_text, shown
 from exactnn.rational import _polynomials as poly
 from exactnn.rational.enclosure import Bound, Enclosure, absolute
 from exactnn.rational.roots import RealRoot, within
@@ -48,11 +48,12 @@ def span(interval: Interval) -> Ends:
     """
     if interval is None:
         return None, None
-    if isinstance(interval, (str, bytes)) or not hasattr(interval, "__len__") or len(interval) != 2:
-        raise ArgumentError(f"interval: a pair (lower, upper), or None for the real line, is needed, got {str(interval)[:60]!r}")
+    pair = poly.listed(interval)
+    if pair is None or len(pair) != 2:
+        raise ArgumentError(f"interval: a pair (lower, upper), or None for the real line, is needed, got {shown(interval)}")
     lower, upper = (
         None if end is None or (isinstance(end, float) and end == infinite) else as_fraction(end, f"interval[{i}]")
-        for i, (end, infinite) in enumerate(zip(interval, (-math.inf, math.inf), strict=True))
+        for i, (end, infinite) in enumerate(zip(pair, (-math.inf, math.inf), strict=True))
     )
     if lower is not None and upper is not None and lower > upper:
         raise DomainError(f"interval: lower <= upper is needed, got {short(lower)} and {short(upper)}")

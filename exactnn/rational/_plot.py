@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import ArgumentError, DomainError, MissingDependency
+from exactnn.exact.numbers import shown
 from exactnn.rational._extremes import Interval, span
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
@@ -45,7 +46,7 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
     """
     lower, upper = span(interval)
     if lower is None or upper is None or lower == upper or max(-lower, upper) > _LARGEST:
-        raise DomainError(f"interval: (lower, upper) with lower < upper, at most 1e300, is needed, got {str(interval)[:80]}")
+        raise DomainError(f"interval: (lower, upper) with lower < upper, at most 1e300, is needed, got {shown(interval)}")
     named = functions if isinstance(functions, Mapping) else {"": functions}
     for function in named.values():
         if not isinstance(function, (RationalFunction, ERA, PadeUnit)):
@@ -58,7 +59,7 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
             axes.axvline(float(pole), color=f"C{i % 10}", linestyle=(0, (1, 1.6)), linewidth=1)
         values: list[float] = []
         ends = [lower, *(pole.midpoint for pole in poles), upper]
-        for j, (low, high) in enumerate(pairwise(ends)):
+        for j, (low, high) in enumerate((a, b) for a, b in pairwise(ends) if a < b):  # a pole may be an end of the interval
             xs = [low + (high - low) * Fraction(2 * k + 1, 2 * _POINTS) for k in range(_POINTS)]
             ys = [float(min(max(function(x), -_LARGEST), _LARGEST)) for x in xs]
             axes.plot([float(x) for x in xs], ys, color=f"C{i % 10}", linewidth=1.4, label=name if not j and i < _NAMED else None)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from fractions import Fraction
 from typing import Any, TypeVar
 
 from flint import acb, arb, fmpq, fmpq_poly, fmpz_poly
 
 from exactnn.errors import ArgumentError
-from exactnn.exact.numbers import Number, fraction, rational, rational_text
+from exactnn.exact.numbers import Number, fraction, rational, rational_text, shown
 
 Ball = TypeVar("Ball", arb, acb)
 
@@ -24,9 +24,20 @@ def polynomial(coefficients: Iterable[Number], argument: str) -> fmpq_poly:
     """
     if isinstance(coefficients, fmpq_poly):
         return coefficients
-    if isinstance(coefficients, (str, bytes, dict, set, frozenset)) or not hasattr(coefficients, "__iter__"):
-        raise ArgumentError(f"{argument}: a list of coefficients, constant term first, is needed, got {str(coefficients)[:60]!r}")
-    return fmpq_poly([rational(c, f"{argument}[{i}]") for i, c in enumerate(coefficients)])
+    entries = listed(coefficients)
+    if entries is None:
+        raise ArgumentError(f"{argument}: a list of coefficients, constant term first, is needed, got {shown(coefficients)}")
+    return fmpq_poly([rational(c, f"{argument}[{i}]") for i, c in enumerate(entries)])
+
+
+def listed(value: Any) -> tuple[Any, ...] | None:
+    """The entries of a list, a tuple, an array; None for text, mappings, sets and what has no entries."""
+    if isinstance(value, (str, bytes, Mapping, Set)):
+        return None
+    try:
+        return tuple(value)
+    except TypeError:  # a number, an array without axes
+        return None
 
 
 def fractions(p: fmpq_poly) -> tuple[Fraction, ...]:

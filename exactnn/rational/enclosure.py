@@ -13,7 +13,7 @@ from exactnn.exact.numbers import Number, as_fraction, rational_text
 Bound = Fraction | float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Enclosure:
     """The statement lower <= t <= upper about a number t; lower == upper gives t itself. Infinite t: both ends are math.inf or -math.inf.
 
@@ -63,6 +63,9 @@ class Enclosure:
 
     def __str__(self) -> str:
         return written(self.lower, self.upper)
+
+    def __repr__(self) -> str:
+        return f"Enclosure({self})"
 
 
 def absolute(low: Enclosure, high: Enclosure) -> Enclosure:

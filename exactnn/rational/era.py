@@ -12,7 +12,7 @@ from typing import Any
 from flint import ctx, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole, NotAnERA
-from exactnn.exact.numbers import Number, as_fraction, rational, rational_text
+from exactnn.exact.numbers import Number, as_fraction, rational, rational_text, shown
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import Analysis, Range
 from exactnn.rational._extremes import Interval, positive, span
@@ -81,17 +81,18 @@ class ERA(Analysis):
         return made
 
     def _set(self, linear: Sequence[Number], squares: list[Term], epsilon: Number) -> None:
-        if isinstance(linear, (str, bytes)) or not hasattr(linear, "__len__") or len(linear) != 2:
-            raise ArgumentError(f"linear: a pair (a, b) is needed, got {str(linear)[:60]!r}")
+        line = poly.listed(linear)
+        if line is None or len(line) != 2:
+            raise ArgumentError(f"linear: a pair (a, b) is needed, got {shown(linear)}")
         shift = as_fraction(epsilon, "epsilon")
         if shift < 0:
-            raise ArgumentError(f"epsilon: a number >= 0 is needed, got {epsilon}")
+            raise ArgumentError(f"epsilon: a number >= 0 is needed, got {shown(epsilon)}")
         merged: dict[tuple[Fraction, Fraction], tuple[Fraction, Fraction]] = {}
         for c, d, e, square in squares:
             before = merged.get((e, square + shift), (Fraction(0), Fraction(0)))
             merged[e, square + shift] = before[0] + c, before[1] + d
         terms = tuple((c, d, e, size) for (e, size), (c, d) in sorted(merged.items()) if c or d)
-        object.__setattr__(self, "linear", (as_fraction(linear[0], "linear[0]"), as_fraction(linear[1], "linear[1]")))
+        object.__setattr__(self, "linear", (as_fraction(line[0], "linear[0]"), as_fraction(line[1], "linear[1]")))
         object.__setattr__(self, "terms", terms)
         object.__setattr__(self, "epsilon", shift)
 
@@ -139,7 +140,7 @@ class ERA(Analysis):
 
     @property
     def degree(self) -> int:
-        """Twice the number of fractions, the degree of the common denominator."""
+        """Twice the number of fractions."""
         return 2 * len(self.terms)
 
     @property
@@ -183,7 +184,7 @@ class ERA(Analysis):
         for c, d, e, size in self.terms:
             below = (at - e) ** 2 + size
             if not below:
-                return self._quotient(at)  # the pole, unless c x + d and other fractions cancel it
+                raise AtPole(f"x: a pole of {_short(self)}, got {_short(rational_text(at))}")
             total += (c * at + d) / below
         return total
 
@@ -302,13 +303,15 @@ def _root(q: Fraction, width: Fraction) -> Enclosure:
 
 
 def _numbers(fractions: Iterable[Sequence[Number]], last: str) -> list[Term]:
-    if isinstance(fractions, (str, bytes, dict)) or not hasattr(fractions, "__iter__"):
-        raise ArgumentError(f"fractions: a list of (c, d, e, {last}) is needed, got {str(fractions)[:60]!r}")
+    rows = poly.listed(fractions)
+    if rows is None:
+        raise ArgumentError(f"fractions: a list of (c, d, e, {last}) is needed, got {shown(fractions)}")
     found = []
-    for i, row in enumerate(fractions):
-        if isinstance(row, (str, bytes)) or not hasattr(row, "__len__") or len(row) != 4:
-            raise ArgumentError(f"fractions[{i}]: four numbers (c, d, e, {last}) are needed, got {str(row)[:60]!r}")
-        c, d, e, f = (as_fraction(v, f"fractions[{i}][{j}]") for j, v in enumerate(row))
+    for i, row in enumerate(rows):
+        numbers = poly.listed(row)
+        if numbers is None or len(numbers) != 4:
+            raise ArgumentError(f"fractions[{i}]: four numbers (c, d, e, {last}) are needed, got {shown(row)}")
+        c, d, e, f = (as_fraction(v, f"fractions[{i}][{j}]") for j, v in enumerate(numbers))
         found.append((c, d, e, f))
     return found
 

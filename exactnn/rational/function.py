@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flint import fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole, ExactnnError
-from exactnn.exact.numbers import Number, fraction, rational, rational_text
+from exactnn.exact.numbers import Number, fraction, rational, rational_text, shown
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import Analysis
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions, over_q, over_r
@@ -92,14 +92,17 @@ class RationalFunction(Analysis):
 
     @classmethod
     def from_operation(cls, operation: Any) -> RationalFunction:
-        """The function of a network's rational activation, or of anything with coefficients `numerator` and `denominator`.
+        """The function of a network's rational activation, or of anything with coefficients `numerator` and `denominator`, or a method
+        `to_rational_function()` that gives such.
 
         The other way: such a function is an activation, `xn.mlp(layers, activation=r)`.
         """
+        convert = getattr(operation, "to_rational_function", None)
+        form = convert() if callable(convert) else operation
         for side in ("numerator", "denominator"):
-            if not hasattr(getattr(operation, side, None), "__iter__"):
-                raise ArgumentError(f"operation: something with coefficients numerator and denominator is needed, got {operation!r}")
-        return cls(operation.numerator, operation.denominator)
+            if not hasattr(getattr(form, side, None), "__iter__"):
+                raise ArgumentError(f"operation: something with coefficients numerator and denominator is needed, got {shown(operation)}")
+        return cls(form.numerator, form.denominator)
 
     @classmethod
     def x(cls) -> RationalFunction:
@@ -196,7 +199,7 @@ class RationalFunction(Analysis):
     def derivative(self, order: int = 1) -> RationalFunction:
         """The derivative of this order."""
         if isinstance(order, bool) or not isinstance(order, int) or order < 0:
-            raise ArgumentError(f"order: an integer >= 0 is needed, got {order!r}")
+            raise ArgumentError(f"order: an integer >= 0 is needed, got {shown(order)}")
         found = self
         for _ in range(order):
             p, q = found._top, found._bottom
@@ -213,7 +216,7 @@ class RationalFunction(Analysis):
         RationalFunction(1/4 / (x^2 - x + 1/2))
         """
         if not isinstance(inner, RationalFunction):
-            raise ArgumentError(f"inner: a RationalFunction is needed, got {inner!r}; for a x + b take compose_affine(a, b)")
+            raise ArgumentError(f"inner: a RationalFunction is needed, got {shown(inner)}; for a x + b take compose_affine(a, b)")
         size = max(self.degrees)
         powers = [fmpq_poly([1])]
         for _ in range(size):

@@ -11,7 +11,7 @@ from itertools import pairwise
 from flint import fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole
-from exactnn.exact.numbers import Number, as_fraction, fraction, rational, rational_text
+from exactnn.exact.numbers import Number, as_fraction, fraction, rational, rational_text, shown
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import NearestPole, Range, Report
 from exactnn.rational._bases import BASES, orthogonal
@@ -81,9 +81,9 @@ class PadeUnit:
 
     def __init__(self, numerator: Iterable[Number], denominator: Iterable[Number], *, formula: str = "A", basis: str = "power") -> None:
         if formula not in FORMULAS:
-            raise ArgumentError(f"formula: one of {', '.join(FORMULAS)} is needed, got {formula!r}")
+            raise ArgumentError(f"formula: one of {', '.join(FORMULAS)} is needed, got {shown(formula)}")
         if basis not in BASES:
-            raise ArgumentError(f"basis: one of {', '.join(BASES)} is needed, got {basis!r}")
+            raise ArgumentError(f"basis: one of {', '.join(BASES)} is needed, got {shown(basis)}")
         top = poly.polynomial(numerator, "numerator")
         inner = poly.polynomial(denominator, "denominator")
         object.__setattr__(self, "numerator", poly.fractions(top))
@@ -209,7 +209,7 @@ class PadeUnit:
             found = self._brackets(order, ends, limit, width / 4)
             if found is not None and all(extreme.value.width <= width for extreme in found):
                 return found
-            limit /= 2**32
+            limit *= min(limit, Fraction(1, 2**32))
 
     def _brackets(self, order: int, ends: Ends, limit: Fraction, width: Fraction) -> tuple[Extreme, Extreme] | None:
         """Brackets from breakpoints known to this limit: each piece on the interval that it surely has, and on one that surely has it."""

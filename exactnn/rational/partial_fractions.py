@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from flint import acb, arb, ctx, fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError
+from exactnn.exact.numbers import Number, as_fraction, shown
 from exactnn.rational import _polynomials as poly
 from exactnn.rational.enclosure import Enclosure
 from exactnn.rational.roots import ComplexRoot, complex_roots
@@ -105,13 +106,18 @@ class RealPartialFractions:
     polynomial: tuple[Fraction, ...]
     parts: tuple[RealPart, ...]
 
-    def value(self, x: Fraction) -> Enclosure:
-        """An interval that contains the sum at x."""
-        total = _flint_value(self.polynomial, x)
-        for part in self.parts:
-            top, bottom = (_enclosed_value(side, x) for side in (part.numerator, part.factor))
-            total += top / bottom**part.power
-        return Enclosure(*poly.ends(total))
+    def value(self, x: Number) -> Enclosure:
+        """An interval that contains the sum at x; without bounds where a factor may be 0."""
+        at = as_fraction(x, "x")
+        sides = [side for part in self.parts for e in (*part.numerator, *part.factor) for side in e]
+        with ctx.workprec(128 + max((end.denominator.bit_length() for end in sides if isinstance(end, Fraction)), default=0)):
+            total = _flint_value(self.polynomial, at)
+            for part in self.parts:
+                top, bottom = (_enclosed_value(side, at) for side in (part.numerator, part.factor))
+                for _ in range(part.power):  # no power: it is NaN for a ball around 0 whose middle is 0
+                    top /= bottom
+                total += top
+            return _enclosures([total])[0]
 
 
 def over_q(top: fmpq_poly, bottom: fmpq_poly, *, irreducible: bool = True) -> PartialFractions:
@@ -133,7 +139,7 @@ def over_q(top: fmpq_poly, bottom: fmpq_poly, *, irreducible: bool = True) -> Pa
 def over_r(top: fmpq_poly, bottom: fmpq_poly, bits: int) -> RealPartialFractions:
     """Partial fractions over R; all intervals are at most 2^-bits wide."""
     if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 2**16:
-        raise ArgumentError(f"bits: an integer from 1 to {2**16} is needed, got {bits!r}")
+        raise ArgumentError(f"bits: an integer from 1 to {2**16} is needed, got {shown(bits)}")
     whole, rest = divmod(top, bottom)
     square_free: dict[int, fmpq_poly] = {}
     for q, k in poly.factors(bottom, irreducible=False):
@@ -167,7 +173,7 @@ def _parts(top: fmpq_poly, q: fmpq_poly, others: fmpq_poly, z: ComplexRoot) -> l
             parts.append(RealPart(tuple(_enclosures([laurent[k - j].real])), factor, j, z))
         return parts[::-1]
     # sum_j 2 Re(laurent_j (x - conj z)^j) / quad^j = digits in base quad
-    quad = [at.real**2 + at.imag**2, -2 * at.real, arb(1)]
+    quad = [at.real * at.real + at.imag * at.imag, -2 * at.real, arb(1)]  # the power 2 of a ball whose middle is 0 is NaN
     conjugate = [-acb(at.real, -at.imag), acb(1)]
     total = [arb(0)]
     for j in range(k, 0, -1):

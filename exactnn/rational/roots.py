@@ -27,7 +27,7 @@ _ONE_MORE, _OPPOSITE = fmpz_poly([1, 1]), fmpz_poly([0, -1])  # x + 1, -x
 _End = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RealRoot:
     """A real number t, the only root of its polynomial in lower <= t <= upper; a rational root is a point, lower == upper == t.
 
@@ -76,8 +76,11 @@ class RealRoot:
     def __str__(self) -> str:
         return written(self.lower, self.upper)
 
+    def __repr__(self) -> str:
+        return f"RealRoot({self}{_times(self.multiplicity)})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class ComplexRoot:
     """A complex number z, the only root of its polynomial with |z - (real + i imag)| <= radius; with imag == 0, z itself is real."""
 
@@ -110,6 +113,13 @@ class ComplexRoot:
         part = self.imaginary_part
         sign, size = ("-", Enclosure(-part.upper, -part.lower)) if self.imag < 0 else ("+", part)
         return f"({self.real_part}) {sign} i ({size})"
+
+    def __repr__(self) -> str:
+        return f"ComplexRoot({self}{_times(self.multiplicity)})"
+
+
+def _times(multiplicity: int) -> str:
+    return "" if multiplicity == 1 else f", multiplicity={multiplicity}"
 
 
 def real_roots(p: fmpq_poly, width: Fraction | None = None) -> list[RealRoot]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactnn._version import __version__
 from exactnn.errors import ArgumentError, ExactnnError
-from exactnn.exact.numbers import Number
+from exactnn.exact.numbers import Number, shown
 from exactnn.export.json import rational as json_number
 from exactnn.network import Network
 from exactnn.network.activations import Rational
@@ -22,8 +22,8 @@ from exactnn.verify.certificates import Certificate
 if TYPE_CHECKING:
     import torch
 
-#: Bit operations of the checker: for each quotient (terms of its longer polynomial)^3 times the bits of its coefficients and the ends.
-_STURM = 2**30
+#: Bit operations of the checker: for each quotient n^4 times the bits of coefficients, ends and n, its number of terms.
+_STURM = 2**38
 
 Function = RationalFunction | ERA | PadeUnit
 #: A pair (lower, upper), ends of None for no bound.
@@ -102,8 +102,8 @@ def verify_pole_free(r: Function | Network | torch.nn.Module | Mapping[str, Func
 
     Proved or refuted, each with a certificate: the checker counts the zeros of the cancelled denominator (Descartes, Sturm), or sees
     that it is a sum of squares or absolute values and a positive constant (ERA with positive f^2 + epsilon, Pade activation units of
-    formulas A to D). Unknown only for quotients so large that the checker refuses them (n^3 B > 2^30 for n coefficients of B bits, with
-    those of the interval's ends).
+    formulas A to D). Unknown only for quotients so large that the checker refuses them (n^4 B > 2^38 for n coefficients of B bits, say
+    degree 400 with small ones).
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, 
         for name, function in r.items():
             if not isinstance(function, (RationalFunction, ERA, PadeUnit)) or not isinstance(name, str) or not name:
                 raise ArgumentError(
-                    f"r: names with a RationalFunction, an ERA or a PadeUnit each are needed, got {name!r}: {function!r:.60}"
+                    f"r: names with a RationalFunction, an ERA or a PadeUnit each are needed, got {shown(name)}: {shown(function)}"
                 )
         found = dict(r)
     elif hasattr(r, "named_modules") and not isinstance(r, type):
@@ -207,10 +207,15 @@ def _of_module(module: Any) -> dict[str, Function]:
             value = part.exact()
         except ExactnnError as error:
             raise type(error)(f"{name}: {error}") from error
+        except Exception as error:  # the module's own method may raise anything
+            raise ArgumentError(f"{name}: exact() must give a rational function, but raised {type(error).__name__}: {error}") from error
         several = isinstance(value, (list, tuple))
         for i, function in enumerate(value if several else [value]):
             known = isinstance(function, (RationalFunction, ERA, PadeUnit))
-            found[f"{name}[{i}]" if several else name] = function if known else RationalFunction.from_operation(function)
+            try:
+                found[f"{name}[{i}]" if several else name] = function if known else RationalFunction.from_operation(function)
+            except ExactnnError as error:
+                raise type(error)(f"{name}: {error}") from error
     return found
 
 
@@ -264,16 +269,18 @@ def _work(f: Function, ends: tuple[Fraction | None, Fraction | None]) -> int:
     r = f if isinstance(f, RationalFunction) else f.to_rational_function()
     size = max(len(r.numerator), len(r.denominator))
     length = max((c.bit_length() for end in ends if end is not None for c in (end.numerator, end.denominator)), default=0)
-    return size**3 * (length + max(int(p.numer().height_bits()) for p in (r._top, r._bottom)))
+    return size**4 * (length + size.bit_length() + max(int(p.numer().height_bits()) for p in (r._top, r._bottom)))
 
 
 def _reason(functions: Mapping[str, Function], alone: bool) -> str:
     positive = sum(map(_is_positive, functions.values()))
     none = "have no real zero there"
+    if not functions:
+        return "it has no rational activation"
     if not alone:
         count, few = len(functions), "s" * (len(functions) != 1)
         ways = [f"{positive} with denominators at least positive constants"] * (positive > 0)
-        ways += [f"the denominators {'of ' + str(count - positive) + ' ' if positive else ''}{none}"] * (positive < count or not count)
+        ways += [f"the denominators {'of ' + str(count - positive) + ' ' if positive else ''}{none}"] * (positive < count)
         return f"{count} rational activation{few}: {'; '.join(ways)}"
     ((_, f),) = functions.items()
     if positive:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
-from exactnn.load._file import shown
+from exactnn.exact.numbers import shown
 from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.values import Attributes, Operand, Tensor, Value, full_shape

@@ -15,7 +15,8 @@ import numpy as np
 
 from exactnn.errors import ArgumentError, LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
-from exactnn.load._file import naming, shown
+from exactnn.exact.numbers import shown
+from exactnn.load._file import naming
 from exactnn.load._limits import checked_size
 from exactnn.network.operations import Shape
 
