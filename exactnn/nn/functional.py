@@ -69,7 +69,7 @@ def era(
     _float_tensor(x, "x")
     for name, tensor in zip("abcdef", (a, b, c, d, e, f), strict=True):
         _float_tensor(tensor, name)
-    if not (isinstance(epsilon, (int, float)) and 0 <= epsilon < float("inf")):
+    if isinstance(epsilon, bool) or not (isinstance(epsilon, (int, float)) and 0 <= epsilon < float("inf")):
         raise ArgumentError(f"epsilon: a finite number >= 0 is needed, got {epsilon!r}")
     if a.shape != b.shape or any(t.shape != c.shape or t.shape[1:] != a.shape or t.ndim != a.ndim + 1 for t in (c, d, e, f)):
         shapes = ", ".join(str(tuple(t.shape)) for t in (a, b, c, d, e, f))
@@ -124,8 +124,12 @@ def pade(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str = "A") 
     return result
 
 
+#: torch has arithmetic for these; narrower floats are for storage.
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
 def _float_tensor(value: Any, name: str) -> None:
-    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+    if not isinstance(value, torch.Tensor) or value.dtype not in FLOATS:
         kind = f"a tensor of {value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
         raise ArgumentError(f"{name}: a tensor of floats is needed, got {kind}; convert it, as by {name}.float()")
 
@@ -298,15 +302,33 @@ def _horner(coefficients: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, 
     return value, slope
 
 
-def _pade_parts(x: torch.Tensor, b: torch.Tensor, version: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Any, Any]:
-    """The inner polynomial's variable z, Q, dQ/dx, the sign before the inner polynomial (1 if none), and of z in x."""
+def _value(coefficients: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """The value alone, with the roundings of `_horner`; of the shape of z, or for a constant one that broadcasts to it."""
+    value = coefficients[-1]
+    for k in range(coefficients.shape[0] - 2, -1, -1):
+        value = value * z + coefficients[k]
+    return value
+
+
+def _pade_value(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str) -> torch.Tensor:
+    """P/Q, of the shape of x."""
+    z, beta = (x.abs(), b.abs()) if version == "A" else (x, b)
+    inner = _value(beta, z)
+    if version != "C":
+        inner = inner * z
+    q = (0.1 if version == "C" else 1) + (inner if version in ("A", "N") else inner.abs())
+    return (_value(a, x) / q).expand(x.shape)
+
+
+def _pade_parts(x: torch.Tensor, b: torch.Tensor, version: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Any]:
+    """The inner polynomial's variable z, Q, dQ/dx, and the sign before the inner polynomial (1 if none)."""
     z, turned = (x.abs(), x.sign()) if version == "A" else (x, 1)
     beta = b.abs() if version == "A" else b
     if version != "C":
         beta = torch.cat([torch.zeros_like(beta[:1]), beta])
     inner, slope = _horner(beta, z)
     sign, outer = (inner.sign(), inner.abs()) if version in ("B", "C") else (1, inner)
-    return z, (0.1 if version == "C" else 1) + outer, sign * slope * turned, sign, turned
+    return z, (0.1 if version == "C" else 1) + outer, sign * slope * turned, sign
 
 
 def _pade_gradients(
@@ -315,7 +337,7 @@ def _pade_gradients(
     """dx = (P' - y Q')/Q, da_k = x^k/Q, db_k = -y s z^k/Q with y = P/Q, where Q = const + s sum b_k z^k, z = x or |x|."""
     a, b = coefficients
     p, p_slope = _horner(a, x)
-    z, q, q_slope, sign, _ = _pade_parts(x, b, version)
+    z, q, q_slope, sign = _pade_parts(x, b, version)
     t = grad / q
     s = -t * (p / q)
     of_x = t * p_slope + s * q_slope
@@ -348,11 +370,7 @@ class _Pade(torch.autograd.Function):
     def forward(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str) -> torch.Tensor:
         wide = _wide(x, a, b)
         wide_a, wide_b = a.to(wide), b.to(wide)
-
-        def value(y: torch.Tensor) -> torch.Tensor:
-            return _horner(wide_a, y)[0] / _pade_parts(y, wide_b, version)[1]
-
-        return _forward(x, a[0], wide, value)
+        return _forward(x, a[0], wide, lambda y: _pade_value(y, wide_a, wide_b, version))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:

@@ -16,13 +16,16 @@ from exactnn.exact.numbers import Number
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import NearestPole, Range
 from exactnn.rational._extremes import Interval, extremes, peak, positive, span
-from exactnn.rational._targets import Target, quotient, target
+from exactnn.rational._targets import Target, quotient
+from exactnn.rational._targets import target as wanted
 from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.pade import PadeUnit, Piece
 from exactnn.rational.roots import RealRoot
 
+#: the highest order of the Taylor polynomials
+_ORDER = 16
 #: cells after which the search for the largest error stops with what it has
 _CELLS = 50_000
 
@@ -142,7 +145,7 @@ def maximum_error(
         raise ArgumentError(f"r: a RationalFunction, an ERA or a PadeUnit is needed, got {type(r).__name__}")
     (lower, upper), limit = _bounded(interval), positive(width)
     poles = unit.real_poles(interval=(lower, upper))
-    reference, kinks = _targets(target)
+    reference, kinks = wanted(target)
     if isinstance(target, (RationalFunction, ERA)) and target.real_poles(interval=(lower, upper)):
         raise ArgumentError("target: a function without poles in the interval is needed")
     if poles:
@@ -151,23 +154,19 @@ def maximum_error(
         unit = unit.pieces[0].function
     if isinstance(unit, RationalFunction) and isinstance(target, (RationalFunction, ERA)):
         return _difference(unit - (target.to_rational_function() if isinstance(target, ERA) else target), (lower, upper), limit)
-    return _Search(_segments(unit, lower, upper, kinks), reference, limit, 106 + 2 * min(_size(unit), 2**12)).run()
-
-
-def _targets(description: str | RationalFunction | ERA) -> tuple[Target, tuple[Fraction, ...]]:
-    return target(description)
+    return _Search(_segments(unit, lower, upper, kinks), reference, limit).run()
 
 
 def _difference(r: RationalFunction, ends: tuple[Fraction, Fraction], limit: Fraction) -> tuple[Enclosure, Fraction]:
     """max |r| by critical points, without a search."""
-    width = limit
+    bits = _bits(limit)
     while True:
-        value, places = peak(*extremes(r, ends, width))
+        value, places = peak(*extremes(r, ends, min(limit, Fraction(1, 1 << bits))))
         at = min(max(Fraction(places[0].midpoint), ends[0]), ends[1])
         least = min(abs(r(at)), value.lower)
         if value.upper - least <= limit:
             return Enclosure(least, value.upper), at
-        width /= 2**32
+        bits *= 2
 
 
 @dataclass(frozen=True)
@@ -199,74 +198,88 @@ def _segments(unit: RationalFunction | PadeUnit, lower: Fraction, upper: Fractio
     return found
 
 
-def _size(unit: RationalFunction | PadeUnit) -> int:
-    """Bits of the coefficients."""
-    functions = [unit] if isinstance(unit, RationalFunction) else [piece.function for piece in unit.pieces]
-    coefficients = [c for f in functions for c in (*f.numerator, *f.denominator)]
-    return max(max(c.numerator.bit_length(), c.denominator.bit_length()) for c in coefficients)
-
-
 class _Search:
     """Branch and bound for the largest |r - target|."""
 
-    def __init__(self, segments: list[_Segment], reference: Target, width: Fraction, bits: int) -> None:
-        self._reference, self._width, self._bits = reference, width, bits
-        self._best, self._at = Fraction(-1), segments[0].lower
-        self._waiting: list[tuple[Bound, int, Fraction, Fraction, tuple[Target, ...]]] = []
+    def __init__(self, segments: list[_Segment], reference: Target, width: Fraction) -> None:
+        self._reference, self._width = reference, width
+        self._best, self._at, self._most = Fraction(-1), segments[0].lower, Fraction(0)
+        self._waiting: list[tuple[Bound, int, Fraction, Fraction, Fraction, tuple[Target, ...]]] = []
         self._count = 0
         for segment in segments:
             for end in (segment.lower, segment.upper):
-                self._try(end, segment.functions)
+                self._at_point(end, segment.functions, 0)
             self._add(segment.lower, segment.upper, segment.functions)
 
     def run(self) -> tuple[Enclosure, Fraction]:
         """The bracket, and the point of the lower bound."""
-        while self._waiting:
-            bound, _, lower, upper, functions = heapq.heappop(self._waiting)
-            top = -bound
+        while True:
+            top = max(self._most, -self._waiting[0][0]) if self._waiting else self._most
             if top <= self._best + self._width:
-                return Enclosure(self._best, max(top, self._best + self._width / 2)), self._at  # cells were left out up to there
-            if self._count > _CELLS:
+                return Enclosure(self._best, top), self._at
+            if self._count > _CELLS or not self._waiting:
                 bracket = Enclosure(self._best, top)
-                raise Incomplete(f"the largest error: after {_CELLS} cells it is known to be in {bracket}", bracket)
-            middle = _short((lower + upper) / 2, upper - lower)
-            self._try(middle, functions)
+                raise Incomplete(f"the largest error: after {self._count} cells it is known to be in {bracket}", bracket)
+            _, _, lower, middle, upper, functions = heapq.heappop(self._waiting)
             self._add(lower, middle, functions)
             self._add(middle, upper, functions)
-        return Enclosure(self._best, self._best + self._width / 2), self._at
 
-    def _try(self, x: Fraction, functions: tuple[Target, ...]) -> None:
-        """The error at a point; with several functions, the least of theirs."""
-        with ctx.workprec(self._bits + 4 * _bits(self._width)):
-            sizes = [abs(self._error(f, x, x)[0]) for f in functions]
-        if all(size.is_finite() for size in sizes):
-            found = min(max(poly.ends(size)[0], Fraction(0)) for size in sizes)
-            if found > self._best:
-                self._best, self._at = found, x
+    def _at_point(self, x: Fraction, functions: tuple[Target, ...], order: int, bits: int = 64) -> tuple[list[list[arb]], int]:
+        """Taylor coefficients of the errors, with the bits that they need; with several functions the error is one of theirs."""
+        limit = poly.ball(self._width / 16)
+        while True:
+            with ctx.workprec(bits):
+                found = [self._error(f, x, x, order) for f in functions]
+                if not all(c[0].is_finite() for c in found):  # a piece has a pole here, beyond its breakpoint
+                    self._most = math.inf
+                    return found, bits
+                if all(c[0].rad() < limit for c in found):
+                    break
+            bits *= 2
+        sizes = [poly.ends(abs(c[0])) for c in found]
+        self._most = max(self._most, *(high for _, high in sizes))
+        least = min(max(low, Fraction(0)) for low, _ in sizes)
+        if least > self._best:
+            self._best, self._at = least, x
+        return found, bits
 
     def _add(self, lower: Fraction, upper: Fraction, functions: tuple[Target, ...]) -> None:
         """Put a cell into the queue, unless nothing above the best error by more than half the width is in it."""
         self._count += 1
-        with ctx.workprec(self._bits + 4 * _bits(min(upper - lower, self._width) if upper > lower else self._width)):
-            top = max(self._bound(f, lower, upper) for f in functions)
+        middle = _short((lower + upper) / 2, upper - lower) if lower < upper else lower
+        reach = max(middle - lower, upper - middle)
+        size = reach.denominator.bit_length() - reach.numerator.bit_length() if reach else 0
+        near, bits = self._at_point(middle, functions, _ORDER, 64 + _bits(self._width) + max(4 * size, -_ORDER * size))
+        with ctx.workprec(bits):
+            whole = [self._error(f, lower, upper, _ORDER) for f in functions]
+        with ctx.workprec(64):
+            top = max(_largest(*both, poly.ball(reach).upper()) for both in zip(near, whole, strict=True))
         if top > self._best + self._width / 2:
-            heapq.heappush(self._waiting, (-top, self._count, lower, upper, functions))
+            heapq.heappush(self._waiting, (-top, self._count, lower, middle, upper, functions))
+        else:
+            self._most = max(self._most, top)
 
-    def _bound(self, function: Target, lower: Fraction, upper: Fraction) -> Bound:
-        """An upper bound of the error on a cell."""
-        value, slope = self._error(function, lower, upper)
-        bounds = [_upper(value)]
-        if slope.is_finite():
-            middle = (lower + upper) / 2
-            if slope > 0 or slope < 0:
-                bounds.append(max(_upper(self._error(function, x, x)[0]) for x in (lower, upper)))
-            else:
-                bounds.append(_upper(self._error(function, middle, middle)[0]) + _upper(slope) * (upper - lower) / 2)
-        return min(bounds)
+    def _error(self, function: Target, lower: Fraction, upper: Fraction, order: int) -> list[arb]:
+        """Taylor coefficients of r - target."""
+        return [c - d for c, d in zip(function(lower, upper, order), self._reference(lower, upper, order), strict=True)]
 
-    def _error(self, function: Target, lower: Fraction, upper: Fraction) -> tuple[arb, arb]:
-        (value, slope), (wanted, rise) = function(lower, upper), self._reference(lower, upper)
-        return value - wanted, slope - rise
+
+def _largest(near: list[arb], whole: list[arb], reach: arb) -> Bound:
+    """An upper bound of |f| on a cell, from Taylor coefficients of f in its middle and on all of it; -1 if |f| is largest at an end.
+
+    For each n, f(m + t) = c_0 + c_1 t + ... + c_(n-1) t^(n-1) + f^(n)(x)/n! t^n with x in the cell, and the same for f'.
+    """
+    bounds, slope = [_upper(whole[0])], near[1].abs_lower()
+    total, bend, power = near[0].abs_upper(), arb(0), arb(1)
+    for n in range(1, len(near)):
+        rest, c = whole[n].abs_upper() * power, near[n].abs_upper() * power
+        bounds.append(_upper(total + rest * reach))
+        if n > 1:
+            if bend + n * rest < slope:
+                return Fraction(-1)
+            bend += n * c
+        total, power = total + c * reach, power * reach
+    return min(bounds)
 
 
 def _upper(x: arb) -> Bound:

@@ -1,21 +1,22 @@
-"""The functions that activations approximate, with their slopes, in balls."""
+"""The functions that activations approximate: their Taylor coefficients, in balls."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 
-from flint import arb, arb_poly, fmpq_poly
+from flint import arb, arb_poly, arb_series, ctx, fmpq_poly
 
 from exactnn.errors import ArgumentError
-from exactnn.exact.numbers import as_fraction
+from exactnn.exact.numbers import as_fraction, rational
 from exactnn.rational import _polynomials as poly
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 
-#: From the ends of an interval to balls around all values and all slopes on it.
-Target = Callable[[Fraction, Fraction], tuple[arb, arb]]
+#: From the ends of an interval without kinks inside, and n, to balls around the Taylor coefficients f(x), f'(x), ..., f^(n)(x)/n! for all x in it.
+Target = Callable[[Fraction, Fraction, int], list[arb]]
 NAMES = ("gelu", "gelu_tanh", "silu", "swish", "relu", "leaky_relu", "tanh", "sigmoid", "softplus", "identity")
 
 #: gelu_tanh is x (1 + tanh(x (INNER[0] + INNER[1] x^2))) / 2, with these decimals exactly (docs/network-format.md)
@@ -34,83 +35,94 @@ def target(description: object) -> tuple[Target, tuple[Fraction, ...]]:
         slope = Fraction(0) if name == "relu" else as_fraction(argument or "0.01", f"target {description!r}")
         return _leaky(slope), (Fraction(0),)
     if name in _SMOOTH and argument is None:
-        smooth = _SMOOTH[name]
-        return (lambda lower, upper: smooth(poly.hull(lower, upper))), ()
+        return _taylor(_SMOOTH[name]), ()
     raise ArgumentError(f"target: one of {', '.join(NAMES)}, a RationalFunction or an ERA is needed, got {description!r}")
 
 
 def quotient(r: RationalFunction) -> Target:
     """A rational function as a target."""
-    slope = r.derivative()
 
-    def values(lower: Fraction, upper: Fraction) -> tuple[arb, arb]:
-        value, rise = (_around(f._top, lower, upper) / _around(f._bottom, lower, upper) for f in (r, slope))
-        return value, rise
+    def coefficients(lower: Fraction, upper: Fraction, order: int) -> list[arb]:
+        with _length(order + 1):
+            top, bottom = (_moved(p, lower, upper) for p in (r._top, r._bottom))
+            return _listed(top / bottom, order) if 0 not in bottom[0] else [arb.nan()] * (order + 1)
 
-    return values
+    return coefficients
 
 
-def _around(p: fmpq_poly, lower: Fraction, upper: Fraction) -> arb:
-    """A ball around p on an interval, from its Taylor expansion in the middle: where p is small there, far smaller than p(ball)."""
-    middle = poly.ball((lower + upper) / 2)
-    if lower == upper:
-        return poly.ball_value(p, middle)
-    moved = arb_poly([arb(c) for c in p.coeffs()])(arb_poly([middle, arb(1)]))
-    reach, total = poly.hull((lower - upper) / 2, (upper - lower) / 2), arb(0)
-    for c in reversed(moved.coeffs()):
-        total = total * reach + c
-    return total
+def _taylor(smooth: Callable[[arb_series], arb_series]) -> Target:
+    def coefficients(lower: Fraction, upper: Fraction, order: int) -> list[arb]:
+        with _length(order + 1):
+            return _listed(smooth(arb_series([poly.hull(lower, upper), 1])), order)
+
+    return coefficients
 
 
 def _leaky(slope: Fraction) -> Target:
-    def values(lower: Fraction, upper: Fraction) -> tuple[arb, arb]:
-        low, high = (max(x, slope * x) if slope <= 1 else min(x, slope * x) for x in (lower, upper))
-        least = min(low, high, Fraction(0) if lower < 0 < upper else low)
-        value = poly.hull(least, max(low, high, Fraction(0) if lower < 0 < upper else low))
-        if lower >= 0:
-            return value, arb(1)
-        return value, poly.ball(slope) if upper <= 0 else poly.ball(slope).union(arb(1))
+    def coefficients(lower: Fraction, upper: Fraction, order: int) -> list[arb]:
+        rise = arb(1) if lower >= 0 else poly.ball(slope)
+        return [rise * poly.hull(lower, upper), rise, *[arb(0)] * (order - 1)][: order + 1]
 
-    return values
+    return coefficients
 
 
-def _sigmoid(x: arb) -> arb:
-    return (1 + (x / 2).tanh()) / 2
+@contextmanager
+def _length(terms: int) -> Iterator[None]:
+    """python-flint keeps so many terms of a series."""
+    before, ctx.cap = ctx.cap, terms
+    try:
+        yield
+    finally:
+        ctx.cap = before
 
 
-def _gelu(x: arb) -> tuple[arb, arb]:
-    phi = (1 + (x / arb(2).sqrt()).erf()) / 2
-    return x * phi, phi + x * (-x * x / 2).exp() / (2 * arb.pi()).sqrt()
+def _listed(series: arb_series, order: int) -> list[arb]:
+    return [series[k] for k in range(order + 1)]
 
 
-def _gelu_tanh(x: arb) -> tuple[arb, arb]:
+def _moved(p: fmpq_poly, lower: Fraction, upper: Fraction) -> arb_series:
+    """p(x + u) in powers of u for all x of an interval, from the exact expansion in the middle: where p is small there, far smaller than p(ball)."""
+    moved = arb_poly(p(fmpq_poly([rational((lower + upper) / 2), 1])))
+    if lower < upper:
+        moved = moved(arb_poly([poly.hull((lower - upper) / 2, (upper - lower) / 2), 1]))
+    return arb_series(moved)
+
+
+def _tanh(x: arb_series) -> arb_series:
+    """By the addition theorem: tanh(t + u) = tanh t + (1 - tanh^2 t) tanh u/(1 + tanh t tanh u), where u begins with 0."""
+    t, e = x[0].tanh(), (2 * arb_series([0, *x.coeffs()[1:]])).exp()
+    small = (e - 1) / (e + 1)
+    return t + (1 - t * t) * small / (1 + t * small)
+
+
+def _sigmoid(x: arb_series) -> arb_series:
+    return (1 + _tanh(x / 2)) / 2
+
+
+def _gelu(x: arb_series) -> arb_series:
+    return x * (1 + (x / arb(2).sqrt()).erf()) / 2
+
+
+def _gelu_tanh(x: arb_series) -> arb_series:
     a, b = map(poly.ball, _INNER)
-    t = (x * (a + b * x * x)).tanh()
-    return x * (1 + t) / 2, (1 + t) / 2 + x * (1 - t * t) * (a + 3 * b * x * x) / 2
+    return x * (1 + _tanh(x * (a + b * x * x))) / 2
 
 
-def _silu(x: arb) -> tuple[arb, arb]:
-    s = _sigmoid(x)
-    return x * s, s + x * s * (1 - s)
+def _softplus(x: arb_series) -> arb_series:
+    return x[0].max(0) + (-abs(x[0])).exp().log1p() + (_sigmoid(x) * x.derivative()).integral()
 
 
-def _tanh(x: arb) -> tuple[arb, arb]:
-    t = x.tanh()
-    return t, 1 - t * t
+def _silu(x: arb_series) -> arb_series:
+    return x * _sigmoid(x)
 
 
-def _logistic(x: arb) -> tuple[arb, arb]:
-    s = _sigmoid(x)
-    return s, s * (1 - s)
-
-
-_SMOOTH: dict[str, Callable[[arb], tuple[arb, arb]]] = {
+_SMOOTH: dict[str, Callable[[arb_series], arb_series]] = {
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
     "silu": _silu,
     "swish": _silu,
     "tanh": _tanh,
-    "sigmoid": _logistic,
-    "softplus": lambda x: ((1 + x.exp()).log(), _sigmoid(x)),
-    "identity": lambda x: (x, arb(1)),
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "identity": lambda x: x,
 }
