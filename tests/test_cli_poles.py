@@ -61,7 +61,7 @@ def test_units_and_eras(shell: Shell, folder: Path) -> None:  # noqa: F811
     assert Fraction(row["largest_value"][0]) > 274000
     assert shell("check c.json").code == 0
     assert shell("poles --linear 1,0 --fraction 0,1,2,0").code == 1
-    assert shell("poles --linear 1,0 --fraction 0,1,2,0 --epsilon 1e-6").code == 0
+    assert shell("poles --fraction 0,1,2,0 --epsilon 1e-6").code == 0
 
 
 def test_files(shell: Shell, folder: Path) -> None:  # noqa: F811
@@ -117,12 +117,12 @@ def test_pictures(shell: Shell, folder: Path) -> None:  # noqa: F811
         ("poles --numerator x --denominator 1", "--numerator[0]: "),
         ("poles --numerator 1,,2 --denominator 1", "--numerator[1]: "),
         ("poles --numerator 1 --denominator 0", "--denominator: "),
-        ("poles --numerator 1 --denominator 1 --basis legendres", "--basis: "),
+        ("poles --numerator 1 --denominator 1 --formula A --basis legendres", "--basis: "),
         ("poles --linear 1 --fraction 1,2,3,4", "--linear: "),
         ("poles --linear 1,2 --fraction 1,2,3", "--fraction[0]: "),
         ("poles --linear 1,2 --fraction 1,2,3,nan", "--fraction[0][3]: "),
         ("poles --linear 1,2 --epsilon -1", "epsilon"),
-        ("poles --fraction 1,2,3,4", "got --fraction"),
+        ("poles --numerator 0,1 --denominator -1,-2 --basis legendre", "--basis: "),
         ("poles good.json --interval 3", "--interval: LO:HI"),
         ("poles good.json --interval 3:2", "--interval: LO <= HI"),
         ("poles good.json --interval a:", "--interval: "),

@@ -72,8 +72,9 @@ class Pool:
             self.made.append(run.digest)
         return future
 
-    def shutdown(self, cancel_futures: bool) -> None:
+    def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
         assert cancel_futures
+        assert not wait
 
 
 # --- from end to end -------------------------------------------------------------------------------------------------------
@@ -86,7 +87,8 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     done = command("--quick", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "100%" in done.stderr
-    return folder / "out" / "era", done.stdout
+    assert done.stdout.count("mean nothing") == 1
+    return folder / "out" / "era-quick", done.stdout
 
 
 def test_a_quick_run(quick: tuple[Path, str]) -> None:
@@ -101,6 +103,7 @@ def test_a_quick_run(quick: tuple[Path, str]) -> None:
     for name in CLAIMS:
         assert re.search(rf"^  (held|failed)  *{name}: ", printed, re.MULTILINE)
         assert f"- **{name}: " in text
+    assert "mean nothing" in text
     certificate = out / "certificate.json"
     assert xn.check(certificate)
     assert len(json.loads(certificate.read_text(encoding="utf-8"))["claim"]["functions"]) == 2

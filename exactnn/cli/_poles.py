@@ -179,17 +179,19 @@ def _one(options: argparse.Namespace, given: Sequence[str]) -> Function:
 
     keys = _ERA if options.linear is not None or options.fraction is not None else _COEFFICIENTS
     wrong = [option for option in given if option not in keys.values()]
-    needed = [keys[key] for key in (("linear",) if keys is _ERA else ("numerator", "denominator")) if getattr(options, key) is None]
+    needed = keys is _COEFFICIENTS and (options.numerator is None or options.denominator is None)
+    if options.basis is not None and options.formula is None:
+        raise ArgumentError("--basis: it is that of a Pade activation unit; say which one by --formula A, B, C, D or N")
     if wrong or needed:
         raise ArgumentError(
-            "FILE, or --numerator and --denominator (with --formula, --basis), or --linear and --fraction (with --epsilon) are needed, got "
+            "FILE, or --numerator and --denominator (with --formula, --basis), or --linear or --fraction (with --epsilon) are needed, got "
             f"{', '.join(given) or 'none of them'}"
         )
     document: dict[str, Any] = {}
     for key in keys:
         value = getattr(options, _attribute(key))
         if key == "fractions":
-            document[key] = [_list(row) for row in value or ()]
+            document[key] = [_list(row) for row in value or ()]  # none: a line
         elif value is not None:
             document[key] = value if key in ("formula", "basis", "epsilon") else _list(value)
     try:

@@ -74,7 +74,7 @@ class Analysis:
     def _function(self) -> RationalFunction:
         """The function as a quotient of polynomials."""
 
-    def real_poles(self, *, interval: Interval = None, width: Number | None = None) -> tuple[RealRoot, ...]:
+    def real_poles(self, interval: Interval = None, *, width: Number | None = None) -> tuple[RealRoot, ...]:
         """The distinct real poles in increasing order, what cancels having been cancelled: isolating intervals, rational poles as points.
 
         Parameters
@@ -105,7 +105,7 @@ class Analysis:
         """
         return tuple(complex_roots(self._function()._bottom, None if width is None else positive(width)))
 
-    def nearest_pole(self, *, interval: Interval = None, width: Number = _WIDTH) -> NearestPole | None:
+    def nearest_pole(self, interval: Interval = None, *, width: Number = _WIDTH) -> NearestPole | None:
         """A pole nearest to the interval (the real line), with a bracket of the distance; None if there is no pole at all.
 
         Examples
@@ -123,7 +123,7 @@ class Analysis:
             poles = complex_roots(bottom, bits)
             real = within(bottom, *ends, bits)
             inside = [t.enclosure for t in real]
-            measured = [(_distance(z, ends), z) for z in poles]
+            measured = [(_distance(z, ends, limit), z) for z in poles]
             if inside:
                 zero = Enclosure(Fraction(0), Fraction(0))
                 at = next(
@@ -135,7 +135,7 @@ class Analysis:
                 return NearestPole(Enclosure(lower, upper), min(measured, key=lambda m: m[0].upper)[1])
             bits /= 2**16
 
-    def critical_points(self, *, interval: Interval = None, width: Number | None = None) -> tuple[RealRoot, ...]:
+    def critical_points(self, interval: Interval = None, *, width: Number | None = None) -> tuple[RealRoot, ...]:
         """The real zeros of r', in isolating intervals; none for a constant."""
         slope = self._function().derivative()
         if not slope:
@@ -194,14 +194,15 @@ class Analysis:
         return peak(*extremes(self._function().derivative(order), ends, width))[0]
 
 
-def _distance(z: ComplexRoot, ends: Ends) -> Enclosure:
-    """The distance of a pole from the interval; that of a real pole is taken to be outside."""
+def _distance(z: ComplexRoot, ends: Ends, width: Fraction) -> Enclosure:
+    """The distance of a pole from the interval, rounded by less than the width; that of a real pole is taken to be outside."""
     lower, upper = ends
     aside = Fraction(0) if lower is None else max(lower - z.real, Fraction(0))
     aside += Fraction(0) if upper is None else max(z.real - upper, Fraction(0))
     if not aside or not z.imag:
         size: Bound = aside + abs(z.imag)
         return Enclosure(max(size - z.radius, Fraction(0)), size + z.radius)
-    with ctx.workprec(max(z.radius.denominator.bit_length(), 1) * 2 + 64 if z.radius else 256):
+    numbers = (aside, z.imag, z.radius, width)
+    with ctx.workprec(64 + 2 * sum(n.bit_length() for q in numbers for n in (q.numerator, q.denominator))):
         low, high = poly.ends((poly.ball(aside) ** 2 + poly.ball(z.imag) ** 2).sqrt())
     return Enclosure(max(low - z.radius, Fraction(0)), high + z.radius)

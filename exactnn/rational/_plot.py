@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import ArgumentError, DomainError, MissingDependency
 from exactnn.exact.numbers import shown
+from exactnn.rational import _polynomials as poly
 from exactnn.rational._extremes import Interval, span
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
@@ -26,7 +27,8 @@ _NAMED = 12  # lines that a legend names
 def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5, 5), *, ax: Axes | None = None) -> Axes:
     """Draw the graphs of rational activations on a bounded interval, each real pole as a dotted line.
 
-    Values are exact, and are rounded only when they are drawn; near a pole the picture ends beyond what most points reach.
+    Values are exact, and are rounded only when they are drawn. Beside points at equal distances there are some close to each complex pole
+    that is near to the interval, so that no spike is missed. Near a real pole the picture ends beyond what most points reach.
 
     Parameters
     ----------
@@ -50,17 +52,18 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
     named = functions if isinstance(functions, Mapping) else {"": functions}
     for function in named.values():
         if not isinstance(function, (RationalFunction, ERA, PadeUnit)):
-            raise ArgumentError(f"functions: a RationalFunction, an ERA or a PadeUnit is needed, got {type(function).__name__}")
+            raise ArgumentError(f"functions: a RationalFunction, an ERA or a PadeUnit is needed, got {poly.kind(function)}")
     axes = _axes(ax)
     ordinary: list[float] = []
     for i, (name, function) in enumerate(named.items()):
         poles = function.real_poles(interval=(lower, upper))
         for pole in poles:
             axes.axvline(float(pole), color=f"C{i % 10}", linestyle=(0, (1, 1.6)), linewidth=1)
+        near = _near_poles(function, upper - lower)
         values: list[float] = []
         ends = [lower, *(pole.midpoint for pole in poles), upper]
         for j, (low, high) in enumerate((a, b) for a, b in pairwise(ends) if a < b):  # a pole may be an end of the interval
-            xs = [low + (high - low) * Fraction(2 * k + 1, 2 * _POINTS) for k in range(_POINTS)]
+            xs = sorted({low + (high - low) * (2 * k + 1) / (2 * _POINTS) for k in range(_POINTS)} | {x for x in near if low < x < high})
             ys = [float(min(max(function(x), -_LARGEST), _LARGEST)) for x in xs]
             axes.plot([float(x) for x in xs], ys, color=f"C{i % 10}", linewidth=1.4, label=name if not j and i < _NAMED else None)
             values.extend(ys)
@@ -74,6 +77,22 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
     if any(named):
         axes.legend(fontsize="small")
     return axes
+
+
+def _near_poles(function: Function, size: Fraction) -> list[Fraction]:
+    """For each complex pole a + i h with h below the distance of points, a and a -+ h/4, h/2, h, ...; breakpoints of units."""
+    pieces = function.pieces if isinstance(function, PadeUnit) else ()
+    found = [piece.upper.midpoint for piece in pieces if piece.upper is not None]
+    functions = [piece.function for piece in function.pieces] if isinstance(function, PadeUnit) else [function]
+    for f in functions:
+        for pole in f.poles():
+            if 0 < pole.imag < size / _POINTS:
+                found.append(pole.real)
+                step = pole.imag / 4
+                while step < size / _POINTS:
+                    found += [pole.real - step, pole.real + step]
+                    step *= 2 if step < 8 * pole.imag else 2**8
+    return found
 
 
 def _axes(ax: Any) -> Axes:

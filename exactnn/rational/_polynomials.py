@@ -40,6 +40,12 @@ def listed(value: Any) -> tuple[Any, ...] | None:
         return None
 
 
+def kind(value: object) -> str:
+    """What a value is, for a message to someone who expected a function."""
+    name = type(value).__name__
+    return f"the module {type(value).__module__}.{name}; take its exact()" if hasattr(value, "exact") else name
+
+
 def fractions(p: fmpq_poly) -> tuple[Fraction, ...]:
     """The coefficients, constant term first, the last one not 0; (0,) for the polynomial 0."""
     return tuple(fraction(c) for c in p.coeffs()) or (Fraction(0),)

@@ -7,6 +7,7 @@ from typing import Any
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.numbers import rational_text
+from exactnn.rational import _polynomials as poly
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.pade import PadeUnit
@@ -15,7 +16,8 @@ Function = RationalFunction | ERA | PadeUnit
 
 _FORMS = (
     '{"numerator": [a_0, ...], "denominator": [b_0, ...]}, with "formula": "A" (and "basis": "power") for a Pade activation unit, or '
-    '{"linear": [a, b], "fractions": [[c, d, e, f], ...], "epsilon": 0}, or with "squares", rows [c, d, e, f^2], in place of "fractions"'
+    '{"linear": [a, b], "fractions": [[c, d, e, f], ...], "epsilon": 0}, or with "squares", rows [c, d, e, f^2], in place of '
+    '"fractions"; a "basis" needs a "formula"'
 )
 
 
@@ -30,7 +32,7 @@ def to_document(f: Function) -> dict[str, Any]:
     if isinstance(f, ERA):
         return {"linear": _texts(f.linear), "squares": [_texts(row) for row in f.fractions], "epsilon": rational_text(f.epsilon)}
     if not isinstance(f, (RationalFunction, PadeUnit)):
-        raise ArgumentError(f"f: a RationalFunction, an ERA or a PadeUnit is needed, got {type(f).__name__}")
+        raise ArgumentError(f"f: a RationalFunction, an ERA or a PadeUnit is needed, got {poly.kind(f)}")
     found: dict[str, Any] = {"numerator": _texts(f.numerator), "denominator": _texts(f.denominator)}
     return found | ({"formula": f.formula, "basis": f.basis} if isinstance(f, PadeUnit) else {})
 
@@ -47,15 +49,18 @@ def from_document(document: Any) -> Function:
     """
     if isinstance(document, Mapping):
         keys = set(document)
-        if {"numerator", "denominator"} <= keys <= {"numerator", "denominator", "formula", "basis"}:
-            sides = document["numerator"], document["denominator"]
-            if "formula" not in keys and "basis" not in keys:
-                return RationalFunction(*sides)
-            return PadeUnit(*sides, **{key: str(document[key]) for key in ("formula", "basis") if key in keys})
-        if keys <= {"linear", "fractions", "epsilon"} and {"linear", "fractions"} <= keys:
-            return ERA(document["linear"], document["fractions"], document.get("epsilon", 0))
-        if keys <= {"linear", "squares", "epsilon"} and {"linear", "squares"} <= keys:
-            return ERA.with_squares(document["linear"], document["squares"], document.get("epsilon", 0))
+        if keys == {"numerator", "denominator"}:
+            return RationalFunction(document["numerator"], document["denominator"])
+        if {"numerator", "denominator", "formula"} <= keys <= {"numerator", "denominator", "formula", "basis"}:
+            named = {key: str(document[key]) for key in ("formula", "basis") if key in keys}
+            return PadeUnit(document["numerator"], document["denominator"], **named)
+        if (
+            keys & {"linear", "fractions", "squares"}
+            and keys <= {"linear", "fractions", "squares", "epsilon"}
+            and not keys >= {"fractions", "squares"}
+        ):
+            make, rows = (ERA.with_squares, "squares") if "squares" in keys else (ERA, "fractions")
+            return make(document.get("linear", (0, 0)), document.get(rows, ()), document.get("epsilon", 0))
     found = f"the keys {sorted(map(str, document))}" if isinstance(document, Mapping) else f"a {type(document).__name__}"
     raise ArgumentError(f"a rational function is needed, {_FORMS}; got {found[:120]}")
 

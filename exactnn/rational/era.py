@@ -170,7 +170,7 @@ class ERA(Analysis):
     def _function(self) -> RationalFunction:
         return self._quotient
 
-    def real_poles(self, *, interval: Interval = None, width: Number | None = None) -> tuple[RealRoot, ...]:
+    def real_poles(self, interval: Interval = None, *, width: Number | None = None) -> tuple[RealRoot, ...]:
         """As `RationalFunction.real_poles`; none where every F > 0."""
         if all(size > 0 for *_, size in self.terms):
             span(interval)

@@ -160,14 +160,14 @@ class PadeUnit:
             )
         return self.pieces[0].function
 
-    def real_poles(self, *, interval: Interval = None, width: Number | None = None) -> tuple[RealRoot, ...]:
+    def real_poles(self, interval: Interval = None, *, width: Number | None = None) -> tuple[RealRoot, ...]:
         """The real poles: none for A, B, C and D, whose denominators are at least 1 (C: 1/10)."""
         ends = span(interval)
         if self.formula != "N":
             return ()
         return tuple(within(self.pieces[0].function._bottom, *ends, None if width is None else positive(width)))
 
-    def nearest_pole(self, *, interval: Interval = None, width: Number = _WIDTH) -> NearestPole | None:
+    def nearest_pole(self, interval: Interval = None, *, width: Number = _WIDTH) -> NearestPole | None:
         """As `RationalFunction.nearest_pole`; None for several pieces, too: such a function has values on the real line only."""
         if len(self.pieces) > 1:
             return None

@@ -75,7 +75,8 @@ class _PoleClaim:
         elif self.is_alone:
             who = "r has no pole"
         else:
-            who = f"none of {len(self.functions)} rational functions has a pole"
+            count = len(self.functions)
+            who = f"none of {count} rational functions has a pole" if count > 1 else f"{next(iter(self.functions))!r} has no pole"
         return f"{who} on {_place(self.interval)}"
 
     def stated(self, answer: str) -> dict[str, Any]:
@@ -97,7 +98,9 @@ class _PoleClaim:
         return {} if self.subject is None else {"f": self.subject}
 
 
-def verify_pole_free(r: Function | Network | torch.nn.Module | Mapping[str, Function], *, interval: Interval | None = None) -> PoleVerdict:
+def verify_pole_free(
+    r: Function | Network | torch.nn.Module | Mapping[str, Function] | Sequence[Function], interval: Interval | None = None
+) -> PoleVerdict:
     """Whether r has no pole in the interval, what cancels having been cancelled; of a network, every rational activation in it.
 
     Proved or refuted, each with a certificate: the checker counts the zeros of the cancelled denominator (Descartes, Sturm), or sees
@@ -107,8 +110,8 @@ def verify_pole_free(r: Function | Network | torch.nn.Module | Mapping[str, Func
 
     Parameters
     ----------
-    r : a RationalFunction, an ERA or a PadeUnit; a mapping of such; a Network or a torch module, for all rational activations in it. These
-        are asked about as functions of their own arguments: a pole need not be reached by any input of the network.
+    r : a RationalFunction, an ERA or a PadeUnit; a list of such, or a mapping of names; a Network or a torch module, for all rational
+        activations in it. These are asked about as functions of their own arguments: no input of the network need reach a pole.
     interval : (lower, upper), closed, ends of None for no bound; None for the whole real line
 
     Returns
@@ -162,11 +165,12 @@ def verify_pole_free(r: Function | Network | torch.nn.Module | Mapping[str, Func
     return PoleVerdict("proved", claim.describe(), _reason(functions, alone), certificate)
 
 
-def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, Function]) -> dict[str, Function]:
+def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, Function] | Sequence[Function]) -> dict[str, Function]:
     """The rational activations of a network by the names of their nodes, those of a torch module by their modules' paths.
 
     A torch module is one if it has a method `exact()` that gives such a function, as `exactnn.nn.ERA` and `SafePade` do, or a list of
-    them: then there is a function for each, "path[0]", "path[1]", ... A mapping comes back as it is, a single function under the name "r".
+    them: then there is a function for each, "path[0]", "path[1]", ... A mapping comes back as it is, a list under the names "0", "1", ...,
+    a single function under the name "r".
 
     Examples
     --------
@@ -178,6 +182,8 @@ def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, 
         return {"r": r}
     if isinstance(r, Network):
         return {name: RationalFunction.from_operation(op) for name in r.order if isinstance(op := r.operation(name), Rational)}
+    if isinstance(r, (list, tuple)):
+        r = {str(i): function for i, function in enumerate(r)}
     if isinstance(r, Mapping):
         for name, function in r.items():
             if not isinstance(function, (RationalFunction, ERA, PadeUnit)) or not isinstance(name, str) or not name:
@@ -189,7 +195,7 @@ def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, 
         found = _of_module(r)
     else:
         raise ArgumentError(
-            "r: a RationalFunction, an ERA, a PadeUnit, a mapping of names to such, a Network or a torch module is needed, got "
+            "r: a RationalFunction, an ERA, a PadeUnit, a list or mapping of names of such, a Network or a torch module is needed, got "
             f"{type(r).__name__}"
         )
     if not found:
@@ -220,7 +226,7 @@ def _of_module(module: Any) -> dict[str, Function]:
 
 
 def activation_poles(
-    r: Function | Network | torch.nn.Module | Mapping[str, Function], *, interval: Interval | None = None
+    r: Function | Network | torch.nn.Module | Mapping[str, Function] | Sequence[Function], interval: Interval | None = None
 ) -> tuple[ActivationPoles, ...]:
     """One row for each rational activation: its poles, and the nearest one. Arguments as for `verify_pole_free`.
 

@@ -191,7 +191,7 @@ def summary(rows: list[Row]) -> str:
         f"{named(own.values(), lambda r: r.is_spiky, lambda r: f', {shown(r.slope)} at {r.slope_at}')}.",
     ]
     if others:
-        bad, better = (lambda r: r.worst > 10 * own[r.table].worst), (lambda r: 10 * r.worst < own[r.table].worst)
+        bad, better = (lambda r: r.worst > 10 * own[r.table].worst), (lambda r: 10 * r.worst < own[r.table].worst < math.inf)
         text.append(
             f"Under another formula {sum(map(bad, others))} of {len(others)} errors are more than ten times the table's own, "
             f"{sum(r.is_spiky for r in others)} have slopes above {STEEP} without a pole, and there are real poles for "
@@ -221,10 +221,11 @@ def write(path: Path, text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--out", type=Path, default=Path("out/gallery"), help="folder to write to (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="folder to write to (out/gallery; out/gallery-part with --only)")
     parser.add_argument("--only", metavar="NAME", action="append", help="this table only; may be given several times")
     parser.add_argument("--width", default="3e-6", help="largest width of the bracket of an error (default: %(default)s)")
     options = parser.parse_args()
+    options.out = options.out or Path("out/gallery-part" if options.only else "out/gallery")
     tables: list[Table] = json.loads(TABLES.read_text(encoding="utf-8"))
     unknown = set(options.only or ()) - {table["name"] for table in tables}
     if unknown:

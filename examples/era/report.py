@@ -214,7 +214,7 @@ def _difference(found: Spread) -> str:
 # --- the report ------------------------------------------------------------------------------------------------------------
 
 
-def write(results: Results, out: Path, pictures: Sequence[str], note: str) -> str:
+def write(results: Results, out: Path, pictures: Sequence[str], notes: Sequence[str]) -> str:
     """report.md, and the certificate of one network, re-checked; returns the summary to print."""
     outcomes = claims(results)
     certified = certificate(results, out / "certificate.json")
@@ -227,7 +227,7 @@ def write(results: Results, out: Path, pictures: Sequence[str], note: str) -> st
         "Errors are test errors in per cent: wrong classes; for friedman the root mean square, of the standard deviation of the values. "
         "Tables have the mean ± the sample standard deviation over the seeds; differences are of runs with the same seed, with the "
         "standard error of their mean.",
-        *([note] if note else []),
+        *notes,
         "## Claims",
         *(
             f"- **{name}: {o.outcome}.** {config.claims[name].sentence}\n  Found: {o.numbers or 'these runs were not asked for'}.\n"

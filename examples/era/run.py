@@ -29,17 +29,19 @@ from era.tasks import load, source
 from era.train import train
 
 HERE = Path(__file__).resolve().parent
+QUICK = "These are the tiny sizes of --quick: they show that everything runs, and the outcomes of the claims mean nothing."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Train small networks with ERA and other activations, and test what is claimed of ERA.")
-    parser.add_argument("--out", type=Path, default=Path("out/era"), help="the folder to write to (out/era)")
+    parser.add_argument("--out", type=Path, help="the folder to write to (out/era; out/era-quick with --quick)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, which only show that everything runs")
     parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="train on MNIST, too: its four IDX files, plain or .gz, are in FOLDER")
     parser.add_argument("--only", choices=TASKS, metavar="TASK", help=f"one task alone: {', '.join(TASKS)}")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1), help="how many trainings at the same time (2)")
     parser.add_argument("--config", type=Path, default=HERE / "config.toml", help="another design than that of config.toml")
     given = parser.parse_args(arguments)
+    given.out = given.out or Path("out/era-quick" if given.quick else "out/era")
     try:
         return study(given)
     except Refused as error:
@@ -73,11 +75,11 @@ def study(given: argparse.Namespace) -> int:
         train_all(missing, len(runs), log, kept, given)
         results = report.Results(config, {run: kept[run.digest] for run in runs})
         pictures, note = plots.draw(results, given.out)
-        print(report.write(results, given.out, pictures, note))
+        print(report.write(results, given.out, pictures, [QUICK] * given.quick + [note]))
     except KeyboardInterrupt:
         print(f"\nstopped; {log} has {len(kept)} finished runs. The same command goes on from there.", file=sys.stderr)
         return 130
-    print(f"\n{note or 'Pictures: ' + ', '.join(pictures)}\nThe report is {given.out / 'report.md'}.")
+    print(f"\n{QUICK if given.quick else ''}\n{note or 'Pictures: ' + ', '.join(pictures)}\nThe report is {given.out / 'report.md'}.")
     return 0
 
 
@@ -123,14 +125,20 @@ def train_all(missing: Sequence[Run], total: int, log: Path, kept: dict[str, dic
                 waiting.discard(future)
                 keep(future)
         except KeyboardInterrupt:
-            bar.set_description("stopping")
+            bar.set_description("stopping, when what has begun is finished; Ctrl-C again to stop at once")
             for future in as_completed([f for f in waiting if not f.cancel()]):
                 keep(future)
             raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill is to stop it as Ctrl-C does
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before the first training, or the second Ctrl-C
+        for process in multiprocessing.active_children():
+            process.terminate()
+        print("\nstopped at once; finished runs are kept, and the same command goes on from there.", file=sys.stderr, flush=True)
+        os._exit(130)

@@ -40,6 +40,8 @@ def test_back_and_forth(f: RationalFunction | ERA | PadeUnit) -> None:
 
 
 def test_decimals_are_exact() -> None:
+    assert from_document({"linear": [1, 2]}) == ERA((1, 2))
+    assert from_document({"squares": [[0, 1, 0, 2]]}) == ERA.with_squares((0, 0), [(0, 1, 0, 2)])
     assert from_document({"numerator": ["0.0218", "0.5", "1.5957", "1.1915"], "denominator": [1, 0, "2.383"]}) == BOULLE
     assert from_document({"numerator": [1], "denominator": [1], "formula": "C"})(0) == Fraction(10, 11)
 
@@ -52,6 +54,8 @@ def test_decimals_are_exact() -> None:
         ({"numerator": [1]}, "numerator"),
         ({"numerator": [1], "denominator": [1], "epsilon": 0}, "epsilon"),
         ({"numerator": [1], "denominator": [0]}, "denominator"),
+        ({"numerator": [0, 1], "denominator": [-1, -2], "basis": "legendre"}, 'a "basis" needs a "formula"'),
+        ({"epsilon": 1}, "epsilon"),
         ({"numerator": "1", "denominator": [1]}, "numerator"),
         ({"numerator": [1], "denominator": ["x"]}, r"denominator\[0\]"),
         ({"numerator": [1], "denominator": [1], "formula": "E"}, "formula"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exactnn import nn
 from exactnn.errors import ArgumentError, DomainError
 from exactnn.rational import ERA, PadeUnit, RationalFunction, plot
 
@@ -34,6 +35,15 @@ def test_one_function_on_given_axes() -> None:
     assert axes.get_legend() is None
 
 
+def test_spikes_are_drawn() -> None:
+    spike = ERA(("1/2", "3.5"), [(0, "-51.7", 0, "3.82"), (0, 1, "5.304", "-0.00191")])
+    top = float(spike.report((-10, 10)).value)
+    assert max(plot(spike, (-10, 10)).lines[0].get_ydata()) > 0.99 * top
+    assert max(plot(RationalFunction([1], ["1e-60", 0, 1]), (-7, 10)).lines[0].get_ydata()) == 1e60
+    kink = PadeUnit([1], ["-1/3", 1], formula="C")  # 1/(1/10 + |x - 1/3|)
+    assert max(plot(kink, (-10, 10)).lines[0].get_ydata()) == 10
+
+
 def test_values_beyond_floats() -> None:
     axes = plot(RationalFunction([10**400], [1, 0, 1]), (-1, 1))
     assert max(axes.lines[0].get_ydata()) == 1e300
@@ -48,5 +58,7 @@ def test_bad_interval(interval: object) -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(ArgumentError, match="functions"):
         plot({"a": 3})
+    with pytest.raises(ArgumentError, match=r"got the module exactnn\.nn\.era\.ERA; take its exact"):
+        plot(nn.ERA(2))
     with pytest.raises(ArgumentError, match="ax"):
         plot(RationalFunction([1]), ax=3)

@@ -173,6 +173,22 @@ def test_several_functions() -> None:
     assert str(rows[2]).startswith("bad: poles at -1.41421356237")
 
 
+def test_lists_and_intervals_by_position() -> None:
+    verdict = xn.verify_pole_free([BOULLE, 1 / X], (0, 1))
+    assert verdict.reason.startswith("'1' has 1 pole")
+    assert [row.name for row in activation_poles([BOULLE, 1 / X], (0, 1))] == ["0", "1"]
+    assert xn.verify_pole_free({"sigma": BOULLE}).question == "'sigma' has no pole on the real line"
+    assert (1 / X).real_poles((1, 2)) == ()
+
+
+def test_distances_from_far_away() -> None:
+    near = (1 / (X**2 + 1)).nearest_pole((10**60, None))
+    assert near.distance.lower**2 <= 10**120 + 1 <= near.distance.upper**2
+    assert near.distance.width <= Fraction(1, 2**64)
+    exact = RationalFunction([1], ["5", -2, 1]).nearest_pole((10**400, None), width=Fraction(1, 10**500))  # 1 -+ 2 i
+    assert exact.distance.lower**2 <= (10**400 - 1) ** 2 + 4 <= exact.distance.upper**2
+
+
 def test_torch_modules() -> None:
     module = torch.nn.Sequential(
         torch.nn.Linear(2, 4),
