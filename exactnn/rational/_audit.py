@@ -6,6 +6,7 @@ import heapq
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from itertools import pairwise
 
@@ -14,18 +15,18 @@ from flint import arb, ctx
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.numbers import Number
 from exactnn.rational import _polynomials as poly
+from exactnn.rational import _targets
 from exactnn.rational._analysis import NearestPole, Range
 from exactnn.rational._extremes import Interval, extremes, peak, positive, span
-from exactnn.rational._targets import Target, quotient
-from exactnn.rational._targets import target as wanted
+from exactnn.rational._targets import Target
 from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.pade import PadeUnit, Piece
 from exactnn.rational.roots import RealRoot
 
-#: the highest order of the Taylor polynomials
-_ORDER = 16
+#: the highest derivative in Taylor's theorem
+_ORDER = 12
 #: cells after which the search for the largest error stops with what it has
 _CELLS = 50_000
 
@@ -64,10 +65,10 @@ class Audit:
 
     def __str__(self) -> str:
         poles = f"poles at {', '.join(map(str, self.real_poles))}" if self.real_poles else "no real pole"
-        lower, upper = (float(end) for end in self.interval)
+        lower, upper, at = map(_digits, (*self.interval, self.error_at))
         return (
-            f"formula {self.unit.formula} against {self.target} on [{lower:g}, {upper:g}]: {poles}; largest error {self.error} near "
-            f"x = {float(self.error_at):.6g}; values {self.range}; largest slope {self.slope}"
+            f"formula {self.unit.formula} against {self.target} on [{lower}, {upper}]: {poles}; largest error {self.error} near "
+            f"x = {at}; values {self.range}; largest slope {self.slope}"
         )
 
 
@@ -125,8 +126,8 @@ def maximum_error(
 ) -> tuple[Enclosure, Fraction]:
     """max |r - target| on a bounded interval in a rational bracket of at most this width, and a point where it is at least the lower bound.
 
-    Branch and bound: on a cell, |r - target| is bounded by balls of its values, by the mean value theorem with balls of its slopes, and
-    by its ends where the slope has one sign.
+    Branch and bound: on a cell, |r - target| is bounded by Taylor's theorem at its middle, with balls, and by its values at the ends
+    where the slope has one sign.
 
     Raises
     ------
@@ -138,14 +139,14 @@ def maximum_error(
     >>> swish = ERA(("1/2", "3.54267"), [(0, "-51.74989", 0, "3.82326")])
     >>> error, at = maximum_error(swish, "swish")
     >>> print(error)
-    0.0062364995 +- 2.9e-10
+    0.00623649928669 +- 4.7e-15
     """
     unit = r.to_rational_function() if isinstance(r, ERA) else r
     if not isinstance(unit, (RationalFunction, PadeUnit)):
         raise ArgumentError(f"r: a RationalFunction, an ERA or a PadeUnit is needed, got {type(r).__name__}")
     (lower, upper), limit = _bounded(interval), positive(width)
     poles = unit.real_poles(interval=(lower, upper))
-    reference, kinks = wanted(target)
+    reference, kinks = _targets.target(target)
     if isinstance(target, (RationalFunction, ERA)) and target.real_poles(interval=(lower, upper)):
         raise ArgumentError("target: a function without poles in the interval is needed")
     if poles:
@@ -154,7 +155,7 @@ def maximum_error(
         unit = unit.pieces[0].function
     if isinstance(unit, RationalFunction) and isinstance(target, (RationalFunction, ERA)):
         return _difference(unit - (target.to_rational_function() if isinstance(target, ERA) else target), (lower, upper), limit)
-    return _Search(_segments(unit, lower, upper, kinks), reference, limit).run()
+    return _Search(_segments(unit, lower, upper, kinks, limit / 2**64), reference, limit).run()
 
 
 def _difference(r: RationalFunction, ends: tuple[Fraction, Fraction], limit: Fraction) -> tuple[Enclosure, Fraction]:
@@ -178,10 +179,12 @@ class _Segment:
     functions: tuple[Target, ...]
 
 
-def _segments(unit: RationalFunction | PadeUnit, lower: Fraction, upper: Fraction, kinks: tuple[Fraction, ...]) -> list[_Segment]:
-    """The interval cut at breakpoints, around those that are not rational, and at kinks of the target."""
-    pieces = [Piece(None, None, unit)] if isinstance(unit, RationalFunction) else list(unit.pieces)
-    functions = [quotient(piece.function) for piece in pieces]
+def _segments(
+    unit: RationalFunction | PadeUnit, lower: Fraction, upper: Fraction, kinks: tuple[Fraction, ...], width: Fraction
+) -> list[_Segment]:
+    """The interval cut at breakpoints, around those that are not rational (by at most this width), and at kinks of the target."""
+    pieces = [Piece(None, None, unit)] if isinstance(unit, RationalFunction) else list(unit._pieces(width))
+    functions = [_targets.quotient(piece.function) for piece in pieces]
     whole: list[_Segment] = []
     for i, piece in enumerate(pieces):
         low, high = piece.lower, piece.upper
@@ -203,7 +206,8 @@ class _Search:
 
     def __init__(self, segments: list[_Segment], reference: Target, width: Fraction) -> None:
         self._reference, self._width = reference, width
-        self._best, self._at, self._most = Fraction(-1), segments[0].lower, Fraction(0)
+        self._best, self._at = Fraction(-1), segments[0].lower
+        self._most: Bound = Fraction(0)  # at the points seen, and on the cells left out
         self._waiting: list[tuple[Bound, int, Fraction, Fraction, Fraction, tuple[Target, ...]]] = []
         self._count = 0
         for segment in segments:
@@ -225,20 +229,20 @@ class _Search:
             self._add(middle, upper, functions)
 
     def _at_point(self, x: Fraction, functions: tuple[Target, ...], order: int, bits: int = 64) -> tuple[list[list[arb]], int]:
-        """Taylor coefficients of the errors, with the bits that they need; with several functions the error is one of theirs."""
+        """Taylor coefficients of the errors, and the bits at which c_0 is sharp; with several functions the error is one of theirs."""
         limit = poly.ball(self._width / 16)
         while True:
             with ctx.workprec(bits):
                 found = [self._error(f, x, x, order) for f in functions]
-                if not all(c[0].is_finite() for c in found):  # a piece has a pole here, beyond its breakpoint
-                    self._most = math.inf
-                    return found, bits
-                if all(c[0].rad() < limit for c in found):
-                    break
+            if not all(c[0].is_finite() for c in found):  # pragma: no cover - a piece's pole, beyond its breakpoint
+                self._most = math.inf
+                return found, bits
+            if all(c[0].rad() < limit for c in found):
+                break
             bits *= 2
-        sizes = [poly.ends(abs(c[0])) for c in found]
-        self._most = max(self._most, *(high for _, high in sizes))
-        least = min(max(low, Fraction(0)) for low, _ in sizes)
+        ends = [poly.ends(c[0]) for c in found]
+        self._most = max(self._most, *(max(-low, high) for low, high in ends))
+        least = min(max(low, -high, Fraction(0)) for low, high in ends)
         if least > self._best:
             self._best, self._at = least, x
         return found, bits
@@ -249,7 +253,7 @@ class _Search:
         middle = _short((lower + upper) / 2, upper - lower) if lower < upper else lower
         reach = max(middle - lower, upper - middle)
         size = reach.denominator.bit_length() - reach.numerator.bit_length() if reach else 0
-        near, bits = self._at_point(middle, functions, _ORDER, 64 + _bits(self._width) + max(4 * size, -_ORDER * size))
+        near, bits = self._at_point(middle, functions, _ORDER, 64 + _bits(self._width) + 4 * abs(size))
         with ctx.workprec(bits):
             whole = [self._error(f, lower, upper, _ORDER) for f in functions]
         with ctx.workprec(64):
@@ -265,20 +269,18 @@ class _Search:
 
 
 def _largest(near: list[arb], whole: list[arb], reach: arb) -> Bound:
-    """An upper bound of |f| on a cell, from Taylor coefficients of f in its middle and on all of it; -1 if |f| is largest at an end.
+    """An upper bound of |f| on a cell; -1 if it is largest at an end. Near: Taylor coefficients in the middle m, whole: on all of the cell.
 
-    For each n, f(m + t) = c_0 + c_1 t + ... + c_(n-1) t^(n-1) + f^(n)(x)/n! t^n with x in the cell, and the same for f'.
+    f(m + t) = near[0] + near[1] t + ... + near[n-1] t^(n-1) + whole[n] t^n for each n, and f' has no zero if near[1] outweighs the rest.
     """
-    bounds, slope = [_upper(whole[0])], near[1].abs_lower()
-    total, bend, power = near[0].abs_upper(), arb(0), arb(1)
+    bounds, least, slope = [_upper(whole[0])], _upper(near[0]), near[1].abs_lower()
+    values, slopes, power = arb(0), arb(0), arb(1)  # sums over k = 1, ..., n-1 of |near[k]| reach^k, and for k > 1 of its derivatives
     for n in range(1, len(near)):
-        rest, c = whole[n].abs_upper() * power, near[n].abs_upper() * power
-        bounds.append(_upper(total + rest * reach))
-        if n > 1:
-            if bend + n * rest < slope:
-                return Fraction(-1)
-            bend += n * c
-        total, power = total + c * reach, power * reach
+        known, rest = near[n].abs_upper() * power, whole[n].abs_upper() * power
+        if n > 1 and slopes + n * rest < slope:
+            return Fraction(-1)
+        bounds.append(least + _upper(values + rest * reach))
+        values, slopes, power = values + known * reach, slopes + (n * known if n > 1 else 0), power * reach
     return min(bounds)
 
 
@@ -302,3 +304,8 @@ def _bounded(interval: Interval) -> tuple[Fraction, Fraction]:
     if lower is None or upper is None:
         raise DomainError(f"interval: a bounded one is needed, got {interval!r}")
     return lower, upper
+
+
+def _digits(x: Fraction) -> str:
+    """Six digits, for numbers of any size."""
+    return f"{Context(prec=6, Emax=MAX_EMAX, Emin=MIN_EMIN).divide(Decimal(x.numerator), Decimal(x.denominator)):g}"

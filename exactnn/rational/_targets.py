@@ -15,7 +15,7 @@ from exactnn.rational import _polynomials as poly
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 
-#: From the ends of an interval without kinks inside, and n, to balls around the Taylor coefficients f(x), f'(x), ..., f^(n)(x)/n! for all x in it.
+#: From the ends of an interval without kinks inside, and n, to balls around f(x), f'(x), ..., f^(n)(x)/n! for all x in it.
 Target = Callable[[Fraction, Fraction, int], list[arb]]
 NAMES = ("gelu", "gelu_tanh", "silu", "swish", "relu", "leaky_relu", "tanh", "sigmoid", "softplus", "identity")
 
@@ -81,7 +81,7 @@ def _listed(series: arb_series, order: int) -> list[arb]:
 
 
 def _moved(p: fmpq_poly, lower: Fraction, upper: Fraction) -> arb_series:
-    """p(x + u) in powers of u for all x of an interval, from the exact expansion in the middle: where p is small there, far smaller than p(ball)."""
+    """p(x + u) in powers of u for all x of an interval, by the exact expansion in its middle: near a zero far sharper than p(ball)."""
     moved = arb_poly(p(fmpq_poly([rational((lower + upper) / 2), 1])))
     if lower < upper:
         moved = moved(arb_poly([poly.hull((lower - upper) / 2, (upper - lower) / 2), 1]))
@@ -90,7 +90,8 @@ def _moved(p: fmpq_poly, lower: Fraction, upper: Fraction) -> arb_series:
 
 def _tanh(x: arb_series) -> arb_series:
     """By the addition theorem: tanh(t + u) = tanh t + (1 - tanh^2 t) tanh u/(1 + tanh t tanh u), where u begins with 0."""
-    t, e = x[0].tanh(), (2 * arb_series([0, *x.coeffs()[1:]])).exp()
+    t = x[0].lower().tanh().union(x[0].upper().tanh())  # of a wide ball, arb's tanh is nan
+    e = (2 * arb_series([0, *x.coeffs()[1:]])).exp()
     small = (e - 1) / (e + 1)
     return t + (1 - t * t) * small / (1 + t * small)
 
