@@ -4,7 +4,8 @@ Every input gets a batch axis in front, of open size. Loading the file gives a n
 operation, and else of the same function: a general piecewise linear function becomes a sum of ReLUs. A batch normalisation
 keeps its four tensors if a float run with this dtype means the same, and otherwise is written with its rounded scale as weight,
 variance 1 and epsilon 0, which has the same exact meaning. A rational function is written as the quotient of two polynomials, by
-Horner's rule; it is loaded as one node again, though in a float run its powers overflow for large inputs (NaN).
+Horner's rule; it is loaded as one node again, but for a constant and a polynomial of degree 1, which become affine. In a float run its
+powers overflow for large inputs (NaN).
 """
 
 from __future__ import annotations
@@ -46,15 +47,17 @@ from exactnn.network import (
     Transpose,
     relu,
 )
-from exactnn.network._poles import has_real_zero, may_have_pole
 from exactnn.network.operations import Shape
 from exactnn.network.windows import Padding
+from exactnn.rational.roots import real_roots
 
 if TYPE_CHECKING:
     import onnx
 
 _OPSET, _OPSET_OF_GELU, _IR = 17, 20, 9
 _LIMIT = (1 << 31) - 1  # bytes of a protobuf
+#: of rational functions that `exactnn.load` reads
+MAX_DEGREE = 64
 
 
 def save_onnx(net: Network, path: str | os.PathLike[str], *, dtype: Any = "float32", rounding: bool = False) -> None:
@@ -302,30 +305,59 @@ def _smooth(w: _Writer, name: str, operation: Smooth, operands: list[str]) -> No
 
 
 def _rational(w: _Writer, name: str, operation: Rational, operands: list[str]) -> None:
-    """P/Q by Horner's rule, both times a number that makes them floats if the function came from polynomials with float coefficients."""
+    """P/Q by Horner's rule, as they are, or both times a number that makes floats of them if they came from polynomials with floats.
+
+    A constant P over x + q is written as 0 x + p: the whole is read as a function of the nearest value that all paths to it go through,
+    which is to be x, and not x + q.
+    """
     source, top, bottom = operands[0], operation.numerator, operation.denominator
+    degree = max(len(top), len(bottom)) - 1
+    if degree > MAX_DEGREE:
+        raise SaveError(f"node {name!r}: degrees of at most {MAX_DEGREE} are read from ONNX files, got {degree}; save as .json")
     if len(bottom) == 1:
         top = (*top, Fraction(0))[: max(2, len(top))]  # a constant, too, is written as a function of x
         if is_exact(RationalArray.of(top), w.dtype):
             _polynomial(w, name, "numerator", source, RationalArray.of(top), name)
             return
-    factor = Fraction(math.lcm(*(c.denominator for c in (*top, *bottom))))
-    factor /= math.gcd(*((c * factor).numerator for c in (*top, *bottom)))  # integers without a common divisor
-    factor /= 1 << int(max(abs(c) for c in bottom) * factor).bit_length()  # those of Q at most 1
-    sides = {"numerator": RationalArray.of(top) * factor, "denominator": RationalArray.of(bottom) * factor}
-    sides = {part: w.rounded(side, name, part) for part, side in sides.items()}
-    if not may_have_pole(operation) and has_real_zero(fmpq_poly([rational(c) for c in sides["denominator"].to_fractions()])):
-        raise NotRepresentable(f"node {name!r}: with its coefficients rounded to {w.dtype} it has a real pole; save as .json")
+    sides = {"numerator": RationalArray.of(top), "denominator": RationalArray.of(bottom)}
+    if not all(is_exact(side, w.dtype) for side in sides.values()):
+        sides = {part: w.rounded(side, name, part) for part, side in _scaled(sides).items()}
+        if not _has_real_zero(RationalArray.of(bottom)) and _has_real_zero(sides["denominator"]):
+            raise NotRepresentable(f"node {name!r}: with its coefficients rounded to {w.dtype} it has a real pole; save as .json")
+    if len(top) == 1 and len(bottom) == 2 and sides["denominator"] != RationalArray.of([0, 1]):
+        sides["numerator"] = RationalArray.of([*sides["numerator"].to_fractions(), 0])
     w.node("Div", [_polynomial(w, name, part, source, side) for part, side in sides.items()], name)
 
 
+def _scaled(sides: dict[str, RationalArray]) -> dict[str, RationalArray]:
+    """P and Q times a number: as integers without a common divisor, and those times the power of 2 that makes those of Q at most 1."""
+    fractions = [q for side in sides.values() for q in side.to_fractions()]
+    factor = Fraction(math.lcm(*(q.denominator for q in fractions)))
+    factor /= math.gcd(*((q * factor).numerator for q in fractions))
+    factor /= 1 << int(max(abs(q) for q in sides["denominator"].to_fractions()) * factor).bit_length()
+    return {part: side * factor for part, side in sides.items()}
+
+
+def _has_real_zero(coefficients: RationalArray) -> bool:
+    polynomial = fmpq_poly([rational(q) for q in coefficients.to_fractions()])
+    return polynomial.degree() < 0 or bool(real_roots(polynomial))
+
+
 def _polynomial(w: _Writer, name: str, part: str, source: str, coefficients: RationalArray, output: str = "") -> str:
-    """(...(c_n x + c_{n-1}) x + ...) x + c_0 under the name `output`, or one of its own."""
-    *lower, value = [
-        w.tensor(coefficients[k], name, f"{part}{k}") if coefficients[k].item() or k == len(coefficients) - 1 else ""
-        for k in range(len(coefficients))
-    ]
-    steps = [step for number in reversed(lower) for step in (("Mul", source), ("Add", number)) if step[1]]
+    """(...(c_n x + c_{n-1}) x + ...) x + c_0 under the name `output`, or one of its own; c_n = 1 is left out, but for x under a name."""
+    numbers = coefficients.to_fractions()
+    n = len(numbers) - 1
+    steps: list[tuple[str, str]] = []
+    first = n
+    if numbers[n] == 1 and (n > 1 or (n == 1 and (numbers[0] or not output))):
+        first, value = n - 1, source
+        steps += [("Add", w.tensor(coefficients[first], name, f"{part}{first}"))] if numbers[first] else []
+    else:
+        value = w.tensor(coefficients[n], name, f"{part}{n}")
+    for k in range(first - 1, -1, -1):
+        steps.append(("Mul", source))
+        if numbers[k]:
+            steps.append(("Add", w.tensor(coefficients[k], name, f"{part}{k}")))
     for count, (kind, other) in enumerate(steps, 1):
         value = w.node(kind, [value, other], output if output and count == len(steps) else w.fresh(f"{name}/{part}{count}"))
     return value

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from fractions import Fraction
 
 from exactnn.errors import LoadError, NetworkError
+from exactnn.exact.array import RationalArray
 from exactnn.network import AveragePool, Conv, MaxPool, Operation
 from exactnn.network.operations import Shape
 from exactnn.network.windows import output_size
@@ -16,6 +19,12 @@ MAX_AXES = 16
 #: entries of all values of a network together that the standalone checker reads
 CHECKER_ENTRIES = 1 << 25
 MAX_WINDOW_NUMBER = 1 << 31
+#: of numerators and denominators of a rational function, before they are brought to lowest terms
+MAX_DEGREE = 64
+#: bits of a number that is computed while reading; of all those together that have more than `_WIDE`, the most that floats need
+MAX_BITS = 1 << 16
+_MAX_WIDE_BITS = 1 << 28
+_WIDE = 1 << 12
 
 
 def checked_size(shape: Shape) -> Shape:
@@ -32,7 +41,7 @@ class Budget:
     """What one file may fill: the sizes of values, of tables of windows, and of tensors that are computed while reading."""
 
     def __init__(self) -> None:
-        self._windows = self._tensors = 0
+        self._windows = self._tensors = self._bits = 0
 
     def shape(self, operation: Operation, *shapes: Shape) -> Shape:
         """The shape of an operation's result, refused if it is too large; NetworkError for a wrong number of operands."""
@@ -50,6 +59,30 @@ class Budget:
         if self._tensors > MAX_ENTRIES:
             raise LoadError(f"constants: at most {MAX_ENTRIES} entries computed while reading are possible, got more")
         return shape
+
+    def numbers(self, count: int, bits: int) -> None:
+        """So many numbers of so many bits are made; refused if that is too much."""
+        if bits > MAX_BITS:
+            raise LoadError(f"constants: numbers of at most {MAX_BITS} bits are computed while reading, got {bits} bits")
+        if bits > _WIDE:
+            self._bits += count * bits
+            if self._bits > _MAX_WIDE_BITS:
+                raise LoadError(f"constants: long numbers of at most {_MAX_WIDE_BITS} bits together are computed while reading, got more")
+
+    def computed(self, array: RationalArray) -> RationalArray:
+        """An array itself, its numbers counted."""
+        self.numbers(array.size, max(array.bound, array.denominator).bit_length())
+        return array
+
+    def fractions(self, values: Iterable[Fraction], shape: Shape) -> RationalArray:
+        """The array of these numbers, refused before their common denominator becomes too long."""
+        flat, denominator = list(values), 1
+        for value in flat:
+            denominator = math.lcm(denominator, value.denominator)
+            if denominator.bit_length() > MAX_BITS:
+                break
+        self.numbers(len(flat), denominator.bit_length())
+        return self.computed(RationalArray.from_fractions(flat, shape))
 
     def _check_window(self, operation: Conv | MaxPool | AveragePool, shape: Shape) -> None:
         dilation = (1,) * len(operation.kernel) if isinstance(operation, AveragePool) else operation.dilation

@@ -4,7 +4,8 @@ Only the module's own `forward` (and a method `exact()`) is called: by torch.exp
 module, since what a forward does to buffers is done for real there, and, to explain a failure, on a copy with a batch of zeros. The
 module itself is as before afterwards. Modules with a method `exact()` that gives a rational function stay whole: while tracing, their
 `forward` is one call of the operation `exactnn::leaf`. Where it gives a list of them, their `forward` is a split of the axis
-`module.axis` (1 if there is none) into as many parts, one such call for each, and their concatenation.
+`module.axis` (1 if there is none) into as many parts, one such call for each, and their concatenation. A method `checked_axis(x)`
+of such a module is called first; it raises ShapeError for an input that its forward refuses.
 """
 
 from __future__ import annotations
@@ -229,9 +230,7 @@ def _leaves_kept_whole(module: torch.nn.Module) -> Iterator[list[Rational]]:
             if functions:
                 axis = None if isinstance(functions, Rational) else _axis(submodule)
                 operations = [functions] if isinstance(functions, Rational) else functions
-                vars(submodule)["forward"] = _leaf_forward(
-                    range(len(leaves), len(leaves) + len(operations)), axis, type(submodule).__name__
-                )
+                vars(submodule)["forward"] = _leaf_forward(submodule, range(len(leaves), len(leaves) + len(operations)), axis)
                 leaves.extend(operations)
         yield leaves
     finally:  # a forward that keeps values on its module has left fake ones there
@@ -243,20 +242,34 @@ def _leaves_kept_whole(module: torch.nn.Module) -> Iterator[list[Rational]]:
                     vars(submodule)[name] = attributes[name]
 
 
-def _leaf_forward(numbers: range, axis: int | None, name: str) -> Any:
+def _leaf_forward(module: torch.nn.Module, numbers: range, axis: int | None) -> Any:
+    name, check = type(module).__name__, getattr(module, "checked_axis", None)
+
     def forward(x: torch.Tensor) -> Any:
+        if axis is not None and x.ndim and axis in (0, -x.ndim):
+            raise UnsupportedOperation(
+                f"module: {name} has a function for each part of axis {axis}, which is the batch axis of shape {_batched(x)}"
+            )
+        if callable(check):  # what its own forward refuses
+            try:
+                check(x)
+            except ShapeError as error:
+                raise ShapeError(f"input_shape: {str(error).replace(str(tuple(x.shape)), _batched(x))}") from error
         if axis is None:
             return torch.ops.exactnn.leaf(x, numbers[0])
-        if x.ndim < 2 or axis % x.ndim == 0:
-            raise UnsupportedOperation(
-                f"module: {name} has a function for each part of axis {axis}, which is the batch axis of shape {tuple(x.shape)}"
-            )
+        if not -x.ndim <= axis < x.ndim:
+            raise ShapeError(f"input_shape: {name} needs an axis {axis}, got shape {_batched(x)}")
         if x.shape[axis] % len(numbers):
-            raise ShapeError(f"input_shape: {name} needs a multiple of {len(numbers)} on axis {axis}, got shape {tuple(x.shape)}")
+            raise ShapeError(f"input_shape: {name} needs a multiple of {len(numbers)} on axis {axis}, got shape {_batched(x)}")
         parts = torch.split(x, x.shape[axis] // len(numbers), axis)
         return torch.cat([torch.ops.exactnn.leaf(part, number) for part, number in zip(parts, numbers, strict=True)], axis)
 
     return forward
+
+
+def _batched(x: torch.Tensor) -> str:
+    """The shape, with the batch axis by that name: its size is the tracing's own."""
+    return f"({', '.join(['batch', *(str(n) for n in x.shape[1:])])})"
 
 
 def _axis(module: torch.nn.Module) -> int:

@@ -311,11 +311,22 @@ def values_of(function: Callable[[Any], Any]) -> Callable[[Vector], Vector]:
     """A callable on float64 tensors or arrays as one on arrays, its values checked."""
 
     def target(x: Vector) -> Vector:
-        with torch.no_grad():
-            given = function(torch.from_numpy(x.copy()))
         try:
-            y = np.asarray(given.detach().cpu() if isinstance(given, torch.Tensor) else given, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+            with torch.no_grad():
+                given = function(torch.from_numpy(x.copy()))
+        except Exception as error:  # the callable may raise anything
+            raise ArgumentError(
+                f"init: a callable that takes a float64 tensor is needed; on one of shape {x.shape} it raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        try:
+            found = np.asarray(given.detach().resolve_conj().cpu() if isinstance(given, torch.Tensor) else given)
+            if np.iscomplexobj(found):
+                raise ArgumentError(f"init: a callable with real values is needed, got {found.dtype}; take .real of them")
+            y = found.astype(np.float64)
+        except (TypeError, ValueError, RuntimeError) as error:
+            if isinstance(error, ArgumentError):
+                raise
             raise ArgumentError(f"init: a callable from a tensor to a tensor of its shape is needed, got {type(given).__name__}") from error
         if y.shape != x.shape:
             raise ArgumentError(f"init: a callable that acts entry by entry is needed; for shape {x.shape} it gave shape {y.shape}")

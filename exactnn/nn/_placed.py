@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,6 +11,8 @@ import torch
 from torch import nn
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
+from exactnn.exact.numbers import shown
+from exactnn.nn.functional import FLOATS
 
 Made = TypeVar("Made")
 
@@ -33,8 +36,8 @@ class Placed(nn.Module):
         self.channels, self.groups, self.axis = channels, groups, axis
         self.sets = channels if groups is None else groups
         dtype = torch.get_default_dtype() if dtype is None else dtype
-        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-            raise ArgumentError(f"dtype: a float dtype or None is needed, got {dtype!r}")
+        if dtype not in FLOATS:
+            raise ArgumentError(f"dtype: {', '.join(map(str, FLOATS))} or None is needed, got {dtype!r}")
         self._dtype = torch.promote_types(dtype, torch.float32)  # of coefficients, while they are made
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
@@ -48,13 +51,22 @@ class Placed(nn.Module):
 
         return super()._apply(kept, recurse)  # type: ignore[no-untyped-call]
 
-    def _spread(self, x: torch.Tensor, *parameters: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """The input, its axis split into (groups, channels of a group), and the parameters shaped to broadcast along it."""
-        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+    @abstractmethod
+    def get_extra_state(self) -> torch.Tensor:
+        """What the function depends on beside its coefficients; a state_dict holds it, and another one's is refused."""
+
+    def set_extra_state(self, state: Any) -> None:
+        """ArgumentError unless the coefficients to be loaded are those of such a function."""
+        if not torch.equal(self.get_extra_state(), torch.as_tensor(state).cpu()):
+            raise ArgumentError(f"state_dict: that of a {self} is needed, got one of another epsilon or version")
+
+    def checked_axis(self, x: torch.Tensor) -> int | None:
+        """The axis of the coefficient sets in x, from 0, or None for one set; ArgumentError and ShapeError for a wrong input."""
+        if not isinstance(x, torch.Tensor) or x.dtype not in FLOATS:
             kind = f"a tensor of {x.dtype}" if isinstance(x, torch.Tensor) else type(x).__name__
             raise ArgumentError(f"{type(self).__name__}: a tensor of floats is needed, got {kind}; convert it, as by x.float()")
         if self.sets is None:
-            return x, list(parameters)
+            return None
         axis = self.axis + x.ndim if self.axis < 0 else self.axis
         if not 0 <= axis < x.ndim:
             raise ShapeError(
@@ -69,7 +81,14 @@ class Placed(nn.Module):
             raise ShapeError(
                 f"{type(self).__name__}: a multiple of {self.sets} groups on axis {self.axis} is needed, got {size} in {tuple(x.shape)}"
             )
-        after = x.ndim - axis - 1
+        return axis
+
+    def _spread(self, x: torch.Tensor, *parameters: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The input, its axis split into (groups, channels of a group), and the parameters shaped to broadcast along it."""
+        axis = self.checked_axis(x)
+        if axis is None or self.sets is None:
+            return x, list(parameters)
+        size, after = x.shape[axis], x.ndim - axis - 1
         if size != self.sets:
             x, after = x.reshape(*x.shape[:axis], self.sets, size // self.sets, *x.shape[axis + 1 :]), after + 1
         return x, [p.reshape(*p.shape, *(1,) * after) for p in parameters]
@@ -96,15 +115,13 @@ class Placed(nn.Module):
             if len(wrong):
                 index = tuple(wrong[0].tolist())
                 place = f"{name}[{', '.join(map(str, index))}]" if index else name
-                raise NotFiniteError(
-                    f"{type(self).__name__}: finite coefficients are needed, got {place} = {tensor.detach()[index].item()}"
-                )
+                raise NotFiniteError(f"finite coefficients are needed, got {place} = {tensor.detach()[index].item()}")
 
 
 def generator(seed: int | None) -> torch.Generator | None:
     """A generator of its own for a seed; None for torch's global one."""
     if seed is None:
         return None
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise ArgumentError(f"seed: a whole number or None is needed, got {seed!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not -(1 << 63) <= seed < 1 << 64:
+        raise ArgumentError(f"seed: a whole number from -2^63 to 2^64 - 1, or None, is needed, got {shown(seed)}")
     return torch.Generator().manual_seed(seed)

@@ -12,6 +12,7 @@ from torch import nn
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.network import Input, Network
 from exactnn.nn._units import unit
+from exactnn.nn.functional import FLOATS
 
 
 class FloatNetwork(nn.Module):
@@ -90,7 +91,7 @@ def to_torch(net: Network, dtype: torch.dtype | None = None) -> FloatNetwork:
     Raises
     ------
     ArgumentError
-        If `dtype` is no float dtype, or a number of the network is beyond its range.
+        If `dtype` is none of float16, bfloat16, float32 and float64, or a number of the network is beyond its range.
 
     Examples
     --------
@@ -100,6 +101,6 @@ def to_torch(net: Network, dtype: torch.dtype | None = None) -> FloatNetwork:
     1.5
     """
     dtype = torch.float64 if dtype is None else dtype
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise ArgumentError(f"dtype: a float dtype of torch, such as torch.float32, or None for float64 is needed, got {dtype!r}")
+    if dtype not in FLOATS:
+        raise ArgumentError(f"dtype: {', '.join(map(str, FLOATS))}, or None for float64, is needed, got {dtype!r}")
     return FloatNetwork(net, dtype).eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from exactnn.errors import ArgumentError, ShapeError
+from exactnn.exact.array import RationalArray
 from exactnn.nn import _start
 from exactnn.nn._placed import Placed, generator
 from exactnn.nn._start import Init
@@ -29,7 +31,7 @@ class ERA(Placed):
     ----------
     degree : the degree of the denominator, even and >= 2; 2 degree + 2 coefficients
     init : "swish" ("silu"), "gelu", "relu", "leaky_relu" (slope 1/100), "leaky_relu(0.3)", "tanh": fits on [-3, 3]; "identity"; "random";
-        or a callable from a float64 tensor to a tensor, fitted now (a second or so)
+        or a callable from a float64 tensor to a tensor. Degrees above 6 and callables are fitted now: seconds, more with the degree
     channels : None for one coefficient set; the number of channels for one set in each
     groups : the number of coefficient sets, each for so many neighbouring channels; None for as many as channels
     axis : the axis of the channels, with the batch axis as 0; it plays no part in one coefficient set
@@ -51,6 +53,10 @@ class ERA(Placed):
     `torch.onnx.export` writes the rational function out, with numbers derived from the coefficients and rounded to the dtype of the
     computation. `exactnn.load` reads the function of those numbers, which differs from `exact()` by that rounding; `from_torch` takes
     `exact()`. An exported graph does not bound its input: in float32 its value is NaN beyond about 10^19.
+
+    With epsilon = 0 and f near 0, 1/f^2 and 1/f^4 overflow: at x = e the value is infinite or NaN for |f| below about 10^-19 in
+    float32 and 10^-154 in float64, gradients below 10^-9 and 10^-77. In real arithmetic there is a pole for f = 0 alone, and
+    `exact()` gives that function.
 
     Raises
     ------
@@ -116,7 +122,9 @@ class ERA(Placed):
     ) -> ERA:
         """The module with linear = (a, b) and fractions = [(c, d, e, f), ...], in its dtype; with channels or groups, lists of them.
 
-        Raises NotFiniteError for NaN and infinity, and ArgumentError where f^2 + epsilon is 0, a pole; `repair` moves such an f to 1/1000.
+        Numbers are those of `exactnn.rational.ERA`, or arrays and tensors, rounded to the module's dtype. Raises NotFiniteError for NaN and
+        infinity, also by rounding, ShapeError for other shapes, and ArgumentError where f (rounded) and epsilon are 0, a pole; `repair`
+        sets such an f to 1/1000.
 
         Examples
         --------
@@ -124,7 +132,7 @@ class ERA(Placed):
         >>> m(torch.tensor([1.0])).item()
         1.5
         """
-        line, parts = np.asarray(linear, dtype=np.float64), np.asarray(fractions, dtype=np.float64)
+        line, parts = RationalArray.of(linear, "linear").to_float(), RationalArray.of(fractions, "fractions").to_float()
         several = channels is not None or groups is not None
         sets = (groups if groups is not None else channels,) if several else ()
         if line.shape != (*sets, 2) or parts.ndim != 2 + several or parts.shape[:-2] != sets or parts.shape[-1] != 4 or not parts.shape[-2]:
@@ -140,12 +148,59 @@ class ERA(Placed):
         module._without_poles(repair)
         return module
 
+    @classmethod
+    def from_exact(
+        cls,
+        sigma: Any,
+        *,
+        channels: int | None = None,
+        groups: int | None = None,
+        axis: int = 1,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> ERA:
+        """The module with the coefficients of an `exactnn.rational.ERA`, rounded to floats; with channels or groups, of a list of them.
+
+        Its epsilon is that of the functions, which have to have the same one. Errors as for `from_coefficients`.
+
+        Examples
+        --------
+        >>> from exactnn.rational import BOULLE
+        >>> m = ERA.from_exact(BOULLE.to_era(), dtype=torch.float64)
+        >>> abs(m(torch.tensor(2.0, dtype=torch.float64)).item() - float(BOULLE(2))) < 1e-15
+        True
+        """
+        from exactnn.rational import ERA as ExactERA
+
+        several = channels is not None or groups is not None
+        functions = list(sigma) if several and isinstance(sigma, (list, tuple)) else [sigma]
+        wrong = next((s for s in functions if not isinstance(s, ExactERA)), None)
+        if wrong is not None or (several and not isinstance(sigma, (list, tuple))):
+            needed = "a list of exactnn.rational.ERA" if several else "an exactnn.rational.ERA"
+            raise ArgumentError(f"sigma: {needed} is needed, got {type(sigma if wrong is None else wrong).__name__}")
+        if len({s.epsilon for s in functions}) > 1:
+            raise ArgumentError("sigma: functions with one epsilon are needed, got several")
+        n = max(1, *(len(s.terms) for s in functions))
+        rows = [[(c, d, e, math.sqrt(square)) for c, d, e, square in s.fractions] for s in functions]
+        rows = [row + [(0, 0, 0, 1.0)] * (n - len(row)) for row in rows]
+        lines, epsilon = [s.linear for s in functions], float(functions[0].epsilon)
+        return cls.from_coefficients(
+            lines if several else lines[0],
+            rows if several else rows[0],
+            epsilon=epsilon,
+            channels=channels,
+            groups=groups,
+            axis=axis,
+            dtype=dtype,
+            device=device,
+        )
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """sigma(x), entry by entry."""
         spread, (a, b, c, d, e, f) = self._spread(x, self.a, self.b, self.c, self.d, self.e, self.f)
         return era(spread, a, b, c, d, e, f, self.epsilon).reshape(x.shape)
 
-    def exact(self, *, repair: bool = False) -> rational.ERA | list[rational.ERA]:  # type: ignore[name-defined,unused-ignore]
+    def exact(self, *, repair: bool = False, poles: bool = False) -> rational.ERA | list[rational.ERA]:  # type: ignore[name-defined,unused-ignore]
         """The function of the coefficients as they are now, each float (epsilon too) as the dyadic rational it is.
 
         Returns
@@ -158,12 +213,14 @@ class ERA(Placed):
         NotFiniteError
             Naming the coefficient that is NaN or infinite.
         ArgumentError
-            Where f^2 + epsilon is 0, a pole; with `repair`, such an f is set to 1/1000 in the module itself first.
+            Where f and epsilon are 0, so that there is a pole (if c and d are not 0, too); with `repair`, such an f is set to 1/1000
+            in the module itself first; with `poles`, the function is given as it is.
         """
         from exactnn.rational import ERA as ExactERA
 
         self._finite()
-        self._without_poles(repair)
+        if repair or not poles:
+            self._without_poles(repair)
         a, b, c, d, e, f = (p.detach().double().cpu().numpy() for p in (self.a, self.b, self.c, self.d, self.e, self.f))
 
         def one(index: tuple[int, ...]) -> Any:
@@ -171,6 +228,10 @@ class ERA(Placed):
             return ExactERA(linear=(float(a[index]), float(b[index])), fractions=fractions, epsilon=self.epsilon)
 
         return self._for_each_set(one)
+
+    def get_extra_state(self) -> torch.Tensor:
+        """epsilon, which the function depends on beside its coefficients."""
+        return torch.tensor(self.epsilon, dtype=torch.float64)
 
     def extra_repr(self) -> str:
         return f"degree={self.degree}, epsilon={self.epsilon:g}{self._placement()}"
@@ -180,9 +241,9 @@ class ERA(Placed):
         self.a, self.b, self.c, self.d, self.e, self.f = made
 
     def _without_poles(self, repair: bool) -> None:
-        """ArgumentError, or a repair, where f^2 + epsilon is 0 in the coefficients' dtype."""
-        poles = self.f.detach() ** 2 + self.epsilon == 0
-        if not poles.any():
+        """ArgumentError, or a repair, where f^2 + epsilon is 0, in real arithmetic."""
+        poles = self.f.detach() == 0
+        if self.epsilon or not poles.any():
             return
         if repair:
             with torch.no_grad():
@@ -191,7 +252,7 @@ class ERA(Placed):
         index = tuple(poles.nonzero()[0].tolist())
         name = f"f[{', '.join(map(str, index))}]"
         raise ArgumentError(
-            f"ERA: {name} = {self.f.detach()[index].item():g} with epsilon = {self.epsilon:g} makes a pole on the real line, at e = "
+            f"{name} = 0 with epsilon = 0 makes the denominator 0 on the real line, at e = "
             f"{self.e.detach()[index].item():g}; take epsilon > 0, or repair=True, which sets it to {REPAIRED_F:g}"
         )
 

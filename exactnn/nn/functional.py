@@ -303,7 +303,9 @@ def _horner(coefficients: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, 
 
 
 def _value(coefficients: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-    """The value alone, with the roundings of `_horner`; of the shape of z, or for a constant one that broadcasts to it."""
+    """The value alone, with the roundings of `_horner`, in half its steps."""
+    if coefficients.shape[0] == 1:
+        return coefficients[0] + torch.zeros_like(z)
     value = coefficients[-1]
     for k in range(coefficients.shape[0] - 2, -1, -1):
         value = value * z + coefficients[k]
@@ -317,7 +319,7 @@ def _pade_value(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str)
     if version != "C":
         inner = inner * z
     q = (0.1 if version == "C" else 1) + (inner if version in ("A", "N") else inner.abs())
-    return (_value(a, x) / q).expand(x.shape)
+    return _value(a, x) / q
 
 
 def _pade_parts(x: torch.Tensor, b: torch.Tensor, version: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Any]:

@@ -65,6 +65,6 @@ def normalised(activation: nn.Module, features: int, *, kind: str = "layer", eps
         raise ArgumentError(f"kind: 'layer' or 'instance' is needed, got {kind!r}")
     if isinstance(features, bool) or not isinstance(features, int) or features < 1:
         raise ArgumentError(f"features: a whole number >= 1 is needed, got {features!r}")
-    if not 0 < epsilon < float("inf"):
-        raise ArgumentError(f"epsilon: a positive number is needed, got {epsilon!r}; with 0 a constant feature would be 0/0")
-    return Normalised(activation, features, kind, epsilon)
+    if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)) or not 0 < epsilon < float("inf"):
+        raise ArgumentError(f"epsilon: a finite number > 0 is needed, got {epsilon!r}; with 0 a constant feature would be 0/0")
+    return Normalised(activation, features, kind, float(epsilon))

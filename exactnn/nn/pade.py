@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from exactnn.errors import ArgumentError
+from exactnn.exact.array import RationalArray
 from exactnn.nn import _start
 from exactnn.nn._placed import Placed, generator
 from exactnn.nn._start import Init
@@ -37,9 +39,9 @@ class SafePade(Placed):
 
     Notes
     -----
-    Largest errors of the fits on [-3, 3] for degrees (5, 4), versions A, B and D, C, N: leaky_relu 1.5e-2 or less; swish 4.7e-7;
-    gelu 1.3e-3, 4.5e-4, 4.5e-4, 1.4e-3; tanh 1.4e-6. Dtypes, autocast and half precision are as for `ERA`; in float32, x^m overflows
-    beyond 10^(38/m).
+    Largest errors of the fits on [-3, 3] for degrees (5, 4), versions A, B and D, C, N: leaky_relu 1.5e-2 or less; swish 4.7e-7
+    (with coefficients in float32 5.1e-7); gelu 1.4e-3, 4.5e-4, 4.5e-4, 1.4e-3; tanh 1.4e-6 (1.5e-6). Other degrees are fitted now, in
+    seconds. Dtypes, autocast and half precision are as for `ERA`; in float32, x^m overflows beyond 10^(38/m).
 
     Raises
     ------
@@ -116,13 +118,50 @@ class SafePade(Placed):
 
         self._finite()
         if self.version == "D" and self.training:
-            raise ArgumentError("SafePade: version D is random in training mode; call eval() first")
+            raise ArgumentError("version D is random in training mode; call eval() first")
         sides: list[Any] = [p.detach().double().cpu().numpy() for p in (self.a, self.b)]
 
         def one(index: tuple[int, ...]) -> Any:
             return PadeUnit(*([float(t) for t in side[:, *index]] for side in sides), formula=self.version)
 
         return self._for_each_set(one)
+
+    @classmethod
+    def from_exact(
+        cls,
+        unit: Any,
+        *,
+        axis: int = 1,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> SafePade:
+        """The module with the coefficients of an `exactnn.rational.PadeUnit` in powers of x, rounded to floats.
+
+        Raises ArgumentError for another basis, NotFiniteError where a coefficient is beyond the dtype.
+
+        Examples
+        --------
+        >>> from exactnn.rational import PadeUnit
+        >>> SafePade.from_exact(PadeUnit([0, 1], [0, "1/2"], formula="B"))(torch.tensor([2.0])).item()
+        0.6666666865348816
+        """
+        from exactnn.rational import PadeUnit
+
+        if not isinstance(unit, PadeUnit) or unit.basis != "power":
+            got = f"the basis {unit.basis!r}" if isinstance(unit, PadeUnit) else type(unit).__name__
+            raise ArgumentError(f"unit: an exactnn.rational.PadeUnit with the basis 'power' is needed, got {got}")
+        a, b, least = unit.numerator, unit.denominator, 2 if unit.formula == "C" else 1
+        b += (Fraction(0),) * (least - len(b))
+        made = cls(unit.formula, (len(a) - 1, len(b) + 1 - least), "random", axis=axis, seed=0, dtype=dtype, device=device)
+        with torch.no_grad():
+            for parameter, side in ((made.a, a), (made.b, b)):
+                parameter.copy_(torch.from_numpy(RationalArray.of(side, "unit").to_float()))
+        made._finite()
+        return made
+
+    def get_extra_state(self) -> torch.Tensor:
+        """The number of the version, which the function depends on beside its coefficients; D is B but for noise."""
+        return torch.tensor(VERSIONS.index("B" if self.version == "D" else self.version))
 
     def extra_repr(self) -> str:
         return f"version={self.version!r}, degrees={self.degrees}{self._placement()}"

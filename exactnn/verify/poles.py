@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from exactnn._version import __version__
@@ -210,7 +211,7 @@ def _of_module(module: Any) -> dict[str, Function]:
             continue
         name = path.removeprefix("_orig_mod.") if path not in ("", "_orig_mod") else type(part).__name__
         try:
-            value = part.exact()
+            value = part.exact(**({"poles": True} if "poles" in signature(part.exact).parameters else {}))
         except ExactnnError as error:
             raise type(error)(f"{name}: {error}") from error
         except Exception as error:  # the module's own method may raise anything

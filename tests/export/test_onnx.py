@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from exactnn.errors import ArgumentError, NotRepresentable
+from exactnn.errors import ArgumentError, NotRepresentable, SaveError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.rounding import round_rational
 from exactnn.export import save
 from exactnn.export._floats import float_type, to_floats
-from exactnn.export.onnx import to_onnx
-from exactnn.load import load
+from exactnn.export.onnx import MAX_DEGREE, to_onnx
+from exactnn.load import _limits, load
+from exactnn.load._file import ModelFile
+from exactnn.load.onnx import read_onnx
 from exactnn.network import Affine, BatchNorm, Constant, Network, PiecewiseLinear, Rational, Smooth, activation, leaky_relu, mlp
 from exactnn.rational import ERA
 
@@ -207,6 +213,64 @@ def test_polynomials_of_any_floats_keep_their_quotient(dtype: str, tmp_path: Pat
         assert load(tmp_path / "net.onnx") == net
 
 
+DEGREES = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 0), (2, 1), (5, 4), (4, 5)]
+
+
+@given(st.sampled_from(DEGREES), st.randoms(use_true_random=False), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_rational_function_comes_back_as_one_node(degrees: tuple[int, int], random: Random, sparse: bool) -> None:
+    top, bottom = ([Fraction(random.randint(-8, 8), 4) if not sparse or random.random() < 0.5 else 0 for _ in range(n)] for n in degrees)
+    rational = Rational.of([*top, random.choice([1, Fraction(3, 4)])], [*bottom, random.choice([1, 4, -2])])
+    if max(len(rational.numerator) - 1, 2 * len(rational.denominator) - 2) < 2:
+        return  # a line
+    net = single(rational, 2)
+    assert read_onnx(ModelFile("net.onnx", to_onnx(net).SerializeToString())) == net
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "kinds"),
+    [
+        ([1], [0, 1], ["Div"]),  # 1/x
+        ([3], [2, 1], ["Add", "Mul", "Add", "Div"]),  # (0 x + 3)/(x + 2)
+        ([0, 1], [1, 0, 1], ["Mul", "Add", "Div"]),
+        ([0, 0, 0.5], [1], ["Mul", "Mul"]),
+        ([0, 0, 1], [1], ["Mul"]),
+    ],
+)
+def test_coefficients_that_are_floats_are_written_as_they_are(numerator: list[float], denominator: list[float], kinds: list[str]) -> None:
+    model = to_onnx(single(Rational.of(numerator, denominator), 2))
+    assert sorted(n.op_type for n in model.graph.node) == sorted(kinds)
+    numbers = {Fraction(c) for c in (0, *numerator, *denominator)}
+    assert {Fraction(float(c)) for i in model.graph.initializer for c in numpy_helper.to_array(i).ravel()} <= numbers
+
+
+def test_constants_and_lines_come_back_affine(tmp_path: Path) -> None:
+    for numerator in ([3], [3, 2]):
+        save(single(Rational.of(numerator, [1]), 2), tmp_path / "net.onnx")
+        kinds = {again.operation(n).kind for again in [load(tmp_path / "net.onnx")] for n in again.order}
+        assert kinds <= {"input", "scale", "affine"}
+
+
+@pytest.mark.parametrize(("numerator", "denominator"), [([0] * 64 + [1], [1]), ([1], [1] + [0] * 63 + [1])])
+def test_degrees_that_files_are_read_with_are_written(numerator: list[int], denominator: list[int], tmp_path: Path) -> None:
+    assert MAX_DEGREE == _limits.MAX_DEGREE
+    net, path = single(Rational.of(numerator, denominator), 1), tmp_path / "net.onnx"
+    save(net, path)
+    assert load(path) == net
+    higher = single(Rational.of([0, *numerator] if len(numerator) > 1 else numerator, [1, *denominator[1:], 1]), 1)
+    with pytest.raises(SaveError, match=r"'y': degrees of at most 64 .*got 65"):
+        save(higher, tmp_path / "other.onnx")
+    assert not (tmp_path / "other.onnx").exists()
+
+
+def test_the_pole_of_a_rounded_function_is_sought_in_no_time(tmp_path: Path) -> None:
+    random = Random(0)
+    net = single(Rational.of([1], [1, *(Fraction(random.randint(-(10**9), 10**9), 3 * 10**9) for _ in range(63)), 3]), 1)
+    start = time.process_time()
+    save(net, tmp_path / "net.onnx", rounding=True)
+    assert time.process_time() - start < 10
+
+
 @pytest.mark.parametrize("dtype", ["float16", "int32", "nonsense", 5, torch.bfloat16])
 def test_other_dtypes(dtype: object, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="dtype"):
@@ -214,8 +278,8 @@ def test_other_dtypes(dtype: object, tmp_path: Path) -> None:
 
 
 def test_dtypes_by_their_names() -> None:
-    for given in ("float64", np.float64, np.dtype("float64"), torch.float64, float):
-        assert float_type(given) == "float64"
+    for dtype in ("float64", np.float64, np.dtype("float64"), torch.float64, float):
+        assert float_type(dtype) == "float64"
     assert float_type(torch.float32) == float_type("f4") == "float32"
 
 

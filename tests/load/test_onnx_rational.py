@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import operator
+import time
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
@@ -288,6 +289,103 @@ def test_high_degrees_stay_apart_where_they_can(tmp_path: Path) -> None:
     net = read(proto, tmp_path)
     assert len(rationals(net)) > 1
     assert net([2]) == (2**128 + 1,)
+
+
+# --- shapes, integers, sizes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "exponent"),
+    [((N, 1), (3,)), ((N, 1), (1, 3)), ((N, 2, 1), (3,)), ((N, 1, 3), (2, 1)), ((N, 3), ()), ((1, 2), (5, 1)), ((1, 2), (1, 1, 1))],
+)
+@pytest.mark.parametrize("power", [2.0, -3.0])
+def test_a_power_has_the_shape_of_base_and_exponent_together(
+    shape: tuple[Any, ...], exponent: tuple[int, ...], power: float, tmp_path: Path
+) -> None:
+    nodes = [node("Mul", "x x", "s"), node("Add", "s one", "q"), node("Pow", "q n", "p"), node("Add", "p one")]
+    proto = model(nodes, {"x": shape}, {"n": np.full(exponent, power, dtype=np.float32), "one": 1.0})
+    assert disagreement(proto, read(proto, tmp_path), batch=3 if shape[0] == N else 1) < 1e-6
+
+
+@pytest.mark.parametrize(("base", "power"), [([2, -3], 3.0), ([1, -1], -3.0), ([3, 0], 4.0), ([[2], [3]], 2.0)])
+def test_a_power_of_integers_is_one_of_integers(base: list[Any], power: float, tmp_path: Path) -> None:
+    """The quotient by 2 is cut off, as that of integers is."""
+    nodes = [node("Pow", "b n", "p"), node("Div", "p two", "h"), node("Cast", "h", "f", to=1), node("Add", "x f")]
+    constants = {"b": np.array(base, dtype=np.int64), "n": np.float32(power), "two": np.array(2, dtype=np.int64)}
+    proto = model(nodes, {"x": (1, 2)}, {k: np.asarray(v) for k, v in constants.items()})
+    assert disagreement(proto, read(proto, tmp_path)) == 0
+
+
+def test_repeated_integers_stay_integers(tmp_path: Path) -> None:
+    nodes = [node("Mul", "a b", "p"), node("Div", "p two", "h"), node("Cast", "h", "f", to=1), node("Add", "x f")]
+    constants = {"a": np.array([7]), "b": np.array([1, -3]), "two": np.array(2)}
+    proto = model(nodes, {"x": (N, 2)}, constants)
+    assert disagreement(proto, read(proto, tmp_path)) == 0
+
+
+@pytest.mark.parametrize(("base", "power"), [([2, 3], -2.0), ([3], 40.0), ([-2], 63.0 + 1)])
+def test_a_power_that_is_no_integer_of_its_type_is_refused(base: list[int], power: float, tmp_path: Path) -> None:
+    nodes = [node("Pow", "b n", "p"), node("Cast", "p", "f", to=1), node("Add", "x f")]
+    proto = model(nodes, {"x": (N, 2)}, {"b": np.array(base, dtype=np.int64), "n": power})
+    with pytest.raises(UnsupportedOperation, match=r"'p' \(Pow\): .* type int64, .*cast the operands to a float"):
+        read(proto, tmp_path)
+
+
+def test_negative_powers_of_zero_are_refused(tmp_path: Path) -> None:
+    for nodes in ([node("Pow", "b n", "p"), node("Add", "x p")], [node("Reciprocal", "b", "p"), node("Add", "x p")]):
+        with pytest.raises(LoadError, match=r"'p' .*without zeros"):
+            read(model(nodes, {"x": (N, 2)}, {"b": [1.0, 0.0], "n": -1.0}), tmp_path)
+
+
+def squared(count: int, name: str) -> list[onnx.NodeProto]:
+    return [node("Mul", f"{name} {name}" if not i else f"k{i - 1} k{i - 1}", f"k{i}") for i in range(count)]
+
+
+def powers(count: int, name: str) -> list[onnx.NodeProto]:
+    return [node("Pow", f"{name if not i else f'k{i - 1}'} n", f"k{i}") for i in range(count)]
+
+
+def scaled(count: int, name: str) -> list[onnx.NodeProto]:
+    return [node("Mul", f"{name if not i else f'v{i - 1}'} c", f"v{i}") for i in range(count)]
+
+
+def shared_zeros() -> list[onnx.NodeProto]:
+    """p/p with a polynomial p of degree 60, whose real zeros are to be counted."""
+    first = [node("Mul", "x c0", "h0")]
+    steps = [step for i in range(60) for step in (node("Add", f"h{i} c{i + 1}", f"a{i}"), node("Mul", f"a{i} x", f"h{i + 1}"))]
+    return [*first, *steps, node("Div", "h60 h60")]
+
+
+HOSTILE: dict[str, tuple[list[onnx.NodeProto], str]] = {
+    "squares of a constant": ([*squared(30, "c"), node("Mul", "x k29")], "bits"),
+    "powers of a constant": ([*powers(6, "c"), node("Mul", "x k5")], "bits"),
+    "powers of many constants": ([*powers(6, "many"), node("Mul", "x k5")], "bits"),
+    "powers of powers": ([*powers(12, "x"), node("Div", "x k11")], "degree"),
+    "long coefficients": ([*scaled(900, "x"), node("Mul", "v899 x", "s"), node("Div", "one s")], "bits"),
+    "reciprocals of many constants": ([node("Div", "x many")], "bits"),
+    "a common factor of high degree": (shared_zeros(), "cancels"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_refused_in_no_time(name: str, tmp_path: Path) -> None:
+    nodes, words = HOSTILE[name]
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=6_000)
+    constants: dict[str, Any] = {"c": np.array(1.2345e300), "n": np.array(64.0), "one": np.array(1.0), "many": many}
+    constants |= {f"c{i}": np.array(v) for i, v in enumerate(rng.normal(size=61))}
+    size = 6_000 if any("many" in n.input for n in nodes) else 1
+    proto = model(nodes, {"x": (N, size)}, constants, kind=onnx.TensorProto.DOUBLE)
+    start = time.process_time()
+    with pytest.raises(LoadError, match=words):
+        read(proto, tmp_path)
+    assert time.process_time() - start < 10
+
+
+def test_powers_of_powers_are_a_chain(tmp_path: Path) -> None:
+    net = read(model([*powers(2, "x"), node("Identity", "k1")], {"x": (N, 1)}, {"n": 64.0}), tmp_path)
+    assert net([2]) == (2**4096,)
+    assert [f.name for f in rationals(net)] == ["rational(64/0)"] * 2
 
 
 # --- a law -----------------------------------------------------------------------------------------------------------

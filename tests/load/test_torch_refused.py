@@ -13,6 +13,7 @@ from torch import nn
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError, UnsupportedOperation
 from exactnn.load.torch import from_torch
+from exactnn.nn import ERA, SafePade
 from tests.load._torch_modules import Call
 
 
@@ -206,6 +207,32 @@ class Leaf(nn.Module):
 def test_exact_that_gives_no_rational_function(given: Any, reason: str) -> None:
     with pytest.raises(ArgumentError, match=rf"module: Leaf(\.exact\(\) must give a rational function| has no exact form).*{reason}"):
         from_torch(nn.Sequential(nn.Linear(2, 2), Leaf(given)).eval(), 2)
+
+
+@pytest.mark.parametrize(
+    ("unit", "shape"),
+    [
+        (ERA(2, channels=2), (4,)),
+        (ERA(2, channels=1), (5,)),
+        (ERA(2, channels=6, groups=2), (4,)),
+        (ERA(2, channels=6, groups=2), (3,)),
+        (ERA(2, channels=2, axis=-1), (2, 4)),
+        (ERA(2, channels=2, axis=2), (2,)),
+        (ERA(2, channels=2), ()),
+        (SafePade("N", channels=2), (4,)),
+        (SafePade("N", groups=3), (4,)),
+    ],
+)
+def test_a_unit_is_refused_where_its_forward_is(unit: nn.Module, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError) as expected:
+        unit(torch.zeros(2, *shape))
+    wanted = str(expected.value).replace(str((2, *shape)), str(("batch", *shape)).replace("'", "").replace(",)", ")"))
+    with pytest.raises(ShapeError) as caught:
+        from_torch(unit, shape)
+    assert str(caught.value) == f"input_shape: {wanted}"
+    inside = nn.Sequential(nn.Identity(), unit)
+    with pytest.raises(ShapeError, match="input_shape"):
+        from_torch(inside, shape)
 
 
 def test_masks_name_the_operation_that_reads_them() -> None:

@@ -225,7 +225,7 @@ def test_state_dict_names_the_nodes() -> None:
 
 def test_bad_dtypes_and_numbers_beyond_them() -> None:
     net: Any = xn.mlp([([[10**5]], [0])])
-    for dtype in (torch.int32, "float32", float):
+    for dtype in (torch.int32, torch.float8_e4m3fn, "float32", float):
         with pytest.raises(ArgumentError, match="dtype"):
             net.to_torch(dtype)
     with pytest.raises(ArgumentError, match="range"):

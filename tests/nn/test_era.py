@@ -145,6 +145,7 @@ def test_random_starts() -> None:
     assert all(torch.equal(p, q) for p, q in zip(first.parameters(), again.parameters(), strict=True))
     assert not torch.equal(first.c, other.c)
     assert all(torch.isfinite(p).all() for p in first.parameters())
+    assert all(torch.equal(ERA(2, "random", seed=s).c, ERA(2, "random", seed=s).c) for s in (0, -(2**63), 2**64 - 1))
     assert first.f.min() >= 1
     assert first.e.abs().max() <= 2
     assert first.a.unique().numel() > 40
@@ -490,7 +491,7 @@ def test_a_pole_is_refused_or_repaired() -> None:
     with pytest.raises(ArgumentError, match=r"f\[1\] = 0 with epsilon = 0 .* e = 3"):
         ERA.from_coefficients((1, 0), [(0, 1, 0, 1), (0, 1, 3, 0)])
     with pytest.raises(ArgumentError, match=r"f\[1\]"):
-        ERA.from_coefficients((1, 0), [(0, 1, 0, 1), (0, 1, 3, 1e-30)])  # its square is 0 in float32
+        ERA.from_coefficients((1, 0), [(0, 1, 0, 1), (0, 1, 3, 1e-60)])  # it is 0 in float32
     assert ERA.from_coefficients((1, 0), [(0, 1, 3, 0)], epsilon=1e-3).exact()(3) == 3 + 1 / Fraction(1e-3)
     m = ERA.from_coefficients((1, 0), [(0, 1, 0, 1), (0, 1, 3, 0)], repair=True)
     assert m.f.tolist() == pytest.approx([1, 1e-3])
@@ -515,8 +516,51 @@ def test_coefficients_given() -> None:
     for linear, fractions in (((1, 0), [(1, 2, 3)]), ((1,), [(1, 2, 3, 4)]), ((1, 0), []), ([(1, 0)], [[(1, 2, 3, 4)]])):
         with pytest.raises(ShapeError, match="linear, fractions"):
             ERA.from_coefficients(linear, fractions)
-    with pytest.raises(NotFiniteError, match=r"e\[0\] = nan"):
+    with pytest.raises(ShapeError, match=r"fractions: .* ragged"):
+        ERA.from_coefficients((1, 0), [(1, 2, 3, 4), (1, 2)])
+    with pytest.raises(NotFiniteError, match=r"fractions\[0, 2\]"):
         ERA.from_coefficients((1, 0), [(0, 1, math.nan, 1)])
+    with pytest.raises(NotFiniteError, match=r"d\[0\] = inf"):
+        ERA.from_coefficients((1, 0), [(0, 1e300, 0, 1)])  # in float32
+    for wrong in (("a", 0), (1j, 0), (None, 0), (True, 0)):
+        with pytest.raises(ArgumentError, match=r"linear\[0\]"):
+            ERA.from_coefficients(wrong, [(1, 2, 3, 4)])
+
+
+def test_coefficients_are_any_numbers() -> None:
+    wanted = ERA.from_coefficients((0.5, 0), [(0.25, 2, -3, 4)]).exact()
+    tensor = torch.tensor([[0.25, 2, -3, 4]], requires_grad=True)
+    for linear, fractions in (
+        (("1/2", 0), [("0.25", Fraction(2), -3, np.float32(4))]),
+        (torch.tensor([0.5, 0.0], requires_grad=True), tensor),
+        (np.array([0.5, 0]), list(tensor)),
+    ):
+        m = ERA.from_coefficients(linear, fractions)
+        assert m.exact() == wanted
+        assert all(p.is_leaf for p in m.parameters())
+
+
+@pytest.mark.parametrize(("dtype", "f"), [(torch.float64, 1e-200), (torch.float64, 5e-324), (torch.float32, 1e-25), (torch.float32, 1e-45)])
+def test_only_f_0_is_a_pole(dtype: torch.dtype, f: float) -> None:
+    """f^2 is 0 in the module's arithmetic."""
+    m = ERA.from_coefficients((1, 0), [(0, 1, 3, f)], dtype=dtype)
+    assert m.f.item() > 0
+    assert m.exact()(3) == 3 + 1 / Fraction(m.f.item()) ** 2
+    assert m.exact(repair=True).real_poles() == ()
+    assert m.f.item() < 1e-20
+    assert not torch.isfinite(m(torch.full((1,), 3.0, dtype=dtype))).any()  # the limit that the docstring states
+    assert torch.isfinite(m(torch.full((1,), 3.5, dtype=dtype))).all()
+
+
+@pytest.mark.parametrize(("dtype", "value", "gradient"), [(torch.float32, 1e-18, 1e-9), (torch.float64, 1e-153, 1e-77)])
+def test_f_down_to_the_limits_of_the_docstring(dtype: torch.dtype, value: float, gradient: float) -> None:
+    for f, finite in ((value, False), (gradient, True)):
+        m = ERA.from_coefficients((1, 0), [(0, 1, 0.5, f)], dtype=dtype)
+        x = torch.full((1,), 0.5, dtype=dtype, requires_grad=True)
+        y = m(x)
+        y.sum().backward()
+        assert y.item() == pytest.approx(1 / f**2, rel=1e-5)
+        assert torch.isfinite(x.grad).item() is finite
 
 
 def test_coefficients_that_are_not_finite_have_no_exact_form() -> None:
@@ -543,11 +587,20 @@ def test_coefficients_that_are_not_finite_have_no_exact_form() -> None:
         ({"init": lambda x: x.sum()}, "entry by entry"),
         ({"init": lambda x: 1 / (x - x)}, "finite values"),
         ({"init": lambda x: "text"}, "callable"),
+        ({"init": lambda x: x.nonsense()}, r"init: .* raised AttributeError: .*nonsense"),
+        ({"init": lambda x: 1 // 0}, r"init: .* raised ZeroDivisionError"),
+        ({"init": lambda x: torch.exp(1j * x)}, "init: .*real values.* complex128"),
+        ({"init": lambda x: np.exp(1j * x.numpy())}, "init: .*real values"),
+        ({"init": lambda x: x.to_sparse()}, "init: "),
         ({"channels": 0}, "channels"),
         ({"channels": 6, "groups": 4}, "groups: a divisor"),
         ({"axis": 1.0}, "axis"),
         ({"dtype": torch.int64}, "dtype"),
+        ({"dtype": torch.float8_e4m3fn}, "dtype: torch.float16, .*float8"),
         ({"init": "random", "seed": "a"}, "seed"),
+        ({"init": "random", "seed": 2**70}, "seed"),
+        ({"init": "random", "seed": -(2**64)}, "seed"),
+        ({"init": "random", "seed": 10**5000}, "seed"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
@@ -557,7 +610,8 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("make", [ERA, SafePade])
 def test_wrong_inputs(make: Callable[..., nn.Module]) -> None:
-    for wrong in (torch.arange(3), torch.zeros(3, dtype=torch.bool), torch.zeros(3, dtype=torch.complex64), [1.0]):
+    small = torch.zeros(3).to(torch.float8_e5m2)
+    for wrong in (torch.arange(3), torch.zeros(3, dtype=torch.bool), torch.zeros(3, dtype=torch.complex64), small, [1.0]):
         with pytest.raises(ArgumentError, match="floats is needed, got"):
             make()(wrong)
     with pytest.raises(ShapeError, match="6 channels on axis 1 are needed, got 5"):
@@ -583,8 +637,9 @@ def test_the_functional_form_checks() -> None:
     x = torch.zeros(3)
     good = (one, one, several, several, several, several)
     assert functional.era(x, *good).tolist() == [2, 2, 2]
-    with pytest.raises(ArgumentError, match="epsilon"):
-        functional.era(x, *good, epsilon=-1)
+    for epsilon in (-1, True, "x"):
+        with pytest.raises(ArgumentError, match="epsilon"):
+            functional.era(x, *good, epsilon=epsilon)
     with pytest.raises(ArgumentError, match="d: a tensor of floats"):
         functional.era(x, *good[:3], several.long(), *good[4:])
     with pytest.raises(ShapeError, match="one shape"):
@@ -617,6 +672,8 @@ def test_normalised_checks() -> None:
         ((ERA(), 0), "features"),
         ((ERA(), 3, "batch"), "kind"),
         ((ERA(), 3, "layer", 0.0), "epsilon"),
+        ((ERA(), 3, "layer", True), "epsilon"),
+        ((ERA(), 3, "layer", "x"), "epsilon"),
     ):
         names = ("activation", "features", "kind", "epsilon")
         with pytest.raises(ArgumentError, match=message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from fractions import Fraction
@@ -170,6 +171,24 @@ def test_a_small_network_learns(version: str) -> None:
     assert F.mse_loss(net(x), y) < 0.1 < 0.3 < losses[0]
 
 
+@pytest.mark.parametrize("version", ["A", "B", "C", "N"])
+@pytest.mark.parametrize("degrees", [(0, 0), (0, 1), (1, 0), (5, 4)])
+def test_the_value_alone_has_the_roundings_of_the_value_beside_the_slope(version: str, degrees: tuple[int, int]) -> None:
+    """forward works out less than backward does; an n of 0 is the constant of version C alone."""
+    m, n = degrees
+    if n == 0 and version != "C":
+        n = 1
+    source = torch.Generator().manual_seed(0)
+    x = 3 * torch.randn((7, 4, 3), generator=source)
+    x[0, 0] = torch.tensor([0.0, math.inf, -math.nan])
+    for shape in ((), (4, 1)):
+        a, b = (torch.randn((k, *shape), generator=source) for k in (m + 1, n + (version == "C")))
+        expected = functional._horner(a, x)[0] / functional._pade_parts(x, b, version)[1]
+        found = functional.pade(x, a, b, version)
+        assert found.shape == x.shape
+        assert torch.equal(found.nan_to_num(7), expected.nan_to_num(7))
+
+
 # --- exact form and networks -----------------------------------------------------------------------------------------------
 
 
@@ -222,8 +241,10 @@ def test_piecewise_rational_functions_are_no_networks() -> None:
             assert abs(value - float(unit(t))) < 1e-6 * max(1, abs(value))  # 0.1 of version C is 1/10
         with pytest.raises(ArgumentError, match=r"SafePade has no exact form: PadeUnit: .* only piecewise rational"):
             xn.from_torch(m, 2)
-    with pytest.raises(ArgumentError, match="eval"):
+    with pytest.raises(ArgumentError, match=r"^version D .* eval"):
         SafePade("D").exact()
+    with pytest.raises(ArgumentError, match=r"SafePade: version D .* eval"):
+        xn.verify_pole_free(SafePade("D"))
     m = SafePade("A", channels=2, init="identity")
     with torch.no_grad():
         m.b[0, 1] = 1

@@ -9,10 +9,10 @@ import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
+from exactnn.load._limits import MAX_DEGREE
 from exactnn.load._onnx.quotients import applied, combined, joined
-from exactnn.load._onnx.rational import MAX_DEGREE
 from exactnn.load._onnx.reader import Node, axis_in, operator
-from exactnn.load._onnx.values import FLOATS, Operand, Tensor, Value, full_shape
+from exactnn.load._onnx.values import FLOATS, Operand, Tensor, Value, full_shape, of_kind
 from exactnn.network import (
     Add,
     Affine,
@@ -199,7 +199,7 @@ def divide(node: Node) -> Operand:
         shape = node.reader.budget.tensor(broadcast(a.shape, b.shape))
         pairs = zip(*(np.broadcast_to(t.rational.numerators, shape).ravel().tolist() for t in (a, b)), strict=True)
         return Tensor("", a.kind, RationalArray.from_fractions((math.trunc(Fraction(p, q)) for p, q in pairs), shape))
-    inverse = RationalArray.from_fractions((1 / q for q in right.rational.to_fractions()), right.shape)
+    inverse = node.reader.budget.fractions((1 / q for q in right.rational.to_fractions()), right.shape)
     return _scaled_by(node, left, Tensor(right.name, right.kind if not right.is_integer else "float64", inverse))
 
 
@@ -211,19 +211,31 @@ def negative(node: Node) -> Operand:
 
 @operator("Pow")
 def power(node: Node) -> Operand:
-    """x^n for a whole n other than 0."""
-    exponents = node.tensor(1, "the exponent").rational.to_fractions()
+    """x^n for a whole n other than 0, of the element type of x; where the exponent has more axes, or longer ones, x is repeated."""
+    exponent = node.tensor(1, "the exponent")
+    exponents = exponent.rational.to_fractions()
     n = exponents[0] if exponents else Fraction(0)
     if set(exponents) != {n} or n.denominator != 1 or not 1 <= abs(n) <= MAX_DEGREE:
         raise UnsupportedOperation(f"one whole exponent from 1 to {MAX_DEGREE}, or from -{MAX_DEGREE} to -1, is needed")
-    monomial = [0] * abs(int(n)) + [1]
-    return applied(node, Rational.of(monomial, [1]) if n > 0 else Rational.of([1], monomial), node.operand())
+    (base, exponent_there), batched = node.reader.aligned([node.operand(), exponent])
+    return _power(node, _repeated(node, base, exponent_there.shape, batched=batched), int(n))
 
 
 @operator("Reciprocal")
 def reciprocal(node: Node) -> Operand:
     """1/x."""
-    return applied(node, Rational.of([1], [0, 1]), node.operand())
+    return _power(node, node.operand(), -1)
+
+
+def _power(node: Node, base: Operand, n: int) -> Operand:
+    if isinstance(base, Value):
+        monomial = [0] * abs(n) + [1]
+        return applied(node, Rational.of(monomial, [1]) if n > 0 else Rational.of([1], monomial), base)
+    numbers, budget = base.rational.to_fractions(), node.reader.budget
+    if n < 0 and not all(numbers):
+        raise LoadError("a base without zeros is needed")
+    budget.numbers(len(numbers), abs(n) * max(max(abs(q.numerator), q.denominator).bit_length() for q in numbers))
+    return Tensor("", base.kind, of_kind(base.kind, budget.fractions((q**n for q in numbers), base.shape)))
 
 
 def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
@@ -248,7 +260,8 @@ def _repeated(node: Node, value: Operand, shape: Shape, *, batched: bool) -> Ope
     whole = broadcast(value.shape, shape)
     if whole == value.shape:
         return value
-    zeros = Tensor("", "float64", RationalArray.zeros(node.reader.budget.tensor(whole)))
+    kind = value.kind if isinstance(value, Tensor) else "float64"
+    zeros = Tensor("", kind, RationalArray.zeros(node.reader.budget.tensor(whole)))
     return node.emit(Add(), value, zeros, batched=batched)
 
 

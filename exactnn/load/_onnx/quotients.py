@@ -32,9 +32,9 @@ _NEEDED = {
 }
 
 
-def applied(node: Node, function: Rational, operand: Operand) -> Operand:
-    """function(operand), entry by entry."""
-    return node.apply(function if isinstance(operand, Tensor) else ByEntries((function,)), operand)
+def applied(node: Node, function: Rational, value: Value) -> Operand:
+    """function(value), entry by entry."""
+    return node.apply(ByEntries((Quotient.of(function),)), value)
 
 
 def combined(node: Node, symbol: str, left: Operand, right: Operand, *, batched: bool) -> Operand:
@@ -143,7 +143,8 @@ def _worked_out(
         for name, made in steps.items():
             at[name] = _step(reader, made, at, at.get(name), i)
         left, right = (at[side] if isinstance(side, str) else _one_of(side, i) for side in sides)
-        functions.append(OPERATORS[symbol](left, right).function())
+        functions.append(OPERATORS[symbol](left, right).settled())
+        reader.budget.numbers(2 * functions[-1].degree + 2, functions[-1].bits)
     if all(f == functions[0] for f in functions):
         return ByEntries((functions[0],))
     return ByEntries(tuple(functions), places.axis)

@@ -17,7 +17,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
-from exactnn.load._onnx.values import Attributes, Operand, Tensor, Value, full_shape
+from exactnn.load._onnx.values import Attributes, Operand, Tensor, Value, full_shape, of_kind
 from exactnn.network import Builder, Constant, Input, Operation, Reshape
 from exactnn.network.operations import Shape
 
@@ -157,7 +157,9 @@ class Reader:
         shape = self.budget.shape(operation, *(o.shape for o in operands))
         if operands and all(isinstance(o, Tensor) for o in operands):
             self.budget.tensor(shape)
-            return _fold(operation, [o for o in operands if isinstance(o, Tensor)], shape, self._label)
+            folded = _fold(operation, [o for o in operands if isinstance(o, Tensor)], shape, self._label)
+            self.budget.computed(folded.rational)
+            return folded
         names = tuple(self._constant(o) if isinstance(o, Tensor) else o.node for o in operands)
         name = self.fresh(f"{self._label}/{operation.kind}")
         self._pending[name] = self._new(operation, names, shape)
@@ -255,7 +257,7 @@ class Reader:
 def _fold(operation: Operation, tensors: list[Tensor], shape: Shape, label: str) -> Tensor:
     values = (t.rational.reshape(1, *t.shape) for t in tensors)
     kind = tensors[0].kind if len({t.is_integer for t in tensors}) == 1 else "float64"
-    return Tensor(label, kind, operation.evaluate(*values).reshape(*shape))
+    return Tensor(label, kind, of_kind(kind, operation.evaluate(*values).reshape(*shape)))
 
 
 class Node:

@@ -102,6 +102,20 @@ class Value:
 Operand = Tensor | Value
 
 
+def of_kind(kind: str, array: RationalArray) -> RationalArray:
+    """The array, if its entries are numbers of this element type as far as their size goes; UnsupportedOperation if not."""
+    if kind in FLOATS or kind == "bool":
+        return array
+    info = np.iinfo(kind)
+    entries = (int(array.numerators.min(initial=0)), int(array.numerators.max(initial=0)))
+    if array.denominator != 1 or entries[0] < info.min or entries[1] > info.max:
+        raise UnsupportedOperation(
+            f"the result has the type {kind}, and the exact one is no such integer (a float run cuts it off or overflows); "
+            "cast the operands to a float type first"
+        )
+    return array
+
+
 def full_shape(operand: Operand) -> Shape:
     """The shape in the file, at batch size 1."""
     return operand.full if isinstance(operand, Value) else operand.shape
