@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from flint import fmpq_poly
@@ -38,14 +39,16 @@ def has_real_zero(p: fmpq_poly) -> bool:
     """
     if p.degree() < 0:
         return True
-    sequence = [p, p.derivative()]
-    while sequence[-1].degree() >= 0:
-        sequence.append(-(sequence[-2] % sequence[-1]))
-    leads = [(q.coeffs()[-1], q.degree()) for q in sequence[:-1]]
-    right = [lead > 0 for lead, _ in leads]
-    left = [(lead > 0) is (degree % 2 == 0) for lead, degree in leads]
+    signs: list[tuple[bool, bool]] = []  # of the sequence at -infinity and at infinity
+    previous, current = p, p.derivative()
+    while previous.degree() >= 0:
+        positive = previous.coeffs()[-1] > 0
+        signs.append((positive is (previous.degree() % 2 == 0), positive))
+        rest = -(previous % current) if current.degree() >= 0 else fmpq_poly([0])
+        previous, current = current, fmpq_poly(rest.numer()) / (rest.numer().content() or 1)  # so that numbers stay short
+    left, right = zip(*signs, strict=True)
     return _changes(left) != _changes(right)
 
 
-def _changes(signs: list[bool]) -> int:
+def _changes(signs: Sequence[bool]) -> int:
     return sum(a is not b for a, b in pairwise(signs))

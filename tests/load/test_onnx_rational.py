@@ -349,11 +349,23 @@ def scaled(count: int, name: str) -> list[onnx.NodeProto]:
     return [node("Mul", f"{name if not i else f'v{i - 1}'} c", f"v{i}") for i in range(count)]
 
 
-def shared_zeros() -> list[onnx.NodeProto]:
-    """p/p with a polynomial p of degree 60, whose real zeros are to be counted."""
-    first = [node("Mul", "x c0", "h0")]
-    steps = [step for i in range(60) for step in (node("Add", f"h{i} c{i + 1}", f"a{i}"), node("Mul", f"a{i} x", f"h{i + 1}"))]
-    return [*first, *steps, node("Div", "h60 h60")]
+def shared_zeros(last: str = "c60") -> list[onnx.NodeProto]:
+    """p/(p (x + 1)) with a polynomial p of degree 61, whose real zeros are to be counted."""
+    nodes = [node("Mul", "x c0", "h0")]
+    for i, constant in enumerate([*(f"c{k}" for k in range(1, 60)), last]):
+        nodes += [node("Add", f"h{i} {constant}", f"a{i}"), node("Mul", f"a{i} x", f"h{i + 1}")]
+    return [*nodes, *cancelled("h60")]
+
+
+def close_zeros() -> list[onnx.NodeProto]:
+    """p/(p (x + 1)), p = x^33 - 2 (2^100 x - 1)^2, whose zeros near 2^-100 are less than 2^-1500 apart."""
+    p = [node("Mul", "x big", "b"), node("Sub", "b one", "u"), node("Mul", "u u", "v"), node("Add", "v v", "w")]
+    p += [node("Pow", "x n33", "t"), node("Sub", "t w", "p")]
+    return [*p, *cancelled("p")]
+
+
+def cancelled(p: str) -> list[onnx.NodeProto]:
+    return [node("Add", "x one", "q"), node("Mul", f"{p} q", "r"), node("Div", f"{p} r")]
 
 
 HOSTILE: dict[str, tuple[list[onnx.NodeProto], str]] = {
@@ -363,7 +375,9 @@ HOSTILE: dict[str, tuple[list[onnx.NodeProto], str]] = {
     "powers of powers": ([*powers(12, "x"), node("Div", "x k11")], "degree"),
     "long coefficients": ([*scaled(900, "x"), node("Mul", "v899 x", "s"), node("Div", "one s")], "bits"),
     "reciprocals of many constants": ([node("Div", "x many")], "bits"),
-    "a common factor of high degree": (shared_zeros(), "cancels"),
+    "a common factor of high degree": (shared_zeros(), "a real zero that cancels"),
+    "close zeros": (close_zeros(), "a real zero that cancels"),
+    "a long common factor": (shared_zeros("long"), "that cancels, too long"),
 }
 
 
@@ -372,7 +386,15 @@ def test_hostile_files_are_refused_in_no_time(name: str, tmp_path: Path) -> None
     nodes, words = HOSTILE[name]
     rng = np.random.default_rng(0)
     many = rng.normal(size=6_000)
-    constants: dict[str, Any] = {"c": np.array(1.2345e300), "n": np.array(64.0), "one": np.array(1.0), "many": many}
+    constants: dict[str, Any] = {
+        "c": np.array(1.2345e300),
+        "n": np.array(64.0),
+        "one": np.array(1.0),
+        "many": many,
+        "long": np.array(1e-300),
+        "big": np.array(2.0**100),
+        "n33": np.array(33.0),
+    }
     constants |= {f"c{i}": np.array(v) for i, v in enumerate(rng.normal(size=61))}
     size = 6_000 if any("many" in n.input for n in nodes) else 1
     proto = model(nodes, {"x": (N, size)}, constants, kind=onnx.TensorProto.DOUBLE)

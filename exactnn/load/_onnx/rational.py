@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from flint import fmpq, fmpq_poly
 
@@ -13,6 +13,7 @@ from exactnn.errors import UnsupportedOperation
 from exactnn.exact.numbers import fraction, rational
 from exactnn.load._limits import MAX_BITS, MAX_DEGREE
 from exactnn.network import Builder, Concat, Operation, PiecewiseLinear, Rational, Slice
+from exactnn.network._poles import has_real_zero
 from exactnn.network.operations import Shape
 
 
@@ -79,8 +80,9 @@ class Quotient:
 
     def settled(self) -> Quotient:
         """The same with 1 as last coefficient below; UnsupportedOperation if it has a value where what is spelled out has none."""
-        roots: Any = self.lost.numer().complex_roots()  # FLINT encloses all, the real ones on the line
-        if any(root.imag == 0 for root, _ in roots):
+        if self.lost.degree() * _bits(self.lost) > _MAX_LOST:
+            raise UnsupportedOperation("a denominator has a factor that cancels, too long for a search of its real zeros")
+        if has_real_zero(self.lost):
             raise UnsupportedOperation(
                 "a denominator has a real zero that cancels: there the file has no value, but the function in lowest terms has one; "
                 "cancel the common factor before exporting the model"
@@ -98,6 +100,8 @@ class Quotient:
         return PiecewiseLinear.of((*top, 0)[1], top[0], [])
 
 
+#: degree times bits of the factors that cancel, so that their real zeros are counted in a second
+_MAX_LOST = 1 << 15
 _ONE, _X = fmpq_poly([1]), fmpq_poly([0, 1])
 
 #: what an ONNX operator does to two quotients
