@@ -24,14 +24,14 @@ _OPTIONS = (
     ("rounding=True", "--rounding"),
     ("raw=True", "--raw"),
 )
-_ARGUMENT = re.compile(r"^(dtype|tolerance|time_limit|domain): ")
+_ARGUMENT = re.compile(r"^(dtype|tolerance|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon)s?(?=: |\[)")
 
 
 def in_options(message: str) -> str:
     """A message of the library in the words of the command line."""
     for argument, option in _OPTIONS:
         message = message.replace(argument, option)
-    return _ARGUMENT.sub(lambda match: f"--{match[1].replace('_', '-')}: ", message)
+    return _ARGUMENT.sub(lambda match: f"--{match[1].replace('_', '-')}", message)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

@@ -13,14 +13,14 @@ from exactnn.cli._domain import read_json
 from exactnn.cli._options import add_output, check_target, load
 from exactnn.cli._outcome import CODES, Outcome, line, log, short, versions
 from exactnn.cli._picture import check_picture, write_picture
-from exactnn.cli._questions import models, texts
+from exactnn.cli._questions import certified, models, texts
 from exactnn.errors import ArgumentError, DomainError, ExactnnError
 from exactnn.exact.numbers import as_fraction, rational_text
 
 if TYPE_CHECKING:
     from exactnn.network import Network
     from exactnn.rational import Enclosure, NearestPole, Report
-    from exactnn.verify.poles import Function, PoleVerdict
+    from exactnn.rational.documents import Function
 
 Ends = tuple[Fraction | None, Fraction | None]
 _WINDOW = (Fraction(-10), Fraction(10))
@@ -48,7 +48,7 @@ def add_poles(commands: Any) -> None:
     one.add_argument("--formula", choices=tuple("ABCDN"), help="a Pade activation unit of this formula (docs/rational.md)")
     one.add_argument("--basis", metavar="BASIS", help="power (the default), legendre, hermite, ... for P and Q of a --formula")
     one.add_argument("--linear", metavar="A,B", help="an ERA, a x + b + ...")
-    one.add_argument("--fraction", metavar="C,D,E,F", action="append", help="... + (c x + d)/((x - e)^2 + f^2 + epsilon), one or more")
+    one.add_argument("--fraction", metavar="C,D,E,F", action="append", dest="fractions", help="... + (c x + d)/((x - e)^2 + f^2 + epsilon)")
     one.add_argument("--epsilon", metavar="Q", help="of the fractions (0)")
     parser.add_argument("--interval", metavar="LO:HI", help="poles there only; LO: and :HI for half lines (the real line)")
     parser.add_argument("--window", metavar="LO:HI", help="where values, slopes and the picture are (the interval if bounded, else -10:10)")
@@ -101,9 +101,7 @@ def _poles(options: argparse.Namespace) -> Outcome:
     if options.plot is not None:
         write_picture(plot(functions if len(functions) > 1 else next(iter(functions.values())), window), options.plot)
         details.append(f"  picture: {options.plot}")
-    written = _certificate(options, verdict)
-    if written is not None:
-        details.append(f"  certificate: {written} (exactnn check {written})")
+    written = certified(options, verdict, details)
     document = {
         "status": verdict.status,
         "command": options.command,
@@ -121,15 +119,6 @@ def _poles(options: argparse.Namespace) -> Outcome:
         "versions": versions(),
     }
     return Outcome(CODES[verdict.status], line(str(verdict)), document, details)
-
-
-def _certificate(options: argparse.Namespace, verdict: PoleVerdict) -> str | None:
-    if options.certificate is None:
-        return None
-    if verdict.certificate is None:
-        log(options, f"no certificate written to {options.certificate}: the verdict is unknown")
-        return None
-    return str(verdict.certificate.save(options.certificate))
 
 
 def _lines(name: str, poles: Sequence[str], near: NearestPole | None, report: Report, window: tuple[Fraction, Fraction]) -> list[str]:
@@ -154,7 +143,7 @@ def _asked(options: argparse.Namespace) -> tuple[dict[str, Function], Network | 
     """The functions by name, and the network they are in."""
     from exactnn.verify import rational_activations
 
-    given = [option for key, option in (_COEFFICIENTS | _ERA).items() if getattr(options, _attribute(key)) is not None]
+    given = [option for key, option in (_COEFFICIENTS | _ERA).items() if getattr(options, key) is not None]
     if options.f is None:
         return {"r": _one(options, given)}, None
     if given:
@@ -170,14 +159,10 @@ def _asked(options: argparse.Namespace) -> tuple[dict[str, Function], Network | 
     return functions, net
 
 
-def _attribute(key: str) -> str:
-    return "fraction" if key == "fractions" else key
-
-
 def _one(options: argparse.Namespace, given: Sequence[str]) -> Function:
     from exactnn.rational import from_document
 
-    keys = _ERA if options.linear is not None or options.fraction is not None else _COEFFICIENTS
+    keys = _ERA if options.linear is not None or options.fractions is not None else _COEFFICIENTS
     wrong = [option for option in given if option not in keys.values()]
     needed = keys is _COEFFICIENTS and (options.numerator is None or options.denominator is None)
     if options.basis is not None and options.formula is None:
@@ -189,22 +174,12 @@ def _one(options: argparse.Namespace, given: Sequence[str]) -> Function:
         )
     document: dict[str, Any] = {}
     for key in keys:
-        value = getattr(options, _attribute(key))
+        value = getattr(options, key)
         if key == "fractions":
             document[key] = [_list(row) for row in value or ()]  # none: a line
         elif value is not None:
             document[key] = value if key in ("formula", "basis", "epsilon") else _list(value)
-    try:
-        return from_document(document)
-    except ExactnnError as error:
-        raise type(error)(_in_options(str(error))) from None
-
-
-def _in_options(message: str) -> str:
-    for key, option in (_COEFFICIENTS | _ERA).items():
-        if message.startswith((f"{key}:", f"{key}[")):
-            return option + message.removeprefix(key)
-    return message
+    return from_document(document)
 
 
 def _list(text: str) -> list[str]:

@@ -84,13 +84,7 @@ def answer(options: argparse.Namespace, nets: dict[str, Network], ask: Callable[
     seconds = time.perf_counter() - start
     log(options, f"decided in {seconds:.2f} s")
     details = [f"  {line}" for line in _refutation(options.command, verdict)]
-    written = None
-    if options.certificate is not None:
-        if verdict.certificate is None:
-            log(options, f"no certificate written to {options.certificate}: the verdict is unknown")
-        else:
-            written = str(verdict.certificate.save(options.certificate))
-            details.append(f"  certificate: {written} (exactnn check {written})")
+    written = certified(options, verdict, details)
     document = {
         "status": verdict.status,
         "command": options.command,
@@ -107,6 +101,18 @@ def answer(options: argparse.Namespace, nets: dict[str, Network], ask: Callable[
         "versions": versions(),
     }
     return Outcome(CODES[verdict.status], str(verdict), document, details)
+
+
+def certified(options: argparse.Namespace, verdict: Verdict, details: list[str]) -> str | None:
+    """Write the certificate if one is wanted, and say so; its path."""
+    if options.certificate is None:
+        return None
+    if verdict.certificate is None:
+        log(options, f"no certificate written to {options.certificate}: the verdict is unknown")
+        return None
+    written = str(verdict.certificate.save(options.certificate))
+    details.append(f"  certificate: {written} (exactnn check {written})")
+    return written
 
 
 def texts(numbers: tuple[Fraction, ...] | None) -> list[str] | None:

@@ -12,14 +12,12 @@ from flint import ctx
 
 from exactnn.exact.numbers import Number
 from exactnn.rational import _polynomials as poly
-from exactnn.rational._extremes import Ends, Interval, extremes, peak, positive, span
+from exactnn.rational._extremes import WIDTH, Ends, Interval, extremes, peak, positive, span
 from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.roots import ComplexRoot, RealRoot, complex_roots, within
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction
-
-_WIDTH = Fraction(1, 2**64)
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class Analysis:
         """
         return tuple(complex_roots(self._function()._bottom, None if width is None else positive(width)))
 
-    def nearest_pole(self, interval: Interval = None, *, width: Number = _WIDTH) -> NearestPole | None:
+    def nearest_pole(self, interval: Interval = None, *, width: Number = WIDTH) -> NearestPole | None:
         """A pole nearest to the interval (the real line), with a bracket of the distance; None if there is no pole at all.
 
         Examples
@@ -142,7 +140,7 @@ class Analysis:
             return ()
         return tuple(within(slope._top, *span(interval), None if width is None else positive(width)))
 
-    def range(self, interval: Interval = None, *, width: Number = _WIDTH) -> Range:
+    def range(self, interval: Interval = None, *, width: Number = WIDTH) -> Range:
         """Infimum and supremum of r on the interval (without its poles), in rational brackets of at most this width.
 
         Examples
@@ -157,7 +155,7 @@ class Analysis:
         low, high = extremes(self._function(), span(interval), positive(width))
         return Range(low.value, high.value)
 
-    def sup_derivative(self, interval: Interval = None, *, width: Number = _WIDTH) -> Enclosure:
+    def sup_derivative(self, interval: Interval = None, *, width: Number = WIDTH) -> Enclosure:
         """sup |r'| on the interval: the least Lipschitz constant; infinite where a pole or growth makes it so.
 
         Examples
@@ -168,7 +166,7 @@ class Analysis:
         """
         return self._largest(1, span(interval), positive(width))
 
-    def sup_second_derivative(self, interval: Interval = None, *, width: Number = _WIDTH) -> Enclosure:
+    def sup_second_derivative(self, interval: Interval = None, *, width: Number = WIDTH) -> Enclosure:
         """sup |r''| on the interval."""
         return self._largest(2, span(interval), positive(width))
 

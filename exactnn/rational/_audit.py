@@ -17,7 +17,7 @@ from exactnn.exact.numbers import Number
 from exactnn.rational import _polynomials as poly
 from exactnn.rational import _targets
 from exactnn.rational._analysis import NearestPole, Range
-from exactnn.rational._extremes import Interval, extremes, peak, positive, span
+from exactnn.rational._extremes import Interval, bits_of, extremes, peak, positive, span
 from exactnn.rational._targets import Target
 from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.era import ERA
@@ -160,7 +160,7 @@ def maximum_error(
 
 def _difference(r: RationalFunction, ends: tuple[Fraction, Fraction], limit: Fraction) -> tuple[Enclosure, Fraction]:
     """max |r| by critical points, without a search."""
-    bits = _bits(limit)
+    bits = bits_of(limit)
     while True:
         value, places = peak(*extremes(r, ends, min(limit, Fraction(1, 1 << bits))))
         at = min(max(Fraction(places[0].midpoint), ends[0]), ends[1])
@@ -253,7 +253,7 @@ class _Search:
         middle = _short((lower + upper) / 2, upper - lower) if lower < upper else lower
         reach = max(middle - lower, upper - middle)
         size = reach.denominator.bit_length() - reach.numerator.bit_length() if reach else 0
-        near, bits = self._at_point(middle, functions, _ORDER, 64 + _bits(self._width) + 4 * abs(size))
+        near, bits = self._at_point(middle, functions, _ORDER, 64 + bits_of(self._width) + 4 * abs(size))
         with ctx.workprec(bits):
             whole = [self._error(f, lower, upper, _ORDER) for f in functions]
         with ctx.workprec(64):
@@ -289,13 +289,9 @@ def _upper(x: arb) -> Bound:
     return max(map(abs, poly.ends(x))) if x.is_finite() else math.inf
 
 
-def _bits(width: Fraction) -> int:
-    return max(width.denominator.bit_length() - width.numerator.bit_length(), 1)
-
-
 def _short(x: Fraction, width: Fraction) -> Fraction:
     """A dyadic number nearby, so that bisection keeps numbers short."""
-    unit = 1 << (_bits(width) + 3)
+    unit = 1 << (bits_of(width) + 3)
     return Fraction(round(x * unit), unit)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: An interval as an argument: (lower, upper), either end None (or an infinity) for no bound; None for the whole real line.
 Interval = Sequence[Number | None] | None
 Ends = tuple[Fraction | None, Fraction | None]
+#: Of a bracket, unless another width is asked for.
+WIDTH = Fraction(1, 2**64)
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,14 @@ def value_near(r: RationalFunction, root: RealRoot) -> Enclosure:
     if root.is_exact:
         exact = r(root.lower)
         return Enclosure(exact, exact)
-    with ctx.workprec(2 * _bits(root.width) + 64):
+    with ctx.workprec(2 * bits_of(root.width) + 64):
         x = poly.hull(root.lower, root.upper)
         y = poly.ball_value(r._top, x) / poly.ball_value(r._bottom, x)
         return Enclosure(*poly.ends(y)) if y.is_finite() else Enclosure(-math.inf, math.inf)
 
 
-def _bits(width: Fraction) -> int:
+def bits_of(width: Fraction) -> int:
+    """About -log2(width), at least 1."""
     return max(width.denominator.bit_length() - width.numerator.bit_length(), 1)
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from exactnn.errors import ArgumentError, DomainError, MissingDependency
+from exactnn.errors import ArgumentError, DomainError
+from exactnn.exact._axes import given_axes
 from exactnn.exact.numbers import shown
 from exactnn.rational import _polynomials as poly
+from exactnn.rational._analysis import Analysis
 from exactnn.rational._extremes import Interval, span
-from exactnn.rational.era import ERA
-from exactnn.rational.function import RationalFunction
+from exactnn.rational.documents import Function
 from exactnn.rational.pade import PadeUnit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Function = RationalFunction | ERA | PadeUnit
 _POINTS = 600
 _LARGEST = Fraction(10**300)  # what is beyond it is drawn there
 _NAMED = 12  # lines that a legend names
@@ -51,10 +51,11 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
         raise DomainError(f"interval: (lower, upper) with lower < upper, at most 1e300, is needed, got {shown(interval)}")
     named = functions if isinstance(functions, Mapping) else {"": functions}
     for function in named.values():
-        if not isinstance(function, (RationalFunction, ERA, PadeUnit)):
+        if not isinstance(function, Function):
             raise ArgumentError(f"functions: a RationalFunction, an ERA or a PadeUnit is needed, got {poly.kind(function)}")
-    axes = _axes(ax)
+    axes = given_axes(ax)
     ordinary: list[float] = []
+    cut = False
     for i, (name, function) in enumerate(named.items()):
         poles = function.real_poles(interval=(lower, upper))
         for pole in poles:
@@ -68,7 +69,8 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
             axes.plot([float(x) for x in xs], ys, color=f"C{i % 10}", linewidth=1.4, label=name if not j and i < _NAMED else None)
             values.extend(ys)
         ordinary.extend(sorted(values)[len(values) // 10 : -len(values) // 10] if poles else values)
-    if any(function.real_poles(interval=(lower, upper)) for function in named.values()) and ordinary:
+        cut = cut or bool(poles)
+    if cut:
         bottom, top = min(ordinary), max(ordinary)
         margin = (top - bottom) or 1.0
         axes.set_ylim(bottom - margin, top + margin)
@@ -81,9 +83,13 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
 
 def _near_poles(function: Function, size: Fraction) -> list[Fraction]:
     """For each complex pole a + i h with h below the distance of points, a and a -+ h/4, h/2, h, ...; breakpoints of units."""
-    pieces = function.pieces if isinstance(function, PadeUnit) else ()
-    found = [piece.upper.midpoint for piece in pieces if piece.upper is not None]
-    functions = [piece.function for piece in function.pieces] if isinstance(function, PadeUnit) else [function]
+    found: list[Fraction] = []
+    functions: list[Analysis] = []
+    if isinstance(function, PadeUnit):
+        found += [piece.upper.midpoint for piece in function.pieces if piece.upper is not None]
+        functions += [piece.function for piece in function.pieces]
+    else:
+        functions.append(function)
     for f in functions:
         for pole in f.poles():
             if 0 < pole.imag < size / _POINTS:
@@ -93,15 +99,3 @@ def _near_poles(function: Function, size: Fraction) -> list[Fraction]:
                     found += [pole.real - step, pole.real + step]
                     step *= 2 if step < 8 * pole.imag else 2**8
     return found
-
-
-def _axes(ax: Any) -> Axes:
-    try:
-        from matplotlib import axes, pyplot
-    except ImportError:
-        raise MissingDependency("pictures need the package matplotlib; install it with: pip install 'exactnn[plot]'") from None
-    if ax is None:
-        return pyplot.subplots(layout="constrained")[1]
-    if not isinstance(ax, axes.Axes):
-        raise ArgumentError(f"ax: a matplotlib Axes or None is needed, got {type(ax).__name__}")
-    return ax

@@ -12,6 +12,7 @@ from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.pade import PadeUnit
 
+#: Whatever may be an activation here.
 Function = RationalFunction | ERA | PadeUnit
 
 _FORMS = (

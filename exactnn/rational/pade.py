@@ -15,13 +15,12 @@ from exactnn.exact.numbers import Number, as_fraction, fraction, rational, ratio
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import NearestPole, Range, Report
 from exactnn.rational._bases import BASES, orthogonal
-from exactnn.rational._extremes import Ends, Extreme, Interval, extremes, peak, positive, span
+from exactnn.rational._extremes import WIDTH, Ends, Extreme, Interval, extremes, peak, positive, span
 from exactnn.rational.enclosure import Enclosure
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.roots import RealRoot, real_roots, within
 
 FORMULAS = ("A", "B", "C", "D", "N")
-_WIDTH = Fraction(1, 2**64)
 
 
 @dataclass(frozen=True)
@@ -167,18 +166,18 @@ class PadeUnit:
             return ()
         return tuple(within(self.pieces[0].function._bottom, *ends, None if width is None else positive(width)))
 
-    def nearest_pole(self, interval: Interval = None, *, width: Number = _WIDTH) -> NearestPole | None:
+    def nearest_pole(self, interval: Interval = None, *, width: Number = WIDTH) -> NearestPole | None:
         """As `RationalFunction.nearest_pole`; None for several pieces, too: such a function has values on the real line only."""
         if len(self.pieces) > 1:
             return None
         return self.pieces[0].function.nearest_pole(interval=interval, width=width)
 
-    def range(self, interval: Interval = None, *, width: Number = _WIDTH) -> Range:
+    def range(self, interval: Interval = None, *, width: Number = WIDTH) -> Range:
         """Infimum and supremum on the interval, in rational brackets of at most this width."""
         low, high = self._extremes(0, span(interval), positive(width))
         return Range(low.value, high.value)
 
-    def sup_derivative(self, interval: Interval = None, *, width: Number = _WIDTH) -> Enclosure:
+    def sup_derivative(self, interval: Interval = None, *, width: Number = WIDTH) -> Enclosure:
         """The least Lipschitz constant on the interval: sup |r'|, at breakpoints from both sides."""
         return peak(*self._extremes(1, span(interval), positive(width)))[0]
 

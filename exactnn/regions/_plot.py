@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from exactnn.errors import ArgumentError, Incomplete, MissingDependency, ShapeError
+from exactnn.errors import ArgumentError, Incomplete, ShapeError
+from exactnn.exact._axes import given_axes
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Box, Polyhedron
@@ -76,7 +77,7 @@ def plot(
     >>> ax.figure.savefig("max.png")  # doctest: +SKIP
     """
     _check(net, colour)
-    axes = _axes(ax)
+    axes = given_axes(ax)
     domain = full_dimensional(domain, net.input_dim)
     data = _points(points, net.input_dim)
     regions = list(iterate(net, domain, max_regions=max_regions, time_limit=time_limit))
@@ -216,18 +217,6 @@ def _check(net: Network, colour: str) -> None:
             f"net: a picture needs 1 or 2 inputs, got {net.input_dim}; take a slice with "
             "exactnn.regions.restrict(net, *exactnn.regions.through(points)), and plot that"
         )
-
-
-def _axes(ax: Any) -> Axes:
-    try:
-        from matplotlib import axes, pyplot
-    except ImportError:
-        raise MissingDependency("pictures need the package matplotlib; install it with: pip install 'exactnn[plot]'") from None
-    if ax is None:
-        return pyplot.subplots(layout="constrained")[1]
-    if not isinstance(ax, axes.Axes):
-        raise ArgumentError(f"ax: a matplotlib Axes or None is needed, got {type(ax).__name__}")
-    return ax
 
 
 def _points(points: Any, dimension: int) -> list[Point]:

@@ -17,6 +17,7 @@ from exactnn.network import Network
 from exactnn.network.activations import Rational
 from exactnn.rational import ERA, NearestPole, PadeUnit, RationalFunction, RealRoot
 from exactnn.rational._extremes import short, span
+from exactnn.rational.documents import Function
 from exactnn.verdict import Verdict
 from exactnn.verify.certificates import Certificate
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 #: Bit operations of the checker: for each quotient n^4 times the bits of coefficients, ends and n, its number of terms.
 _STURM = 2**38
 
-Function = RationalFunction | ERA | PadeUnit
 #: A pair (lower, upper), ends of None for no bound.
 Interval = Sequence[Number | None]
 
@@ -179,7 +179,7 @@ def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, 
     >>> rational_activations(mlp([([[1]], [0]), ([[1]], [0])], activation=RationalFunction([1], [4, 0, 1])))
     {'rational1': RationalFunction(1 / (x^2 + 4))}
     """
-    if isinstance(r, (RationalFunction, ERA, PadeUnit)):
+    if isinstance(r, Function):
         return {"r": r}
     if isinstance(r, Network):
         return {name: RationalFunction.from_operation(op) for name in r.order if isinstance(op := r.operation(name), Rational)}
@@ -187,7 +187,7 @@ def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, 
         r = {str(i): function for i, function in enumerate(r)}
     if isinstance(r, Mapping):
         for name, function in r.items():
-            if not isinstance(function, (RationalFunction, ERA, PadeUnit)) or not isinstance(name, str) or not name:
+            if not isinstance(function, Function) or not isinstance(name, str) or not name:
                 raise ArgumentError(
                     f"r: names with a RationalFunction, an ERA or a PadeUnit each are needed, got {shown(name)}: {shown(function)}"
                 )
@@ -218,7 +218,7 @@ def _of_module(module: Any) -> dict[str, Function]:
             raise ArgumentError(f"{name}: exact() must give a rational function, but raised {type(error).__name__}: {error}") from error
         several = isinstance(value, (list, tuple))
         for i, function in enumerate(value if several else [value]):
-            known = isinstance(function, (RationalFunction, ERA, PadeUnit))
+            known = isinstance(function, Function)
             try:
                 found[f"{name}[{i}]" if several else name] = function if known else RationalFunction.from_operation(function)
             except ExactnnError as error:
