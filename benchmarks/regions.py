@@ -10,11 +10,9 @@ import torch
 
 import exactnn as xn
 from benchmarks.measure import Row, best, peak, timed
+from exactnn.cells import Program, Search, Subdivision, read_program
 from exactnn.exact import lp
 from exactnn.exact.clock import Clock
-from exactnn.regions._program import Program
-from exactnn.regions._search import Search
-from exactnn.regions._subdivision import Subdivision
 
 
 def trained(sizes: list[int], steps: int = 300) -> xn.Network:
@@ -119,7 +117,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     for sizes, boxed in cases:
         net = trained(sizes, 30 if quick else 300)
         domain = xn.Box(-1, 1).in_dimension(sizes[0]) if boxed else None
-        program = Program([net], domain)
+        program = read_program([net], domain)
         (count, seen), seconds = best(lambda p=program: cells(p))
         (_, _), fast = best(lambda p=program: cells(p, exact=False))
         name = "-".join(map(str, sizes)) + (" on a box" if boxed else f" on R^{sizes[0]}")
@@ -130,7 +128,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
         notes.append(f"{name}: {count / seconds:,.0f} regions a second; signs: {shares}.")
     rng = np.random.default_rng(0)
     sizes = [2, 8, 8, 1] if quick else [3, 16, 16, 1]
-    program = Program([xn.mlp([(rng.integers(-1, 2, (n, m)), rng.integers(-1, 2, n)) for m, n in itertools.pairwise(sizes)])])
+    program = read_program([xn.mlp([(rng.integers(-1, 2, (n, m)), rng.integers(-1, 2, n)) for m, n in itertools.pairwise(sizes)])])
     (count, seen), seconds = best(lambda: cells(program))
     notes.append(
         f"{'-'.join(map(str, sizes))} with entries in -1, 0, 1 (degenerate): {count} regions, {count / seconds:,.0f} a second, "
@@ -138,7 +136,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     )
     growth = []
     for width in (6, 8) if quick else (10, 14, 18, 22, 28):
-        program = Program([trained([4, width, width, 1], 30 if quick else 300)])
+        program = read_program([trained([4, width, width, 1], 30 if quick else 300)])
         (count, _), seconds = timed(lambda p=program: cells(p))
         growth.append(f"{count:,} regions: {seconds / count * 1e6:.0f} us each, peak {peak():.0f} MB so far")
     notes.append("4-n-n-1 on R^4: " + "; ".join(growth) + ".")
@@ -146,7 +144,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     planes = [row for row in itertools.product((0, 1), repeat=dimension) if any(row)]
     chambers, seconds = timed(lambda: xn.regions.chambers(planes))
     notes.append(f"All {len(planes)} hyperplanes in R^{dimension} with coefficients 0 and 1: {chambers:,} chambers in {seconds:.2f} s.")
-    program = Program([trained([3, 6, 5, 1] if quick else [4, 9, 8, 1], 100)])
+    program = read_program([trained([3, 6, 5, 1] if quick else [4, 9, 8, 1], 100)])
     lp.statistics.reset()
     total, seconds = best(lambda: sum(1 for _ in Search(program).leaves()), 1 if quick else 2)
     proposals = lp.statistics

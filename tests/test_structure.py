@@ -21,23 +21,29 @@ PACKAGE = ROOT / "exactnn"
 
 # What a room may import besides itself. "exactnn" is the public face, the names of exactnn/__init__.py.
 GROUND = {"errors", "verdict", "_version"}
+BASE = GROUND | {"exact", "network"}
+CELLS = BASE | {"claims", "cells"}
 ENGINES = {"symmetry", "regions", "tropical", "rational", "cooling"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
     "verdict": {"errors"},
+    "certificate": set(),
     "exact": {"errors"},
     "network": GROUND | {"exact"},
-    "load": GROUND | {"exact", "network"},
-    "symmetry": GROUND | {"exact", "network"},
-    "regions": GROUND | {"exact", "network"},
-    "tropical": GROUND | {"exact", "network", "regions"},
-    "rational": GROUND | {"exact"},
-    "cooling": GROUND | {"exact", "network"},
-    "export": GROUND | {"exact", "network"} | ENGINES,
-    "nn": GROUND | {"exact", "network", "load", "export"} | ENGINES,
-    "verify": GROUND | {"exact", "network", "load", "export", "nn", "certificate"} | ENGINES,
-    "certificate": set(),
+    "floats": BASE,
+    "claims": BASE | {"certificate"},
+    "forms": BASE,
+    "cells": BASE,
+    "load": BASE | {"claims", "floats"},
+    "symmetry": CELLS | {"forms"},
+    "regions": CELLS,
+    "rational": GROUND | {"exact", "claims"},
+    "tropical": CELLS | {"regions", "floats"},
+    "cooling": BASE | {"claims", "rational", "floats"},
+    "export": BASE | {"claims", "floats"} | ENGINES,
+    "nn": BASE | {"claims", "floats", "load", "export"} | ENGINES,
+    "verify": CELLS | {"forms", "floats", "load", "export", "nn", "certificate"} | ENGINES,
 }
 # These speak to the package as a user does, and may reach into any room for its public names.
 USERS: dict[str, set[str]] = {
@@ -49,8 +55,8 @@ USERS: dict[str, set[str]] = {
 ROOMS = MAY_IMPORT | USERS
 # What the checker's folder calls itself when it is run by its path, without the package around it.
 COPIED = "exactnn_certificate"
-# The one way up: net.to_torch() is a method of the network, and its work is done in the torch room.
-DOORS = {("exactnn/network/graph.py", "nn")}
+# The one way up: net.to_torch() is a method of the network, and its work is done in the room of floats.
+DOORS = {("exactnn/network/graph.py", "floats")}
 
 # `import exactnn` loads none of these: they cost up to seconds, and are imported where first needed. What it does load are these three, and
 # modules of its own, which together take at most so many times as long as these alone.
@@ -59,9 +65,10 @@ LIGHT, TIMES = ("flint", "networkx", "numpy"), 4
 
 
 class Import(NamedTuple):
-    """One imported module: its full dotted name, and where the statement stands."""
+    """One imported module: its full dotted name, the names fetched from it, and where the statement stands."""
 
     module: str
+    names: tuple[str, ...]
     file: str
     line: int
     relative: bool
@@ -80,26 +87,29 @@ def imports_in(source: str, file: str) -> list[Import]:
     path = Path(file)
     package = path.parent.parts
 
-    def modules(node: ast.AST) -> Iterator[tuple[str, bool]]:
+    def modules(node: ast.AST) -> Iterator[tuple[str, tuple[str, ...], bool]]:
         match node:
             case ast.Import(names=names):
                 for alias in names:
-                    yield alias.name, False
+                    yield alias.name, (), False
             case ast.ImportFrom(module=module, names=names, level=level):
                 above = package[: len(package) - level + 1] if level else ()
                 base = ".".join([*above, *([module] if module else [])])
                 for alias in names:
                     to_room = base == "exactnn" and alias.name in ROOMS
-                    yield (f"{base}.{alias.name}" if to_room else base), level > 0
+                    yield (f"{base}.{alias.name}" if to_room else base), (() if to_room else (alias.name,)), level > 0
             case ast.Call(
                 func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
                 args=[ast.Constant(value=str(target)), *_],
             ):
-                yield target, False
+                yield target, (), False
 
     def walk(node: ast.AST, typing_only: bool) -> Iterator[Import]:
-        for module, relative in dict.fromkeys(modules(node)):
-            yield Import(module, file, getattr(node, "lineno", 0), relative, typing_only)
+        found: dict[tuple[str, bool], tuple[str, ...]] = {}
+        for module, names, relative in modules(node):
+            found[module, relative] = found.get((module, relative), ()) + names
+        for (module, relative), names in found.items():
+            yield Import(module, names, file, getattr(node, "lineno", 0), relative, typing_only)
         hints: list[ast.stmt] = []
         if isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING":
             hints = node.body
@@ -131,12 +141,26 @@ def direction_errors(imports: list[Import]) -> list[str]:
     return errors
 
 
+def private_errors(imports: list[Import]) -> list[str]:
+    """The imports of another room's private modules, and of private names of another room."""
+
+    def private(item: Import) -> bool:
+        parts = [*item.module.split(".")[2:], *item.names]
+        return any(part.startswith("_") and not part.endswith("__") for part in parts)
+
+    return [
+        f"{item}, which is private there; what a neighbour needs has a public name"
+        for item in imports
+        if room_imported(item.module) not in (None, "exactnn", room_of(item.file)) and private(item)
+    ]
+
+
 def torch_errors(imports: list[Import]) -> list[str]:
-    """The imports of torch outside exactnn/nn and the torch modules of exactnn/load, type hints aside."""
+    """The imports of torch outside exactnn/floats, exactnn/nn and the torch modules of exactnn/load, type hints aside."""
 
     def allowed(file: str) -> bool:
         room, *inside = Path(file).parts[1:]
-        return room == "nn" or (room == "load" and any("torch" in part for part in inside))
+        return room in ("floats", "nn") or (room == "load" and any("torch" in part for part in inside))
 
     return [str(item) for item in imports if item.module.split(".")[0] == "torch" and not item.typing_only and not allowed(item.file)]
 
@@ -187,6 +211,10 @@ def test_the_table_has_no_cycle() -> None:
 
 def test_imports_point_downwards() -> None:
     assert direction_errors(package_imports()) == []
+
+
+def test_private_modules_stay_in_their_rooms() -> None:
+    assert private_errors(package_imports()) == []
 
 
 def test_torch_stays_in_its_rooms() -> None:
@@ -254,6 +282,29 @@ def test_a_downward_import_is_fine(file: str, source: str) -> None:
     assert direction_errors(imports_in(source, file)) == []
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from exactnn.cells._search import Search",
+        "from exactnn.cells import _search",
+        "from ..cells._search import Search",
+        "def f():\n    import exactnn.cells._search",
+        "from exactnn.load._onnx.values import Value",
+        "from exactnn.exact.lp import _dot",
+    ],
+)
+def test_an_import_of_a_private_module_is_found(source: str) -> None:
+    (error,) = private_errors(imports_in(source, "exactnn/verify/a.py"))
+    assert "private" in error
+
+
+def test_public_names_and_own_private_modules_are_fine() -> None:
+    source = (
+        "from exactnn.cells import Search\nfrom exactnn.verify import _line\nfrom exactnn._version import __version__\nfrom . import _line"
+    )
+    assert private_errors(imports_in(source, "exactnn/verify/a.py")) == []
+
+
 def test_a_stray_torch_is_found() -> None:
     inside = "def f():\n    import torch.nn"
     hint = "import typing\nif typing.TYPE_CHECKING:\n    import torch"
@@ -261,6 +312,7 @@ def test_a_stray_torch_is_found() -> None:
     assert torch_errors(imports_in("from torch import nn", "exactnn/load/onnx.py"))
     assert not torch_errors(imports_in(hint, "exactnn/network/a.py"))
     assert not torch_errors(imports_in(inside, "exactnn/load/_torch.py"))
+    assert not torch_errors(imports_in(inside, "exactnn/floats/a.py"))
     assert not torch_errors(imports_in(inside, "exactnn/nn/era.py"))
 
 

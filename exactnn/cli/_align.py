@@ -30,7 +30,7 @@ def add_align(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> Outcome:
-    from exactnn.export._atomic import write_text
+    from exactnn.exact.files import write_text
     from exactnn.symmetry import align
     from exactnn.verify import verify_equal
 

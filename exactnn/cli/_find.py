@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> Outcome:
 
 
 def _one(options: argparse.Namespace) -> Outcome:
-    from exactnn.export._atomic import write_text
+    from exactnn.exact.files import write_text
     from exactnn.symmetry import fibre, search
 
     limit = time_limit(options)

@@ -32,7 +32,7 @@ def check_picture(path: str | None, option: str, inputs: Sequence[str]) -> None:
 
 def write_picture(axes: Axes, path: str) -> None:
     """The figure that the axes belong to."""
-    from exactnn.export._atomic import write_bytes
+    from exactnn.exact.files import write_bytes
 
     data = io.BytesIO()
     figure = axes.get_figure(root=True)

@@ -195,7 +195,7 @@ def _workers(count: int | None) -> Iterator[Executor | None]:
 
 
 def _list(options: argparse.Namespace) -> Outcome:
-    from exactnn.export._atomic import appearing
+    from exactnn.exact.files import appearing
 
     check_target(options.output, "--output", [options.f])
     whole, net, domain, limits = _asked(options)

@@ -47,7 +47,7 @@ def add_search_zero(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> Outcome:
-    from exactnn.export._atomic import write_text
+    from exactnn.exact.files import write_text
     from exactnn.symmetry import search_zero
 
     start = time.perf_counter()

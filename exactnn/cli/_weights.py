@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exactnn.exact.array import RationalArray
-from exactnn.export._floats import is_exact
+from exactnn.exact.rounding import are_floats
 from exactnn.network import Network
 
 _FLOATS = ("float32", "float64")
@@ -58,4 +58,4 @@ def weights(net: Network) -> Weights:
 def _format(array: RationalArray) -> str:
     if array.denominator & (array.denominator - 1):
         return "rational"
-    return next((name for name in _FLOATS if is_exact(array, name)), "dyadic")
+    return next((name for name in _FLOATS if are_floats(array, name)), "dyadic")

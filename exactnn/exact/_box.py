@@ -12,10 +12,10 @@ from flint import fmpq
 
 from exactnn.errors import DomainError, NotFiniteError, ShapeError
 from exactnn.exact._polyhedron import Fractions, Polyhedron, Row
-from exactnn.exact._relative import RelativeInterior, simplest_between
+from exactnn.exact._relative import RelativeInterior
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.lp import Infeasible, Negative, Nonnegative, Optimal, Point
-from exactnn.exact.numbers import Number, fraction, rational
+from exactnn.exact.numbers import Number, fraction, rational, simplest_between
 
 
 class Box(Polyhedron):

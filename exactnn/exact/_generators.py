@@ -9,13 +9,13 @@ Reference: K. Fukuda, A. Prodon, Double description method revisited, LNCS 1120 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from flint import fmpq
 
 from exactnn.errors import Incomplete
 from exactnn.exact.lp import LinearSystem, Point
+from exactnn.exact.numbers import primitive
 
 _Integers = tuple[int, ...]
 
@@ -73,7 +73,7 @@ def _cut(rays: list[tuple[_Integers, int]], h: _Integers, bit: int) -> list[tupl
         for n, mask_n, v_n in below:
             common = mask_p & mask_n
             if all(common & ~mask or ray is p or ray is n for ray, mask in rays):
-                new = _primitive([v_p * y - v_n * x for x, y in zip(p, n, strict=True)])
+                new = primitive([v_p * y - v_n * x for x, y in zip(p, n, strict=True)])
                 kept.append((new, common | bit))
     return kept
 
@@ -84,12 +84,7 @@ def _onto(v: _Integers, h: _Integers, up: _Integers) -> _Integers:
     if value == 0:
         return v
     rise = _dot(h, up)
-    return _primitive([rise * x - value * y for x, y in zip(v, up, strict=True)])
-
-
-def _primitive(v: list[int]) -> _Integers:
-    g = math.gcd(*v)
-    return tuple(x // g for x in v) if g > 1 else tuple(v)
+    return primitive([rise * x - value * y for x, y in zip(v, up, strict=True)])
 
 
 def _dot(h: _Integers, v: _Integers) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from flint import fmpq, fmpq_mat, fmpz_mat
 
 from exactnn.exact.lp import Feasible, Infeasible, LinearSystem, Point
+from exactnn.exact.numbers import power_of_two, simplest_between
 
 _COORDINATE_LIMIT = 200_000  # entries above which coordinates are not simplified one by one
 
@@ -129,41 +130,9 @@ def _roundings(start: Sequence[fmpq]) -> Iterator[list[fmpq]]:
     step = 1
     unit = max(size - 1, 0)
     while unit > -finest:
-        scale = _power(unit)
+        scale = power_of_two(unit)
         yield [fmpq((v / scale + fmpq(1, 2)).floor()) * scale for v in start]
         unit, step = (0 if unit > 0 else unit - step), (step if unit > 0 else 2 * step)
-
-
-def simplest_between(low: fmpq | None, high: fmpq | None) -> fmpq:
-    """0 if it is in the open interval (None: no bound), or 1 or -1, else the m 2^k in it with the greatest k, then least |m|.
-
-    Examples
-    --------
-    >>> from flint import fmpq
-    >>> simplest_between(fmpq(1, 3), fmpq(1, 2)), simplest_between(fmpq(5), None), simplest_between(None, fmpq(-1, 9))
-    (3/8, 8, -1)
-    """
-    if (low is None or low < 0) and (high is None or high > 0):
-        return fmpq(0)
-    if high is not None and high <= 0:
-        return -simplest_between(-high, None if low is None else -low)
-    assert low is not None
-    if (high is None or high > 1) and low < 1:
-        return fmpq(1)
-    top = high if high is not None else 2 * low + 1
-    width = top - low
-    k = int(width.p).bit_length() - int(width.q).bit_length() - 2  # 2^k <= width / 2: a multiple lies inside
-    best = fmpq((low / _power(k)).floor() + 1) * _power(k)
-    while True:
-        k += 1
-        value = fmpq((low / _power(k)).floor() + 1) * _power(k)
-        if value >= top:
-            return best
-        best = value
-
-
-def _power(exponent: int) -> fmpq:
-    return fmpq(1 << exponent) if exponent >= 0 else fmpq(1, 1 << -exponent)
 
 
 def _bits(value: fmpq) -> int:

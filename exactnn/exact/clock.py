@@ -21,9 +21,13 @@ class Clock:
         self.limit: float | None = limit
         self.start = time.monotonic()
 
+    def elapsed(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self.start
+
     def left(self) -> float:
         """Seconds left; infinity without a limit."""
-        return math.inf if self.limit is None else self.limit - (time.monotonic() - self.start)
+        return math.inf if self.limit is None else self.limit - self.elapsed()
 
     def check(self, progress: str, partial: object = None) -> None:
         """Incomplete, saying how far the work got, once the limit has passed."""

@@ -27,6 +27,25 @@ from exactnn.exact._simplex import Guess, Outcome, SingularBasis, solve
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, rational
 
+__all__ = [
+    "Feasible",
+    "FloatRows",
+    "Infeasible",
+    "IntegerRows",
+    "LinearSystem",
+    "Negative",
+    "Nonnegative",
+    "Optimal",
+    "Point",
+    "Statistics",
+    "Unbounded",
+    "feasible",
+    "guided",
+    "maximise",
+    "nonnegative",
+    "statistics",
+]
+
 Point = tuple[fmpq, ...]
 
 #: Up to this many entries of A the exact method starts from nothing; a float proposal would cost more.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -65,6 +66,62 @@ def rational_text(value: Fraction) -> str:
     """ "p/q", or "p" for an integer; of any size, which `str` refuses above 4,300 digits."""
     numerator, denominator = fmpz(value.numerator), fmpz(value.denominator)
     return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
+
+
+def primitive(row: Sequence[int]) -> tuple[int, ...]:
+    """The integers divided by their greatest common divisor: the shortest positive multiple.
+
+    Examples
+    --------
+    >>> primitive((-4, 6)), primitive((0, 0))
+    ((-2, 3), (0, 0))
+    """
+    divisor = math.gcd(*row)
+    return tuple(row) if divisor <= 1 else tuple(v // divisor for v in row)
+
+
+def upright(row: tuple[int, ...]) -> tuple[int, ...]:
+    """The row or minus the row, whichever has a positive first entry other than 0: opposite rows name one hyperplane."""
+    return row if next((v for v in row if v), 1) > 0 else tuple(-v for v in row)
+
+
+def simplest_between(low: fmpq | None, high: fmpq | None) -> fmpq:
+    """0 if it is in the open interval (None: no bound), or 1 or -1, else the m 2^k in it with the greatest k, then least |m|.
+
+    Examples
+    --------
+    >>> from flint import fmpq
+    >>> simplest_between(fmpq(1, 3), fmpq(1, 2)), simplest_between(fmpq(5), None), simplest_between(None, fmpq(-1, 9))
+    (3/8, 8, -1)
+    """
+    if (low is None or low < 0) and (high is None or high > 0):
+        return fmpq(0)
+    if high is not None and high <= 0:
+        return -simplest_between(-high, None if low is None else -low)
+    assert low is not None
+    if (high is None or high > 1) and low < 1:
+        return fmpq(1)
+    top = high if high is not None else 2 * low + 1
+    width = top - low
+    k = int(width.p).bit_length() - int(width.q).bit_length() - 2  # 2^k <= width / 2: a multiple lies inside
+    best = fmpq((low / power_of_two(k)).floor() + 1) * power_of_two(k)
+    while True:
+        k += 1
+        value = fmpq((low / power_of_two(k)).floor() + 1) * power_of_two(k)
+        if value >= top:
+            return best
+        best = value
+
+
+def power_of_two(exponent: int) -> fmpq:
+    """2^exponent."""
+    return fmpq(1 << exponent) if exponent >= 0 else fmpq(1, 1 << -exponent)
+
+
+def short(value: object, width: int = 60) -> str:
+    """A number, or the text of something else, in at most `width` characters."""
+    text = rational_text(value) if isinstance(value, Fraction) else str(value)
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def shown(value: object) -> str:

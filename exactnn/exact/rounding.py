@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+import numpy as np
+
 from exactnn.errors import ArgumentError
+from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import rational_text
 
 #: name -> (bits of precision, least exponent of a normal number, largest exponent)
@@ -20,6 +23,19 @@ def round_rational(value: Fraction, precision: str) -> Fraction:
     """The number of the format nearest to `value`; ArgumentError beyond the format's range."""
     sign = -1 if value < 0 else 1
     return sign * _round(value * value, precision)
+
+
+def are_floats(array: RationalArray, precision: str) -> bool:
+    """Whether every entry is a number of the format "float32" or "float64".
+
+    Examples
+    --------
+    >>> are_floats(RationalArray.of(["1/2", 3]), "float32"), are_floats(RationalArray.of(["1/3"]), "float64")
+    (True, False)
+    """
+    with np.errstate(over="ignore"):
+        narrow = array.to_float().astype(precision)
+    return bool(np.isfinite(narrow).all()) and RationalArray.of(narrow) == array
 
 
 def round_quotient_by_root(weight: Fraction, radicand: Fraction, precision: str) -> Fraction:

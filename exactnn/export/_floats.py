@@ -56,13 +56,6 @@ def to_floats(array: RationalArray, name: str, dtype: str, *, rounding: bool) ->
     return _nearest(array, wide, narrow, wrong, dtype)
 
 
-def is_exact(array: RationalArray, dtype: str) -> bool:
-    """Whether every entry is a float of this type."""
-    with np.errstate(over="ignore"):
-        narrow = array.to_float().astype(dtype)
-    return bool(np.isfinite(narrow).all()) and RationalArray.of(narrow) == array
-
-
 def _nearest(
     array: RationalArray,
     wide: np.ndarray[Any, Any],

@@ -9,8 +9,8 @@ from flint import fmpz
 
 from exactnn.errors import NotRepresentable, SaveError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.files import write_text
 from exactnn.exact.numbers import rational_text
-from exactnn.export._atomic import write_text
 from exactnn.network import Affine, Input, Network, relu
 from exactnn.network.rewrite import fold_affine
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from exactnn.exact.array import RationalArray
-from exactnn.export.json import canonical_hash, integer, tensor
-from exactnn.symmetry._normal_form import NormalForm
-from exactnn.symmetry._smooth_form import SmoothNormalForm
+from exactnn.exact.writing import json_integer, json_tensor
+from exactnn.network.document import canonical_hash
+from exactnn.symmetry import NormalForm, SmoothNormalForm
 
 
 def document(form: NormalForm | SmoothNormalForm) -> dict[str, Any]:
@@ -23,25 +23,30 @@ def document(form: NormalForm | SmoothNormalForm) -> dict[str, Any]:
     Examples
     --------
     >>> from exactnn.network import mlp
-    >>> from exactnn.symmetry._normal_form import normal_form
+    >>> from exactnn.symmetry import normal_form
     >>> document(normal_form(mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])))["hyperplanes"]
     [[1, 0]]
     """
     own: dict[str, Any]
     if isinstance(form, NormalForm):
-        own = {"hyperplanes": [[integer(n) for n in h] for h in form.hyperplanes]}
+        own = {"hyperplanes": [[json_integer(n) for n in h] for h in form.hyperplanes]}
     else:
         biases = RationalArray.from_fractions(form.biases, (len(form.biases),))
-        own = {"activation": form.activation, "classes": tensor(form.normals), "biases": tensor(biases), "levels": tensor(form.levels)}
+        own = {
+            "activation": form.activation,
+            "classes": json_tensor(form.normals),
+            "biases": json_tensor(biases),
+            "levels": json_tensor(form.levels),
+        }
     return {
         "format": "exactnn-normal-form",
         "version": 1,
         "inputs": form.slope.shape[1],
         "outputs": form.slope.shape[0],
         **own,
-        "jumps": tensor(form.jumps),
-        "linear": tensor(form.slope),
-        "constant": tensor(form.offset),
+        "jumps": json_tensor(form.jumps),
+        "linear": json_tensor(form.slope),
+        "constant": json_tensor(form.offset),
     }
 
 
@@ -51,7 +56,7 @@ def digest(form: NormalForm | SmoothNormalForm) -> str:
     Examples
     --------
     >>> from exactnn.network import mlp
-    >>> from exactnn.symmetry._normal_form import normal_form
+    >>> from exactnn.symmetry import normal_form
     >>> f = mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])
     >>> g = mlp([([[2], [-3]], [0, 0]), ([["1/2", "1/3"]], [0])])
     >>> digest(normal_form(f)) == digest(normal_form(g))

@@ -21,9 +21,10 @@ from flint import fmpq_poly
 
 from exactnn.errors import MissingDependency, NotRepresentable, SaveError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.files import write_bytes
 from exactnn.exact.numbers import rational
-from exactnn.export._atomic import write_bytes
-from exactnn.export._floats import float_type, is_exact, to_floats
+from exactnn.exact.rounding import are_floats
+from exactnn.export._floats import float_type, to_floats
 from exactnn.network import (
     Add,
     Affine,
@@ -316,11 +317,11 @@ def _rational(w: _Writer, name: str, operation: Rational, operands: list[str]) -
         raise SaveError(f"node {name!r}: degrees of at most {MAX_DEGREE} are read from ONNX files, got {degree}; save as .json")
     if len(bottom) == 1:
         top = (*top, Fraction(0))[: max(2, len(top))]  # a constant, too, is written as a function of x
-        if is_exact(RationalArray.of(top), w.dtype):
+        if are_floats(RationalArray.of(top), w.dtype):
             _polynomial(w, name, "numerator", source, RationalArray.of(top), name)
             return
     sides = {"numerator": RationalArray.of(top), "denominator": RationalArray.of(bottom)}
-    if not all(is_exact(side, w.dtype) for side in sides.values()):
+    if not all(are_floats(side, w.dtype) for side in sides.values()):
         sides = {part: w.rounded(side, name, part) for part, side in _scaled(sides).items()}
         if not _has_real_zero(RationalArray.of(bottom)) and _has_real_zero(sides["denominator"]):
             raise NotRepresentable(f"node {name!r}: with its coefficients rounded to {w.dtype} it has a real pole; save as .json")
@@ -366,7 +367,7 @@ def _polynomial(w: _Writer, name: str, part: str, source: str, coefficients: Rat
 def _batch_norm(w: _Writer, name: str, operation: BatchNorm, operands: list[str]) -> None:
     epsilon = w.attribute(operation.epsilon)
     weight, variance = operation.weight, operation.variance
-    if operation.precision != w.dtype or epsilon is None or not (is_exact(weight, w.dtype) and is_exact(variance, w.dtype)):
+    if operation.precision != w.dtype or epsilon is None or not (are_floats(weight, w.dtype) and are_floats(variance, w.dtype)):
         weight, variance, epsilon = operation.scale, RationalArray.of([1] * operation.mean.size), 0.0
     parts = {"weight": weight, "bias": operation.bias, "mean": operation.mean, "variance": variance}
     tensors = [w.tensor(array, name, part) for part, array in parts.items()]

@@ -18,8 +18,8 @@ import numpy as np
 
 from exactnn.errors import NotRational
 from exactnn.exact.array import RationalArray
-from exactnn.network._edit import Draft
 from exactnn.network.activations import PiecewiseLinear
+from exactnn.network.edit import Draft
 from exactnn.network.neurons import spread
 from exactnn.network.operations import (
     Add,

@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.network._activation_facts import is_homogeneous
+from exactnn.network.activation_facts import is_homogeneous
 from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
 from exactnn.network.graph import Network
 from exactnn.network.neurons import Layer, channel_block, rows, spread
@@ -27,7 +27,7 @@ Classes = list[tuple[Hashable, Fraction]]
 def classes(net: Network, layer: Layer) -> dict[str, Classes]:
     """For each node that carries the neurons, the class and the factor of each of them."""
     start = layer.layouts[layer.source]
-    found = {layer.source: primitive(concatenate(rows(net.operation(layer.source), start), axis=1))}
+    found = {layer.source: directions(concatenate(rows(net.operation(layer.source), start), axis=1))}
     for node in layer.layouts:
         if node == layer.source:
             continue
@@ -49,26 +49,26 @@ def classes(net: Network, layer: Layer) -> dict[str, Classes]:
             if channel_block(shape, layout):
                 factors = operation.scale.reshape(layer.count, -1) * _column(before)
                 affine = concatenate([factors, operation.shift.reshape(layer.count, -1)], axis=1)
-                found[node] = [((c, d), f) for (c, _), (d, f) in zip(before, primitive(affine), strict=True)]
+                found[node] = [((c, d), f) for (c, _), (d, f) in zip(before, directions(affine), strict=True)]
             else:  # every neuron has the same scales and shifts
                 found[node] = [((c, f), Fraction(1)) for c, f in before]
         elif isinstance(operation, Scale) and operation.factor.size > 1:
             view = spread(operation.factor, shape).reshape(layout.outer, layout.count, layout.inner)
             factors = view.transpose(1, 0, 2).reshape(layout.count, -1) * _column(before)
-            found[node] = [((c, d), f) for (c, _), (d, f) in zip(before, primitive(factors), strict=True)]
+            found[node] = [((c, d), f) for (c, _), (d, f) in zip(before, directions(factors), strict=True)]
         else:
             found[node] = before
     return found
 
 
-def primitive(table: RationalArray) -> Classes:
+def directions(table: RationalArray) -> Classes:
     """For each row the primitive integer row of the same direction, as a dictionary key, and the factor (1 for zeros).
 
     Examples
     --------
-    >>> primitive(RationalArray.of([["2/3", 2], [1, 3]]))[0][1]
+    >>> directions(RationalArray.of([["2/3", 2], [1, 3]]))[0][1]
     Fraction(2, 3)
-    >>> len({key for key, _ in primitive(RationalArray.of([["2/3", 2], [1, 3], [-1, -3]]))})
+    >>> len({key for key, _ in directions(RationalArray.of([["2/3", 2], [1, 3], [-1, -3]]))})
     2
     """
     numerators = table.numerators

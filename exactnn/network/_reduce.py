@@ -11,15 +11,15 @@ import numpy as np
 
 from exactnn.errors import ArgumentError, NotRational
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.network._activation_facts import value_at_zero
-from exactnn.network._edit import Draft, replaced
-from exactnn.network._poles import may_have_pole
 from exactnn.network._proportional import classes
 from exactnn.network._witness import ConstantNeuron, ConstantsFolded, Dropped, Merged, MergedLayer, ReducedLayer
+from exactnn.network.activation_facts import value_at_zero
 from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
+from exactnn.network.edit import Draft, replaced
 from exactnn.network.graph import Network
 from exactnn.network.neurons import Layer, Layout, columns, layer_at, rows, taken, with_columns
 from exactnn.network.operations import Affine, Constant, Operation
+from exactnn.network.poles import may_have_pole
 from exactnn.network.windows import Conv
 
 _ACTIVATIONS = (PiecewiseLinear, PRelu, Smooth, Rational)

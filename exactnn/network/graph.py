@@ -231,7 +231,7 @@ class Network:
 
     def to_torch(self, dtype: Any = None) -> torch.nn.Module:
         """The network as a torch module (batch axis first); float64 unless `dtype` says otherwise. Weights are rounded to it."""
-        from exactnn.nn.backend import to_torch
+        from exactnn.floats.backend import to_torch
 
         return to_torch(self, dtype)
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exactnn.network._edit import Draft
 from exactnn.network._fold import fold
 from exactnn.network._reduce import drop_dead, fold_constants, merge
 from exactnn.network._witness import (
@@ -33,6 +32,7 @@ from exactnn.network._witness import (
     Steps,
     Witness,
 )
+from exactnn.network.edit import Draft
 from exactnn.network.graph import Network
 
 __all__ = [

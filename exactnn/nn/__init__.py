@@ -1,7 +1,7 @@
 """The torch side: networks as torch modules, and rational activations to train with."""
 
+from exactnn.floats.backend import FloatNetwork, to_torch
 from exactnn.nn import functional
-from exactnn.nn.backend import FloatNetwork, to_torch
 from exactnn.nn.era import ERA
 from exactnn.nn.normalise import Normalised, normalised
 from exactnn.nn.pade import SafePade

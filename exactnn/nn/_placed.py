@@ -12,7 +12,7 @@ from torch import nn
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
 from exactnn.exact.numbers import shown
-from exactnn.nn.functional import FLOATS
+from exactnn.floats.backend import FLOATS
 
 Made = TypeVar("Made")
 

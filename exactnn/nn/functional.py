@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from exactnn.errors import ArgumentError, ShapeError
+from exactnn.floats.backend import FLOATS
 from exactnn.nn import _era_blocks
 
 __all__ = ["era", "pade"]
@@ -125,7 +126,6 @@ def pade(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str = "A") 
 
 
 #: torch has arithmetic for these; narrower floats are for storage.
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def _float_tensor(value: Any, name: str) -> None:

@@ -12,8 +12,9 @@ from flint import ctx
 
 from exactnn.exact.numbers import Number
 from exactnn.rational import _polynomials as poly
-from exactnn.rational._extremes import WIDTH, Ends, Interval, extremes, peak, positive, span
+from exactnn.rational._extremes import WIDTH, extremes, peak, positive
 from exactnn.rational.enclosure import Bound, Enclosure
+from exactnn.rational.intervals import Ends, Interval, span
 from exactnn.rational.roots import ComplexRoot, RealRoot, complex_roots, within
 
 if TYPE_CHECKING:

@@ -17,11 +17,12 @@ from exactnn.exact.numbers import Number
 from exactnn.rational import _polynomials as poly
 from exactnn.rational import _targets
 from exactnn.rational._analysis import NearestPole, Range
-from exactnn.rational._extremes import Interval, bits_of, extremes, peak, positive, span
+from exactnn.rational._extremes import bits_of, extremes, peak, positive
 from exactnn.rational._targets import Target
 from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
+from exactnn.rational.intervals import Interval, span
 from exactnn.rational.pade import PadeUnit, Piece
 from exactnn.rational.roots import RealRoot
 

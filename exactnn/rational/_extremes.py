@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from flint import ctx
 
-from exactnn.errors import ArgumentError, AtPole, DomainError
-from exactnn.exact.numbers import Number, as_fraction, rational_text, shown
+from exactnn.errors import ArgumentError, AtPole
+from exactnn.exact.numbers import Number, as_fraction, short
 from exactnn.rational import _polynomials as poly
 from exactnn.rational.enclosure import Bound, Enclosure, absolute
+from exactnn.rational.intervals import Ends
 from exactnn.rational.roots import RealRoot, within
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction
 
-#: An interval as an argument: (lower, upper), either end None (or an infinity) for no bound; None for the whole real line.
-Interval = Sequence[Number | None] | None
-Ends = tuple[Fraction | None, Fraction | None]
 #: Of a bracket, unless another width is asked for.
 WIDTH = Fraction(1, 2**64)
 
@@ -38,34 +35,6 @@ class Extreme:
 class _Candidate:
     value: Enclosure
     place: Enclosure
-
-
-def span(interval: Interval) -> Ends:
-    """The ends of an interval, checked.
-
-    Examples
-    --------
-    >>> span(None), span((0, None)) == (Fraction(0), None)
-    ((None, None), True)
-    """
-    if interval is None:
-        return None, None
-    pair = poly.listed(interval)
-    if pair is None or len(pair) != 2:
-        raise ArgumentError(f"interval: a pair (lower, upper), or None for the real line, is needed, got {shown(interval)}")
-    lower, upper = (
-        None if end is None or (isinstance(end, float) and end == infinite) else as_fraction(end, f"interval[{i}]")
-        for i, (end, infinite) in enumerate(zip(pair, (-math.inf, math.inf), strict=True))
-    )
-    if lower is not None and upper is not None and lower > upper:
-        raise DomainError(f"interval: lower <= upper is needed, got {short(lower)} and {short(upper)}")
-    return lower, upper
-
-
-def short(value: Fraction) -> str:
-    """The number for a message."""
-    text = rational_text(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def positive(width: Number, argument: str = "width") -> Fraction:

@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exactnn.errors import ArgumentError, DomainError
-from exactnn.exact._axes import given_axes
+from exactnn.exact.axes import given_axes
 from exactnn.exact.numbers import shown
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import Analysis
-from exactnn.rational._extremes import Interval, span
 from exactnn.rational.documents import Function
+from exactnn.rational.intervals import Interval, span
 from exactnn.rational.pade import PadeUnit
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ from typing import Any
 from flint import ctx, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole, NotAnERA
-from exactnn.exact.numbers import Number, as_fraction, rational, rational_text, shown
+from exactnn.exact.numbers import Number, as_fraction, rational, rational_text, short, shown
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import Analysis, Range
-from exactnn.rational._extremes import Interval, positive, span
+from exactnn.rational._extremes import positive
 from exactnn.rational.enclosure import Enclosure, absolute
 from exactnn.rational.function import AtInfinity, RationalFunction
+from exactnn.rational.intervals import Interval, span
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions
 from exactnn.rational.roots import RealRoot, real_roots
 
@@ -107,20 +108,20 @@ class ERA(Analysis):
         """
         whole = r.at_infinity().polynomial
         if len(whole) > 2:
-            raise NotAnERA(f"{_short(r)} grows like x^{len(whole) - 1}; an ERA grows at most like x")
+            raise NotAnERA(f"{short(r, 80)} grows like x^{len(whole) - 1}; an ERA grows at most like x")
         poles = real_roots(r._bottom)
         if poles:
-            raise NotAnERA(f"{_short(r)} has a real pole, {poles[0]}; an ERA with all f != 0 has none")
+            raise NotAnERA(f"{short(r, 80)} has a real pole, {poles[0]}; an ERA with all f != 0 has none")
         parts = r.partial_fractions().parts
         for part in parts:
             if part.power > 1:
                 raise NotAnERA(
-                    f"{_short(r)} has poles of order {part.power}, at the zeros of {poly.text(part.factor)}; an ERA has simple ones"
+                    f"{short(r, 80)} has poles of order {part.power}, at the zeros of {poly.text(part.factor)}; an ERA has simple ones"
                 )
         for part in parts:
             if len(part.factor) != 3:
                 raise NotAnERA(
-                    f"{_short(r)} is an ERA, but not with rational coefficients: {_short(poly.text(part.factor))} is irreducible over Q; "
+                    f"{short(r, 80)} is an ERA, but not with rational coefficients: {short(poly.text(part.factor))} is irreducible over Q; "
                     "its quadratic factors are in real_partial_fractions()"
                 )
         fractions = []
@@ -184,7 +185,7 @@ class ERA(Analysis):
         for c, d, e, size in self.terms:
             below = (at - e) ** 2 + size
             if not below:
-                raise AtPole(f"x: a pole of {_short(self)}, got {_short(rational_text(at))}")
+                raise AtPole(f"x: a pole of {short(self, 80)}, got {short(at, 80)}")
             total += (c * at + d) / below
         return total
 
@@ -314,8 +315,3 @@ def _numbers(fractions: Iterable[Sequence[Number]], last: str) -> list[Term]:
         c, d, e, f = (as_fraction(v, f"fractions[{i}][{j}]") for j, v in enumerate(numbers))
         found.append((c, d, e, f))
     return found
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

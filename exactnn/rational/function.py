@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flint import fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole, ExactnnError
-from exactnn.exact.numbers import Number, fraction, rational, rational_text, shown
+from exactnn.exact.numbers import Number, fraction, rational, short, shown
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import Analysis
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions, over_q, over_r
@@ -142,7 +142,7 @@ class RationalFunction(Analysis):
         at = rational(x, "x")
         bottom = poly.value(self._bottom, at)
         if not bottom:
-            raise AtPole(f"x: {_short(fraction(at))} is a pole of {_short(self)}, which has no value there")
+            raise AtPole(f"x: {short(fraction(at))} is a pole of {short(self)}, which has no value there")
         return fraction(poly.value(self._top, at) / bottom)
 
     def __bool__(self) -> bool:
@@ -232,7 +232,7 @@ class RationalFunction(Analysis):
 
         bottom = filled(self._bottom)
         if not bottom:
-            raise AtPole(f"inner: it is the constant {_short(inner)}, a pole of {_short(self)}")
+            raise AtPole(f"inner: it is the constant {short(inner)}, a pole of {short(self)}")
         return RationalFunction(filled(self._top), bottom)
 
     def compose_affine(self, a: Number, b: Number = 0) -> RationalFunction:
@@ -301,8 +301,3 @@ def _as_function(other: Any) -> RationalFunction | None:
         return RationalFunction([rational(other)])
     except ExactnnError:
         return None
-
-
-def _short(value: object) -> str:
-    text = rational_text(value) if isinstance(value, Fraction) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

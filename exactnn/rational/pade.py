@@ -15,9 +15,10 @@ from exactnn.exact.numbers import Number, as_fraction, fraction, rational, ratio
 from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import NearestPole, Range, Report
 from exactnn.rational._bases import BASES, orthogonal
-from exactnn.rational._extremes import WIDTH, Ends, Extreme, Interval, extremes, peak, positive, span
+from exactnn.rational._extremes import WIDTH, Extreme, extremes, peak, positive
 from exactnn.rational.enclosure import Enclosure
 from exactnn.rational.function import RationalFunction
+from exactnn.rational.intervals import Ends, Interval, span
 from exactnn.rational.roots import RealRoot, real_roots, within
 
 FORMULAS = ("A", "B", "C", "D", "N")

@@ -10,12 +10,8 @@ from typing import Any
 import numpy as np
 from flint import fmpz_mat
 
+from exactnn.cells import Exact, Floats, Piece, Program, Signs, Subdivision
 from exactnn.exact.polyhedron import Box
-from exactnn.regions._balls import Floats
-from exactnn.regions._forms import Signs
-from exactnn.regions._program import Program
-from exactnn.regions._subdivision import Piece, Subdivision
-from exactnn.regions._vertices import Exact
 from exactnn.regions.region import Inequality, Neuron, Point, Region
 
 #: A row (normal, offset) of integers: normal . x <= offset.

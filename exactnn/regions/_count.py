@@ -12,6 +12,7 @@ import networkx as nx
 import numpy as np
 from tqdm import tqdm
 
+from exactnn.cells import DIMENSIONS, PIECE, Piece, Program, Signs, StageMap, Statistics, Subdivision, full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete, Undecided
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -20,11 +21,7 @@ from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.regions import _tasks
 from exactnn.regions._cells import facets_between, maps_of, regions_of
-from exactnn.regions._forms import Form, Signs
 from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components
-from exactnn.regions._program import Program
-from exactnn.regions._subdivision import DIMENSIONS, PIECE, Piece, Subdivision, full_dimensional
-from exactnn.regions._vertices import Statistics
 from exactnn.regions.region import Region
 
 #: How the signs of this process's runs were found.
@@ -92,7 +89,7 @@ def count(
         method = "lattice" if net.input_dim <= DIMENSIONS else "search"
     if method == "search":
         return _by_search(net, domain, definition, clock, max_regions, executor, checkpoint)
-    program = Program([net], domain)
+    program = read_program([net], domain)
     if definition == "convex":
         return _convex(net, program, clock, executor, checkpoint, max_regions)
     if definition == "closed-connected":
@@ -227,7 +224,7 @@ def _difference(program: Program, key: tuple[int, ...], scale: int) -> Program:
     table = RationalArray(np.array(key, dtype=object).reshape(form.size, d + 1), scale)
     blocks = dict(form.blocks)
     blocks[0] = blocks[0] - table[:, :d] if 0 in blocks else -table[:, :d]
-    return program.extended(Form(blocks, form.constant - table[:, d]))
+    return program.extended(StageMap(blocks, form.constant - table[:, d]))
 
 
 def _by_search(
@@ -239,7 +236,7 @@ def _by_search(
     executor: Executor | None,
     checkpoint: str | os.PathLike[str] | None,
 ) -> int:
-    from exactnn.regions._search import Search
+    from exactnn.cells import Search
 
     if definition not in ("activation", "affine"):
         raise ArgumentError(
@@ -248,7 +245,7 @@ def _by_search(
         )
     if executor is not None or checkpoint is not None:
         raise ArgumentError(f"executor, checkpoint: for method='lattice' only, up to {DIMENSIONS} inputs; this count uses the search")
-    program = Program([net], domain)
+    program = read_program([net], domain)
     seen: set[object] = set()
     patterns: set[bytes] = set()
     with _bar(" regions") as bar:
@@ -290,7 +287,7 @@ def iterate(
     """
     check_arguments(net, max_regions)
     clock = Clock(time_limit)
-    program = Program([net], full_dimensional(domain, net.input_dim))
+    program = read_program([net], full_dimensional(domain, net.input_dim))
     found = 0
     for run, piece in _pieces(program, clock, None, whole=not program.patterns_are_signs):
         for region in regions_of(run, piece):
@@ -309,7 +306,7 @@ def adjacency(
     """
     check_arguments(net, max_regions)
     clock = Clock(time_limit)
-    program = Program([net], full_dimensional(domain, net.input_dim))
+    program = read_program([net], full_dimensional(domain, net.input_dim))
     graph: nx.Graph[int] = nx.Graph()
     for run, piece in _pieces(program, clock, max_regions, whole=True):
         for number, region in enumerate(regions_of(run, piece)):

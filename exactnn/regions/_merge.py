@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from exactnn.cells import Piece, Subdivision
 from exactnn.regions._cells import grouped, maps_of
-from exactnn.regions._subdivision import Piece, Subdivision
 
 DEFINITIONS = ("activation", "pattern", "connected", "closed-connected", "affine")
 #: An affine map, as `maps_of` gives it.

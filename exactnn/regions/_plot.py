@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from exactnn.cells import full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
-from exactnn.exact._axes import given_axes
 from exactnn.exact.array import RationalArray
+from exactnn.exact.axes import given_axes
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import MaxPool, Network
 from exactnn.regions import _colours, _picture
 from exactnn.regions._count import iterate
-from exactnn.regions._program import Program
-from exactnn.regions._subdivision import full_dimensional
 from exactnn.regions.region import Point, Region
 
 if TYPE_CHECKING:
@@ -181,7 +180,7 @@ def _fill(axes: Axes, cells: Any, net: Network, regions: list[Region], colour: s
         return
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
-    nodes = [name for _, name in Program([net]).nodes]
+    nodes = [name for _, name in read_program([net]).nodes]
     rows = [[part for part, name in zip(r.pattern, nodes, strict=True) if not isinstance(net.operation(name), MaxPool)] for r in regions]
     active = [sum(map(sum, row)) for row in rows]
     low, high = min(active), max(active)

@@ -19,14 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from exactnn.cells import IntegerMap, Program, Subdivision, read_program
 from exactnn.errors import Incomplete, LoadError, SaveError
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
-from exactnn.regions._forms import IntegerForm
 from exactnn.regions._merge import Tally
-from exactnn.regions._program import Program
-from exactnn.regions._subdivision import Subdivision
 
 FORMAT = "exactnn-regions-checkpoint"
 VERSION = 2
@@ -72,7 +70,7 @@ def _program(net: Network, domain: Polyhedron | None) -> Program:
 
 @lru_cache(maxsize=4)
 def _made(net: Network, domain: Polyhedron | None, rows: Hashable) -> Program:
-    return Program([net], domain)
+    return read_program([net], domain)
 
 
 def pack(tally: Tally) -> Any:
@@ -238,7 +236,7 @@ def fingerprint(program: Program, definition: str, tasks: dict[int, list[int]]) 
             text = str(part).encode()
             digest.update(b"%d:%b" % (len(text), text))
 
-    def add_form(form: IntegerForm) -> None:
+    def add_form(form: IntegerMap) -> None:
         add(f"{form.scale:x}", *(f"{v:x}" for v in form.constant))
         for k, m in sorted(form.matrices.items()):
             add(k, m.nrows(), m.ncols(), *(f"{int(v):x}" for v in m.entries()))

@@ -177,7 +177,7 @@ def _essential(rows: list[tuple[int, ...]]) -> Array:
         column = [row[j] for row in rows]
         content = math.gcd(*column)
         columns.append([v // content for v in column])
-    return _primitive(_narrow(np.array(columns, dtype=object).T))
+    return _upright_rows(_narrow(np.array(columns, dtype=object).T))
 
 
 # --- the walk over the flats ------------------------------------------------------------------------------------------------
@@ -343,10 +343,10 @@ def _restrict(matrices: Array, chosen: Array) -> Array:
     factor = matrices[index[:, None], np.arange(rows), column[:, None]]
     rest = np.take_along_axis(matrices, left[:, None, :], axis=2)
     others = np.take_along_axis(pivot_row, left, axis=1)
-    return _primitive(pivot[:, None, None] * rest - factor[:, :, None] * others[:, None, :])
+    return _upright_rows(pivot[:, None, None] * rest - factor[:, :, None] * others[:, None, :])
 
 
-def _primitive(rows: Array) -> Array:
+def _upright_rows(rows: Array) -> Array:
     """Each row (last axis) divided by its gcd, its first nonzero entry made positive; zero rows stay."""
     if rows.shape[-1] == 1:
         return _narrow((rows != 0).astype(np.int64))

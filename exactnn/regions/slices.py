@@ -13,7 +13,7 @@ from flint import fmpq, fmpz_mat
 
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import fraction, rational_text
+from exactnn.exact.numbers import fraction, short
 from exactnn.network import Affine, Builder, Input, Network, Reshape
 
 Point = tuple[Fraction, ...]
@@ -173,13 +173,8 @@ def _relation(rows: RationalArray) -> tuple[int, dict[int, Fraction]] | None:
 
 def _combination(coefficients: dict[int, Fraction], name: str, shift: int) -> str:
     """Text of a linear combination, cut after a few terms."""
-    terms = [f"{_short(c)} ({name.format(i + shift)})" for i, c in coefficients.items()]
+    terms = [f"{short(c, 40)} ({name.format(i + shift)})" for i, c in coefficients.items()]
     return " + ".join(terms[:3]) + (f" + ... ({len(terms)} terms)" if len(terms) > 3 else "") if terms else "zero"
-
-
-def _short(value: Fraction) -> str:
-    text = rational_text(value)
-    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def _unused(name: str, taken: set[str]) -> str:

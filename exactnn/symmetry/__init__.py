@@ -4,10 +4,10 @@ from exactnn.symmetry._align import align
 from exactnn.symmetry._families import Family
 from exactnn.symmetry._fibre import Fibre, fibre
 from exactnn.symmetry._find import SymmetrySearch, WeightSymmetry, search
-from exactnn.symmetry._normal_form import NormalForm, normal_form
 from exactnn.symmetry._orbits import orbits
 from exactnn.symmetry._same_function import same_function
-from exactnn.symmetry._smooth_form import SmoothNormalForm
+from exactnn.symmetry.ridge_forms import NormalForm, normal_form
+from exactnn.symmetry.smooth_forms import SmoothNormalForm
 from exactnn.symmetry.transformations import (
     Composition,
     Flip,

@@ -13,11 +13,9 @@ from typing import Any
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray
+from exactnn.forms import NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Affine, Network, PiecewiseLinear, PRelu, Smooth
-from exactnn.network._activation_facts import mirror_slope
-from exactnn.symmetry._atoms import NotTreated, TooLarge
-from exactnn.symmetry._forms import Row
-from exactnn.symmetry._numbering import Numbering
+from exactnn.network.activation_facts import mirror_slope
 from exactnn.symmetry.transformations import Composition, Flip, Permutation, Scaling, SignFlip, Transformation
 
 #: what the neurons of a layer are matched by, the factor of each, and its sign

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.symmetry._normal_form import NormalForm
-from exactnn.symmetry._smooth_form import SmoothNormalForm, assembled, is_zero
+from exactnn.symmetry.ridge_forms import NormalForm
+from exactnn.symmetry.smooth_forms import SmoothNormalForm, assembled, is_zero
 
 
 def same_function(f: NormalForm | SmoothNormalForm, g: NormalForm | SmoothNormalForm) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from exactnn.errors import ArgumentError, Incomplete, VerdictIsNotBoolean
 from exactnn.exact.clock import Clock
+from exactnn.exact.writing import LONG
 
 Term = str | int | Fraction
 Value = int | Fraction | bool
@@ -43,7 +44,6 @@ _RESERVED = {
     "match",
 }
 _LONGEST = 2**31 - 1  # milliseconds, of z3
-_LARGEST = 10**4000  # Python refuses to write numbers of more than 4,300 digits
 
 
 def number(value: Term) -> str:
@@ -58,7 +58,7 @@ def number(value: Term) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, Fraction)) and max(abs(value.numerator), value.denominator) >= _LARGEST:
+    if isinstance(value, (int, Fraction)) and max(abs(value.numerator), value.denominator) >= LONG:
         raise ArgumentError("term: numbers of at most 4,000 digits can be written in SMT-LIB 2, got a longer one")
     if isinstance(value, int):
         return str(value) if value >= 0 else f"(- {-value})"

@@ -27,7 +27,7 @@ from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import fraction
-from exactnn.symmetry._atoms import json_number
+from exactnn.exact.writing import json_number
 from exactnn.symmetry._smt import Script, term, total
 
 PRIMES = (2**20 - 3, 2**20 - 5)

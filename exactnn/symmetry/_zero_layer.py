@@ -15,7 +15,7 @@ from flint import fmpq, fmpq_mat
 
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import rational_text
+from exactnn.exact.numbers import primitive, rational_text, upright
 from exactnn.symmetry._smt import Script, both, differ, either, nonzero, term, total
 from exactnn.symmetry._zero_classes import Vector
 
@@ -140,7 +140,7 @@ class LayerSearch:
         script, names = self.script()
         session = script.session()
         while (answer := session.solve(clock)).status == "sat":
-            found = tuple(_primitive(tuple(int(answer.values[n]) for n in row)) for row in names)
+            found = tuple(upright(primitive(tuple(int(answer.values[n]) for n in row))) for row in names)
             yield found
             flat = [n for row in names for n in row]
             multiples = [{tuple(f * n for n in row) for f in self._factors(row)} for row in found]
@@ -196,12 +196,6 @@ class LayerSearch:
             any(columns[i]) and all(scales[i] * p + scales[k] * q == 0 for p, q in zip(columns[i], columns[k], strict=True))
             for i, k in self._opposite
         )
-
-
-def _primitive(row: Vector) -> Vector:
-    divisor = math.gcd(*row) or 1
-    lead = next((n for n in row if n), 1)
-    return tuple(n // divisor if lead > 0 else -n // divisor for n in row)
 
 
 def _combined(coefficients: Sequence[Fraction], names: Sequence[str]) -> str:

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 from exactnn.exact.clock import Clock
 from exactnn.network import Network, mlp
-from exactnn.symmetry._normal_form import normal_form
 from exactnn.symmetry._smt import Script
 from exactnn.symmetry._zero_classes import Units, offset
 from exactnn.symmetry._zero_exact import NeuronSearch, PairSearch
 from exactnn.symmetry._zero_layer import LayerSearch
 from exactnn.symmetry._zero_z3 import Question
+from exactnn.symmetry.ridge_forms import normal_form
 
 _PAIRS = "every neuron of an irreducible zero network has an opposite one, and the two together are affine"
 _Numbers = Sequence[int] | Sequence[Fraction]

@@ -34,14 +34,14 @@ import numpy as np
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction, rational_text
-from exactnn.network._activation_facts import mirror_slope
-from exactnn.network._edit import replaced
+from exactnn.exact.writing import json_number
+from exactnn.network.activation_facts import mirror_slope
+from exactnn.network.edit import replaced
 from exactnn.network.graph import Network
 from exactnn.network.neurons import Layer, layer_at, taken
 from exactnn.network.operations import BatchNorm
 from exactnn.network.windows import MaxPool
 from exactnn.symmetry._action import moved_constants, scaled_layer, scaled_source
-from exactnn.symmetry._atoms import json_number
 
 Step = dict[str, Any]
 

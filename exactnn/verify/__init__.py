@@ -1,11 +1,12 @@
 """The questions, and the choice of the engine that answers them."""
 
-from exactnn.verify.certificates import Certificate, check
+from exactnn.claims import Certificate, check
+from exactnn.regions.certified import RegionCount, certified_region_count
+from exactnn.symmetry.certified import Orbits, certified_orbits
 from exactnn.verify.deviation import Deviation, max_deviation
 from exactnn.verify.equality import verify_equal, verify_symmetry, verify_zero
-from exactnn.verify.orbits import Orbits, certified_orbits, verify_single_orbit
+from exactnn.verify.orbits import verify_single_orbit
 from exactnn.verify.poles import PoleVerdict, activation_poles, rational_activations, verify_pole_free
-from exactnn.verify.region_count import RegionCount, certified_region_count
 from exactnn.verify.same_decision import verify_same_decision
 
 __all__ = [

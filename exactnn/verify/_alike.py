@@ -15,19 +15,15 @@ from typing import Any
 
 from flint import fmpq
 
+from exactnn.cells import AffineRow, Farkas, Search, SearchCell, Tree, read_program
+from exactnn.claims import SameDecisionClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Infeasible, LinearSystem, Point, Unbounded
-from exactnn.exact.numbers import fraction
+from exactnn.exact.numbers import fraction, primitive
 from exactnn.network import Builder, Concat, MaxPool, Network, Reshape
-from exactnn.regions._program import Program
-from exactnn.regions._search import Search
-from exactnn.regions._search_cell import Cell
-from exactnn.regions._search_lp import Affine, Farkas, primitive
-from exactnn.regions._tree import Tree
 from exactnn.verify._complete import base
 from exactnn.verify._domain import Coordinates
-from exactnn.verify.certificates import Claim
 
 
 class Alike:
@@ -39,10 +35,9 @@ class Alike:
     clock : Incomplete at the end of the time
     """
 
-    def __init__(self, claim: Claim, where: Coordinates, clock: Clock) -> None:
-        assert claim.g is not None
+    def __init__(self, claim: SameDecisionClaim, where: Coordinates, clock: Clock) -> None:
         self.where, self.clock = where, clock
-        self.program = Program([with_maximum(claim.f), with_maximum(claim.g)])
+        self.program = read_program([with_maximum(claim.f), with_maximum(claim.g)])
         matrix, unit = base(where)
         self.search = Search(self.program, clock, region=where.region, base=matrix, unit=unit)
         self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
@@ -66,14 +61,14 @@ class Alike:
             self.tree.leaf(cell, end)
         return {"method": "tree", "hull": self.where.hull, "tree": self.tree.nodes}
 
-    def _shortfalls(self, cell: Cell) -> list[list[Affine]]:
+    def _shortfalls(self, cell: SearchCell) -> list[list[AffineRow]]:
         result = []
         for form in self.program.output_integers:
             *rows, highest = [[int(v) for v in row] for row in self.search.maps.applied(form, cell.values).tolist()]
             result.append([primitive([h - v for h, v in zip(highest, row, strict=True)]) for row in rows])
         return result
 
-    def _implied(self, cell: Cell, a: Affine, b: Affine) -> list[Any] | RationalArray:
+    def _implied(self, cell: SearchCell, a: AffineRow, b: AffineRow) -> list[Any] | RationalArray:
         """[factor, t, terms] with factor (-b) + t a = gamma + sum y_i g_i; or a point of the cell with a = 0 < b."""
         if not any(b):
             return [1, 0, []]
@@ -92,14 +87,14 @@ class Alike:
             return _as_array(answer.point)
         return self._proof(cell, 1, answer.dual)
 
-    def _proof(self, cell: Cell, factor: int, multipliers: Point) -> list[Any]:
+    def _proof(self, cell: SearchCell, factor: int, multipliers: Point) -> list[Any]:
         common = lcm(*(int(v.q) for v in multipliers))
         *own, times = [int(v * common) for v in multipliers]
         found, terms = self.tree.proof(cell, Farkas(factor * common, tuple((i, y) for i, y in enumerate(own) if y)))
         return [found, times, terms]
 
     @staticmethod
-    def _far(answer: Unbounded, b: Affine) -> RationalArray:
+    def _far(answer: Unbounded, b: AffineRow) -> RationalArray:
         """A point on the ray that is far enough out."""
         value = sum((c * v for c, v in zip(b, answer.point, strict=False)), fmpq(b[-1]))
         rise = sum((c * v for c, v in zip(b, answer.ray, strict=False)), fmpq(0))

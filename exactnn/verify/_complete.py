@@ -19,18 +19,15 @@ from typing import Any
 import numpy as np
 from flint import fmpz_mat
 
+from exactnn.cells import AffineRow, Farkas, Point, Search, SearchCell, Tree, read_program, value_at
+from exactnn.claims import Comparison
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.regions._program import Program
-from exactnn.regions._search import Search
-from exactnn.regions._search_cell import Cell
-from exactnn.regions._search_lp import Affine, Farkas, Point, at, primitive
-from exactnn.regions._tree import Tree
-from exactnn.symmetry._normal_form import NormalForm
+from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
 from exactnn.verify._ridge_domain import crossing_witness
-from exactnn.verify.certificates import Claim
 
 Columns = tuple[int, ...]  # one number for each output
 
@@ -40,8 +37,8 @@ class Difference:
     """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on a cell, in integers; units: for each h one unit z = c h or z = -c h."""
 
     rest: list[list[int]]
-    jumps: dict[Affine, Columns]
-    units: dict[Affine, tuple[int, Affine]]
+    jumps: dict[AffineRow, Columns]
+    units: dict[AffineRow, tuple[int, AffineRow]]
 
 
 class Complete:
@@ -53,9 +50,9 @@ class Complete:
     clock, limit : Incomplete at the end of the time, or beyond so many cells
     """
 
-    def __init__(self, claim: Claim, where: Coordinates, clock: Clock, limit: int | None) -> None:
+    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock, limit: int | None) -> None:
         self.claim, self.where = claim, where
-        self.program = Program([claim.f] if claim.g is None else [claim.f, claim.g])
+        self.program = read_program([claim.f] if claim.g is None else [claim.f, claim.g])
         stages = self.program.stages
         read = {k for stage in stages for k in stage.form.blocks}
         self.open = [s for s in range(len(stages)) if s + 1 not in read]
@@ -95,17 +92,17 @@ class Complete:
 
     # --- the difference on a cell --------------------------------------------------------------------------------------------
 
-    def _hyperplanes(self, cell: Cell) -> tuple[list[Affine], list[int]]:
+    def _hyperplanes(self, cell: SearchCell) -> tuple[list[AffineRow], list[int]]:
         """The open units that matter, one for each hyperplane."""
         cell.note = self._difference(cell)
         chosen = [cell.note.units[h] for h in cell.note.jumps]
         return [form for _, form in chosen], [unit for unit, _ in chosen]
 
-    def _difference(self, cell: Cell) -> Difference:
+    def _difference(self, cell: SearchCell) -> Difference:
         maps, program = self.search.maps, self.program
         rest: list[list[int]] | None = None
-        jumps: dict[Affine, list[int]] = {}
-        units: dict[Affine, tuple[int, Affine]] = {}
+        jumps: dict[AffineRow, list[int]] = {}
+        units: dict[AffineRow, tuple[int, AffineRow]] = {}
         opened: dict[int, list[list[int]]] = {s: _table(maps.stage(s, cell.values)) for s in self.open}
         for sign, form in zip((1, -1), program.output_integers, strict=False):
             factor = sign * (self.scale // form.scale)
@@ -129,8 +126,8 @@ class Complete:
     @staticmethod
     def _add(
         rest: list[list[int]],
-        jumps: dict[Affine, list[int]],
-        units: dict[Affine, tuple[int, Affine]],
+        jumps: dict[AffineRow, list[int]],
+        units: dict[AffineRow, tuple[int, AffineRow]],
         row: list[int],
         column: list[int],
         unit: int,
@@ -144,7 +141,7 @@ class Complete:
         form = primitive(row)
         pivot = next(j for j, v in enumerate(form) if v)
         size = row[pivot] // form[pivot]
-        h = form if form[pivot] > 0 else tuple(-v for v in form)
+        h = upright(form)
         units.setdefault(h, (unit, form))
         total = jumps.setdefault(h, [0] * len(column))
         for i, c in enumerate(column):
@@ -152,18 +149,18 @@ class Complete:
             if h is not form:  # max(-h, 0) = max(h, 0) - h
                 rest[i] = [a - c * size * b for a, b in zip(rest[i], h, strict=True)]
 
-    def _affine(self, cell: Cell) -> list[list[int]]:
+    def _affine(self, cell: SearchCell) -> list[list[int]]:
         """scale (f - g) on a leaf, on which no hyperplane that matters is open any more."""
         found: Difference = cell.note
         rest = found.rest
         for h, jump in found.jumps.items():
-            if at(h, cell.inner) > 0:
+            if value_at(h, cell.inner) > 0:
                 rest = [[a + c * b for a, b in zip(line, h, strict=True)] for line, c in zip(rest, jump, strict=True)]
         return rest
 
     # --- answers ---------------------------------------------------------------------------------------------------------------
 
-    def _bounded(self, cell: Cell, rest: list[list[int]]) -> list[Any] | RationalArray:
+    def _bounded(self, cell: SearchCell, rest: list[list[int]]) -> list[Any] | RationalArray:
         """For each output the proofs of tolerance - (f - g) >= 0 and tolerance + (f - g) >= 0; or a point where one is negative."""
         tolerance = self.claim.tolerance
         pairs = []
@@ -181,18 +178,18 @@ class Complete:
         return pairs
 
     @staticmethod
-    def _least(cell: Cell, row: Affine) -> Farkas | Point:
+    def _least(cell: SearchCell, row: AffineRow) -> Farkas | Point:
         if any(row[:-1]):
             return cell.place(row)
         return Farkas(1, ()) if row[-1] >= 0 else cell.inner
 
-    def _witness(self, cell: Cell, pending: list[int]) -> RationalArray:
+    def _witness(self, cell: SearchCell, pending: list[int]) -> RationalArray:
         """A point of the cell where f - g is not 0; the rows `pending` of the cell are hyperplanes with jumps that cut it."""
         found: Difference = cell.note
-        crossing = {h: found.jumps[h] for h in sorted(_upright(cell.rows[j]) for j in pending)}
+        crossing = {h: found.jumps[h] for h in sorted(upright(cell.rows[j]) for j in pending)}
         rest = found.rest
         for h, jump in found.jumps.items():
-            if h not in crossing and at(h, cell.inner) > 0:
+            if h not in crossing and value_at(h, cell.inner) > 0:
                 rest = [[a + c * b for a, b in zip(line, h, strict=True)] for line, c in zip(rest, jump, strict=True)]
         table = np.array(rest, dtype=object).reshape(len(rest), self.search.maps.width + 1)
         columns = np.array([crossing[h] for h in crossing], dtype=object).reshape(len(crossing), len(rest))
@@ -220,25 +217,21 @@ def _table(matrix: fmpz_mat) -> list[list[int]]:
     return [[int(v) for v in row] for row in matrix.tolist()]
 
 
-def _upright(form: Affine) -> Affine:
-    return form if next(v for v in form if v) > 0 else tuple(-v for v in form)
-
-
 def _as_array(point: Point) -> RationalArray:
     return RationalArray.from_fractions([Fraction(v, point[-1]) for v in point[:-1]], (len(point) - 1,))
 
 
-def _finite(form: Affine, point: Point, inner: Point) -> Point:
+def _finite(form: AffineRow, point: Point, inner: Point) -> Point:
     """The point; for a ray along which the form falls, a point far enough on it, from the inner one."""
     if point[-1]:
         return point
     steps = 1
-    while at(form, moved := tuple(a + steps * inner[-1] * b for a, b in zip(inner, point, strict=True))) >= 0:
+    while value_at(form, moved := tuple(a + steps * inner[-1] * b for a, b in zip(inner, point, strict=True))) >= 0:
         steps *= 2
     return moved
 
 
-def _polyhedron(cell: Cell) -> Polyhedron:
+def _polyhedron(cell: SearchCell) -> Polyhedron:
     if not cell.forms:
         return Polyhedron.whole_space(cell.width)
     table = np.array(cell.forms, dtype=object).reshape(len(cell.forms), cell.width + 1)

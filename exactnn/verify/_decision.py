@@ -6,7 +6,6 @@ how near to 0 a difference is), 10 for all that is piecewise linear (complete).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
@@ -15,18 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from exactnn._version import __version__
+from exactnn.claims import Certificate, Comparison, check
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.writing import json_number
+from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Network, Smooth
-from exactnn.network._poles import node_with_pole
-from exactnn.symmetry._atoms import Atoms, Decide, Fact, Line, NotTreated, TooLarge, json_number
-from exactnn.symmetry._forms import Forms, Row
-from exactnn.symmetry._normal_form import NormalForm, ridge_form
-from exactnn.symmetry._numbering import Numbering
-from exactnn.symmetry._smooth_form import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
-from exactnn.symmetry._witness import simplified, witness
+from exactnn.network.poles import node_with_pole
+from exactnn.symmetry.ridge_forms import NormalForm, ridge_form
+from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
+from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line
 from exactnn.verify._complete import Complete
@@ -43,7 +41,6 @@ from exactnn.verify._search import (
     separating_points,
 )
 from exactnn.verify._signs import Signs, scaled
-from exactnn.verify.certificates import Certificate, Claim, check
 
 #: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
@@ -55,13 +52,12 @@ _ATTEMPTS = 8
 class Decision:
     """One question on its way to a verdict: methods in order of cost, the first that decides answers."""
 
-    def __init__(self, claim: Claim, clock: Clock) -> None:
+    def __init__(self, claim: Comparison, clock: Clock) -> None:
         self.claim = claim
         self.clock = clock
         self.f, self.g = claim.f, claim.g
         self.nets = [net for net in (claim.f, claim.g) if net is not None]
         self.where: Coordinates = coordinates(claim.domain, claim.f.input_dim)
-        self.start = time.perf_counter()
         self.tried: list[str] = []
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
@@ -324,7 +320,7 @@ class Decision:
         for bits in precisions:
             self.clock.check("points at which smooth networks differ were being sought")
             evidence = {"method": "enclosure", "point": [json_number(q) for q in x], "output": output, "bits": bits}
-            certificate = Certificate(self.claim, "refuted", evidence, self._about())
+            certificate = Certificate(self.claim, "refuted", evidence, self.clock)
             try:
                 check(certificate)
             except CertificateRejected:  # not far enough apart at this precision
@@ -358,7 +354,7 @@ class Decision:
     # --- answers -----------------------------------------------------------------------------------------------------------
 
     def _proved(self, evidence: dict[str, Any], how: str) -> Verdict:
-        return Verdict("proved", self.claim.describe(), how, Certificate(self.claim, "proved", evidence, self._about()))
+        return Verdict("proved", self.claim.describe(), how, Certificate(self.claim, "proved", evidence, self.clock))
 
     def _refuted(self, point: RationalArray, how: str) -> Verdict:
         x = point.to_fractions()
@@ -371,14 +367,11 @@ class Decision:
             "g": [json_number(q) for q in g_value],
         }
         assert any(abs(a - b) > self.claim.tolerance for a, b in zip(f_value, g_value, strict=True))
-        certificate = Certificate(self.claim, "refuted", evidence, self._about())
+        certificate = Certificate(self.claim, "refuted", evidence, self.clock)
         return Verdict("refuted", self.claim.describe(), how, certificate, x, (f_value, g_value))
 
     def _unknown(self, reason: str) -> Verdict:
         return Verdict("unknown", self.claim.describe(), "; ".join([*self.tried, reason]))
-
-    def _about(self) -> dict[str, Any]:
-        return {"tool": f"exactnn {__version__}", "seconds": f"{time.perf_counter() - self.start:.3f}"}
 
 
 def _depth(net: Network) -> int:

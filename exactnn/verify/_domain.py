@@ -15,8 +15,8 @@ import numpy as np
 
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.symmetry._atoms import json_number
-from exactnn.symmetry._forms import Dense, Forms
+from exactnn.exact.writing import json_number
+from exactnn.forms import Dense, Forms
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

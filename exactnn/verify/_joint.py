@@ -11,13 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
+from exactnn.cells import Piece, Program, StageMap, Subdivision, read_program
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Network
 from exactnn.regions import restrict
-from exactnn.regions._forms import Form
-from exactnn.regions._program import Program
-from exactnn.regions._subdivision import Piece, Subdivision
 from exactnn.verify._domain import Coordinates
 
 
@@ -30,10 +28,10 @@ class Joint:
             origin = where.origin.to_fractions()
             directions = [where.directions[i].to_fractions() for i in range(where.dimension)]
             f, g = restrict(f, origin, directions), restrict(g, origin, directions)
-        self.program = Program([f, g], where.region)
+        self.program = read_program([f, g], where.region)
 
     @cached_property
-    def difference(self) -> Form:
+    def difference(self) -> StageMap:
         """f - g."""
         return minus(*self.program.outputs)
 
@@ -44,26 +42,26 @@ class Joint:
             yield run, piece
 
 
-def minus(a: Form, b: Form) -> Form:
+def minus(a: StageMap, b: StageMap) -> StageMap:
     """a - b."""
     blocks = dict(a.blocks)
     for k, block in b.blocks.items():
         blocks[k] = blocks[k] - block if k in blocks else -block
-    return Form(blocks, a.constant - b.constant)
+    return StageMap(blocks, a.constant - b.constant)
 
 
-def row(form: Form, i: int) -> Form:
+def row(form: StageMap, i: int) -> StageMap:
     """One row of a form."""
-    return Form({k: b[i : i + 1] for k, b in form.blocks.items()}, form.constant[i : i + 1])
+    return StageMap({k: b[i : i + 1] for k, b in form.blocks.items()}, form.constant[i : i + 1])
 
 
-def running_maximum(program: Program, outputs: Form) -> Program:
+def running_maximum(program: Program, outputs: StageMap) -> Program:
     """The program with a stage of one unit for each output but the first: z_i - max(z_0, ..., z_(i-1))."""
     highest = row(outputs, 0)
     one = RationalArray(np.ones((1, 1), dtype=np.int64))
     for i in range(1, outputs.size):
         program = program.extended(minus(row(outputs, i), highest))
-        highest = Form({**highest.blocks, len(program.stages): one}, highest.constant)
+        highest = StageMap({**highest.blocks, len(program.stages): one}, highest.constant)
     return program
 
 

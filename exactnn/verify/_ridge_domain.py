@@ -14,9 +14,10 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Nonnegative
 from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.symmetry._atoms import Fact, json_number
-from exactnn.symmetry._normal_form import NormalForm
-from exactnn.symmetry._witness import about_kink, power_of_two_below, reach_inside
+from exactnn.exact.writing import json_number
+from exactnn.forms import Fact
+from exactnn.symmetry.ridge_forms import NormalForm
+from exactnn.symmetry.witnesses import about_kink, power_of_two_below, reach_inside
 
 
 def signs_of_hyperplanes(

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from exactnn.cells import rounded_points
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Optimal, Unbounded
 from exactnn.network import Network
-from exactnn.regions._search_points import near
-from exactnn.symmetry._smooth_form import SmoothNormalForm, enclosures
-from exactnn.symmetry._witness import small_points
+from exactnn.symmetry.smooth_forms import SmoothNormalForm, enclosures
+from exactnn.symmetry.witnesses import small_points
 from exactnn.verify._domain import Coordinates
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -93,7 +93,7 @@ def differing_point(
 def fewer_bits(f: Network, g: Network | None, t: RationalArray, where: Coordinates, tolerance: Fraction) -> RationalArray:
     """The input at t, where f and g differ by more than the tolerance; or at t rounded to few bits, if they do so there too."""
     numerators = [int(v) for v in t.numerators.ravel()]
-    for candidate in near((*numerators, t.denominator)):
+    for candidate in rounded_points((*numerators, t.denominator)):
         rounded = RationalArray(np.array(candidate[:-1], dtype=object).reshape(1, -1), candidate[-1])
         if sum(map(int.bit_length, candidate)) >= sum(map(int.bit_length, (*numerators, t.denominator))):
             break
@@ -106,7 +106,7 @@ def fewer_bits(f: Network, g: Network | None, t: RationalArray, where: Coordinat
 
 def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance: Fraction, clock: Clock) -> RationalArray | None:
     """A differing point found by floats: many samples at several scales, the best ones moved uphill; exact values confirm it."""
-    from exactnn.nn.ascent import largest_gaps  # torch takes a second to import
+    from exactnn.floats.ascent import largest_gaps  # torch takes a second to import
 
     starts = _float_points(where, 2048)
     patience = Clock(min(max(clock.left(), 0.0), 20.0))
@@ -126,7 +126,7 @@ def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance:
 
 def proposed_outputs(f: Network, g: Network | None, where: Coordinates, tolerance: Fraction) -> list[tuple[RationalArray, int]]:
     """Up to 8 (point of the domain in its coordinates, output) where float64 values differ by more than the tolerance, few bits first."""
-    from exactnn.nn.ascent import gaps
+    from exactnn.floats.ascent import gaps
 
     points = sample_points(where, 128)
     if tolerance > _LARGE:

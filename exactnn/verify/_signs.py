@@ -19,8 +19,8 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.lp import LinearSystem, Nonnegative, Optimal
 from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.symmetry._atoms import Atoms, Fact, from_json_number, json_number
-from exactnn.symmetry._forms import Row
+from exactnn.exact.writing import from_json_number, json_number
+from exactnn.forms import Atoms, Fact, Row
 
 Proof = list[list[object]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]

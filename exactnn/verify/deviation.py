@@ -15,19 +15,18 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
+from exactnn.claims import Certificate, DeviationClaim
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.writing import json_number
 from exactnn.network import Network
-from exactnn.regions._balls import FloatForm
-from exactnn.regions._subdivision import DIMENSIONS, Piece, Subdivision
-from exactnn.symmetry._atoms import json_number
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
-from exactnn.verify.certificates import Certificate, Claim
 from exactnn.verify.equality import check_domain, check_pair
 
 Point = tuple[Fraction, ...]
@@ -50,17 +49,18 @@ class Deviation:
     point: Point
     values: tuple[Point, Point]
     norm: str
-    claim: Claim = field(repr=False)
+    claim: DeviationClaim = field(repr=False)
     semantics: str = "real arithmetic"
 
     @cached_property
     def certificate(self) -> Certificate:
         """The proof that `upper` is an upper bound and that `point` attains `lower`; made when first asked for, which can take long."""
         where = coordinates(self.claim.domain, self.claim.f.input_dim)
-        evidence = Complete(self.claim, where, Clock(), None).decide()
+        clock = Clock()
+        evidence = Complete(self.claim, where, clock, None).decide()
         if isinstance(evidence, RationalArray):
             raise AssertionError("a point beyond the largest deviation was found; please report this")
-        return Certificate(self.claim, "proved", {**evidence, "point": [json_number(q) for q in self.point]})
+        return Certificate(self.claim, "proved", {**evidence, "point": [json_number(q) for q in self.point]}, clock)
 
 
 def max_deviation(f: Network, g: Network, *, domain: Polyhedron, norm: str = "linf", time_limit: Number | None = None) -> Deviation:
@@ -102,7 +102,7 @@ def max_deviation(f: Network, g: Network, *, domain: Polyhedron, norm: str = "li
         )
     else:
         joint = Joint(f, g, where)
-        form = FloatForm(joint.difference)
+        form = FloatMap(joint.difference)
         with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
             try:
                 for run, piece in joint.pieces(clock):
@@ -111,7 +111,7 @@ def max_deviation(f: Network, g: Network, *, domain: Polyhedron, norm: str = "li
             except Incomplete as stopped:
                 raise Incomplete(f"{stopped}; a deviation of {best.value} was seen", best.value) from None
     assert best.point is not None
-    claim = Claim("deviation", f, g, whole, best.value)
+    claim = DeviationClaim(f, g, whole, best.value)
     return Deviation(best.value, best.value, best.point, (f(best.point), g(best.point)), norm, claim)
 
 
@@ -129,7 +129,7 @@ class _Best:
         if found > self.value or self.point is None:
             self.value, self.point = found, x
 
-    def search(self, run: Subdivision, piece: Piece, form: FloatForm) -> None:
+    def search(self, run: Subdivision, piece: Piece, form: FloatMap) -> None:
         """The vertices of a piece: floats with error bounds leave those that may exceed the value, which are computed exactly."""
         ids = piece.ids
         with np.errstate(all="ignore"):

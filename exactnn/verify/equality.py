@@ -9,9 +9,9 @@ several hidden layers; with one they are decided but for the cases of docs/theor
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
+from exactnn.claims import EqualClaim, ImageClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import ArgumentError, DomainError, ShapeError
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, as_fraction
@@ -20,7 +20,7 @@ from exactnn.network import Network
 from exactnn.symmetry.transformations import Transformation
 from exactnn.verdict import Verdict
 from exactnn.verify._decision import Decision
-from exactnn.verify.certificates import Claim, checker_builds
+from exactnn.verify._images import checker_builds
 
 
 def verify_equal(
@@ -56,7 +56,7 @@ def verify_equal(
     ('refuted', (Fraction(1, 1),))
     """
     check_pair(f, g)
-    return Decision(Claim("equal", f, g, check_domain(domain, f), _tolerance(tolerance)), Clock(time_limit)).verdict()
+    return Decision(EqualClaim(f, g, check_domain(domain, f), _tolerance(tolerance)), Clock(time_limit)).verdict()
 
 
 def verify_zero(f: Network, *, domain: Polyhedron | None = None, tolerance: Number = 0, time_limit: Number | None = None) -> Verdict:
@@ -69,7 +69,7 @@ def verify_zero(f: Network, *, domain: Polyhedron | None = None, tolerance: Numb
     'proved'
     """
     _network(f, "f")
-    return Decision(Claim("zero", f, None, check_domain(domain, f), _tolerance(tolerance)), Clock(time_limit)).verdict()
+    return Decision(ZeroClaim(f, check_domain(domain, f), _tolerance(tolerance)), Clock(time_limit)).verdict()
 
 
 def verify_symmetry(
@@ -98,12 +98,9 @@ def verify_symmetry(
             "transformation: a Permutation, Scaling, Flip, SignFlip or a composition of them is needed, "
             f"got {type(transformation).__name__}"
         )
-    image = transformation.apply(f)
-    steps = tuple(transformation.steps(f))
-    claim = Claim("symmetry", f, image, check_domain(domain, f), _tolerance(tolerance), steps)
-    if not checker_builds(claim):  # then T(f) stands in full in the certificate, as g
-        claim = replace(claim, question="equal")
-    return Decision(claim, Clock(time_limit)).verdict()
+    asked = transformation.apply(f), check_domain(domain, f), _tolerance(tolerance)
+    named = SymmetryClaim(f, *asked, tuple(transformation.steps(f)))
+    return Decision(named if checker_builds(named) else ImageClaim(f, *asked), Clock(time_limit)).verdict()
 
 
 def check_pair(f: Network, g: Network) -> None:

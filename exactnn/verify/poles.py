@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from exactnn._version import __version__
+from exactnn.claims import Certificate, PoleFreeClaim
 from exactnn.errors import ArgumentError, ExactnnError
+from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, shown
-from exactnn.export.json import rational as json_number
+from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.network.activations import Rational
 from exactnn.rational import ERA, NearestPole, PadeUnit, RationalFunction, RealRoot
-from exactnn.rational._extremes import short, span
 from exactnn.rational.documents import Function
+from exactnn.rational.intervals import span
 from exactnn.verdict import Verdict
-from exactnn.verify.certificates import Certificate
 
 if TYPE_CHECKING:
     import torch
@@ -56,47 +55,6 @@ class ActivationPoles:
         far = "" if near is None else f", nearest pole {near.pole} at distance {near.distance}"
         poles = f"poles at {', '.join(map(str, self.real_poles))}" if self.real_poles else "no real pole"
         return f"{self.name}: {poles}{far}"
-
-
-@dataclass(frozen=True)
-class _PoleClaim:
-    subject: Network | None  # None: the functions
-    functions: Mapping[str, Function]
-    interval: tuple[Fraction | None, Fraction | None]
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether it is about one function, which is called r."""
-        return self.subject is None and list(self.functions) == ["r"]
-
-    def describe(self) -> str:
-        """The claim in words."""
-        if self.subject is not None:
-            who = "no rational activation of the network has a pole"
-        elif self.is_alone:
-            who = "r has no pole"
-        else:
-            count = len(self.functions)
-            who = f"none of {count} rational functions has a pole" if count > 1 else f"{next(iter(self.functions))!r} has no pole"
-        return f"{who} on {_place(self.interval)}"
-
-    def stated(self, answer: str) -> dict[str, Any]:
-        """The claim as the format writes it."""
-        functions = None
-        if self.subject is None:
-            functions = [_entry(f) for f in self.functions.values()]
-            if not self.is_alone:
-                functions = [{"name": name, **entry} for name, entry in zip(self.functions, functions, strict=True)]
-        return {
-            "question": "pole_free",
-            "answer": answer,
-            "functions": functions,
-            "interval": None if self.interval == (None, None) else [None if end is None else json_number(end) for end in self.interval],
-        }
-
-    def models(self) -> dict[str, Network]:
-        """The network, if it is about one."""
-        return {} if self.subject is None else {"f": self.subject}
 
 
 def verify_pole_free(
@@ -138,10 +96,10 @@ def verify_pole_free(
     >>> verify_pole_free({"first": ERA((1, 0), [(1, 2, 3, 4)]), "second": PadeUnit([0, 1], [1, 1])}).status
     'proved'
     """
-    start = time.perf_counter()
+    clock = Clock()
     ends = span(interval)
     functions = rational_activations(r)
-    claim = _PoleClaim(r if isinstance(r, Network) else None, functions, ends)
+    claim = PoleFreeClaim(r if isinstance(r, Network) else None, {name: _entry(f) for name, f in functions.items()}, ends)
     alone = claim.is_alone
     for i, (name, function) in enumerate(functions.items()):
         poles = function.real_poles(interval=interval)
@@ -156,13 +114,13 @@ def verify_pole_free(
                 "unknown", claim.describe(), f"{who} has a pole {where}, but is too large for the checker", pole=pole, function=function
             )
         evidence = {"method": "pole", "function": i, "between": [json_number(pole.lower), json_number(pole.upper)]}
-        certificate = Certificate(claim, "refuted", evidence, _about(start))
+        certificate = Certificate(claim, "refuted", evidence, clock)
         point = (pole.value,) if pole.value is not None and alone else None
         reason = f"{who} has {len(poles)} pole{'s' * (len(poles) != 1)} there, the first {where} ({order})"
         return PoleVerdict("refuted", claim.describe(), reason, certificate, point, pole=pole, function=function)
     if sum(_work(f, ends) for f in functions.values()) > _STURM:
         return PoleVerdict("unknown", claim.describe(), "no pole was found, but the functions are too large for the checker")
-    certificate = Certificate(claim, "proved", {"method": "sturm"}, _about(start))
+    certificate = Certificate(claim, "proved", {"method": "sturm"}, clock)
     return PoleVerdict("proved", claim.describe(), _reason(functions, alone), certificate)
 
 
@@ -294,14 +252,3 @@ def _reason(functions: Mapping[str, Function], alone: bool) -> str:
         return "the denominators are at least positive constants"
     quotient = f if isinstance(f, RationalFunction) else f.to_rational_function()
     return f"the denominator, of degree {quotient.degrees[1]} after cancelling, {none.replace('have', 'has')}"
-
-
-def _place(ends: tuple[Fraction | None, Fraction | None]) -> str:
-    lower, upper = (None if end is None else short(end) for end in ends)
-    if lower is None and upper is None:
-        return "the real line"
-    return f"[{lower}, {upper}]" if lower is not None and upper is not None else f"x >= {lower}" if upper is None else f"x <= {upper}"
-
-
-def _about(start: float) -> dict[str, Any]:
-    return {"tool": f"exactnn {__version__}", "seconds": f"{time.perf_counter() - start:.3f}"}

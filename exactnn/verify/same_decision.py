@@ -12,19 +12,19 @@ from fractions import Fraction
 import numpy as np
 from tqdm import tqdm
 
+from exactnn.cells import DIMENSIONS, Piece, Subdivision
+from exactnn.claims import Certificate, SameDecisionClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.writing import json_number
 from exactnn.network import Network
-from exactnn.regions._subdivision import DIMENSIONS, Piece, Subdivision
-from exactnn.symmetry._atoms import json_number
 from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
-from exactnn.verify.certificates import Certificate, Claim
 from exactnn.verify.equality import check_domain, check_pair
 
 Point = tuple[Fraction, ...]
@@ -57,14 +57,14 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
     whole = check_domain(domain, f)
     clock = Clock(time_limit)
     where = coordinates(whole, f.input_dim)
-    claim = Claim("same_decision", f, g, whole, Fraction(0))
+    claim = SameDecisionClaim(f, g, whole)
     try:
         point = _difference(f, g, where, clock) if where.dimension <= DIMENSIONS else None
         if point is None:
             answer = Alike(claim, where, clock).decide()
             if not isinstance(answer, RationalArray):
                 how = "on every cell the same outputs are maximal at the same points"
-                return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", answer))
+                return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", answer, clock))
             point = where.to_input(answer.reshape(1, -1))[0].to_fractions()
     except Incomplete as stopped:
         return Verdict("unknown", claim.describe(), f"{stopped}; no difference was seen there")
@@ -74,7 +74,7 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
     evidence: dict[str, object] = {"method": "point", "point": [json_number(q) for q in point]}
     for name, found in zip("fg", values, strict=True):
         evidence[name] = [json_number(q) for q in found]
-    certificate = Certificate(claim, "refuted", evidence)
+    certificate = Certificate(claim, "refuted", evidence, clock)
     return Verdict("refuted", claim.describe(), "the sets of maximal outputs differ", certificate, point, values)
 
 

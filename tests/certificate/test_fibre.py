@@ -23,7 +23,7 @@ from exactnn.certificate import Rejected, _budget, check
 from exactnn.certificate._command import main
 from exactnn.certificate._network import read_network
 from exactnn.certificate._shallow import read_shallow
-from exactnn.verify.certificates import Certificate, Claim
+from exactnn.claims import Certificate, OrbitsClaim
 from tests.certificate import _oracle
 from tests.certificate._build import ABS, HARDTANH, LEAKY, act, affine, inline, mlp, network, node, number, rehash, shallow, tensor
 from tests.certificate._onnx_bytes import initializer, model, operation, value_info
@@ -1010,7 +1010,7 @@ def test_sentences(tmp_path, capsys):
 
 def test_what_the_engines_write():
     f = exact_mlp([([[1, 0], [0, 1], [-1, -1]], [0, 0, 0]), ([[1, 1, 1]], [0])])
-    claim = Claim("orbits", f, None, None, Fraction(0), flips=((), (0, 1, 2)))
+    claim = OrbitsClaim(f, ((), (0, 1, 2)))
     written = Certificate(claim, "proved", {"method": "halves", "columns": [[0, 0], [0, 1]]})
     assert written.kind == "halves"
     assert written.document["claim"] == {"question": "orbits", "answer": "proved", "domain": None, "flips": [[], [0, 1, 2]]}

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from exactnn import check as check_again
 from exactnn import mlp, verify_equal
 from exactnn.certificate import Rejected, _budget, check
+from exactnn.claims import Certificate, EqualClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
+from exactnn.forms import _numbering
 from exactnn.network import Builder, Input, MaxPool, PiecewiseLinear, Reshape
-from exactnn.symmetry import _numbering
 from exactnn.verify import _line
-from exactnn.verify.certificates import Certificate, Claim
 from tests.certificate._build import act, box, certificate, forms, network, node
 from tests.strategies import deep_pairs, graphs, law, renamed
 
@@ -125,7 +125,7 @@ def test_bits_of_an_enclosure(monkeypatch):
 def test_the_engine_knows_the_limit_of_lines(pair, pooled, limit):
     f, g = (pool_at_end(c.network()) if pooled else c.network() for c in pair)
     points = _line.breakpoints([f, g], None, Clock(None))
-    written = Certificate(Claim("equal", f, g, None, Fraction(0)), "proved", {"method": "line"})
+    written = Certificate(EqualClaim(f, g, None, Fraction(0)), "proved", {"method": "line"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_line, "CHECKER", limit)
         patch.setattr(_budget, "LINE", limit)

@@ -13,16 +13,16 @@ import pytest
 
 import exactnn as xn
 from exactnn.certificate import Rejected, _budget, check, examine
+from exactnn.claims import Certificate, EqualClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.writing import json_tensor as tensor_of
 from exactnn.export.json import document as json_document
-from exactnn.export.json import tensor as tensor_of
 from exactnn.load.json import network_from_document
 from exactnn.network import Affine, Builder, Input, MaxPool, Reshape
-from exactnn.regions._tree import count_with_tree
+from exactnn.regions.certified import count_with_tree
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
-from exactnn.verify.certificates import Certificate, Claim
 from tests.certificate import _oracle
 from tests.certificate._build import HARDTANH, affine, box, certificate, inline, mlp, network, node, rehash, shallow, tensor
 from tests.certificate.test_mutations import at, changes, paths
@@ -268,7 +268,7 @@ def made(f, g=None, domain=None, tolerance=0):
             "models": {"f": model},
             "evidence": evidence,
         }
-    claim = Claim("equal", f, g, domain, Fraction(tolerance))
+    claim = EqualClaim(f, g, domain, Fraction(tolerance))
     evidence = Complete(claim, coordinates(domain, f.input_dim), Clock(), None).decide()
     assert isinstance(evidence, dict)
     return Certificate(claim, "proved", evidence).document

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from exactnn.errors import ArgumentError, SaveError
+from exactnn.exact.files import write_bytes, write_text
 from exactnn.export import save
-from exactnn.export._atomic import write_bytes, write_text
-from exactnn.export.json import canonical_hash, document
 from exactnn.load import load
 from exactnn.load.json import network_from_document
 from exactnn.network import Network, mlp
+from exactnn.network.document import canonical_hash, document
 
 from ._zoo import DYADIC, EXACT
 

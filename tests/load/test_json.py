@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError, LoadError, NotFiniteError, ShapeError
-from exactnn.export.json import document
 from exactnn.load import load
 from exactnn.load.json import network_from_document, parse
 from exactnn.network import Network, mlp
+from exactnn.network.document import document
 from exactnn.verify import check, verify_equal
 
 EXAMPLE = """

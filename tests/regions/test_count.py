@@ -13,13 +13,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import exactnn as xn
+from exactnn.cells import Statistics, Subdivision, read_program
 from exactnn.errors import ArgumentError, DomainError, EmptyDomain, ExactnnError, Incomplete, NotPiecewiseLinear, Undecided
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.regions._program import Program
-from exactnn.regions._subdivision import Subdivision
-from exactnn.regions._vertices import Statistics
-from tests.regions._oracles import all_patterns, cells, merged, patterns
+from tests.cells._oracles import all_patterns, cells, merged, patterns
 from tests.strategies import TINY, box_rows, graphs, law, polyhedron
 
 DEFINITIONS = ("pattern", "activation", "connected", "closed-connected", "affine")
@@ -223,7 +221,7 @@ def test_activation_patterns_against_all_patterns(problem: Any) -> None:
     layers, last, rows, domain = problem
     wanted = {p for p, _ in patterns(layers, rows)}
     net = xn.mlp([*layers, last])
-    program = Program([net], domain)
+    program = read_program([net], domain)
     for piece in (None, 2):
         run = Subdivision(program, Clock(), piece=piece)
         found = [tuple(row) for p in run.pieces() for row in program.patterns(p.signs).tolist()]
@@ -262,7 +260,7 @@ def sliced(draw: st.DrawFn) -> xn.Network:
 @law(60)
 def test_any_graph_both_ways(net: xn.Network) -> None:
     """The search by linear programs shares nothing with the lattice but the stages."""
-    assume(0 < Program([net]).unit_count <= 40)
+    assume(0 < read_program([net]).unit_count <= 40)
     for definition in ("activation", "affine"):
         both = [xn.regions.count(net, definition=definition, method=m, time_limit=60) for m in ("lattice", "search")]
         assert both[0] == both[1]
@@ -272,7 +270,7 @@ def test_any_graph_both_ways(net: xn.Network) -> None:
 @law(60)
 def test_regions_hold_their_points(net: xn.Network, seed: int) -> None:
     """A random point lies in a region; and at points of it, and at its interior point, the affine map gives the exact value."""
-    assume(0 < Program([net]).unit_count <= 40)
+    assume(0 < read_program([net]).unit_count <= 40)
     point = [Fraction(int(v), 97) for v in np.random.default_rng(seed).integers(-300, 300, net.input_dim)]
     regions = list(xn.regions.iterate(net))
     inside = [r for r in regions if r.polyhedron.contains(point)]
@@ -327,7 +325,7 @@ def test_pieces_tasks_and_wholes_agree(tmp_path: Any) -> None:
 def test_float_signs_are_decided_by_error_bounds() -> None:
     """On trained weights nearly all signs; and with every one of them exact the count is the same."""
     net = trained_like(np.random.default_rng(4), [2, 20, 20, 1])
-    program = Program([net], xn.Box([-1, -1], [1, 1]))
+    program = read_program([net], xn.Box([-1, -1], [1, 1]))
     run = Subdivision(program, Clock())
     total = sum(p.cells for p in run.pieces())
     found = run.statistics
@@ -344,7 +342,7 @@ def test_error_bounds_hold() -> None:
     """Every float coordinate is as near to the exact one as its bound says."""
     rng = np.random.default_rng(5)
     for domain in (None, xn.Box(-1, 1).in_dimension(3)):
-        program = Program([trained_like(rng, [3, 6, 6, 1])], domain)
+        program = read_program([trained_like(rng, [3, 6, 6, 1])], domain)
         run = Subdivision(program, Clock(), piece=None)
         (piece,) = run.pieces()
         exact = run.vertices.exact_points(piece.ids)

@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 
 import exactnn as xn
+from exactnn.cells import read_program
 from exactnn.errors import ArgumentError, ExactnnError, Incomplete, LoadError, SaveError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Add, Affine, Builder, Input, MaxPool, Reshape
 from exactnn.regions import _tasks
-from exactnn.regions._program import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = ("activation", "pattern", "connected", "affine")
@@ -214,7 +214,7 @@ def test_workers_that_die() -> None:
 
 def test_a_task_keeps_the_deadline_however_long_it_waited() -> None:
     net = CASES["relu"][0]()
-    prefix = _tasks.prefixes(Program([net]), Clock())[0]
+    prefix = _tasks.prefixes(read_program([net]), Clock())[0]
     assert _tasks.carry_out(net, None, "activation", prefix, time.time() - 1, None) is None
     cells, (total, seen) = _tasks.carry_out(net, None, "activation", prefix, time.time() + 60, None)
     assert cells == total > 0
@@ -273,7 +273,7 @@ def test_a_killed_count_goes_on(definition: str, tmp_path: Path, monkeypatch: py
         out, _ = child.communicate()
     assert (child.returncode, out) == (-signal.SIGKILL, b"")
     done = tasks_in(file)
-    rows = _tasks.prefixes(Program([net]), Clock())
+    rows = _tasks.prefixes(read_program([net]), Clock())
     assert 5 <= len(done) < len(rows)
     calls = recorded(monkeypatch)
     assert xn.regions.count(net, definition=definition, checkpoint=file) == without("relu", definition)
@@ -308,10 +308,10 @@ def test_a_time_limit_stops_and_a_later_call_goes_on(threads: int, tmp_path: Pat
             xn.regions.count(net, checkpoint=file, executor=given, time_limit=0.5)
     done = tasks_in(file)
     assert 0 < caught.value.partial < without("relu", "activation")
-    assert f"{len(done)} of {len(_tasks.prefixes(Program([net]), Clock()))} tasks were finished" in str(caught.value)
+    assert f"{len(done)} of {len(_tasks.prefixes(read_program([net]), Clock()))} tasks were finished" in str(caught.value)
     calls.clear()
     assert xn.regions.count(net, checkpoint=file) == without("relu", "activation")
-    rows = _tasks.prefixes(Program([net]), Clock())
+    rows = _tasks.prefixes(read_program([net]), Clock())
     assert sorted(calls) == sorted(tuple(row) for number, row in enumerate(rows) if number not in done)
 
 

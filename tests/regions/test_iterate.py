@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given
 
 import exactnn as xn
+from exactnn.cells import Subdivision, read_program
 from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.regions import Neuron
-from exactnn.regions._program import Program
-from exactnn.regions._subdivision import Subdivision
-from tests.regions._oracles import patterns
+from tests.cells._oracles import patterns
 from tests.regions.test_count import hidden, problems, trained_like
 from tests.strategies import law
 
@@ -103,7 +102,7 @@ def test_an_opposite_pair_makes_one_facet() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_euler(seed: int) -> None:
     """V - E + F = 1 for the plane, unbounded cells counted; the box at infinity adds its own vertices and edges."""
-    program = Program([trained_like(np.random.default_rng(seed), [2, 7, 6, 1])])
+    program = read_program([trained_like(np.random.default_rng(seed), [2, 7, 6, 1])])
     run = Subdivision(program, Clock(), piece=None)
     (piece,) = run.pieces()
     lattice = piece.lattice
@@ -163,7 +162,7 @@ def test_a_stream_can_be_left_early_or_limited() -> None:
 def test_memory_does_not_grow_with_the_count() -> None:
     """The vertices held at any time are those of a few pieces."""
     net = trained_like(np.random.default_rng(1), [3, 18, 18, 1])
-    run = Subdivision(Program([net]), Clock(), piece=300)
+    run = Subdivision(read_program([net]), Clock(), piece=300)
     most, total = 0, 0
     for piece in run.pieces():
         most = max(most, run.vertices.count)

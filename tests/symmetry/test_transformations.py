@@ -13,7 +13,6 @@ from exactnn.certificate._network import read_network
 from exactnn.certificate._transform import transformed
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.export.json import document
 from exactnn.network import (
     Add,
     Affine,
@@ -32,6 +31,7 @@ from exactnn.network import (
     mlp,
     relu,
 )
+from exactnn.network.document import document
 from exactnn.symmetry.transformations import Composition, Flip, Permutation, Scaling, SignFlip, Transformation
 from tests._networks import batch_norm, conv, convolutional, dense, numbers, points, same_values
 from tests.strategies import law

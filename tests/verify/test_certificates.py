@@ -22,9 +22,9 @@ import exactnn
 from exactnn import Box, Network, Polyhedron, Verdict, check, load, mlp, save, symmetry, verify_equal, verify_symmetry, verify_zero
 from exactnn.errors import CertificateRejected, ExactnnError
 from exactnn.exact.array import RationalArray
-from exactnn.export.json import canonical_hash, document
 from exactnn.load.json import network_from_document
 from exactnn.network import Affine, AveragePool, Builder, Conv, Input, MaxPool, PRelu, Rational, Reshape, relu
+from exactnn.network.document import canonical_hash, document
 from tests.certificate import _oracle
 from tests.certificate._build import rehash
 from tests.certificate.test_mutations import mutants

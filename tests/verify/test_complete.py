@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from exactnn import Box, Network, Polyhedron, check, mlp, verify_equal, verify_zero
+from exactnn.claims import Certificate, EqualClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -18,14 +19,13 @@ from exactnn.symmetry import Permutation, Scaling
 from exactnn.verify import _decision
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
-from exactnn.verify.certificates import Certificate, Claim
 from tests.strategies import TINY
 from tests.verify._oracles import assert_sound, value, z3_differ
 
 
 def decide(f: Network, g: Network | None, domain: Polyhedron | None = None, tolerance: Any = 0) -> str:
     """The answer of the search alone; its certificate checked, its point confirmed by another evaluation."""
-    claim = Claim("equal" if g is not None else "zero", f, g, domain, Fraction(tolerance))
+    claim = ZeroClaim(f, domain, Fraction(tolerance)) if g is None else EqualClaim(f, g, domain, Fraction(tolerance))
     where = coordinates(domain, f.input_dim)
     found = Complete(claim, where, Clock(60), None).decide()
     if isinstance(found, dict):
@@ -211,7 +211,7 @@ def test_zero_networks_that_are_deep(seed: int) -> None:
 def test_a_symmetry_is_named_and_rebuilt_by_the_checker() -> None:
     f = random_net(np.random.default_rng(1), 2, 4, 3, 1)
     T = Scaling(1, [2, 3, 4]) @ Permutation(0, [2, 0, 3, 1])
-    claim = Claim("symmetry", f, T.apply(f), None, Fraction(0), tuple(T.steps(f)))
+    claim = SymmetryClaim(f, T.apply(f), None, Fraction(0), tuple(T.steps(f)))
     found = Complete(claim, coordinates(None, 2), Clock(), None).decide()
     assert isinstance(found, dict)
     certificate = Certificate(claim, "proved", found)
@@ -237,7 +237,7 @@ def test_a_line_with_long_numbers(slope: Fraction, level: Fraction) -> None:
 def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     f = random_net(rng, 3, 8, 8, 1)
-    claim = Claim("equal", f, f, None, Fraction(0))
+    claim = EqualClaim(f, f, None, Fraction(0))
     with pytest.raises(Incomplete, match="limit of 3 cells"):
         Complete(claim, coordinates(None, 3), Clock(), 3).decide()
     g, h = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn.errors import ArgumentError, DomainError, EmptyDomain, Incomplete, NotPiecewiseLinear, ShapeError
-from tests.regions._oracles import cells
+from tests.cells._oracles import cells
 from tests.regions.test_count import trained_like
 from tests.strategies import TINY, law
 from tests.verify._oracles import z3_differ

@@ -458,7 +458,7 @@ def test_a_cancelled_form_with_a_large_constant_keeps_its_sign(bias: int) -> Non
 
 def test_a_linear_difference_that_no_prepared_point_shows() -> None:
     """M x with M orthogonal to every point that is tried first."""
-    from exactnn.symmetry._witness import small_points
+    from exactnn.symmetry.witnesses import small_points
 
     d = 100
     tried = small_points(d)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from exactnn import Network, check, mlp, symmetry, verify_symmetry
 from exactnn import certificate as checker
+from exactnn.claims import SymmetryClaim
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.export.json import document
 from exactnn.network import (
     Add,
     Affine,
@@ -33,8 +33,9 @@ from exactnn.network import (
     Transpose,
     activation,
 )
+from exactnn.network.document import document
 from exactnn.network.neurons import layer_at
-from exactnn.verify import certificates
+from exactnn.verify import _images
 from tests.strategies import law
 
 Generator = np.random.Generator
@@ -166,7 +167,7 @@ def test_no_comparison_is_left_out_that_would_fail(case: tuple[Network, symmetry
         image, steps = transformation.apply(f), transformation.steps(f)
     except ArgumentError:
         return
-    if all(certificates._is_plain(f, step) for step in steps):
+    if all(_images._is_plain(f, step) for step in steps):
         built = checker.transformed(checker.read_network(document(f), "f"), steps)
         assert checker.same_network(built, checker.read_network(document(image), "g"))
 
@@ -255,8 +256,8 @@ def test_plain_layers_are_claims_about_symmetries() -> None:
 def test_the_network_that_the_checker_builds_is_compared() -> None:
     f = chain(affine([[1], [2]], [0, 1]), plain_norm(2), activation("relu"), affine([[1, 1]], [0]))
     t = symmetry.Scaling("n3", [2, 4])
-    claim = certificates.Claim("symmetry", f, t.apply(f), None, Fraction(0), tuple(t.steps(f)))
-    assert certificates.checker_builds(claim)
+    claim = SymmetryClaim(f, t.apply(f), None, Fraction(0), tuple(t.steps(f)))
+    assert _images.checker_builds(claim)
     other = chain(affine([[1], [2]], [0, 1]), plain_norm(2), activation("relu"), affine([["1/2", "1/4"]], [0]))
-    assert not certificates.checker_builds(replace(claim, g=other))
-    assert not certificates.checker_builds(replace(claim, g=f))
+    assert not _images.checker_builds(replace(claim, g=other))
+    assert not _images.checker_builds(replace(claim, g=f))

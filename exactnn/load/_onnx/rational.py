@@ -13,8 +13,8 @@ from exactnn.errors import UnsupportedOperation
 from exactnn.exact.numbers import fraction, rational
 from exactnn.load._limits import MAX_BITS, MAX_DEGREE
 from exactnn.network import Builder, Concat, Operation, PiecewiseLinear, Rational, Slice
-from exactnn.network._poles import has_real_zero
 from exactnn.network.operations import Shape
+from exactnn.network.poles import has_real_zero
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,199 @@
+"""Depth-first search over activation patterns by exact linear programs: any dimension, memory proportional to the depth.
+
+A node of the search is a cell {t : g_1(t) >= 0, ..., g_k(t) >= 0} of full dimension on which all earlier units have fixed signs, so that
+the next unit is an affine form l there. Either l = 0 on the cell (sign 0), or l has one sign on its interior, for which
+
+    factor l = gamma + sum_i y_i g_i,   factor > 0, gamma >= 0, y >= 0   (Farkas' lemma; or the same for -l),
+
+is the proof, or points of the cell with l > 0 and with l < 0 exist, and both halves are cells. Points found by earlier linear programs are
+remembered, so that most cuts are seen without a new one.
+
+This way shares nothing but the stages with the face lattice (`_subdivision`), so that the two check each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from flint import fmpz_mat
+
+from exactnn.cells._cell_maps import CellMaps
+from exactnn.cells._maps import Signs
+from exactnn.cells._program import Program
+from exactnn.cells._search_cell import SearchCell
+from exactnn.cells._search_lp import AffineRow, Point, Work
+from exactnn.cells._search_order import middle
+from exactnn.cells._search_points import simplified_point
+from exactnn.errors import DomainError, Incomplete
+from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
+from exactnn.exact.numbers import primitive
+from exactnn.exact.polyhedron import Polyhedron
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A full-dimensional cell: the signs of all units on its interior.
+
+    signs : int8, one for each unit of the program (those of a domain first, +1)
+    interior_point : where all inequalities are strict
+    inequalities : integer rows (c_1, ..., c_d, k): c . x + k >= 0; they describe the cell, some may be redundant
+    units : the unit that made each inequality; -1 - r for row r of a domain that is a Box
+    """
+
+    signs: Signs
+    interior_point: tuple[Fraction, ...]
+    inequalities: tuple[AffineRow, ...]
+    units: tuple[int, ...]
+
+
+class Search:
+    """All full-dimensional cells of a program, one after the other.
+
+    Parameters
+    ----------
+    program : networks as stages; its domain, if it has one, is the domain of the search
+    clock : asked at every node and in every linear program; Incomplete with the number of cells found so far
+    region, base, unit : a full-dimensional polyhedron in t, for inputs x = (base (t, 1)) / unit; None for x = t
+    open_stages : stages whose units are not looked at
+    last : asked when the other stages are complete, for further units, with their forms, that are to be fixed or to cut the cell
+    limit : Incomplete beyond so many cells
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        clock: Clock | None = None,
+        *,
+        region: Polyhedron | None = None,
+        base: fmpz_mat | None = None,
+        unit: int = 1,
+        open_stages: Collection[int] = (),
+        last: Callable[[SearchCell], tuple[list[AffineRow], list[int]]] | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.program = program
+        self.maps = CellMaps(program, base, unit)
+        self.work = Work(clock or Clock())
+        self.limit = limit
+        self._last = last
+        #: how many cells were found
+        self.found = 0
+        self.region = program.domain if program.domain is not None else region
+        self.stages = [s for s, stage in enumerate(program.stages) if stage.node and s not in open_stages]
+
+    def leaves(self) -> Iterator[Leaf]:
+        """The cells."""
+        for cell, cut in self.walk():
+            if cut is None:
+                units = tuple(self._label(m) for m in cell.made)
+                yield Leaf(np.array(cell.signs, dtype=np.int8), fractions(simplified_point(cell.inner, cell.forms)), cell.forms, units)
+
+    def walk(self) -> Iterator[tuple[SearchCell, int | None]]:
+        """The nodes in preorder, the side >= 0 first: (cell, unit that cuts it, None at a leaf)."""
+        waiting = [self.root()]
+        while waiting:
+            cell = waiting.pop()
+            try:
+                self.work.clock.check("the cells of a network were being searched")
+                cut = self._cut(cell)
+            except Incomplete as stopped:
+                raise Incomplete(f"{stopped}; {self.found} cells were found", self.found) from None
+            if cut is None:
+                self.found += 1
+                yield cell, None
+                if self.limit is not None and self.found >= self.limit and waiting:
+                    raise Incomplete(f"the limit of {self.limit} cells was reached", self.found)
+                continue
+            yield cell, cell.units[cut]
+            above, below = cell.halves(cut)
+            waiting += [below, above]
+
+    def root(self) -> SearchCell:
+        """The whole domain."""
+        forms: list[AffineRow] = []
+        made: list[int] = []
+        inner: Point = (*[0] * self.maps.width, 1)
+        if self.region is not None:
+            if self.region.dimension < self.maps.width:
+                raise DomainError(
+                    f"domain: a set with interior points in R^{self.maps.width} is needed, got {self.region!r} of dimension "
+                    f"{self.region.dimension}; exactnn.regions.restrict gives the network on a slice of its input"
+                )
+            forms, made = _halfspaces(self.region)
+            inner = _integers(self.region.interior_point())
+        signs = [0] * self.program.unit_count
+        signs[: self.program.domain_units] = [1] * self.program.domain_units
+        values = (self.maps.base,)
+        return SearchCell(tuple(forms), tuple(made), inner, [], signs, values, self.maps.width, self.work)
+
+    def _label(self, made: int) -> int:
+        if made < 0 and self.program.domain_units:
+            return int(np.searchsorted(self.program.stages[0].places, -1 - made))
+        return made
+
+    def _cut(self, cell: SearchCell) -> int | None:
+        """A unit that cuts the cell; all units of its stage that do not are fixed, and stages completed, on the way."""
+        while True:
+            for unit, sign, proof in cell.settle():
+                cell.signs[unit] = sign
+                cell.facts.append((unit, sign, proof))
+            if cell.pending:
+                return middle(cell)
+            if not self._advance(cell):
+                return None
+
+    def _advance(self, cell: SearchCell) -> bool:
+        """Complete the stage at hand and enter the next one; False behind the last."""
+        maps, first = self.maps, self.program.first
+        done = cell.stage
+        following = [s for s in self.stages if s > done]
+        if cell.late:
+            return False
+        if done >= 0:
+            z = maps.stage(done, cell.values)
+            cell.values = (*cell.values, maps.masked(z, cell.signs[first[done] : first[done + 1]]))
+        if not following:
+            cell.late = True
+            rows, units = self._last(cell) if self._last is not None else ([], [])
+            cell.enter(rows, units, list(range(len(rows))))
+            return True
+        s = following[0]
+        cell.values = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
+        rows = [primitive([int(v) for v in row]) for row in maps.stage(s, cell.values).tolist()]
+        pending = []
+        for j, row in enumerate(rows):
+            if any(row[:-1]):
+                pending.append(j)
+            else:
+                cell.signs[first[s] + j] = (row[-1] > 0) - (row[-1] < 0)
+        cell.stage = s
+        cell.enter(rows, range(first[s], first[s + 1]), pending)
+        return True
+
+
+def fractions(point: Point) -> tuple[Fraction, ...]:
+    """An integer point (x, w) as x / w."""
+    return tuple(Fraction(v, point[-1]) for v in point[:-1])
+
+
+def _integers(point: tuple[Fraction, ...]) -> Point:
+    array = RationalArray.from_fractions(list(point), (len(point),))
+    return (*array.numerators.tolist(), array.denominator)
+
+
+def _halfspaces(region: Polyhedron) -> tuple[list[AffineRow], list[int]]:
+    """The rows b - A x >= 0, less those without variables, as primitive integers, and -1 - r for row r."""
+    A, b = region.rows
+    forms, made = [], []
+    for r in range(len(A)):
+        row, bound = A[r], b[r : r + 1]
+        if not row.is_zero():
+            scale = row.denominator, bound.denominator
+            form = [-v * scale[1] for v in row.numerators.tolist()] + [int(bound.numerators[0]) * scale[0]]
+            forms.append(primitive(form))
+            made.append(-1 - r)
+    return forms, made

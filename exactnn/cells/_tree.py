@@ -1,0 +1,45 @@
+"""The search written down as a tree that can be re-checked (docs/certificate-format.md, "tree").
+
+Each node of the search is one entry, in preorder: the units that were fixed there with their Farkas proofs, then the unit that is split, or
+the end of a leaf.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from exactnn.cells._program import Program
+from exactnn.cells._search_cell import SearchCell
+from exactnn.cells._search_lp import Farkas
+from exactnn.exact.writing import json_integer
+
+
+class Tree:
+    """Entries of a tree, in preorder.
+
+    Parameters
+    ----------
+    program : the networks; the units of a domain are no units of the certificate
+    rows : the number of rows of the domain, which are inequalities 0, 1, ... of every cell
+    """
+
+    def __init__(self, program: Program, rows: int) -> None:
+        self._first, self._rows = program.domain_units, rows
+        self.nodes: list[Any] = []
+
+    def split(self, cell: SearchCell, unit: int) -> None:
+        """The cell is cut by a unit."""
+        self.nodes.append(["split", self._facts(cell), unit - self._first])
+
+    def leaf(self, cell: SearchCell, end: Any) -> None:
+        """The cell is a leaf."""
+        self.nodes.append(["leaf", self._facts(cell), end])
+
+    def proof(self, cell: SearchCell, proof: Farkas) -> list[Any]:
+        """[factor, [[inequality, multiplier]...]]."""
+        domain = sum(m < 0 for m in cell.made)
+        places = [-1 - m if m < 0 else self._rows + i - domain for i, m in enumerate(cell.made)]
+        return [json_integer(proof.factor), [[places[i], json_integer(y)] for i, y in proof.terms]]
+
+    def _facts(self, cell: SearchCell) -> list[Any]:
+        return [[unit - self._first, sign, *self.proof(cell, proof)] for unit, sign, proof in cell.facts]

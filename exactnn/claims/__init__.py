@@ -1,0 +1,31 @@
+"""The questions as values, below the engines that answer them, and the certificates that answers carry."""
+
+from exactnn.claims._certificate import Certificate, check
+from exactnn.claims._claim import Claim
+from exactnn.claims._comparisons import (
+    Comparison,
+    DeviationClaim,
+    EqualClaim,
+    ImageClaim,
+    SameDecisionClaim,
+    SymmetryClaim,
+    ZeroClaim,
+)
+from exactnn.claims._poles import PoleFreeClaim
+from exactnn.claims._values import OrbitsClaim, RegionCountClaim
+
+__all__ = [
+    "Certificate",
+    "Claim",
+    "Comparison",
+    "DeviationClaim",
+    "EqualClaim",
+    "ImageClaim",
+    "OrbitsClaim",
+    "PoleFreeClaim",
+    "RegionCountClaim",
+    "SameDecisionClaim",
+    "SymmetryClaim",
+    "ZeroClaim",
+    "check",
+]

@@ -1,0 +1,126 @@
+"""Certificates as the engines write them: claim, models and evidence in the format of docs/certificate-format.md.
+
+The checker in `exactnn.certificate` shares this format with the engines, and no code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from exactnn import certificate as checker
+from exactnn._version import __version__
+from exactnn.claims._claim import Claim
+from exactnn.errors import ArgumentError, CertificateRejected, LoadError
+from exactnn.exact.clock import Clock
+from exactnn.exact.files import write_text
+from exactnn.network import Network
+from exactnn.network.document import canonical_hash, document
+
+
+class Certificate:
+    """What the standalone checker needs to re-check a verdict: `save` it, and run `exactnn check FILE`.
+
+    Models that were read from a file which the checker reads itself are bound by the file's hash; others stand in the certificate,
+    without losing a bit.
+
+    Parameters
+    ----------
+    claim, answer : what is claimed, "proved" or "refuted"
+    evidence : the method and what it needs
+    clock : started with the question; the seconds since then stand in the certificate, for people
+    """
+
+    def __init__(self, claim: Claim, answer: str, evidence: dict[str, Any], clock: Clock | None = None) -> None:
+        self._claim = claim
+        self._answer = answer
+        self._evidence = evidence
+        self._about = {"tool": f"exactnn {__version__}"} | ({} if clock is None else {"seconds": f"{clock.elapsed():.3f}"})
+
+    @property
+    def kind(self) -> str:
+        """The method of the evidence: "forms", "line", "tree", "point" or "enclosure"; for orbits "free", "halves", "lattice", "odd" or
+        "enumeration"; for poles "sturm" or "pole".
+        """
+        return str(self._evidence["method"])
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The certificate as a JSON object; model paths are absolute."""
+        return {
+            "format": "exactnn-certificate",
+            "version": 1,
+            "semantics": "real arithmetic",
+            "claim": self._claim.stated(self._answer),
+            "models": {name: _model(net) for name, net in self._claim.models().items()},
+            "evidence": self._evidence,
+            "about": self._about,
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it as JSON (to a temporary file, then renamed); model files are named relative to it."""
+        target = Path(path)
+        folder = target.resolve().parent
+        written = dict(self.document)
+        written["models"] = {k: _relative(m, folder) for k, m in written["models"].items()}
+        write_text(target, json.dumps(written, separators=(",", ":")) + "\n")
+        return target
+
+    def __repr__(self) -> str:
+        return f"Certificate({self._answer}: {self._claim.describe()}; by {self.kind})"
+
+
+def check(
+    certificate: Certificate | dict[str, Any] | str | os.PathLike[str], *, models: Sequence[str | os.PathLike[str]] | None = None
+) -> bool:
+    """Re-check a certificate with the standalone checker (`exactnn.certificate`).
+
+    Parameters
+    ----------
+    certificate : a verdict's certificate, its JSON object, or the path of a saved one
+    models : paths of model files that the certificate must be about; by default the ones it names
+
+    Returns
+    -------
+    True
+
+    Raises
+    ------
+    CertificateRejected
+        Saying which step failed.
+    LoadError
+        A file cannot be read: that of the certificate, or of a model.
+    ArgumentError
+        `models` is no list of paths.
+    """
+    if models is not None and not (isinstance(models, (list, tuple)) and all(isinstance(m, (str, os.PathLike)) for m in models)):
+        raise ArgumentError(f"models: a list of paths of model files, or None, is needed, got {type(models).__name__}")
+    source = certificate.document if isinstance(certificate, Certificate) else certificate
+    try:
+        return bool(checker.check(source, models=models))
+    except checker.Rejected as rejected:
+        raise CertificateRejected(rejected.step, rejected.reason) from None
+    except OSError as error:
+        raise LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error.strerror or error}") from None
+
+
+def _model(net: Network) -> dict[str, Any]:
+    source = net.source
+    if source is not None and source.checkable:
+        bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}
+        return {**bound, "raw": True} if source.raw else bound
+    inline = document(net)
+    return {"sha256": canonical_hash(inline), "inline": inline}
+
+
+def _relative(model: dict[str, Any], folder: Path) -> dict[str, Any]:
+    if "path" not in model:
+        return model
+    try:
+        return {**model, "path": os.path.relpath(model["path"], folder)}
+    except ValueError:  # another drive
+        return model

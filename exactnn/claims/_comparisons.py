@@ -1,0 +1,103 @@
+"""Claims about two functions on a domain: equal, zero, kept by a transformation, how far apart, deciding alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from exactnn.claims._claim import Claim, place, stated_domain
+from exactnn.exact.numbers import rational_text
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.writing import json_number
+from exactnn.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(Claim):
+    """|f_j(x) - g_j(x)| <= tolerance for all outputs j and all x of the domain (None: everywhere); g None stands for 0."""
+
+    f: Network
+    g: Network | None
+    domain: Polyhedron | None
+    tolerance: Fraction
+    question: ClassVar[str]
+    words: ClassVar[str]
+
+    def describe(self) -> str:
+        """The claim in words."""
+        text = rational_text(self.tolerance)
+        within = f" within {text if len(text) <= 60 else f'{text[:20]}... ({len(text)} characters)'}" if self.tolerance else ""
+        return f"{self.words}{within} {place(self.domain, self.f.input_dim)}"
+
+    def stated(self, answer: str) -> dict[str, Any]:
+        """Question, answer, domain, tolerance."""
+        domain = stated_domain(self.domain)
+        return {"question": self.question, "answer": answer, "domain": domain, "tolerance": json_number(self.tolerance)}
+
+    def models(self) -> dict[str, Network]:
+        """f, and g if it is no part of the claim."""
+        return {"f": self.f} if self.g is None else {"f": self.f, "g": self.g}
+
+
+class EqualClaim(Comparison):
+    """f = g."""
+
+    question, words = "equal", "f = g"
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroClaim(Comparison):
+    """f = 0."""
+
+    g: None = field(default=None, init=False)
+    question, words = "zero", "f = 0"
+
+
+@dataclass(frozen=True, eq=False)
+class SymmetryClaim(Comparison):
+    """T(f) = f; g is T(f), `transformation` its steps as the format writes them, from which the checker builds T(f) itself."""
+
+    transformation: tuple[dict[str, Any], ...]
+    question, words = "symmetry", "T(f) = f"
+
+    def stated(self, answer: str) -> dict[str, Any]:
+        """Question, answer, domain, tolerance, transformation."""
+        return {**super().stated(answer), "transformation": list(self.transformation)}
+
+    def models(self) -> dict[str, Network]:
+        """f alone."""
+        return {"f": self.f}
+
+
+class ImageClaim(EqualClaim):
+    """T(f) = f, for a T(f) that the checker does not build: it stands in full as g, and f = g is stated."""
+
+    words = "T(f) = f"
+
+
+class DeviationClaim(Comparison):
+    """max |f_j(x) - g_j(x)| = tolerance, attained at a point in the evidence."""
+
+    question, words = "deviation", "the largest deviation of f from g"
+
+
+@dataclass(frozen=True, eq=False)
+class SameDecisionClaim(Claim):
+    """{j : f_j(x) = max f(x)} = {j : g_j(x) = max g(x)} for all x of the domain (None: everywhere)."""
+
+    f: Network
+    g: Network
+    domain: Polyhedron | None
+
+    def describe(self) -> str:
+        """The claim in words."""
+        return f"f and g have the same maximal outputs {place(self.domain, self.f.input_dim)}"
+
+    def stated(self, answer: str) -> dict[str, Any]:
+        """Question, answer, domain."""
+        return {"question": "same_decision", "answer": answer, "domain": stated_domain(self.domain)}
+
+    def models(self) -> dict[str, Network]:
+        """f and g."""
+        return {"f": self.f, "g": self.g}
