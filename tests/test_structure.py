@@ -289,7 +289,7 @@ def test_a_downward_import_is_fine(file: str, source: str) -> None:
         "from exactnn.cells import _search",
         "from ..cells._search import Search",
         "def f():\n    import exactnn.cells._search",
-        "from exactnn.load._onnx.values import Value",
+        "from exactnn.load._onnx.values import OnnxValue",
         "from exactnn.exact.lp import _dot",
     ],
 )

@@ -15,7 +15,7 @@ from ._numbers import Rejected, need
 Shape = tuple[int, ...]
 
 
-class Value(NamedTuple):
+class NodeForms(NamedTuple):
     """The forms of a node.
 
     With a ``grid`` (the axes of the shape after the first) there is one form for each channel, which holds at
@@ -68,7 +68,7 @@ class Atoms:
         """A form on a grid, at one place of it."""
         return form._replace(atoms=tuple(self.element(a, place) for a in form.atoms))
 
-    def elements(self, value: Value) -> list[Form]:
+    def elements(self, value: NodeForms) -> list[Form]:
         """One form for each entry."""
         if not value.grid:
             return value.forms

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import lcm, prod
 from typing import NamedTuple
 
-from ._columns import Row, Value
+from ._columns import ColumnValue, Row
 from ._network import Node
 from ._windows import Window
 
@@ -19,7 +19,7 @@ class Bend(NamedTuple):
     """A node at one of its stages; `kinks` and `jumps` are of piecewise_linear and prelu, `windows` of max_pool."""
 
     node: Node
-    operand: Value
+    operand: ColumnValue
     total: dict[int, list[int]]  # the value so far, over `denominator`
     denominator: int
     grain: int  # kinks are integers over operand.denominator * grain
@@ -29,7 +29,7 @@ class Bend(NamedTuple):
     stage: int
 
 
-def bend(node: Node, operand: Value, one: int) -> Bend:
+def bend(node: Node, operand: ColumnValue, one: int) -> Bend:
     """The node before its first stage."""
     size = prod(node.shape)
     if node.op == "max_pool":

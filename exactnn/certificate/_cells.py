@@ -15,18 +15,18 @@ from . import _budget
 from ._affine import AFFINE
 from ._bends import Bend, bend, closed, units
 from ._budget import Budget
-from ._columns import Row, Value, affine, primitive
+from ._columns import ColumnValue, Row, affine, divided
 from ._network import Network, Node
 from ._numbers import need
 
 BENT = frozenset(("piecewise_linear", "prelu", "max_pool"))
-Affine = tuple[int, ...]  # coefficients of t_1, ..., t_n, and a constant
+AffineRow = tuple[int, ...]  # coefficients of t_1, ..., t_n, and a constant
 
 
 class Cell:
     """All networks on one cell, up to the stage at hand: its units are ``first``, ``first + 1``, ..., ``signs`` says which are fixed."""
 
-    def __init__(self, networks: Sequence[Network], inputs: Sequence[Affine], denominator: int, budget: Budget, all_fixed: bool) -> None:
+    def __init__(self, networks: Sequence[Network], inputs: Sequence[AffineRow], denominator: int, budget: Budget, all_fixed: bool) -> None:
         """The flat input is inputs / denominator; ``all_fixed``: no unit may be left open."""
         self._networks, self._inputs, self._denominator, self._all_fixed = networks, inputs, denominator, all_fixed
         self._budget = budget
@@ -35,7 +35,7 @@ class Cell:
         self._inner: dict[int, Row] = {}  # and back
         self._opened: dict[int, tuple[int, bool]] = {}  # an open unit to its key, and whether it is max(-h, 0)
         self._known: dict[int, int] = {}  # signs of h, where they were proved later
-        self._values: list[Value] = []
+        self._values: list[ColumnValue] = []
         self._bend: Bend | None = None
         self.outputs: list[Row] = []  # the entries of the outputs of all networks that are done, each in a scale of its own
         self.scales: list[int] = []
@@ -61,7 +61,7 @@ class Cell:
         """Whether all stages are behind."""
         return self._done == len(self._networks)
 
-    def form(self, number: int, step: str) -> Affine:
+    def form(self, number: int, step: str) -> AffineRow:
         """The affine function, primitive, of a unit that is not fixed; stages before it are completed, their other units left open."""
         while not self.finished and number >= self.first + len(self.signs):
             self.complete()
@@ -137,7 +137,7 @@ class Cell:
                     self._enter(rows)
                     return
                 b = self._bend
-                self._values.append(Value(b.node.shape, b.total, b.denominator))
+                self._values.append(ColumnValue(b.node.shape, b.total, b.denominator))
                 self._bend = None
             elif len(self._values) == len(network.nodes):
                 for value in (self._values[i] for i in network.outputs):
@@ -158,7 +158,7 @@ class Cell:
             start = network.starts()[len(self._values)]
             rows = self._inputs[start : start + prod(node.shape)]
             columns = {key: [row[key] for row in rows] for key in range(self.one + 1)}
-            self._values.append(Value(node.shape, columns, self._denominator))
+            self._values.append(ColumnValue(node.shape, columns, self._denominator))
         elif node.op in AFFINE:
             self._values.append(affine(node, operands, self.one))
         else:
@@ -173,7 +173,7 @@ class Cell:
 
     def _enter(self, rows: list[Row]) -> None:
         for row in rows:
-            scale, smallest = primitive(row)
+            scale, smallest = divided(row)
             self._rows.append(smallest)
             self._scales.append(scale)
             constant = smallest.keys() <= {self.one}

@@ -16,7 +16,7 @@ from ._numbers import Tensor
 Row = dict[int, int]  # key to coefficient, without zeros
 
 
-class Value(NamedTuple):
+class ColumnValue(NamedTuple):
     """sum over keys of columns[key] / denominator, an array of this shape for each column."""
 
     shape: tuple[int, ...]
@@ -28,7 +28,7 @@ class Value(NamedTuple):
         return {key: column[i] for key, column in self.columns.items() if column[i]}
 
 
-def affine(node: Node, operands: list[Value], one: int) -> Value:
+def affine(node: Node, operands: list[ColumnValue], one: int) -> ColumnValue:
     """An operation that is affine, column by column."""
     keys = {key for value in operands for key in value.columns} | {one}
     found = {}
@@ -40,16 +40,16 @@ def affine(node: Node, operands: list[Value], one: int) -> Value:
     return lowest(node.shape, columns, common)
 
 
-def lowest(shape: tuple[int, ...], columns: dict[int, list[int]], denominator: int) -> Value:
+def lowest(shape: tuple[int, ...], columns: dict[int, list[int]], denominator: int) -> ColumnValue:
     """The value without columns of zeros, in lowest terms."""
     kept = {key: column for key, column in columns.items() if any(column)}
     divisor = gcd(denominator, *(n for column in kept.values() for n in column))
     if divisor != 1:
         kept = {key: [n // divisor for n in column] for key, column in kept.items()}
-    return Value(shape, kept, denominator // divisor)
+    return ColumnValue(shape, kept, denominator // divisor)
 
 
-def primitive(row: Row) -> tuple[int, Row]:
+def divided(row: Row) -> tuple[int, Row]:
     """(c, p) with row = c p, c > 0, and p of greatest common divisor 1; c = 0 for the zero row."""
     divisor = gcd(*row.values())
     return divisor, {key: n // divisor for key, n in row.items()} if divisor > 1 else row

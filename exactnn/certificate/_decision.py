@@ -16,7 +16,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from ._cells import Affine, Cell
+from ._cells import AffineRow, Cell
 from ._claim import Claim
 from ._evaluate import evaluate
 from ._network import Network, Node
@@ -33,7 +33,7 @@ def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: d
     count = f.output_size
     networks = [with_maximum(f), with_maximum(g)]
 
-    def leaf(cell: Cell, path: Sequence[Affine], raw: Any, step: str) -> None:
+    def leaf(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
         while not cell.finished:
             cell.complete()
         below = [_shortfalls(cell, first, count, step) for first in (0, count + 1)]
@@ -93,7 +93,7 @@ def with_maximum(net: Network) -> Network:
     return Network(tuple(nodes), net.inputs, (joined, highest))
 
 
-def _shortfalls(cell: Cell, first: int, count: int, step: str) -> list[Affine]:
+def _shortfalls(cell: Cell, first: int, count: int, step: str) -> list[AffineRow]:
     """max - z_i for the outputs z_first, ..., whose maximum follows them; each up to a positive factor."""
     found = []
     highest, top = cell.resolved(cell.outputs[first + count]), cell.scales[first + count]
@@ -107,7 +107,7 @@ def _shortfalls(cell: Cell, first: int, count: int, step: str) -> list[Affine]:
     return found
 
 
-def _implied(a: Affine, b: Affine, path: Sequence[Affine], raw: Any, step: str) -> None:
+def _implied(a: AffineRow, b: AffineRow, path: Sequence[AffineRow], raw: Any, step: str) -> None:
     """Rejected unless b = 0 is shown wherever a = 0 on the cell."""
     raw_factor, raw_times, terms = items(raw, step, 3)
     factor, times = integer(raw_factor, step), integer(raw_times, step)

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _budget
 from ._affine import MOVING, along_channels, broadcast_to, moves
-from ._atoms import Atoms, Lines, Value
+from ._atoms import Atoms, Lines, NodeForms
 from ._budget import Budget
 from ._claim import Claim
 from ._form import Form, combination, constant, products, same, single
@@ -74,7 +74,7 @@ class Numbering:
         names = {node.name for node in network.nodes}
         given = mapping(evidence, label, (), names)
         starts = network.starts()
-        values: list[Value] = []
+        values: list[NodeForms] = []
         budget = self._atoms.budget = Budget(_budget.FORMS, "forms", label)
         for i, node in enumerate(network.nodes):
             step = f"{label}: node {node.name}"
@@ -92,14 +92,14 @@ class Numbering:
                 budget.spend(len(values[i].forms))
         return [form for i in network.outputs for form in self._atoms.elements(values[i])]
 
-    def _input(self, node: Node, start: int) -> Value:
+    def _input(self, node: Node, start: int) -> NodeForms:
         size, grid = prod(node.shape), node.shape[1:]
         if not grid or self._elements:
-            return Value(node.shape, (), self._inputs[start : start + size])
+            return NodeForms(node.shape, (), self._inputs[start : start + size])
         firsts = range(start, start + size, prod(grid))
-        return Value(node.shape, grid, [single(self._atoms.input_channel(k, grid)) for k in firsts])
+        return NodeForms(node.shape, grid, [single(self._atoms.input_channel(k, grid)) for k in firsts])
 
-    def _value(self, node: Node, operands: list[Value], lines: Lines, step: str) -> Value:
+    def _value(self, node: Node, operands: list[NodeForms], lines: Lines, step: str) -> NodeForms:
         """The value of a node; layouts are decided by the rules of the format, never by the certificate."""
         if node.op == "constant":
             return _constant(node.fields["value"])
@@ -109,7 +109,7 @@ class Numbering:
             return self._moved(node, operands)
         a = operands[0]
         if node.op == "affine":
-            return Value(node.shape, (), self._affine(node, self._atoms.elements(a)))
+            return NodeForms(node.shape, (), self._affine(node, self._atoms.elements(a)))
         if node.op in ("conv", "max_pool", "average_pool"):
             return self._windowed(node, a, lines, step)
         if node.op in ("batch_norm", "scale"):
@@ -128,17 +128,17 @@ class Numbering:
         vectors = [forms[k : k + n] for k in range(0, len(forms), n)]
         return [form for v in vectors for form in products(rows, weight.denominator, biases, v)]
 
-    def _windowed(self, node: Node, a: Value, lines: Lines, step: str) -> Value:
+    def _windowed(self, node: Node, a: NodeForms, lines: Lines, step: str) -> NodeForms:
         if not a.grid:
             if node.op == "conv":
-                return Value(node.shape, (), conv_entries(node, a, a.forms))
-            return Value(node.shape, (), pool_entries(node, a, a.forms, lines, self.kinks, step))
+                return NodeForms(node.shape, (), conv_entries(node, a, a.forms))
+            return NodeForms(node.shape, (), pool_entries(node, a, a.forms, lines, self.kinks, step))
         if node.op == "average_pool":
-            return Value(node.shape, node.shape[1:], average_pool(node, a, self._atoms))
+            return NodeForms(node.shape, node.shape[1:], average_pool(node, a, self._atoms))
         whole = conv if node.op == "conv" else max_pool
-        return Value(node.shape, node.shape[1:], whole(node, a, lines, self._atoms, step))
+        return NodeForms(node.shape, node.shape[1:], whole(node, a, lines, self._atoms, step))
 
-    def _scaled(self, node: Node, a: Value) -> Value:
+    def _scaled(self, node: Node, a: NodeForms) -> NodeForms:
         """Batch norm and multiplication by constants."""
         if node.op == "batch_norm":
             factor, shift = node.fields["scale"], node.fields["shift"]
@@ -149,10 +149,10 @@ class Numbering:
         factors = per_channel(node.fields["factor"], node.shape) if a.grid else None
         if factors is None:
             forms, factors = self._atoms.elements(a), broadcast_to(node.fields["factor"], node.shape).fractions()
-            a = Value(node.shape, (), forms)
+            a = NodeForms(node.shape, (), forms)
         return a._replace(forms=[form.times(k) for form, k in zip(a.forms, factors, strict=True)])
 
-    def _sum(self, node: Node, operands: Sequence[Value]) -> Value:
+    def _sum(self, node: Node, operands: Sequence[NodeForms]) -> NodeForms:
         sign = -1 if node.op == "subtract" else 1
         alike = [_by_channels(a, node.shape) for a in operands]
         first, second = alike
@@ -163,32 +163,32 @@ class Numbering:
                 [forms[p] for p in spread(a.shape, node.shape)] for a, forms in ((a, self._atoms.elements(a)) for a in operands)
             )
         sums = [combination([(1, x), (sign, y)]) for x, y in zip(first, second, strict=True)]
-        return Value(node.shape, grid, sums)
+        return NodeForms(node.shape, grid, sums)
 
-    def _moved(self, node: Node, operands: Sequence[Value]) -> Value:
+    def _moved(self, node: Node, operands: Sequence[NodeForms]) -> NodeForms:
         """Reshape, transpose, slice, concatenation; the grid survives when only whole channels move."""
         if all(a.grid for a in operands):
             if node.op == "concat" and node.fields["axis"] == 0:
-                return Value(node.shape, node.shape[1:], [form for a in operands for form in a.forms])
+                return NodeForms(node.shape, node.shape[1:], [form for a in operands for form in a.forms])
             if node.op == "slice" and node.fields["taken"][1:] == tuple(map(range, operands[0].grid)):
                 taken: range = node.fields["taken"][0]
-                return Value(node.shape, node.shape[1:], [operands[0].forms[c] for c in taken])
+                return NodeForms(node.shape, node.shape[1:], [operands[0].forms[c] for c in taken])
         entries = [self._atoms.elements(a) for a in operands]
         places = moves(node, [a.shape for a in operands])
-        return Value(node.shape, (), [entries[k][i] for k, i in places])
+        return NodeForms(node.shape, (), [entries[k][i] for k, i in places])
 
 
-def _constant(value: Tensor) -> Value:
+def _constant(value: Tensor) -> NodeForms:
     """In channel layout if every channel has the same value everywhere on its grid."""
     entries, area = value.fractions(), prod(value.shape[1:])
     firsts = entries[::area]
     grid: tuple[int, ...] = value.shape[1:]
     if not grid or any(v != firsts[i // area] for i, v in enumerate(entries)):
-        return Value(value.shape, (), [constant(v) for v in entries])
-    return Value(value.shape, grid, [constant(v) for v in firsts])
+        return NodeForms(value.shape, (), [constant(v) for v in entries])
+    return NodeForms(value.shape, grid, [constant(v) for v in firsts])
 
 
-def _by_channels(a: Value, shape: tuple[int, ...]) -> list[Form] | None:
+def _by_channels(a: NodeForms, shape: tuple[int, ...]) -> list[Form] | None:
     """One form for each channel of ``shape`` if the operand is alike on its whole grid when broadcast."""
     if len(shape) < 2 or len(a.shape) > len(shape):
         return None

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from ._atoms import Atoms, Lines, Value, positive
+from ._atoms import Atoms, Lines, NodeForms, positive
 from ._form import Form, combination, constant, products
 from ._lines import Kinks
 from ._network import Node
@@ -27,7 +27,7 @@ def _tap(form: Form, place: int, padded: bool, atoms: Atoms) -> Form:
     return combination([(1, found.plus(-form.constant)), (1, one)])
 
 
-def conv(node: Node, a: Value, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
+def conv(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
     """In channel layout: equal tables of (atom, kernel place) coefficients make equal functions."""
     weight, groups = node.fields["weight"], node.fields["groups"]
     window: Window = node.fields["window"]
@@ -46,7 +46,7 @@ def conv(node: Node, a: Value, lines: Lines, atoms: Atoms, step: str) -> list[Fo
     return found
 
 
-def max_pool(node: Node, a: Value, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
+def max_pool(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
     """In channel layout: max(c + F l) = c + F max(l) over the window, for F > 0."""
     kind = ("max_pool", node.fields["window"], a.grid)
     return [
@@ -78,7 +78,7 @@ def _whole(
     return atoms.use(number, kind, grid, made_of, step).times(factor).plus(form.constant)
 
 
-def average_pool(node: Node, a: Value, atoms: Atoms) -> list[Form]:
+def average_pool(node: Node, a: NodeForms, atoms: Atoms) -> list[Form]:
     """In channel layout: averages of atoms are atoms; a constant stays, unless zeros around it count."""
     window: Window = node.fields["window"]
     counts = node.fields["count_padding"]
@@ -93,7 +93,7 @@ def average_pool(node: Node, a: Value, atoms: Atoms) -> list[Form]:
     return found
 
 
-def conv_entries(node: Node, a: Value, forms: list[Form]) -> list[Form]:
+def conv_entries(node: Node, a: NodeForms, forms: list[Form]) -> list[Form]:
     """In element layout: each entry is the sum of the taps inside the grid."""
     weight, groups = node.fields["weight"], node.fields["groups"]
     window: Window = node.fields["window"]
@@ -113,7 +113,7 @@ def conv_entries(node: Node, a: Value, forms: list[Form]) -> list[Form]:
     return [form for channel in found for form in channel]
 
 
-def pool_entries(node: Node, a: Value, forms: list[Form], lines: Lines, kinks: Kinks, step: str) -> list[Form]:
+def pool_entries(node: Node, a: NodeForms, forms: list[Form], lines: Lines, kinks: Kinks, step: str) -> list[Form]:
     """In element layout: the mean of each window, or its maximum as m + max(next - m, 0), with a line each time."""
     window: Window = node.fields["window"]
     area, found = prod(a.shape[1:]), []

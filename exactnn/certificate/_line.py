@@ -21,10 +21,10 @@ from ._network import Network, Node
 from ._numbers import Rejected, Tensor, mapping, need, pack, show
 from ._windows import Window
 
-Affine = tuple[Fraction, Fraction]  # slope, intercept
+SlopeIntercept = tuple[Fraction, Fraction]  # slope, intercept
 
 
-class Cell(NamedTuple):
+class Segment(NamedTuple):
     """The closed interval from low to high; None is an infinite end."""
 
     low: Fraction | None
@@ -38,10 +38,10 @@ class Cell(NamedTuple):
             return self.low + 1
         return self.high - 1 if self.high is not None else Fraction(0)
 
-    def cut(self, points: set[Fraction]) -> list[Cell]:
+    def cut(self, points: set[Fraction]) -> list[Segment]:
         """The parts between those of the points that lie strictly inside."""
         inner = sorted(t for t in points if (self.low is None or self.low < t) and (self.high is None or t < self.high))
-        return [Cell(a, b) for a, b in pairwise([self.low, *inner, self.high])]
+        return [Segment(a, b) for a, b in pairwise([self.low, *inner, self.high])]
 
 
 def check_line(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -60,12 +60,12 @@ def check_line(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
                 _compare(claim.tolerance, part, first, second)
 
 
-def _interval(claim: Claim) -> Cell | None:
+def _interval(claim: Claim) -> Segment | None:
     """The domain as an interval, None when it is empty."""
     low: Fraction | None = None
     high: Fraction | None = None
     if claim.domain is None:
-        return Cell(None, None)
+        return Segment(None, None)
     for (numerator,), bound in claim.domain.rows():
         if numerator == 0:
             if bound < 0:
@@ -76,10 +76,10 @@ def _interval(claim: Claim) -> Cell | None:
             high = end if high is None else min(high, end)
         else:
             low = end if low is None else max(low, end)
-    return None if low is not None and high is not None and low > high else Cell(low, high)
+    return None if low is not None and high is not None and low > high else Segment(low, high)
 
 
-def _compare(tolerance: Fraction, cell: Cell, first: Sequence[Affine], second: Sequence[Affine]) -> None:
+def _compare(tolerance: Fraction, cell: Segment, first: Sequence[SlopeIntercept], second: Sequence[SlopeIntercept]) -> None:
     """On a cell the difference is affine: its ends bound it, and where it has none the slopes must agree."""
     ends = [t for t in cell if t is not None] or [cell.sample()]
     for j, ((a, b), (c, d)) in enumerate(zip(first, second, strict=True)):
@@ -90,10 +90,10 @@ def _compare(tolerance: Fraction, cell: Cell, first: Sequence[Affine], second: S
             need(gap <= tolerance, f"line: output {j}", f"the values differ by {show(gap)} at {show(t)}")
 
 
-def pieces(network: Network, whole: Cell, step: str, budget: Budget) -> Iterator[tuple[Cell, list[Affine]]]:
+def pieces(network: Network, whole: Segment, step: str, budget: Budget) -> Iterator[tuple[Segment, list[SlopeIntercept]]]:
     """Cells that cover ``whole``, each with the affine functions that the outputs are there."""
     # a cell, the values of the first nodes on it, and how many nodes are known to have no crossing inside it
-    todo: list[tuple[Cell, list[tuple[Tensor, Tensor]], int]] = [(whole, [], 0)]
+    todo: list[tuple[Segment, list[tuple[Tensor, Tensor]], int]] = [(whole, [], 0)]
     while todo:
         cell, values, smooth = todo.pop()
         while len(values) < len(network.nodes):
@@ -118,15 +118,15 @@ def pieces(network: Network, whole: Cell, step: str, budget: Budget) -> Iterator
             yield cell, [e for i in network.outputs for e in _entries(*values[i])]
 
 
-def _entries(slopes: Tensor, intercepts: Tensor) -> list[Affine]:
+def _entries(slopes: Tensor, intercepts: Tensor) -> list[SlopeIntercept]:
     return list(zip(slopes.fractions(), intercepts.fractions(), strict=True))
 
 
-def _split(entries: Sequence[Affine], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def _split(entries: Sequence[SlopeIntercept], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     return pack([a for a, _ in entries], shape), pack([b for _, b in entries], shape)
 
 
-def _windows(node: Node, entries: Sequence[Affine], shape: tuple[int, ...]) -> list[list[Affine]]:
+def _windows(node: Node, entries: Sequence[SlopeIntercept], shape: tuple[int, ...]) -> list[list[SlopeIntercept]]:
     """For each entry of a maximum pooling, the entries of its operand (of this shape) in its window."""
     window: Window = node.fields["window"]
     area, places = prod(shape[1:]), window.places(shape[1:], node.shape[1:])
@@ -142,7 +142,7 @@ def _bends(node: Node) -> int:
     return prod(node.shape) * len(node.fields.get("kinks", (0,)))
 
 
-def _crossings(node: Node, entries: Sequence[Affine], shape: tuple[int, ...], step: str) -> set[Fraction]:
+def _crossings(node: Node, entries: Sequence[SlopeIntercept], shape: tuple[int, ...], step: str) -> set[Fraction]:
     """The places where an entry meets a kink, or two entries of a window meet."""
     if node.op == "piecewise_linear":
         kinks = [t for t, _ in node.fields["kinks"]]
@@ -155,7 +155,7 @@ def _crossings(node: Node, entries: Sequence[Affine], shape: tuple[int, ...], st
     raise Rejected(step, f"{node.op} is not piecewise linear")
 
 
-def _bent(node: Node, entries: Sequence[Affine], shape: tuple[int, ...], t: Fraction) -> list[Affine]:
+def _bent(node: Node, entries: Sequence[SlopeIntercept], shape: tuple[int, ...], t: Fraction) -> list[SlopeIntercept]:
     """The node's entries on a cell without crossings, decided at its inner point t."""
     if node.op == "max_pool":
         return [max(row, key=lambda e: e[0] * t + e[1]) for row in _windows(node, entries, shape)]

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from ._atoms import Atoms, Lines, Shape, Value, positive
+from ._atoms import Atoms, Lines, NodeForms, Shape, positive
 from ._form import Form, combination, constant, single
 from ._network import Node
 from ._numbers import Rejected, items, need, rational, show
@@ -114,7 +114,7 @@ class Kinks:
         return self.atoms.at(term, place)
 
 
-def piecewise_linear(node: Node, a: Value, lines: Lines, kinks: Kinks, step: str) -> list[Form]:
+def piecewise_linear(node: Node, a: NodeForms, lines: Lines, kinks: Kinks, step: str) -> list[Form]:
     """q a + r + sum p max(a - t, 0), with one line for each kink of each form."""
     found = []
     for i, form in enumerate(a.forms):
@@ -130,7 +130,7 @@ def piecewise_linear(node: Node, a: Value, lines: Lines, kinks: Kinks, step: str
     return found
 
 
-def prelu(node: Node, a: Value, lines: Lines, kinks: Kinks, step: str) -> list[Form]:
+def prelu(node: Node, a: NodeForms, lines: Lines, kinks: Kinks, step: str) -> list[Form]:
     """slope a + (1 - slope) max(a, 0), the slope depending on the channel."""
     found = []
     slopes = node.fields["slopes"].fractions()
@@ -146,7 +146,7 @@ def prelu(node: Node, a: Value, lines: Lines, kinks: Kinks, step: str) -> list[F
     return found
 
 
-def smooth(node: Node, a: Value, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
+def smooth(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
     """One atom for each function and form up to sign; the other sign by phi(-t) = -phi(t), 1 - phi(t), phi(t) - t."""
     name, found = node.fields["function"], []
     for i, form in enumerate(a.forms):
@@ -170,7 +170,7 @@ def smooth(node: Node, a: Value, lines: Lines, atoms: Atoms, step: str) -> list[
     return found
 
 
-def rational_function(node: Node, a: Value, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
+def rational_function(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
     """One atom for each pair of polynomials and form; a denominator with a real zero is refused."""
     polynomials = node.fields["numerator"], node.fields["denominator"]
     need(not has_real_zero(polynomials[1]), step, "the denominator has a real zero, so there may be a pole")

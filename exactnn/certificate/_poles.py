@@ -10,7 +10,7 @@ from . import _words
 from ._budget import STURM, Budget
 from ._network import Network
 from ._numbers import Rejected, index, items, mapping, need, rational, rationals, text
-from ._sturm import cancelled, count_zeros, primitive
+from ._sturm import cancelled, count_zeros, integer_polynomial
 
 Ends = tuple[Fraction | None, Fraction | None]
 
@@ -119,7 +119,7 @@ def _functions(claim: Any, f: Network | None) -> tuple[Function, ...]:
 
 def _denominator(function: Quotient, ends: Ends, budget: Budget) -> list[Fraction]:
     """The denominator, freed of what it has in common with the numerator."""
-    numerator, denominator = primitive(function.numerator), primitive(function.denominator)
+    numerator, denominator = integer_polynomial(function.numerator), integer_polynomial(function.denominator)
     size = max(len(numerator), len(denominator))
     length = max((c.bit_length() for end in ends if end is not None for c in (end.numerator, end.denominator)), default=0)
     budget.spend(size**4 * (length + size.bit_length() + max(c.bit_length() for c in numerator + denominator)))

@@ -11,7 +11,7 @@ _PRIME = 2**61 - 1
 _FEW, _MANY = 32, 256  # pieces before Sturm's theorem is used: of polynomials that may have multiple zeros, and of others
 
 
-def primitive(polynomial: Sequence[Fraction]) -> list[int]:
+def integer_polynomial(polynomial: Sequence[Fraction]) -> list[int]:
     """A positive multiple with coprime integer coefficients and without leading zeros; [] for 0."""
     common = lcm(*(c.denominator for c in polynomial))
     return _reduced([c.numerator * (common // c.denominator) for c in polynomial])
@@ -39,7 +39,7 @@ def _remainder(dividend: list[int], divisor: list[int]) -> list[int]:
 
 def cancelled(numerator: Sequence[Fraction], denominator: Sequence[Fraction]) -> list[Fraction]:
     """A multiple of the denominator, not 0, divided by its greatest common divisor with the numerator."""
-    bottom, top = primitive(denominator), primitive(numerator)
+    bottom, top = integer_polynomial(denominator), integer_polynomial(numerator)
     if _seen_coprime(bottom, top):
         return [Fraction(c) for c in bottom]
     common, following = bottom, top
@@ -79,7 +79,7 @@ def _seen_coprime(p: list[int], q: list[int]) -> bool:
 
 def count_zeros(polynomial: Sequence[Fraction], lower: Fraction | None = None, upper: Fraction | None = None) -> int:
     """How many different t with lower <= t <= upper (None: no bound) are zeros of the polynomial, which is not 0."""
-    p = primitive(polynomial)
+    p = integer_polynomial(polynomial)
     ends = {end for end in (lower, upper) if end is not None}
     if lower is not None and lower == upper:
         return int(value(p, lower) == 0)
@@ -200,7 +200,7 @@ def _without(polynomial: list[int], zero: Fraction) -> list[int]:
     quotient = [Fraction(0)]
     for c in reversed(polynomial):
         quotient.append(quotient[-1] * zero + c)
-    return primitive(quotient[-2:0:-1])
+    return integer_polynomial(quotient[-2:0:-1])
 
 
 def _changes(members: list[list[int]], x: Fraction | None, infinity: int) -> int:

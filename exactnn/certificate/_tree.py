@@ -16,14 +16,14 @@ from typing import Any
 from . import _budget
 from ._atoms import Atoms
 from ._budget import Budget
-from ._cells import Affine, Cell
+from ._cells import AffineRow, Cell
 from ._claim import Claim, Domain
 from ._columns import Row
 from ._hull import read_hull
 from ._network import Network
 from ._numbers import index, integer, items, mapping, need, show
 
-Leaf = Callable[[Cell, Sequence[Affine], Any, str], None]
+Leaf = Callable[[Cell, Sequence[AffineRow], Any, str], None]
 
 
 def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
         need(leaves == claim.regions, "tree", f"it has {leaves} leaves, not {show(claim.regions)}")
         return
 
-    def leaf(cell: Cell, path: Sequence[Affine], raw: Any, step: str) -> None:
+    def leaf(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
         _agree(cell, path, f.output_size, claim.tolerance, raw, step)
 
     walk(claim, f, [f] if g is None else [f, g], evidence, leaf, False)
@@ -75,7 +75,7 @@ def _number(value: Any, step: str) -> int:
     return int(value)
 
 
-def _inputs(claim: Claim, f: Network, hull: Any) -> tuple[list[Affine], int]:
+def _inputs(claim: Claim, f: Network, hull: Any) -> tuple[list[AffineRow], int]:
     """The flat inputs as integer rows over one denominator, in t."""
     d = f.input_size
     if hull is None:
@@ -97,9 +97,9 @@ def _inputs(claim: Claim, f: Network, hull: Any) -> tuple[list[Affine], int]:
     return [tuple(int(v * denominator) for v in row) for row in rows], denominator
 
 
-def _domain(domain: Domain | None, inputs: Sequence[Affine], denominator: int) -> list[Affine]:
+def _domain(domain: Domain | None, inputs: Sequence[AffineRow], denominator: int) -> list[AffineRow]:
     """b_r - A_r x for each row, in t, primitive."""
-    rows: list[Affine] = []
+    rows: list[AffineRow] = []
     for numerators, bound in domain.rows() if domain is not None else ():
         assert domain is not None
         scale = domain.matrix.denominator * denominator
@@ -112,13 +112,13 @@ def _domain(domain: Domain | None, inputs: Sequence[Affine], denominator: int) -
     return rows
 
 
-def primitive(form: Sequence[int]) -> Affine:
+def primitive(form: Sequence[int]) -> AffineRow:
     """Divided by the greatest common divisor."""
     divisor = gcd(*form) or 1
     return tuple(c // divisor for c in form)
 
 
-def _fix(cell: Cell, path: Sequence[Affine], raw: Any, step: str) -> None:
+def _fix(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
     """[unit, side, factor, terms]: the unit's function times the side is >= 0 on the cell."""
     raw_unit, side, factor, terms = items(raw, step, 4)
     number = _number(raw_unit, step)
@@ -128,14 +128,14 @@ def _fix(cell: Cell, path: Sequence[Affine], raw: Any, step: str) -> None:
     cell.fix(number, side)
 
 
-def _nonnegative(form: Sequence[int], path: Sequence[Affine], factor: Any, terms: Any, step: str) -> None:
+def _nonnegative(form: Sequence[int], path: Sequence[AffineRow], factor: Any, terms: Any, step: str) -> None:
     """Rejected unless factor * form = gamma + sum of y g_i, gamma >= 0."""
     factor = integer(factor, step)
     need(factor > 0, step, "the factor must be positive")
     need(remainder([factor * c for c in form], path, terms, step) >= 0, step, "the constant that remains is negative")
 
 
-def remainder(form: Sequence[int], path: Sequence[Affine], terms: Any, step: str) -> int:
+def remainder(form: Sequence[int], path: Sequence[AffineRow], terms: Any, step: str) -> int:
     """gamma in form = gamma + sum of y g_i; rejected unless it is a constant and all y > 0."""
     rest = list(form)
     for term in items(terms, step):
@@ -147,7 +147,7 @@ def remainder(form: Sequence[int], path: Sequence[Affine], terms: Any, step: str
     return rest[-1]
 
 
-def _region(cell: Cell, path: Sequence[Affine], raw: Any, step: str) -> None:
+def _region(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
     """All units are fixed, and [w, [x...]] is a point x / w strictly inside the cell: so the cell is full-dimensional."""
     while not cell.finished:
         cell.complete()
@@ -160,7 +160,7 @@ def _region(cell: Cell, path: Sequence[Affine], raw: Any, step: str) -> None:
         need(value > 0 or (value == 0 and not any(form)), step, f"the point is not strictly inside inequality {i}")
 
 
-def _agree(cell: Cell, path: Sequence[Affine], count: int, tolerance: Fraction, raw: Any, step: str) -> None:
+def _agree(cell: Cell, path: Sequence[AffineRow], count: int, tolerance: Fraction, raw: Any, step: str) -> None:
     """null: the outputs are identical on the cell; else a pair of proofs for each output, tolerance -+ (f - g) >= 0."""
     while not cell.finished:
         cell.complete()

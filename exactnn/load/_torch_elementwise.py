@@ -11,36 +11,36 @@ import torch
 
 from exactnn.exact.array import RationalArray
 from exactnn.exact.rounding import FORMATS, round_rational
-from exactnn.load._torch_graph import Handler, Translator, Value
+from exactnn.load._torch_graph import Handler, TracedValue, Translator
 from exactnn.network import Add, Operation, PiecewiseLinear, PRelu, Rational, Smooth, Subtract, clip, leaky_relu, relu
 from exactnn.network.operations import broadcast
 
 
 def _unary(operation: Operation) -> Handler:
-    def handler(t: Translator, x: Value, **_: Any) -> Value:
+    def handler(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
         return t.apply(operation, x)
 
     return handler
 
 
-def _identity(t: Translator, x: Value, **_: Any) -> Value:
+def _identity(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
     return x
 
 
 # --- activations -----------------------------------------------------------------------------------------------------------
 
 
-def _leaky_relu(t: Translator, x: Value, negative_slope: Any, **_: Any) -> Value:
+def _leaky_relu(t: Translator, x: TracedValue, negative_slope: Any, **_: Any) -> TracedValue:
     return t.apply(leaky_relu(t.number(negative_slope, "negative_slope")), x)
 
 
-def _rrelu(t: Translator, x: Value, lower: float, upper: float, training: bool, **_: Any) -> Value:
+def _rrelu(t: Translator, x: TracedValue, lower: float, upper: float, training: bool, **_: Any) -> TracedValue:
     if training:
         t.refuse("it is random in training mode; call module.eval() first")
     return t.apply(leaky_relu((lower + upper) / 2), x)
 
 
-def _prelu(t: Translator, x: Value, weight: Value, **_: Any) -> Value:
+def _prelu(t: Translator, x: TracedValue, weight: TracedValue, **_: Any) -> TracedValue:
     slopes = t.constant(weight, "weight")
     if slopes.size == 1:
         return t.apply(leaky_relu(slopes.item()), x)
@@ -49,13 +49,13 @@ def _prelu(t: Translator, x: Value, weight: Value, **_: Any) -> Value:
     return t.apply(PRelu(slopes.reshape(-1)), x)
 
 
-def _clamp(t: Translator, x: Value, **bounds: Any) -> Value:
+def _clamp(t: Translator, x: TracedValue, **bounds: Any) -> TracedValue:
     """Clamp and hardtanh: max first, then min, so that the upper bound wins where the two cross."""
     low = bounds.get("min", bounds.get("min_val"))
     high = bounds.get("max", bounds.get("max_val"))
     low = None if isinstance(low, float) and low == -math.inf else low
     high = None if isinstance(high, float) and high == math.inf else high
-    if isinstance(low, Value) or isinstance(high, Value):  # one bound for each entry
+    if isinstance(low, TracedValue) or isinstance(high, TracedValue):  # one bound for each entry
         x = x if low is None else _maximum(t, x, low)
         return x if high is None else _minimum(t, x, high)
     lower = None if low is None else t.number(low, "lower bound")
@@ -67,23 +67,23 @@ def _clamp(t: Translator, x: Value, **bounds: Any) -> Value:
     return t.apply(clip(lower, upper), x)
 
 
-def _threshold(t: Translator, x: Value, threshold: Any, value: Any) -> Value:
+def _threshold(t: Translator, x: TracedValue, threshold: Any, value: Any) -> TracedValue:
     at, below = t.number(threshold, "threshold"), t.number(value, "value")
     if at != below:
         t.refuse(f"it jumps from {below} to {at} at {at}; only value == threshold is continuous and so piecewise linear")
     return t.apply(clip(at, None), x)
 
 
-def _softshrink(t: Translator, x: Value, lambd: Any) -> Value:
+def _softshrink(t: Translator, x: TracedValue, lambd: Any) -> TracedValue:
     width = t.number(lambd, "lambd")
     return t.apply(PiecewiseLinear.of(1, width, [(-width, -1), (width, 1)]), x)
 
 
-def _gelu(t: Translator, x: Value, approximate: str) -> Value:
+def _gelu(t: Translator, x: TracedValue, approximate: str) -> TracedValue:
     return t.apply(Smooth("gelu_tanh" if approximate == "tanh" else "gelu"), x)
 
 
-def _softplus(t: Translator, x: Value, beta: Any, **_: Any) -> Value:
+def _softplus(t: Translator, x: TracedValue, beta: Any, **_: Any) -> TracedValue:
     """log(1 + exp(beta x)) / beta; torch's threshold, beyond which it returns x, is part of its floats, not of the function."""
     factor = t.number(beta, "beta")
     if not factor:
@@ -94,53 +94,53 @@ def _softplus(t: Translator, x: Value, beta: Any, **_: Any) -> Value:
     return t.scale(t.apply(Smooth("softplus"), inner, suffix="softplus"), 1 / factor)
 
 
-def _power(t: Translator, x: Value, exponent: Any) -> Value:
+def _power(t: Translator, x: TracedValue, exponent: Any) -> TracedValue:
     n = t.number(exponent, "exponent")
     if n.denominator != 1 or not 1 <= n <= 64:
         t.refuse(f"the exponent is {n}; whole exponents from 1 to 64 are rational functions")
     return x if n == 1 else t.apply(Rational.of([0] * int(n) + [1], [1]), x)
 
 
-def _maximum(t: Translator, x: Value, other: Value) -> Value:
+def _maximum(t: Translator, x: TracedValue, other: TracedValue) -> TracedValue:
     """max(x, y) = x + max(y - x, 0)."""
     a, b = t.aligned(x, t.operand(other))
     rest = t.apply(relu(), t.apply(Subtract(), b, a, suffix="difference"), suffix="relu")
     return t.apply(Add(), a, rest)
 
 
-def _minimum(t: Translator, x: Value, other: Value) -> Value:
+def _minimum(t: Translator, x: TracedValue, other: TracedValue) -> TracedValue:
     """min(x, y) = x - max(x - y, 0)."""
     a, b = t.aligned(x, t.operand(other))
     rest = t.apply(relu(), t.apply(Subtract(), a, b, suffix="difference"), suffix="relu")
     return t.apply(Subtract(), a, rest)
 
 
-def _leaf(t: Translator, x: Value, number: int) -> Value:
+def _leaf(t: Translator, x: TracedValue, number: int) -> TracedValue:
     return t.apply(t.trace.leaves[number], x)
 
 
 # --- arithmetic ------------------------------------------------------------------------------------------------------------
 
 
-def _add(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Value:
+def _add(t: Translator, x: Any, other: Any, alpha: Any = 1) -> TracedValue:
     a, b = t.aligned(t.operand(x), t.operand(other))
     return t.apply(Add(), a, t.scale(b, t.number(alpha, "alpha"), "alpha"))
 
 
-def _subtract(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Value:
+def _subtract(t: Translator, x: Any, other: Any, alpha: Any = 1) -> TracedValue:
     a, b = t.aligned(t.operand(x), t.operand(other))
     return t.apply(Subtract(), a, t.scale(b, t.number(alpha, "alpha"), "alpha"))
 
 
-def _subtract_from(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Value:
+def _subtract_from(t: Translator, x: Any, other: Any, alpha: Any = 1) -> TracedValue:
     return _subtract(t, other, x, alpha)
 
 
-def _negative(t: Translator, x: Value) -> Value:
+def _negative(t: Translator, x: TracedValue) -> TracedValue:
     return t.scale(x, -1)
 
 
-def _multiply(t: Translator, x: Any, other: Any) -> Value:
+def _multiply(t: Translator, x: Any, other: Any) -> TracedValue:
     a, b = t.operand(x), t.operand(other)
     if a.array is None and b.array is None:
         return _product(t, a, b)
@@ -149,11 +149,11 @@ def _multiply(t: Translator, x: Any, other: Any) -> Value:
         a, b = b, a
     assert b.array is not None
     if a.array is not None:
-        return Value(a.array * b.array, broadcast(a.shape, b.shape))
+        return TracedValue(a.array * b.array, broadcast(a.shape, b.shape))
     return t.scale(a, b.array)
 
 
-def _product(t: Translator, a: Value, b: Value) -> Value:
+def _product(t: Translator, a: TracedValue, b: TracedValue) -> TracedValue:
     """x x and x sigmoid(x) are functions of one variable; no other product of two is an operation."""
     if a == b:
         return t.apply(Rational.of([0, 0, 1], [1]), a)
@@ -164,14 +164,14 @@ def _product(t: Translator, a: Value, b: Value) -> Value:
     t.refuse("it multiplies two values that both depend on the input, which is not piecewise linear")
 
 
-def _divide(t: Translator, x: Any, other: Any, rounding_mode: str | None = None) -> Value:
+def _divide(t: Translator, x: Any, other: Any, rounding_mode: str | None = None) -> TracedValue:
     if rounding_mode is not None:
         t.refuse(f"rounding_mode={rounding_mode!r} makes jumps")
     divisor = t.constant(other, "divisor")
     if not divisor.nonzero().all():
         t.refuse("its divisor is zero")
     inverse = RationalArray.from_fractions([1 / q for q in divisor.to_fractions()], divisor.shape)
-    return _multiply(t, x, Value(inverse, inverse.shape))
+    return _multiply(t, x, TracedValue(inverse, inverse.shape))
 
 
 # --- conversions -----------------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ _HELD_BY = {  # every number of the first is one of the others
 }
 
 
-def _convert(t: Translator, x: Value, **_: Any) -> Value:
+def _convert(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
     """A conversion of dtype is the identity where it cannot round."""
     source, target = t.dtype(0), t.dtype()
     if source == target or target in _HELD_BY.get(source, ()):
@@ -201,26 +201,26 @@ def _convert(t: Translator, x: Value, **_: Any) -> Value:
     return x
 
 
-def _dropout(t: Translator, x: Value, p: float, train: bool) -> Value:
+def _dropout(t: Translator, x: TracedValue, p: float, train: bool) -> TracedValue:
     if train and p:
         t.refuse("dropout is random in training mode; call module.eval(), and F.dropout(x, training=self.training) in forward")
     return x
 
 
 def _filled(number: int | None) -> Handler:
-    def handler(t: Translator, fill_value: Any = number, value: Any = None, **_: Any) -> Value:
+    def handler(t: Translator, fill_value: Any = number, value: Any = None, **_: Any) -> TracedValue:
         shape = t.result_shape()
         value = RationalArray.of(t.number(fill_value if value is None else value, "value"))
-        return Value(RationalArray.zeros(shape) + value, shape)
+        return TracedValue(RationalArray.zeros(shape) + value, shape)
 
     return handler
 
 
-def _range(t: Translator, end: Any, start: Any = 0, step: Any = 1, **_: Any) -> Value:
+def _range(t: Translator, end: Any, start: Any = 0, step: Any = 1, **_: Any) -> TracedValue:
     first, by = t.number(start, "start"), t.number(step, "step")
     (size,) = t.result_shape()
     t.number(end, "end")
-    return Value(RationalArray.from_fractions([first + i * by for i in range(size)], (size,)), (size,))
+    return TracedValue(RationalArray.from_fractions([first + i * by for i in range(size)], (size,)), (size,))
 
 
 TABLE: Mapping[str, Handler] = {

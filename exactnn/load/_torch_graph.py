@@ -35,7 +35,7 @@ _PARAMETRIZED = (
 
 
 @dataclass(frozen=True)
-class Value:
+class TracedValue:
     """A tensor: a node's name or a constant array, its shape without the batch axis, and where torch has the batch axis."""
 
     held: str | RationalArray
@@ -86,7 +86,7 @@ class Translator:
         for number, node in enumerate(outputs):
             self.node = node
             value = self._value(node)
-            if not isinstance(value, Value):
+            if not isinstance(value, TracedValue):
                 self.refuse(f"output {number} is no tensor")
             names.append(self._output(value, number))
         return self.builder.build(inputs, names)
@@ -112,7 +112,7 @@ class Translator:
             if spec.kind.name == "USER_INPUT":
                 shape = sizes(node)[1:]
                 name = self.builder.add(self.builder.fresh(node.name), Input(shape))
-                self._values[node] = Value(name, shape, 0)
+                self._values[node] = TracedValue(name, shape, 0)
                 inputs.append(name)
             else:  # a parameter, buffer or constant; taken as rationals where it is first read
                 stored = self.program.state_dict.get(spec.target)
@@ -131,7 +131,7 @@ class Translator:
             found.append(nodes[spec.arg.name])
         return found
 
-    def _output(self, value: Value, number: int) -> str:
+    def _output(self, value: TracedValue, number: int) -> str:
         if value.array is not None:
             rows = value.array
             first = self.node.meta["val"].shape[0] if rows.ndim else None
@@ -143,7 +143,7 @@ class Translator:
         return self.name_of(value)
 
     def _translated(self, node: torch.fx.Node) -> Any:
-        """The value of one node: a Value, a tuple of them, or a Python number."""
+        """The value of one node: a TracedValue, a tuple of them, or a Python number."""
         target = node.target
         if target is operator.getitem:
             source: Any = node.args[0]
@@ -166,7 +166,7 @@ class Translator:
             raise type(error)(f"node {self.place()!r}{_where(node)}: {error}") from None
         except (TypeError, AttributeError, AssertionError, LookupError) as error:  # a form of the operation that no handler knows
             self.refuse(f"its arguments {_text(node)} are not supported ({error})")
-        if isinstance(result, Value):
+        if isinstance(result, TracedValue):
             self._check(result, node.meta["val"])
         return result
 
@@ -175,7 +175,7 @@ class Translator:
             return None
         return self.table.get(f"{target._opname}.{target._overloadname}") or self.table.get(target._opname)
 
-    def _check(self, result: Value, expected: torch.Tensor) -> None:
+    def _check(self, result: TracedValue, expected: torch.Tensor) -> None:
         """The shape found is the one that torch found; and note where the batch size enters a constant."""
         shape = list(result.shape)
         if result.batch is not None:
@@ -206,7 +206,7 @@ class Translator:
             if tensor.dtype == torch.bool:
                 self._refuse_mask(label)
             array = RationalArray.of(tensor, label)
-            value = self._values[given] = Value(array, array.shape, label=label)
+            value = self._values[given] = TracedValue(array, array.shape, label=label)
         return value
 
     def _refuse_mask(self, label: str) -> NoReturn:
@@ -238,21 +238,21 @@ class Translator:
             return str(path)
         return f"{path}.{base}" if path else base
 
-    def apply(self, operation: Operation, *values: Value, suffix: str = "") -> Value:
+    def apply(self, operation: Operation, *values: TracedValue, suffix: str = "") -> TracedValue:
         """The value of an operation of the network; a helper node's name gets a suffix. All batch axes must be in one place."""
         shape = operation.output_shape(*(v.shape for v in values))
         arrays = [v.array for v in values]
         if all(a is not None for a in arrays):
             result = operation.evaluate(*(a.reshape(1, *a.shape) for a in arrays if a is not None))
-            return Value(result.reshape(*shape), shape)
+            return TracedValue(result.reshape(*shape), shape)
         places = {v.batch for v in values if v.array is None}
         if len(places) > 1:
             self.refuse("its operands have their batch axes in different places")
         names = [self.name_of(v) for v in values]
         name = self.builder.fresh(self.place() + (f".{suffix}" if suffix else ""))
-        return Value(self.builder.add(name, operation, *names), shape, places.pop())
+        return TracedValue(self.builder.add(name, operation, *names), shape, places.pop())
 
-    def name_of(self, value: Value) -> str:
+    def name_of(self, value: TracedValue) -> str:
         """The node that holds a value; a constant gets a node."""
         if isinstance(value.held, str):
             return value.held
@@ -263,7 +263,7 @@ class Translator:
 
     def constant(self, given: Any, what: str) -> RationalArray:
         """The numbers of an argument that must not depend on the input."""
-        array = given.array if isinstance(given, Value) else RationalArray.of(self.number(given, what))
+        array = given.array if isinstance(given, TracedValue) else RationalArray.of(self.number(given, what))
         if array is None:
             self.refuse(f"its {what} depends on the input; it must be a constant")
         return array
@@ -272,17 +272,17 @@ class Translator:
         """An argument that is one number."""
         if given is BATCH_SIZE:
             self.refuse(f"its {what} is computed from the size of the batch; the function of one point must not depend on it")
-        if isinstance(given, Value):
+        if isinstance(given, TracedValue):
             return self.constant(given, what).item()
         return as_fraction(int(given) if isinstance(given, bool) else given, what)
 
-    def operand(self, given: Any) -> Value:
+    def operand(self, given: Any) -> TracedValue:
         """An operand that may be a Python number."""
-        if isinstance(given, Value):
+        if isinstance(given, TracedValue):
             return given
-        return Value(RationalArray.of(self.number(given, "operand")), ())
+        return TracedValue(RationalArray.of(self.number(given, "operand")), ())
 
-    def axis(self, x: Value, dim: int) -> int:
+    def axis(self, x: TracedValue, dim: int) -> int:
         """The axis without the batch that torch's axis `dim` is; refuses the batch axis."""
         if not isinstance(dim, int):
             self.refuse("its axis is computed from the size of the batch")
@@ -310,7 +310,7 @@ class Translator:
 
     # --- rearranging -------------------------------------------------------------------------------------------------------
 
-    def reshape(self, x: Value, shape: Sequence[int], suffix: str = "") -> Value:
+    def reshape(self, x: TracedValue, shape: Sequence[int], suffix: str = "") -> TracedValue:
         """Row-major reshape to torch's shape `shape`, which must keep the batch axis apart."""
         target, batch = tuple(shape), x.batch
         if batch is not None:
@@ -321,21 +321,21 @@ class Translator:
             batch = places[0]
             target = target[:batch] + target[batch + 1 :]
         if target == x.shape:
-            return Value(x.held, x.shape, batch, x.label)
+            return TracedValue(x.held, x.shape, batch, x.label)
         reshaped = self.apply(Reshape(target), x, suffix=suffix)
-        return Value(reshaped.held, target, batch)
+        return TracedValue(reshaped.held, target, batch)
 
-    def permute(self, x: Value, order: Sequence[int], suffix: str = "") -> Value:
+    def permute(self, x: TracedValue, order: Sequence[int], suffix: str = "") -> TracedValue:
         """Axis i of the result is torch's axis order[i]."""
         order = [o % x.ndim for o in order]
         batch = None if x.batch is None else order.index(x.batch)
         axes = tuple(self.axis(x, o) for o in order if o != x.batch)
         if axes == tuple(range(len(axes))):
-            return Value(x.held, x.shape, batch, x.label)
+            return TracedValue(x.held, x.shape, batch, x.label)
         moved = self.apply(Transpose(axes), x, suffix=suffix)
-        return Value(moved.held, moved.shape, batch)
+        return TracedValue(moved.held, moved.shape, batch)
 
-    def aligned(self, *values: Value) -> list[Value]:
+    def aligned(self, *values: TracedValue) -> list[TracedValue]:
         """Operands of an elementwise operation: constants without the batch axis, where some operand has one."""
         longest = max(v.ndim for v in values)
         places = {v.batch + longest - v.ndim for v in values if v.batch is not None}
@@ -349,13 +349,13 @@ class Translator:
             if v.array is not None:
                 own = place - (longest - v.ndim)
                 array = self._without_batch(v, own) if own >= 0 else v.array
-                v = Value(array, array.shape, label=v.label if array is v.array else "constant")
+                v = TracedValue(array, array.shape, label=v.label if array is v.array else "constant")
             else:
-                v = Value(v.held, v.shape, place)
+                v = TracedValue(v.held, v.shape, place)
             result.append(v)
         return result
 
-    def _without_batch(self, value: Value, axis: int) -> RationalArray:
+    def _without_batch(self, value: TracedValue, axis: int) -> RationalArray:
         """A constant that is the same for every point of the batch, for one point."""
         assert value.array is not None
         index = (slice(None),) * axis
@@ -364,13 +364,13 @@ class Translator:
             self.refuse("it combines a constant that differs from point to point of the batch")
         return rows[0].reshape(*value.shape[:axis], *value.shape[axis + 1 :])
 
-    def expand(self, x: Value, shape: Shape) -> Value:
+    def expand(self, x: TracedValue, shape: Shape) -> TracedValue:
         """`x` broadcast to a larger shape (without the batch axis): zeros are added."""
         if x.shape == shape:
             return x
-        return self.apply(Add(), x, Value(RationalArray.zeros(shape), shape), suffix="expand")
+        return self.apply(Add(), x, TracedValue(RationalArray.zeros(shape), shape), suffix="expand")
 
-    def scale(self, x: Value, factor: RationalArray | Fraction | int, suffix: str = "") -> Value:
+    def scale(self, x: TracedValue, factor: RationalArray | Fraction | int, suffix: str = "") -> TracedValue:
         """Entrywise product with a constant (without the batch axis); a factor of 1 makes no node."""
         factor = factor if isinstance(factor, RationalArray) else RationalArray.of(Fraction(factor))
         if factor.shape == () and factor.item() == 1:

@@ -9,7 +9,7 @@ from typing import Any
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
 from exactnn.exact.rounding import FORMATS
-from exactnn.load._torch_graph import Handler, Translator, Value
+from exactnn.load._torch_graph import Handler, TracedValue, Translator
 from exactnn.load._torch_shapes import pad_margins, padded
 from exactnn.network import Add, Affine, AveragePool, BatchNorm, Conv, MaxPool, Operation
 from exactnn.network.windows import Padding
@@ -17,20 +17,20 @@ from exactnn.network.windows import Padding
 # --- affine maps -----------------------------------------------------------------------------------------------------------
 
 
-def _linear(t: Translator, x: Value, weight: Value, bias: Value | None = None) -> Value:
+def _linear(t: Translator, x: TracedValue, weight: TracedValue, bias: TracedValue | None = None) -> TracedValue:
     matrix = t.constant(weight, "weight")
     shift = RationalArray.zeros(matrix.shape[:1]) if bias is None else t.constant(bias, "bias")
     t.axis(x, -1)
     return t.apply(Affine(matrix, shift), x)
 
 
-def _affine(t: Translator, x: Value, matrix: RationalArray, suffix: str = "") -> Value:
+def _affine(t: Translator, x: TracedValue, matrix: RationalArray, suffix: str = "") -> TracedValue:
     return t.apply(Affine(matrix, RationalArray.zeros(matrix.shape[:1])), x, suffix=suffix)
 
 
-def _matmul(t: Translator, x: Value, suffix: str = "", **others: Any) -> Value:
+def _matmul(t: Translator, x: TracedValue, suffix: str = "", **others: Any) -> TracedValue:
     """x W or W x, the constant W a matrix or a vector."""
-    y: Value = next(iter(others.values()))
+    y: TracedValue = next(iter(others.values()))
     if y.array is not None:
         weight = y.array
         if 2 < weight.ndim <= x.ndim and set(weight.shape[:-2]) == {1}:
@@ -53,15 +53,15 @@ def _matmul(t: Translator, x: Value, suffix: str = "", **others: Any) -> Value:
     return t.reshape(t.permute(result, order), t.result_shape())
 
 
-def _addmm(t: Translator, x: Value, mat1: Value, mat2: Value, beta: Any, alpha: Any) -> Value:
+def _addmm(t: Translator, x: TracedValue, mat1: TracedValue, mat2: TracedValue, beta: Any, alpha: Any) -> TracedValue:
     if x.array is not None and x.ndim == 1 and mat2.array is not None and mat1.array is None and (beta, alpha) == (1, 1):
-        return _linear(t, mat1, Value(mat2.array.T, mat2.shape[::-1]), x)
+        return _linear(t, mat1, TracedValue(mat2.array.T, mat2.shape[::-1]), x)
     product = t.scale(_matmul(t, mat1, mat2=mat2, suffix="product"), t.number(alpha, "alpha"), "scaled")
     a, b = t.aligned(t.scale(x, t.number(beta, "beta"), "beta"), product)
     return t.apply(Add(), a, b)
 
 
-def _conv(t: Translator, x: Value, weight: Value, bias: Value | None, **options: Any) -> Value:
+def _conv(t: Translator, x: TracedValue, weight: TracedValue, bias: TracedValue | None, **options: Any) -> TracedValue:
     if options.get("transposed"):
         t.refuse("transposed convolution is no operation of an exact network")
     kernel = t.constant(weight, "weight")
@@ -85,7 +85,9 @@ def _each(given: int | Sequence[int], axes: int) -> tuple[int, ...]:
     return tuple(numbers * axes if len(numbers) == 1 else numbers)
 
 
-def _batch_norm(t: Translator, x: Value, weight: Value | None, bias: Value | None, eps: float, **rest: Any) -> Value:
+def _batch_norm(
+    t: Translator, x: TracedValue, weight: TracedValue | None, bias: TracedValue | None, eps: float, **rest: Any
+) -> TracedValue:
     mean, variance = rest["running_mean"], rest["running_var"]
     if rest.get("training") or mean is None or variance is None:
         t.refuse(
@@ -104,14 +106,14 @@ def _batch_norm(t: Translator, x: Value, weight: Value | None, bias: Value | Non
     return t.apply(BatchNorm(mu, var, gamma, beta, as_fraction(eps, "eps"), precision), x)
 
 
-def _batch_norm_in_parts(t: Translator, **arguments: Any) -> tuple[Value, None, None]:
+def _batch_norm_in_parts(t: Translator, **arguments: Any) -> tuple[TracedValue, None, None]:
     return _batch_norm(t, **arguments), None, None
 
 
 # --- pooling ---------------------------------------------------------------------------------------------------------------
 
 
-def _pooled(t: Translator, x: Value, axes: int, operation: Operation, suffix: str = "") -> Value:
+def _pooled(t: Translator, x: TracedValue, axes: int, operation: Operation, suffix: str = "") -> TracedValue:
     """Pool the last `axes` axes of (batch, channels, ...) or (batch, ...); the axes before them only need the batch among them."""
     lead = x.ndim - axes
     if x.batch is None or not x.batch < lead <= 2:
@@ -157,7 +159,7 @@ def _max_pool(axes: int, with_indices: bool = False) -> Handler:
 
 
 def _average_pool(axes: int) -> Handler:
-    def handler(t: Translator, x: Value, kernel_size: Any, stride: Any, padding: Any, **options: Any) -> Value:
+    def handler(t: Translator, x: TracedValue, kernel_size: Any, stride: Any, padding: Any, **options: Any) -> TracedValue:
         kernel, pads = _each(kernel_size, axes), _each(padding, axes)
         strides = _each(stride, axes) if stride else kernel
         margins: Padding = tuple((p, p) for p in pads)
@@ -179,7 +181,7 @@ def _average_pool(axes: int) -> Handler:
 
 
 def _adaptive_pool(axes: int, maximum: bool) -> Handler:
-    def handler(t: Translator, x: Value, output_size: Any) -> Any:
+    def handler(t: Translator, x: TracedValue, output_size: Any) -> Any:
         sizes = _each(output_size, axes)
         spatial = x.shape[-axes:]
         if any(out < 1 or n % out for n, out in zip(spatial, sizes, strict=True)):
@@ -193,7 +195,7 @@ def _adaptive_pool(axes: int, maximum: bool) -> Handler:
     return handler
 
 
-def _reduced(t: Translator, x: Value, dims: Any, keepdim: bool, maximum: bool, suffix: str = "") -> Value:
+def _reduced(t: Translator, x: TracedValue, dims: Any, keepdim: bool, maximum: bool, suffix: str = "") -> TracedValue:
     """Mean or maximum over axes, as one pooling window."""
     given = range(x.ndim) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
     chosen = {d % max(x.ndim, 1) for d in given}
@@ -212,7 +214,7 @@ def _reduced(t: Translator, x: Value, dims: Any, keepdim: bool, maximum: bool, s
         if x.batch is None:
             flat = t.reshape(moved, (lead, *window), "flat")
         else:  # with the batch axis in front for a moment: pooling acts on each point by itself
-            flat = t.reshape(Value(moved.held, moved.shape, 0), (t.trace.batch, lead, *window), "flat")
+            flat = t.reshape(TracedValue(moved.held, moved.shape, 0), (t.trace.batch, lead, *window), "flat")
     margins: Padding = ((0, 0),) * len(window)
     operation: Operation = AveragePool(window, window, margins, False)
     if maximum:
@@ -222,42 +224,42 @@ def _reduced(t: Translator, x: Value, dims: Any, keepdim: bool, maximum: bool, s
     if place is None:
         return t.reshape(result, shape)
     final = t.reshape(result, (t.trace.batch, *(n for d, n in enumerate(shape) if d != place)), "shape")
-    return Value(final.held, final.shape, place)
+    return TracedValue(final.held, final.shape, place)
 
 
-def _torch_shape(t: Translator, x: Value) -> list[int]:
+def _torch_shape(t: Translator, x: TracedValue) -> list[int]:
     shape = list(x.shape)
     if x.batch is not None:
         shape.insert(x.batch, t.trace.batch)
     return shape
 
 
-def _mean(t: Translator, x: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
+def _mean(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False, **_: Any) -> TracedValue:
     return _reduced(t, x, dim, keepdim, maximum=False)
 
 
-def _sum(t: Translator, x: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
+def _sum(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False, **_: Any) -> TracedValue:
     mean = _reduced(t, x, dim, keepdim, maximum=False, suffix="mean")
     return t.scale(mean, math.prod(x.shape) // math.prod(mean.shape))
 
 
-def _amax(t: Translator, x: Value, dim: Any = None, keepdim: bool = False) -> Value:
+def _amax(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False) -> TracedValue:
     return _reduced(t, x, dim, keepdim, maximum=True)
 
 
-def _amin(t: Translator, x: Value, dim: Any = None, keepdim: bool = False) -> Value:
+def _amin(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False) -> TracedValue:
     return t.scale(_reduced(t, t.scale(x, -1, "negative"), dim, keepdim, maximum=True, suffix="max"), -1)
 
 
-def _max(t: Translator, **arguments: Any) -> tuple[Value, None]:
+def _max(t: Translator, **arguments: Any) -> tuple[TracedValue, None]:
     return _amax(t, **arguments), None
 
 
-def _min(t: Translator, **arguments: Any) -> tuple[Value, None]:
+def _min(t: Translator, **arguments: Any) -> tuple[TracedValue, None]:
     return _amin(t, **arguments), None
 
 
-def _pad(t: Translator, x: Value, pad: list[int], mode: str = "constant", value: Any = None) -> Any:
+def _pad(t: Translator, x: TracedValue, pad: list[int], mode: str = "constant", value: Any = None) -> Any:
     """Constant padding; minus infinity only where nothing but max pooling reads the result."""
     if mode != "constant":
         t.refuse(f"padding mode {mode!r}; only constants, as zeros, are supported")

@@ -9,31 +9,31 @@ from typing import Any
 import numpy as np
 
 from exactnn.exact.array import RationalArray
-from exactnn.load._torch_graph import BATCH_SIZE, Handler, Translator, Value
+from exactnn.load._torch_graph import BATCH_SIZE, Handler, TracedValue, Translator
 from exactnn.network import Affine, Concat, Slice
 
 # --- reshape, transpose ----------------------------------------------------------------------------------------------------
 
 
-def _reshape(t: Translator, x: Value, **_: Any) -> Value:
+def _reshape(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
     return t.reshape(x, t.result_shape())
 
 
-def _expand(t: Translator, x: Value, **_: Any) -> Value:
+def _expand(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
     shape = t.result_shape()
     if x.array is not None:
-        return Value(x.array + RationalArray.zeros(shape), shape)
+        return TracedValue(x.array + RationalArray.zeros(shape), shape)
     assert x.batch is not None
     place = len(shape) - x.ndim + x.batch
     if shape[place] != t.trace.batch:
         t.refuse("it repeats the batch axis")
     target = shape[:place] + shape[place + 1 :]
     longer = (1,) * (len(target) - len(x.shape)) + x.shape
-    flat = t.reshape(Value(x.held, x.shape, 0), (t.trace.batch, *longer), "shape")
-    return Value(t.expand(flat, target).held, target, place)
+    flat = t.reshape(TracedValue(x.held, x.shape, 0), (t.trace.batch, *longer), "shape")
+    return TracedValue(t.expand(flat, target).held, target, place)
 
 
-def _repeat(t: Translator, x: Value, repeats: list[int]) -> Value:
+def _repeat(t: Translator, x: TracedValue, repeats: list[int]) -> TracedValue:
     ones = len(repeats) - x.ndim
     shape = list(x.shape)
     if x.batch is not None:
@@ -45,24 +45,24 @@ def _repeat(t: Translator, x: Value, repeats: list[int]) -> Value:
     return x
 
 
-def _permute(t: Translator, x: Value, dims: list[int]) -> Value:
+def _permute(t: Translator, x: TracedValue, dims: list[int]) -> TracedValue:
     return t.permute(x, dims)
 
 
-def _transpose(t: Translator, x: Value, dim0: int, dim1: int) -> Value:
+def _transpose(t: Translator, x: TracedValue, dim0: int, dim1: int) -> TracedValue:
     order = list(range(x.ndim))
     order[dim0], order[dim1] = order[dim1], order[dim0]
     return t.permute(x, order)
 
 
-def _turned(t: Translator, x: Value) -> Value:
+def _turned(t: Translator, x: TracedValue) -> TracedValue:
     """.t(), .T and .mT: the last two axes change places."""
     if x.ndim > 2 and "numpy" in str(t.node.target):
         return t.permute(x, range(x.ndim)[::-1])
     return x if x.ndim < 2 else _transpose(t, x, -2, -1)
 
 
-def _movedim(t: Translator, x: Value, source: Any, destination: Any) -> Value:
+def _movedim(t: Translator, x: TracedValue, source: Any, destination: Any) -> TracedValue:
     origins = [source] if isinstance(source, int) else source
     places = [destination] if isinstance(destination, int) else destination
     moved = dict(zip([p % x.ndim for p in places], [o % x.ndim for o in origins], strict=True))
@@ -73,7 +73,7 @@ def _movedim(t: Translator, x: Value, source: Any, destination: Any) -> Value:
 # --- slices ----------------------------------------------------------------------------------------------------------------
 
 
-def cut(t: Translator, x: Value, axis: int, entries: range, suffix: str = "") -> Value:
+def cut(t: Translator, x: TracedValue, axis: int, entries: range, suffix: str = "") -> TracedValue:
     """The entries of one axis (without the batch axis) at an increasing range."""
     n = x.shape[axis]
     if entries == range(n):
@@ -85,7 +85,7 @@ def cut(t: Translator, x: Value, axis: int, entries: range, suffix: str = "") ->
     return t.apply(Slice(tuple(starts), tuple(stops), tuple(steps)), x, suffix=suffix)
 
 
-def _pick(t: Translator, x: Value, axis: int, entries: Sequence[int]) -> Value:
+def _pick(t: Translator, x: TracedValue, axis: int, entries: Sequence[int]) -> TracedValue:
     """The entries of one axis at any indices, in that order: a slice, or a matrix of zeros and ones."""
     n = x.shape[axis]
     if any(not -n <= i < n for i in entries):
@@ -97,17 +97,17 @@ def _pick(t: Translator, x: Value, axis: int, entries: Sequence[int]) -> Value:
     matrix = np.zeros((len(entries), n), dtype=np.int64)
     matrix[np.arange(len(entries)), entries] = 1
     selection = Affine(RationalArray(matrix), RationalArray.zeros((len(entries),)))
-    inner = Value(x.held, x.shape, None if x.batch is None else 0, x.label)  # the batch axis out of the way
+    inner = TracedValue(x.held, x.shape, None if x.batch is None else 0, x.label)  # the batch axis out of the way
     last = inner.ndim - 1
     place = axis + (inner.batch is not None)
     order = [d for d in range(inner.ndim) if d != place] + [place]
     whole = place == last
     chosen = t.apply(selection, t.permute(inner, order, "turned"), suffix="" if whole else "selected")
     result = t.permute(chosen, np.argsort(order).tolist())
-    return Value(result.held, result.shape, x.batch)
+    return TracedValue(result.held, result.shape, x.batch)
 
 
-def _slice(t: Translator, x: Value, dim: int, start: Any, end: Any, step: Any) -> Value:
+def _slice(t: Translator, x: TracedValue, dim: int, start: Any, end: Any, step: Any) -> TracedValue:
     whole = start in (None, 0) and (end is None or (end is not BATCH_SIZE and end >= 1 << 60)) and step == 1
     if whole or (x.batch is not None and dim % x.ndim == x.batch and t.result_shape()[x.batch] == t.trace.batch and step == 1):
         return x
@@ -116,7 +116,7 @@ def _slice(t: Translator, x: Value, dim: int, start: Any, end: Any, step: Any) -
     return cut(t, x, axis, range(*slice(*bounds).indices(x.shape[axis])))
 
 
-def _select(t: Translator, x: Value, dim: int, index: Any) -> Value:
+def _select(t: Translator, x: TracedValue, dim: int, index: Any) -> TracedValue:
     axis = t.axis(x, dim)
     at = int(t.number(index, "index")) % x.shape[axis]
     shape = list(x.shape)
@@ -126,17 +126,17 @@ def _select(t: Translator, x: Value, dim: int, index: Any) -> Value:
     return t.reshape(cut(t, x, axis, range(at, at + 1), "slice"), shape)
 
 
-def _narrow(t: Translator, x: Value, dim: int, start: Any, length: int) -> Value:
+def _narrow(t: Translator, x: TracedValue, dim: int, start: Any, length: int) -> TracedValue:
     axis = t.axis(x, dim)
     first = int(t.number(start, "start")) % x.shape[axis]
     return cut(t, x, axis, range(first, first + int(t.number(length, "length"))))
 
 
-def _index_select(t: Translator, x: Value, dim: int, index: Value) -> Value:
+def _index_select(t: Translator, x: TracedValue, dim: int, index: TracedValue) -> TracedValue:
     return _pick(t, x, t.axis(x, dim), [int(i) for i in t.constant(index, "index").to_fractions()])
 
 
-def _index(t: Translator, x: Value, indices: list[Value | None]) -> Value:
+def _index(t: Translator, x: TracedValue, indices: list[TracedValue | None]) -> TracedValue:
     given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
     if len(given) != 1 or given[0][1].ndim != 1:
         t.refuse("indexing with one constant list of indices is supported, on one axis")
@@ -144,7 +144,7 @@ def _index(t: Translator, x: Value, indices: list[Value | None]) -> Value:
     return _index_select(t, x, dim, index)
 
 
-def _flip(t: Translator, x: Value, dims: list[int]) -> Value:
+def _flip(t: Translator, x: TracedValue, dims: list[int]) -> TracedValue:
     for dim in dims:
         axis = t.axis(x, dim)
         x = _pick(t, x, axis, range(x.shape[axis])[::-1])
@@ -154,7 +154,7 @@ def _flip(t: Translator, x: Value, dims: list[int]) -> Value:
 # --- into parts, and together ----------------------------------------------------------------------------------------------
 
 
-def _parts(t: Translator, x: Value, dim: int, lengths: Sequence[int]) -> tuple[Value, ...]:
+def _parts(t: Translator, x: TracedValue, dim: int, lengths: Sequence[int]) -> tuple[TracedValue, ...]:
     axis = t.axis(x, dim)
     parts, start = [], 0
     for number, length in enumerate(lengths):
@@ -167,12 +167,12 @@ def _result_lengths(t: Translator, dim: int) -> list[int]:
     return [int(part.shape[dim]) for part in t.node.meta["val"]]
 
 
-def _split(t: Translator, x: Value, dim: int, **_: Any) -> tuple[Value, ...]:
+def _split(t: Translator, x: TracedValue, dim: int, **_: Any) -> tuple[TracedValue, ...]:
     t.axis(x, dim)
     return _parts(t, x, dim, _result_lengths(t, dim))
 
 
-def _unbind(t: Translator, x: Value, dim: int) -> tuple[Value, ...]:
+def _unbind(t: Translator, x: TracedValue, dim: int) -> tuple[TracedValue, ...]:
     axis = t.axis(x, dim)
     shape = list(x.shape)
     if x.batch is not None:
@@ -182,25 +182,25 @@ def _unbind(t: Translator, x: Value, dim: int) -> tuple[Value, ...]:
     return tuple(t.reshape(part, shape, str(i)) for i, part in enumerate(parts))
 
 
-def _concatenated(t: Translator, tensors: list[Value], dim: int, **_: Any) -> Value:
+def _concatenated(t: Translator, tensors: list[TracedValue], dim: int, **_: Any) -> TracedValue:
     like = next((x for x in tensors if x.batch is not None), tensors[0])
     axis = t.axis(like, dim)
     return t.apply(Concat(axis), *t.aligned(*tensors))
 
 
-def _stack(t: Translator, tensors: list[Value], dim: int) -> Value:
+def _stack(t: Translator, tensors: list[TracedValue], dim: int) -> TracedValue:
     shape = list(t.result_shape())
     dim %= len(shape)
     shape[dim] = 1
     return _concatenated(t, [t.reshape(x, shape, f"{i}.shape") for i, x in enumerate(tensors)], dim)
 
 
-def _slice_scatter(t: Translator, x: Value, src: Value, dim: int, start: Any, end: Any, step: Any) -> Value:
+def _slice_scatter(t: Translator, x: TracedValue, src: TracedValue, dim: int, start: Any, end: Any, step: Any) -> TracedValue:
     bounds = [None if b is None else int(t.number(b, "bound")) for b in (start, end, step)]
     return _assigned(t, x, src, dim, range(*slice(*bounds).indices(t.result_shape()[dim])))
 
 
-def _select_scatter(t: Translator, x: Value, src: Value, dim: int, index: Any) -> Value:
+def _select_scatter(t: Translator, x: TracedValue, src: TracedValue, dim: int, index: Any) -> TracedValue:
     shape = list(t.result_shape())
     dim %= len(shape)
     at = int(t.number(index, "index")) % shape[dim]
@@ -208,7 +208,7 @@ def _select_scatter(t: Translator, x: Value, src: Value, dim: int, index: Any) -
     return _assigned(t, x, t.reshape(src, shape, "shape"), dim, range(at, at + 1))
 
 
-def _assigned(t: Translator, x: Value, src: Value, dim: int, entries: range) -> Value:
+def _assigned(t: Translator, x: TracedValue, src: TracedValue, dim: int, entries: range) -> TracedValue:
     """What x holds after an assignment to these entries of one axis."""
     if entries == range(t.result_shape()[dim]):
         return src
@@ -221,7 +221,7 @@ def _assigned(t: Translator, x: Value, src: Value, dim: int, entries: range) -> 
     return t.apply(Concat(axis), *before, src, *behind)
 
 
-def _copy(t: Translator, src: Value, **_: Any) -> Value:
+def _copy(t: Translator, src: TracedValue, **_: Any) -> TracedValue:
     return src if t.shape_of(1) == t.result_shape() else _expand(t, src)
 
 
@@ -230,7 +230,7 @@ def pad_margins(pad: Sequence[int]) -> list[tuple[int, int]]:
     return [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
 
 
-def padded(t: Translator, x: Value, margins: Sequence[tuple[int, int]], value: Fraction | int = 0) -> Value:
+def padded(t: Translator, x: TracedValue, margins: Sequence[tuple[int, int]], value: Fraction | int = 0) -> TracedValue:
     """Constant entries put before and behind the last axes; a negative margin cuts."""
     for offset, (begin, end) in enumerate(margins):
         if (begin, end) == (0, 0):
@@ -242,7 +242,7 @@ def padded(t: Translator, x: Value, margins: Sequence[tuple[int, int]], value: F
         for margin, index in ((begin, 0), (end, len(parts) + 1)):
             if margin > 0:
                 shape = (*x.shape[:axis], margin, *x.shape[axis + 1 :])
-                parts.insert(index, Value(RationalArray.zeros(shape) + value, shape))
+                parts.insert(index, TracedValue(RationalArray.zeros(shape) + value, shape))
         if len(parts) > 1:
             x = t.apply(Concat(axis), *parts, suffix="padding")
     return x

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exactnn.certificate import _sturm
-from exactnn.certificate._sturm import cancelled, count_zeros, has_real_zero, primitive
+from exactnn.certificate._sturm import cancelled, count_zeros, has_real_zero, integer_polynomial
 
 
 def times(a, b):
@@ -71,7 +71,7 @@ def as_sympy(polynomial):
 
 def one(polynomial, lower, upper):
     """The count, which sympy and both theorems have to confirm."""
-    p = primitive(polynomial)
+    p = integer_polynomial(polynomial)
     bounds = [None if end is None else sympy.Rational(end.numerator, end.denominator) for end in (lower, upper)]
     expected = as_sympy(p).count_roots(*bounds) if len(p) > 1 else 0
     assert count_zeros(polynomial, lower, upper) == expected
@@ -142,24 +142,24 @@ def test_signs_suffice_for_what_certificates_say():
     for centre in ("1", "1/3", "0.7071067811865", "-123.456"):
         e = Fraction(centre)
         others = [[k * k + 1, k, 1] for k in range(1, 15)]
-        polynomial = primitive(product(*others, [e * e + Fraction(1, 10**60), -2 * e, 1]))
+        polynomial = integer_polynomial(product(*others, [e * e + Fraction(1, 10**60), -2 * e, 1]))
         assert _sturm._by_signs(polynomial, None, None) == 0
-        assert _sturm._by_signs(primitive(product(*others, [-2, 0, 1])), Fraction(14142135, 10**7), Fraction(14142136, 10**7)) == 1
+        assert _sturm._by_signs(integer_polynomial(product(*others, [-2, 0, 1])), Fraction(14142135, 10**7), Fraction(14142136, 10**7)) == 1
 
 
 def test_multiple_zeros_are_left_to_the_chain():
     for factor in ([-2, 0, 1], [-1, -1, 0, 1]):
-        polynomial = primitive(product(factor, factor, [1, 0, 1]))
+        polynomial = integer_polynomial(product(factor, factor, [1, 0, 1]))
         assert _sturm._by_signs(polynomial, None, None) is None
         assert count_zeros([Fraction(c) for c in polynomial]) == as_sympy(factor).count_roots()
-    assert _sturm._by_signs(primitive(power([1, 1, 1], 4)), None, None) == 0
+    assert _sturm._by_signs(integer_polynomial(power([1, 1, 1], 4)), None, None) == 0
 
 
 def test_long_pieces_are_given_up(monkeypatch):
     seen, shifted = [], _sturm._shifted
     monkeypatch.setattr(_sturm, "_shifted", lambda p: seen.append(max(c.bit_length() for c in p)) or shifted(p))
     polynomial = [Fraction(c) for c in [-18, 0, 0, 84, 0, 0, -98, *[0] * 293, 1]]  # x^300 - 2 (7 x^3 - 3)^2
-    assert _sturm._by_signs(primitive(polynomial), None, None) is None
+    assert _sturm._by_signs(integer_polynomial(polynomial), None, None) is None
     assert len(seen) < 2 * 256
     assert max(seen) < 10 * 301 * 7
     assert count_zeros(polynomial) == 4

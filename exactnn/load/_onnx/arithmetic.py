@@ -12,7 +12,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_DEGREE
 from exactnn.load._onnx.quotients import applied, combined, joined
 from exactnn.load._onnx.reader import Node, axis_in, operator
-from exactnn.load._onnx.values import FLOATS, Operand, Tensor, Value, full_shape, of_kind
+from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape, of_kind
 from exactnn.network import (
     Add,
     Affine,
@@ -77,21 +77,21 @@ def _multiply(node: Node, left: Operand, right: Operand, factor: Fraction) -> Op
 def _times_matrix(node: Node, left: Operand, right: Tensor, factor: Fraction) -> Operand:
     """x B: an affine map on the last axis."""
     matrix, rank = _as_matrix(right.rational, len(full_shape(left)))
-    if isinstance(left, Value) and not left.shape:
+    if isinstance(left, OnnxValue) and not left.shape:
         left = node.reader.unbatched(left)
     product = node.apply(Affine(matrix.T * factor, RationalArray.zeros(matrix.shape[1:])), left)
     if rank == 1:  # the product with a vector has one axis less
-        stays = isinstance(product, Value) and product.batched
+        stays = isinstance(product, OnnxValue) and product.batched
         return node.emit(Reshape(product.shape[:-1]), product, batched=stays)
     return product
 
 
-def _matrix_times(node: Node, left: Tensor, right: Value, factor: Fraction) -> Operand:
+def _matrix_times(node: Node, left: Tensor, right: OnnxValue, factor: Fraction) -> Operand:
     """A x: an affine map on the last axis but one."""
     node.reader.plain = False
     if len(right.shape) < 2:
         unbatched = node.reader.unbatched(right)
-        assert isinstance(unbatched, Value)
+        assert isinstance(unbatched, OnnxValue)
         right = unbatched
     array = left.rational.reshape(1, -1) if len(left.shape) == 1 else left.rational
     matrix, _ = _as_matrix(array, max(2, len(right.full)))
@@ -187,7 +187,7 @@ def multiply(node: Node) -> Operand:
 def divide(node: Node) -> Operand:
     """The quotient by entries, of two values only rational functions of one value; integers are divided as shapes are, towards zero."""
     left, right = node.operand(0), node.operand(1)
-    if isinstance(right, Value):
+    if isinstance(right, OnnxValue):
         (left, right), batched = node.reader.aligned([left, right])
         return combined(node, "/", left, _repeated(node, right, left.shape, batched=batched), batched=batched)
     if not right.rational.nonzero().all():
@@ -228,7 +228,7 @@ def reciprocal(node: Node) -> Operand:
 
 
 def _power(node: Node, base: Operand, n: int) -> Operand:
-    if isinstance(base, Value):
+    if isinstance(base, OnnxValue):
         monomial = [0] * abs(n) + [1]
         return applied(node, Rational.of(monomial, [1]) if n > 0 else Rational.of([1], monomial), base)
     numbers, budget = base.rational.to_fractions(), node.reader.budget
@@ -245,7 +245,7 @@ def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
 def _scaled_by(node: Node, value: Operand, factor: Tensor) -> Operand:
     (value, constant), batched = node.reader.aligned([value, factor])
     assert isinstance(constant, Tensor)
-    function = joined(node, "*", value, constant, batched=batched) if isinstance(value, Value) else None
+    function = joined(node, "*", value, constant, batched=batched) if isinstance(value, OnnxValue) else None
     return function or _expanded(node, value, constant.shape, batched=batched, factor=constant)
 
 
@@ -302,7 +302,7 @@ def reduce(node: Node) -> Operand:
         raise LoadError(f"axes: each axis once is needed, got {axes}")
     if isinstance(operand, Tensor) or (operand.batched and 0 in reduced):
         operand = node.reader.unbatched(operand)
-    batched = isinstance(operand, Value) and operand.batched
+    batched = isinstance(operand, OnnxValue) and operand.batched
     inner = tuple(sorted(a - batched for a in reduced))
     result = _reduced(node, operand, inner, batched)
     left = tuple(n for i, n in enumerate(operand.shape) if i not in inner)

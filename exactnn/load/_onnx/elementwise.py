@@ -12,7 +12,7 @@ import numpy as np
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.reader import Node, operator
-from exactnn.load._onnx.values import Operand, Tensor, Value
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor
 from exactnn.network import Add, PiecewiseLinear, PRelu, Scale, Smooth, clip, leaky_relu, relu
 from exactnn.network.operations import broadcast
 
@@ -187,7 +187,7 @@ def cast_like(node: Node) -> Operand:
 
 def _cast(operand: Operand, to: int) -> Operand:
     if to in _FLOAT_TYPES:
-        if isinstance(operand, Value):
+        if isinstance(operand, OnnxValue):
             return operand
         return Tensor(operand.name, _FLOAT_TYPES[to], operand.data)
     if isinstance(operand, Tensor) and to in _INTEGER_TYPES and operand.rational.denominator == 1:

@@ -18,7 +18,7 @@ from exactnn.errors import UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.rational import OPERATORS, ByEntries, Quotient
 from exactnn.load._onnx.reader import Made, Node, Reader
-from exactnn.load._onnx.values import Operand, Tensor, Value
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor
 from exactnn.network import Add, Affine, Constant, Operation, PiecewiseLinear, PRelu, Rational, Scale, Subtract
 from exactnn.network.operations import Shape, broadcast
 
@@ -32,7 +32,7 @@ _NEEDED = {
 }
 
 
-def applied(node: Node, function: Rational, value: Value) -> Operand:
+def applied(node: Node, function: Rational, value: OnnxValue) -> Operand:
     """function(value), entry by entry."""
     return node.apply(ByEntries((Quotient.of(function),)), value)
 
@@ -42,7 +42,7 @@ def combined(node: Node, symbol: str, left: Operand, right: Operand, *, batched:
     shape = broadcast(left.shape, right.shape)
     widest = _widest(node.reader, symbol, left, right, shape)
     if widest is not None:
-        return node.emit(widest[1], Value(widest[0], shape, batched), batched=batched)
+        return node.emit(widest[1], OnnxValue(widest[0], shape, batched), batched=batched)
     found = _search(node.reader, _values(left, right), shape)
     if not isinstance(found, tuple):
         needed = f"{_NEEDED[symbol]}, or both rational functions of one value, entry by entry"
@@ -53,7 +53,7 @@ def combined(node: Node, symbol: str, left: Operand, right: Operand, *, batched:
             )
         raise UnsupportedOperation(needed)
     operation = _worked_out(node.reader, *found, symbol, (left, right), shape)
-    return node.emit(operation, Value(found[0], shape, batched), batched=batched)
+    return node.emit(operation, OnnxValue(found[0], shape, batched), batched=batched)
 
 
 def joined(node: Node, symbol: str, left: Operand, right: Operand, *, batched: bool) -> Operand | None:
@@ -65,7 +65,7 @@ def joined(node: Node, symbol: str, left: Operand, right: Operand, *, batched: b
     widest = _widest(node.reader, symbol, left, right, shape)
     if widest is None or len(widest[1].functions) > widest[2]:
         return None
-    return node.emit(widest[1], Value(widest[0], shape, batched), batched=batched)
+    return node.emit(widest[1], OnnxValue(widest[0], shape, batched), batched=batched)
 
 
 def _widest(reader: Reader, symbol: str, left: Operand, right: Operand, shape: Shape) -> tuple[str, ByEntries, int] | None:
@@ -87,7 +87,7 @@ def _widest(reader: Reader, symbol: str, left: Operand, right: Operand, shape: S
 
 
 def _values(*operands: Operand) -> list[str]:
-    return [o.node for o in operands if isinstance(o, Value)]
+    return [o.node for o in operands if isinstance(o, OnnxValue)]
 
 
 def _search(reader: Reader, names: Iterable[str], shape: Shape, *, through: bool = False) -> tuple[str, dict[str, Made]] | Made | None:

@@ -17,7 +17,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
-from exactnn.load._onnx.values import Attributes, Operand, Tensor, Value, full_shape, of_kind
+from exactnn.load._onnx.values import Attributes, OnnxValue, Operand, Tensor, full_shape, of_kind
 from exactnn.network import Builder, Constant, Input, Operation, Reshape
 from exactnn.network.operations import Shape
 
@@ -75,7 +75,7 @@ class Reader:
         #: whether only what docs/certificate-format.md calls plain has been met
         self.plain = True
         #: nodes that pad with zeros -> the node they read, and its padding, so that a convolution can take it over
-        self.padded: dict[str, tuple[Value, tuple[tuple[int, int], ...]]] = {}
+        self.padded: dict[str, tuple[OnnxValue, tuple[tuple[int, int], ...]]] = {}
         self._names = names
         self._made: dict[str, Made] = {}
         self._pending: dict[str, Made] = {}
@@ -104,7 +104,7 @@ class Reader:
     def input(self, name: str, shape: Shape, *, batched: bool) -> None:
         """Add an input of the network."""
         self._add(name, self._new(Input(shape), (), shape))
-        self.values[name] = Value(name, shape, batched)
+        self.values[name] = OnnxValue(name, shape, batched)
 
     def made(self, name: str) -> Made:
         """A node of the network, or one that is about to become one."""
@@ -116,7 +116,7 @@ class Reader:
         self._label = next(o for o in proto.output if o)
         node = Node(self, proto, Attributes(proto, known))
         results = handler(node)
-        if isinstance(results, (Tensor, Value)):
+        if isinstance(results, (Tensor, OnnxValue)):
             results = [results]
         self._flush(list(zip(proto.output, results, strict=False)))
 
@@ -124,7 +124,7 @@ class Reader:
         """Add the operations of one node, the one that makes an output under the output's name."""
         renamed: dict[str, str] = {}
         for output, operand in results:
-            if isinstance(operand, Value) and operand.node in self._pending and operand.node not in renamed:
+            if isinstance(operand, OnnxValue) and operand.node in self._pending and operand.node not in renamed:
                 renamed[operand.node] = output
         for name, made in self._pending.items():
             final = renamed.get(name, name)
@@ -132,8 +132,8 @@ class Reader:
             if name in self.padded:
                 self.padded[final] = self.padded.pop(name)
         for output, operand in results:
-            if isinstance(operand, Value) and operand.node in renamed:
-                operand = Value(renamed[operand.node], operand.shape, operand.batched)
+            if isinstance(operand, OnnxValue) and operand.node in renamed:
+                operand = OnnxValue(renamed[operand.node], operand.shape, operand.batched)
             self.values[output] = operand
         self._pending = {}
 
@@ -163,7 +163,7 @@ class Reader:
         names = tuple(self._constant(o) if isinstance(o, Tensor) else o.node for o in operands)
         name = self.fresh(f"{self._label}/{operation.kind}")
         self._pending[name] = self._new(operation, names, shape)
-        return Value(name, shape, batched)
+        return OnnxValue(name, shape, batched)
 
     def _constant(self, tensor: Tensor) -> str:
         if tensor not in self._constants:
@@ -184,18 +184,18 @@ class Reader:
         self.plain = False
         return self.emit(Reshape(operand.full), operand)
 
-    def batched(self, operand: Operand) -> Value:
+    def batched(self, operand: Operand) -> OnnxValue:
         """The operand with its first axis, of size 1, as the batch axis."""
-        if isinstance(operand, Value) and operand.batched:
+        if isinstance(operand, OnnxValue) and operand.batched:
             return operand
         shape = full_shape(operand)
         if not shape or shape[0] != 1:
             raise UnsupportedOperation(f"a batch axis that is dynamic or 1 is needed in front, got an operand of shape {list(shape)}")
         if isinstance(operand, Tensor):
-            operand = Value(self._constant(operand), operand.shape, False)
+            operand = OnnxValue(self._constant(operand), operand.shape, False)
         self.plain = False
         result = self.emit(Reshape(shape[1:]), operand, batched=True)
-        assert isinstance(result, Value)
+        assert isinstance(result, OnnxValue)
         return result
 
     def refuse_dynamic(self) -> None:
@@ -209,7 +209,7 @@ class Reader:
     def aligned(self, operands: Sequence[Operand]) -> tuple[list[Operand], bool]:
         """Operands whose shapes without the batch axis broadcast as the file's do; and whether the result is batched."""
         rank = max(len(full_shape(o)) for o in operands)
-        batched = [isinstance(o, Value) and o.batched for o in operands]
+        batched = [isinstance(o, OnnxValue) and o.batched for o in operands]
         stays = any(batched) and all(
             len(full_shape(o)) == rank if b else len(o.shape) < rank or o.shape[0] == 1 for o, b in zip(operands, batched, strict=True)
         )
@@ -219,9 +219,9 @@ class Reader:
 
     def stripped(self, operand: Operand, rank: int) -> Operand:
         """Without the first axis, of size 1, if the operand has `rank` axes and that axis is not the batch axis already."""
-        if (isinstance(operand, Value) and operand.batched) or len(operand.shape) < rank:
+        if (isinstance(operand, OnnxValue) and operand.batched) or len(operand.shape) < rank:
             return operand
-        return self.emit(Reshape(operand.shape[1:]), operand, batched=isinstance(operand, Value))
+        return self.emit(Reshape(operand.shape[1:]), operand, batched=isinstance(operand, OnnxValue))
 
     def reshaped(self, operand: Operand, target: Sequence[int], *, batch_stays: bool) -> Operand:
         """Row-major reshape to a full shape; `batch_stays`: its first axis is the batch axis, if the operand has one."""
@@ -241,7 +241,7 @@ class Reader:
         if name not in self.values:
             raise LoadError(f"output {shown(name)}: nothing in the file makes it")
         operand = self.values[name]
-        if isinstance(operand, Value):
+        if isinstance(operand, OnnxValue):
             return operand.node
         self.plain = False
         self._label = name
@@ -251,7 +251,7 @@ class Reader:
 
     def entries(self) -> int:
         """Entries of all values of the network together."""
-        return sum(math.prod(v.shape) for v in self.values.values() if isinstance(v, Value))
+        return sum(math.prod(v.shape) for v in self.values.values() if isinstance(v, OnnxValue))
 
 
 def _fold(operation: Operation, tensors: list[Tensor], shape: Shape, label: str) -> Tensor:
@@ -296,14 +296,14 @@ class Node:
             raise LoadError("at least one input is needed")
         return [self.operand(i) for i in range(len(self.inputs))]
 
-    def value(self, position: int = 0) -> Value:
+    def value(self, position: int = 0) -> OnnxValue:
         """An operand with its batch axis in front."""
         return self.reader.batched(self.operand(position))
 
     def tensor(self, position: int, what: str) -> Tensor:
         """An operand that must be constant."""
         found = self.operand(position)
-        if isinstance(found, Value):
+        if isinstance(found, OnnxValue):
             raise UnsupportedOperation(f"{what} (input {position}) must be constant, but {shown(found.node)} depends on the input")
         return found
 
@@ -321,7 +321,7 @@ class Node:
 
     def apply(self, operation: Operation, operand: Operand) -> Operand:
         """The result of an operation on one operand that leaves its batch axis alone."""
-        return self.emit(operation, operand, batched=isinstance(operand, Value) and operand.batched)
+        return self.emit(operation, operand, batched=isinstance(operand, OnnxValue) and operand.batched)
 
     def one_output(self) -> None:
         """Raise UnsupportedOperation if something reads more than the first output."""

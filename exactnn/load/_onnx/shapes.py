@@ -11,7 +11,7 @@ from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import checked_size
 from exactnn.load._onnx.reader import Node, axis_in, operator
-from exactnn.load._onnx.values import Operand, Tensor, Value, full_shape
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Add, Concat, Slice, Transpose
 from exactnn.network.operations import broadcast
 
@@ -62,7 +62,7 @@ def transpose(node: Node) -> Operand:
     order = list(range(rank))[::-1] if order is None else order
     if sorted(order) != list(range(rank)):
         raise LoadError(f"attribute perm: a permutation of {rank} axes is needed, got {order}")
-    if isinstance(operand, Value) and operand.batched:
+    if isinstance(operand, OnnxValue) and operand.batched:
         if order[0] == 0:
             return node.apply(Transpose(tuple(a - 1 for a in order[1:])), operand)
         operand = node.reader.unbatched(operand)
@@ -74,7 +74,7 @@ def squeeze(node: Node) -> Operand:
     """Without some axes of size 1; by default without all of them."""
     operand, axes = node.operand(), node.integers("axes", 1, "the list of axes")
     full = full_shape(operand)
-    batched = isinstance(operand, Value) and operand.batched
+    batched = isinstance(operand, OnnxValue) and operand.batched
     if axes is None:
         gone = {i for i, n in enumerate(full) if n == 1 and not (i == 0 and batched and node.reader.dynamic)}
     else:
@@ -109,7 +109,7 @@ def concat(node: Node) -> Operand:
     axis = axis_in(node.attributes.integer("axis"), rank)
     if any(len(full_shape(o)) != rank for o in operands):
         raise LoadError(f"operands with {rank} axes are needed, got {[list(full_shape(o)) for o in operands]}")
-    values = [o for o in operands if isinstance(o, Value)]
+    values = [o for o in operands if isinstance(o, OnnxValue)]
     if axis == 0 or not any(v.batched for v in values):
         return node.emit(Concat(axis), *(node.reader.unbatched(o) for o in operands))
     if any(full_shape(o)[0] != 1 for o in operands):
@@ -131,7 +131,7 @@ def slice_(node: Node) -> Operand:
     steps = [1] * len(starts) if stepping is None else stepping.integers()
     if not len(starts) == len(ends) == len(axes) == len(steps) or len(set(axes)) < len(axes):
         raise LoadError(f"one start, end and step for each axis are needed, got {starts}, {ends}, {steps} for axes {axes}")
-    if 0 in steps or (min(steps, default=1) < 0 and isinstance(operand, Value)):
+    if 0 in steps or (min(steps, default=1) < 0 and isinstance(operand, OnnxValue)):
         raise UnsupportedOperation(f"positive steps are known here, got {steps}")
     if any(a >= len(full) for a in axes):
         raise LoadError(f"axes of shape {list(full)} are needed, got {axes}")
@@ -144,16 +144,16 @@ def slice_(node: Node) -> Operand:
         return Tensor(node.outputs[0], operand.kind, array)
     cut = [(0, n, 1) for n in full]
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        if axis == 0 and isinstance(operand, Value) and operand.batched and start == 0 and step == 1 and end >= _OPEN_END:
+        if axis == 0 and isinstance(operand, OnnxValue) and operand.batched and start == 0 and step == 1 and end >= _OPEN_END:
             continue
         cut[axis] = slice(start, end, step).indices(full[axis])
-        if axis == 0 and isinstance(operand, Value) and operand.batched:
+        if axis == 0 and isinstance(operand, OnnxValue) and operand.batched:
             operand = node.reader.unbatched(operand)
     return _sliced(node, operand, cut)
 
 
 def _sliced(node: Node, operand: Operand, cut: list[tuple[int, int, int]]) -> Operand:
-    if isinstance(operand, Value) and operand.batched:
+    if isinstance(operand, OnnxValue) and operand.batched:
         cut = cut[1:]
     starts, stops, steps = zip(*cut, strict=True)
     return node.apply(Slice(starts, stops, steps), operand)
@@ -206,7 +206,7 @@ def gather(node: Node) -> Operand:
         cut = [(0, n, 1) for n in full]
         cut[axis] = (first, last + 1, step)
         pieces.append(_sliced(node, operand, cut))
-    batched = isinstance(operand, Value) and operand.batched
+    batched = isinstance(operand, OnnxValue) and operand.batched
     result = pieces[0] if len(pieces) == 1 else node.emit(Concat(axis - batched), *pieces, batched=batched)
     return result if full_shape(result) == target else node.reader.reshaped(result, target, batch_stays=True)
 

@@ -83,7 +83,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Value:
+class OnnxValue:
     """A value that depends on the input: a node of the network.
 
     `shape` leaves the batch axis out; it is the first axis in the file if `batched`, and there is none otherwise.
@@ -99,7 +99,7 @@ class Value:
         return (1, *self.shape) if self.batched else self.shape
 
 
-Operand = Tensor | Value
+Operand = Tensor | OnnxValue
 
 
 def of_kind(kind: str, array: RationalArray) -> RationalArray:
@@ -118,7 +118,7 @@ def of_kind(kind: str, array: RationalArray) -> RationalArray:
 
 def full_shape(operand: Operand) -> Shape:
     """The shape in the file, at batch size 1."""
-    return operand.full if isinstance(operand, Value) else operand.shape
+    return operand.full if isinstance(operand, OnnxValue) else operand.shape
 
 
 def decode_tensor(proto: onnx.TensorProto, name: str) -> Tensor:

@@ -10,7 +10,7 @@ from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_WINDOW_NUMBER
 from exactnn.load._onnx.reader import Node, axis_in, operator
-from exactnn.load._onnx.values import Operand, Tensor, Value, full_shape
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import AveragePool, Concat, Conv, MaxPool, Scale, Slice
 from exactnn.network.operations import Shape
 from exactnn.network.windows import Padding
@@ -179,14 +179,14 @@ def pad(node: Node) -> Operand:
         if max(abs(begin), abs(end)) > MAX_WINDOW_NUMBER:
             raise LoadError(f"pads: numbers of at most 2^31 are needed, got {begin}, {end}")
         pairs[axis] = (begin, end)
-    if isinstance(operand, Value) and operand.batched:
+    if isinstance(operand, OnnxValue) and operand.batched:
         if pairs[0] == (0, 0):
             pairs = pairs[1:]
         else:
             operand = node.reader.unbatched(operand)
     operand = _cropped(node, operand, pairs)
     pairs = [(max(b, 0), max(e, 0)) for b, e in pairs]
-    if isinstance(operand, Value) and operand.batched and filler.is_zero() and pairs[0] == (0, 0) and len(pairs) > 1:
+    if isinstance(operand, OnnxValue) and operand.batched and filler.is_zero() and pairs[0] == (0, 0) and len(pairs) > 1:
         return _zero_padded(node, operand, tuple(pairs[1:]))
     for axis, (begin, end) in enumerate(pairs):
         parts: list[Operand] = [operand]
@@ -195,7 +195,7 @@ def pad(node: Node) -> Operand:
         if end:
             parts.append(_filled(node, operand.shape, axis, end, filler))
         if len(parts) > 1:
-            operand = node.emit(Concat(axis), *parts, batched=isinstance(operand, Value) and operand.batched)
+            operand = node.emit(Concat(axis), *parts, batched=isinstance(operand, OnnxValue) and operand.batched)
     return operand
 
 
@@ -208,12 +208,12 @@ def _cropped(node: Node, operand: Operand, pairs: list[tuple[int, int]]) -> Oper
     return node.apply(Slice(starts, stops, (1,) * len(pairs)), operand)
 
 
-def _zero_padded(node: Node, value: Value, padding: Padding) -> Operand:
+def _zero_padded(node: Node, value: OnnxValue, padding: Padding) -> Operand:
     channels, axes = value.shape[0], len(padding)
     ones = RationalArray(np.ones((channels, 1, *(1,) * axes), dtype=np.int64))
     unit = Conv(ones, RationalArray.zeros((channels,)), (1,) * axes, padding, (1,) * axes, channels)
     result = node.apply(unit, value)
-    assert isinstance(result, Value)
+    assert isinstance(result, OnnxValue)
     node.reader.padded[result.node] = (value, padding)
     return result
 
