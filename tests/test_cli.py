@@ -305,6 +305,19 @@ def test_align(shell: Shell) -> None:
     assert document["transformation"] == [{"kind": "flip", "layer": "relu1", "neurons": [0, 1, 2]}]
 
 
+def test_the_identity_is_a_transformation(shell: Shell) -> None:
+    answer = shell("symmetry align f.json f.json --save T.json")
+    assert answer.code == 0
+    assert json.loads(Path("T.json").read_text()) == []
+    answer = shell("symmetry verify f.json --transformation T.json --certificate c.json")
+    assert answer.code == 0
+    assert shell("check c.json").code == 0
+    Path("T.json").write_text("5")
+    answer = shell("symmetry verify f.json --transformation T.json")
+    assert answer.code == 2
+    assert "a list of steps is needed" in answer.err
+
+
 def test_align_without_a_transformation(shell: Shell) -> None:
     before = files()
     answer = shell("symmetry align f.json moved.json --save T.json")
@@ -379,9 +392,24 @@ def test_a_certificate_for_other_models(shell: Shell) -> None:
     shell("equal f.json g.json --certificate c.json")
     assert shell("check c.json moved.json").code == 4
     Path("g.json").write_bytes(Path("moved.json").read_bytes())
-    assert shell("check c.json").code == 4
+    answer = shell("check c.json")
+    assert answer.code == 4
+    assert "other networks" in answer.first
+    assert hashlib.sha256(Path("g.json").read_bytes()).hexdigest() not in answer.out + answer.err
     Path("c.json").write_text("{}")
     assert shell("check c.json").code == 4
+
+
+def test_a_certificate_whose_models_are_gone(shell: Shell) -> None:
+    shell("equal f.json g.json --certificate c.json")
+    assert shell("check c.json nowhere.json").code == 2
+    Path("g.json").rename("elsewhere.json")
+    for json_too in ("", " --json"):
+        answer = shell(f"check c.json{json_too}")
+        assert answer.code == 2
+        assert "g.json" in answer.err
+        assert "if the file has moved" in answer.err
+    assert shell("check c.json elsewhere.json").code == 0
 
 
 @needs_onnx

@@ -13,7 +13,7 @@ This way shares nothing but the stages with the face lattice (`_subdivision`), s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -61,6 +61,7 @@ class Search:
     open_stages : stages whose units are not looked at
     last : asked when the other stages are complete, for further units, with their forms, that are to be fixed or to cut the cell
     limit : Incomplete beyond so many cells
+    prefix : signs of the first units; only the cells with these signs are followed
     """
 
     def __init__(
@@ -74,11 +75,13 @@ class Search:
         open_stages: Collection[int] = (),
         last: Callable[[SearchCell], tuple[list[AffineRow], list[int]]] | None = None,
         limit: int | None = None,
+        prefix: Sequence[int] = (),
     ) -> None:
         self.program = program
         self.maps = CellMaps(program, base, unit)
         self.work = Work(clock or Clock())
         self.limit = limit
+        self.prefix = prefix
         self._last = last
         #: how many cells were found
         self.found = 0
@@ -108,9 +111,30 @@ class Search:
                 if self.limit is not None and self.found >= self.limit and waiting:
                     raise Incomplete(f"the limit of {self.limit} cells was reached", self.found)
                 continue
-            yield cell, cell.units[cut]
+            unit = cell.units[cut]
+            if unit >= len(self.prefix):
+                yield cell, unit
             above, below = cell.halves(cut)
-            waiting += [below, above]
+            if unit < len(self.prefix):
+                waiting.append(above if self.prefix[unit] > 0 else below)
+            else:
+                waiting += [below, above]
+
+    def prefixes(self, least: int) -> list[list[int]]:
+        """Signs of the first units, as many of them as divide the cells into `least` sets; one row for each set, the same on every run."""
+        cells, unit = [self.root()], self.program.domain_units
+        while len(cells) < least and unit < self.program.unit_count:
+            self.work.clock.check("the cells of a network were being shared out among tasks")
+            cells = [part for cell in cells for part in self._divided(cell, unit)]
+            unit += 1
+        return sorted(cell.signs[:unit] for cell in cells)
+
+    def _divided(self, cell: SearchCell, unit: int) -> list[SearchCell]:
+        """The parts of a cell, on which all units before this one are fixed, above and below it."""
+        if self._cut(cell) is None:
+            return [cell]
+        place = next((j for j in cell.pending if cell.units[j] == unit), None)
+        return [cell] if place is None else list(cell.halves(place))
 
     def root(self) -> SearchCell:
         """The whole domain."""
@@ -142,7 +166,8 @@ class Search:
                 cell.signs[unit] = sign
                 cell.facts.append((unit, sign, proof))
             if cell.pending:
-                return middle(cell)
+                first = cell.pending[0]
+                return first if cell.units[first] < len(self.prefix) else middle(cell)
             if not self._advance(cell):
                 return None
 

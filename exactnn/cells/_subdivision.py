@@ -81,7 +81,8 @@ class Subdivision:
         d = program.input_dim
         if d > DIMENSIONS:
             raise ArgumentError(
-                f"dimension: the face lattice goes to {DIMENSIONS} inputs, got {d}; use method='search', which has no such limit"
+                f"dimension: the face lattice goes to {DIMENSIONS} inputs, got {d}; counts and lists of regions have method='search', "
+                "without such a limit, and exactnn.regions.restrict gives the network on a slice of its input"
             )
         self.program, self.clock, self.exact = program, clock, exact
         self.vertices = Vertices(program, exact=exact)

@@ -6,7 +6,7 @@ that fails. The format is written in docs/certificate-format.md. Run alone: ``py
 
 from ._check import Accepted, check, examine
 from ._network import read_network, same_network
-from ._numbers import Rejected
+from ._numbers import Rejected, Unreadable
 from ._transform import transformed
 
-__all__ = ["Accepted", "Rejected", "check", "examine", "read_network", "same_network", "transformed"]
+__all__ = ["Accepted", "Rejected", "Unreadable", "check", "examine", "read_network", "same_network", "transformed"]

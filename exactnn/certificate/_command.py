@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._check import Accepted, examine
-from ._numbers import Rejected
+from ._numbers import Rejected, Unreadable
 
 ACCEPTED, UNREADABLE, REJECTED = 0, 2, 4
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m exactnn.certificate",
         description="Re-check a certificate of exactnn, trusting nothing but this program and the model files.",
-        epilog="Exit status: 0 accepted, 4 rejected, 2 the file cannot be read or wrong usage.",
+        epilog="Exit status: 0 accepted, 4 rejected, 2 a file cannot be read or wrong usage.",
     )
     parser.add_argument("certificate", metavar="FILE", help="the certificate (JSON)")
     parser.add_argument(
@@ -42,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         accepted = examine(options.certificate, [*options.moved, *options.model], None)
     except OSError as error:
         print(f"cannot read {options.certificate!r}: {error}", file=sys.stderr)
+        return UNREADABLE
+    except Unreadable as error:
+        print(str(error), file=sys.stderr)
         return UNREADABLE
     except Rejected as rejected:
         if options.json:

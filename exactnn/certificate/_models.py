@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ._network import Network, read_network
 from ._nnet import read_nnet
-from ._numbers import Rejected, boolean, mapping, need, read_json, show, text
+from ._numbers import Rejected, Unreadable, boolean, mapping, need, read_json, show, text
 from ._onnx import read_onnx
 
 Path = str | os.PathLike[str]
@@ -71,7 +71,7 @@ def _content(path: Path, step: str) -> bytes:
     try:
         return read_file(path)
     except OSError as error:
-        raise Rejected(
+        raise Unreadable(
             step, f"cannot read {show(os.fspath(path))}: {error}; if the file has moved, name it behind the certificate"
         ) from None
 
@@ -104,7 +104,7 @@ def _model(entry: Any, step: str, folder: Path, files: Sequence[tuple[Path, byte
     else:
         source, data = path, _content(os.path.join(folder, path), step)
         found = hashlib.sha256(data).hexdigest()
-        need(found == digest, step, f"certificate for other networks: the file has the hash {found}")
+        need(found == digest, step, f"certificate for other networks: {show(source)} has another hash")
     if kind == "json":
         return Model(read_network(read_json(data, step), step), digest, source)
     if kind == "onnx":

@@ -28,6 +28,10 @@ class Rejected(Exception):
         self.reason = reason
 
 
+class Unreadable(Rejected):
+    """A file that the certificate, or the caller, names cannot be read; nothing was found wrong with the certificate."""
+
+
 def need(truth: bool, step: str, reason: str) -> None:
     """Rejected unless ``truth``."""
     if not truth:

@@ -93,7 +93,7 @@ def check(
     CertificateRejected
         Saying which step failed.
     LoadError
-        A file cannot be read: that of the certificate, or of a model.
+        The file of the certificate cannot be read.
     ArgumentError
         `models` is no list of paths.
     """

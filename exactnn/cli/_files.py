@@ -111,7 +111,7 @@ def _shape(shape: Any) -> str:
 
 
 def _check(options: argparse.Namespace) -> Outcome:
-    from exactnn.certificate import Rejected, examine
+    from exactnn.certificate import Rejected, Unreadable, examine
 
     start = time.perf_counter()
     document: dict[str, Any] = {"command": options.command, "certificate": options.certificate, "semantics": "real"}
@@ -119,6 +119,8 @@ def _check(options: argparse.Namespace) -> Outcome:
         accepted = examine(options.certificate, options.model, None)
     except OSError as error:
         raise LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
+    except Unreadable as error:
+        raise LoadError(f"{error.step}: {error.reason}") from None
     except Rejected as rejected:
         found = {"status": "rejected", "step": rejected.step, "reason": rejected.reason}
         return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", {**document, **found, "versions": versions()})

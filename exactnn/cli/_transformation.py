@@ -69,8 +69,8 @@ def _from_file(path: str, net: Network) -> list[Transformation]:
     steps = document["transformation"] if isinstance(document, dict) and set(document) == {"transformation"} else document
     if isinstance(steps, dict):
         steps = [steps]
-    if not isinstance(steps, list) or not steps:
-        raise ArgumentError(f"{path}: a list of steps, at least one, is needed")
+    if not isinstance(steps, list):
+        raise ArgumentError(f"{path}: a list of steps is needed; an empty one is the identity")
     result = []
     for number, step in enumerate(steps):
         place = f"{path}: step {number}"
@@ -89,17 +89,13 @@ def _from_file(path: str, net: Network) -> list[Transformation]:
     return result
 
 
-def _layer(text: str | None, net: Network) -> int | str:
+def _layer(text: str | None, net: Network) -> str:
     """A hidden layer's number, or its name; "@" before a name that looks like a number; nothing, where there is only one."""
     if text and text.startswith("@"):
         return net.layer_name(text[1:])
-    if text:
-        return net.layer_name(int(text) if text.isdecimal() and len(text) < 9 else text)
-    if len(net.hidden_layers) == 1:
-        return 0
-    raise ArgumentError(
-        f"layer: 0 to {len(net.hidden_layers) - 1} or one of {', '.join(net.hidden_layers) or 'none'} is needed before the ':'"
-    )
+    if text and text.isdecimal() and len(text) < 9:
+        return net.layer_name(int(text))
+    return net.layer_name(text or "")
 
 
 def _build(kind: str, layer: int | str, values: list[Any], place: str) -> Transformation:

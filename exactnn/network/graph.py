@@ -148,10 +148,12 @@ class Network:
         return not any(isinstance(self.operation(n), (Smooth, Rational)) for n in self.order)
 
     def layer_name(self, layer: int | str) -> str:
-        """The node of a hidden layer given as a number (counted from 0) or as a name; ArgumentError if there is none."""
+        """The node of a hidden layer given as a number (counted from 0) or as a name, "" the only one; ArgumentError if there is none."""
         hidden = self.hidden_layers
         if isinstance(layer, str) and layer in hidden:
             return layer
+        if layer == "" and len(hidden) == 1:
+            return hidden[0]
         if isinstance(layer, int) and not isinstance(layer, bool) and 0 <= layer < len(hidden):
             return hidden[layer]
         if not hidden:
@@ -284,9 +286,9 @@ class Builder:
             candidate = f"{name}_{number}"
         return candidate
 
-    def build(self, inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None) -> Network:
-        """The network; nodes that no output depends on are left out (inputs stay)."""
-        needed = set(inputs).union(*(nx.ancestors(self._graph, o) | {o} for o in outputs if o in self._graph))
+    def build(self, inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None, keep: Iterable[str] = ()) -> Network:
+        """The network; nodes that no output depends on are left out, but for inputs and `keep`."""
+        needed = {*inputs, *keep}.union(*(nx.ancestors(self._graph, o) | {o} for o in outputs if o in self._graph))
         graph = self._graph.copy()
         graph.remove_nodes_from([n for n in self._graph if n not in needed])  # a subgraph view may have the order of the set
         return Network(graph, inputs, outputs, source=source)

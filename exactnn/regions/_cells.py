@@ -71,13 +71,13 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
                     if label < 0:
                         names.add(Neuron("domain", _box_index(d, label)))
                     zero = np.flatnonzero(facet_zeros[facet] & (piece.signs[cell] != 0))
-                    names.update(_neuron(program, int(u)) for u in zero)
+                    names.update(neuron_of(program, int(u)) for u in zero)
             table = list(rows)
             yield Region(
                 program.named_pattern(patterns[own[0]]),
                 inside.point(own.tolist(), table),
-                tuple(Inequality(*row, tuple(sorted(rows[row], key=_rank))) for row in table),
-                _affine(outputs[0], place[int(own[0])], d),
+                tuple(Inequality(*row, tuple(sorted(rows[row], key=rank))) for row in table),
+                affine_map(outputs[0], place[int(own[0])], d),
                 not any(inside.unbounded[cell] for cell in own),
             )
 
@@ -97,8 +97,8 @@ def facets_between(run: Subdivision, piece: Piece) -> dict[tuple[int, int], tupl
         a, b = sorted((int(groups[cell]), int(groups[other])))
         if a != b:
             made = np.flatnonzero(zeros[facet] & (piece.signs[cell] != 0))
-            found.setdefault((a, b), set()).update(_neuron(program, int(u)) for u in made)
-    return {pair: tuple(sorted(neurons, key=_rank)) for pair, neurons in found.items()}
+            found.setdefault((a, b), set()).update(neuron_of(program, int(u)) for u in made)
+    return {pair: tuple(sorted(neurons, key=rank)) for pair, neurons in found.items()}
 
 
 def grouped(program: Program, signs: Signs) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -144,17 +144,17 @@ def _box_row(program: Program, label: int) -> Row:
     return tuple(normal), sign * bound.numerator
 
 
-def _neuron(program: Program, unit: int) -> Neuron:
+def neuron_of(program: Program, unit: int) -> Neuron:
     stage, column = program.stage_of(unit)
     found = program.stages[stage]
     return Neuron(found.node or "domain", int(found.places[column]), found.part)
 
 
-def _rank(neuron: Neuron) -> tuple[bool, str, int, int]:
+def rank(neuron: Neuron) -> tuple[bool, str, int, int]:
     return neuron.layer != "domain", neuron.layer, neuron.index, neuron.part
 
 
-def _affine(output: tuple[fmpz_mat, int], place: int, d: int) -> tuple[tuple[Point, ...], Point]:
+def affine_map(output: tuple[fmpz_mat, int], place: int, d: int) -> tuple[tuple[Point, ...], Point]:
     matrix, scale = output
     rows = [[Fraction(int(matrix[j, place * (d + 1) + k]), scale) for k in range(d + 1)] for j in range(matrix.nrows())]
     return tuple(tuple(row[:d]) for row in rows), tuple(row[d] for row in rows)

@@ -21,7 +21,8 @@ from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.regions import _tasks
 from exactnn.regions._cells import facets_between, maps_of, regions_of
-from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components
+from exactnn.regions._leaves import searched_regions
+from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components, search_cells
 from exactnn.regions.region import Region
 
 #: How the signs of this process's runs were found.
@@ -77,18 +78,21 @@ def count(
     Stargalla, Hertrich, Reichman, 2025 (the definitions); thesis section 8; docs/regions.md.
     """
     _choice("definition", definition, (*DEFINITIONS, "convex"))
-    _choice("method", method, ("auto", "lattice", "search"))
+    check_arguments(net, max_regions)
+    method = _chosen(method, net)
     if executor is not None and not isinstance(executor, Executor):
         raise ArgumentError(
             f"executor: a concurrent.futures.Executor is needed, got {type(executor).__name__}; of a Dask client, client.get_executor()"
         )
-    check_arguments(net, max_regions)
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        raise ArgumentError(f"checkpoint: the path of a file, or None, is needed, got {type(checkpoint).__name__}")
     clock = Clock(time_limit)
     domain = full_dimensional(domain, net.input_dim)
-    if method == "auto":
-        method = "lattice" if net.input_dim <= DIMENSIONS else "search"
-    if method == "search":
-        return _by_search(net, domain, definition, clock, max_regions, executor, checkpoint)
+    if method == "search" and definition not in ("activation", "affine"):
+        raise ArgumentError(
+            f"definition: the search, which is used beyond {DIMENSIONS} inputs, counts 'activation' and 'affine', got {definition!r}; "
+            "restrict the network to a slice for the others (exactnn.regions.restrict)"
+        )
     program = read_program([net], domain)
     if definition == "convex":
         return _convex(net, program, clock, executor, checkpoint, max_regions)
@@ -97,15 +101,27 @@ def count(
             raise ArgumentError("definition: 'closed-connected' is counted in one piece, without executor and checkpoint; leave them out")
         return _closed(program, clock, max_regions)
     if executor is None and checkpoint is None:
-        return _directly(program, definition, clock, max_regions)
-    return _in_tasks(net, program, definition, clock, executor, checkpoint, max_regions)
+        return _directly(program, definition, method, clock, max_regions)
+    return _in_tasks(net, program, definition, method, clock, executor, checkpoint, max_regions)
 
 
-def _directly(program: Program, definition: str, clock: Clock, max_regions: int | None) -> int:
+def _directly(program: Program, definition: str, method: str, clock: Clock, max_regions: int | None) -> int:
     tally = Tally(definition)
-    for run, piece in _pieces(program, clock, max_regions, tally):
-        tally.piece(run, piece)
+    if method == "search":
+        _search(program, tally, clock, max_regions)
+    else:
+        for run, piece in _pieces(program, clock, max_regions, tally):
+            tally.piece(run, piece)
     return tally.count
+
+
+def _search(program: Program, tally: Tally, clock: Clock, max_regions: int | None) -> None:
+    with _bar(" regions") as bar:
+        try:
+            for _ in search_cells(program, tally, clock, max_regions=max_regions):
+                bar.update()
+        except Incomplete as stopped:
+            raise Incomplete(f"{stopped}; counted so far under {tally.definition!r}: {tally.count}", tally.count) from None
 
 
 def _pieces(
@@ -129,12 +145,13 @@ def _in_tasks(
     net: Network,
     program: Program,
     definition: str,
+    method: str,
     clock: Clock,
     executor: Executor | None,
     checkpoint: str | os.PathLike[str] | None,
     max_regions: int | None,
 ) -> int:
-    tasks = dict(enumerate(_tasks.prefixes(program, clock)))
+    tasks = dict(enumerate(_tasks.prefixes(program, clock, method)))
     total, finished, cells = len(tasks), 0, 0
     file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, definition, tasks)
     tally = Tally(definition)
@@ -142,17 +159,17 @@ def _in_tasks(
         _tasks.unpack(tally, result)
         del tasks[number]
         finished, cells = finished + 1, cells + size
-    found = _tasks.results(net, program.domain, definition, tasks, executor, clock, max_regions)
+    found = _tasks.results(net, program.domain, definition, tasks, executor, clock, max_regions, method)
     with _bar(" tasks", len(tasks)) as bar, closing(found):
         try:
-            _few(cells, max_regions)
+            _few(tally, cells, max_regions)
             for number, (size, result) in found:
                 if file is not None:
                     file.add(number, [size, result])
                 _tasks.unpack(tally, result)
                 finished, cells = finished + 1, cells + size
                 bar.update()
-                _few(cells, max_regions)
+                _few(tally, cells, max_regions)
         except Incomplete as stopped:
             raise Incomplete(
                 f"{stopped}; {finished} of {total} tasks were finished, with {tally.count} regions", tally.count
@@ -160,8 +177,8 @@ def _in_tasks(
     return tally.count
 
 
-def _few(cells: int, max_regions: int | None) -> None:
-    if max_regions is not None and cells > max_regions:
+def _few(tally: Tally, cells: int, max_regions: int | None) -> None:
+    if max_regions is not None and (tally.count if tally.definition == "activation" else cells) > max_regions:
         raise Incomplete(f"max_regions: there are more than {max_regions} regions")
 
 
@@ -177,9 +194,9 @@ def _convex(
     if checkpoint is not None:
         raise ArgumentError("checkpoint: for one count at a time, 'convex' takes two; leave it out")
     lower = (
-        _in_tasks(net, program, "connected", clock, executor, None, max_regions)
+        _in_tasks(net, program, "connected", "lattice", clock, executor, None, max_regions)
         if executor
-        else _directly(program, "connected", clock, max_regions)
+        else _directly(program, "connected", "lattice", clock, max_regions)
     )
     upper = sum(piece.cells for _, piece in _pieces(program, clock, max_regions))
     if lower < upper:
@@ -227,53 +244,18 @@ def _difference(program: Program, key: tuple[int, ...], scale: int) -> Program:
     return program.extended(StageMap(blocks, form.constant - table[:, d]))
 
 
-def _by_search(
-    net: Network,
-    domain: Polyhedron | None,
-    definition: str,
-    clock: Clock,
-    max_regions: int | None,
-    executor: Executor | None,
-    checkpoint: str | os.PathLike[str] | None,
-) -> int:
-    from exactnn.cells import Search
-
-    if definition not in ("activation", "affine"):
-        raise ArgumentError(
-            f"definition: the search, which is used beyond {DIMENSIONS} inputs, counts 'activation' and 'affine', got {definition!r}; "
-            "restrict the network to a slice for the others (exactnn.regions.restrict)"
-        )
-    if executor is not None or checkpoint is not None:
-        raise ArgumentError(f"executor, checkpoint: for method='lattice' only, up to {DIMENSIONS} inputs; this count uses the search")
-    program = read_program([net], domain)
-    seen: set[object] = set()
-    patterns: set[bytes] = set()
-    with _bar(" regions") as bar:
-        try:
-            for leaf in Search(program, clock).leaves():
-                row = leaf.signs[None]
-                patterns.add(program.patterns(row)[0].tobytes())
-                if definition == "affine":
-                    seen.add(next(maps_of(program, row)))
-                bar.update()
-                if max_regions is not None and len(patterns) > max_regions:
-                    raise Incomplete(f"max_regions: there are more than {max_regions} regions")
-        except Incomplete as stopped:
-            counted = len(seen if definition == "affine" else patterns)
-            raise Incomplete(f"{stopped}; counted so far under {definition!r}: {counted}", counted) from None
-    return len(seen if definition == "affine" else patterns)
-
-
 def iterate(
     net: Network,
     domain: Polyhedron | None = None,
     *,
+    method: str = "auto",
     max_regions: int | None = None,
     time_limit: Number | None = None,
 ) -> Iterator[Region]:
     """The activation regions one after the other; memory does not grow with their number (but for networks with max pooling).
 
-    Up to 6 inputs. Parameters and errors as for `count`; the first `max_regions` regions come before Incomplete does.
+    Parameters and errors as for `count`; the first `max_regions` regions come before Incomplete does. The search, beyond 6 inputs, takes
+    some linear programs for each region; with max pooling it is through before the first region comes.
 
     Examples
     --------
@@ -288,13 +270,15 @@ def iterate(
     check_arguments(net, max_regions)
     clock = Clock(time_limit)
     program = read_program([net], full_dimensional(domain, net.input_dim))
-    found = 0
-    for run, piece in _pieces(program, clock, None, whole=not program.patterns_are_signs):
-        for region in regions_of(run, piece):
-            if found == max_regions:
-                raise Incomplete(f"max_regions: there are more than {max_regions} regions", found)
-            found += 1
-            yield region
+    if _chosen(method, net) == "search":
+        regions = searched_regions(program, clock)
+    else:
+        pieces = _pieces(program, clock, None, whole=not program.patterns_are_signs)
+        regions = (region for run, piece in pieces for region in regions_of(run, piece))
+    for found, region in enumerate(regions):
+        if found == max_regions:
+            raise Incomplete(f"max_regions: there are more than {max_regions} regions", found)
+        yield region
 
 
 def adjacency(
@@ -323,6 +307,13 @@ def check_arguments(net: object, max_regions: object) -> None:
     whole = isinstance(max_regions, (int, np.integer)) and not isinstance(max_regions, bool)
     if max_regions is not None and not (whole and max_regions >= 0):  # type: ignore[operator]
         raise ArgumentError(f"max_regions: an integer >= 0, or None for no limit, is needed, got {max_regions!r}")
+
+
+def _chosen(method: str, net: Network) -> str:
+    _choice("method", method, ("auto", "lattice", "search"))
+    if method == "auto":
+        return "lattice" if net.input_dim <= DIMENSIONS else "search"
+    return method
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

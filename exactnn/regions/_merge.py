@@ -8,13 +8,15 @@ connected    maximal open connected sets with one affine map: cells joined over 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from exactnn.cells import Piece, Subdivision
+from exactnn.cells import Piece, Program, Search, Signs, Subdivision
+from exactnn.errors import Incomplete
+from exactnn.exact.clock import Clock
 from exactnn.regions._cells import grouped, maps_of
 
 DEFINITIONS = ("activation", "pattern", "connected", "closed-connected", "affine")
@@ -92,6 +94,16 @@ class Tally:
         else:
             self.add(*_components(run, piece))
 
+    def cell(self, program: Program, signs: Signs) -> None:
+        """Count one cell, of "activation" or "affine", by the signs of all its units."""
+        row = signs[None]
+        if self.definition == "affine":
+            self.seen.update(maps_of(program, row))
+        elif program.patterns_are_signs:
+            self.total += 1
+        else:
+            self.seen.add(program.patterns(row)[0].tobytes())
+
     def add(self, components: list[Key], rim: Iterable[tuple[bytes, int]]) -> None:
         """Join components of another piece, or task, to those of the same map across a common facet."""
         first = self.roots.extend(len(components))
@@ -108,6 +120,25 @@ class Tally:
         """The components and the rim, for `add`."""
         number = {root: i for i, root in enumerate(self.roots.roots())}
         return [self.components[r] for r in number], [(facet, number[self.roots.find(c)]) for facet, c in self.rim.items()]
+
+
+def search_cells(program: Program, tally: Tally, clock: Clock, prefix: Sequence[int] = (), max_regions: int | None = None) -> Iterator[int]:
+    """Count the cells, with these signs of the first units, as the search finds them: how many there are so far, again and again.
+
+    Raises Incomplete at the end of the time, and beyond `max_regions` patterns.
+    """
+    patterns = tally if tally.definition == "activation" else Tally("activation")
+    search = Search(program, clock, prefix=prefix)
+    for cell, unit in search.walk():
+        if unit is not None:
+            continue
+        signs = np.array(cell.signs, dtype=np.int8)
+        tally.cell(program, signs)
+        if patterns is not tally:
+            patterns.cell(program, signs)
+        if max_regions is not None and patterns.count > max_regions:
+            raise Incomplete(f"max_regions: there are more than {max_regions} regions")
+        yield search.found
 
 
 def _components(run: Subdivision, piece: Piece) -> tuple[list[Key], list[tuple[bytes, int]]]:

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cells import IntegerMap, Program, Subdivision, read_program
-from exactnn.errors import Incomplete, LoadError, SaveError
+from exactnn.cells import IntegerMap, Program, Search, Subdivision, read_program
+from exactnn.errors import ArgumentError, Incomplete, LoadError, SaveError
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
-from exactnn.regions._merge import Tally
+from exactnn.regions._merge import Tally, search_cells
 
 FORMAT = "exactnn-regions-checkpoint"
 VERSION = 2
@@ -32,8 +32,10 @@ VERSION = 2
 TASKS = 128
 
 
-def prefixes(program: Program, clock: Clock) -> list[list[int]]:
+def prefixes(program: Program, clock: Clock, method: str = "lattice") -> list[list[int]]:
     """Signs of the first units, one row for each task."""
+    if method == "search":
+        return Search(program, clock).prefixes(TASKS)
     run = Subdivision(program, clock, piece=None)
     piece = run.start()
     while piece.unit < program.unit_count and (piece.cells < TASKS or piece.unit < program.domain_units):
@@ -43,7 +45,13 @@ def prefixes(program: Program, clock: Clock) -> list[list[int]]:
 
 
 def carry_out(
-    net: Network, domain: Polyhedron | None, definition: str, prefix: list[int], deadline: float | None, max_regions: int | None
+    net: Network,
+    domain: Polyhedron | None,
+    definition: str,
+    prefix: list[int],
+    deadline: float | None,
+    max_regions: int | None,
+    method: str = "lattice",
 ) -> Any:
     """[cells, tally] of one task, as plain lists and numbers (in a process of its own, perhaps on another machine).
 
@@ -52,15 +60,19 @@ def carry_out(
     program = _program(net, domain)
     tally = Tally(definition)
     clock = Clock(None if deadline is None else max(deadline - time.time(), 0.0))
-    run = Subdivision(program, clock, prefix=np.array(prefix, dtype=np.int8), max_cells=max_regions)
     try:
-        for piece in run.pieces():
-            tally.piece(run, piece)
+        if method == "search":
+            cells = max(search_cells(program, tally, clock, prefix, max_regions), default=0)
+        else:
+            run = Subdivision(program, clock, prefix=np.array(prefix, dtype=np.int8), max_cells=max_regions)
+            for piece in run.pieces():
+                tally.piece(run, piece)
+            cells = run.finished
     except Incomplete:
         if clock.left() <= 0:
             return None
         raise
-    return [run.finished, pack(tally)]
+    return [cells, pack(tally)]
 
 
 def _program(net: Network, domain: Polyhedron | None) -> Program:
@@ -107,13 +119,14 @@ def results(
     executor: Executor | None,
     clock: Clock,
     max_regions: int | None,
+    method: str,
 ) -> Generator[tuple[int, Any], None, None]:
     """(task, [cells, tally]) in the order in which they are finished; close it to cancel the others."""
     deadline = None if clock.limit is None else time.time() + clock.left()
     late = f"the time limit of {clock.limit} s was reached"
     if executor is None:
         for number, prefix in tasks.items():
-            result = carry_out(net, domain, definition, prefix, deadline, max_regions)
+            result = carry_out(net, domain, definition, prefix, deadline, max_regions, method)
             if result is None:
                 raise Incomplete(late)
             yield number, result
@@ -121,7 +134,13 @@ def results(
     running: dict[Future[Any], int] = {}
     try:
         for number, prefix in tasks.items():
-            running[executor.submit(carry_out, net, domain, definition, prefix, deadline, max_regions)] = number
+            try:
+                future = executor.submit(carry_out, net, domain, definition, prefix, deadline, max_regions, method)
+            except BrokenExecutor:
+                raise
+            except RuntimeError as refused:
+                raise ArgumentError(f"executor: one that takes tasks is needed, but {refused}; make a new one") from refused
+            running[future] = number
         while running:
             done, _ = wait(running, timeout=min(1.0, max(clock.left(), 0.0)), return_when=FIRST_COMPLETED)
             failures: list[BaseException] = []

@@ -74,7 +74,7 @@ class Permutation(Transformation):
 
     Parameters
     ----------
-    layer : number of the hidden layer, counted from 0, or the name of its activation node
+    layer : number of the hidden layer, counted from 0, or the name of its activation node; not needed if there is only one
     order : each of 0, ..., n - 1 once
 
     Examples
@@ -84,14 +84,14 @@ class Permutation(Transformation):
     >>> moved = Permutation(0, [2, 0, 1]).apply(net)
     >>> moved.operation("layer1").weight.to_fractions()
     (Fraction(3, 1), Fraction(1, 1), Fraction(2, 1))
-    >>> moved([7]) == net([7])
-    True
+    >>> moved([7]) == net([7]), Permutation(order=[2, 0, 1]).apply(net) == moved
+    (True, True)
     """
 
     layer: int | str
     order: tuple[int, ...]
 
-    def __init__(self, layer: int | str, order: Iterable[int]) -> None:
+    def __init__(self, layer: int | str = "", order: Iterable[int] | None = None) -> None:
         _set(self, layer=_layer(layer), order=_indices(order, "order"))
         if sorted(self.order) != list(range(len(self.order))):
             raise ArgumentError(f"order: each of 0 to {len(self.order) - 1} once is needed, got {_shown(self.order)}")
@@ -100,7 +100,7 @@ class Permutation(Transformation):
         layer = _find(net, self.layer, len(self.order), "an order")
         if isinstance(net.operation(layer.source), BatchNorm):
             raise ArgumentError(
-                f"layer {self.layer!r}: an affine or conv node that makes the neurons is needed for a permutation, "
+                f"{_text(self.layer)}: an affine or conv node that makes the neurons is needed for a permutation, "
                 f"but batch_norm {layer.source!r} reads neurons of other layers too"
             )
         return replaced(net, taken(net, layer, self.order))
@@ -112,7 +112,7 @@ class Permutation(Transformation):
         return [{"kind": "permutation", "layer": net.layer_name(self.layer), "order": list(self.order)}]
 
     def __repr__(self) -> str:
-        return f"Permutation({self.layer!r}, {list(self.order)})"
+        return _call("Permutation", self.layer, "order", str(list(self.order)))
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Scaling(Transformation):
 
     Parameters
     ----------
-    layer : number of the hidden layer, counted from 0, or the name of its activation node
+    layer : number of the hidden layer, counted from 0, or the name of its activation node; not needed if there is only one
     factors : one positive number for each neuron
 
     Examples
@@ -135,7 +135,7 @@ class Scaling(Transformation):
     layer: int | str
     factors: tuple[Fraction, ...]
 
-    def __init__(self, layer: int | str, factors: Iterable[Number]) -> None:
+    def __init__(self, layer: int | str = "", factors: Iterable[Number] | None = None) -> None:
         numbers = tuple(as_fraction(f, f"factors[{i}]") for i, f in enumerate(_sequence(factors, "factors")))
         _set(self, layer=_layer(layer), factors=numbers)
         for i, factor in enumerate(numbers):
@@ -156,7 +156,7 @@ class Scaling(Transformation):
         return [{"kind": "scaling", "layer": net.layer_name(self.layer), "factors": numbers}]
 
     def __repr__(self) -> str:
-        return f"Scaling({self.layer!r}, [{', '.join(_literal(f) for f in self.factors)}])"
+        return _call("Scaling", self.layer, "factors", f"[{', '.join(_literal(f) for f in self.factors)}]")
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class Flip(Transformation):
         if slope is None:
             kind = getattr(net.operation(name), "name", "")
             raise ArgumentError(
-                f"layer {self.layer!r}: a flip needs an activation with phi(t) - phi(-t) = r t (relu, leaky_relu, prelu, abs, "
+                f"{_text(self.layer)}: a flip needs an activation with phi(t) - phi(-t) = r t (relu, leaky_relu, prelu, abs, "
                 f"silu, gelu, softplus), got {kind}; for odd activations there is SignFlip"
             )
         incoming = scaled_source(net, layer, signs)
@@ -216,7 +216,7 @@ class SignFlip(Transformation):
 
     Parameters
     ----------
-    layer : number of the hidden layer, counted from 0, or the name of its activation node
+    layer : number of the hidden layer, counted from 0, or the name of its activation node; not needed if there is only one
     neurons : their numbers, counted from 0
 
     Examples
@@ -230,14 +230,14 @@ class SignFlip(Transformation):
     layer: int | str
     neurons: tuple[int, ...]
 
-    def __init__(self, layer: int | str, neurons: Iterable[int]) -> None:
+    def __init__(self, layer: int | str = "", neurons: Iterable[int] | None = None) -> None:
         _set(self, layer=_layer(layer), neurons=_subset(neurons))
 
     def apply(self, net: Network) -> Network:
         layer = _find(net, self.layer)
         pools = [n for n in layer.layouts if isinstance(net.operation(n), MaxPool)]
         if pools:
-            raise ArgumentError(f"layer {self.layer!r}: no change of sign can pass node {pools[0]!r}, a max_pool")
+            raise ArgumentError(f"{_text(self.layer)}: no change of sign can pass node {pools[0]!r}, a max_pool")
         return replaced(net, scaled_layer(net, layer, _signs(self.layer, layer.count, self.neurons)))
 
     def inverse(self) -> SignFlip:
@@ -247,7 +247,7 @@ class SignFlip(Transformation):
         return [{"kind": "sign_flip", "layer": net.layer_name(self.layer), "neurons": list(self.neurons)}]
 
     def __repr__(self) -> str:
-        return f"SignFlip({self.layer!r}, {list(self.neurons)})"
+        return _call("SignFlip", self.layer, "neurons", str(list(self.neurons)))
 
 
 @dataclass(frozen=True)
@@ -293,13 +293,13 @@ def _find(net: Network, layer: int | str, count: int | None = None, what: str = 
         raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}")
     found = layer_at(net, net.layer_name(layer))
     if count is not None and count != found.count:
-        raise ShapeError(f"layer {layer!r}: it has {found.count} neurons, so {what} of that length is needed, got {count}")
+        raise ShapeError(f"{_text(layer)}: it has {found.count} neurons, so {what} of that length is needed, got {count}")
     return found
 
 
 def _signs(layer: int | str, count: int, neurons: Sequence[int]) -> RationalArray:
     if neurons and neurons[-1] >= count:
-        raise ArgumentError(f"neurons: 0 to {count - 1} are the neurons of layer {layer!r}, got {neurons[-1]}")
+        raise ArgumentError(f"neurons: 0 to {count - 1} are the neurons of {_text(layer)}, got {neurons[-1]}")
     signs = np.ones(count, dtype=np.int64)
     signs[list(neurons)] = -1
     return RationalArray(signs)
@@ -324,13 +324,13 @@ def _layer(layer: int | str) -> int | str:
     return number
 
 
-def _sequence(values: Iterable[Any], argument: str) -> list[Any]:
+def _sequence(values: Iterable[Any] | None, argument: str) -> list[Any]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise ArgumentError(f"{argument}: a list is needed, got {type(values).__name__}")
     return list(values)
 
 
-def _indices(values: Iterable[Any], argument: str) -> tuple[int, ...]:
+def _indices(values: Iterable[Any] | None, argument: str) -> tuple[int, ...]:
     result = []
     for value in _sequence(values, argument):
         try:
@@ -343,11 +343,19 @@ def _indices(values: Iterable[Any], argument: str) -> tuple[int, ...]:
     return tuple(result)
 
 
-def _subset(neurons: Iterable[int]) -> tuple[int, ...]:
+def _subset(neurons: Iterable[int] | None) -> tuple[int, ...]:
     indices = _indices(neurons, "neurons")
     if len(set(indices)) < len(indices):
         raise ArgumentError(f"neurons: each neuron once is needed, got {_shown(indices)}")
     return tuple(sorted(indices))
+
+
+def _text(layer: int | str) -> str:
+    return f"layer {layer!r}" if layer != "" else "the hidden layer"
+
+
+def _call(name: str, layer: int | str, key: str, values: str) -> str:
+    return f"{name}({layer!r}, {values})" if layer != "" else f"{name}({key}={values})"
 
 
 def _shown(indices: Sequence[int]) -> str:

@@ -103,7 +103,10 @@ class Alike:
 
 
 def with_maximum(net: Network) -> Network:
-    """The network with one more output behind the others, their maximum, as the checker puts it there."""
+    """The network with one more output behind the others, their maximum, as the checker puts it there.
+
+    Nodes that no output reads stay, since the checker counts their units.
+    """
     builder = Builder()
     for name in net.order:
         builder.add(name, net.operation(name), *net.operands(name))
@@ -112,7 +115,7 @@ def with_maximum(net: Network) -> Network:
     size = net.output_dim
     row = builder.add(builder.fresh("row"), Reshape((1, size)), joined)
     highest = builder.add(builder.fresh("maximum"), MaxPool((size,), (size,), ((0, 0),), (1,)), row)
-    return builder.build(net.inputs, [joined, highest])
+    return builder.build(net.inputs, [joined, highest], keep=net.order)
 
 
 def _as_array(point: Point) -> RationalArray:

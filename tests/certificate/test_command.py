@@ -57,6 +57,10 @@ def test_unreadable(tmp_path, capsys):
     assert main([str(tmp_path / "nowhere")]) == 2
     assert main([str(tmp_path)]) == 2
     assert "cannot read" in capsys.readouterr().err
+    certificate = tmp_path / "certificate.json"
+    certificate.write_text(json.dumps(CASES["T6"]))
+    assert main([str(certificate), str(tmp_path / "gone.onnx")]) == 2
+    assert "gone.onnx" in capsys.readouterr().err
     for arguments in ([], ["--what"], [str(tmp_path), "--model"]):
         with pytest.raises(SystemExit) as caught:
             main(arguments)

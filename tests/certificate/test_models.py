@@ -59,6 +59,7 @@ def test_a_changed_file(tmp_path):
     with pytest.raises(Rejected, match="certificate for other networks") as caught:
         check(found, folder=tmp_path)
     assert caught.value.step == "model g"
+    assert hashlib.sha256((tmp_path / "g.json").read_bytes()).hexdigest() not in str(caught.value)
 
 
 def test_given_files(tmp_path):

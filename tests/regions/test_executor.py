@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import exactnn as xn
-from exactnn.cells import read_program
+from exactnn.cells import full_dimensional, read_program
 from exactnn.errors import ArgumentError, ExactnnError, Incomplete, LoadError, SaveError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -127,13 +127,45 @@ def test_convex_on_an_executor() -> None:
 
 def test_refused() -> None:
     net = CASES["relu"][0]()
-    with ThreadPoolExecutor(1) as threads:
-        with pytest.raises(ArgumentError, match="closed-connected"):
-            xn.regions.count(net, definition="closed-connected", executor=threads)
-        with pytest.raises(ArgumentError, match="search"):
-            xn.regions.count(net, method="search", executor=threads)
+    with ThreadPoolExecutor(1) as threads, pytest.raises(ArgumentError, match="closed-connected"):
+        xn.regions.count(net, definition="closed-connected", executor=threads)
     with pytest.raises(ArgumentError, match="get_executor"):
         xn.regions.count(net, executor=object())  # type: ignore[arg-type]
+    for method in ("lattice", "search"):
+        with pytest.raises(ArgumentError, match="takes tasks"):
+            xn.regions.count(net, method=method, executor=threads)  # it was shut down
+        for wrong in (5, b"count", ["count"]):
+            with pytest.raises(ArgumentError, match="checkpoint: the path of a file"):
+                xn.regions.count(net, method=method, checkpoint=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("definition", ["activation", "affine"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_search_in_tasks(case: str, definition: str, tmp_path: Path) -> None:
+    make, domain = CASES[case]
+    net, wanted = make(), without(case, definition)
+    with ThreadPoolExecutor(2) as threads:
+        for executor in (threads, None):
+            found = xn.regions.count(net, domain, definition=definition, method="search", executor=executor, checkpoint=tmp_path / "count")
+            assert found == wanted
+    whole = read_program([net], full_dimensional(domain, net.input_dim))
+    assert _tasks.prefixes(whole, Clock(), "search") == _tasks.prefixes(whole, Clock())
+
+
+def test_a_search_beyond_six_inputs_goes_on_from_its_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    net, file = random_mlp([8, 6, 3, 1]), tmp_path / "count"
+    wanted = xn.regions.count(net)
+    calls = recorded(monkeypatch, fail={20: KeyboardInterrupt})
+    with pytest.raises(KeyboardInterrupt):
+        xn.regions.count(net, checkpoint=file)
+    assert len(tasks_in(file)) == 19
+    with ThreadPoolExecutor(2) as threads:
+        assert xn.regions.count(net, checkpoint=file, executor=threads) == wanted
+    assert len(calls) == 1 + len(tasks_in(file))
+    with pytest.raises(Incomplete, match="more than 50 regions"):
+        xn.regions.count(net, checkpoint=tmp_path / "few", max_regions=50)
+    with pytest.raises(Incomplete, match="time limit"):
+        xn.regions.count(net, checkpoint=tmp_path / "late", time_limit=0)
 
 
 def test_equal_sets_with_other_rows() -> None:

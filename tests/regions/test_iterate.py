@@ -9,15 +9,15 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 
 import exactnn as xn
 from exactnn.cells import Subdivision, read_program
-from exactnn.errors import DomainError, Incomplete
+from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.regions import Neuron
 from tests.cells._oracles import patterns
-from tests.regions.test_count import hidden, problems, trained_like
+from tests.regions.test_count import hidden, problems, sliced, trained_like
 from tests.strategies import law
 
 
@@ -47,6 +47,54 @@ def test_regions_against_brute_force(problem: Any) -> None:
         assert region.is_bounded == region.polyhedron.is_bounded()
         A, b = region.affine_map
         assert tuple(c + sum(u * v for u, v in zip(row, x, strict=True)) for row, c in zip(A, b, strict=True)) == net(x)
+
+
+def told(region: xn.regions.Region) -> Any:
+    """All of a region but its point and the order of its inequalities."""
+    return region.pattern, frozenset(region.inequalities), region.affine_map, region.is_bounded
+
+
+@given(problems(most=3))
+@law(40)
+def test_the_search_finds_the_same_regions(problem: Any) -> None:
+    layers, last, _, domain = problem
+    net = xn.mlp([*layers, last])
+    ways = [list(xn.regions.iterate(net, domain, method=method)) for method in ("lattice", "search")]
+    assert len(ways[0]) == len(ways[1])
+    assert set(map(told, ways[0])) == set(map(told, ways[1]))
+    for region in ways[1]:
+        assert all(sum(a * v for a, v in zip(i.normal, region.interior_point, strict=True)) < i.offset for i in region.inequalities)
+
+
+@given(sliced())
+@law(40)
+def test_the_search_finds_the_same_regions_of_any_graph(net: xn.Network) -> None:
+    """Max pooling too, where a region is a union of cells."""
+    assume(0 < read_program([net]).unit_count <= 24)
+    ways = [[told(r) for r in xn.regions.iterate(net, method=method)] for method in ("lattice", "search")]
+    assert len(ways[0]) == len(ways[1])
+    assert set(ways[0]) == set(ways[1])
+
+
+def test_beyond_six_inputs() -> None:
+    net = trained_like(np.random.default_rng(5), [8, 5, 2, 1])
+    regions = list(xn.regions.iterate(net))
+    assert len(regions) == xn.regions.count(net) == len({r.pattern for r in regions})
+    for region in regions:
+        A, b = region.affine_map
+        x = region.interior_point
+        assert tuple(c + sum(u * v for u, v in zip(row, x, strict=True)) for row, c in zip(A, b, strict=True)) == net(x)
+        assert tuple(tuple(int(v > 0) for v in at(net, layer, x)) for layer in net.hidden_layers) == region.pattern
+        assert not region.polyhedron.redundant_rows()
+    with pytest.raises(Incomplete, match="more than 7 regions") as caught:
+        list(xn.regions.iterate(net, max_regions=7))
+    assert caught.value.partial == 7
+    with pytest.raises(Incomplete, match="time limit"):
+        list(xn.regions.iterate(net, time_limit=0))
+    with pytest.raises(ArgumentError, match=r"6 inputs, got 8.*restrict"):
+        xn.regions.adjacency(net)
+    with pytest.raises(ArgumentError, match="method: one of"):
+        list(xn.regions.iterate(net, method="fast"))
 
 
 @given(problems(most=3))

@@ -547,6 +547,32 @@ def test_steps_are_the_certificates() -> None:
     ]
 
 
+def test_the_only_layer_needs_no_name() -> None:
+    net = line((1, 1, 0), (2, 3, 4))
+    for short, long in (
+        (Permutation(order=[1, 0]), Permutation(0, [1, 0])),
+        (Scaling(factors=[2, "1/3"]), Scaling("relu1", [2, "1/3"])),
+        (SignFlip(neurons=[1]), SignFlip(0, [1])),
+    ):
+        assert short.apply(net) == long.apply(net)
+        assert short.steps(net) == long.steps(net)
+        assert short.inverse().apply(short.apply(net)) == net
+    assert [repr(t) for t in (Permutation(order=[1, 0]), Scaling(factors=["1/2"]), SignFlip(neurons=[1]))] == [
+        "Permutation(order=[1, 0])",
+        'Scaling(factors=["1/2"])',
+        "SignFlip(neurons=[1])",
+    ]
+    deep = mlp([([[1], [1]], [0, 0]), ([[1, 2], [3, 4]], [0, 0]), ([[1, 1]], [0])])
+    for short in (Permutation(order=[1, 0]), Scaling(factors=[2, 1]), SignFlip(neurons=[1])):
+        with pytest.raises(ArgumentError, match="layer: 0 to 1 or one of relu1, relu2 is needed"):
+            short.apply(deep)
+    with pytest.raises(ShapeError, match="the hidden layer: it has 2 neurons"):
+        Permutation(order=[0]).apply(net)
+    for kind, argument in ((Permutation, "order"), (Scaling, "factors"), (SignFlip, "neurons")):
+        with pytest.raises(ArgumentError, match=f"{argument}: a list is needed, got NoneType"):
+            kind()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -99,6 +99,9 @@ CASES: list[tuple[str, Callable[[], Any], type[ExactnnError], list[str]]] = [
     ("a neuron twice", lambda: symmetry.Flip([0, 0]), ArgumentError, ["neurons", "once"]),
     ("a flip of tanh", lambda: symmetry.Flip([0]).apply(mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")), ArgumentError, ["tanh"]),
     # certificates
+    ("models that are a number", lambda: xn.check("c.json", models=5), ArgumentError, ["models", "list of paths", "int"]),  # type: ignore[arg-type]
+    ("models that are numbers", lambda: xn.check("c.json", models=[5]), ArgumentError, ["models", "list of paths"]),  # type: ignore[list-item]
+    ("models that are one path", lambda: xn.check("c.json", models="f.json"), ArgumentError, ["models", "list of paths"]),
     ("a certificate that is a verdict", lambda: xn.check(verify_zero(F)), CertificateRejected, ["certificate"]),  # type: ignore[arg-type]
     ("a certificate that is none", lambda: xn.check(None), CertificateRejected, ["certificate"]),  # type: ignore[arg-type]
 ]

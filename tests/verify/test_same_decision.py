@@ -6,6 +6,7 @@ import itertools
 from fractions import Fraction
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 import z3
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn.errors import ShapeError
+from exactnn.exact.array import RationalArray
+from exactnn.network import Affine, Input, relu
 from tests.regions.test_count import trained_like
 from tests.strategies import TINY, law
 
@@ -46,6 +49,32 @@ def z3_decides_alike(f: Any, g: Any, d: int, boxed: bool) -> bool | None:
     solver.add(z3.Or([u != v for u, v in zip(*is_top, strict=True)]))
     found = solver.check()
     return None if found == z3.unknown else found == z3.unsat
+
+
+def test_nodes_that_no_output_reads() -> None:
+    """The checker counts their units."""
+
+    def affine(weight: Any) -> Affine:
+        return Affine(RationalArray.of(weight), RationalArray.zeros((len(weight),)))
+
+    graph: Any = nx.DiGraph()
+    for name, operation, operand in (
+        ("x", Input((2,)), None),
+        ("dead", affine([[1, 3], [2, 1]]), "x"),
+        ("unread", relu(), "dead"),
+        ("hidden", affine([[1, -1], [2, 1]]), "x"),
+        ("relu", relu(), "hidden"),
+        ("y", affine([[1, -1], [2, 1]]), "relu"),
+    ):
+        graph.add_node(name, operation=operation)
+        if operand is not None:
+            graph.add_edge(operand, name, positions=(0,))
+    f = xn.Network(graph, ["x"], ["y"])
+    g = xn.mlp([([[1, -1], [2, 1]], [0, 0]), ([[2, -2], [4, 2]], [0, 0])])
+    for pair in ((f, f), (f, g), (g, f)):
+        verdict = xn.verify_same_decision(*pair, domain=xn.Box(-1, 1))
+        assert verdict.proved
+        assert xn.check(verdict.certificate)
 
 
 @st.composite
