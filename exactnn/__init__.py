@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from exactnn import errors
 from exactnn._version import __version__
-from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.network import Network, mlp
 from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
     from exactnn import rational, regions, symmetry
+    from exactnn.exact.polyhedron import Box, Polyhedron
     from exactnn.export import save
     from exactnn.load import from_torch, load
+    from exactnn.network import Network, mlp
     from exactnn.verify import (
         certified_orbits,
         certified_region_count,
@@ -32,14 +32,18 @@ if TYPE_CHECKING:
         verify_zero,
     )
 
-#: Names that are imported when first used, so that `import exactnn` stays fast.
+#: Names that are imported when first used, so that `import exactnn` and `exactnn --help` load nothing but the standard library.
 _LAZY = {
+    "Box": "exactnn.exact.polyhedron",
+    "Network": "exactnn.network",
+    "Polyhedron": "exactnn.exact.polyhedron",
     "certified_orbits": "exactnn.verify",
     "certified_region_count": "exactnn.verify",
     "check": "exactnn.verify",
     "from_torch": "exactnn.load",
     "load": "exactnn.load",
     "max_deviation": "exactnn.verify",
+    "mlp": "exactnn.network",
     "save": "exactnn.export",
     "verify_equal": "exactnn.verify",
     "verify_pole_free": "exactnn.verify",
@@ -48,7 +52,7 @@ _LAZY = {
     "verify_symmetry": "exactnn.verify",
     "verify_zero": "exactnn.verify",
 }
-_ROOMS = ("certificate", "export", "nn", "rational", "regions", "symmetry", "verify")
+_ROOMS = ("certificate", "exact", "export", "network", "nn", "rational", "regions", "symmetry", "verify")
 
 __all__ = [
     "Box",

@@ -247,6 +247,21 @@ def test_import_is_light_and_quick() -> None:
     assert min(ratios) < TIMES
 
 
+@pytest.mark.parametrize("words", [[], ["--version"], ["--help"], ["symmetry", "--help"]])
+def test_what_needs_no_numbers_loads_no_library(words: list[str]) -> None:
+    program = "import sys, exactnn; from exactnn.cli import main; words = sys.argv[1:]; code = main(words) if words else 0; "
+    run = subprocess.run(
+        [sys.executable, "-c", f"{program}print(*sys.modules, file=sys.stderr); sys.exit(code)", *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert bool(run.stdout) == bool(words)
+    assert sorted({*HEAVY, *LIGHT, "highspy", "tqdm"} & set(run.stderr.split())) == []
+
+
 @pytest.mark.parametrize(
     ("file", "source", "reached"),
     [

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import CODES, Outcome, log
 from exactnn.cli._questions import answer, shortened
 
 
-def add_align(commands: Any) -> None:
+def add_align(parser: argparse.ArgumentParser) -> None:
     """symmetry align F G."""
-    parser = commands.add_parser(
-        "align",
-        help="a transformation that takes the weights of one network to those of another",
-        description="Looks for a transformation T with T(f) = g, parameter by parameter, and decides whether f = g. PROVED: there is one, "
-        "and it keeps the function. REFUTED: f and g are different functions. UNKNOWN: f = g is not decided, or f = g and no T was found.",
-        allow_abbrev=False,
+    parser.description = (
+        "Looks for a transformation T with T(f) = g, parameter by parameter, and decides whether f = g. PROVED: there is one, "
+        "and it keeps the function. REFUTED: f and g are different functions. UNKNOWN: f = g is not decided, or f = g and no T was found."
     )
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("g", metavar="G", help="another one")

@@ -42,30 +42,24 @@ _SPARED = ("dead", "duplicate", "constant")
 _WIDTH_EFFORT, _QUICK = 100_000, 32
 
 
-def add_orbits(commands: Any) -> None:
+def add_orbits(parser: argparse.ArgumentParser) -> None:
     """symmetry orbits F."""
-    parser = commands.add_parser(
-        "orbits",
-        help="all sets of neurons that can be flipped without a change of the function",
-        description="All flips that keep the function of a network with one hidden layer and reduced weights (every neuron has incoming "
+    parser.description = (
+        "All flips that keep the function of a network with one hidden layer and reduced weights (every neuron has incoming "
         "and outgoing weights, no two share a hyperplane): every network of the same width with this function is one of these flips of F, "
         "up to permutations and positive scalings of neurons (softplus, silu, gelu: permutations; tanh, sigmoid: permutations and sign "
-        "flips).",
-        allow_abbrev=False,
+        "flips)."
     )
     _add_common(parser, _orbits)
     parser.add_argument("--limit-shown", metavar="N", type=int, default=_SHOWN, help=f"show N sets at most; --json has all ({_SHOWN})")
 
 
-def add_fibre(commands: Any) -> None:
+def add_fibre(parser: argparse.ArgumentParser) -> None:
     """symmetry fibre F."""
-    parser = commands.add_parser(
-        "fibre",
-        help="all weights of the same width with the same function: one orbit? which families? could it be narrower?",
-        description="Whether permutations and positive scalings of neurons (softplus, silu, gelu: permutations; tanh, sigmoid: "
+    parser.description = (
+        "Whether permutations and positive scalings of neurons (softplus, silu, gelu: permutations; tanh, sigmoid: "
         "permutations and sign flips) lead to every network of the same width with the function of F. PROVED: they do. REFUTED: there are "
-        "others; the certificate has one, and proves that it equals F. Then what else is known of these networks, and the minimal width.",
-        allow_abbrev=False,
+        "others; the certificate has one, and proves that it equals F. Then what else is known of these networks, and the minimal width."
     )
     _add_common(parser, _fibre)
     parser.add_argument(

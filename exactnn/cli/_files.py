@@ -16,27 +16,24 @@ from exactnn.errors import LoadError
 from exactnn.network import Network
 
 
-def add_info(commands: Any) -> None:
+def add_info(parser: argparse.ArgumentParser) -> None:
     """info F."""
-    parser = commands.add_parser("info", help="what is in a model file", allow_abbrev=False)
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     add_raw(parser)
     add_output(parser)
     parser.set_defaults(run=_info)
 
 
-def add_check(commands: Any) -> None:
+def add_check(parser: argparse.ArgumentParser) -> None:
     """check CERT [MODEL...]."""
-    parser = commands.add_parser("check", help="re-check a certificate with the standalone checker", allow_abbrev=False)
     parser.add_argument("certificate", metavar="CERT", help="a certificate (JSON)")
     parser.add_argument("model", metavar="MODEL", nargs="*", help="model files to use instead of those that the certificate names")
     add_output(parser)
     parser.set_defaults(run=_check)
 
 
-def add_convert(commands: Any) -> None:
+def add_convert(parser: argparse.ArgumentParser) -> None:
     """convert IN OUT."""
-    parser = commands.add_parser("convert", help="write a model in another format, without rounding unless asked", allow_abbrev=False)
     parser.add_argument("source", metavar="IN", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("target", metavar="OUT", help="a file ending in .json, .onnx or .nnet")
     parser.add_argument("--dtype", choices=("float32", "float64"), help="numbers of an ONNX file (float32)")

@@ -26,16 +26,13 @@ _TWO = ("certificate",)
 _STEPS = {"permutation": "permutation", "scaling": "positive scaling", "sign_flip": "sign flip", "flip": "flip"}
 
 
-def add_find(commands: Any) -> None:
+def add_find(parser: argparse.ArgumentParser) -> None:
     """symmetry find F [G]."""
-    parser = commands.add_parser(
-        "find",
-        help="other weights with the function of F; or how F and G with one function are related",
-        description="With one model, of one hidden layer: other weights of the same width with its function, in other orbits under "
+    parser.description = (
+        "With one model, of one hidden layer: other weights of the same width with its function, in other orbits under "
         "permutations and positive scalings of neurons, each proved equal as by exactnn equal. With two models, of any depth: are they the "
         "same up to permutation, scaling and flips of neurons, and if not, are they the same function? PROVED: f = g, and how they are "
-        "related. REFUTED: they are different functions.",
-        allow_abbrev=False,
+        "related. REFUTED: they are different functions."
     )
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("g", metavar="G", nargs="?", help="another one, with as many inputs and outputs")

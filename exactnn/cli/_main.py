@@ -8,33 +8,62 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
 
 from exactnn._version import __version__
-from exactnn.cli._align import add_align
-from exactnn.cli._fibre import add_fibre, add_orbits
-from exactnn.cli._files import add_check, add_convert, add_info
-from exactnn.cli._find import add_find
-from exactnn.cli._normal_form import add_normal_form
-from exactnn.cli._options import in_options, joined
 from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome, hushed
-from exactnn.cli._pairs import add_deviation, add_same_decision
-from exactnn.cli._poles import add_poles
-from exactnn.cli._questions import add_equal, add_verify, add_zero
-from exactnn.cli._regions import add_regions
-from exactnn.cli._search_zero import add_search_zero
+from exactnn.cli._words import in_options, joined
 from exactnn.errors import ExactnnError
 
 _EPILOG = (
     "Exit status: 0 proved or done, 1 refuted, 2 wrong usage or input, 3 unknown, 4 certificate rejected. "
     "The first line of stdout is the answer; progress goes to stderr. All answers are about real arithmetic."
 )
+#: what a command does, the module here that carries it out, and the function there that adds its arguments
+Command = tuple[str, str, str]
+_SYMMETRY: dict[str, Command] = {
+    "verify": ("does a transformation of the weights keep the function?", "_questions", "add_verify"),
+    "normal-form": (
+        "the normal form of a network with one hidden layer: equal hashes exactly for equal functions",
+        "_normal_form",
+        "add_normal_form",
+    ),
+    "align": ("a transformation that takes the weights of one network to those of another", "_align", "add_align"),
+    "orbits": ("all sets of neurons that can be flipped without a change of the function", "_fibre", "add_orbits"),
+    "fibre": (
+        "all weights of the same width with the same function: one orbit? which families? could it be narrower?",
+        "_fibre",
+        "add_fibre",
+    ),
+    "find": ("other weights with the function of F; or how F and G with one function are related", "_find", "add_find"),
+    "search-zero": ("all networks within bounds that are zero everywhere", "_search_zero", "add_search_zero"),
+}
+_REGIONS: dict[str, Command] = {
+    "count": ("how many linear regions there are, exactly", "_regions", "add_count"),
+    "list": ("the regions, one JSON object a line", "_regions", "add_list"),
+    "plot": ("a picture of the regions of a network with 1 or 2 inputs, or of a slice", "_regions", "add_plot"),
+}
+_COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
+    "equal": ("are two networks the same function?", "_questions", "add_equal"),
+    "zero": ("is a network zero everywhere?", "_questions", "add_zero"),
+    "deviation": ("how far are two networks apart, at most, on a domain?", "_pairs", "add_deviation"),
+    "same-decision": ("are the same outputs maximal everywhere on a domain?", "_pairs", "add_same_decision"),
+    "symmetry": ("transformations of the weights that keep the function", _SYMMETRY),
+    "regions": ("the linear regions of a network: count, list, plot", _REGIONS),
+    "poles": ("have rational activations real poles? how near are the nearest, how large are values and slopes", "_poles", "add_poles"),
+    "info": ("what is in a model file", "_files", "add_info"),
+    "check": ("re-check a certificate with the standalone checker", "_files", "add_check"),
+    "convert": ("write a model in another format, without rounding unless asked", "_files", "add_convert"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see `exactnn --help`)."""
     try:
-        options = _parser().parse_args(joined(sys.argv[1:] if arguments is None else arguments))
+        words = joined(sys.argv[1:] if arguments is None else arguments)
+        options = _parser(words).parse_args(words)
     except SystemExit as stop:  # argparse has printed its message
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
     try:
@@ -62,7 +91,7 @@ def _complain(message: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exactnn",
         description="Exact, certified answers about the functions that trained neural networks compute.",
@@ -70,33 +99,21 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"exactnn {__version__}")
-    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    add_equal(commands)
-    add_zero(commands)
-    add_deviation(commands)
-    add_same_decision(commands)
-    symmetry = commands.add_parser("symmetry", help="transformations of the weights that keep the function", allow_abbrev=False)
-    group = symmetry.add_subparsers(title="commands", dest="subcommand", metavar="COMMAND", required=True)
-    add_verify(group)
-    add_normal_form(group)
-    add_align(group)
-    add_orbits(group)
-    add_fibre(group)
-    add_find(group)
-    add_search_zero(group)
-    regions = commands.add_parser("regions", help="the linear regions of a network: count, list, plot", allow_abbrev=False)
-    areas = regions.add_subparsers(title="commands", dest="subcommand", metavar="COMMAND", required=True)
-    add_regions(areas)
-    add_poles(commands)
-    add_info(commands)
-    add_check(commands)
-    add_convert(commands)
-    for prefix, whole in (("", commands), ("symmetry ", group), ("regions ", areas)):
-        for name, command in whole.choices.items():
-            command.epilog = _EPILOG
-            if prefix:
-                command.set_defaults(command=prefix + name)
+    _add_commands(parser, _COMMANDS, words, "")
     return parser
+
+
+def _add_commands(parser: argparse.ArgumentParser, table: Mapping[str, tuple[Any, ...]], words: Sequence[str], prefix: str) -> None:
+    """All commands of a table; arguments only of those that may have been asked for, whose modules alone are imported."""
+    commands = parser.add_subparsers(title="commands", dest="subcommand" if prefix else "command", metavar="COMMAND", required=True)
+    for name, (what, *rest) in table.items():
+        command = commands.add_parser(name, help=what, allow_abbrev=False, epilog=_EPILOG)
+        match rest:
+            case [dict() as group]:
+                _add_commands(command, group, words, f"{name} ")
+            case [module, function] if name in words:
+                getattr(import_module(f"exactnn.cli.{module}"), function)(command)
+                command.set_defaults(command=prefix + name)
 
 
 def _failure(code: int, kind: str, message: str) -> Outcome:

@@ -16,13 +16,8 @@ from exactnn.symmetry import NormalForm, SmoothNormalForm, normal_form
 _WIDTH_EFFORT = 100_000
 
 
-def add_normal_form(commands: Any) -> None:
+def add_normal_form(parser: argparse.ArgumentParser) -> None:
     """symmetry normal-form F."""
-    parser = commands.add_parser(
-        "normal-form",
-        help="the normal form of a network with one hidden layer: equal hashes exactly for equal functions",
-        allow_abbrev=False,
-    )
     parser.add_argument("f", metavar="F", help="a model that folds to one hidden layer")
     add_raw(parser)
     add_output(parser)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,23 +14,6 @@ from exactnn.cli._outcome import log
 from exactnn.errors import ArgumentError, SaveError
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
-
-#: options whose value may begin with a minus sign
-_SIGNED = ("--domain", "--tolerance", "--time-limit", "--interval", "--window", "--numerator", "--denominator", "--linear", "--fraction")
-#: arguments of Python functions in messages, and the options that they are here
-_OPTIONS = (
-    ("dtype='float64'", "--dtype float64"),
-    ("rounding=True", "--rounding"),
-    ("raw=True", "--raw"),
-)
-_ARGUMENT = re.compile(r"^(dtype|tolerance|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon)s?(?=: |\[)")
-
-
-def in_options(message: str) -> str:
-    """A message of the library in the words of the command line."""
-    for argument, option in _OPTIONS:
-        message = message.replace(argument, option)
-    return _ARGUMENT.sub(lambda match: f"--{match[1].replace('_', '-')}", message)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -96,17 +78,6 @@ def check_target(target: str | None, option: str, inputs: Sequence[str]) -> None
         if isinstance(error, ArgumentError):
             raise
         raise SaveError(f"{option}: {target!r} cannot be written: {error}") from None
-
-
-def joined(arguments: Sequence[str]) -> list[str]:
-    """`--domain -1:1` as `--domain=-1:1`: argparse would take the value for an option."""
-    result: list[str] = []
-    for argument in arguments:
-        if result and result[-1] in _SIGNED and re.match(r"-[\d.]", argument):
-            result[-1] = f"{result[-1]}={argument}"
-        else:
-            result.append(argument)
-    return result
 
 
 def check_folder(folder: str | None) -> None:

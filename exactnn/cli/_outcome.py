@@ -15,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from exactnn._version import __version__
-from exactnn.exact.numbers import rational_text
 
 DONE, REFUTED, BAD_INPUT, UNKNOWN, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -72,6 +71,8 @@ def short(value: Fraction, width: int = 44) -> str:
     >>> short(Fraction(1, 3)), short(Fraction(3, 2**40)), short(Fraction(10**60 + 1, 3**100))
     ('1/3', '3/2^40', 'about 1940325217482.6328 (61/48 digits)')
     """
+    from exactnn.exact.numbers import rational_text  # numpy and FLINT take a tenth of a second
+
     top, bottom = value.numerator, value.denominator
     k = bottom.bit_length() - 1
     dyadic = k > 20 and bottom == 1 << k

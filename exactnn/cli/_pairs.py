@@ -13,16 +13,14 @@ from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.numbers import rational_text
 
 
-def add_deviation(commands: Any) -> None:
+def add_deviation(parser: argparse.ArgumentParser) -> None:
     """deviation F G."""
-    parser = commands.add_parser("deviation", help="how far are two networks apart, at most, on a domain?", allow_abbrev=False)
     _add_pair(parser)
     parser.set_defaults(run=_deviation)
 
 
-def add_same_decision(commands: Any) -> None:
+def add_same_decision(parser: argparse.ArgumentParser) -> None:
     """same-decision F G."""
-    parser = commands.add_parser("same-decision", help="are the same outputs maximal everywhere on a domain?", allow_abbrev=False)
     _add_pair(parser)
     parser.set_defaults(run=_same_decision)
 

@@ -28,13 +28,10 @@ _COEFFICIENTS = {"numerator": "--numerator", "denominator": "--denominator", "fo
 _ERA = {"linear": "--linear", "fractions": "--fraction", "epsilon": "--epsilon"}
 
 
-def add_poles(commands: Any) -> None:
+def add_poles(parser: argparse.ArgumentParser) -> None:
     """poles [FILE]."""
-    parser = commands.add_parser(
-        "poles",
-        help="have rational activations real poles? how near are the nearest, how large are values and slopes",
-        description="Real poles of rational activations, the nearest pole, the largest value and slope, exactly or in certified brackets.",
-        allow_abbrev=False,
+    parser.description = (
+        "Real poles of rational activations, the nearest pole, the largest value and slope, exactly or in certified brackets."
     )
     parser.add_argument(
         "f",

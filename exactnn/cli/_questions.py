@@ -17,24 +17,21 @@ from exactnn.symmetry import Transformation
 from exactnn.verdict import Verdict
 
 
-def add_equal(commands: Any) -> None:
+def add_equal(parser: argparse.ArgumentParser) -> None:
     """equal F G."""
-    parser = commands.add_parser("equal", help="are two networks the same function?", allow_abbrev=False)
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("g", metavar="G", help="another one, with as many inputs and outputs")
     _add_common(parser, _equal)
 
 
-def add_zero(commands: Any) -> None:
+def add_zero(parser: argparse.ArgumentParser) -> None:
     """zero F."""
-    parser = commands.add_parser("zero", help="is a network zero everywhere?", allow_abbrev=False)
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     _add_common(parser, _zero)
 
 
-def add_verify(commands: Any) -> None:
+def add_verify(parser: argparse.ArgumentParser) -> None:
     """symmetry verify F."""
-    parser = commands.add_parser("verify", help="does a transformation of the weights keep the function?", allow_abbrev=False)
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     add_options(parser)
     _add_common(parser, _symmetry)

@@ -30,29 +30,32 @@ from exactnn.regions import Region
 _DEFINITIONS = ("activation", "pattern", "convex", "connected", "closed-connected", "affine")
 
 
-def add_regions(commands: Any) -> None:
-    """regions count, list, plot."""
-    count = commands.add_parser("count", help="how many linear regions there are, exactly", allow_abbrev=False)
-    _add_common(count)
-    count.add_argument("--definition", choices=_DEFINITIONS, default="activation", help="what counts as a region (activation)")
-    count.add_argument("--method", choices=("auto", "lattice", "search"), default="auto", help="how regions are found (auto)")
-    count.add_argument("--workers", metavar="N", type=int, help="count in N processes")
-    count.add_argument("--checkpoint", metavar="FILE", help="keep finished parts here, and go on from there if the file exists")
-    count.add_argument(
+def add_count(parser: argparse.ArgumentParser) -> None:
+    """regions count F."""
+    _add_common(parser)
+    parser.add_argument("--definition", choices=_DEFINITIONS, default="activation", help="what counts as a region (activation)")
+    parser.add_argument("--method", choices=("auto", "lattice", "search"), default="auto", help="how regions are found (auto)")
+    parser.add_argument("--workers", metavar="N", type=int, help="count in N processes")
+    parser.add_argument("--checkpoint", metavar="FILE", help="keep finished parts here, and go on from there if the file exists")
+    parser.add_argument(
         "--certificate", metavar="OUT.json", help="write a certificate of the number of activation regions, for exactnn check"
     )
-    count.set_defaults(run=_count)
-    listing = commands.add_parser("list", help="the regions, one JSON object a line", allow_abbrev=False)
-    _add_common(listing)
-    listing.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
-    listing.set_defaults(run=_list)
-    picture = commands.add_parser(
-        "plot", help="a picture of the regions of a network with 1 or 2 inputs, or of a slice", allow_abbrev=False
-    )
-    _add_common(picture)
-    picture.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
-    picture.add_argument("--colour", choices=("affine", "active", "region"), default="affine", help="what colours tell (affine)")
-    picture.set_defaults(run=_plot)
+    parser.set_defaults(run=_count)
+
+
+def add_list(parser: argparse.ArgumentParser) -> None:
+    """regions list F."""
+    _add_common(parser)
+    parser.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
+    parser.set_defaults(run=_list)
+
+
+def add_plot(parser: argparse.ArgumentParser) -> None:
+    """regions plot F."""
+    _add_common(parser)
+    parser.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
+    parser.add_argument("--colour", choices=("affine", "active", "region"), default="affine", help="what colours tell (affine)")
+    parser.set_defaults(run=_plot)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

@@ -14,15 +14,12 @@ from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
 
 
-def add_search_zero(commands: Any) -> None:
+def add_search_zero(parser: argparse.ArgumentParser) -> None:
     """symmetry search-zero INPUTS NEURONS MAX_WEIGHT."""
-    parser = commands.add_parser(
-        "search-zero",
-        help="all networks within bounds that are zero everywhere",
-        description="All zero networks f(x) = c + sum a max(w . x + b, 0) with one hidden layer of NEURONS neurons and integers a, w, b of "
+    parser.description = (
+        "All zero networks f(x) = c + sum a max(w . x + b, 0) with one hidden layer of NEURONS neurons and integers a, w, b of "
         "absolute value at most MAX_WEIGHT; one of each class under permutations and positive scalings of neurons, factors of the outputs, "
-        "permutations and signs of the inputs. Each is proved once more, as by exactnn zero.",
-        allow_abbrev=False,
+        "permutations and signs of the inputs. Each is proved once more, as by exactnn zero."
     )
     parser.add_argument("inputs", metavar="INPUTS", type=int, help="how many inputs")
     parser.add_argument("neurons", metavar="NEURONS", type=int, help="how many neurons")
