@@ -14,7 +14,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era test lint bench format clean help
+.PHONY: demo era test test-all lint bench format clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -24,9 +24,15 @@ era: $(VENV)/.installed-demo ## train small networks with ERA and other activati
 	@echo "[era] running examples/era/run.py"
 	@"$(BIN)" examples/era/run.py $(ARGS)
 
-test: $(VENV)/.installed-dev ## run all tests (JOBS=4 for four processes, ARGS="-k name" to choose)
-	@echo "[test] running the tests"
-	@"$(BIN)" -m pytest -n $(JOBS) --maxprocesses 4 $(ARGS)
+PYTEST = "$(BIN)" -m pytest -n $(JOBS) --maxprocesses 4
+
+test: $(VENV)/.installed-dev ## run the tests, a few minutes (JOBS=4 for four processes, ARGS="-k name" to choose)
+	@echo "[test] running the fast tests"
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: $(VENV)/.installed-dev ## the slow tests as well, with ten times the examples (EXACTNN_EXAMPLES=1 for once)
+	@echo "[test] running all tests"
+	@EXACTNN_EXAMPLES="$${EXACTNN_EXAMPLES:-10}" $(PYTEST) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style and types: ruff, mypy --strict
 	@echo "[lint] ruff check"
@@ -53,7 +59,7 @@ clean: ## remove the environment, caches, builds and out/
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 	@echo "PYTHON=python3.12 chooses the interpreter, VENV=folder the place of the environment."
 
 # --- set-up -----------------------------------------------------------------------------------------------------

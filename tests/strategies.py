@@ -51,7 +51,7 @@ SMOOTH = ("tanh", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus")
 
 def law(examples: int) -> settings:
     """The settings of all laws here: no deadline, that many examples (times EXACTNN_EXAMPLES, for a longer hunt)."""
-    return settings(deadline=None, max_examples=examples * int(os.environ.get("EXACTNN_EXAMPLES", "1")))
+    return settings(deadline=None, max_examples=max(1, round(examples * float(os.environ.get("EXACTNN_EXAMPLES", "1")))))
 
 
 def numbers() -> st.SearchStrategy[Fraction]:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import exactnn as xn
 from benchmarks import fibre
@@ -69,6 +70,7 @@ def test_table() -> None:
     assert "10.0 times slower" in lines[4]
 
 
+@pytest.mark.slow
 def test_they_run() -> None:
     jobs = ["equality", "evaluation", "regions", "rational", "activations"]
     jobs += ["fibre"] if importlib.util.find_spec("onnx") else []  # it loads an ONNX file

@@ -388,6 +388,7 @@ def test_a_rejected_certificate(shell: Shell) -> None:
     assert found.json["step"]
 
 
+@pytest.mark.changes_models
 def test_a_certificate_for_other_models(shell: Shell) -> None:
     shell("equal f.json g.json --certificate c.json")
     assert shell("check c.json moved.json").code == 4
@@ -400,6 +401,7 @@ def test_a_certificate_for_other_models(shell: Shell) -> None:
     assert shell("check c.json").code == 4
 
 
+@pytest.mark.changes_models
 def test_a_certificate_whose_models_are_gone(shell: Shell) -> None:
     shell("equal f.json g.json --certificate c.json")
     assert shell("check c.json nowhere.json").code == 2

@@ -180,8 +180,13 @@ def test_workers_end_with_a_killed_main_process(folder: Path) -> None:
     assert alive == []
 
 
-@pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
-@pytest.mark.parametrize("whole_group", [True, False])
+@pytest.mark.parametrize(
+    ("whole_group", "workers"),
+    [
+        (True, ["--workers", "2"]),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((True, []), (False, []), (False, ["--workers", "2"]))),
+    ],
+)
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(folder: Path, workers: list[str], whole_group: bool) -> None:
     """A terminal sends SIGINT to all processes, `kill` to one."""
     rng = np.random.default_rng(0)

@@ -91,6 +91,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder / "out" / "era-quick", done.stdout
 
 
+@pytest.mark.slow
 def test_a_quick_run(quick: tuple[Path, str]) -> None:
     out, printed = quick
     runs = plan(CONFIG.quickened(), dict.fromkeys(DATA, ""))
@@ -112,6 +113,7 @@ def test_a_quick_run(quick: tuple[Path, str]) -> None:
         assert all((out / f"{name}.png").read_bytes()[:4] == b"\x89PNG" for name in ("activations", "gain", "losses"))
 
 
+@pytest.mark.slow
 def test_the_statistics(quick: tuple[Path, str]) -> None:
     """Means and deviations of the report, anew from the lines of the runs."""
     out, printed = quick
@@ -133,6 +135,7 @@ def test_the_statistics(quick: tuple[Path, str]) -> None:
     assert {row[0] for row in rows[1:9]} == set(CONFIG.studies["activations"].activations)
 
 
+@pytest.mark.slow
 def test_the_poles(quick: tuple[Path, str]) -> None:
     """Of ERA, the distance from the real line is the least sqrt(f^2 + epsilon); each unit of the run is in the table."""
     out, printed = quick
@@ -151,6 +154,7 @@ def test_the_poles(quick: tuple[Path, str]) -> None:
                 assert unit["distance"] == pytest.approx(min(math.sqrt(f * f + 1e-6) for f in unit["after"]["f"]), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_it_goes_on(quick: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a file whose last line was cut off, only that run and one that is missing are made anew, and the report is the same."""
     out, printed = quick

@@ -48,6 +48,7 @@ def rows(text: str, header: str) -> dict[str, dict[str, str]]:
     return found
 
 
+@pytest.mark.slow
 @needs_data
 def test_the_example(tmp_path: Path) -> None:
     done = subprocess.run(

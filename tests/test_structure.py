@@ -7,6 +7,7 @@ of one room on another, whenever it is carried out.
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -185,6 +186,7 @@ def checker_errors(imports: list[Import], siblings: set[str]) -> list[str]:
     ]
 
 
+@functools.cache
 def package_imports() -> list[Import]:
     """Every import of every module of the package."""
     return [

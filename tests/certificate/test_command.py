@@ -169,6 +169,7 @@ def test_only_the_standard_library():
             assert not (isinstance(item, ast.Constant) and isinstance(item.value, float)), path
 
 
+@pytest.mark.slow
 def test_a_large_certificate_in_little_time(tmp_path):
     """784-1000-10 with float32 weights, and a permuted and scaled copy."""
     generator = random.Random(0)

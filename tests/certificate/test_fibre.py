@@ -956,6 +956,7 @@ def floats(n, d, m, seed=0):
     return f
 
 
+@pytest.mark.slow
 def test_a_large_network_in_little_time():
     f = floats(1000, 784, 10)
     columns = [[j, k] for j in range(2) for k in range(784)][:1000]

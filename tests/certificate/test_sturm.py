@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.certificate import _sturm
 from exactnn.certificate._sturm import cancelled, count_zeros, has_real_zero, integer_polynomial
+from tests.strategies import law
 
 
 def times(a, b):
@@ -26,7 +27,7 @@ positive = st.tuples(fractions, st.fractions(min_value=Fraction(1, 1000), max_va
 )
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(st.lists(positive, max_size=4), fractions.filter(bool), st.integers(0, 2))
 def test_products_without_zeros(factors, constant, zeros):
     polynomial = [constant]
@@ -35,7 +36,7 @@ def test_products_without_zeros(factors, constant, zeros):
     assert not has_real_zero(polynomial + [Fraction(0)] * zeros)
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(st.lists(positive, max_size=3), st.lists(fractions, min_size=1, max_size=4), fractions.filter(bool))
 def test_products_with_zeros(factors, places, constant):
     polynomial = [constant]
@@ -93,7 +94,7 @@ def intervals(places):
 SMALL = st.lists(st.integers(-5, 5), min_size=1, max_size=5).filter(any)
 
 
-@settings(max_examples=80, deadline=None)
+@law(80)
 @given(st.lists(st.tuples(SMALL, st.integers(1, 2)), min_size=1, max_size=3), st.lists(fractions, min_size=1, max_size=3), st.data())
 def test_counts_are_those_of_sympy(factors, places, data):
     polynomial = product(*(factor for factor, exponent in factors for _ in range(exponent)))

@@ -12,13 +12,14 @@ import pytest
 import scipy.optimize
 import z3
 from flint import fmpq, fmpq_mat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
 from exactnn.exact import _float_lp, _simplex, lp
 from exactnn.exact._integer_rows import IntegerRows
 from exactnn.exact.clock import Clock
+from tests.strategies import law
 
 WAYS = ("exact", "tableau", "highs")
 TINY = Fraction(1, 2**60)
@@ -158,7 +159,7 @@ def made(n, A, b, E, d):
     return lp.LinearSystem(left, b, equalities=(E, d) if E else None)
 
 
-@settings(max_examples=150, deadline=None)
+@law(150)
 @given(systems())
 def test_feasibility_agrees_with_z3(system):
     n, A, b, E, d, _, strict = system
@@ -171,7 +172,7 @@ def test_feasibility_agrees_with_z3(system):
             assert_right(answer, n, A, b, E, d, rows)
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(systems())
 def test_the_maximum_agrees_with_z3(system):
     n, A, b, E, d, c, _ = system
@@ -188,7 +189,7 @@ def test_the_maximum_agrees_with_z3(system):
             assert fr([answer.value]) == [expected]
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(systems(), st.sampled_from([-1, 0, 1, TINY, -TINY, "least", "below"]))
 def test_nonnegative_agrees_with_z3(system, gamma):
     n, A, b, E, d, c, _ = system
@@ -204,7 +205,7 @@ def test_nonnegative_agrees_with_z3(system, gamma):
         assert_right(answer, n, A, b, E, d, c=c, gamma=gamma)
 
 
-@settings(max_examples=200, deadline=None)
+@law(200)
 @given(systems(), st.randoms(use_true_random=False))
 def test_any_basis_will_do_to_start_from(system, rng):
     """Random rows and columns as a guess: no basis, or the same answer."""

@@ -13,13 +13,14 @@ import pytest
 import torch
 import z3
 from flint import fmpq, fmpq_mat
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exactnn.errors import DomainError, EmptyDomain, Incomplete, NotFiniteError, ShapeError
 from exactnn.exact import lp
 from exactnn.exact._relative import simplest_between
 from exactnn.exact.polyhedron import Box, Polyhedron
+from tests.strategies import law
 
 TINY = Fraction(1, 2**60)
 CUBE = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1]]
@@ -70,7 +71,7 @@ def polyhedra(draw, low=1, high=3):
 # --- laws on random polyhedra ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@law(150)
 @given(polyhedra())
 def test_affine_hull_and_interior_point_carry_their_proofs(case):
     n, A, b = case
@@ -100,7 +101,7 @@ def test_affine_hull_and_interior_point_carry_their_proofs(case):
     assert rank(hull.directions) == len(hull.directions) == P.dimension == n - rank([list(map(Fraction, A[i])) for i in held])
 
 
-@settings(max_examples=150, deadline=None)
+@law(150)
 @given(polyhedra(), st.lists(st.integers(-3, 3), min_size=3, max_size=3))
 def test_generators_agree_with_linear_programs(case, objective):
     """Double description against the simplex method: membership, dimension, boundedness, maxima."""
@@ -126,7 +127,7 @@ def test_generators_agree_with_linear_programs(case, objective):
         assert fr([best.value])[0] == max(dot(c, p) for p in found.points)
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(polyhedra())
 def test_vertices_agree_with_brute_force_over_bases(case):
     n, A, b = case
@@ -141,7 +142,7 @@ def test_vertices_agree_with_brute_force_over_bases(case):
     assert Polyhedron(A, b).vertices() == tuple(sorted(expected))
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(polyhedra())
 def test_redundant_rows_are_exactly_those_the_rest_implies(case):
     n, A, b = case
@@ -159,7 +160,7 @@ def test_redundant_rows_are_exactly_those_the_rest_implies(case):
         assert not z3_implies(n, [A[j] for j in others], [b[j] for j in others], A[i], b[i])
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(polyhedra(), st.randoms(use_true_random=False))
 def test_equality_does_not_see_order_repetition_and_scale(case, rng):
     _, A, b = case
@@ -175,7 +176,7 @@ def test_equality_does_not_see_order_repetition_and_scale(case, rng):
 bounds = st.lists(st.tuples(st.integers(-3, 3), st.sampled_from([0, 1, Fraction(1, 3), TINY])), min_size=1, max_size=4)
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(bounds, st.lists(st.integers(-3, 3), min_size=4, max_size=4), st.integers(-5, 5))
 def test_a_box_is_the_polyhedron_of_its_rows(pairs, objective, gamma):
     """The closed forms of a box against the general methods on the same inequalities."""

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
@@ -27,6 +27,7 @@ from exactnn.load._file import ModelFile
 from exactnn.load.onnx import read_onnx
 from exactnn.network import Affine, BatchNorm, Constant, Network, PiecewiseLinear, Rational, Smooth, activation, leaky_relu, mlp
 from exactnn.rational import ERA
+from tests.strategies import law
 
 from ._zoo import DYADIC, EXACT, norm, single
 
@@ -217,7 +218,7 @@ DEGREES = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 0), (2, 1), (5, 4), (4, 5)]
 
 
 @given(st.sampled_from(DEGREES), st.randoms(use_true_random=False), st.booleans())
-@settings(max_examples=60, deadline=None)
+@law(60)
 def test_a_rational_function_comes_back_as_one_node(degrees: tuple[int, int], random: Random, sparse: bool) -> None:
     top, bottom = ([Fraction(random.randint(-8, 8), 4) if not sparse or random.random() < 0.5 else 0 for _ in range(n)] for n in degrees)
     rational = Rational.of([*top, random.choice([1, Fraction(3, 4)])], [*bottom, random.choice([1, 4, -2])])

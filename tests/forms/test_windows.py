@@ -78,6 +78,7 @@ def doubled(channels: int, size: int, unit: str = "relu") -> tuple[Network, Rati
     return f, RationalArray(slope[:, 1:-1, 1:-1].reshape(1, -1))
 
 
+@pytest.mark.slow
 def test_a_large_convolution_is_decided() -> None:
     """3 x 32 x 32 inputs and 16 channels: 50 million matrix entries, of which 27 a row are not zero."""
     f, slope = doubled(8, 32)

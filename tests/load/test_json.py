@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError, LoadError, NotFiniteError, ShapeError
@@ -22,6 +22,7 @@ from exactnn.load.json import network_from_document, parse
 from exactnn.network import Network, mlp
 from exactnn.network.document import document
 from exactnn.verify import check, verify_equal
+from tests.strategies import law
 
 EXAMPLE = """
 {"format": "exactnn-network", "version": 1,
@@ -335,7 +336,7 @@ def places(whole: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(p for key in keys for p in places(whole[key], (*path, key)))]
 
 
-@settings(max_examples=300, deadline=None)
+@law(300)
 @given(st.sampled_from([json.loads(EXAMPLE), POOLED]), st.data())
 def test_any_entry_replaced_is_refused_or_a_network(whole: dict[str, Any], data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(places(whole)[1:]))

@@ -435,7 +435,7 @@ def exported(module: nn.Module, *inputs: torch.Tensor, dynamic: bool = False, op
     return program.model_proto
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dynamic", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_torch_export_residual(dynamic: bool, tmp_path: Path) -> None:
     torch.manual_seed(1)
     proto = exported(Residual(), torch.randn(2 if dynamic else 1, 3, 9, 9), dynamic=dynamic)

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 from torch import nn
@@ -28,6 +28,7 @@ from exactnn.load._file import ModelFile
 from exactnn.load.onnx import read_onnx
 from exactnn.network import Network, PiecewiseLinear, Rational
 from exactnn.nn import ERA, SafePade
+from tests.strategies import law
 
 from ._onnx_models import disagreement, model, node, read, run
 
@@ -433,7 +434,7 @@ def graphs(draw: st.DrawFn) -> onnx.ModelProto:
 
 
 @given(graphs())
-@settings(max_examples=200, deadline=None)
+@law(200)
 def test_values_and_poles_are_those_of_the_graph(proto: onnx.ModelProto) -> None:
     try:
         net = read_onnx(ModelFile("law.onnx", proto.SerializeToString()))

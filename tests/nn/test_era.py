@@ -126,6 +126,7 @@ def test_a_callable_is_fitted(of: Any) -> None:
     assert torch.equal(ERA(4, of).e, ERA(4, of).e)
 
 
+@pytest.mark.slow
 def test_fits_beyond_the_table() -> None:
     x = torch.linspace(-3, 3, 3001, dtype=torch.float64)
     with torch.no_grad():
@@ -327,6 +328,7 @@ def network(activation: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 6, 3), activation, nn.Flatten(), nn.Linear(6 * 16, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_compiler(), reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize("place", [{}, {"channels": 6, "groups": 3}])
 def test_compiles_without_a_graph_break(place: dict[str, Any]) -> None:
@@ -342,6 +344,7 @@ def test_compiles_without_a_graph_break(place: dict[str, Any]) -> None:
         torch.testing.assert_close(compiled, eager, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_compiler(), reason="torch.compile needs a C++ compiler")
 def test_compiles_without_a_graph_break_where_there_is_no_gradient() -> None:
     m, x = ERA(4), torch.randn(3, 5)

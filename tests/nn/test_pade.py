@@ -58,7 +58,10 @@ def test_fits(version: str, init: str) -> None:
     assert m.b.shape == (5 if version == "C" else 4,)
 
 
-@pytest.mark.parametrize(("version", "degrees"), [("A", (3, 2)), ("B", (2, 3)), ("C", (3, 2)), ("N", (4, 3))])
+@pytest.mark.parametrize(
+    ("version", "degrees"),
+    [("A", (3, 2)), *(pytest.param(v, d, marks=pytest.mark.slow) for v, d in (("B", (2, 3)), ("C", (3, 2)), ("N", (4, 3))))],
+)
 def test_other_degrees_and_callables(version: str, degrees: tuple[int, int]) -> None:
     m = SafePade(version, degrees, torch.sin, dtype=torch.float64)
     x = torch.linspace(-3, 3, 2001, dtype=torch.float64)
@@ -130,6 +133,7 @@ def test_dtypes() -> None:
         assert m(torch.zeros(2, dtype=torch.bfloat16)).dtype == torch.bfloat16
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not any(shutil.which(n) for n in ("g++", "clang++")), reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize("version", ["A", "C"])
 def test_compiles_without_a_graph_break(version: str) -> None:

@@ -12,12 +12,13 @@ import pytest
 import torch
 import z3
 from flint import fmpq, fmpq_mat
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError, ExactnnError, Incomplete, NotFiniteError, ShapeError
 from exactnn.regions import arrangement
 from exactnn.regions.arrangement import chambers, characteristic_polynomial
+from tests.strategies import law
 
 TINY = Fraction(1, 2**60)
 #: dimension, number of chambers: OEIS A034997
@@ -231,7 +232,7 @@ def arrangements(draw, most=6, dimensions=(1, 3), entry=2):
 
 
 @given(arrangements(most=7, dimensions=(1, 4)))
-@settings(max_examples=300, deadline=None)
+@law(300)
 def test_is_whitneys_sum(given_arrangement):
     normals, offsets = given_arrangement
     expected = whitney(normals, offsets, len(normals[0]))
@@ -242,14 +243,14 @@ def test_is_whitneys_sum(given_arrangement):
 
 
 @given(arrangements(most=5))
-@settings(max_examples=60, deadline=None)
+@law(60)
 def test_is_the_number_of_sign_vectors(given_arrangement):
     normals, offsets = given_arrangement
     assert chambers(normals, offsets) == sign_vectors(normals, offsets)
 
 
 @given(arrangements(most=14, dimensions=(2, 3), entry=1))
-@settings(max_examples=150, deadline=None)
+@law(150)
 def test_counts_points_over_finite_fields(given_arrangement):
     # minors of rows (a | b) and (0 | 1) with entries 0, 1, -1 are at most 4^2 = 16 by Hadamard's bound
     normals, offsets = given_arrangement
@@ -273,7 +274,7 @@ def restricted(normals, offsets, chosen):
 
 
 @given(arrangements(most=14, dimensions=(2, 6)), st.data())
-@settings(max_examples=250, deadline=None)
+@law(250)
 def test_deletion_and_restriction(given_arrangement, data):
     normals, offsets = given_arrangement
     i = data.draw(st.integers(0, len(normals) - 1))
@@ -289,7 +290,7 @@ def test_deletion_and_restriction(given_arrangement, data):
 
 
 @given(arrangements(most=12, dimensions=(2, 5)), st.integers(0, 2**32), st.sampled_from([1, 2**20, 2**40, 2**90]))
-@settings(max_examples=200, deadline=None)
+@law(200)
 def test_a_change_of_coordinates_order_and_scale_changes_nothing(given_arrangement, seed, size):
     """Large shears take the arithmetic beyond int64."""
     normals, offsets = given_arrangement

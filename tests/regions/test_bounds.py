@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError
 from exactnn.regions.bounds import bounds
+from tests.strategies import law
 
 #: shared/theory/tropical.md, section 2.2
 TABLE = [
@@ -53,7 +54,7 @@ def test_the_table_of_the_theory(inputs, widths, lower, upper):
 
 
 @given(st.integers(1, 7), st.lists(st.integers(1, 7), min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@law(60)
 def test_is_the_sum_term_by_term(inputs, widths):
     assert bounds(inputs, widths) == term_by_term(inputs, widths)
 

@@ -169,7 +169,7 @@ def test_values_that_overflow_floats() -> None:
     assert xn.regions.count(net, xn.Box([Fraction(9 * k, 10)] * 4, [k] * 4)) == 2
 
 
-@pytest.mark.parametrize("n", [3, 66])
+@pytest.mark.parametrize("n", [3, pytest.param(66, marks=pytest.mark.slow)])
 def test_windows_of_any_size(n: int) -> None:
     """max over i of i x - i^2 has n pieces, one for each maximiser, however many there are."""
     from exactnn.network import Affine, Builder, Input, MaxPool, Reshape

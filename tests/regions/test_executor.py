@@ -77,7 +77,7 @@ def processes() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
 
 
-@pytest.fixture(scope="module", params=["threads", "processes", "dask"])
+@pytest.fixture(scope="module", params=["threads", pytest.param("processes", marks=pytest.mark.slow), "dask"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     if request.param == "threads":
         with ThreadPoolExecutor(2) as threads:

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 import z3
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError, Incomplete, VerdictIsNotBoolean
 from exactnn.exact.clock import Clock
 from exactnn.symmetry._smt import Answer, Script, Value, both, either, number, term, total
+from tests.strategies import law
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.integers(-4, 4)), max_size=4)
@@ -63,7 +64,7 @@ def test_models_are_all_and_once() -> None:
     assert {m["c"] for m in script.models(["c"])} == {5, 10, 13, 15, 17, 20}
 
 
-@settings(max_examples=30, deadline=None)
+@law(30)
 @given(ROWS)
 def test_linear_questions_against_brute_force(rows: list[tuple[int, int, int]]) -> None:
     script = Script("QF_LIA")

@@ -144,6 +144,7 @@ def test_too_many_elements_say_what_is_excluded():
     assert raised.value.partial == ((), (3, 50, 70))
 
 
+@pytest.mark.slow
 def test_z3_tries_what_is_left(monkeypatch):
     monkeypatch.setattr(_subset_sums, "WIDEST", 20)
     monkeypatch.setattr(_subset_sums, "NODES", 0)

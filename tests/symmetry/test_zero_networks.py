@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pytest
 import z3
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import exactnn as xn
@@ -35,6 +35,7 @@ from exactnn.symmetry import search_zero
 from exactnn.symmetry._zero_classes import Units
 from exactnn.symmetry._zero_exact import PairSearch
 from exactnn.symmetry.zero_networks import ZeroSearch, formula
+from tests.strategies import law
 from tests.symmetry.test_smt import cvc5_answer, needs_cvc5
 
 Vector = tuple[Any, ...]
@@ -362,7 +363,7 @@ def normalised(row: Vector) -> Vector:
 SIZES = st.sampled_from([(1, 4, 3), (1, 6, 2), (2, 4, 2), (2, 6, 1), (3, 4, 1), (3, 6, 1), (2, 8, 1)])
 
 
-@settings(max_examples=25, deadline=None)
+@law(25)
 @given(SIZES, st.booleans(), st.sampled_from([1, 2]), st.integers(0, 40))
 def test_what_is_found_is_zero_and_within_the_bounds(sizes: tuple[int, int, int], nonzero: bool, outputs: int, skipped: int) -> None:
     inputs, count, bound = sizes

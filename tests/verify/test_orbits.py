@@ -208,6 +208,7 @@ def test_a_fibre_can_be_asked_again():
         verify_single_orbit(found, time_limit=1)
 
 
+@pytest.mark.slow
 def test_searches_too_large_for_a_certificate_are_unknown(monkeypatch):
     monkeypatch.setattr(_subset_sums, "NODES", 0)
     f = random_net(2, 44, 2, 1)

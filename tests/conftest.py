@@ -1,0 +1,60 @@
+"""What holds for every test: whatever certificate an answer carries, the checker accepts it, and it says what made it.
+
+Answers are recorded when they are made, and checked when their test is over: those that the test has not checked itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from exactnn import certificate as checker
+from exactnn.claims import Certificate
+from exactnn.regions.certified import RegionCount
+from exactnn.symmetry.certified import Orbits
+from exactnn.verdict import Verdict
+from exactnn.verify import Deviation
+
+ANSWERS = (Verdict, Deviation, RegionCount, Orbits)
+
+_made: list[Any] = []
+_accepted: dict[int, Any] = {}  # documents by their identity
+_check = checker.check
+
+
+def _recorded(cls: type[Any], *_: Any, **__: Any) -> Any:
+    answer = object.__new__(cls)
+    _made.append(answer)
+    return answer
+
+
+def _checked(source: Any, **options: Any) -> bool:
+    accepted = _check(source, **options)
+    if isinstance(source, dict):
+        _accepted[id(source)] = source
+    return accepted
+
+
+for _kind in ANSWERS:
+    _kind.__new__ = staticmethod(_recorded)  # type: ignore[assignment, method-assign]
+checker.check = _checked
+
+
+@pytest.fixture(autouse=True)
+def every_certificate_is_accepted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set up before and torn down behind all other fixtures, so that no budget is patched any more."""
+    _made.clear()
+    _accepted.clear()
+    yield
+    for answer in () if request.node.get_closest_marker("changes_models") else _made:
+        # that of a deviation is made when it is asked for; an answer whose making failed has no attributes
+        certificate = vars(answer).get("certificate")
+        if certificate is None:
+            continue
+        assert isinstance(certificate, Certificate)
+        assert set(certificate.document["about"]) == {"tool", "seconds"}
+        assert id(certificate.document) in _accepted or _check(certificate.document)
+    _made.clear()
+    _accepted.clear()
