@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from exactnn import claims
+from exactnn.certificate import _check, _claim
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "exactnn"
@@ -349,3 +353,32 @@ def test_a_leaning_checker_is_found() -> None:
         "from core import check",
     ):
         assert not checker_errors(imports_in(alone, file), {"core"})
+
+
+# --- docs/architecture.md ----------------------------------------------------------------------------------------------------
+
+MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_map_shows_every_room_and_every_claim() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert {room for room in rooms if f"| `{room}/`" not in MAP and f"`{room}/`," not in MAP and f", `{room}/` |" not in MAP} == set()
+    stated = [name for name in claims.__all__ if name.endswith("Claim") and name != "Claim"]
+    assert [name for name in stated if f"`{name}`" not in MAP] == []
+
+
+def test_the_map_names_every_question_and_method_of_the_checker() -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in MAP.splitlines() if line.startswith("|")]
+    table = [row for row in rows if len(row) == 5]
+    questions = {word for row in table for word in row[0].split(", ")}
+    assert questions == {*_claim.MODELS, "question", "---", ""}
+    methods = {word for row in table[2:] for word in row[3].split(", ")} - {"as for equal"}
+    known = [*_check._METHODS.values(), *_check._OWN.values()]
+    assert methods == {name for table in known for name in table}
+
+
+def test_the_map_names_files_that_are_there() -> None:
+    named = re.findall(r"`((?:\w+/)*\w+\.py)`", MAP)
+    inside = [path for path in named if "/" in path]
+    assert len(inside) > 30
+    assert [path for path in inside if not (PACKAGE / path).is_file() and not (ROOT / path).is_file()] == []

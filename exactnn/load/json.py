@@ -93,7 +93,7 @@ def _loads(text: str, parse_int: Callable[[str], int]) -> Any:
 
 
 def network_from_document(document: Any, *, file: ModelFile | None = None) -> Network:
-    """The network that a parsed JSON object describes (an object of `exactnn.export.json.document`, say).
+    """The network that a parsed JSON object describes (an object of `exactnn.network.document.document`, say).
 
     Raises LoadError or ShapeError, naming the node and the field. All nodes stay, also those that no output depends on.
     """

@@ -58,7 +58,7 @@ def count(
     method : "lattice" (subdivision of a face lattice, up to 6 inputs), "search" (exact linear programs, any number of inputs, for
         "activation" and "affine"), or "auto" for the first that applies
     executor : any concurrent.futures.Executor; the count is divided into tasks. Not for "closed-connected"
-    checkpoint : a file to which finished tasks go and from which an interrupted count is taken up. Not for "closed-connected"
+    checkpoint : the path of a file to which finished tasks go and from which an interrupted count is taken up. Not for "closed-connected"
     max_regions : Incomplete beyond this many full-dimensional patterns
     time_limit : seconds; Incomplete with the partial count (`.partial`) once they have passed
 
