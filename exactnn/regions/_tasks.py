@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Generator, Hashable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
@@ -22,6 +21,7 @@ import numpy as np
 from exactnn.cells import IntegerMap, Program, Search, Subdivision, read_program
 from exactnn.errors import ArgumentError, Incomplete, LoadError, SaveError
 from exactnn.exact.clock import Clock
+from exactnn.exact.files import write_text
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 from exactnn.regions._merge import Tally, search_cells
@@ -183,18 +183,10 @@ class Checkpoint:
             self._write_new()
 
     def _write_new(self) -> None:
-        name = None
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{self.path.name[:40]}.", suffix=".part", dir=self.path.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(json.dumps(self.head) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.path)
-        except OSError as error:
-            if name is not None:
-                Path(name).unlink(missing_ok=True)
-            raise SaveError(f"checkpoint: a file that can be written is needed, got {os.fspath(self.path)!r}: {error}") from None
+            write_text(self.path, json.dumps(self.head) + "\n")
+        except SaveError as error:
+            raise SaveError(f"checkpoint: a file that can be written is needed: {error}") from None
 
     def _read(self) -> None:
         shown = repr(os.fspath(self.path))
