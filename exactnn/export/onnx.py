@@ -17,12 +17,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import fmpq_poly
 
 from exactnn.errors import MissingDependency, NotRepresentable, SaveError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.files import write_bytes
-from exactnn.exact.numbers import rational
+from exactnn.exact.polynomials import from_fractions
+from exactnn.exact.roots import has_real_zero
 from exactnn.exact.rounding import are_floats
 from exactnn.export._floats import float_type, to_floats
 from exactnn.network import (
@@ -50,7 +50,6 @@ from exactnn.network import (
 )
 from exactnn.network.operations import Shape
 from exactnn.network.windows import Padding
-from exactnn.rational.roots import real_roots
 
 if TYPE_CHECKING:
     import onnx
@@ -323,7 +322,8 @@ def _rational(w: _Writer, name: str, operation: Rational, operands: list[str]) -
     sides = {"numerator": RationalArray.of(top), "denominator": RationalArray.of(bottom)}
     if not all(are_floats(side, w.dtype) for side in sides.values()):
         sides = {part: w.rounded(side, name, part) for part, side in _scaled(sides).items()}
-        if not _has_real_zero(RationalArray.of(bottom)) and _has_real_zero(sides["denominator"]):
+        rounded = from_fractions(sides["denominator"].to_fractions())
+        if not has_real_zero(from_fractions(bottom)) and has_real_zero(rounded):
             raise NotRepresentable(f"node {name!r}: with its coefficients rounded to {w.dtype} it has a real pole; save as .json")
     if len(top) == 1 and len(bottom) == 2 and sides["denominator"] != RationalArray.of([0, 1]):
         sides["numerator"] = RationalArray.of([*sides["numerator"].to_fractions(), 0])
@@ -337,11 +337,6 @@ def _scaled(sides: dict[str, RationalArray]) -> dict[str, RationalArray]:
     factor /= math.gcd(*((q * factor).numerator for q in fractions))
     factor /= 1 << int(max(abs(q) for q in sides["denominator"].to_fractions()) * factor).bit_length()
     return {part: side * factor for part, side in sides.items()}
-
-
-def _has_real_zero(coefficients: RationalArray) -> bool:
-    polynomial = fmpq_poly([rational(q) for q in coefficients.to_fractions()])
-    return polynomial.degree() < 0 or bool(real_roots(polynomial))
 
 
 def _polynomial(w: _Writer, name: str, part: str, source: str, coefficients: RationalArray, output: str = "") -> str:

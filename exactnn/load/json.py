@@ -15,11 +15,12 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from flint import fmpq_poly, fmpz
+from flint import fmpz
 
 from exactnn.errors import LoadError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import rational, shown
+from exactnn.exact.numbers import shown
+from exactnn.exact.polynomials import from_fractions
 from exactnn.load._file import ModelFile, NotFiniteInFile, naming
 from exactnn.load._limits import CHECKER_ENTRIES, MAX_AXES, Budget, checked_size
 from exactnn.network import (
@@ -330,7 +331,7 @@ def _polynomial(value: Any, place: str) -> tuple[Fraction, ...]:
 
 def _quotient(numerator: tuple[Fraction, ...], denominator: tuple[Fraction, ...]) -> Rational:
     """P/Q; a common factor is refused, since the function has no value at its roots."""
-    top, bottom = (fmpq_poly([rational(c) for c in p]) for p in (numerator, denominator))
+    top, bottom = map(from_fractions, (numerator, denominator))
     if not any(denominator):
         raise LoadError("denominator: a polynomial that is not zero is needed, got only zeros")
     if top.gcd(bottom).degree() > 0:

@@ -16,7 +16,8 @@ from flint import fmpq_poly
 
 from exactnn.errors import ArgumentError, NotRational, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import Number, as_fraction, fraction, rational, rational_text
+from exactnn.exact.numbers import Number, as_fraction, rational, rational_text
+from exactnn.exact.polynomials import fractions, lowest_terms
 from exactnn.network.operations import Operation, Shape, along_channels
 
 SMOOTH = ("tanh", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus")
@@ -154,10 +155,7 @@ class Rational(Operation):
         bottom = fmpq_poly([rational(c, "denominator") for c in denominator])
         if not bottom.coeffs():
             raise ArgumentError("denominator: a polynomial that is not zero is needed, got only zeros")
-        common = top.gcd(bottom)
-        top, bottom = top // common, bottom // common
-        lead = bottom.coeffs()[-1]
-        return cls(*(tuple(fraction(c / lead) for c in p.coeffs()) or (Fraction(0),) for p in (top, bottom)))
+        return cls(*map(fractions, lowest_terms(top, bottom)))
 
     @property
     def name(self) -> str:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from flint import ctx
 
+from exactnn.exact import polynomials as poly
+from exactnn.exact.enclosure import Bound, Enclosure
 from exactnn.exact.numbers import Number
-from exactnn.rational import _polynomials as poly
+from exactnn.exact.roots import ComplexRoot, RealRoot, complex_roots, within
 from exactnn.rational._extremes import WIDTH, extremes, peak, positive
-from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.intervals import Ends, Interval, span
-from exactnn.rational.roots import ComplexRoot, RealRoot, complex_roots, within
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction

@@ -11,15 +11,15 @@ from itertools import pairwise
 from flint import fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole
+from exactnn.exact import polynomials as poly
+from exactnn.exact.enclosure import Enclosure
 from exactnn.exact.numbers import Number, as_fraction, fraction, rational, rational_text, shown
-from exactnn.rational import _polynomials as poly
+from exactnn.exact.roots import RealRoot, real_roots, within
 from exactnn.rational._analysis import NearestPole, Range, Report
 from exactnn.rational._bases import BASES, orthogonal
 from exactnn.rational._extremes import WIDTH, Extreme, extremes, peak, positive
-from exactnn.rational.enclosure import Enclosure
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.intervals import Ends, Interval, span
-from exactnn.rational.roots import RealRoot, real_roots, within
 
 FORMULAS = ("A", "B", "C", "D", "N")
 
