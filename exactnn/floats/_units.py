@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,8 +35,16 @@ from exactnn.network import (
     Transpose,
 )
 from exactnn.network.operations import Shape
-from exactnn.network.windows import Padding, output_size
+from exactnn.network.windows import Padding
 
+_SMOOTH: dict[str, Callable[..., torch.Tensor]] = {
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "softplus": partial(F.softplus, threshold=50),  # beyond it torch returns x, which at 50 is closer than a rounding
+}
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVERAGE_POOL: dict[int, Callable[..., torch.Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -125,19 +134,7 @@ class _Smooth(nn.Module):
         self.function = operation.function
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        match self.function:
-            case "tanh":
-                return torch.tanh(x)
-            case "sigmoid":
-                return torch.sigmoid(x)
-            case "silu":
-                return F.silu(x)
-            case "gelu":
-                return F.gelu(x)
-            case "gelu_tanh":
-                return F.gelu(x, approximate="tanh")
-            case _:  # beyond the threshold torch returns x, which at 50 is closer than a rounding
-                return F.softplus(x, threshold=50)
+        return _SMOOTH[self.function](x)
 
 
 class _Rational(nn.Module):
@@ -177,7 +174,7 @@ class _MaxPool(nn.Module):
     def __init__(self, operation: MaxPool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.kernel, self.stride, self.dilation = operation.kernel, operation.stride, operation.dilation
-        mode = _ceil_mode(shapes[0][1:], operation.kernel, operation.stride, operation.padding, operation.dilation)
+        mode = _ceil_mode(operation, shapes[0][1:])
         self.ceil_mode = bool(mode)
         self.padding, self.before = _split_padding(operation.padding, symmetric=mode is not None)
 
@@ -197,7 +194,7 @@ class _AveragePool(nn.Module):
         super().__init__()
         self.kernel, self.stride, self.counted = operation.kernel, operation.stride, operation.count_padding
         spatial = shapes[0][1:]
-        mode = _ceil_mode(spatial, operation.kernel, operation.stride, operation.padding, (1,) * len(operation.kernel))
+        mode = _ceil_mode(operation, spatial)
         if mode and self.counted:  # torch does not count what ceil mode adds
             mode = None
         self.ceil_mode = bool(mode)
@@ -312,15 +309,14 @@ _UNITS: dict[type[Operation], Any] = {
 }
 
 
-def _ceil_mode(spatial: Shape, kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]) -> bool | None:
+def _ceil_mode(pool: MaxPool | AveragePool, spatial: Shape) -> bool | None:
     """Whether torch pools with these windows in floor mode (False), in ceil mode (True), or in neither (None)."""
-    if any(2 * begin > k for (begin, _), k in zip(padding, kernel, strict=True)):
+    if any(2 * begin > k for (begin, _), k in zip(pool.padding, pool.kernel, strict=True)):
         return None
-    if all(begin == end for begin, end in padding):
+    if all(begin == end for begin, end in pool.padding):
         return False
-    for n, k, s, (begin, end), d, size in zip(
-        spatial, kernel, stride, padding, dilation, output_size(spatial, kernel, stride, padding, dilation), strict=True
-    ):
+    axes = zip(spatial, pool.kernel, pool.stride, pool.padding, pool.dilation, pool.places(spatial), strict=True)
+    for n, k, s, (begin, end), d, size in axes:
         ceiling = -(-(n + 2 * begin - d * (k - 1) - 1) // s) + 1
         if end < begin or size != ceiling - ((ceiling - 1) * s >= n + begin):
             return None

@@ -22,6 +22,7 @@ from exactnn.forms._forms import Forms, Row, stack
 from exactnn.forms._layout import by_channels, constant_forms, elements, factor_by_channel, repeat, spread, unit
 from exactnn.forms._windows import Windows
 from exactnn.network import (
+    Activation,
     Add,
     Affine,
     AveragePool,
@@ -96,9 +97,7 @@ class Numbering:
                 if self.recorded is not None and name in net.hidden_layers:
                     self.recorded[name] = list(values[operands[0]].rows())
                 values[name] = self._value(operation, [values[o] for o in operands], shapes, net.shape(name), found)
-                if isinstance(operation, (PiecewiseLinear, PRelu, Smooth, Rational, Conv, MaxPool)) and (
-                    not isinstance(operation, PiecewiseLinear) or operation.kinks
-                ):
+                if isinstance(operation, (Activation, Conv, MaxPool)) and (not isinstance(operation, PiecewiseLinear) or operation.kinks):
                     lines[name] = found
             made += len(values[name])
             if not values[name].spatial:  # then channels are read entry by entry

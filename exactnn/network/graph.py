@@ -19,7 +19,7 @@ import networkx as nx
 from exactnn.errors import ArgumentError, ExactnnError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import Number
-from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
+from exactnn.network.activations import Activation, Rational, Smooth
 from exactnn.network.operations import Input, Operation, Shape
 
 if TYPE_CHECKING:
@@ -139,8 +139,7 @@ class Network:
     @cached_property
     def hidden_layers(self) -> tuple[str, ...]:
         """The activation nodes in topological order: hidden layer 0, 1, ... of a chain."""
-        kinds = (PiecewiseLinear, PRelu, Smooth, Rational)
-        return tuple(n for n in self.order if isinstance(self.operation(n), kinds))
+        return tuple(n for n in self.order if isinstance(self.operation(n), Activation))
 
     @cached_property
     def is_piecewise_linear(self) -> bool:
