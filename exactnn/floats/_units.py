@@ -12,28 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from exactnn import network as ops
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
-from exactnn.network import (
-    Add,
-    Affine,
-    AveragePool,
-    BatchNorm,
-    Concat,
-    Constant,
-    Conv,
-    MaxPool,
-    Operation,
-    PiecewiseLinear,
-    PRelu,
-    Rational,
-    Reshape,
-    Scale,
-    Slice,
-    Smooth,
-    Subtract,
-    Transpose,
-)
+from exactnn.network import Operation
 from exactnn.network.operations import Shape
 from exactnn.network.windows import Padding
 
@@ -72,7 +54,7 @@ def _number(value: Fraction, dtype: torch.dtype) -> float:
 
 
 class _Affine(nn.Module):
-    def __init__(self, operation: Affine, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Affine, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.weight = nn.Parameter(rounded(operation.weight, dtype))
         self.bias = nn.Parameter(rounded(operation.bias, dtype))
@@ -82,7 +64,7 @@ class _Affine(nn.Module):
 
 
 class _Conv(nn.Module):
-    def __init__(self, operation: Conv, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Conv, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.weight = nn.Parameter(rounded(operation.weight, dtype))
         self.bias = nn.Parameter(rounded(operation.bias, dtype))
@@ -96,7 +78,7 @@ class _Conv(nn.Module):
 
 
 class _PiecewiseLinear(nn.Module):
-    def __init__(self, operation: PiecewiseLinear, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.PiecewiseLinear, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.kind = operation.name.partition("(")[0]
         self.slope = _number(operation.slope, dtype)
@@ -120,7 +102,7 @@ class _PiecewiseLinear(nn.Module):
 
 
 class _PRelu(nn.Module):
-    def __init__(self, operation: PRelu, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.PRelu, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.slopes = nn.Parameter(rounded(operation.slopes, dtype))
 
@@ -129,7 +111,7 @@ class _PRelu(nn.Module):
 
 
 class _Smooth(nn.Module):
-    def __init__(self, operation: Smooth, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Smooth, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.function = operation.function
 
@@ -141,14 +123,14 @@ class _Rational(nn.Module):
     numerator: torch.Tensor
     denominator: torch.Tensor
 
-    def __init__(self, operation: Rational, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Rational, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.register_buffer("numerator", rounded(RationalArray.of(operation.numerator), dtype))
         self.register_buffer("denominator", rounded(RationalArray.of(operation.denominator), dtype))
 
-    def exact(self) -> Rational:
+    def exact(self) -> ops.Rational:
         """The function of the coefficients as they are now."""
-        return Rational.of(self.numerator.tolist(), self.denominator.tolist())
+        return ops.Rational.of(self.numerator.tolist(), self.denominator.tolist())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _horner(self.numerator, x) / _horner(self.denominator, x)
@@ -159,7 +141,7 @@ class _BatchNorm(nn.Module):
 
     mean: torch.Tensor
 
-    def __init__(self, operation: BatchNorm, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.BatchNorm, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         ones = (1,) * (len(shapes[0]) - 1)
         self.scale = nn.Parameter(rounded(operation.scale, dtype).reshape(-1, *ones))
@@ -171,7 +153,7 @@ class _BatchNorm(nn.Module):
 
 
 class _MaxPool(nn.Module):
-    def __init__(self, operation: MaxPool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.MaxPool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.kernel, self.stride, self.dilation = operation.kernel, operation.stride, operation.dilation
         mode = _ceil_mode(operation, shapes[0][1:])
@@ -190,7 +172,7 @@ class _AveragePool(nn.Module):
 
     share: torch.Tensor | None
 
-    def __init__(self, operation: AveragePool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.AveragePool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.kernel, self.stride, self.counted = operation.kernel, operation.stride, operation.count_padding
         spatial = shapes[0][1:]
@@ -202,7 +184,7 @@ class _AveragePool(nn.Module):
         share = None
         if mode is None and not self.counted:
             ones = RationalArray.zeros((1, 1, *spatial)) + 1
-            counting = AveragePool(operation.kernel, operation.stride, operation.padding, count_padding=True)
+            counting = ops.AveragePool(operation.kernel, operation.stride, operation.padding, count_padding=True)
             inverse = [1 / q for q in counting.evaluate(ones).to_fractions()]
             share = rounded(RationalArray.from_fractions(inverse, counting.output_shape((1, *spatial))), dtype)
         self.register_buffer("share", share)
@@ -216,7 +198,7 @@ class _AveragePool(nn.Module):
 
 
 class _Reshape(nn.Module):
-    def __init__(self, operation: Reshape, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Reshape, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.shape = operation.shape
 
@@ -225,7 +207,7 @@ class _Reshape(nn.Module):
 
 
 class _Transpose(nn.Module):
-    def __init__(self, operation: Transpose, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Transpose, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.axes = (0, *(a + 1 for a in operation.axes))
 
@@ -234,7 +216,7 @@ class _Transpose(nn.Module):
 
 
 class _Slice(nn.Module):
-    def __init__(self, operation: Slice, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Slice, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         bounds = zip(operation.starts, operation.stops, operation.steps, strict=True)
         self.index = (slice(None), *itertools.starmap(slice, bounds))
@@ -244,7 +226,7 @@ class _Slice(nn.Module):
 
 
 class _Concat(nn.Module):
-    def __init__(self, operation: Concat, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Concat, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.axis = operation.axis + 1
 
@@ -255,9 +237,9 @@ class _Concat(nn.Module):
 class _Sum(nn.Module):
     """First operand plus or minus the second, both brought to the same number of axes behind the batch axis."""
 
-    def __init__(self, operation: Add | Subtract, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Add | ops.Subtract, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
-        self.negative = isinstance(operation, Subtract)
+        self.negative = isinstance(operation, ops.Subtract)
         longest = max(map(len, shapes))
         self.shapes = tuple(None if len(s) == longest else (1,) * (longest - len(s)) + s for s in shapes)
 
@@ -267,7 +249,7 @@ class _Sum(nn.Module):
 
 
 class _Scale(nn.Module):
-    def __init__(self, operation: Scale, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Scale, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.factor = nn.Parameter(rounded(operation.factor, dtype))
 
@@ -280,7 +262,7 @@ class Stored(nn.Module):
 
     value: torch.Tensor
 
-    def __init__(self, operation: Constant, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Constant, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.register_buffer("value", rounded(operation.value, dtype))
 
@@ -289,27 +271,27 @@ class Stored(nn.Module):
 
 
 _UNITS: dict[type[Operation], Any] = {
-    Affine: _Affine,
-    Conv: _Conv,
-    PiecewiseLinear: _PiecewiseLinear,
-    PRelu: _PRelu,
-    Smooth: _Smooth,
-    Rational: _Rational,
-    BatchNorm: _BatchNorm,
-    MaxPool: _MaxPool,
-    AveragePool: _AveragePool,
-    Reshape: _Reshape,
-    Transpose: _Transpose,
-    Slice: _Slice,
-    Concat: _Concat,
-    Add: _Sum,
-    Subtract: _Sum,
-    Scale: _Scale,
-    Constant: Stored,
+    ops.Affine: _Affine,
+    ops.Conv: _Conv,
+    ops.PiecewiseLinear: _PiecewiseLinear,
+    ops.PRelu: _PRelu,
+    ops.Smooth: _Smooth,
+    ops.Rational: _Rational,
+    ops.BatchNorm: _BatchNorm,
+    ops.MaxPool: _MaxPool,
+    ops.AveragePool: _AveragePool,
+    ops.Reshape: _Reshape,
+    ops.Transpose: _Transpose,
+    ops.Slice: _Slice,
+    ops.Concat: _Concat,
+    ops.Add: _Sum,
+    ops.Subtract: _Sum,
+    ops.Scale: _Scale,
+    ops.Constant: Stored,
 }
 
 
-def _ceil_mode(pool: MaxPool | AveragePool, spatial: Shape) -> bool | None:
+def _ceil_mode(pool: ops.MaxPool | ops.AveragePool, spatial: Shape) -> bool | None:
     """Whether torch pools with these windows in floor mode (False), in ceil mode (True), or in neither (None)."""
     if any(2 * begin > k for (begin, _), k in zip(pool.padding, pool.kernel, strict=True)):
         return None
