@@ -328,14 +328,7 @@ _OPERATIONS: dict[str, tuple[Callable[..., Operation], dict[str, _Reader]]] = {
     "affine": (ops.Affine, {"weight": _tensor, "bias": _tensor}),
     "conv": (
         ops.Conv,
-        {
-            "weight": _tensor,
-            "bias": _tensor,
-            "stride": _integers,
-            "padding": _pairs,
-            "dilation": _integers,
-            "groups": _small,
-        },
+        {"weight": _tensor, "bias": _tensor, "stride": _integers, "padding": _pairs, "dilation": _integers, "groups": _small},
     ),
     "piecewise_linear": (ops.PiecewiseLinear, {"slope": _rational, "constant": _rational, "kinks": _kinks}),
     "prelu": (ops.PRelu, {"slopes": _tensor}),
@@ -345,14 +338,7 @@ _OPERATIONS: dict[str, tuple[Callable[..., Operation], dict[str, _Reader]]] = {
     "average_pool": (ops.AveragePool, {**_WINDOW, "count_padding": _boolean}),
     "batch_norm": (
         ops.BatchNorm,
-        {
-            "mean": _tensor,
-            "variance": _tensor,
-            "weight": _tensor,
-            "bias": _tensor,
-            "epsilon": _rational,
-            "precision": _text,
-        },
+        {"mean": _tensor, "variance": _tensor, "weight": _tensor, "bias": _tensor, "epsilon": _rational, "precision": _text},
     ),
     "reshape": (ops.Reshape, {"shape": _shape}),
     "transpose": (ops.Transpose, {"axes": _integers}),

@@ -21,19 +21,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.network.activations import PiecewiseLinear
 from exactnn.network.edit import Draft
 from exactnn.network.neurons import spread
-from exactnn.network.operations import (
-    Add,
-    Affine,
-    BatchNorm,
-    Constant,
-    Input,
-    Reshape,
-    Scale,
-    Slice,
-    Subtract,
-    Transpose,
-    along_channels,
-)
+from exactnn.network.operations import Add, Affine, BatchNorm, Constant, Input, Reshape, Scale, Slice, Subtract, Transpose, along_channels
 from exactnn.network.windows import Conv
 
 Folds = list[tuple[str, str]]

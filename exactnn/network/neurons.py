@@ -25,17 +25,7 @@ from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.network.activations import Activation, PRelu
 from exactnn.network.graph import Network
-from exactnn.network.operations import (
-    Add,
-    Affine,
-    BatchNorm,
-    Operation,
-    Reshape,
-    Scale,
-    Shape,
-    Subtract,
-    Transpose,
-)
+from exactnn.network.operations import Add, Affine, BatchNorm, Operation, Reshape, Scale, Shape, Subtract, Transpose
 from exactnn.network.windows import AveragePool, Conv, MaxPool
 
 _PASSED = (Activation, BatchNorm, Scale, Reshape, Transpose, MaxPool, AveragePool)
