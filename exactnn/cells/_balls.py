@@ -6,7 +6,6 @@ bound 0.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.cells._maps import StageMap
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, nearest_float
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -193,18 +192,11 @@ def _second(fa: Floats, fb: Floats, ra: Floats | None, rb: Floats | None) -> tup
 
 def nearest(tops: Sequence[Any], bottoms: Sequence[Any]) -> tuple[Floats, Floats]:
     """Quotients of integers as floats, and bounds of their errors (0 for 0)."""
-    mid = np.array([_divide(int(p), int(q)) for p, q in zip(tops, bottoms, strict=True)], dtype=np.float64)
+    mid = np.array([nearest_float(int(p), int(q)) for p, q in zip(tops, bottoms, strict=True)], dtype=np.float64)
     exact = np.array([not p for p in tops], dtype=bool)
     with np.errstate(invalid="ignore"):
         rad = np.where(exact, 0.0, np.abs(mid) * (4 * UNIT) + FLOOR)
     return mid, np.where(np.isfinite(mid), rad, np.inf)
-
-
-def _divide(p: int, q: int) -> float:
-    try:
-        return p / q
-    except OverflowError:
-        return math.inf if p > 0 else -math.inf
 
 
 def gated(z: Balls, signs: Signs) -> Balls:

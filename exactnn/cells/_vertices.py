@@ -116,7 +116,8 @@ class Vertices:
             values = {0: self.points.take(ids)}
             for k in self.forms[stage].matrices:
                 if k:
-                    table = kept.setdefault(k, Table(Balls(np.zeros((0, self.parts, self.program.sizes[k])), self._no_radius(k))))
+                    empty = np.zeros((0, self.parts, self.program.sizes[k]))
+                    table = kept.setdefault(k, Table(Balls(empty, empty if self.exact_mode else None)))
                     if table.count < len(ids):
                         table.append(self._source(ids[table.count :], k))
                     values[k] = table.take(slice(0, len(ids)))
@@ -136,9 +137,6 @@ class Vertices:
             del kept[k]
         if stage + 1 in later:
             kept[stage + 1] = Table(gated(values.take(slice(0, len(ids))), self.signs[ids, first:end]))
-
-    def _no_radius(self, k: int) -> Floats | None:
-        return np.zeros((0, self.parts, self.program.sizes[k])) if self.exact_mode else None
 
     def _source(self, ids: Ids, k: int) -> Balls:
         """y_k at these vertices, from x."""

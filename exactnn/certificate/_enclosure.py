@@ -110,11 +110,8 @@ def _bent(node: Node, a: Tensor, bits: int, step: str) -> Tensor:
         return Tensor(node.shape, found, a.denominator)
     ends = [(Fraction(s.lo, a.denominator), Fraction(s.hi, a.denominator)) for s in spans]
     pairs = [_entry(node, i * (a.shape[0] if a.shape else 1) // len(ends), x, bits, step) for i, x in enumerate(ends)]
-    return Tensor(node.shape, [_outward(lo, hi, bits) for lo, hi in pairs], 1 << bits)  # type: ignore[misc]
-
-
-def _outward(lo: Fraction, hi: Fraction, bits: int) -> Span:
-    return Span((lo.numerator << bits) // lo.denominator, -((-hi.numerator << bits) // hi.denominator))
+    outward: list[Any] = [Span((lo.numerator << bits) // lo.denominator, -((-hi.numerator << bits) // hi.denominator)) for lo, hi in pairs]
+    return Tensor(node.shape, outward, 1 << bits)
 
 
 def _entry(node: Node, channel: int, x: tuple[Fraction, Fraction], bits: int, step: str) -> tuple[Fraction, Fraction]:

@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from exactnn.errors import ArgumentError, NotOneHiddenLayer, Undecided
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, integer_array
 from exactnn.forms import Atoms, Forms, NotTreated, Numbering, TooLarge
 from exactnn.network import Affine, Builder, Input, Network, Rational, relu
 from exactnn.symmetry._configurations import Configuration, Jumps, realised
@@ -81,9 +81,7 @@ class NormalForm:
     def normals(self) -> RationalArray:
         """The hyperplanes as a matrix (hyperplanes, inputs + 1)."""
         width = self.slope.shape[1] + 1
-        numerators = np.empty(len(self.hyperplanes) * width, dtype=object)
-        numerators[:] = [n for h in self.hyperplanes for n in h]
-        return RationalArray(numerators.reshape(len(self.hyperplanes), width))
+        return RationalArray(integer_array((n for h in self.hyperplanes for n in h), (len(self.hyperplanes), width)))
 
     def to_network(self) -> Network:
         """A canonical relu network with this function, of the minimal width where that is decided.

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from exactnn.errors import ArgumentError, Undecided
-from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.array import RationalArray, concatenate, integer_array
+from exactnn.exact.numbers import fraction
 from exactnn.forms import Atom, Atoms, Forms
 from exactnn.network import Add, Affine, Builder, Input, Network, Smooth
 from exactnn.symmetry._enclosures import Ball, value
@@ -151,7 +151,7 @@ class SmoothNormalForm:
         skip = not self.slope.is_zero()
         if skip and self.activation in _MIRRORED:
             echelon, rank = self.slope.to_fmpq_mat().rref()
-            table = [[Fraction(int(q.p), int(q.q)) for q in row] for row in echelon.table()[:rank]]
+            table = [[fraction(q) for q in row] for row in echelon.table()[:rank]]
             pivots = [next(i for i, q in enumerate(row) if q) for row in table]
             more = RationalArray.from_fractions([q for row in table for q in (*row, Fraction(0))], (rank, width + 1))
             rows = concatenate([rows, more, -more])
@@ -202,7 +202,9 @@ def smooth_parts(forms: Forms, atoms: Atoms) -> tuple[SmoothNormalForm, ...] | N
         neurons.setdefault(neuron.activation, []).append(neuron)
     parts = []
     for name, own in neurons.items():
-        rows = RationalArray(_integers([n.row for n in own])) * _vector([n.factor for n in own]).reshape(-1, 1)
+        rows = RationalArray(integer_array((v for n in own for v in n.row), (len(own), width + 1))) * _vector(
+            [n.factor for n in own]
+        ).reshape(-1, 1)
         columns = matrix[:, [n.column for n in own]] * _vector([n.share for n in own])
         more = columns @ _vector([n.constant for n in own])
         part = assembled(name, rows, columns, affine[0], affine[1] + more)
@@ -331,12 +333,6 @@ def _neuron(atom: Atom, width: int, column: int) -> _Neuron | None:
     if name == "sigmoid":
         return _Neuron("tanh", row, factor / 2, column, Fraction(1, 2), Fraction(1))
     return _Neuron(name, row, factor, column)
-
-
-def _integers(rows: list[list[int]]) -> np.ndarray[Any, Any]:
-    numerators = np.empty((len(rows), len(rows[0])), dtype=object)
-    numerators[:] = rows
-    return numerators
 
 
 def _vector(values: Sequence[Fraction]) -> RationalArray:
