@@ -27,8 +27,9 @@ from exactnn.exact.roots import has_real_zero
 from exactnn.exact.rounding import are_floats
 from exactnn.export._floats import float_type, to_floats
 from exactnn.network import Network, Operation, relu
+from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
-from exactnn.network.windows import Padding
+from exactnn.network.windows import Windowed
 
 if TYPE_CHECKING:
     import onnx
@@ -102,10 +103,7 @@ class _Writer:
 
     def fresh(self, wish: str) -> str:
         """A name that nothing has yet, taken from now on."""
-        name, number = wish, 1
-        while name in self._names:
-            number += 1
-            name = f"{wish}_{number}"
+        name = free_name(wish, self._names)
         self._names.add(name)
         return name
 
@@ -180,23 +178,20 @@ def _affine(w: _Writer, name: str, operation: ops.Affine, operands: list[str]) -
 
 def _conv(w: _Writer, name: str, operation: ops.Conv, operands: list[str]) -> None:
     inputs = [operands[0], w.tensor(operation.weight, name, "weight"), w.tensor(operation.bias, name, "bias")]
-    window = _window(operation.kernel, operation.stride, operation.padding)
-    w.node("Conv", inputs, name, **window, dilations=operation.dilation, group=operation.groups)
+    w.node("Conv", inputs, name, **_window(operation), dilations=operation.dilation, group=operation.groups)
 
 
 def _max_pool(w: _Writer, name: str, operation: ops.MaxPool, operands: list[str]) -> None:
-    window = _window(operation.kernel, operation.stride, operation.padding)
-    w.node("MaxPool", operands, name, **window, dilations=operation.dilation)
+    w.node("MaxPool", operands, name, **_window(operation), dilations=operation.dilation)
 
 
 def _average_pool(w: _Writer, name: str, operation: ops.AveragePool, operands: list[str]) -> None:
-    window = _window(operation.kernel, operation.stride, operation.padding)
-    w.node("AveragePool", operands, name, **window, count_include_pad=int(operation.count_padding))
+    w.node("AveragePool", operands, name, **_window(operation), count_include_pad=int(operation.count_padding))
 
 
-def _window(kernel: Shape, stride: Shape, padding: Padding) -> dict[str, Any]:
-    pads = [begin for begin, _ in padding] + [end for _, end in padding]
-    return {"kernel_shape": kernel, "strides": stride, "pads": pads}
+def _window(op: Windowed) -> dict[str, Any]:
+    pads = [begin for begin, _ in op.padding] + [end for _, end in op.padding]
+    return {"kernel_shape": op.kernel, "strides": op.stride, "pads": pads}
 
 
 def _piecewise_linear(w: _Writer, name: str, operation: ops.PiecewiseLinear, operands: list[str]) -> None:

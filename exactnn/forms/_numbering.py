@@ -111,7 +111,7 @@ class Numbering:
             return stack(args)
         if isinstance(op, (ops.Add, ops.Subtract)):
             a, b = self._aligned(args, shapes, shape)
-            return a + b if isinstance(op, ops.Add) else a - b
+            return a + b if op.sign == 1 else a - b
         value, source = args[0], shapes[0]
         if isinstance(op, ops.Affine):
             return self._affine(op, elements(value, source, self.atoms), source)

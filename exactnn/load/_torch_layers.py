@@ -201,7 +201,7 @@ def _reduced(t: Translator, x: TracedValue, dims: Any, keepdim: bool, maximum: b
     chosen = {d % max(x.ndim, 1) for d in given}
     axes = sorted(t.axis(x, d) for d in chosen)
     spatial = tuple(x.shape[a] for a in axes)
-    shape = [1 if d in chosen else n for d, n in enumerate(_torch_shape(t, x)) if keepdim or d not in chosen]
+    shape = [1 if d in chosen else n for d, n in enumerate(x.full_shape(t.trace.batch)) if keepdim or d not in chosen]
     if not axes:
         return x
     if x.batch == 0 and axes == list(range(1, len(x.shape))) and len(axes) <= 3:
@@ -225,13 +225,6 @@ def _reduced(t: Translator, x: TracedValue, dims: Any, keepdim: bool, maximum: b
         return t.reshape(result, shape)
     final = t.reshape(result, (t.trace.batch, *(n for d, n in enumerate(shape) if d != place)), "shape")
     return TracedValue(final.held, final.shape, place)
-
-
-def _torch_shape(t: Translator, x: TracedValue) -> list[int]:
-    shape = list(x.shape)
-    if x.batch is not None:
-        shape.insert(x.batch, t.trace.batch)
-    return shape
 
 
 def _mean(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False, **_: Any) -> TracedValue:

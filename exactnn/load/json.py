@@ -25,6 +25,7 @@ from exactnn.exact.polynomials import from_fractions
 from exactnn.load._file import ModelFile, NotFiniteInFile, naming
 from exactnn.load._limits import CHECKER_ENTRIES, MAX_AXES, Budget, checked_size
 from exactnn.network import Network, Operation, Source
+from exactnn.network.graph import add_node
 
 FORMAT = "exactnn-network"
 VERSION = 1
@@ -94,10 +95,7 @@ def network_from_document(document: Any, *, file: ModelFile | None = None) -> Ne
             operation, operands = _operation(node), _operands(node["operands"], shapes)
             shapes[name] = budget.shape(operation, *(shapes[o] for o in operands))
             canonical &= not isinstance(operation, ops.Rational) or _is_canonical(node, operation)
-        graph.add_node(name, operation=operation)
-        for operand in dict.fromkeys(operands):
-            positions = tuple(i for i, o in enumerate(operands) if o == operand)
-            graph.add_edge(operand, name, positions=positions)
+        add_node(graph, name, operation, operands)
     inputs, outputs = (_names(root[key], key) for key in ("inputs", "outputs"))
     source: Source | None = None
     if file is not None:
