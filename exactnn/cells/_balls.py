@@ -36,6 +36,16 @@ class Balls:
         """Some of the points."""
         return Balls(self.mid[rows], None if self.rad is None else self.rad[rows])
 
+    def put(self, rows: Any, balls: Balls) -> None:
+        """Other values at some of the points."""
+        self.mid[rows] = balls.mid
+        if self.rad is not None and balls.rad is not None:
+            self.rad[rows] = balls.rad
+
+    def grown(self, used: int, room: int) -> Balls:
+        """The first points, with room for more."""
+        return Balls(grown(self.mid, used, room), None if self.rad is None else grown(self.rad, used, room))
+
     @staticmethod
     def join(parts: Sequence[Balls], axis: int = 0) -> Balls:
         """Points, or columns (axis 2), side by side."""
@@ -65,13 +75,9 @@ class Table:
     def append(self, balls: Balls) -> None:
         """More points."""
         n, new = self._count, len(balls.mid)
-        old = self._balls
-        if n + new > len(old.mid):
-            room = 2 * (n + new)
-            self._balls = old = Balls(grown(old.mid, n, room), None if old.rad is None else grown(old.rad, n, room))
-        old.mid[n : n + new] = balls.mid
-        if old.rad is not None and balls.rad is not None:
-            old.rad[n : n + new] = balls.rad
+        if n + new > len(self._balls.mid):
+            self._balls = self._balls.grown(n, 2 * (n + new))
+        self._balls.put(slice(n, n + new), balls)
         self._count = n + new
 
 

@@ -103,9 +103,7 @@ def _bent(node: Node, a: Tensor, bits: int, step: str) -> Tensor:
     spans: list[Any] = a.numerators
     if node.op == "max_pool":
         window: Window = node.fields["window"]
-        places = [[p for p in row if p >= 0] for row in window.places(a.shape[1:], node.shape[1:])]
-        area = prod(a.shape[1:])
-        windows = [[spans[c * area + p] for p in row] for c in range(a.shape[0]) for row in places]
+        windows = [[spans[p] for p in row] for row in window.entries(a.shape, node.shape)]
         found: list[Any] = [Span(max(s.lo for s in row), max(s.hi for s in row)) for row in windows]
         return Tensor(node.shape, found, a.denominator)
     ends = [(Fraction(s.lo, a.denominator), Fraction(s.hi, a.denominator)) for s in spans]

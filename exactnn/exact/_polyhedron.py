@@ -157,7 +157,7 @@ class Polyhedron:
         raise AttributeError(f"a {type(self).__name__} is a value and cannot be changed; make a new one")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), *((v.numerators, v.denominator) for v in self.__dict__["_given"]))
+        return type(self), self.__dict__["_given"]
 
     def __repr__(self) -> str:
         return f"Polyhedron({len(self._rows[0])} inequalities in R^{self.ambient_dimension})"
@@ -272,7 +272,3 @@ def _sparse(row: list[int], beta: int) -> Row:
     if not any(row):
         return (), (beta > 0) - (beta < 0)
     return tuple((j, a) for j, a in enumerate(row) if a), beta
-
-
-def _rebuild(kind: type[Polyhedron], *given: tuple[Any, int]) -> Polyhedron:
-    return kind(*(RationalArray(np.array(numerators), denominator) for numerators, denominator in given))

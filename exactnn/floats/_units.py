@@ -54,7 +54,7 @@ def _number(value: Fraction, dtype: torch.dtype) -> float:
 
 
 class _Affine(nn.Module):
-    def __init__(self, operation: ops.Affine, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Affine | ops.Conv, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.weight = nn.Parameter(rounded(operation.weight, dtype))
         self.bias = nn.Parameter(rounded(operation.bias, dtype))
@@ -63,11 +63,9 @@ class _Affine(nn.Module):
         return F.linear(x, self.weight, self.bias)
 
 
-class _Conv(nn.Module):
+class _Conv(_Affine):
     def __init__(self, operation: ops.Conv, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(rounded(operation.weight, dtype))
-        self.bias = nn.Parameter(rounded(operation.bias, dtype))
+        super().__init__(operation, shapes, dtype)
         self.stride, self.dilation, self.groups = operation.stride, operation.dilation, operation.groups
         self.padding, self.before = _split_padding(operation.padding, symmetric=all(b == e for b, e in operation.padding))
 

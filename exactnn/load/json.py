@@ -27,6 +27,8 @@ from exactnn.load._limits import CHECKER_ENTRIES, MAX_AXES, Budget, checked_size
 from exactnn.network import Network, Operation, Source
 from exactnn.network.graph import add_node
 
+_Reader = Callable[[Any, str], Any]
+
 FORMAT = "exactnn-network"
 VERSION = 1
 
@@ -218,10 +220,16 @@ def _rational(value: Any, place: str) -> Fraction:
     return Fraction(-top if match[1] else top, bottom)
 
 
-def _list(value: Any, place: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise LoadError(f"{place}: a list is needed, got {shown(value)}")
-    return value
+def _of_type(kind: type, words: str) -> _Reader:
+    def read(value: Any, place: str) -> Any:
+        if not isinstance(value, kind):
+            raise LoadError(f"{place}: {words} is needed, got {shown(value)}")
+        return value
+
+    return read
+
+
+_list, _boolean, _text = _of_type(list, "a list"), _of_type(bool, "true or false"), _of_type(str, "a text")
 
 
 def _integers(value: Any, place: str) -> tuple[int, ...]:
@@ -273,18 +281,6 @@ def _index(flat: int, shape: tuple[int, ...]) -> str:
     return str([int(i) for i in np.unravel_index(flat, shape)]) if shape else ""
 
 
-def _boolean(value: Any, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise LoadError(f"{place}: true or false is needed, got {shown(value)}")
-    return value
-
-
-def _text(value: Any, place: str) -> str:
-    if not isinstance(value, str):
-        raise LoadError(f"{place}: a text is needed, got {shown(value)}")
-    return value
-
-
 def _kinks(value: Any, place: str) -> tuple[tuple[Fraction, Fraction], ...]:
     kinks: list[tuple[Fraction, Fraction]] = []
     for i, pair in enumerate(_list(value, place)):
@@ -316,7 +312,6 @@ def _quotient(numerator: tuple[Fraction, ...], denominator: tuple[Fraction, ...]
     return ops.Rational.of(numerator, denominator)
 
 
-_Reader = Callable[[Any, str], Any]
 _WINDOW: dict[str, _Reader] = {"kernel": _integers, "stride": _integers, "padding": _pairs}
 
 #: op -> what makes it, and its fields in the table of docs/network-format.md

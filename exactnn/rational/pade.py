@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 from flint import fmpq, fmpq_poly
@@ -93,8 +93,8 @@ class PadeUnit(Bounds):
         object.__setattr__(self, "formula", formula)
         object.__setattr__(self, "basis", basis)
 
-    def __reduce__(self) -> tuple[Callable[..., PadeUnit], tuple[tuple[Fraction, ...], tuple[Fraction, ...], str, str]]:
-        return _unit, (self.numerator, self.denominator, self.formula, self.basis)
+    def __reduce__(self) -> tuple[Callable[..., PadeUnit], tuple[tuple[Fraction, ...], tuple[Fraction, ...]]]:
+        return partial(PadeUnit, formula=self.formula, basis=self.basis), (self.numerator, self.denominator)
 
     @cached_property
     def _top(self) -> fmpq_poly:
@@ -252,10 +252,6 @@ def _met(ends: Ends, lower: Fraction | None, upper: Fraction | None) -> Ends | N
     low = max((end for end in (ends[0], lower) if end is not None), default=None)
     high = min((end for end in (ends[1], upper) if end is not None), default=None)
     return None if low is not None and high is not None and low >= high else (low, high)
-
-
-def _unit(numerator: tuple[Fraction, ...], denominator: tuple[Fraction, ...], formula: str, basis: str) -> PadeUnit:
-    return PadeUnit(numerator, denominator, formula=formula, basis=basis)
 
 
 def _decimal(*coefficients: str) -> tuple[Fraction, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from exactnn.errors import ArgumentError, NotOneHiddenLayer, Undecided
 from exactnn.exact.array import RationalArray, integer_array
 from exactnn.forms import Atoms, Forms, NotTreated, Numbering, TooLarge
-from exactnn.network import Affine, Builder, Input, Network, Rational, relu
+from exactnn.network import Network, Rational, mlp
 from exactnn.symmetry._configurations import Configuration, Jumps, realised
 from exactnn.symmetry._minimal_width import Least, least_width
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, smooth_parts
@@ -89,21 +89,15 @@ class NormalForm:
         One neuron for each hyperplane, turned over where that saves neurons, and opposite pairs for what is left of the slope,
         M = sum_r c_r m_r with m_r the pivot rows of its echelon form: c_r m_r . x = c_r max(m_r . x, 0) - c_r max(-m_r . x, 0).
         """
-        width = self.slope.shape[1]
-        builder = Builder()
-        current = builder.add("input", Input((width,)))
         rows, columns = realised(self._jumps, self._least.configuration or Configuration((), (), 0), 0, Fraction(1))
         if not len(rows):
-            return builder.build(["input"], [builder.add("layer1", Affine(self.slope, self.offset), current)])
+            return mlp([(self.slope, self.offset)])
         lead = rows[:, :-1].nonzero()
         negative = [i for i in range(len(rows)) if rows.numerators[i, int(lead[i].argmax())] < 0]
         offset = self.offset  # the pairs of M have no biases; max(-l, 0) = max(l, 0) - l
         if negative:
             offset = offset - columns[:, negative] @ rows[negative, -1]
-        current = builder.add("layer1", Affine(rows[:, :-1], rows[:, -1]), current)
-        current = builder.add("relu1", relu(), current)
-        current = builder.add("layer2", Affine(columns, offset), current)
-        return builder.build(["input"], [current])
+        return mlp([(rows[:, :-1], rows[:, -1]), (columns, offset)])
 
     @cached_property
     def minimal_width(self) -> int:
