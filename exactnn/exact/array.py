@@ -73,6 +73,11 @@ class RationalArray:
         return cls(np.eye(size, dtype=np.int64))
 
     @classmethod
+    def unit(cls, size: int, place: int) -> RationalArray:
+        """The unit vector with 1 in this place."""
+        return cls(np.array([int(i == place) for i in range(size)], dtype=np.int64))
+
+    @classmethod
     def from_fractions(cls, values: Iterable[Fraction | int], shape: Sequence[int]) -> RationalArray:
         """The array of these fractions (row-major)."""
         flat = [Fraction(v) for v in values]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flint import acb, arb, fmpq, fmpq_poly, fmpz_poly
 
 from exactnn.errors import ArgumentError
-from exactnn.exact.numbers import Number, fraction, rational, rational_text, shown
+from exactnn.exact.numbers import Number, fraction, rational, shown, sum_text
 
 Ball = TypeVar("Ball", arb, acb)
 
@@ -126,11 +126,5 @@ def text(coefficients: Sequence[Fraction], variable: str = "x") -> str:
     >>> text([Fraction(-1), Fraction(0), Fraction(3, 2)])
     '3/2 x^2 - 1'
     """
-    parts = []
-    for power, c in reversed(list(enumerate(coefficients))):
-        if c:
-            size = "" if abs(c) == 1 and power else rational_text(abs(c))
-            name = "" if not power else variable if power == 1 else f"{variable}^{power}"
-            parts.append((" - " if c < 0 else " + ") + " ".join(filter(None, (size, name))))
-    written = "".join(parts) or "0"
-    return "-" + written[3:] if written.startswith(" - ") else written.removeprefix(" + ")
+    names = ["", variable, *(f"{variable}^{power}" for power in range(2, len(coefficients)))]
+    return sum_text(reversed(list(zip(coefficients, names, strict=False))))

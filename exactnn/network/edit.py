@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import networkx as nx
 
-from exactnn.network.graph import Network, add_node
+from exactnn.network.graph import Network, add_node, free_name
 from exactnn.network.operations import Operation
 
 
@@ -45,10 +45,7 @@ class Draft:
 
     def fresh(self, name: str) -> str:
         """The first of name_2, name_3, ... that is free."""
-        number = 2
-        while f"{name}_{number}" in self.operations:
-            number += 1
-        return f"{name}_{number}"
+        return free_name(name, [name], self.operations)
 
     def prune(self) -> None:
         """Drop the nodes that no output depends on (inputs stay)."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import Number, rational_text
+from exactnn.exact.numbers import Number, rational_text, sum_text
 from exactnn.network import Affine, Network
 from exactnn.symmetry._zero_layer import FirstLayer, LayerSearch
 from exactnn.symmetry._zero_plans import Fixed, Found, Free, Plan, network
@@ -180,11 +179,11 @@ def formula(net: Network) -> str:
     first, last = _layers(net)
     names = list("xyz"[: net.input_dim]) if net.input_dim <= 3 else [f"x{k + 1}" for k in range(net.input_dim)]
     levels = [
-        _sum([*zip(w.to_fractions(), names, strict=True), (b.item(), "")])
+        sum_text([*zip(w.to_fractions(), names, strict=True), (b.item(), "")])
         for w, b in zip(_rows(first.weight), _rows(first.bias), strict=True)
     ]
     lines = [
-        _sum([*((q, f"max({level}, 0)") for q, level in zip(a.to_fractions(), levels, strict=True)), (c.item(), "")])
+        sum_text([*((q, f"max({level}, 0)") for q, level in zip(a.to_fractions(), levels, strict=True)), (c.item(), "")])
         for a, c in zip(_rows(last.weight), _rows(last.bias), strict=True)
     ]
     return lines[0] if len(lines) == 1 else f"({', '.join(lines)})"
@@ -223,16 +222,6 @@ def _layers(net: Network) -> tuple[Affine, Affine]:
 
 def _rows(array: RationalArray) -> list[RationalArray]:
     return [array[i] for i in range(len(array))]
-
-
-def _sum(terms: list[tuple[Fraction, str]]) -> str:
-    text = ""
-    for coefficient, name in terms:
-        if coefficient:
-            size = rational_text(abs(coefficient))
-            part = size if not name else name if abs(coefficient) == 1 else f"{size} {name}"
-            text += (" - " if text else "-") + part if coefficient < 0 else (" + " if text else "") + part
-    return text or "0"
 
 
 def _size(value: Any, name: str, least: int) -> int:

@@ -68,14 +68,9 @@ def _affine_witness(slope: RationalArray, offset: RationalArray, region: Polyhed
     if slope.is_zero() and offset.is_zero():
         return None
     points = [inside]
-    for axis in range(inside.size):
-        if slope[:, axis].is_zero():
-            continue
-        step = np.zeros(inside.size, dtype=np.int64)
-        step[axis] = 1
-        move = RationalArray(step)
+    for axis in np.flatnonzero(slope.nonzero().any(axis=0))[:1]:
+        move = RationalArray.unit(inside.size, int(axis))
         points.append(inside + move * power_of_two_below(reach_inside(region, inside, move)))
-        break
     for point in points:
         if not ((slope @ point.reshape(-1, 1)).reshape(-1) + offset).is_zero():
             return point

@@ -178,9 +178,7 @@ def _on_level(w: RationalArray, level: Fraction, start: RationalArray | None, wh
     """A point of the domain where w . t is the level, or as near to it as it gets; on all of R^d start with another entry."""
     if start is not None:
         axis = int(np.flatnonzero(w.nonzero())[0])
-        unit = np.zeros(w.size, dtype=np.int64)
-        unit[axis] = 1
-        return start + RationalArray(unit) * ((level - (w @ start).item()) / w[axis].item())
+        return start + RationalArray.unit(w.size, axis) * ((level - (w @ start).item()) / w[axis].item())
     assert where.region is not None
     gap = level - (w @ where.inside).item()
     if not gap:

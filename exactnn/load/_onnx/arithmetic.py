@@ -155,9 +155,6 @@ def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_con
 def multiply(node: Node) -> Operand:
     """The product by entries; of two values only rational functions of one value, and x sigmoid(x)."""
     left, right = node.operand(0), node.operand(1)
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
-        (left, right), _ = node.reader.aligned([left, right])
-        return _expanded(node, left, right.shape, batched=False, factor=right)
     if isinstance(right, Tensor):
         return _scaled_by(node, left, right)
     if isinstance(left, Tensor):
@@ -230,16 +227,13 @@ def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
 
 
 def _scaled_by(node: Node, value: Operand, factor: Tensor) -> Operand:
+    """value times a constant, the value repeated first where the constant has more entries."""
     (value, constant), batched = node.reader.aligned([value, factor])
     assert isinstance(constant, Tensor)
     function = joined(node, "*", value, constant, batched=batched) if isinstance(value, OnnxValue) else None
-    return function or _expanded(node, value, constant.shape, batched=batched, factor=constant)
-
-
-def _expanded(node: Node, value: Operand, shape: Shape, *, batched: bool, factor: Operand) -> Operand:
-    """value times a constant, the value repeated first where the constant has more entries."""
-    assert isinstance(factor, Tensor)
-    return node.emit(ops.Scale(factor.rational), _repeated(node, value, shape, batched=batched), batched=batched)
+    if function is not None:
+        return function
+    return node.emit(ops.Scale(constant.rational), _repeated(node, value, constant.shape, batched=batched), batched=batched)
 
 
 def _repeated(node: Node, value: Operand, shape: Shape, *, batched: bool) -> Operand:
