@@ -138,6 +138,11 @@ class RationalArray:
         d = self.denominator
         return tuple(Fraction(int(n), d) for n in self.numerators.ravel())
 
+    def to_rows(self) -> tuple[tuple[Fraction, ...], ...]:
+        """The rows of a matrix."""
+        flat, width = self.to_fractions(), self.shape[1]
+        return tuple(flat[i * width : (i + 1) * width] for i in range(len(self)))
+
     def item(self) -> Fraction:
         """The only entry of an array of one entry."""
         if self.size != 1:

@@ -12,7 +12,7 @@ from exactnn.exact.rounding import FORMATS
 from exactnn.load._torch_graph import Handler, TracedValue, Translator
 from exactnn.load._torch_shapes import pad_margins, padded
 from exactnn.network import Add, Affine, AveragePool, BatchNorm, Conv, MaxPool, Operation
-from exactnn.network.windows import Padding
+from exactnn.network.windows import Padding, whole_pool
 
 
 def _first_of(handler: Handler, count: int = 2) -> Handler:
@@ -192,10 +192,7 @@ def _adaptive_pool(axes: int, maximum: bool) -> Handler:
         if any(out < 1 or n % out for n, out in zip(spatial, sizes, strict=True)):
             t.refuse(f"the output size {sizes} must divide the input size {spatial}; otherwise its windows differ in size")
         kernel = tuple(n // out for n, out in zip(spatial, sizes, strict=True))
-        margins: Padding = ((0, 0),) * axes
-        if maximum:
-            return _pooled(t, x, axes, MaxPool(kernel, kernel, margins, (1,) * axes))
-        return _pooled(t, x, axes, AveragePool(kernel, kernel, margins, False))
+        return _pooled(t, x, axes, whole_pool(kernel, kernel, maximum=maximum))
 
     return handler
 
@@ -220,11 +217,7 @@ def _reduced(t: Translator, x: TracedValue, dims: Any, keepdim: bool, maximum: b
             flat = t.reshape(moved, (lead, *window), "flat")
         else:  # with the batch axis in front for a moment: pooling acts on each point by itself
             flat = t.reshape(TracedValue(moved.held, moved.shape, 0), (t.trace.batch, lead, *window), "flat")
-    margins: Padding = ((0, 0),) * len(window)
-    operation: Operation = AveragePool(window, window, margins, False)
-    if maximum:
-        operation = MaxPool(window, window, margins, (1,) * len(window))
-    result = t.apply(operation, flat, suffix=suffix)
+    result = t.apply(whole_pool(window, window, maximum=maximum), flat, suffix=suffix)
     place = None if x.batch is None else x.batch - (0 if keepdim else sum(d < x.batch for d in chosen))
     if place is None:
         return t.reshape(result, shape)

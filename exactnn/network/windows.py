@@ -153,6 +153,12 @@ class AveragePool(_Pool):
         return total.reshape(len(x), *self.output_shape(x.shape[1:]))
 
 
+def whole_pool(kernel: Shape, stride: tuple[int, ...], *, maximum: bool) -> MaxPool | AveragePool:
+    """The maximum or the mean over windows of this size without padding."""
+    none = ((0, 0),) * len(kernel)
+    return MaxPool(kernel, stride, none, (1,) * len(kernel)) if maximum else AveragePool(kernel, stride, none, False)
+
+
 def output_size(spatial: Shape, kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]) -> Shape:
     """floor((size + begin + end - dilation (kernel - 1) - 1) / stride) + 1 on each spatial axis."""
     sizes = []

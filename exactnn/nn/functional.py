@@ -67,9 +67,9 @@ def era(
     >>> era(torch.tensor([0.0, 1.0]), one, zero, torch.zeros(1), torch.ones(1), torch.zeros(1), torch.ones(1))
     tensor([1.0000, 1.5000])
     """
-    _float_tensor(x, "x")
+    check_float_tensor(x, "x")
     for name, tensor in zip("abcdef", (a, b, c, d, e, f), strict=True):
-        _float_tensor(tensor, name)
+        check_float_tensor(tensor, name)
     shift = checked_epsilon(epsilon)
     if a.shape != b.shape or any(t.shape != c.shape or t.shape[1:] != a.shape or t.ndim != a.ndim + 1 for t in (c, d, e, f)):
         shapes = ", ".join(str(tuple(t.shape)) for t in (a, b, c, d, e, f))
@@ -114,7 +114,7 @@ def pade(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str = "A") 
     tensor([-0.6667,  0.6667])
     """
     for name, tensor in (("x", x), ("a", a), ("b", b)):
-        _float_tensor(tensor, name)
+        check_float_tensor(tensor, name)
     if version not in ("A", "B", "C", "N"):
         raise ArgumentError(f"version: 'A', 'B', 'C' or 'N' is needed, got {version!r}")
     if a.ndim < 1 or b.ndim < 1 or not a.shape[0] or not b.shape[0] or a.shape[1:] != b.shape[1:]:
@@ -131,10 +131,11 @@ def checked_epsilon(value: float) -> float:
     return float(value)
 
 
-def _float_tensor(value: Any, name: str) -> None:
+def check_float_tensor(value: Any, name: str, who: str = "") -> None:
+    """ArgumentError, on behalf of a module if it is named, for what is no tensor of floats."""
     if not isinstance(value, torch.Tensor) or value.dtype not in FLOATS:
         kind = f"a tensor of {value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
-        raise ArgumentError(f"{name}: a tensor of floats is needed, got {kind}; convert it, as by {name}.float()")
+        raise ArgumentError(f"{who or name}: a tensor of floats is needed, got {kind}; convert it, as by {name}.float()")
 
 
 def _fits(a: torch.Tensor, x: torch.Tensor) -> None:

@@ -171,11 +171,8 @@ class RationalFunction(Analysis):
             raise ArgumentError("division: a function that is not zero is needed, got the function 0")
         return RationalFunction(self._top * s._bottom, self._bottom * s._top)
 
-    def __radd__(self, other: Any) -> RationalFunction:
-        return self.__add__(other)
-
-    def __rmul__(self, other: Any) -> RationalFunction:
-        return self.__mul__(other)
+    __radd__ = __add__
+    __rmul__ = __mul__
 
     def __rsub__(self, other: Any) -> RationalFunction:
         return (-self).__add__(other)

@@ -109,9 +109,7 @@ def through(points: Any) -> tuple[Point, tuple[Point, ...]]:
             f"points: affinely independent points are needed, but points[{relation[0] + 1}] lies in the span of those before it: "
             f"its difference from points[0] is {_combination(relation[1], 'points[{}] - points[0]', 1)}; leave it out"
         )
-    width = table.shape[1]
-    flat = steps.to_fractions()
-    return table[0].to_fractions(), tuple(flat[i * width : (i + 1) * width] for i in range(len(steps)))
+    return table[0].to_fractions(), steps.to_rows()
 
 
 def _rows(values: Any) -> Any:

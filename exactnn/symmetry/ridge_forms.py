@@ -46,13 +46,12 @@ class NormalForm:
     @cached_property
     def kinks(self) -> dict[Hyperplane, tuple[Fraction, ...]]:
         """(u_1, ..., u_d, v) -> J."""
-        columns = self.jumps.T
-        return {h: columns[i].to_fractions() for i, h in enumerate(self.hyperplanes)}
+        return dict(zip(self.hyperplanes, self.jumps.T.to_rows(), strict=True))
 
     @cached_property
     def linear(self) -> tuple[tuple[Fraction, ...], ...]:
         """M, row by row."""
-        return tuple(self.slope[j].to_fractions() for j in range(len(self.slope)))
+        return self.slope.to_rows()
 
     @cached_property
     def constant(self) -> tuple[Fraction, ...]:

@@ -76,17 +76,17 @@ class SmoothNormalForm:
     @cached_property
     def classes(self) -> tuple[Class, ...]:
         """The rows of `normals`."""
-        return tuple(self.normals[i].to_fractions() for i in range(len(self.normals)))
+        return self.normals.to_rows()
 
     @cached_property
     def kinks(self) -> dict[Class, tuple[Fraction, ...]]:
         """(w_1, ..., w_d, b) -> J."""
-        return dict(zip(self.classes, _columns(self.jumps), strict=True))
+        return dict(zip(self.classes, self.jumps.T.to_rows(), strict=True))
 
     @cached_property
     def linear(self) -> tuple[tuple[Fraction, ...], ...]:
         """M, row by row."""
-        return tuple(self.slope[j].to_fractions() for j in range(len(self.slope)))
+        return self.slope.to_rows()
 
     @cached_property
     def constant(self) -> tuple[Fraction, ...]:
@@ -96,7 +96,7 @@ class SmoothNormalForm:
     @cached_property
     def constants(self) -> dict[Fraction, tuple[Fraction, ...]]:
         """b -> C, the part that is made of the numbers phi(b)."""
-        return dict(zip(self.biases, _columns(self.levels), strict=True))
+        return dict(zip(self.biases, self.levels.T.to_rows(), strict=True))
 
     def __hash__(self) -> int:
         return hash((self.activation, self.normals, self.jumps, self.slope, self.offset, self.biases, self.levels))
@@ -337,7 +337,3 @@ def _neuron(atom: Atom, width: int, column: int) -> _Neuron | None:
 
 def _vector(values: Sequence[Fraction]) -> RationalArray:
     return RationalArray.from_fractions(values, (len(values),))
-
-
-def _columns(matrix: RationalArray) -> list[tuple[Fraction, ...]]:
-    return [matrix[:, i].to_fractions() for i in range(matrix.shape[1])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -179,12 +180,11 @@ def formula(net: Network) -> str:
     first, last = _layers(net)
     names = list("xyz"[: net.input_dim]) if net.input_dim <= 3 else [f"x{k + 1}" for k in range(net.input_dim)]
     levels = [
-        sum_text([*zip(w.to_fractions(), names, strict=True), (b.item(), "")])
-        for w, b in zip(_rows(first.weight), _rows(first.bias), strict=True)
+        sum_text([*zip(w, names, strict=True), (b, "")]) for w, b in zip(first.weight.to_rows(), first.bias.to_fractions(), strict=True)
     ]
     lines = [
-        sum_text([*((q, f"max({level}, 0)") for q, level in zip(a.to_fractions(), levels, strict=True)), (c.item(), "")])
-        for a, c in zip(_rows(last.weight), _rows(last.bias), strict=True)
+        sum_text([*((q, f"max({level}, 0)") for q, level in zip(a, levels, strict=True)), (c, "")])
+        for a, c in zip(last.weight.to_rows(), last.bias.to_fractions(), strict=True)
     ]
     return lines[0] if len(lines) == 1 else f"({', '.join(lines)})"
 
@@ -200,15 +200,15 @@ def parameters(net: Network) -> dict[str, Any]:
     """
     first, last = _layers(net)
     return {
-        "W": [_texts(row) for row in _rows(first.weight)],
-        "b": _texts(first.bias),
-        "a": [_texts(row) for row in _rows(last.weight)],
-        "c": _texts(last.bias),
+        "W": list(map(_texts, first.weight.to_rows())),
+        "b": _texts(first.bias.to_fractions()),
+        "a": list(map(_texts, last.weight.to_rows())),
+        "c": _texts(last.bias.to_fractions()),
     }
 
 
-def _texts(array: RationalArray) -> list[str]:
-    return [rational_text(q) for q in array.to_fractions()]
+def _texts(numbers: tuple[Fraction, ...]) -> list[str]:
+    return [rational_text(q) for q in numbers]
 
 
 def _layers(net: Network) -> tuple[Affine, Affine]:
@@ -218,10 +218,6 @@ def _layers(net: Network) -> tuple[Affine, Affine]:
     if not isinstance(first, Affine) or not isinstance(last, Affine):
         raise ArgumentError("net: a network of one hidden layer between two affine ones is needed")
     return first, last
-
-
-def _rows(array: RationalArray) -> list[RationalArray]:
-    return [array[i] for i in range(len(array))]
 
 
 def _size(value: Any, name: str, least: int) -> int:
@@ -241,7 +237,7 @@ def _layer(first_layer: Any, inputs: int, neurons: int) -> FirstLayer:
             f"first_layer: W of shape ({neurons}, {inputs}) and b of shape ({neurons},) are needed, one row for each neuron, "
             f"got {weight.shape} and {bias.shape}"
         )
-    return FirstLayer([(*w.to_fractions(), b.item()) for w, b in zip(_rows(weight), _rows(bias), strict=True)])
+    return FirstLayer([(*w, b) for w, b in zip(weight.to_rows(), bias.to_fractions(), strict=True)])
 
 
 def _asked(inputs: int, neurons: int, outputs: int, bound: int, flags: dict[str, bool], layer: bool) -> str:

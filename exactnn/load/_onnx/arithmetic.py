@@ -15,6 +15,7 @@ from exactnn.load._onnx.quotients import applied, combined, joined
 from exactnn.load._onnx.reader import Node, axis_in, operator
 from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape, of_kind
 from exactnn.network.operations import Shape, broadcast
+from exactnn.network.windows import whole_pool
 
 _WIDEST_IDENTITY = 4096  # a constant is added by an identity matrix up to this width
 
@@ -296,8 +297,7 @@ def _reduced(node: Node, operand: Operand, axes: tuple[int, ...], batched: bool)
     shape = operand.shape
     size = math.prod(shape[a] for a in axes)
     if batched and len(shape) > 1 and axes == tuple(range(1, len(shape))) and node.type != "ReduceSum":
-        kernel, ones, none = shape[1:], (1,) * (len(shape) - 1), ((0, 0),) * (len(shape) - 1)
-        pool = ops.AveragePool(kernel, ones, none, False) if node.type == "ReduceMean" else ops.MaxPool(kernel, ones, none, ones)
+        pool = whole_pool(shape[1:], (1,) * (len(shape) - 1), maximum=node.type == "ReduceMax")
         return node.emit(pool, operand, batched=batched)
     if node.type == "ReduceMax":
         raise UnsupportedOperation("a maximum over all spatial axes, and no others, is known here")
