@@ -6,7 +6,6 @@ bound 0.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.cells._maps import StageMap
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, nearest_float
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -36,6 +35,16 @@ class Balls:
     def take(self, rows: Any) -> Balls:
         """Some of the points."""
         return Balls(self.mid[rows], None if self.rad is None else self.rad[rows])
+
+    def put(self, rows: Any, balls: Balls) -> None:
+        """Other values at some of the points."""
+        self.mid[rows] = balls.mid
+        if self.rad is not None and balls.rad is not None:
+            self.rad[rows] = balls.rad
+
+    def grown(self, used: int, room: int) -> Balls:
+        """The first points, with room for more."""
+        return Balls(grown(self.mid, used, room), None if self.rad is None else grown(self.rad, used, room))
 
     @staticmethod
     def join(parts: Sequence[Balls], axis: int = 0) -> Balls:
@@ -66,13 +75,9 @@ class Table:
     def append(self, balls: Balls) -> None:
         """More points."""
         n, new = self._count, len(balls.mid)
-        old = self._balls
-        if n + new > len(old.mid):
-            room = 2 * (n + new)
-            self._balls = old = Balls(grown(old.mid, n, room), None if old.rad is None else grown(old.rad, n, room))
-        old.mid[n : n + new] = balls.mid
-        if old.rad is not None and balls.rad is not None:
-            old.rad[n : n + new] = balls.rad
+        if n + new > len(self._balls.mid):
+            self._balls = self._balls.grown(n, 2 * (n + new))
+        self._balls.put(slice(n, n + new), balls)
         self._count = n + new
 
 
@@ -193,18 +198,11 @@ def _second(fa: Floats, fb: Floats, ra: Floats | None, rb: Floats | None) -> tup
 
 def nearest(tops: Sequence[Any], bottoms: Sequence[Any]) -> tuple[Floats, Floats]:
     """Quotients of integers as floats, and bounds of their errors (0 for 0)."""
-    mid = np.array([_divide(int(p), int(q)) for p, q in zip(tops, bottoms, strict=True)], dtype=np.float64)
+    mid = np.array([nearest_float(int(p), int(q)) for p, q in zip(tops, bottoms, strict=True)], dtype=np.float64)
     exact = np.array([not p for p in tops], dtype=bool)
     with np.errstate(invalid="ignore"):
         rad = np.where(exact, 0.0, np.abs(mid) * (4 * UNIT) + FLOOR)
     return mid, np.where(np.isfinite(mid), rad, np.inf)
-
-
-def _divide(p: int, q: int) -> float:
-    try:
-        return p / q
-    except OverflowError:
-        return math.inf if p > 0 else -math.inf
 
 
 def gated(z: Balls, signs: Signs) -> Balls:

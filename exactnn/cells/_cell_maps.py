@@ -35,10 +35,7 @@ class CellMaps:
 
     def applied(self, form: IntegerMap, values: Sequence[fmpz_mat]) -> fmpz_mat:
         """form.scale q times the entries of the form, as affine functions of t (rows)."""
-        total = fmpz_mat(len(form.constant), 1, form.constant) * self._ones
-        for k, matrix in form.matrices.items():
-            total += matrix * values[k]
-        return total
+        return form.applied(values, self._ones)
 
     def stage(self, s: int, values: Values) -> fmpz_mat:
         """scales[s + 1] q z_s."""

@@ -54,9 +54,8 @@ class IntegerMap:
             total += values[k] * m
         return total
 
-    def applied(self, values: Sequence[fmpz_mat], cells: int, d: int) -> fmpz_mat:
-        """Columns of affine functions: values[k] (size of source k, cells (d + 1))."""
-        ones = fmpz_mat(1, cells * (d + 1), ([0] * d + [1]) * cells)
+    def applied(self, values: Sequence[fmpz_mat], ones: fmpz_mat) -> fmpz_mat:
+        """Columns of affine functions: values[k] (size of source k, columns), `ones` the row that is the function 1."""
         total = fmpz_mat(len(self.constant), 1, self.constant) * ones
         for k, m in self.matrices.items():
             total += m * values[k]

@@ -210,13 +210,14 @@ class Program:
         for i in range(d):
             unit[i, :, i] = 1
         values = [fmpz_mat(d, cells * (d + 1), unit.ravel().tolist())]
+        ones = fmpz_mat(1, cells * (d + 1), ([0] * d + [1]) * cells)
         stages = len(self.stages) if upto is None else upto
         for s in range(stages):
             form = self.integers[s]
-            z = form.applied(values, cells, d)
+            z = form.applied(values, ones)
             yield z, form.scale
             active = np.repeat(signs[:, self.first[s] : self.first[s + 1]].T, d + 1, axis=1)
             values.append(masked(z, active))
         if upto is None:
             for form in self.output_integers:
-                yield form.applied(values, cells, d), form.scale
+                yield form.applied(values, ones), form.scale

@@ -18,7 +18,6 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
 from exactnn.network.operations import along_channels
-from exactnn.network.windows import window_index
 
 #: Matrices with more entries than this are not made.
 ENTRIES = 40_000_000
@@ -174,7 +173,7 @@ class _Reader:
     def _pooled(self, name: str, operation: MaxPool, operand: _Rows) -> _Rows:
         """A running maximum over the entries of each window."""
         channels, *spatial = operand.rows.shape[1:]
-        index = window_index(tuple(spatial), operation.kernel, operation.stride, operation.padding, operation.dilation)
+        index = operation.index(tuple(spatial))
         windows = [[int(i) for i in row if i >= 0] for row in index]
         flat = operand.rows.reshape(len(operand.rows), channels, -1)
         places = len(windows)

@@ -111,7 +111,7 @@ class Subdivision:
             piece = stack.pop()
             self.vertices.truncate(max(piece.mark, 0))
             self.open_cells = sum(p.cells for p in stack)
-            while piece.unit < self.program.unit_count and not self._too_large(piece):
+            while piece.unit < self.program.unit_count and (self.limit is None or piece.cells <= self.limit):
                 self.step(piece)
                 if not piece.cells:
                     break
@@ -123,9 +123,6 @@ class Subdivision:
             self.finished += piece.cells
             piece.signs = self.cell_signs(piece)
             yield piece
-
-    def _too_large(self, piece: Piece) -> bool:
-        return self.limit is not None and piece.cells > self.limit
 
     def step(self, piece: Piece) -> None:
         """Cut by the next unit."""

@@ -91,12 +91,10 @@ class Vertices:
         n, new = self.count, len(parents)
         if n + new > len(self.signs):
             room = max(2 * (n + new), 1024)
-            self.points = Balls(grown(self.points.mid, n, room), None if self.points.rad is None else grown(self.points.rad, n, room))
+            self.points = self.points.grown(n, room)
             self.signs, self.parents = grown(self.signs, n, room), grown(self.parents, n, room)
             self.maker, self.walls = grown(self.maker, n, room), grown(self.walls, n, room)
-        self.points.mid[n : n + new] = points.mid
-        if self.points.rad is not None and points.rad is not None:
-            self.points.rad[n : n + new] = points.rad
+        self.points.put(slice(n, n + new), points)
         self.signs[n : n + new] = signs
         self.parents[n : n + new] = parents
         self.maker[n : n + new] = maker
@@ -116,7 +114,8 @@ class Vertices:
             values = {0: self.points.take(ids)}
             for k in self.forms[stage].matrices:
                 if k:
-                    table = kept.setdefault(k, Table(Balls(np.zeros((0, self.parts, self.program.sizes[k])), self._no_radius(k))))
+                    empty = np.zeros((0, self.parts, self.program.sizes[k]))
+                    table = kept.setdefault(k, Table(Balls(empty, empty if self.exact_mode else None)))
                     if table.count < len(ids):
                         table.append(self._source(ids[table.count :], k))
                     values[k] = table.take(slice(0, len(ids)))
@@ -136,9 +135,6 @@ class Vertices:
             del kept[k]
         if stage + 1 in later:
             kept[stage + 1] = Table(gated(values.take(slice(0, len(ids))), self.signs[ids, first:end]))
-
-    def _no_radius(self, k: int) -> Floats | None:
-        return np.zeros((0, self.parts, self.program.sizes[k])) if self.exact_mode else None
 
     def _source(self, ids: Ids, k: int) -> Balls:
         """y_k at these vertices, from x."""
@@ -313,10 +309,7 @@ class Vertices:
 
     def _refresh(self, ids: Ids) -> None:
         """The floats of exactly known vertices, nearest."""
-        mid, rad = self._rounded([self._known(int(i)) for i in ids])
-        self.points.mid[ids] = mid
-        if self.points.rad is not None:
-            self.points.rad[ids] = rad
+        self.points.put(ids, Balls(*self._rounded([self._known(int(i)) for i in ids])))
 
     def _rounded(self, points: list[Exact]) -> tuple[Floats, Floats | None]:
         d = self.program.input_dim

@@ -130,13 +130,8 @@ def _conv(node: Node, a: Tensor) -> Tensor:
 def _average(node: Node, a: Tensor) -> Tensor:
     """The mean over each window; the padding counts as zeros, or not at all."""
     window: Window = node.fields["window"]
-    places = [[p for p in row if p >= 0] for row in window.places(a.shape[1:], node.shape[1:])]
-    whole = prod(window.kernel)
-    sizes = [whole if node.fields["count_padding"] else len(row) for row in places]
-    common, area = lcm(*sizes), prod(a.shape[1:])
-    found = [
-        sum(a.numerators[c * area + p] for p in row) * (common // size)
-        for c in range(a.shape[0])
-        for row, size in zip(places, sizes, strict=True)
-    ]
+    windows, whole = window.entries(a.shape, node.shape), prod(window.kernel)
+    sizes = [whole if node.fields["count_padding"] else len(row) for row in windows]
+    common = lcm(*sizes)
+    found = [sum(a.numerators[p] for p in row) * (common // size) for row, size in zip(windows, sizes, strict=True)]
     return Tensor(node.shape, found, a.denominator * common)

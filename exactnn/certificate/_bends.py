@@ -34,9 +34,7 @@ def bend(node: Node, operand: ColumnValue, one: int) -> Bend:
     size = prod(node.shape)
     if node.op == "max_pool":
         window: Window = node.fields["window"]
-        area = prod(operand.shape[1:])
-        places = window.places(operand.shape[1:], node.shape[1:])
-        windows = [[c * area + p for p in row if p >= 0] for c in range(node.shape[0]) for row in places]
+        windows = window.entries(operand.shape, node.shape)
         total = {key: [column[w[0]] for w in windows] for key, column in operand.columns.items()}
         return Bend(node, operand, total, operand.denominator, 1, [], [], windows, 0)
     if node.op == "prelu":

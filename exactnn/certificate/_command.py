@@ -26,14 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "moved", metavar="MODEL", nargs="*", default=[], help="model files that are no longer where the certificate names them"
     )
-    parser.add_argument(
-        "--model",
-        metavar="FILE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="the same, as an option",
-    )
+    parser.add_argument("--model", metavar="FILE", nargs="+", action="extend", default=[], help="the same, as an option")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):

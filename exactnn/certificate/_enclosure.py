@@ -103,18 +103,13 @@ def _bent(node: Node, a: Tensor, bits: int, step: str) -> Tensor:
     spans: list[Any] = a.numerators
     if node.op == "max_pool":
         window: Window = node.fields["window"]
-        places = [[p for p in row if p >= 0] for row in window.places(a.shape[1:], node.shape[1:])]
-        area = prod(a.shape[1:])
-        windows = [[spans[c * area + p] for p in row] for c in range(a.shape[0]) for row in places]
+        windows = [[spans[p] for p in row] for row in window.entries(a.shape, node.shape)]
         found: list[Any] = [Span(max(s.lo for s in row), max(s.hi for s in row)) for row in windows]
         return Tensor(node.shape, found, a.denominator)
     ends = [(Fraction(s.lo, a.denominator), Fraction(s.hi, a.denominator)) for s in spans]
     pairs = [_entry(node, i * (a.shape[0] if a.shape else 1) // len(ends), x, bits, step) for i, x in enumerate(ends)]
-    return Tensor(node.shape, [_outward(lo, hi, bits) for lo, hi in pairs], 1 << bits)  # type: ignore[misc]
-
-
-def _outward(lo: Fraction, hi: Fraction, bits: int) -> Span:
-    return Span((lo.numerator << bits) // lo.denominator, -((-hi.numerator << bits) // hi.denominator))
+    outward: list[Any] = [Span((lo.numerator << bits) // lo.denominator, -((-hi.numerator << bits) // hi.denominator)) for lo, hi in pairs]
+    return Tensor(node.shape, outward, 1 << bits)
 
 
 def _entry(node: Node, channel: int, x: tuple[Fraction, Fraction], bits: int, step: str) -> tuple[Fraction, Fraction]:

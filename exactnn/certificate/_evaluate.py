@@ -66,9 +66,7 @@ def _prelu(slopes: Tensor, a: Tensor) -> Tensor:
 
 def _max_pool(node: Node, a: Tensor) -> Tensor:
     window: Window = node.fields["window"]
-    places = [[p for p in row if p >= 0] for row in window.places(a.shape[1:], node.shape[1:])]
-    area = prod(a.shape[1:])
-    found = [max(a.numerators[c * area + p] for p in row) for c in range(a.shape[0]) for row in places]
+    found = [max(a.numerators[p] for p in row) for row in window.entries(a.shape, node.shape)]
     return Tensor(node.shape, found, a.denominator)
 
 

@@ -129,8 +129,7 @@ def _split(entries: Sequence[SlopeIntercept], shape: tuple[int, ...]) -> tuple[T
 def _windows(node: Node, entries: Sequence[SlopeIntercept], shape: tuple[int, ...]) -> list[list[SlopeIntercept]]:
     """For each entry of a maximum pooling, the entries of its operand (of this shape) in its window."""
     window: Window = node.fields["window"]
-    area, places = prod(shape[1:]), window.places(shape[1:], node.shape[1:])
-    return [[entries[c * area + p] for p in row if p >= 0] for c in range(node.shape[0]) for row in places]
+    return [[entries[p] for p in row] for row in window.entries(shape, node.shape)]
 
 
 def _bends(node: Node) -> int:

@@ -7,20 +7,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from ._numbers import (
-    boolean,
-    count,
-    index,
-    items,
-    need,
-    pack,
-    rational,
-    rationals,
-    shape,
-    show,
-    tensor,
-    text,
-)
+from ._numbers import boolean, count, index, items, need, pack, rational, rationals, shape, show, tensor, text
 from ._rounding import FORMATS, rounded_quotient
 from ._windows import Window, broadcast
 
@@ -42,11 +29,7 @@ def _affine(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shap
     weight = tensor(raw["weight"], f"{step}: weight")
     need(len(weight.shape) == 2, step, "the weight must have two axes")
     (m, n), (a,) = weight.shape, operands
-    need(
-        a[-1:] == (n,),
-        step,
-        f"the weight takes {n} entries on the last axis of an operand of shape {list(a)}",
-    )
+    need(a[-1:] == (n,), step, f"the weight takes {n} entries on the last axis of an operand of shape {list(a)}")
     return {"weight": weight, "bias": tensor(raw["bias"], f"{step}: bias", (m,))}, (*a[:-1], m)
 
 
@@ -153,11 +136,7 @@ def _slice(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape
     for size, *triple in zip(operands[0], *columns, strict=True):
         start, stop, by = triple
         need(type(start) is type(stop) is type(by) is int, step, "starts, stops and steps must be integers")
-        need(
-            start >= 0 and stop >= 0 and by > 0,
-            step,
-            "a negative start or stop, or a step that is not positive",
-        )
+        need(start >= 0 and stop >= 0 and by > 0, step, "a negative start or stop, or a step that is not positive")
         taken.append(range(min(start, size), min(stop, size), by))
         found.append(len(taken[-1]))
     need(all(found), step, "the slice is empty")
@@ -169,11 +148,7 @@ def _concat(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shap
     axis = index(raw["axis"], len(operands[0]), f"{step}: axis")
     for a in operands:
         need(len(a) == len(operands[0]), step, "the operands differ in their number of axes")
-        need(
-            a[:axis] + a[axis + 1 :] == operands[0][:axis] + operands[0][axis + 1 :],
-            step,
-            "shapes do not fit",
-        )
+        need(a[:axis] + a[axis + 1 :] == operands[0][:axis] + operands[0][axis + 1 :], step, "shapes do not fit")
     total = sum(a[axis] for a in operands)
     return {"axis": axis}, (*operands[0][:axis], total, *operands[0][axis + 1 :])
 
@@ -184,11 +159,7 @@ def _add(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
 
 def _scale(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
     factor = tensor(raw["factor"], f"{step}: factor")
-    need(
-        broadcast(factor.shape, operands[0], step) == operands[0],
-        step,
-        "the factor is larger than the operand",
-    )
+    need(broadcast(factor.shape, operands[0], step) == operands[0], step, "the factor is larger than the operand")
     return {"factor": factor}, operands[0]
 
 

@@ -8,12 +8,7 @@ from math import isqrt
 from ._numbers import Rejected
 
 # name: (bits of the significand, smallest exponent of a normal number, largest exponent)
-FORMATS = {
-    "float16": (11, -14, 15),
-    "bfloat16": (8, -126, 127),
-    "float32": (24, -126, 127),
-    "float64": (53, -1022, 1023),
-}
+FORMATS = {"float16": (11, -14, 15), "bfloat16": (8, -126, 127), "float32": (24, -126, 127), "float64": (53, -1022, 1023)}
 
 
 def _floor_log2(value: Fraction) -> int:

@@ -104,11 +104,10 @@ def _terms(node: Node, shapes: Sequence[tuple[int, ...]]) -> tuple[Iterator[Row]
         return _conv_terms(node, shapes[0]), fields["weight"].denominator
     if node.op == "average_pool":
         window: Window = fields["window"]
-        places = [[p for p in row if p >= 0] for row in window.places(shapes[0][1:], node.shape[1:])]
-        sizes = [prod(window.kernel) if fields["count_padding"] else len(row) for row in places]
-        common, area = lcm(*sizes), prod(shapes[0][1:])
-        shares = [(row, [common // s] * len(row)) for row, s in zip(places, sizes, strict=True)]
-        return (([c * area + p for p in row], numbers) for c in range(node.shape[0]) for row, numbers in shares), common
+        windows, whole = window.entries(shapes[0], node.shape), prod(window.kernel)
+        sizes = [whole if fields["count_padding"] else len(row) for row in windows]
+        common = lcm(*sizes)
+        return ((row, [common // size] * len(row)) for row, size in zip(windows, sizes, strict=True)), common
     if node.op in ("batch_norm", "scale"):
         factor = along_channels(fields["scale"], node.shape) if node.op == "batch_norm" else broadcast_to(fields["factor"], node.shape)
         return (((i,), (v,)) for i, v in enumerate(factor.numerators)), factor.denominator

@@ -52,6 +52,11 @@ class Window(NamedTuple):
             found.append(flat)
         return found
 
+    def entries(self, shape: Sequence[int], result: Sequence[int]) -> list[list[int]]:
+        """For each entry of a pooling of (channels, grid), the flat entries of the operand in its window, padding left out."""
+        area, places = prod(shape[1:]), self.places(shape[1:], result[1:])
+        return [[c * area + p for p in row if p >= 0] for c in range(shape[0]) for row in places]
+
     def has_empty(self, grid: Sequence[int], result: Sequence[int]) -> bool:
         """Whether some window holds nothing but padding (it is a product of windows on the axes)."""
         for size, out, kernel, stride, (begin, _), dilation in zip(

@@ -2,15 +2,7 @@
 
 from exactnn.claims._certificate import Certificate, check
 from exactnn.claims._claim import Claim
-from exactnn.claims._comparisons import (
-    Comparison,
-    DeviationClaim,
-    EqualClaim,
-    ImageClaim,
-    SameDecisionClaim,
-    SymmetryClaim,
-    ZeroClaim,
-)
+from exactnn.claims._comparisons import Comparison, DeviationClaim, EqualClaim, ImageClaim, SameDecisionClaim, SymmetryClaim, ZeroClaim
 from exactnn.claims._poles import PoleFreeClaim
 from exactnn.claims._values import OrbitsClaim, RegionCountClaim
 

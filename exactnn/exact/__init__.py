@@ -1,1 +1,1 @@
-"""The arithmetic kernel: rationals, arrays of rationals, rounding, exact linear programs, polyhedra; on python-flint."""
+"""The arithmetic kernel: rationals, arrays, rounding, polynomials of one variable and their roots, exact linear programs, polyhedra."""

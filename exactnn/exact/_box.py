@@ -94,7 +94,7 @@ class Box(Polyhedron):
         return Box(_repeat(low, dimension), _repeat(high, dimension))
 
     @cached_property
-    def _rows(self) -> tuple[RationalArray, RationalArray]:
+    def rows(self) -> tuple[RationalArray, RationalArray]:
         unit = RationalArray.eye(self.ambient_dimension)
         return concatenate([unit, -unit]), concatenate([self.bounds[1], -self.bounds[0]])
 

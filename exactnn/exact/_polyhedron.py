@@ -101,29 +101,25 @@ class Polyhedron:
     # --- the value ------------------------------------------------------------
 
     @cached_property
-    def _rows(self) -> tuple[RationalArray, RationalArray]:
+    def rows(self) -> tuple[RationalArray, RationalArray]:
+        """(A, b) as given, as arrays (for engines)."""
         given: tuple[RationalArray, RationalArray] = self.__dict__["_given"]
         return given
 
     @property
-    def rows(self) -> tuple[RationalArray, RationalArray]:
-        """(A, b) as given, as arrays (for engines)."""
-        return self._rows
-
-    @property
     def ambient_dimension(self) -> int:
         """d, the number of variables."""
-        return self._rows[0].shape[1]
+        return self.rows[0].shape[1]
 
     @cached_property
     def system(self) -> LinearSystem:
         """The inequalities prepared for exact linear programs (for engines)."""
-        return LinearSystem(*self._rows)
+        return LinearSystem(*self.rows)
 
     @cached_property
     def inequalities(self) -> tuple[fmpq_mat, fmpq_mat]:
         """(A, b) as given, b a column (for engines)."""
-        A, b = self._rows
+        A, b = self.rows
         return A.to_fmpq_mat(), b.reshape(-1, 1).to_fmpq_mat()
 
     def in_dimension(self, dimension: int) -> Polyhedron:
@@ -138,7 +134,7 @@ class Polyhedron:
     def intersection(self, other: Polyhedron) -> Polyhedron:
         """The points of both; first the inequalities of this one, then those of the other."""
         other = other.in_dimension(self.ambient_dimension)
-        pairs = [concatenate(pair) for pair in zip(self._rows, other._rows, strict=True)]
+        pairs = [concatenate(pair) for pair in zip(self.rows, other.rows, strict=True)]
         return Polyhedron(*pairs)
 
     @cached_property
@@ -157,10 +153,10 @@ class Polyhedron:
         raise AttributeError(f"a {type(self).__name__} is a value and cannot be changed; make a new one")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), *((v.numerators, v.denominator) for v in self.__dict__["_given"]))
+        return type(self), self.__dict__["_given"]
 
     def __repr__(self) -> str:
-        return f"Polyhedron({len(self._rows[0])} inequalities in R^{self.ambient_dimension})"
+        return f"Polyhedron({len(self.rows[0])} inequalities in R^{self.ambient_dimension})"
 
     # --- questions ------------------------------------------------------------
 
@@ -239,7 +235,7 @@ class Polyhedron:
             raise DomainError(f"volume: a bounded polyhedron is needed, got {self!r}, which is unbounded; intersect it with a box first")
         points = generate(self.system, 100_000).points
         slack = [self.system.integers.slack(common(p)) for p in points]
-        tight = [frozenset(i for i, s in enumerate(slack) if s[row] == 0) for row in range(len(self._rows[0]))]
+        tight = [frozenset(i for i, s in enumerate(slack) if s[row] == 0) for row in range(len(self.rows[0]))]
         return fraction(volume(points, tight, self.ambient_dimension))
 
     def maximise(self, c: Any) -> Optimal | Unbounded | Infeasible:
@@ -272,7 +268,3 @@ def _sparse(row: list[int], beta: int) -> Row:
     if not any(row):
         return (), (beta > 0) - (beta < 0)
     return tuple((j, a) for j, a in enumerate(row) if a), beta
-
-
-def _rebuild(kind: type[Polyhedron], *given: tuple[Any, int]) -> Polyhedron:
-    return kind(*(RationalArray(np.array(numerators), denominator) for numerators, denominator in given))

@@ -73,13 +73,16 @@ class RationalArray:
         return cls(np.eye(size, dtype=np.int64))
 
     @classmethod
+    def unit(cls, size: int, place: int) -> RationalArray:
+        """The unit vector with 1 in this place."""
+        return cls(np.array([int(i == place) for i in range(size)], dtype=np.int64))
+
+    @classmethod
     def from_fractions(cls, values: Iterable[Fraction | int], shape: Sequence[int]) -> RationalArray:
         """The array of these fractions (row-major)."""
         flat = [Fraction(v) for v in values]
         denominator = math.lcm(*(v.denominator for v in flat)) if flat else 1
-        numerators = np.empty(len(flat), dtype=object)
-        numerators[:] = [v.numerator * (denominator // v.denominator) for v in flat]
-        return cls(numerators.reshape(tuple(shape)), denominator)
+        return cls(integer_array((v.numerator * (denominator // v.denominator) for v in flat), shape), denominator)
 
     # --- shape -------------------------------------------------------------------------------------------------------------
 
@@ -135,6 +138,11 @@ class RationalArray:
         d = self.denominator
         return tuple(Fraction(int(n), d) for n in self.numerators.ravel())
 
+    def to_rows(self) -> tuple[tuple[Fraction, ...], ...]:
+        """The rows of a matrix."""
+        flat, width = self.to_fractions(), self.shape[1]
+        return tuple(flat[i * width : (i + 1) * width] for i in range(len(self)))
+
     def item(self) -> Fraction:
         """The only entry of an array of one entry."""
         if self.size != 1:
@@ -149,7 +157,7 @@ class RationalArray:
                 return np.asarray(np.ldexp(self.numerators.astype(np.float64), 1 - d.bit_length()))
             if d < _EXACT_FLOAT and self.bound < _EXACT_FLOAT:
                 return np.asarray(self.numerators / d, dtype=np.float64)
-        flat = [_divide(int(n), d) for n in self.numerators.ravel()]
+        flat = [nearest_float(int(n), d) for n in self.numerators.ravel()]
         return np.array(flat, dtype=np.float64).reshape(self.shape)
 
     @property
@@ -242,7 +250,7 @@ class RationalArray:
             if reach < _LIMIT and m * k * n < 1 << 14:
                 return RationalArray(self.numerators @ other.numerators, denominator)
         product = self.to_flint() * other.to_flint()
-        return RationalArray(_integers(product.entries(), (m, n)), denominator)
+        return RationalArray(integer_array(product.entries(), (m, n)), denominator)
 
     def maximum(self, other: RationalArray | Number) -> RationalArray:
         """Entrywise maximum."""
@@ -318,11 +326,12 @@ def _scalar_array(value: int) -> np.ndarray[Any, Any]:
     return array
 
 
-def _integers(entries: Iterable[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def integer_array(entries: Iterable[Any], shape: Sequence[int]) -> np.ndarray[Any, Any]:
+    """Integers of any size (row-major) as an array of Python's integers."""
     flat = [int(e) for e in entries]
     array = np.empty(len(flat), dtype=object)
     array[:] = flat
-    return array.reshape(shape)
+    return array.reshape(tuple(shape))
 
 
 def _bound(numerators: np.ndarray[Any, Any]) -> int:
@@ -367,7 +376,8 @@ def _common_factor(numerators: np.ndarray[Any, Any], denominator: int) -> int:
     return common
 
 
-def _divide(numerator: int, denominator: int) -> float:
+def nearest_float(numerator: int, denominator: int) -> float:
+    """The quotient, infinite beyond the range of float64; denominator > 0."""
     try:
         return numerator / denominator
     except OverflowError:

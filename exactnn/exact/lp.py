@@ -229,7 +229,8 @@ class LinearSystem:
             P is empty, with the Farkas multipliers that prove it; any claim holds on it.
         """
         constant = rational(gamma, "gamma")
-        gradient = _column(c, self.width)
+        numerators, denominator = _integer_vector(c, self.width)
+        gradient = [fmpq(v, denominator) for v in numerators]
         best = self.maximise([-v for v in gradient])
         if isinstance(best, Infeasible):
             return best
@@ -373,11 +374,6 @@ def _integer_vector(c: Matrix, width: int) -> tuple[list[int], int]:
     if len(numerators) != width:
         raise ShapeError(f"c: {width} numbers are needed, one for each column of A, got {len(numerators)}")
     return numerators, denominator
-
-
-def _column(c: Matrix, width: int) -> list[fmpq]:
-    numerators, denominator = _integer_vector(c, width)
-    return [fmpq(v, denominator) for v in numerators]
 
 
 def _rationals(vector: Vector) -> Point:

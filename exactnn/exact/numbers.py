@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -48,7 +48,8 @@ def rational(value: Number, argument: str = "value") -> fmpq:
     >>> rational("0.1"), rational(0.1) == rational("0.1")
     (1/10, False)
     """
-    return _from_fraction(_as_fraction(value, argument))
+    q = as_fraction(value, argument)
+    return fmpq(q.numerator, q.denominator)
 
 
 def fraction(value: fmpq | fmpz | int) -> Fraction:
@@ -57,15 +58,27 @@ def fraction(value: fmpq | fmpz | int) -> Fraction:
     return Fraction(int(q.p), int(q.q))
 
 
-def as_fraction(value: Number, argument: str = "value") -> Fraction:
-    """As `rational`, with a `fractions.Fraction` as the answer."""
-    return _as_fraction(value, argument)
-
-
 def rational_text(value: Fraction) -> str:
     """ "p/q", or "p" for an integer; of any size, which `str` refuses above 4,300 digits."""
     numerator, denominator = fmpz(value.numerator), fmpz(value.denominator)
     return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"
+
+
+def sum_text(terms: Iterable[tuple[Fraction, str]]) -> str:
+    """The sum of multiples of what the names stand for, of 1 where a name is empty; terms of 0 are left out.
+
+    Examples
+    --------
+    >>> sum_text([(Fraction(-1), "x"), (Fraction(0), "y"), (Fraction(3, 2), "")])
+    '-x + 3/2'
+    """
+    text = ""
+    for coefficient, name in terms:
+        if coefficient:
+            size = rational_text(abs(coefficient))
+            part = size if not name else name if abs(coefficient) == 1 else f"{size} {name}"
+            text += (" - " if text else "-") + part if coefficient < 0 else (" + " if text else "") + part
+    return text or "0"
 
 
 def primitive(row: Sequence[int]) -> tuple[int, ...]:
@@ -137,11 +150,8 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _from_fraction(value: Fraction) -> fmpq:
-    return fmpq(value.numerator, value.denominator)
-
-
-def _as_fraction(value: Number, argument: str) -> Fraction:
+def as_fraction(value: Number, argument: str = "value") -> Fraction:
+    """As `rational`, with a `fractions.Fraction` as the answer."""
     if isinstance(value, (bool, np.bool_)):
         raise ArgumentError(f"{argument}: a number is needed, got the boolean {value}; write 0 or 1")
     if isinstance(value, (int, Fraction)):
@@ -169,7 +179,7 @@ def _as_fraction(value: Number, argument: str) -> Fraction:
             item = value.item()
         except (TypeError, RuntimeError, ValueError):  # a tensor on the device "meta", say
             raise ArgumentError(f"{argument}: a number is needed, got a {type(value).__name__} that holds none") from None
-        return _as_fraction(item, argument)
+        return as_fraction(item, argument)
     raise ArgumentError(
         f"{argument}: a number is needed (int, Fraction, Decimal, text like '3/7' or '0.1', float, numpy or torch scalar), "
         f"got {type(value).__name__} {str(value)[:60]!r}"

@@ -17,40 +17,19 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import fmpq_poly
 
+from exactnn import network as ops
 from exactnn.errors import MissingDependency, NotRepresentable, SaveError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.files import write_bytes
-from exactnn.exact.numbers import rational
+from exactnn.exact.polynomials import from_fractions
+from exactnn.exact.roots import has_real_zero
 from exactnn.exact.rounding import are_floats
 from exactnn.export._floats import float_type, to_floats
-from exactnn.network import (
-    Add,
-    Affine,
-    AveragePool,
-    BatchNorm,
-    Concat,
-    Constant,
-    Conv,
-    Input,
-    MaxPool,
-    Network,
-    Operation,
-    PiecewiseLinear,
-    PRelu,
-    Rational,
-    Reshape,
-    Scale,
-    Slice,
-    Smooth,
-    Subtract,
-    Transpose,
-    relu,
-)
+from exactnn.network import Network, Operation, relu
+from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
-from exactnn.network.windows import Padding
-from exactnn.rational.roots import real_roots
+from exactnn.network.windows import Windowed
 
 if TYPE_CHECKING:
     import onnx
@@ -77,7 +56,7 @@ def to_onnx(net: Network, *, dtype: Any = "float32", rounding: bool = False) -> 
         raise MissingDependency("writing ONNX needs the package onnx; install it with: pip install 'exactnn[onnx]'") from None
     writer = _Writer(net, float_type(dtype), rounding)
     graph = writer.graph()
-    gelu = any(isinstance(op, Smooth) and op.function.startswith("gelu") for op in map(net.operation, net.order))
+    gelu = any(isinstance(op, ops.Smooth) and op.function.startswith("gelu") for op in map(net.operation, net.order))
     opset = onnx.helper.make_opsetid("", _OPSET_OF_GELU if gelu else _OPSET)
     model = onnx.helper.make_model(graph, producer_name="exactnn", opset_imports=[opset], ir_version=_IR)
     if model.ByteSize() <= _LIMIT:
@@ -102,7 +81,7 @@ class _Writer:
         """All nodes, inputs and outputs."""
         for name in self.net.order:
             operation = self.net.operation(name)
-            if isinstance(operation, Input):
+            if isinstance(operation, ops.Input):
                 continue
             if type(operation) not in _WRITERS:
                 raise SaveError(f"node {name!r}: ONNX has no {operation.kind} operation; save as .json, which holds every network")
@@ -124,10 +103,7 @@ class _Writer:
 
     def fresh(self, wish: str) -> str:
         """A name that nothing has yet, taken from now on."""
-        name, number = wish, 1
-        while name in self._names:
-            number += 1
-            name = f"{wish}_{number}"
+        name = free_name(wish, self._names)
         self._names.add(name)
         return name
 
@@ -169,7 +145,7 @@ class _Writer:
 
     def is_constant(self, name: str) -> bool:
         """Whether a node of the network is a constant."""
-        return isinstance(self.net.operation(name), Constant)
+        return isinstance(self.net.operation(name), ops.Constant)
 
     def rank(self, name: str) -> int:
         """Number of axes of a node's value, the batch axis not counted."""
@@ -179,10 +155,10 @@ class _Writer:
 # --- operations ------------------------------------------------------------------------------------------------------
 
 
-def _constant(w: _Writer, name: str, operation: Constant, operands: list[str]) -> None:
+def _constant(w: _Writer, name: str, operation: ops.Constant, operands: list[str]) -> None:
     """Repeated along the batch axis; what only sums read is written there."""
     consumers = w.net.consumers(name)
-    if name not in w.net.outputs and all(isinstance(w.net.operation(c), (Add, Subtract)) for c in consumers):
+    if name not in w.net.outputs and all(isinstance(w.net.operation(c), (ops.Add, ops.Subtract)) for c in consumers):
         return
     sizes = w.fresh(f"{name}/shape")
     w.node("Concat", [w.batch(), w.integers(operation.value.shape, name, "sizes")], sizes, axis=0)
@@ -190,7 +166,7 @@ def _constant(w: _Writer, name: str, operation: Constant, operands: list[str]) -
     w.node("Expand", [w.tensor(value, name, "value"), sizes], name)
 
 
-def _affine(w: _Writer, name: str, operation: Affine, operands: list[str]) -> None:
+def _affine(w: _Writer, name: str, operation: ops.Affine, operands: list[str]) -> None:
     bias = w.tensor(operation.bias, name, "bias")
     if w.rank(operands[0]) == 1:
         w.node("Gemm", [operands[0], w.tensor(operation.weight, name, "weight"), bias], name, transB=1)
@@ -200,28 +176,25 @@ def _affine(w: _Writer, name: str, operation: Affine, operands: list[str]) -> No
     w.node("Add", [product, bias], name)
 
 
-def _conv(w: _Writer, name: str, operation: Conv, operands: list[str]) -> None:
+def _conv(w: _Writer, name: str, operation: ops.Conv, operands: list[str]) -> None:
     inputs = [operands[0], w.tensor(operation.weight, name, "weight"), w.tensor(operation.bias, name, "bias")]
-    window = _window(operation.kernel, operation.stride, operation.padding)
-    w.node("Conv", inputs, name, **window, dilations=operation.dilation, group=operation.groups)
+    w.node("Conv", inputs, name, **_window(operation), dilations=operation.dilation, group=operation.groups)
 
 
-def _max_pool(w: _Writer, name: str, operation: MaxPool, operands: list[str]) -> None:
-    window = _window(operation.kernel, operation.stride, operation.padding)
-    w.node("MaxPool", operands, name, **window, dilations=operation.dilation)
+def _max_pool(w: _Writer, name: str, operation: ops.MaxPool, operands: list[str]) -> None:
+    w.node("MaxPool", operands, name, **_window(operation), dilations=operation.dilation)
 
 
-def _average_pool(w: _Writer, name: str, operation: AveragePool, operands: list[str]) -> None:
-    window = _window(operation.kernel, operation.stride, operation.padding)
-    w.node("AveragePool", operands, name, **window, count_include_pad=int(operation.count_padding))
+def _average_pool(w: _Writer, name: str, operation: ops.AveragePool, operands: list[str]) -> None:
+    w.node("AveragePool", operands, name, **_window(operation), count_include_pad=int(operation.count_padding))
 
 
-def _window(kernel: Shape, stride: Shape, padding: Padding) -> dict[str, Any]:
-    pads = [begin for begin, _ in padding] + [end for _, end in padding]
-    return {"kernel_shape": kernel, "strides": stride, "pads": pads}
+def _window(op: Windowed) -> dict[str, Any]:
+    pads = [begin for begin, _ in op.padding] + [end for _, end in op.padding]
+    return {"kernel_shape": op.kernel, "strides": op.stride, "pads": pads}
 
 
-def _piecewise_linear(w: _Writer, name: str, operation: PiecewiseLinear, operands: list[str]) -> None:
+def _piecewise_linear(w: _Writer, name: str, operation: ops.PiecewiseLinear, operands: list[str]) -> None:
     source, slope, constant, kinks = operands[0], operation.slope, operation.constant, operation.kinks
     if operation == relu():
         w.node("Relu", [source], name)
@@ -251,7 +224,7 @@ def _leaky(w: _Writer, name: str, source: str, slope: Fraction) -> None:
         w.node("PRelu", [source, w.tensor(RationalArray.of([slope]), name, "slope")], name)
 
 
-def _bounds(operation: PiecewiseLinear) -> tuple[Fraction | None, Fraction | None] | None:
+def _bounds(operation: ops.PiecewiseLinear) -> tuple[Fraction | None, Fraction | None] | None:
     """(low, high) if the function is min(max(t, low), high), either bound possibly missing."""
     slope, constant, kinks = operation.slope, operation.constant, operation.kinks
     if slope == 1 and not constant and len(kinks) == 1 and kinks[0][1] == -1:
@@ -264,7 +237,7 @@ def _bounds(operation: PiecewiseLinear) -> tuple[Fraction | None, Fraction | Non
     return None
 
 
-def _sum_of_relus(w: _Writer, name: str, source: str, operation: PiecewiseLinear) -> None:
+def _sum_of_relus(w: _Writer, name: str, source: str, operation: ops.PiecewiseLinear) -> None:
     """slope t + constant + sum p max(t - at, 0), term by term."""
     terms: list[str] = []
     if operation.slope or not operation.kinks:
@@ -289,12 +262,12 @@ def _sum_of_relus(w: _Writer, name: str, source: str, operation: PiecewiseLinear
         w.node("Identity", [total], name)
 
 
-def _prelu(w: _Writer, name: str, operation: PRelu, operands: list[str]) -> None:
+def _prelu(w: _Writer, name: str, operation: ops.PRelu, operands: list[str]) -> None:
     slopes = operation.slopes.reshape(-1, *(1,) * (w.rank(name) - 1))
     w.node("PRelu", [operands[0], w.tensor(slopes, name, "slopes")], name)
 
 
-def _smooth(w: _Writer, name: str, operation: Smooth, operands: list[str]) -> None:
+def _smooth(w: _Writer, name: str, operation: ops.Smooth, operands: list[str]) -> None:
     function = operation.function
     if function == "silu":
         sigmoid = w.node("Sigmoid", operands, w.fresh(f"{name}/sigmoid"))
@@ -305,7 +278,7 @@ def _smooth(w: _Writer, name: str, operation: Smooth, operands: list[str]) -> No
         w.node(function.capitalize(), operands, name)
 
 
-def _rational(w: _Writer, name: str, operation: Rational, operands: list[str]) -> None:
+def _rational(w: _Writer, name: str, operation: ops.Rational, operands: list[str]) -> None:
     """P/Q by Horner's rule, as they are, or both times a number that makes floats of them if they came from polynomials with floats.
 
     A constant P over x + q is written as 0 x + p: the whole is read as a function of the nearest value that all paths to it go through,
@@ -323,7 +296,8 @@ def _rational(w: _Writer, name: str, operation: Rational, operands: list[str]) -
     sides = {"numerator": RationalArray.of(top), "denominator": RationalArray.of(bottom)}
     if not all(are_floats(side, w.dtype) for side in sides.values()):
         sides = {part: w.rounded(side, name, part) for part, side in _scaled(sides).items()}
-        if not _has_real_zero(RationalArray.of(bottom)) and _has_real_zero(sides["denominator"]):
+        rounded = from_fractions(sides["denominator"].to_fractions())
+        if not has_real_zero(from_fractions(bottom)) and has_real_zero(rounded):
             raise NotRepresentable(f"node {name!r}: with its coefficients rounded to {w.dtype} it has a real pole; save as .json")
     if len(top) == 1 and len(bottom) == 2 and sides["denominator"] != RationalArray.of([0, 1]):
         sides["numerator"] = RationalArray.of([*sides["numerator"].to_fractions(), 0])
@@ -337,11 +311,6 @@ def _scaled(sides: dict[str, RationalArray]) -> dict[str, RationalArray]:
     factor /= math.gcd(*((q * factor).numerator for q in fractions))
     factor /= 1 << int(max(abs(q) for q in sides["denominator"].to_fractions()) * factor).bit_length()
     return {part: side * factor for part, side in sides.items()}
-
-
-def _has_real_zero(coefficients: RationalArray) -> bool:
-    polynomial = fmpq_poly([rational(q) for q in coefficients.to_fractions()])
-    return polynomial.degree() < 0 or bool(real_roots(polynomial))
 
 
 def _polynomial(w: _Writer, name: str, part: str, source: str, coefficients: RationalArray, output: str = "") -> str:
@@ -364,7 +333,7 @@ def _polynomial(w: _Writer, name: str, part: str, source: str, coefficients: Rat
     return value
 
 
-def _batch_norm(w: _Writer, name: str, operation: BatchNorm, operands: list[str]) -> None:
+def _batch_norm(w: _Writer, name: str, operation: ops.BatchNorm, operands: list[str]) -> None:
     epsilon = w.attribute(operation.epsilon)
     weight, variance = operation.weight, operation.variance
     if operation.precision != w.dtype or epsilon is None or not (are_floats(weight, w.dtype) and are_floats(variance, w.dtype)):
@@ -374,18 +343,18 @@ def _batch_norm(w: _Writer, name: str, operation: BatchNorm, operands: list[str]
     w.node("BatchNormalization", [operands[0], *tensors], name, epsilon=epsilon)
 
 
-def _reshape(w: _Writer, name: str, operation: Reshape, operands: list[str]) -> None:
+def _reshape(w: _Writer, name: str, operation: ops.Reshape, operands: list[str]) -> None:
     if len(operation.shape) == 1 and w.rank(operands[0]):
         w.node("Flatten", operands, name, axis=1)
     else:
         w.node("Reshape", [operands[0], w.integers((0, *operation.shape), name, "shape")], name)
 
 
-def _transpose(w: _Writer, name: str, operation: Transpose, operands: list[str]) -> None:
+def _transpose(w: _Writer, name: str, operation: ops.Transpose, operands: list[str]) -> None:
     w.node("Transpose", operands, name, perm=[0, *(a + 1 for a in operation.axes)])
 
 
-def _slice(w: _Writer, name: str, operation: Slice, operands: list[str]) -> None:
+def _slice(w: _Writer, name: str, operation: ops.Slice, operands: list[str]) -> None:
     axes = range(1, len(operation.starts) + 1)
     if not axes:
         w.node("Identity", operands, name)
@@ -394,7 +363,7 @@ def _slice(w: _Writer, name: str, operation: Slice, operands: list[str]) -> None
     w.node("Slice", [operands[0], *(w.integers(values, name, part) for part, values in lists.items())], name)
 
 
-def _concat(w: _Writer, name: str, operation: Concat, operands: list[str]) -> None:
+def _concat(w: _Writer, name: str, operation: ops.Concat, operands: list[str]) -> None:
     w.node("Concat", operands, name, axis=operation.axis + 1)
 
 
@@ -404,7 +373,7 @@ def _sum(w: _Writer, name: str, operation: Operation, operands: list[str]) -> No
     inputs = []
     for number, operand in enumerate(operands):
         value = w.net.operation(operand)
-        if isinstance(value, Constant):
+        if isinstance(value, ops.Constant):
             inputs.append(w.tensor(value.value.reshape(1, *_padded(value.value.shape, rank)), name, f"constant{number}"))
         elif w.rank(operand) == rank:
             inputs.append(operand)
@@ -414,33 +383,33 @@ def _sum(w: _Writer, name: str, operation: Operation, operands: list[str]) -> No
     if all(w.is_constant(o) for o in operands):
         sizes = w.node("Concat", [w.batch(), w.integers(w.net.shape(name), name, "sizes")], w.fresh(f"{name}/shape"), axis=0)
         inputs[0] = w.node("Expand", [inputs[0], sizes], w.fresh(f"{name}/repeated"))
-    w.node("Add" if isinstance(operation, Add) else "Sub", inputs, name)
+    w.node("Add" if isinstance(operation, ops.Add) else "Sub", inputs, name)
 
 
 def _padded(shape: Shape, rank: int) -> Shape:
     return (*(1,) * (rank - len(shape)), *shape)
 
 
-def _scale(w: _Writer, name: str, operation: Scale, operands: list[str]) -> None:
+def _scale(w: _Writer, name: str, operation: ops.Scale, operands: list[str]) -> None:
     w.node("Mul", [operands[0], w.tensor(operation.factor, name, "factor")], name)
 
 
 _WRITERS: dict[type[Operation], Callable[[_Writer, str, Any, list[str]], None]] = {
-    Add: _sum,
-    Affine: _affine,
-    AveragePool: _average_pool,
-    BatchNorm: _batch_norm,
-    Concat: _concat,
-    Constant: _constant,
-    Conv: _conv,
-    MaxPool: _max_pool,
-    PiecewiseLinear: _piecewise_linear,
-    PRelu: _prelu,
-    Rational: _rational,
-    Reshape: _reshape,
-    Scale: _scale,
-    Slice: _slice,
-    Smooth: _smooth,
-    Subtract: _sum,
-    Transpose: _transpose,
+    ops.Add: _sum,
+    ops.Affine: _affine,
+    ops.AveragePool: _average_pool,
+    ops.BatchNorm: _batch_norm,
+    ops.Concat: _concat,
+    ops.Constant: _constant,
+    ops.Conv: _conv,
+    ops.MaxPool: _max_pool,
+    ops.PiecewiseLinear: _piecewise_linear,
+    ops.PRelu: _prelu,
+    ops.Rational: _rational,
+    ops.Reshape: _reshape,
+    ops.Scale: _scale,
+    ops.Slice: _slice,
+    ops.Smooth: _smooth,
+    ops.Subtract: _sum,
+    ops.Transpose: _transpose,
 }

@@ -5,37 +5,28 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from exactnn import network as ops
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
-from exactnn.network import (
-    Add,
-    Affine,
-    AveragePool,
-    BatchNorm,
-    Concat,
-    Constant,
-    Conv,
-    MaxPool,
-    Operation,
-    PiecewiseLinear,
-    PRelu,
-    Rational,
-    Reshape,
-    Scale,
-    Slice,
-    Smooth,
-    Subtract,
-    Transpose,
-)
+from exactnn.network import Operation
 from exactnn.network.operations import Shape
-from exactnn.network.windows import Padding, output_size
+from exactnn.network.windows import Padding
 
+_SMOOTH: dict[str, Callable[..., torch.Tensor]] = {
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "softplus": partial(F.softplus, threshold=50),  # beyond it torch returns x, which at 50 is closer than a rounding
+}
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVERAGE_POOL: dict[int, Callable[..., torch.Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -63,7 +54,7 @@ def _number(value: Fraction, dtype: torch.dtype) -> float:
 
 
 class _Affine(nn.Module):
-    def __init__(self, operation: Affine, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Affine | ops.Conv, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.weight = nn.Parameter(rounded(operation.weight, dtype))
         self.bias = nn.Parameter(rounded(operation.bias, dtype))
@@ -72,11 +63,9 @@ class _Affine(nn.Module):
         return F.linear(x, self.weight, self.bias)
 
 
-class _Conv(nn.Module):
-    def __init__(self, operation: Conv, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(rounded(operation.weight, dtype))
-        self.bias = nn.Parameter(rounded(operation.bias, dtype))
+class _Conv(_Affine):
+    def __init__(self, operation: ops.Conv, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+        super().__init__(operation, shapes, dtype)
         self.stride, self.dilation, self.groups = operation.stride, operation.dilation, operation.groups
         self.padding, self.before = _split_padding(operation.padding, symmetric=all(b == e for b, e in operation.padding))
 
@@ -87,7 +76,7 @@ class _Conv(nn.Module):
 
 
 class _PiecewiseLinear(nn.Module):
-    def __init__(self, operation: PiecewiseLinear, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.PiecewiseLinear, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.kind = operation.name.partition("(")[0]
         self.slope = _number(operation.slope, dtype)
@@ -111,7 +100,7 @@ class _PiecewiseLinear(nn.Module):
 
 
 class _PRelu(nn.Module):
-    def __init__(self, operation: PRelu, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.PRelu, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.slopes = nn.Parameter(rounded(operation.slopes, dtype))
 
@@ -120,38 +109,26 @@ class _PRelu(nn.Module):
 
 
 class _Smooth(nn.Module):
-    def __init__(self, operation: Smooth, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Smooth, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.function = operation.function
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        match self.function:
-            case "tanh":
-                return torch.tanh(x)
-            case "sigmoid":
-                return torch.sigmoid(x)
-            case "silu":
-                return F.silu(x)
-            case "gelu":
-                return F.gelu(x)
-            case "gelu_tanh":
-                return F.gelu(x, approximate="tanh")
-            case _:  # beyond the threshold torch returns x, which at 50 is closer than a rounding
-                return F.softplus(x, threshold=50)
+        return _SMOOTH[self.function](x)
 
 
 class _Rational(nn.Module):
     numerator: torch.Tensor
     denominator: torch.Tensor
 
-    def __init__(self, operation: Rational, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Rational, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.register_buffer("numerator", rounded(RationalArray.of(operation.numerator), dtype))
         self.register_buffer("denominator", rounded(RationalArray.of(operation.denominator), dtype))
 
-    def exact(self) -> Rational:
+    def exact(self) -> ops.Rational:
         """The function of the coefficients as they are now."""
-        return Rational.of(self.numerator.tolist(), self.denominator.tolist())
+        return ops.Rational.of(self.numerator.tolist(), self.denominator.tolist())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _horner(self.numerator, x) / _horner(self.denominator, x)
@@ -162,7 +139,7 @@ class _BatchNorm(nn.Module):
 
     mean: torch.Tensor
 
-    def __init__(self, operation: BatchNorm, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.BatchNorm, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         ones = (1,) * (len(shapes[0]) - 1)
         self.scale = nn.Parameter(rounded(operation.scale, dtype).reshape(-1, *ones))
@@ -174,10 +151,10 @@ class _BatchNorm(nn.Module):
 
 
 class _MaxPool(nn.Module):
-    def __init__(self, operation: MaxPool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.MaxPool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.kernel, self.stride, self.dilation = operation.kernel, operation.stride, operation.dilation
-        mode = _ceil_mode(shapes[0][1:], operation.kernel, operation.stride, operation.padding, operation.dilation)
+        mode = _ceil_mode(operation, shapes[0][1:])
         self.ceil_mode = bool(mode)
         self.padding, self.before = _split_padding(operation.padding, symmetric=mode is not None)
 
@@ -193,11 +170,11 @@ class _AveragePool(nn.Module):
 
     share: torch.Tensor | None
 
-    def __init__(self, operation: AveragePool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.AveragePool, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.kernel, self.stride, self.counted = operation.kernel, operation.stride, operation.count_padding
         spatial = shapes[0][1:]
-        mode = _ceil_mode(spatial, operation.kernel, operation.stride, operation.padding, (1,) * len(operation.kernel))
+        mode = _ceil_mode(operation, spatial)
         if mode and self.counted:  # torch does not count what ceil mode adds
             mode = None
         self.ceil_mode = bool(mode)
@@ -205,7 +182,7 @@ class _AveragePool(nn.Module):
         share = None
         if mode is None and not self.counted:
             ones = RationalArray.zeros((1, 1, *spatial)) + 1
-            counting = AveragePool(operation.kernel, operation.stride, operation.padding, count_padding=True)
+            counting = ops.AveragePool(operation.kernel, operation.stride, operation.padding, count_padding=True)
             inverse = [1 / q for q in counting.evaluate(ones).to_fractions()]
             share = rounded(RationalArray.from_fractions(inverse, counting.output_shape((1, *spatial))), dtype)
         self.register_buffer("share", share)
@@ -219,7 +196,7 @@ class _AveragePool(nn.Module):
 
 
 class _Reshape(nn.Module):
-    def __init__(self, operation: Reshape, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Reshape, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.shape = operation.shape
 
@@ -228,7 +205,7 @@ class _Reshape(nn.Module):
 
 
 class _Transpose(nn.Module):
-    def __init__(self, operation: Transpose, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Transpose, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.axes = (0, *(a + 1 for a in operation.axes))
 
@@ -237,7 +214,7 @@ class _Transpose(nn.Module):
 
 
 class _Slice(nn.Module):
-    def __init__(self, operation: Slice, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Slice, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         bounds = zip(operation.starts, operation.stops, operation.steps, strict=True)
         self.index = (slice(None), *itertools.starmap(slice, bounds))
@@ -247,7 +224,7 @@ class _Slice(nn.Module):
 
 
 class _Concat(nn.Module):
-    def __init__(self, operation: Concat, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Concat, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.axis = operation.axis + 1
 
@@ -258,9 +235,9 @@ class _Concat(nn.Module):
 class _Sum(nn.Module):
     """First operand plus or minus the second, both brought to the same number of axes behind the batch axis."""
 
-    def __init__(self, operation: Add | Subtract, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Add | ops.Subtract, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
-        self.negative = isinstance(operation, Subtract)
+        self.negative = isinstance(operation, ops.Subtract)
         longest = max(map(len, shapes))
         self.shapes = tuple(None if len(s) == longest else (1,) * (longest - len(s)) + s for s in shapes)
 
@@ -270,7 +247,7 @@ class _Sum(nn.Module):
 
 
 class _Scale(nn.Module):
-    def __init__(self, operation: Scale, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Scale, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.factor = nn.Parameter(rounded(operation.factor, dtype))
 
@@ -283,7 +260,7 @@ class Stored(nn.Module):
 
     value: torch.Tensor
 
-    def __init__(self, operation: Constant, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    def __init__(self, operation: ops.Constant, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.register_buffer("value", rounded(operation.value, dtype))
 
@@ -292,35 +269,34 @@ class Stored(nn.Module):
 
 
 _UNITS: dict[type[Operation], Any] = {
-    Affine: _Affine,
-    Conv: _Conv,
-    PiecewiseLinear: _PiecewiseLinear,
-    PRelu: _PRelu,
-    Smooth: _Smooth,
-    Rational: _Rational,
-    BatchNorm: _BatchNorm,
-    MaxPool: _MaxPool,
-    AveragePool: _AveragePool,
-    Reshape: _Reshape,
-    Transpose: _Transpose,
-    Slice: _Slice,
-    Concat: _Concat,
-    Add: _Sum,
-    Subtract: _Sum,
-    Scale: _Scale,
-    Constant: Stored,
+    ops.Affine: _Affine,
+    ops.Conv: _Conv,
+    ops.PiecewiseLinear: _PiecewiseLinear,
+    ops.PRelu: _PRelu,
+    ops.Smooth: _Smooth,
+    ops.Rational: _Rational,
+    ops.BatchNorm: _BatchNorm,
+    ops.MaxPool: _MaxPool,
+    ops.AveragePool: _AveragePool,
+    ops.Reshape: _Reshape,
+    ops.Transpose: _Transpose,
+    ops.Slice: _Slice,
+    ops.Concat: _Concat,
+    ops.Add: _Sum,
+    ops.Subtract: _Sum,
+    ops.Scale: _Scale,
+    ops.Constant: Stored,
 }
 
 
-def _ceil_mode(spatial: Shape, kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]) -> bool | None:
+def _ceil_mode(pool: ops.MaxPool | ops.AveragePool, spatial: Shape) -> bool | None:
     """Whether torch pools with these windows in floor mode (False), in ceil mode (True), or in neither (None)."""
-    if any(2 * begin > k for (begin, _), k in zip(padding, kernel, strict=True)):
+    if any(2 * begin > k for (begin, _), k in zip(pool.padding, pool.kernel, strict=True)):
         return None
-    if all(begin == end for begin, end in padding):
+    if all(begin == end for begin, end in pool.padding):
         return False
-    for n, k, s, (begin, end), d, size in zip(
-        spatial, kernel, stride, padding, dilation, output_size(spatial, kernel, stride, padding, dilation), strict=True
-    ):
+    axes = zip(spatial, pool.kernel, pool.stride, pool.padding, pool.dilation, pool.places(spatial), strict=True)
+    for n, k, s, (begin, end), d, size in axes:
         ceiling = -(-(n + 2 * begin - d * (k - 1) - 1) // s) + 1
         if end < begin or size != ceiling - ((ceiling - 1) * s >= n + begin):
             return None

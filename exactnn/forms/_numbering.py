@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from exactnn import network as ops
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.forms._activations import Activations
@@ -21,28 +22,7 @@ from exactnn.forms._atoms import FORMS, Atoms, Decide, Line, NotTreated, TooLarg
 from exactnn.forms._forms import Forms, Row, stack
 from exactnn.forms._layout import by_channels, constant_forms, elements, factor_by_channel, repeat, spread, unit
 from exactnn.forms._windows import Windows
-from exactnn.network import (
-    Add,
-    Affine,
-    AveragePool,
-    BatchNorm,
-    Concat,
-    Constant,
-    Conv,
-    Input,
-    MaxPool,
-    Network,
-    Operation,
-    PiecewiseLinear,
-    PRelu,
-    Rational,
-    Reshape,
-    Scale,
-    Slice,
-    Smooth,
-    Subtract,
-    Transpose,
-)
+from exactnn.network import Network, Operation
 from exactnn.network.operations import Shape
 
 
@@ -88,7 +68,7 @@ class Numbering:
         for name in net.order:
             self.clock.check(f"value numbering was at node {name!r}")
             operation, operands = net.operation(name), net.operands(name)
-            if isinstance(operation, Input):
+            if isinstance(operation, ops.Input):
                 values[name] = self._input(operation.shape, starts[name])
             else:
                 shapes = [net.shape(o) for o in operands]
@@ -96,8 +76,8 @@ class Numbering:
                 if self.recorded is not None and name in net.hidden_layers:
                     self.recorded[name] = list(values[operands[0]].rows())
                 values[name] = self._value(operation, [values[o] for o in operands], shapes, net.shape(name), found)
-                if isinstance(operation, (PiecewiseLinear, PRelu, Smooth, Rational, Conv, MaxPool)) and (
-                    not isinstance(operation, PiecewiseLinear) or operation.kinks
+                if isinstance(operation, (ops.Activation, ops.Conv, ops.MaxPool)) and (
+                    not isinstance(operation, ops.PiecewiseLinear) or operation.kinks
                 ):
                     lines[name] = found
             made += len(values[name])
@@ -125,48 +105,48 @@ class Numbering:
     # --- nodes -------------------------------------------------------------------------------------------------------------
 
     def _value(self, op: Operation, args: list[Forms], shapes: list[Shape], shape: Shape, lines: list[Line]) -> Forms:
-        if isinstance(op, Constant):
+        if isinstance(op, ops.Constant):
             return constant_forms(op.value)
-        if isinstance(op, Concat) and op.axis == 0 and len({a.spatial for a in args}) == 1:
+        if isinstance(op, ops.Concat) and op.axis == 0 and len({a.spatial for a in args}) == 1:
             return stack(args)
-        if isinstance(op, (Add, Subtract)):
+        if isinstance(op, (ops.Add, ops.Subtract)):
             a, b = self._aligned(args, shapes, shape)
-            return a + b if isinstance(op, Add) else a - b
+            return a + b if op.sign == 1 else a - b
         value, source = args[0], shapes[0]
-        if isinstance(op, Affine):
+        if isinstance(op, ops.Affine):
             return self._affine(op, elements(value, source, self.atoms), source)
-        if isinstance(op, (PiecewiseLinear, PRelu)):
+        if isinstance(op, (ops.PiecewiseLinear, ops.PRelu)):
             return self.activations.piecewise(op, value, source, lines)
-        if isinstance(op, (Smooth, Rational)):
+        if isinstance(op, (ops.Smooth, ops.Rational)):
             return self.activations.elementwise(op, value, lines)
-        if isinstance(op, BatchNorm):
+        if isinstance(op, ops.BatchNorm):
             times = len(value) // source[0]
             scale, shift = (repeat(v, times) for v in (op.scale, op.shift))
             return value.scaled(scale).plus_constant(shift)
-        if isinstance(op, Scale):
+        if isinstance(op, ops.Scale):
             factor = factor_by_channel(op.factor, source) if value.spatial else None
             if factor is None:
                 value = elements(value, source, self.atoms)
                 factor = spread(op.factor, source)
             return value.scaled(factor)
-        if isinstance(op, (Conv, MaxPool, AveragePool)):
+        if isinstance(op, (ops.Conv, ops.MaxPool, ops.AveragePool)):
             if not value.spatial:
                 return (
                     self.windows.entries_max(op, value, source, lines)
-                    if isinstance(op, MaxPool)
+                    if isinstance(op, ops.MaxPool)
                     else self.windows.entries_linear(op, value, source)
                 )
-            if isinstance(op, Conv):
+            if isinstance(op, ops.Conv):
                 return self.windows.conv(op, value, shape, lines)
-            return self.windows.max_pool(op, value, shape, lines) if isinstance(op, MaxPool) else self.windows.average(op, value, shape)
-        if isinstance(op, Slice) and op.starts[1:] == (0,) * (len(source) - 1) and shape[1:] == source[1:]:
+            return self.windows.max_pool(op, value, shape, lines) if isinstance(op, ops.MaxPool) else self.windows.average(op, value, shape)
+        if isinstance(op, ops.Slice) and op.starts[1:] == (0,) * (len(source) - 1) and shape[1:] == source[1:]:
             if value.spatial == source[1:]:
                 return value.take(np.arange(op.starts[0], op.stops[0], op.steps[0]))
-        if isinstance(op, (Reshape, Transpose, Slice, Concat)):
+        if isinstance(op, (ops.Reshape, ops.Transpose, ops.Slice, ops.Concat)):
             return self._rearranged(op, args, shapes)
         raise NotTreated(f"operation {op.kind}")  # pragma: no cover - every operation is treated above
 
-    def _affine(self, op: Affine, value: Forms, source: Shape) -> Forms:
+    def _affine(self, op: ops.Affine, value: Forms, source: Shape) -> Forms:
         if len(source) == 1:
             return value.affine(op.weight, op.bias)
         width = source[-1]
@@ -185,7 +165,7 @@ class Numbering:
 
     def _rearranged(self, op: Operation, args: list[Forms], shapes: list[Shape]) -> Forms:
         """Operations that only move entries: they act on the entries' numbers."""
-        if isinstance(op, Reshape) and len(op.shape) == 1 and not args[0].spatial:
+        if isinstance(op, ops.Reshape) and len(op.shape) == 1 and not args[0].spatial:
             return args[0]
         start, numbers = 0, []
         for shape in shapes:

@@ -15,7 +15,6 @@ from exactnn.forms._atoms import ENTRIES, Line, TooLarge
 from exactnn.forms._forms import Dense, Forms, Ids, Selection, stack
 from exactnn.network import AveragePool, Conv, MaxPool
 from exactnn.network.operations import Shape
-from exactnn.network.windows import window_index
 
 _WORK = 1 << 21  # products of entries between two looks at the clock
 
@@ -95,7 +94,7 @@ class Windows:
 
     def entries_max(self, op: MaxPool, value: Forms, source: Shape, lines: list[Line]) -> Forms:
         """Element layout: the maximum of a window as m + max(next - m, 0), one comparison after the other."""
-        index = window_index(source[1:], op.kernel, op.stride, op.padding, op.dilation)
+        index = op.index(source[1:])
         area = math.prod(source[1:])
         windows = [c * area + row[row >= 0] for c in range(source[0]) for row in index]
         comparisons = sum(map(len, windows)) - len(windows)
@@ -158,8 +157,7 @@ def _by_taps(op: Conv | AveragePool, value: Forms, source: Shape) -> Forms:
 
 def _taps(op: Conv | AveragePool, source: Shape) -> Iterator[tuple[Ids, RationalArray]]:
     """For each tap of the window, which entry of the operand each entry of the result reads (-1: none), and its weight."""
-    dilation = op.dilation if isinstance(op, Conv) else (1,) * len(op.kernel)
-    index = window_index(source[1:], op.kernel, op.stride, op.padding, dilation)
+    index = op.index(source[1:])
     area, (places, kernel) = math.prod(source[1:]), index.shape
     channels = np.arange(op.weight.shape[0] if isinstance(op, Conv) else source[0])
     if isinstance(op, AveragePool):

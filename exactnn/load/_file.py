@@ -12,14 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from exactnn.errors import (
-    ArgumentError,
-    ExactnnError,
-    LoadError,
-    MissingDependency,
-    NotFiniteError,
-    ShapeError,
-)
+from exactnn.errors import ArgumentError, ExactnnError, LoadError, MissingDependency, NotFiniteError, ShapeError
 from exactnn.network import Source
 
 #: what `ModelFile.looks_like` may say, and how a message names it

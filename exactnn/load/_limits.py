@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from exactnn.errors import LoadError, NetworkError
 from exactnn.exact.array import RationalArray
-from exactnn.network import AveragePool, Conv, MaxPool, Operation
+from exactnn.network import Conv, Operation
 from exactnn.network.operations import Shape
-from exactnn.network.windows import output_size
+from exactnn.network.windows import Windowed
 
 #: entries of one value (about 1 GB), of all tables of windows, and axes of one shape
 MAX_ENTRIES = 1 << 27
@@ -49,7 +49,7 @@ class Budget:
         if len(shapes) != arity if arity is not None else not shapes:
             needed = "1 or more" if arity is None else str(arity)
             raise NetworkError(f"{operation.kind}: {needed} operands are needed, got {len(shapes)}")
-        if isinstance(operation, (Conv, MaxPool, AveragePool)):
+        if isinstance(operation, Windowed):
             self._check_window(operation, shapes[0])
         return checked_size(operation.output_shape(*shapes))
 
@@ -84,15 +84,13 @@ class Budget:
         self.numbers(len(flat), denominator.bit_length())
         return self.computed(RationalArray.from_fractions(flat, shape))
 
-    def _check_window(self, operation: Conv | MaxPool | AveragePool, shape: Shape) -> None:
-        dilation = (1,) * len(operation.kernel) if isinstance(operation, AveragePool) else operation.dilation
+    def _check_window(self, operation: Windowed, shape: Shape) -> None:
         padding = [p for pair in operation.padding for p in pair]
-        if max(*operation.kernel, *operation.stride, *dilation, *padding) > MAX_WINDOW_NUMBER:
+        if max(*operation.kernel, *operation.stride, *operation.dilation, *padding) > MAX_WINDOW_NUMBER:
             raise LoadError(f"{operation.kind}: kernel, stride, padding and dilation of at most 2^31 are needed")
         if len(shape) != len(operation.kernel) + 1:
             return  # the operation itself says so
-        out = output_size(shape[1:], operation.kernel, operation.stride, operation.padding, dilation)
-        entries = math.prod(out) * math.prod(operation.kernel)
+        entries = math.prod(operation.places(shape[1:])) * math.prod(operation.kernel)
         most = MAX_ENTRIES
         if not isinstance(operation, Conv):  # a pooling lists them while it is read
             self._windows += entries

@@ -122,18 +122,16 @@ def _leaf(t: Translator, x: TracedValue, number: int) -> TracedValue:
 # --- arithmetic ------------------------------------------------------------------------------------------------------------
 
 
-def _add(t: Translator, x: Any, other: Any, alpha: Any = 1) -> TracedValue:
-    a, b = t.aligned(t.operand(x), t.operand(other))
-    return t.apply(Add(), a, t.scale(b, t.number(alpha, "alpha"), "alpha"))
+def _sum(operation: Add | Subtract) -> Handler:
+    def handler(t: Translator, x: Any, other: Any, alpha: Any = 1) -> TracedValue:
+        a, b = t.aligned(t.operand(x), t.operand(other))
+        return t.apply(operation, a, t.scale(b, t.number(alpha, "alpha"), "alpha"))
+
+    return handler
 
 
-def _subtract(t: Translator, x: Any, other: Any, alpha: Any = 1) -> TracedValue:
-    a, b = t.aligned(t.operand(x), t.operand(other))
-    return t.apply(Subtract(), a, t.scale(b, t.number(alpha, "alpha"), "alpha"))
-
-
-def _subtract_from(t: Translator, x: Any, other: Any, alpha: Any = 1) -> TracedValue:
-    return _subtract(t, other, x, alpha)
+def _subtract_from(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Any:
+    return _sum(Subtract())(t, other, x, alpha)
 
 
 def _negative(t: Translator, x: TracedValue) -> TracedValue:
@@ -250,8 +248,8 @@ TABLE: Mapping[str, Handler] = {
     "square": _unary(Rational.of([0, 0, 1], [1])),
     "reciprocal": _unary(Rational.of([1], [0, 1])),
     "leaf": _leaf,
-    "add": _add,
-    "sub": _subtract,
+    "add": _sum(Add()),
+    "sub": _sum(Subtract()),
     "rsub": _subtract_from,
     "neg": _negative,
     "mul": _multiply,

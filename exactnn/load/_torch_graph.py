@@ -48,6 +48,13 @@ class TracedValue:
         """Number of axes that torch counts."""
         return len(self.shape) + (self.batch is not None)
 
+    def full_shape(self, size: int) -> list[int]:
+        """Torch's shape, the size of the batch being this one."""
+        shape = list(self.shape)
+        if self.batch is not None:
+            shape.insert(self.batch, size)
+        return shape
+
     @property
     def array(self) -> RationalArray | None:
         """The numbers of a constant."""
@@ -177,10 +184,8 @@ class Translator:
 
     def _check(self, result: TracedValue, expected: torch.Tensor) -> None:
         """The shape found is the one that torch found; and note where the batch size enters a constant."""
-        shape = list(result.shape)
-        if result.batch is not None:
-            shape.insert(result.batch, self.trace.batch)
-        elif any(isinstance(n, torch.SymInt) for n in expected.shape):
+        shape = result.full_shape(self.trace.batch)
+        if result.batch is None and any(isinstance(n, torch.SymInt) for n in expected.shape):
             self.batch_entered = True
         if tuple(shape) != _hints(expected.shape):
             self.refuse(f"it gives shape {_hints(expected.shape)} in torch, but {tuple(shape)} as translated")

@@ -12,7 +12,17 @@ from exactnn.exact.rounding import FORMATS
 from exactnn.load._torch_graph import Handler, TracedValue, Translator
 from exactnn.load._torch_shapes import pad_margins, padded
 from exactnn.network import Add, Affine, AveragePool, BatchNorm, Conv, MaxPool, Operation
-from exactnn.network.windows import Padding
+from exactnn.network.windows import Padding, whole_pool
+
+
+def _first_of(handler: Handler, count: int = 2) -> Handler:
+    """For an operation of several results, of which only the first has an exact meaning."""
+
+    def several(t: Translator, *given: Any, **named: Any) -> tuple[TracedValue | None, ...]:
+        return handler(t, *given, **named), *[None] * (count - 1)
+
+    return several
+
 
 # --- affine maps -----------------------------------------------------------------------------------------------------------
 
@@ -106,10 +116,6 @@ def _batch_norm(
     return t.apply(BatchNorm(mu, var, gamma, beta, as_fraction(eps, "eps"), precision), x)
 
 
-def _batch_norm_in_parts(t: Translator, **arguments: Any) -> tuple[TracedValue, None, None]:
-    return _batch_norm(t, **arguments), None, None
-
-
 # --- pooling ---------------------------------------------------------------------------------------------------------------
 
 
@@ -138,7 +144,7 @@ def _ceil_margins(
     return tuple(margins)
 
 
-def _max_pool(axes: int, with_indices: bool = False) -> Handler:
+def _max_pool(axes: int) -> Handler:
     def handler(t: Translator, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
         kernel, dilations, pads = (_each(v, axes) for v in (kernel_size, dilation, padding))
         strides = _each(stride, axes) if stride else kernel
@@ -152,8 +158,7 @@ def _max_pool(axes: int, with_indices: bool = False) -> Handler:
         if ceil_mode:
             margins = _ceil_margins(x.shape[-axes:], kernel, strides, pads, dilations)
         margins = tuple((a + c, b + d) for (a, b), (c, d) in zip(margins, extra, strict=True))
-        result = _pooled(t, x, axes, MaxPool(kernel, strides, margins, dilations))
-        return (result, None) if with_indices else result
+        return _pooled(t, x, axes, MaxPool(kernel, strides, margins, dilations))
 
     return handler
 
@@ -187,10 +192,7 @@ def _adaptive_pool(axes: int, maximum: bool) -> Handler:
         if any(out < 1 or n % out for n, out in zip(spatial, sizes, strict=True)):
             t.refuse(f"the output size {sizes} must divide the input size {spatial}; otherwise its windows differ in size")
         kernel = tuple(n // out for n, out in zip(spatial, sizes, strict=True))
-        margins: Padding = ((0, 0),) * axes
-        if maximum:
-            return _pooled(t, x, axes, MaxPool(kernel, kernel, margins, (1,) * axes)), None
-        return _pooled(t, x, axes, AveragePool(kernel, kernel, margins, False))
+        return _pooled(t, x, axes, whole_pool(kernel, kernel, maximum=maximum))
 
     return handler
 
@@ -201,7 +203,7 @@ def _reduced(t: Translator, x: TracedValue, dims: Any, keepdim: bool, maximum: b
     chosen = {d % max(x.ndim, 1) for d in given}
     axes = sorted(t.axis(x, d) for d in chosen)
     spatial = tuple(x.shape[a] for a in axes)
-    shape = [1 if d in chosen else n for d, n in enumerate(_torch_shape(t, x)) if keepdim or d not in chosen]
+    shape = [1 if d in chosen else n for d, n in enumerate(x.full_shape(t.trace.batch)) if keepdim or d not in chosen]
     if not axes:
         return x
     if x.batch == 0 and axes == list(range(1, len(x.shape))) and len(axes) <= 3:
@@ -215,23 +217,12 @@ def _reduced(t: Translator, x: TracedValue, dims: Any, keepdim: bool, maximum: b
             flat = t.reshape(moved, (lead, *window), "flat")
         else:  # with the batch axis in front for a moment: pooling acts on each point by itself
             flat = t.reshape(TracedValue(moved.held, moved.shape, 0), (t.trace.batch, lead, *window), "flat")
-    margins: Padding = ((0, 0),) * len(window)
-    operation: Operation = AveragePool(window, window, margins, False)
-    if maximum:
-        operation = MaxPool(window, window, margins, (1,) * len(window))
-    result = t.apply(operation, flat, suffix=suffix)
+    result = t.apply(whole_pool(window, window, maximum=maximum), flat, suffix=suffix)
     place = None if x.batch is None else x.batch - (0 if keepdim else sum(d < x.batch for d in chosen))
     if place is None:
         return t.reshape(result, shape)
     final = t.reshape(result, (t.trace.batch, *(n for d, n in enumerate(shape) if d != place)), "shape")
     return TracedValue(final.held, final.shape, place)
-
-
-def _torch_shape(t: Translator, x: TracedValue) -> list[int]:
-    shape = list(x.shape)
-    if x.batch is not None:
-        shape.insert(x.batch, t.trace.batch)
-    return shape
 
 
 def _mean(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False, **_: Any) -> TracedValue:
@@ -249,14 +240,6 @@ def _amax(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False)
 
 def _amin(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False) -> TracedValue:
     return t.scale(_reduced(t, t.scale(x, -1, "negative"), dim, keepdim, maximum=True, suffix="max"), -1)
-
-
-def _max(t: Translator, **arguments: Any) -> tuple[TracedValue, None]:
-    return _amax(t, **arguments), None
-
-
-def _min(t: Translator, **arguments: Any) -> tuple[TracedValue, None]:
-    return _amin(t, **arguments), None
 
 
 def _pad(t: Translator, x: TracedValue, pad: list[int], mode: str = "constant", value: Any = None) -> Any:
@@ -280,18 +263,18 @@ TABLE: Mapping[str, Handler] = {
     "addmm": _addmm,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _conv),
     "batch_norm": _batch_norm,
-    "_native_batch_norm_legit_no_training": _batch_norm_in_parts,
+    "_native_batch_norm_legit_no_training": _first_of(_batch_norm, 3),
     **{f"max_pool{n}d": _max_pool(n) for n in (1, 2, 3)},
-    **{f"max_pool{n}d_with_indices": _max_pool(n, with_indices=True) for n in (1, 2, 3)},
+    **{f"max_pool{n}d_with_indices": _first_of(_max_pool(n)) for n in (1, 2, 3)},
     **{f"avg_pool{n}d": _average_pool(n) for n in (1, 2, 3)},
     **{f"adaptive_avg_pool{n}d": _adaptive_pool(n, maximum=False) for n in (1, 2, 3)},
-    **{f"adaptive_max_pool{n}d": _adaptive_pool(n, maximum=True) for n in (1, 2, 3)},
+    **{f"adaptive_max_pool{n}d": _first_of(_adaptive_pool(n, maximum=True)) for n in (1, 2, 3)},
     "mean": _mean,
     "sum": _sum,
     "amax": _amax,
     "amin": _amin,
-    "max.dim": _max,
-    "min.dim": _min,
+    "max.dim": _first_of(_amax),
+    "min.dim": _first_of(_amin),
     "pad": _pad,
     "constant_pad_nd": _pad,
 }

@@ -35,10 +35,7 @@ def _expand(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
 
 def _repeat(t: Translator, x: TracedValue, repeats: list[int]) -> TracedValue:
     ones = len(repeats) - x.ndim
-    shape = list(x.shape)
-    if x.batch is not None:
-        shape.insert(x.batch, t.trace.batch)
-    x = t.reshape(x, [1] * ones + shape, "shape")
+    x = t.reshape(x, [1] * ones + x.full_shape(t.trace.batch), "shape")
     for dim, times in enumerate(repeats):
         if times != 1:
             x = t.apply(Concat(t.axis(x, dim)), *[x] * int(t.number(times, "repeat")))
@@ -119,9 +116,7 @@ def _slice(t: Translator, x: TracedValue, dim: int, start: Any, end: Any, step: 
 def _select(t: Translator, x: TracedValue, dim: int, index: Any) -> TracedValue:
     axis = t.axis(x, dim)
     at = int(t.number(index, "index")) % x.shape[axis]
-    shape = list(x.shape)
-    if x.batch is not None:
-        shape.insert(x.batch, t.trace.batch)
+    shape = x.full_shape(t.trace.batch)
     del shape[dim % x.ndim]
     return t.reshape(cut(t, x, axis, range(at, at + 1), "slice"), shape)
 
@@ -163,20 +158,14 @@ def _parts(t: Translator, x: TracedValue, dim: int, lengths: Sequence[int]) -> t
     return tuple(parts)
 
 
-def _result_lengths(t: Translator, dim: int) -> list[int]:
-    return [int(part.shape[dim]) for part in t.node.meta["val"]]
-
-
 def _split(t: Translator, x: TracedValue, dim: int, **_: Any) -> tuple[TracedValue, ...]:
     t.axis(x, dim)
-    return _parts(t, x, dim, _result_lengths(t, dim))
+    return _parts(t, x, dim, [int(part.shape[dim]) for part in t.node.meta["val"]])
 
 
 def _unbind(t: Translator, x: TracedValue, dim: int) -> tuple[TracedValue, ...]:
     axis = t.axis(x, dim)
-    shape = list(x.shape)
-    if x.batch is not None:
-        shape.insert(x.batch, t.trace.batch)
+    shape = x.full_shape(t.trace.batch)
     del shape[dim % x.ndim]
     parts = [cut(t, x, axis, range(i, i + 1), f"{i}.slice") for i in range(x.shape[axis])]
     return tuple(t.reshape(part, shape, str(i)) for i, part in enumerate(parts))

@@ -15,36 +15,19 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from flint import fmpq_poly, fmpz
+from flint import fmpz
 
+from exactnn import network as ops
 from exactnn.errors import LoadError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import rational, shown
+from exactnn.exact.numbers import shown
+from exactnn.exact.polynomials import from_fractions
 from exactnn.load._file import ModelFile, NotFiniteInFile, naming
 from exactnn.load._limits import CHECKER_ENTRIES, MAX_AXES, Budget, checked_size
-from exactnn.network import (
-    Add,
-    Affine,
-    AveragePool,
-    BatchNorm,
-    Concat,
-    Constant,
-    Conv,
-    Input,
-    MaxPool,
-    Network,
-    Operation,
-    PiecewiseLinear,
-    PRelu,
-    Rational,
-    Reshape,
-    Scale,
-    Slice,
-    Smooth,
-    Source,
-    Subtract,
-    Transpose,
-)
+from exactnn.network import Network, Operation, Source
+from exactnn.network.graph import add_node
+
+_Reader = Callable[[Any, str], Any]
 
 FORMAT = "exactnn-network"
 VERSION = 1
@@ -113,11 +96,8 @@ def network_from_document(document: Any, *, file: ModelFile | None = None) -> Ne
         with naming(f"node {shown(name)}"):
             operation, operands = _operation(node), _operands(node["operands"], shapes)
             shapes[name] = budget.shape(operation, *(shapes[o] for o in operands))
-            canonical &= not isinstance(operation, Rational) or _is_canonical(node, operation)
-        graph.add_node(name, operation=operation)
-        for operand in dict.fromkeys(operands):
-            positions = tuple(i for i, o in enumerate(operands) if o == operand)
-            graph.add_edge(operand, name, positions=positions)
+            canonical &= not isinstance(operation, ops.Rational) or _is_canonical(node, operation)
+        add_node(graph, name, operation, operands)
     inputs, outputs = (_names(root[key], key) for key in ("inputs", "outputs"))
     source: Source | None = None
     if file is not None:
@@ -198,7 +178,7 @@ def _operation(node: dict[str, Any]) -> Operation:
     return operation
 
 
-def _is_canonical(node: dict[str, Any], operation: Rational) -> bool:
+def _is_canonical(node: dict[str, Any], operation: ops.Rational) -> bool:
     """Whether the coefficients are written as `Rational` keeps them."""
     return all(_polynomial(node[key], key) == getattr(operation, key) for key in ("numerator", "denominator"))
 
@@ -240,10 +220,16 @@ def _rational(value: Any, place: str) -> Fraction:
     return Fraction(-top if match[1] else top, bottom)
 
 
-def _list(value: Any, place: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise LoadError(f"{place}: a list is needed, got {shown(value)}")
-    return value
+def _of_type(kind: type, words: str) -> _Reader:
+    def read(value: Any, place: str) -> Any:
+        if not isinstance(value, kind):
+            raise LoadError(f"{place}: {words} is needed, got {shown(value)}")
+        return value
+
+    return read
+
+
+_list, _boolean, _text = _of_type(list, "a list"), _of_type(bool, "true or false"), _of_type(str, "a text")
 
 
 def _integers(value: Any, place: str) -> tuple[int, ...]:
@@ -295,18 +281,6 @@ def _index(flat: int, shape: tuple[int, ...]) -> str:
     return str([int(i) for i in np.unravel_index(flat, shape)]) if shape else ""
 
 
-def _boolean(value: Any, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise LoadError(f"{place}: true or false is needed, got {shown(value)}")
-    return value
-
-
-def _text(value: Any, place: str) -> str:
-    if not isinstance(value, str):
-        raise LoadError(f"{place}: a text is needed, got {shown(value)}")
-    return value
-
-
 def _kinks(value: Any, place: str) -> tuple[tuple[Fraction, Fraction], ...]:
     kinks: list[tuple[Fraction, Fraction]] = []
     for i, pair in enumerate(_list(value, place)):
@@ -328,57 +302,42 @@ def _polynomial(value: Any, place: str) -> tuple[Fraction, ...]:
     return tuple(_rational(v, f"{place}[{i}]") for i, v in enumerate(coefficients))
 
 
-def _quotient(numerator: tuple[Fraction, ...], denominator: tuple[Fraction, ...]) -> Rational:
+def _quotient(numerator: tuple[Fraction, ...], denominator: tuple[Fraction, ...]) -> ops.Rational:
     """P/Q; a common factor is refused, since the function has no value at its roots."""
-    top, bottom = (fmpq_poly([rational(c) for c in p]) for p in (numerator, denominator))
+    top, bottom = map(from_fractions, (numerator, denominator))
     if not any(denominator):
         raise LoadError("denominator: a polynomial that is not zero is needed, got only zeros")
     if top.gcd(bottom).degree() > 0:
         raise LoadError("numerator and denominator: polynomials without a common factor are needed; cancel it")
-    return Rational.of(numerator, denominator)
+    return ops.Rational.of(numerator, denominator)
 
 
-_Reader = Callable[[Any, str], Any]
 _WINDOW: dict[str, _Reader] = {"kernel": _integers, "stride": _integers, "padding": _pairs}
 
 #: op -> what makes it, and its fields in the table of docs/network-format.md
 _OPERATIONS: dict[str, tuple[Callable[..., Operation], dict[str, _Reader]]] = {
-    "input": (Input, {"shape": _shape}),
-    "constant": (Constant, {"value": _tensor}),
-    "affine": (Affine, {"weight": _tensor, "bias": _tensor}),
+    "input": (ops.Input, {"shape": _shape}),
+    "constant": (ops.Constant, {"value": _tensor}),
+    "affine": (ops.Affine, {"weight": _tensor, "bias": _tensor}),
     "conv": (
-        Conv,
-        {
-            "weight": _tensor,
-            "bias": _tensor,
-            "stride": _integers,
-            "padding": _pairs,
-            "dilation": _integers,
-            "groups": _small,
-        },
+        ops.Conv,
+        {"weight": _tensor, "bias": _tensor, "stride": _integers, "padding": _pairs, "dilation": _integers, "groups": _small},
     ),
-    "piecewise_linear": (PiecewiseLinear, {"slope": _rational, "constant": _rational, "kinks": _kinks}),
-    "prelu": (PRelu, {"slopes": _tensor}),
-    "smooth": (Smooth, {"function": _text}),
+    "piecewise_linear": (ops.PiecewiseLinear, {"slope": _rational, "constant": _rational, "kinks": _kinks}),
+    "prelu": (ops.PRelu, {"slopes": _tensor}),
+    "smooth": (ops.Smooth, {"function": _text}),
     "rational": (_quotient, {"numerator": _polynomial, "denominator": _polynomial}),
-    "max_pool": (MaxPool, {**_WINDOW, "dilation": _integers}),
-    "average_pool": (AveragePool, {**_WINDOW, "count_padding": _boolean}),
+    "max_pool": (ops.MaxPool, {**_WINDOW, "dilation": _integers}),
+    "average_pool": (ops.AveragePool, {**_WINDOW, "count_padding": _boolean}),
     "batch_norm": (
-        BatchNorm,
-        {
-            "mean": _tensor,
-            "variance": _tensor,
-            "weight": _tensor,
-            "bias": _tensor,
-            "epsilon": _rational,
-            "precision": _text,
-        },
+        ops.BatchNorm,
+        {"mean": _tensor, "variance": _tensor, "weight": _tensor, "bias": _tensor, "epsilon": _rational, "precision": _text},
     ),
-    "reshape": (Reshape, {"shape": _shape}),
-    "transpose": (Transpose, {"axes": _integers}),
-    "slice": (Slice, {"starts": _integers, "stops": _integers, "steps": _integers}),
-    "concat": (Concat, {"axis": _small}),
-    "add": (Add, {}),
-    "subtract": (Subtract, {}),
-    "scale": (Scale, {"factor": _tensor}),
+    "reshape": (ops.Reshape, {"shape": _shape}),
+    "transpose": (ops.Transpose, {"axes": _integers}),
+    "slice": (ops.Slice, {"starts": _integers, "stops": _integers, "steps": _integers}),
+    "concat": (ops.Concat, {"axis": _small}),
+    "add": (ops.Add, {}),
+    "subtract": (ops.Subtract, {}),
+    "scale": (ops.Scale, {"factor": _tensor}),
 }

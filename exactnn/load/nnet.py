@@ -16,7 +16,7 @@ import re
 import numpy as np
 
 from exactnn.errors import LoadError
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, integer_array
 from exactnn.exact.numbers import shown
 from exactnn.load._file import ModelFile, NotFiniteInFile
 from exactnn.network import Affine, Builder, Input, Network, relu
@@ -143,10 +143,9 @@ class _Lines:
         least = min(0, *exponents)
         if len(digits) * (max(0, *exponents) - least) > _MAX_MATRIX_DIGITS:
             raise self.error(f"{wanted}: numbers of more comparable size are needed, got exponents from {least} on")
-        numerators = np.empty(len(digits), dtype=object)
         powers = {e: 10 ** (e - least) for e in set(exponents)}
-        numerators[:] = [n * powers[e] for n, e in zip(digits, exponents, strict=True)]
-        return RationalArray(numerators.reshape(rows, columns), 10**-least)
+        numerators = (n * powers[e] for n, e in zip(digits, exponents, strict=True))
+        return RationalArray(integer_array(numerators, (rows, columns)), 10**-least)
 
     def _decimal(self, text: str, wanted: str, column: int) -> tuple[int, int]:
         """(n, e) with the value n 10^e."""

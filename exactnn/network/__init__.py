@@ -1,18 +1,7 @@
 """The exact computational graph: operations, networks, exact evaluation, exact rewriting."""
 
 from exactnn.network import rewrite
-from exactnn.network.activations import (
-    Activation,
-    Kinks,
-    PiecewiseLinear,
-    PRelu,
-    Rational,
-    Smooth,
-    activation,
-    clip,
-    leaky_relu,
-    relu,
-)
+from exactnn.network.activations import Activation, Kinks, PiecewiseLinear, PRelu, Rational, Smooth, activation, clip, leaky_relu, relu
 from exactnn.network.build import mlp
 from exactnn.network.graph import Builder, Network, Source
 from exactnn.network.operations import (

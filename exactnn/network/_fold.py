@@ -21,19 +21,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.network.activations import PiecewiseLinear
 from exactnn.network.edit import Draft
 from exactnn.network.neurons import spread
-from exactnn.network.operations import (
-    Add,
-    Affine,
-    BatchNorm,
-    Constant,
-    Input,
-    Reshape,
-    Scale,
-    Slice,
-    Subtract,
-    Transpose,
-    along_channels,
-)
+from exactnn.network.operations import Add, Affine, BatchNorm, Constant, Input, Reshape, Scale, Slice, Subtract, Transpose, along_channels
 from exactnn.network.windows import Conv
 
 Folds = list[tuple[str, str]]
@@ -216,13 +204,12 @@ def _elementwise(draft: Draft, name: str) -> tuple[str, RationalArray, RationalA
     if isinstance(operation, PiecewiseLinear) and not operation.kinks:
         return operands[0], RationalArray.of(operation.slope), RationalArray.of(operation.constant)
     if isinstance(operation, (Add, Subtract)):
-        sign = 1 if isinstance(operation, Add) else -1
         for variable, constant in ((0, 1), (1, 0)):
             node = draft.operations[operands[constant]]
             if isinstance(node, Constant) and draft.shapes[operands[variable]] == shape:
                 if variable == 0:
-                    return operands[0], one, node.value * sign
-                return operands[1], one * sign, node.value
+                    return operands[0], one, node.value * operation.sign
+                return operands[1], one * operation.sign, node.value
     return None
 
 

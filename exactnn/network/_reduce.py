@@ -14,15 +14,13 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.network._proportional import classes
 from exactnn.network._witness import ConstantNeuron, ConstantsFolded, Dropped, Merged, MergedLayer, ReducedLayer
 from exactnn.network.activation_facts import value_at_zero
-from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
+from exactnn.network.activations import Activation, Smooth
 from exactnn.network.edit import Draft, replaced
 from exactnn.network.graph import Network
 from exactnn.network.neurons import Layer, Layout, columns, layer_at, rows, taken, with_columns
 from exactnn.network.operations import Affine, Constant, Operation
 from exactnn.network.poles import may_have_pole
 from exactnn.network.windows import Conv
-
-_ACTIVATIONS = (PiecewiseLinear, PRelu, Smooth, Rational)
 
 
 def merge(net: Network) -> tuple[Network, Merged]:
@@ -219,7 +217,7 @@ def _layer(net: Network, name: str) -> Layer | None:
 
 
 def _activations(net: Network, layer: Layer) -> Iterator[str]:
-    return (n for n in layer.layouts if isinstance(net.operation(n), _ACTIVATIONS))
+    return (n for n in layer.layouts if isinstance(net.operation(n), Activation))
 
 
 def _single(values: RationalArray) -> Fraction | None:

@@ -8,7 +8,8 @@ from fractions import Fraction
 from flint import fmpq_poly
 
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import fraction, rational
+from exactnn.exact.numbers import fraction
+from exactnn.exact.polynomials import from_fractions
 from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
 from exactnn.network.operations import Operation
 
@@ -40,7 +41,7 @@ def mirror_slope(operation: Operation) -> RationalArray | None:
     if isinstance(operation, Smooth):
         return RationalArray.of(1) if operation.function in ("silu", "gelu", "gelu_tanh", "softplus") else None
     if isinstance(operation, Rational):
-        top, bottom = (fmpq_poly([rational(c) for c in p]) for p in (operation.numerator, operation.denominator))
+        top, bottom = map(from_fractions, (operation.numerator, operation.denominator))
         minus = fmpq_poly([0, -1])
         difference = top * bottom(minus) - top(minus) * bottom  # over bottom(t) bottom(-t)
         quotient, rest = divmod(difference, bottom * bottom(minus))

@@ -7,6 +7,7 @@ t_k and p_k != 0. So ReLU, leaky ReLU, abs, hardtanh, ReLU6, clip and the identi
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,8 @@ from flint import fmpq_poly
 
 from exactnn.errors import ArgumentError, NotRational, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import Number, as_fraction, fraction, rational, rational_text
+from exactnn.exact.numbers import Number, as_fraction, rational, rational_text
+from exactnn.exact.polynomials import fractions, lowest_terms
 from exactnn.network.operations import Operation, Shape, along_channels
 
 SMOOTH = ("tanh", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus")
@@ -31,8 +33,20 @@ class Kinks:
     kinks: tuple[tuple[Fraction, RationalArray], ...]
 
 
+class Activation(Operation):
+    """A function of each entry; of four kinds: `PiecewiseLinear`, `PRelu`, `Smooth`, `Rational`."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The usual name."""
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return shapes[0]
+
+
 @dataclass(frozen=True)
-class PiecewiseLinear(Operation):
+class PiecewiseLinear(Activation):
     """phi(t) = slope t + constant + sum p max(t - at, 0) over kinks (at, p); canonical: `at` increasing, p non-zero."""
 
     slope: Fraction
@@ -68,9 +82,6 @@ class PiecewiseLinear(Operation):
         kinks = tuple((at, RationalArray.of(p)) for at, p in self.kinks)
         return Kinks(RationalArray.of(self.slope), RationalArray.of(self.constant), kinks)
 
-    def output_shape(self, *shapes: Shape) -> Shape:
-        return shapes[0]
-
     def evaluate(self, *values: RationalArray) -> RationalArray:
         (x,) = values
         if self == relu():
@@ -82,7 +93,7 @@ class PiecewiseLinear(Operation):
 
 
 @dataclass(frozen=True)
-class PRelu(Operation):
+class PRelu(Activation):
     """max(t, 0) + slopes[c] min(t, 0), c the channel (axis 0)."""
 
     slopes: RationalArray
@@ -94,7 +105,6 @@ class PRelu(Operation):
 
     @property
     def name(self) -> str:
-        """The usual name."""
         return "prelu"
 
     def expansion(self) -> Kinks:
@@ -114,7 +124,7 @@ class PRelu(Operation):
 
 
 @dataclass(frozen=True)
-class Smooth(Operation):
+class Smooth(Activation):
     """tanh, sigmoid, silu, gelu, gelu_tanh or softplus; its values are no rationals, so that `evaluate` refuses."""
 
     function: str
@@ -126,11 +136,7 @@ class Smooth(Operation):
 
     @property
     def name(self) -> str:
-        """The function's name."""
         return self.function
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        return shapes[0]
 
     def evaluate(self, *values: RationalArray) -> RationalArray:
         raise NotRational(
@@ -140,7 +146,7 @@ class Smooth(Operation):
 
 
 @dataclass(frozen=True)
-class Rational(Operation):
+class Rational(Activation):
     """P(t)/Q(t), coefficients with the constant term first; canonical: coprime, the last coefficient of Q is 1."""
 
     numerator: tuple[Fraction, ...]
@@ -154,18 +160,12 @@ class Rational(Operation):
         bottom = fmpq_poly([rational(c, "denominator") for c in denominator])
         if not bottom.coeffs():
             raise ArgumentError("denominator: a polynomial that is not zero is needed, got only zeros")
-        common = top.gcd(bottom)
-        top, bottom = top // common, bottom // common
-        lead = bottom.coeffs()[-1]
-        return cls(*(tuple(fraction(c / lead) for c in p.coeffs()) or (Fraction(0),) for p in (top, bottom)))
+        return cls(*map(fractions, lowest_terms(top, bottom)))
 
     @property
     def name(self) -> str:
         """rational(m/n) with the degrees."""
         return f"rational({len(self.numerator) - 1}/{len(self.denominator) - 1})"
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        return shapes[0]
 
     def evaluate(self, *values: RationalArray) -> RationalArray:
         results = []
@@ -176,8 +176,6 @@ class Rational(Operation):
             results.append(_horner(self.numerator, t) / bottom)
         return RationalArray.from_fractions(results, values[0].shape)
 
-
-Activation = PiecewiseLinear | PRelu | Smooth | Rational
 
 _CALL = re.compile(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*")
 
@@ -212,7 +210,7 @@ def activation(description: Any) -> Activation:
     "silu" ("swish"), "gelu", "gelu_tanh", "softplus". Objects: an activation, or anything with coefficient sequences `numerator` and
     `denominator` or a method `to_rational_function()` that gives it (a rational function).
     """
-    if isinstance(description, (PiecewiseLinear, PRelu, Smooth, Rational)):
+    if isinstance(description, Activation):
         return description
     if isinstance(description, str):
         match = _CALL.fullmatch(description)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import networkx as nx
 
-from exactnn.network.graph import Network
+from exactnn.network.graph import Network, add_node, free_name
 from exactnn.network.operations import Operation
 
 
@@ -45,10 +45,7 @@ class Draft:
 
     def fresh(self, name: str) -> str:
         """The first of name_2, name_3, ... that is free."""
-        number = 2
-        while f"{name}_{number}" in self.operations:
-            number += 1
-        return f"{name}_{number}"
+        return free_name(name, [name], self.operations)
 
     def prune(self) -> None:
         """Drop the nodes that no output depends on (inputs stay)."""
@@ -65,12 +62,9 @@ class Draft:
         """The network as it stands."""
         self.prune()
         graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.operations)  # first of all, so that they keep this order
         for name, operation in self.operations.items():
-            graph.add_node(name, operation=operation)
-        for name, operands in self.operands.items():
-            for operand in dict.fromkeys(operands):
-                positions = tuple(p for p, o in enumerate(operands) if o == operand)
-                graph.add_edge(operand, name, positions=positions)
+            add_node(graph, name, operation, self.operands[name])
         return Network(graph, self.inputs, self.outputs)
 
 

@@ -8,7 +8,7 @@ has one edge with two positions).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -19,7 +19,7 @@ import networkx as nx
 from exactnn.errors import ArgumentError, ExactnnError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import Number
-from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
+from exactnn.network.activations import Activation, Rational, Smooth
 from exactnn.network.operations import Input, Operation, Shape
 
 if TYPE_CHECKING:
@@ -139,8 +139,7 @@ class Network:
     @cached_property
     def hidden_layers(self) -> tuple[str, ...]:
         """The activation nodes in topological order: hidden layer 0, 1, ... of a chain."""
-        kinds = (PiecewiseLinear, PRelu, Smooth, Rational)
-        return tuple(n for n in self.order if isinstance(self.operation(n), kinds))
+        return tuple(n for n in self.order if isinstance(self.operation(n), Activation))
 
     @cached_property
     def is_piecewise_linear(self) -> bool:
@@ -246,6 +245,22 @@ def _order(graph: nx.DiGraph[str]) -> tuple[str, ...]:
     return tuple(nx.topological_sort(graph))
 
 
+def add_node(graph: nx.DiGraph[str], name: str, operation: Operation, operands: Sequence[str]) -> None:
+    """A node that reads these, in this order."""
+    graph.add_node(name, operation=operation)
+    for operand in dict.fromkeys(operands):
+        graph.add_edge(operand, name, positions=tuple(i for i, o in enumerate(operands) if o == operand))
+
+
+def free_name(name: str, *taken: Container[str]) -> str:
+    """`name`, or the first of name_2, name_3, ... that is in none of these."""
+    candidate, number = name, 1
+    while any(candidate in names for names in taken):
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
 class Builder:
     """Collects named operations, then makes a Network.
 
@@ -269,22 +284,15 @@ class Builder:
         missing = [o for o in operands if o not in self._graph]
         if missing:
             raise NetworkError(f"node {name!r}: operands are added before the nodes that read them; {missing} are not there")
-        self._graph.add_node(name, operation=operation)
-        for position, operand in enumerate(operands):
-            earlier = self._graph.edges[operand, name]["positions"] if self._graph.has_edge(operand, name) else ()
-            self._graph.add_edge(operand, name, positions=(*earlier, position))
+        add_node(self._graph, name, operation, operands)
         return name
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self._graph
 
     def fresh(self, name: str) -> str:
         """`name`, or the first of name_2, name_3, ... that is free."""
-        candidate, number = name, 1
-        while candidate in self._graph:
-            number += 1
-            candidate = f"{name}_{number}"
-        return candidate
+        return free_name(name, self._graph)
 
     def build(self, inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None, keep: Iterable[str] = ()) -> Network:
         """The network; nodes that no output depends on are left out, but for inputs and `keep`."""

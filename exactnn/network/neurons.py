@@ -23,23 +23,12 @@ import numpy as np
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
-from exactnn.network.activations import PiecewiseLinear, PRelu, Rational, Smooth
+from exactnn.network.activations import Activation, PRelu
 from exactnn.network.graph import Network
-from exactnn.network.operations import (
-    Add,
-    Affine,
-    BatchNorm,
-    Operation,
-    Reshape,
-    Scale,
-    Shape,
-    Subtract,
-    Transpose,
-)
+from exactnn.network.operations import Add, Affine, BatchNorm, Operation, Reshape, Scale, Shape, Subtract, Transpose
 from exactnn.network.windows import AveragePool, Conv, MaxPool
 
-_ACTIVATIONS = (PiecewiseLinear, PRelu, Smooth, Rational)
-_PASSED = (*_ACTIVATIONS, BatchNorm, Scale, Reshape, Transpose, MaxPool, AveragePool)
+_PASSED = (Activation, BatchNorm, Scale, Reshape, Transpose, MaxPool, AveragePool)
 _RULE = (
     "neurons are made by an affine or conv node, pass through activations, batch_norm, scale, pooling, reshape and "
     "transpose, and are read by affine and conv nodes"
@@ -148,7 +137,7 @@ def _follow(net: Network, name: str, path: tuple[str, ...], start: Layout) -> La
 
 def _after(operation: Operation, before: Shape, after: Shape, layout: Layout) -> Layout:
     """The layout behind a node that keeps neurons apart."""
-    if isinstance(operation, (*_ACTIVATIONS, BatchNorm, Scale, Reshape, Add, Subtract)):
+    if isinstance(operation, (Activation, BatchNorm, Scale, Reshape, Add, Subtract)):
         if isinstance(operation, (BatchNorm, PRelu)):
             channel_block(before, layout)
         return layout

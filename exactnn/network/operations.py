@@ -155,36 +155,35 @@ class Scale(Operation):
         return values[0] * self.factor
 
 
+class _Sum(Operation):
+    """First operand plus `sign` times the second, shapes broadcast."""
+
+    sign: ClassVar[int]
+    is_affine: ClassVar[bool] = True
+    arity: ClassVar[int | None] = 2
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return broadcast(*shapes)
+
+    def evaluate(self, *values: RationalArray) -> RationalArray:
+        a, b = aligned(*values)
+        return a + b if self.sign == 1 else a - b
+
+
 @dataclass(frozen=True)
-class Add(Operation):
+class Add(_Sum):
     """Sum of two operands, shapes broadcast."""
 
     kind: ClassVar[str] = "add"
-    is_affine: ClassVar[bool] = True
-    arity: ClassVar[int | None] = 2
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        return broadcast(*shapes)
-
-    def evaluate(self, *values: RationalArray) -> RationalArray:
-        a, b = aligned(*values)
-        return a + b
+    sign: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
-class Subtract(Operation):
+class Subtract(_Sum):
     """First operand minus second, shapes broadcast."""
 
     kind: ClassVar[str] = "subtract"
-    is_affine: ClassVar[bool] = True
-    arity: ClassVar[int | None] = 2
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        return broadcast(*shapes)
-
-    def evaluate(self, *values: RationalArray) -> RationalArray:
-        a, b = aligned(*values)
-        return a - b
+    sign: ClassVar[int] = -1
 
 
 @dataclass(frozen=True)

@@ -157,12 +157,7 @@ def simplify(net: Network) -> Rewriting:
     dead: relu1: neurons 0 dropped
     constant: relu2: neurons 0 (= 3) into the next biases
     """
-    functions: tuple[Callable[[Network], Rewriting], ...] = (
-        fold_affine,
-        fold_constant_neurons,
-        merge_neurons,
-        drop_dead_neurons,
-    )
+    functions: tuple[Callable[[Network], Rewriting], ...] = (fold_affine, fold_constant_neurons, merge_neurons, drop_dead_neurons)
     steps: list[Witness] = []
     while True:
         before = len(steps)

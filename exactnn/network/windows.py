@@ -21,8 +21,28 @@ from exactnn.network.operations import Operation, Shape
 Padding = tuple[tuple[int, int], ...]
 
 
+class Windowed(Operation):
+    """What slides a window over spatial axes."""
+
+    kernel: Shape
+    stride: tuple[int, ...]
+    padding: Padding
+    dilation: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _check_window(self.kernel, self.stride, self.padding, self.dilation)
+
+    def places(self, spatial: Shape) -> Shape:
+        """The spatial axes of the result."""
+        return output_size(spatial, self.kernel, self.stride, self.padding, self.dilation)
+
+    def index(self, spatial: Shape) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The entries that each window reads; see `window_index`."""
+        return window_index(spatial, self.kernel, self.stride, self.padding, self.dilation)
+
+
 @dataclass(frozen=True)
-class Conv(Operation):
+class Conv(Windowed):
     """Cross-correlation with zero padding and one bias for each output channel."""
 
     weight: RationalArray
@@ -41,10 +61,10 @@ class Conv(Operation):
             raise ShapeError(f"conv bias: shape {self.weight.shape[:1]} is needed, got {self.bias.shape}")
         if self.groups < 1 or self.weight.shape[0] % self.groups:
             raise ShapeError(f"conv groups: a divisor of {self.weight.shape[0]} output channels is needed, got {self.groups}")
-        _check_window(self.kernel, self.stride, self.padding, self.dilation)
+        super().__post_init__()
 
     @property
-    def kernel(self) -> Shape:
+    def kernel(self) -> Shape:  # type: ignore[override]
         """Size of the window."""
         return self.weight.shape[2:]
 
@@ -53,12 +73,12 @@ class Conv(Operation):
         channels = self.weight.shape[1] * self.groups
         if len(shape) != len(self.kernel) + 1 or shape[0] != channels:
             raise ShapeError(f"conv: ({channels}, {len(self.kernel)} spatial axes) is needed, got shape {shape}")
-        return (self.weight.shape[0], *output_size(shape[1:], self.kernel, self.stride, self.padding, self.dilation))
+        return (self.weight.shape[0], *self.places(shape[1:]))
 
     def evaluate(self, *values: RationalArray) -> RationalArray:
         (x,) = values
         out = self.output_shape(x.shape[1:])
-        index = window_index(x.shape[2:], self.kernel, self.stride, self.padding, self.dilation)
+        index = self.index(x.shape[2:])
         flat = x.reshape(len(x), x.shape[1], -1)
         padded = concatenate([flat, RationalArray.zeros((len(x), x.shape[1], 1))], axis=2)  # index -1 reads this zero
         width, height = self.weight.shape[1], out[0] // self.groups
@@ -72,8 +92,20 @@ class Conv(Operation):
         return (result + self.bias.reshape(-1, 1)).reshape(len(x), *out)
 
 
+class _Pool(Windowed):
+    """A function of the entries in each window; every window must hold one."""
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        if len(shape) != len(self.kernel) + 1:
+            raise ShapeError(f"{self.kind}: (channels, {len(self.kernel)} spatial axes) is needed, got shape {shape}")
+        if not (self.index(shape[1:]) >= 0).any(axis=1).all():
+            raise ShapeError(f"{self.kind}: every window must hold an entry, but padding {self.padding} makes an empty one")
+        return (shape[0], *self.places(shape[1:]))
+
+
 @dataclass(frozen=True)
-class MaxPool(Operation):
+class MaxPool(_Pool):
     """Maximum over each window; padding counts as minus infinity, and every window must hold an entry."""
 
     kernel: Shape
@@ -82,27 +114,16 @@ class MaxPool(Operation):
     dilation: tuple[int, ...]
     kind: ClassVar[str] = "max_pool"
 
-    def __post_init__(self) -> None:
-        _check_window(self.kernel, self.stride, self.padding, self.dilation)
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        (shape,) = shapes
-        _check_operand(self.kind, shape, self.kernel)
-        index = window_index(shape[1:], self.kernel, self.stride, self.padding, self.dilation)
-        if not (index >= 0).any(axis=1).all():
-            raise ShapeError(f"max_pool: every window must hold an entry, but padding {self.padding} makes an empty one")
-        return (shape[0], *output_size(shape[1:], self.kernel, self.stride, self.padding, self.dilation))
-
     def evaluate(self, *values: RationalArray) -> RationalArray:
         (x,) = values
-        index = window_index(x.shape[2:], self.kernel, self.stride, self.padding, self.dilation)
+        index = self.index(x.shape[2:])
         inside = np.where(index >= 0, index, index.max(axis=1, keepdims=True))  # padding repeats an entry of the window
         flat = x.reshape(len(x), x.shape[1], -1)
         return flat[:, :, inside].max(axis=3).reshape(len(x), *self.output_shape(x.shape[1:]))
 
 
 @dataclass(frozen=True)
-class AveragePool(Operation):
+class AveragePool(_Pool):
     """Mean over each window; with `count_padding` zeros of the padding count, else only entries inside."""
 
     kernel: Shape
@@ -112,20 +133,14 @@ class AveragePool(Operation):
     kind: ClassVar[str] = "average_pool"
     is_affine: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        _check_window(self.kernel, self.stride, self.padding, (1,) * len(self.kernel))
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        (shape,) = shapes
-        _check_operand(self.kind, shape, self.kernel)
-        index = window_index(shape[1:], self.kernel, self.stride, self.padding, (1,) * len(self.kernel))
-        if not (index >= 0).any(axis=1).all():
-            raise ShapeError(f"average_pool: every window must hold an entry, but padding {self.padding} makes an empty one")
-        return (shape[0], *output_size(shape[1:], self.kernel, self.stride, self.padding, (1,) * len(self.kernel)))
+    @property
+    def dilation(self) -> tuple[int, ...]:  # type: ignore[override]
+        """1 on every axis."""
+        return (1,) * len(self.kernel)
 
     def evaluate(self, *values: RationalArray) -> RationalArray:
         (x,) = values
-        index = window_index(x.shape[2:], self.kernel, self.stride, self.padding, (1,) * len(self.kernel))
+        index = self.index(x.shape[2:])
         flat = x.reshape(len(x), x.shape[1], -1)
         padded = concatenate([flat, RationalArray.zeros((len(x), x.shape[1], 1))], axis=2)
         total = padded[:, :, index].sum(axis=3)
@@ -136,6 +151,12 @@ class AveragePool(Operation):
             common = math.lcm(*map(int, counts))
             total = total * RationalArray(np.array([common // int(c) for c in counts], dtype=object), 1) / common
         return total.reshape(len(x), *self.output_shape(x.shape[1:]))
+
+
+def whole_pool(kernel: Shape, stride: tuple[int, ...], *, maximum: bool) -> MaxPool | AveragePool:
+    """The maximum or the mean over windows of this size without padding."""
+    none = ((0, 0),) * len(kernel)
+    return MaxPool(kernel, stride, none, (1,) * len(kernel)) if maximum else AveragePool(kernel, stride, none, False)
 
 
 def output_size(spatial: Shape, kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]) -> Shape:
@@ -180,8 +201,3 @@ def _check_window(kernel: Shape, stride: tuple[int, ...], padding: Padding, dila
         raise ShapeError(
             f"window: kernel, stride, dilation >= 1 and padding >= 0 are needed, got {kernel}, {stride}, {dilation}, {padding}"
         )
-
-
-def _check_operand(kind: str, shape: Shape, kernel: Shape) -> None:
-    if len(shape) != len(kernel) + 1:
-        raise ShapeError(f"{kind}: (channels, {len(kernel)} spatial axes) is needed, got shape {shape}")

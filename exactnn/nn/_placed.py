@@ -13,6 +13,7 @@ from torch import nn
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
 from exactnn.exact.numbers import shown
 from exactnn.floats.backend import FLOATS
+from exactnn.nn.functional import check_float_tensor
 
 Made = TypeVar("Made")
 
@@ -62,9 +63,7 @@ class Placed(nn.Module):
 
     def checked_axis(self, x: torch.Tensor) -> int | None:
         """The axis of the coefficient sets in x, from 0, or None for one set; ArgumentError and ShapeError for a wrong input."""
-        if not isinstance(x, torch.Tensor) or x.dtype not in FLOATS:
-            kind = f"a tensor of {x.dtype}" if isinstance(x, torch.Tensor) else type(x).__name__
-            raise ArgumentError(f"{type(self).__name__}: a tensor of floats is needed, got {kind}; convert it, as by x.float()")
+        check_float_tensor(x, "x", type(self).__name__)
         if self.sets is None:
             return None
         axis = self.axis + x.ndim if self.axis < 0 else self.axis

@@ -15,7 +15,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.nn import _start
 from exactnn.nn._placed import Placed, generator
 from exactnn.nn._start import Init
-from exactnn.nn.functional import era
+from exactnn.nn.functional import checked_epsilon, era
 
 if TYPE_CHECKING:
     from exactnn import rational
@@ -95,7 +95,7 @@ class ERA(Placed):
         super().__init__(channels, groups, axis, dtype)
         if isinstance(degree, bool) or not isinstance(degree, int) or degree < 2 or degree % 2:
             raise ArgumentError(f"degree: an even number >= 2 is needed, two for each fraction, got {degree!r}")
-        self.degree, self.epsilon = degree, _epsilon(epsilon)
+        self.degree, self.epsilon = degree, checked_epsilon(epsilon)
         n, shape = degree // 2, () if self.sets is None else (self.sets,)
         source = generator(seed)
         if isinstance(init, str) and init.strip().lower() == "random":
@@ -255,9 +255,3 @@ class ERA(Placed):
             f"{name} = 0 with epsilon = 0 makes the denominator 0 on the real line, at e = "
             f"{self.e.detach()[index].item():g}; take epsilon > 0, or repair=True, which sets it to {REPAIRED_F:g}"
         )
-
-
-def _epsilon(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-        raise ArgumentError(f"epsilon: a finite number >= 0 is needed, got {value!r}")
-    return float(value)

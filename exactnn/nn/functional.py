@@ -67,16 +67,15 @@ def era(
     >>> era(torch.tensor([0.0, 1.0]), one, zero, torch.zeros(1), torch.ones(1), torch.zeros(1), torch.ones(1))
     tensor([1.0000, 1.5000])
     """
-    _float_tensor(x, "x")
+    check_float_tensor(x, "x")
     for name, tensor in zip("abcdef", (a, b, c, d, e, f), strict=True):
-        _float_tensor(tensor, name)
-    if isinstance(epsilon, bool) or not (isinstance(epsilon, (int, float)) and 0 <= epsilon < float("inf")):
-        raise ArgumentError(f"epsilon: a finite number >= 0 is needed, got {epsilon!r}")
+        check_float_tensor(tensor, name)
+    shift = checked_epsilon(epsilon)
     if a.shape != b.shape or any(t.shape != c.shape or t.shape[1:] != a.shape or t.ndim != a.ndim + 1 for t in (c, d, e, f)):
         shapes = ", ".join(str(tuple(t.shape)) for t in (a, b, c, d, e, f))
         raise ShapeError(f"a, ..., f: a and b of one shape S, and c, d, e, f of one shape (fractions, *S), are needed, got {shapes}")
     _fits(a, x)
-    result: torch.Tensor = _Era.apply(x, a, b, c, d, e, f, float(epsilon))  # type: ignore[no-untyped-call]
+    result: torch.Tensor = _Era.apply(x, a, b, c, d, e, f, shift)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -115,7 +114,7 @@ def pade(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str = "A") 
     tensor([-0.6667,  0.6667])
     """
     for name, tensor in (("x", x), ("a", a), ("b", b)):
-        _float_tensor(tensor, name)
+        check_float_tensor(tensor, name)
     if version not in ("A", "B", "C", "N"):
         raise ArgumentError(f"version: 'A', 'B', 'C' or 'N' is needed, got {version!r}")
     if a.ndim < 1 or b.ndim < 1 or not a.shape[0] or not b.shape[0] or a.shape[1:] != b.shape[1:]:
@@ -125,13 +124,18 @@ def pade(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str = "A") 
     return result
 
 
-#: torch has arithmetic for these; narrower floats are for storage.
+def checked_epsilon(value: float) -> float:
+    """A number that is added to denominators."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        raise ArgumentError(f"epsilon: a finite number >= 0 is needed, got {value!r}")
+    return float(value)
 
 
-def _float_tensor(value: Any, name: str) -> None:
+def check_float_tensor(value: Any, name: str, who: str = "") -> None:
+    """ArgumentError, on behalf of a module if it is named, for what is no tensor of floats."""
     if not isinstance(value, torch.Tensor) or value.dtype not in FLOATS:
         kind = f"a tensor of {value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
-        raise ArgumentError(f"{name}: a tensor of floats is needed, got {kind}; convert it, as by {name}.float()")
+        raise ArgumentError(f"{who or name}: a tensor of floats is needed, got {kind}; convert it, as by {name}.float()")
 
 
 def _fits(a: torch.Tensor, x: torch.Tensor) -> None:
@@ -180,6 +184,17 @@ def _flat(x: torch.Tensor, like: torch.Tensor) -> bool:
 def _traced() -> bool:
     """Whether a graph is being made (torch.compile, torch.export, torch.jit.trace) instead of numbers."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
+
+
+class _Saving(torch.autograd.Function):
+    """Saves x in its own dtype and the coefficients, nothing else; the last argument of a function is no tensor."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        *tensors, ctx.option = inputs
+        ctx.save_for_backward(*tensors)
 
 
 # --- ERA -------------------------------------------------------------------------------------------------------------------
@@ -240,11 +255,7 @@ def _era_gradients(
     return of_x, [_sum_to(grad * x, a), _sum_to(grad, b), of_c, of_d, 2 * of_v, -2 * f * of_q]
 
 
-class _Era(torch.autograd.Function):
-    """Saves x in its own dtype and the coefficients, nothing else."""
-
-    generate_vmap_rule = True
-
+class _Era(_Saving):
     @staticmethod
     def forward(  # each argument by its name: where there is no gradient, torch.compile counts them to see that no context is among them
         x: torch.Tensor,
@@ -266,17 +277,12 @@ class _Era(torch.autograd.Function):
         return _forward(x, given[0], wide, lambda y: _era_value(y, coefficients), flat)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        *tensors, ctx.epsilon = inputs
-        ctx.save_for_backward(*tensors)
-
-    @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, *given = ctx.saved_tensors
         wanted = any(ctx.needs_input_grad[1:])
 
         def gradients(y: torch.Tensor, grad: torch.Tensor, coefficients: tuple[torch.Tensor, ...]) -> Any:
-            return _era_gradients(y, grad, coefficients, ctx.epsilon, wanted)
+            return _era_gradients(y, grad, coefficients, ctx.option, wanted)
 
         grad = grads[0]
         if _flat(x, given[0]) and grad.is_contiguous():
@@ -284,7 +290,7 @@ class _Era(torch.autograd.Function):
             blocks = _blocks(flat, given[0])
             if blocks is not None:
                 coefficients = tuple(t.to(wide) for t in given)
-                of_x, sums = _era_blocks.gradients(flat, grad.reshape(-1), blocks, coefficients, ctx.epsilon, _FAR[wide])
+                of_x, sums = _era_blocks.gradients(flat, grad.reshape(-1), blocks, coefficients, ctx.option, _FAR[wide])
                 return (of_x.reshape(x.shape), *(s.to(t.dtype) for s, t in zip(sums, given, strict=True)), None)
         return (*_backward(x, grad, given, gradients), None)
 
@@ -363,11 +369,7 @@ def _moments(t: torch.Tensor, z: torch.Tensor, count: int, lowest: int, like: to
     return torch.stack(sums)
 
 
-class _Pade(torch.autograd.Function):
-    """Saves x in its own dtype and the coefficients, nothing else."""
-
-    generate_vmap_rule = True
-
+class _Pade(_Saving):
     @staticmethod
     def forward(x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, version: str) -> torch.Tensor:
         wide = _wide(x, a, b)
@@ -375,17 +377,12 @@ class _Pade(torch.autograd.Function):
         return _forward(x, a[0], wide, lambda y: _pade_value(y, wide_a, wide_b, version))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        *tensors, ctx.version = inputs
-        ctx.save_for_backward(*tensors)
-
-    @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, *given = ctx.saved_tensors
         wanted = any(ctx.needs_input_grad[1:])
 
         def gradients(y: torch.Tensor, grad: torch.Tensor, coefficients: tuple[torch.Tensor, ...]) -> Any:
-            return _pade_gradients(y, grad, coefficients, ctx.version, wanted)
+            return _pade_gradients(y, grad, coefficients, ctx.option, wanted)
 
         return (*_backward(x, grads[0], given, gradients), None)
 

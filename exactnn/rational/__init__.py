@@ -1,15 +1,15 @@
 """Rational activations, exactly: rational functions as values, partial fractions, poles, certified bounds, ERA."""
 
+from exactnn.exact.enclosure import Enclosure
+from exactnn.exact.roots import ComplexRoot, RealRoot
 from exactnn.rational._analysis import NearestPole, Range, Report
 from exactnn.rational._audit import Audit, audit, maximum_error
 from exactnn.rational._plot import plot
 from exactnn.rational.documents import from_document, to_document
-from exactnn.rational.enclosure import Enclosure
 from exactnn.rational.era import ERA
 from exactnn.rational.function import AtInfinity, RationalFunction
 from exactnn.rational.pade import BOULLE, PadeUnit, Piece
 from exactnn.rational.partial_fractions import Part, PartialFractions, RealPart, RealPartialFractions
-from exactnn.rational.roots import ComplexRoot, RealRoot
 
 __all__ = [
     "AtInfinity",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from flint import ctx
 
+from exactnn.exact import polynomials as poly
+from exactnn.exact.enclosure import Bound, Enclosure
 from exactnn.exact.numbers import Number
-from exactnn.rational import _polynomials as poly
-from exactnn.rational._extremes import WIDTH, extremes, peak, positive
-from exactnn.rational.enclosure import Bound, Enclosure
+from exactnn.exact.roots import ComplexRoot, RealRoot, complex_roots, within
+from exactnn.rational._extremes import WIDTH, Extreme, extremes, peak, positive
 from exactnn.rational.intervals import Ends, Interval, span
-from exactnn.rational.roots import ComplexRoot, RealRoot, complex_roots, within
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction
@@ -66,12 +66,71 @@ class Report:
         return f"{largest}; {pole}"
 
 
-class Analysis:
+class Bounds:
+    """Questions about the largest and smallest values, and slopes."""
+
+    @abstractmethod
+    def _extremes(self, order: int, ends: Ends, width: Fraction) -> tuple[Extreme, Extreme]:
+        """Infimum and supremum of the derivative of this order on the interval."""
+
+    @abstractmethod
+    def nearest_pole(self, interval: Interval = None, *, width: Number = WIDTH) -> NearestPole | None:
+        """A pole nearest to the interval, with a bracket of the distance; None if there is none."""
+
+    def range(self, interval: Interval = None, *, width: Number = WIDTH) -> Range:
+        """Infimum and supremum of r on the interval (without its poles), in rational brackets of at most this width.
+
+        Examples
+        --------
+        >>> from exactnn.rational import RationalFunction
+        >>> r = RationalFunction([0, 1], [1, 0, 1])                                      # x/(x^2 + 1)
+        >>> print(r.range())
+        from -1/2 to 1/2
+        >>> print(r.range((2, None)))
+        from 0 to 2/5
+        """
+        low, high = self._extremes(0, span(interval), positive(width))
+        return Range(low.value, high.value)
+
+    def sup_derivative(self, interval: Interval = None, *, width: Number = WIDTH) -> Enclosure:
+        """sup |r'| on the interval: the least Lipschitz constant; infinite where a pole or growth makes it so.
+
+        Examples
+        --------
+        >>> from exactnn.rational import RationalFunction
+        >>> print(RationalFunction([0, 1], [1, 0, 1]).sup_derivative())
+        1
+        """
+        return peak(*self._extremes(1, span(interval), positive(width)))[0]
+
+    def report(self, interval: Interval = None, *, width: Number = Fraction(1, 2**40)) -> Report:
+        """The largest value and slope with their places, and the nearest pole. Pole-free is not spike-free.
+
+        Examples
+        --------
+        >>> from exactnn.rational import RationalFunction
+        >>> spike = RationalFunction([1], ["1.000001", -2, 1]).report()                    # 1/((x - 1)^2 + 10^-6)
+        >>> print(spike.value, "at", spike.value_at[0])
+        1000000 at 1
+        >>> print(spike.slope, "at", *spike.slope_at, sep="; ")
+        649519052.838 +- 3.3e-4; at; 0.999422649731 +- 1.9e-13; 1.00057735027 +- 8.2e-13
+        >>> float(spike.nearest_pole.distance)
+        0.001
+        """
+        ends, limit = span(interval), positive(width)
+        found = [peak(*self._extremes(order, ends, limit)) for order in (0, 1)]
+        return Report(*found[0], *found[1], self.nearest_pole(interval=interval, width=limit))
+
+
+class Analysis(Bounds):
     """Questions about poles and bounds."""
 
     @abstractmethod
     def _function(self) -> RationalFunction:
         """The function as a quotient of polynomials."""
+
+    def _extremes(self, order: int, ends: Ends, width: Fraction) -> tuple[Extreme, Extreme]:
+        return extremes(self._function().derivative(order), ends, width)
 
     def real_poles(self, interval: Interval = None, *, width: Number | None = None) -> tuple[RealRoot, ...]:
         """The distinct real poles in increasing order, what cancels having been cancelled: isolating intervals, rational poles as points.
@@ -141,56 +200,9 @@ class Analysis:
             return ()
         return tuple(within(slope._top, *span(interval), None if width is None else positive(width)))
 
-    def range(self, interval: Interval = None, *, width: Number = WIDTH) -> Range:
-        """Infimum and supremum of r on the interval (without its poles), in rational brackets of at most this width.
-
-        Examples
-        --------
-        >>> from exactnn.rational import RationalFunction
-        >>> r = RationalFunction([0, 1], [1, 0, 1])                                      # x/(x^2 + 1)
-        >>> print(r.range())
-        from -1/2 to 1/2
-        >>> print(r.range((2, None)))
-        from 0 to 2/5
-        """
-        low, high = extremes(self._function(), span(interval), positive(width))
-        return Range(low.value, high.value)
-
-    def sup_derivative(self, interval: Interval = None, *, width: Number = WIDTH) -> Enclosure:
-        """sup |r'| on the interval: the least Lipschitz constant; infinite where a pole or growth makes it so.
-
-        Examples
-        --------
-        >>> from exactnn.rational import RationalFunction
-        >>> print(RationalFunction([0, 1], [1, 0, 1]).sup_derivative())
-        1
-        """
-        return self._largest(1, span(interval), positive(width))
-
     def sup_second_derivative(self, interval: Interval = None, *, width: Number = WIDTH) -> Enclosure:
         """sup |r''| on the interval."""
-        return self._largest(2, span(interval), positive(width))
-
-    def report(self, interval: Interval = None, *, width: Number = Fraction(1, 2**40)) -> Report:
-        """The largest value and slope with their places, and the nearest pole. Pole-free is not spike-free.
-
-        Examples
-        --------
-        >>> from exactnn.rational import RationalFunction
-        >>> spike = RationalFunction([1], ["1.000001", -2, 1]).report()                    # 1/((x - 1)^2 + 10^-6)
-        >>> print(spike.value, "at", spike.value_at[0])
-        1000000 at 1
-        >>> print(spike.slope, "at", *spike.slope_at, sep="; ")
-        649519052.838 +- 3.3e-4; at; 0.999422649731 +- 1.9e-13; 1.00057735027 +- 8.2e-13
-        >>> float(spike.nearest_pole.distance)
-        0.001
-        """
-        r, ends, limit = self._function(), span(interval), positive(width)
-        found = [peak(*extremes(function, ends, limit)) for function in (r, r.derivative())]
-        return Report(*found[0], *found[1], self.nearest_pole(interval=interval, width=limit))
-
-    def _largest(self, order: int, ends: Ends, width: Fraction) -> Enclosure:
-        return peak(*extremes(self._function().derivative(order), ends, width))[0]
+        return peak(*self._extremes(2, span(interval), positive(width)))[0]
 
 
 def _distance(z: ComplexRoot, ends: Ends, width: Fraction) -> Enclosure:

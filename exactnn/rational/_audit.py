@@ -13,18 +13,18 @@ from itertools import pairwise
 from flint import arb, ctx
 
 from exactnn.errors import ArgumentError, DomainError, Incomplete
+from exactnn.exact import polynomials as poly
+from exactnn.exact.enclosure import Bound, Enclosure
 from exactnn.exact.numbers import Number
-from exactnn.rational import _polynomials as poly
+from exactnn.exact.roots import RealRoot
 from exactnn.rational import _targets
 from exactnn.rational._analysis import NearestPole, Range
 from exactnn.rational._extremes import bits_of, extremes, peak, positive
 from exactnn.rational._targets import Target
-from exactnn.rational.enclosure import Bound, Enclosure
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.intervals import Interval, span
 from exactnn.rational.pade import PadeUnit, Piece
-from exactnn.rational.roots import RealRoot
 
 #: the highest derivative in Taylor's theorem
 _ORDER = 12

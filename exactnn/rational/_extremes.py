@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from flint import ctx
 
 from exactnn.errors import ArgumentError, AtPole
+from exactnn.exact import polynomials as poly
+from exactnn.exact.enclosure import Bound, Enclosure, absolute
 from exactnn.exact.numbers import Number, as_fraction, short
-from exactnn.rational import _polynomials as poly
-from exactnn.rational.enclosure import Bound, Enclosure, absolute
+from exactnn.exact.roots import RealRoot, within
 from exactnn.rational.intervals import Ends
-from exactnn.rational.roots import RealRoot, within
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction

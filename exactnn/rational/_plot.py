@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from exactnn.errors import ArgumentError, DomainError
 from exactnn.exact.axes import given_axes
 from exactnn.exact.numbers import shown
-from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import Analysis
-from exactnn.rational.documents import Function
+from exactnn.rational.documents import Function, kind
 from exactnn.rational.intervals import Interval, span
 from exactnn.rational.pade import PadeUnit
 
@@ -52,7 +51,7 @@ def plot(functions: Function | Mapping[str, Function], interval: Interval = (-5,
     named = functions if isinstance(functions, Mapping) else {"": functions}
     for function in named.values():
         if not isinstance(function, Function):
-            raise ArgumentError(f"functions: a RationalFunction, an ERA or a PadeUnit is needed, got {poly.kind(function)}")
+            raise ArgumentError(f"functions: a RationalFunction, an ERA or a PadeUnit is needed, got {kind(function)}")
     axes = given_axes(ax)
     ordinary: list[float] = []
     cut = False

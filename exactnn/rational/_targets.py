@@ -10,8 +10,8 @@ from fractions import Fraction
 from flint import arb, arb_poly, arb_series, ctx, fmpq_poly
 
 from exactnn.errors import ArgumentError
+from exactnn.exact import polynomials as poly
 from exactnn.exact.numbers import as_fraction, rational
-from exactnn.rational import _polynomials as poly
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.numbers import rational_text
-from exactnn.rational import _polynomials as poly
 from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.pade import PadeUnit
@@ -33,7 +32,7 @@ def to_document(f: Function) -> dict[str, Any]:
     if isinstance(f, ERA):
         return {"linear": _texts(f.linear), "squares": [_texts(row) for row in f.fractions], "epsilon": rational_text(f.epsilon)}
     if not isinstance(f, (RationalFunction, PadeUnit)):
-        raise ArgumentError(f"f: a RationalFunction, an ERA or a PadeUnit is needed, got {poly.kind(f)}")
+        raise ArgumentError(f"f: a RationalFunction, an ERA or a PadeUnit is needed, got {kind(f)}")
     found: dict[str, Any] = {"numerator": _texts(f.numerator), "denominator": _texts(f.denominator)}
     return found | ({"formula": f.formula, "basis": f.basis} if isinstance(f, PadeUnit) else {})
 
@@ -64,6 +63,12 @@ def from_document(document: Any) -> Function:
             return make(document.get("linear", (0, 0)), document.get(rows, ()), document.get("epsilon", 0))
     found = f"the keys {sorted(map(str, document))}" if isinstance(document, Mapping) else f"a {type(document).__name__}"
     raise ArgumentError(f"a rational function is needed, {_FORMS}; got {found[:120]}")
+
+
+def kind(value: object) -> str:
+    """What a value is, for a message to someone who expected a function."""
+    name = type(value).__name__
+    return f"the module {type(value).__module__}.{name}; take its exact()" if hasattr(value, "exact") else name
 
 
 def _texts(numbers: Any) -> list[str]:

@@ -12,15 +12,15 @@ from typing import Any
 from flint import ctx, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole, NotAnERA
-from exactnn.exact.numbers import Number, as_fraction, rational, rational_text, short, shown
-from exactnn.rational import _polynomials as poly
+from exactnn.exact import polynomials as poly
+from exactnn.exact.enclosure import Enclosure, absolute
+from exactnn.exact.numbers import Number, as_fraction, rational_text, short, shown
+from exactnn.exact.roots import RealRoot, real_roots
 from exactnn.rational._analysis import Analysis, Range
 from exactnn.rational._extremes import positive
-from exactnn.rational.enclosure import Enclosure, absolute
 from exactnn.rational.function import AtInfinity, RationalFunction
 from exactnn.rational.intervals import Interval, span
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions
-from exactnn.rational.roots import RealRoot, real_roots
 
 Term = tuple[Fraction, Fraction, Fraction, Fraction]
 
@@ -160,13 +160,10 @@ class ERA(Analysis):
 
     @cached_property
     def _quotient(self) -> RationalFunction:
-        pairs = [(fmpq_poly([rational(self.linear[1]), rational(self.linear[0])]), fmpq_poly([1]))]
+        pairs = [(poly.from_fractions(self.linear[::-1]), fmpq_poly([1]))]
         for c, d, e, size in self.terms:
-            pairs.append((fmpq_poly([rational(d), rational(c)]), fmpq_poly([rational(e * e + size), rational(-2 * e), 1])))
-        while len(pairs) > 1:
-            rest = pairs[2 * (len(pairs) // 2) :]
-            pairs = [(p * v + u * q, q * v) for (p, q), (u, v) in zip(pairs[::2], pairs[1::2], strict=False)] + rest
-        return RationalFunction(*pairs[0])
+            pairs.append((poly.from_fractions([d, c]), poly.from_fractions([e * e + size, -2 * e, Fraction(1)])))
+        return RationalFunction(*poly.quotient_sum(pairs))
 
     def _function(self) -> RationalFunction:
         return self._quotient

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from flint import fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole, ExactnnError
+from exactnn.exact import polynomials as poly
 from exactnn.exact.numbers import Number, fraction, rational, short, shown
-from exactnn.rational import _polynomials as poly
 from exactnn.rational._analysis import Analysis
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions, over_q, over_r
 
@@ -80,12 +80,7 @@ class RationalFunction(Analysis):
         top, bottom = poly.polynomial(numerator, "numerator"), poly.polynomial(denominator, "denominator")
         if not bottom:
             raise ArgumentError("denominator: a polynomial that is not zero is needed, got only zeros")
-        if bottom.degree() > 0:
-            common = top.gcd(bottom)
-            if common.degree() > 0:
-                top, bottom = top // common, bottom // common
-        lead = bottom.coeffs()[-1]
-        top, bottom = top / lead, bottom / lead
+        top, bottom = poly.lowest_terms(top, bottom)
         object.__setattr__(self, "numerator", poly.fractions(top))
         object.__setattr__(self, "denominator", poly.fractions(bottom))
         self.__dict__["_top"], self.__dict__["_bottom"] = top, bottom
@@ -118,11 +113,11 @@ class RationalFunction(Analysis):
 
     @cached_property
     def _top(self) -> fmpq_poly:
-        return fmpq_poly([rational(c) for c in self.numerator])
+        return poly.from_fractions(self.numerator)
 
     @cached_property
     def _bottom(self) -> fmpq_poly:
-        return fmpq_poly([rational(c) for c in self.denominator])
+        return poly.from_fractions(self.denominator)
 
     def __reduce__(self) -> tuple[type[RationalFunction], tuple[tuple[Fraction, ...], tuple[Fraction, ...]]]:
         return type(self), (self.numerator, self.denominator)
@@ -176,11 +171,8 @@ class RationalFunction(Analysis):
             raise ArgumentError("division: a function that is not zero is needed, got the function 0")
         return RationalFunction(self._top * s._bottom, self._bottom * s._top)
 
-    def __radd__(self, other: Any) -> RationalFunction:
-        return self.__add__(other)
-
-    def __rmul__(self, other: Any) -> RationalFunction:
-        return self.__mul__(other)
+    __radd__ = __add__
+    __rmul__ = __mul__
 
     def __rsub__(self, other: Any) -> RationalFunction:
         return (-self).__add__(other)

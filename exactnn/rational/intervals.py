@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from exactnn.errors import ArgumentError, DomainError
+from exactnn.exact import polynomials as poly
 from exactnn.exact.numbers import Number, as_fraction, short, shown
-from exactnn.rational import _polynomials as poly
 
 #: (lower, upper), either end None (or an infinity) for no bound; None for the whole real line.
 Interval = Sequence[Number | None] | None

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 from flint import fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole
+from exactnn.exact import polynomials as poly
+from exactnn.exact.enclosure import Enclosure
 from exactnn.exact.numbers import Number, as_fraction, fraction, rational, rational_text, shown
-from exactnn.rational import _polynomials as poly
-from exactnn.rational._analysis import NearestPole, Range, Report
+from exactnn.exact.roots import RealRoot, real_roots, within
+from exactnn.rational._analysis import Bounds, NearestPole
 from exactnn.rational._bases import BASES, orthogonal
-from exactnn.rational._extremes import WIDTH, Extreme, extremes, peak, positive
-from exactnn.rational.enclosure import Enclosure
+from exactnn.rational._extremes import WIDTH, Extreme, extremes, positive
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.intervals import Ends, Interval, span
-from exactnn.rational.roots import RealRoot, real_roots, within
 
 FORMULAS = ("A", "B", "C", "D", "N")
 
@@ -34,7 +34,7 @@ class Piece:
 
 
 @dataclass(frozen=True, init=False)
-class PadeUnit:
+class PadeUnit(Bounds):
     """P(x)/Q(x), P = a_0 p_0 + a_1 p_1 + ... + a_m p_m with p_k = x^k or another basis, and by formula
 
     - A: Q = 1 + |b_1 p_1| + |b_2 p_2| + ... + |b_n p_n|, rational between the zeros of the p_k: on x <= 0 and on x >= 0 for powers
@@ -53,7 +53,7 @@ class PadeUnit:
 
     Notes
     -----
-    Values are equal if coefficients, formula and basis are.
+    Values are equal if coefficients, formula and basis are. Bounds and slopes are those from both sides at breakpoints.
 
     References
     ----------
@@ -70,6 +70,8 @@ class PadeUnit:
     ...     print(piece.function)
     -x / (x - 1)
     x / (x + 1)
+    >>> print(PadeUnit([1], [-1, 1], formula="C").report())         # 1/(1/10 + |x - 1|)
+    largest |r|: 10 at x = 1; largest |r'|: 100 at x = 1; no pole
     >>> [str(p.lower) for p in PadeUnit([0, 1], [0, 2], basis="hermite").pieces]     # x/(1 + 2 |x^2 - 1|)
     ['None', '-1', '1']
     """
@@ -91,8 +93,8 @@ class PadeUnit:
         object.__setattr__(self, "formula", formula)
         object.__setattr__(self, "basis", basis)
 
-    def __reduce__(self) -> tuple[Callable[..., PadeUnit], tuple[tuple[Fraction, ...], tuple[Fraction, ...], str, str]]:
-        return _unit, (self.numerator, self.denominator, self.formula, self.basis)
+    def __reduce__(self) -> tuple[Callable[..., PadeUnit], tuple[tuple[Fraction, ...], tuple[Fraction, ...]]]:
+        return partial(PadeUnit, formula=self.formula, basis=self.basis), (self.numerator, self.denominator)
 
     @cached_property
     def _top(self) -> fmpq_poly:
@@ -173,27 +175,6 @@ class PadeUnit:
             return None
         return self.pieces[0].function.nearest_pole(interval=interval, width=width)
 
-    def range(self, interval: Interval = None, *, width: Number = WIDTH) -> Range:
-        """Infimum and supremum on the interval, in rational brackets of at most this width."""
-        low, high = self._extremes(0, span(interval), positive(width))
-        return Range(low.value, high.value)
-
-    def sup_derivative(self, interval: Interval = None, *, width: Number = WIDTH) -> Enclosure:
-        """The least Lipschitz constant on the interval: sup |r'|, at breakpoints from both sides."""
-        return peak(*self._extremes(1, span(interval), positive(width)))[0]
-
-    def report(self, interval: Interval = None, *, width: Number = Fraction(1, 2**40)) -> Report:
-        """As `RationalFunction.report`; without a nearest pole if there are several pieces.
-
-        Examples
-        --------
-        >>> print(PadeUnit([1], [-1, 1], formula="C").report())         # 1/(1/10 + |x - 1|)
-        largest |r|: 10 at x = 1; largest |r'|: 100 at x = 1; no pole
-        """
-        ends, limit = span(interval), positive(width)
-        found = [peak(*self._extremes(order, ends, limit)) for order in (0, 1)]
-        return Report(*found[0], *found[1], self.nearest_pole(interval=interval, width=limit))
-
     def _extremes(self, order: int, ends: Ends, width: Fraction) -> tuple[Extreme, Extreme]:
         """Of the derivative of this order on the pieces that meet the interval in more than a point."""
         if ends[0] is not None and ends[0] == ends[1] and order == 0:
@@ -271,10 +252,6 @@ def _met(ends: Ends, lower: Fraction | None, upper: Fraction | None) -> Ends | N
     low = max((end for end in (ends[0], lower) if end is not None), default=None)
     high = min((end for end in (ends[1], upper) if end is not None), default=None)
     return None if low is not None and high is not None and low >= high else (low, high)
-
-
-def _unit(numerator: tuple[Fraction, ...], denominator: tuple[Fraction, ...], formula: str, basis: str) -> PadeUnit:
-    return PadeUnit(numerator, denominator, formula=formula, basis=basis)
 
 
 def _decimal(*coefficients: str) -> tuple[Fraction, ...]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from flint import acb, arb, ctx, fmpq, fmpq_poly
+from flint import acb, arb, ctx, fmpq_poly
 
 from exactnn.errors import ArgumentError
-from exactnn.exact.numbers import Number, as_fraction, shown
-from exactnn.rational import _polynomials as poly
-from exactnn.rational.enclosure import Enclosure
-from exactnn.rational.roots import ComplexRoot, complex_roots
+from exactnn.exact import polynomials as poly
+from exactnn.exact.enclosure import Enclosure
+from exactnn.exact.numbers import Number, as_fraction, rational, shown
+from exactnn.exact.roots import ComplexRoot, complex_roots
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction
@@ -60,16 +60,12 @@ class PartialFractions:
         grouped: dict[tuple[Fraction, ...], list[Part]] = {}
         for part in self.parts:
             grouped.setdefault(part.factor, []).append(part)
-        quotients = [(_flint(self.polynomial), fmpq_poly([1]))]
+        quotients = [(poly.from_fractions(self.polynomial), fmpq_poly([1]))]
         for factor, parts in grouped.items():
-            q, most = _flint(factor), max(part.power for part in parts)
-            top = sum((_flint(part.numerator) * q ** (most - part.power) for part in parts), fmpq_poly([0]))
+            q, most = poly.from_fractions(factor), max(part.power for part in parts)
+            top = sum((poly.from_fractions(part.numerator) * q ** (most - part.power) for part in parts), fmpq_poly([0]))
             quotients.append((top, q**most))
-        while len(quotients) > 1:  # pairwise, so that the products stay balanced
-            rest = quotients[2 * (len(quotients) // 2) :]
-            pairs = zip(quotients[::2], quotients[1::2], strict=False)
-            quotients = [(p1 * q2 + p2 * q1, q1 * q2) for (p1, q1), (p2, q2) in pairs] + rest
-        return RationalFunction(*quotients[0])
+        return RationalFunction(*poly.quotient_sum(quotients))
 
     def __str__(self) -> str:
         head = [poly.text(self.polynomial)] if any(self.polynomial) or not self.parts else []
@@ -111,7 +107,7 @@ class RealPartialFractions:
         at = as_fraction(x, "x")
         sides = [side for part in self.parts for e in (*part.numerator, *part.factor) for side in e]
         with ctx.workprec(128 + max((end.denominator.bit_length() for end in sides if isinstance(end, Fraction)), default=0)):
-            total = _flint_value(self.polynomial, at)
+            total = arb(poly.value(poly.from_fractions(self.polynomial), rational(at)))
             for part in self.parts:
                 top, bottom = (_enclosed_value(side, at) for side in (part.numerator, part.factor))
                 for _ in range(part.power):  # no power: it is NaN for a ball around 0 whose middle is 0
@@ -243,14 +239,6 @@ def _divided(a: list[arb], quad: list[arb]) -> tuple[list[arb], list[arb]]:
 
 def _enclosures(values: Sequence[arb]) -> list[Enclosure]:
     return [Enclosure(*poly.ends(v)) if v.is_finite() else Enclosure(-float("inf"), float("inf")) for v in values]
-
-
-def _flint(coefficients: Sequence[Fraction]) -> fmpq_poly:
-    return fmpq_poly([fmpq(c.numerator, c.denominator) for c in coefficients])
-
-
-def _flint_value(coefficients: Sequence[Fraction], x: Fraction) -> arb:
-    return arb(poly.value(_flint(coefficients), fmpq(x.numerator, x.denominator)))
 
 
 def _enclosed_value(coefficients: Sequence[Enclosure], x: Fraction) -> arb:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from exactnn.exact.numbers import upright
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 from exactnn.regions.region import Point, Region
 
 Segment = tuple[Point, Point]
-Line = tuple[tuple[int, ...], int]
 _MARGIN = Fraction(13, 10)
 
 
@@ -44,7 +44,7 @@ def window(regions: Sequence[Region], points: Sequence[Point]) -> Box:
     low = [min((p[j] for p in shown), default=Fraction(0)) for j in range(d)]
     high = [max((p[j] for p in shown), default=Fraction(0)) for j in range(d)]
     most = max(b - a for a, b in zip(low, high, strict=True)) or 4 * (max(map(abs, low)) or Fraction(1))
-    unit = Fraction(2) ** (_log2(most) - 6)
+    unit = Fraction(2) ** (most.numerator.bit_length() - most.denominator.bit_length() - 6)
     bounds = []
     for a, b in zip(low, high, strict=True):
         half = _MARGIN * max(b - a, most / 2) / 2
@@ -74,7 +74,7 @@ def polygon(region: Region, clip: Box | None) -> tuple[Point, ...]:
 def kinks(net: Network, regions: Sequence[Region], polygons: Sequence[tuple[Point, ...]]) -> list[Kink]:
     """The borders between regions, in pieces that have one region on each side; borders of the domain are left out."""
     rank = {name: i for i, name in enumerate(net.order)}
-    sides: dict[Line, list[tuple[Segment, Any, str]]] = {}
+    sides: dict[tuple[int, ...], list[tuple[Segment, Any, str]]] = {}
     for region, corners in zip(regions, polygons, strict=True):
         for a, b in zip(corners, (*corners[1:], *corners[:1]), strict=True):
             for border in region.inequalities:
@@ -82,7 +82,9 @@ def kinks(net: Network, regions: Sequence[Region], polygons: Sequence[tuple[Poin
                     layers = [n.layer for n in border.neurons]
                     if "domain" not in layers:
                         layer = min(layers, key=rank.__getitem__)
-                        sides.setdefault(_line(border.normal, border.offset), []).append(((min(a, b), max(a, b)), region.affine_map, layer))
+                        sides.setdefault(upright((*border.normal, border.offset)), []).append(
+                            ((min(a, b), max(a, b)), region.affine_map, layer)
+                        )
     return [kink for found in sides.values() for kink in _pieces(found, rank)]
 
 
@@ -115,13 +117,3 @@ def _turn(a: Point, b: Point, c: Point) -> Fraction:
 
 def _on(normal: tuple[int, ...], offset: int, point: Point) -> bool:
     return sum(a * x for a, x in zip(normal, point, strict=True)) == offset
-
-
-def _line(normal: tuple[int, ...], offset: int) -> Line:
-    if next(a for a in normal if a) > 0:
-        return normal, offset
-    return tuple(-a for a in normal), -offset
-
-
-def _log2(value: Fraction) -> int:
-    return value.numerator.bit_length() - value.denominator.bit_length()

@@ -224,8 +224,7 @@ def _points(points: Any, dimension: int) -> list[Point]:
     table = RationalArray.of([v.tolist() if hasattr(v, "tolist") else v for v in points], "points")
     if table.ndim != 2 or table.shape[1] != dimension:
         raise ShapeError(f"points: rows of {dimension} numbers are needed, got shape {table.shape}")
-    flat = table.to_fractions()
-    return [flat[i * dimension : (i + 1) * dimension] for i in range(len(table))]
+    return list(table.to_rows())
 
 
 def _floats(point: Sequence[Fraction]) -> tuple[float, ...]:

@@ -39,7 +39,7 @@ from flint import fmpz_mat, fmpz_poly
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import Number
+from exactnn.exact.numbers import Number, primitive, upright
 
 Array = np.ndarray[Any, Any]
 
@@ -146,8 +146,7 @@ def _rows(normals: Any, offsets: Any) -> tuple[int, list[tuple[int, ...]]]:
             value = "" if offsets is None else f" with offset {b[i].item()}"
             raise ArgumentError(f"normals[{i}]: a nonzero row is needed; a zero row{value} describes {what}, no hyperplane; leave it out")
         row = [v * up for v in normal] if offsets is None else [*(v * up for v in normal), offset * across]
-        divisor = math.gcd(*row) * (1 if next(v for v in row if v) > 0 else -1)
-        found[tuple(v // divisor for v in row)] = None
+        found[upright(primitive(row))] = None
     return A.shape[1], list(found)
 
 
@@ -172,11 +171,7 @@ def _essential(rows: list[tuple[int, ...]]) -> Array:
     echelon, _, rank = fmpz_mat([list(row) for row in rows]).rref()
     table = echelon.tolist()
     chosen = [next(j for j, v in enumerate(table[i]) if v) for i in range(rank)]
-    columns = []
-    for j in chosen:
-        column = [row[j] for row in rows]
-        content = math.gcd(*column)
-        columns.append([v // content for v in column])
+    columns = [primitive([row[j] for row in rows]) for j in chosen]
     return _upright_rows(_narrow(np.array(columns, dtype=object).T))
 
 

@@ -15,6 +15,7 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import fraction, short
 from exactnn.network import Affine, Builder, Input, Network, Reshape
+from exactnn.network.graph import free_name
 
 Point = tuple[Fraction, ...]
 
@@ -53,9 +54,7 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
     base = _vector(origin, "origin", net.input_dim)
     matrix = _independent(_directions(directions, net.input_dim))
     builder = Builder()
-    taken = set(net.order)
-    t = _unused("t", taken)
-    builder.add(t, Input((len(matrix),)))
+    t = builder.add(free_name("t", net.order), Input((len(matrix),)))
     columns = matrix.T
     start = 0
     for name in net.inputs:
@@ -66,7 +65,7 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
         if len(shape) == 1:
             builder.add(name, point, t)
         else:
-            flat = builder.add(_unused(f"{name}.flat", taken), point, t)
+            flat = builder.add(free_name(f"{name}.flat", net.order, builder), point, t)
             builder.add(name, Reshape(shape), flat)
     for name in net.order:
         if name not in net.inputs:
@@ -110,9 +109,7 @@ def through(points: Any) -> tuple[Point, tuple[Point, ...]]:
             f"points: affinely independent points are needed, but points[{relation[0] + 1}] lies in the span of those before it: "
             f"its difference from points[0] is {_combination(relation[1], 'points[{}] - points[0]', 1)}; leave it out"
         )
-    width = table.shape[1]
-    flat = steps.to_fractions()
-    return table[0].to_fractions(), tuple(flat[i * width : (i + 1) * width] for i in range(len(steps)))
+    return table[0].to_fractions(), steps.to_rows()
 
 
 def _rows(values: Any) -> Any:
@@ -175,13 +172,3 @@ def _combination(coefficients: dict[int, Fraction], name: str, shift: int) -> st
     """Text of a linear combination, cut after a few terms."""
     terms = [f"{short(c, 40)} ({name.format(i + shift)})" for i, c in coefficients.items()]
     return " + ".join(terms[:3]) + (f" + ... ({len(terms)} terms)" if len(terms) > 3 else "") if terms else "zero"
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    """`name`, or the first of name_2, name_3, ... that is not taken; takes it."""
-    candidate, number = name, 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    taken.add(candidate)
-    return candidate

@@ -8,14 +8,7 @@ from exactnn.symmetry._orbits import orbits
 from exactnn.symmetry._same_function import same_function
 from exactnn.symmetry.ridge_forms import NormalForm, normal_form
 from exactnn.symmetry.smooth_forms import SmoothNormalForm
-from exactnn.symmetry.transformations import (
-    Composition,
-    Flip,
-    Permutation,
-    Scaling,
-    SignFlip,
-    Transformation,
-)
+from exactnn.symmetry.transformations import Composition, Flip, Permutation, Scaling, SignFlip, Transformation
 from exactnn.symmetry.zero_networks import search_zero
 
 __all__ = [

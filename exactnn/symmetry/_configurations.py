@@ -21,7 +21,7 @@ from math import comb
 import numpy as np
 
 from exactnn.errors import Incomplete, Undecided
-from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.array import RationalArray, concatenate, integer_array
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import fraction
 from exactnn.symmetry._shallow import Class, Shallow
@@ -148,7 +148,7 @@ def jumps_of(layer: Shallow) -> Jumps:
         outgoing = layer.outgoing[:, neurons]
         jump = outgoing @ factors
         negative = [k for k, i in enumerate(neurons) if layer.signs[i] < 0]
-        normal = RationalArray(_objects(key[0][:-1]), key[1]).reshape(1, d)
+        normal = RationalArray(integer_array(key[0][:-1], (1, d)), key[1])
         if negative:
             rest = rest - (outgoing[:, negative] @ factors[negative]) @ normal
         if not jump.is_zero():
@@ -183,7 +183,7 @@ class Neurons:
 
 def plane_of(key: Class) -> RationalArray:
     """(u_1, ..., u_d, v) of a class."""
-    return RationalArray(_objects(key[0]), key[1])
+    return RationalArray(integer_array(key[0], (len(key[0]),)), key[1])
 
 
 def realised(jumps: Jumps, configuration: Configuration, width: int, jump: Fraction) -> tuple[RationalArray, RationalArray]:
@@ -239,9 +239,3 @@ def _independent(rows: RationalArray) -> list[int]:
     for i in range(rank):
         found.append(next(k for k in range(found[-1] + 1 if found else 0, len(rows)) if echelon[i, k]))
     return found
-
-
-def _objects(values: Sequence[int]) -> Integers:
-    array = np.empty(len(values), dtype=object)
-    array[:] = list(values)
-    return array

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from flint import arb, ctx, fmpq
+from flint import arb, ctx
+
+from exactnn.exact.polynomials import ball
 
 _EXTRA = 32  # bits beyond those asked for
 
@@ -17,8 +19,8 @@ _EXTRA = 32  # bits beyond those asked for
 class Ball:
     """A real number that is known up to a radius."""
 
-    def __init__(self, ball: arb) -> None:
-        self._ball = ball
+    def __init__(self, enclosure: arb) -> None:
+        self._ball = enclosure
 
     def distance(self) -> int | None:
         """A k >= 0, about the least one, for which the number's distance from 0 is more than 2^-k; None if it may be 0."""
@@ -42,37 +44,33 @@ def value(start: Sequence[Fraction], terms: Sequence[tuple[str, Fraction, Sequen
     (Fraction(709, 1024), Fraction(355, 512))
     """
     with ctx.workprec(bits + _EXTRA):
-        total = [_ball(q) for q in start]
+        total = [ball(q) for q in start]
         for name, place, column in terms:
             level = phi(name, place)
             for j, c in enumerate(column):
                 if c:
-                    total[j] += _ball(c) * level
+                    total[j] += ball(c) * level
         return [Ball(t) for t in total]
 
 
 def phi(name: str, t: Fraction) -> arb:
     """A ball around phi(t), at the precision at hand."""
-    x = _ball(t)
+    x = ball(t)
     if name == "relu":
-        return _ball(max(t, Fraction(0)))
+        return ball(max(t, Fraction(0)))
     if name == "tanh":
         return x.tanh()
     if name == "softplus":  # log(1 + exp(t)) = max(t, 0) + log(1 + exp(-|t|))
-        return _ball(max(t, Fraction(0))) + (-_ball(abs(t))).exp().log1p()
+        return ball(max(t, Fraction(0))) + (-ball(abs(t))).exp().log1p()
     if name == "gelu":
         return x * (1 + (x / arb(2).sqrt()).erf()) / 2
     if name == "gelu_tanh":
-        return x * (1 + _ball(t * (_INNER[0] + _INNER[1] * t * t)).tanh()) / 2
+        return x * (1 + ball(t * (_INNER[0] + _INNER[1] * t * t)).tanh()) / 2
     return x * (1 + (x / 2).tanh()) / 2  # silu
 
 
 #: gelu_tanh is t (1 + tanh(t (INNER[0] + INNER[1] t^2))) / 2, with these decimals exactly (docs/network-format.md)
 _INNER = (Fraction("0.7978845608028654"), Fraction("0.035677408136300125"))
-
-
-def _ball(q: Fraction) -> arb:
-    return arb(fmpq(q.numerator, q.denominator))
 
 
 def _scaled(exact: arb, bits: int) -> int:

@@ -102,7 +102,7 @@ class Fibre:
             return tuple(self.layer.flipped(t) for t in self.orbits)
         if not self._has_slopes:
             return ()  # a neuron to spare can be dead
-        return tuple(self._network_of(c) for c in self._isolated_configurations)
+        return tuple(self._network_of(c) for c in self._isolated(None))
 
     @cached_property
     def is_single_orbit(self) -> bool:
@@ -222,13 +222,8 @@ class Fibre:
             alive += not total.is_zero()
         return layer.width - alive
 
-    @cached_property
-    def _isolated_configurations(self) -> list[Configuration]:
-        """(S, O) with |O| = e, rho = 0, independent normals and neither side without weight."""
-        return self._isolated(None)
-
     def _isolated(self, most: int | None) -> list[Configuration]:
-        """The same, or `most` of them if there are more."""
+        """(S, O) with |O| = e, rho = 0, independent normals and neither side without weight; `most` of them if there are more."""
         jumps, e = self._jumps, self._spare
         if comb(jumps.count, e) > _SETS:
             raise Undecided(f"isolated orbits: {e} of {jumps.count} hyperplanes carry two neurons, in more than {_SETS} ways")

@@ -24,25 +24,7 @@ Value = int | Fraction | bool
 Sort = Literal["Bool", "Int", "Real"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
-_RESERVED = {
-    "true",
-    "false",
-    "and",
-    "or",
-    "not",
-    "xor",
-    "ite",
-    "let",
-    "forall",
-    "exists",
-    "distinct",
-    "div",
-    "mod",
-    "abs",
-    "par",
-    "as",
-    "match",
-}
+_RESERVED = re.compile("true|false|and|or|not|xor|ite|let|forall|exists|distinct|div|mod|abs|par|as|match")
 _LONGEST = 2**31 - 1  # milliseconds, of z3
 
 
@@ -168,7 +150,7 @@ class Script:
 
     def declare(self, name: str, sort: Sort = "Int") -> str:
         """A new constant; returns its name, which is its term."""
-        if not _NAME.fullmatch(name) or name in _RESERVED:
+        if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
             raise ArgumentError(f"name: a letter followed by letters, digits, _ and . is needed, got {name!r}")
         if name in self.constants:
             raise ArgumentError(f"name: {name!r} is declared already")

@@ -27,7 +27,7 @@ class PairSearch:
     def __init__(self, units: Units, count: int, clock: Clock) -> None:
         self.units, self.count, self.clock = units, count, clock
         self.nodes = 0
-        self._load = [tuple(n * k for n in j for k in p[:-1]) for j, p in units.units]
+        self._load = [_load(unit) for unit in units.units]
         planes: dict[Vector | None, int] = {}
         self._plane = [planes.setdefault(units.plane(u), len(planes)) for u in units.units]
         self._with: dict[Vector, list[int]] = defaultdict(list)

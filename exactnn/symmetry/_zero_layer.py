@@ -108,9 +108,7 @@ class FirstLayer:
 def _direction(row: Row) -> Vector:
     """The primitive integer vector of a ray; 0 for 0."""
     common = math.lcm(*(q.denominator for q in row))
-    whole = [int(q * common) for q in row]
-    divisor = math.gcd(*whole) or 1
-    return tuple(n // divisor for n in whole)
+    return primitive([int(q * common) for q in row])
 
 
 class LayerSearch:

@@ -99,7 +99,7 @@ def _accepted(layer: Shallow, flips: tuple[Subset, ...], evidence: dict[str, Any
 
     That is tried out, except where it takes seconds and is known: independent terms of a plain network of the size that the checker allows.
     """
-    certificate = _written(layer, flips, evidence, clock)
+    certificate = Certificate(OrbitsClaim(layer.net, flips), "proved", evidence, clock)
     n, d = layer.weight.shape
     plain = layer.by_rows and [layer.net.operation(x).kind for x in layer.net.order][::2] == ["input", layer.activation.kind]
     if evidence["method"] == "free" and plain and _TRIED < n * d <= _READ and n <= _ROWS:
@@ -109,7 +109,3 @@ def _accepted(layer: Shallow, flips: tuple[Subset, ...], evidence: dict[str, Any
     except CertificateRejected:
         return None
     return certificate
-
-
-def _written(layer: Shallow, flips: tuple[Subset, ...], evidence: dict[str, Any], clock: Clock) -> Certificate:
-    return Certificate(OrbitsClaim(layer.net, flips), "proved", evidence, clock)

@@ -16,9 +16,9 @@ from functools import cached_property
 import numpy as np
 
 from exactnn.errors import ArgumentError, NotOneHiddenLayer, Undecided
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, integer_array
 from exactnn.forms import Atoms, Forms, NotTreated, Numbering, TooLarge
-from exactnn.network import Affine, Builder, Input, Network, Rational, relu
+from exactnn.network import Network, Rational, mlp
 from exactnn.symmetry._configurations import Configuration, Jumps, realised
 from exactnn.symmetry._minimal_width import Least, least_width
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, smooth_parts
@@ -46,13 +46,12 @@ class NormalForm:
     @cached_property
     def kinks(self) -> dict[Hyperplane, tuple[Fraction, ...]]:
         """(u_1, ..., u_d, v) -> J."""
-        columns = self.jumps.T
-        return {h: columns[i].to_fractions() for i, h in enumerate(self.hyperplanes)}
+        return dict(zip(self.hyperplanes, self.jumps.T.to_rows(), strict=True))
 
     @cached_property
     def linear(self) -> tuple[tuple[Fraction, ...], ...]:
         """M, row by row."""
-        return tuple(self.slope[j].to_fractions() for j in range(len(self.slope)))
+        return self.slope.to_rows()
 
     @cached_property
     def constant(self) -> tuple[Fraction, ...]:
@@ -81,9 +80,7 @@ class NormalForm:
     def normals(self) -> RationalArray:
         """The hyperplanes as a matrix (hyperplanes, inputs + 1)."""
         width = self.slope.shape[1] + 1
-        numerators = np.empty(len(self.hyperplanes) * width, dtype=object)
-        numerators[:] = [n for h in self.hyperplanes for n in h]
-        return RationalArray(numerators.reshape(len(self.hyperplanes), width))
+        return RationalArray(integer_array((n for h in self.hyperplanes for n in h), (len(self.hyperplanes), width)))
 
     def to_network(self) -> Network:
         """A canonical relu network with this function, of the minimal width where that is decided.
@@ -91,21 +88,15 @@ class NormalForm:
         One neuron for each hyperplane, turned over where that saves neurons, and opposite pairs for what is left of the slope,
         M = sum_r c_r m_r with m_r the pivot rows of its echelon form: c_r m_r . x = c_r max(m_r . x, 0) - c_r max(-m_r . x, 0).
         """
-        width = self.slope.shape[1]
-        builder = Builder()
-        current = builder.add("input", Input((width,)))
         rows, columns = realised(self._jumps, self._least.configuration or Configuration((), (), 0), 0, Fraction(1))
         if not len(rows):
-            return builder.build(["input"], [builder.add("layer1", Affine(self.slope, self.offset), current)])
+            return mlp([(self.slope, self.offset)])
         lead = rows[:, :-1].nonzero()
         negative = [i for i in range(len(rows)) if rows.numerators[i, int(lead[i].argmax())] < 0]
         offset = self.offset  # the pairs of M have no biases; max(-l, 0) = max(l, 0) - l
         if negative:
             offset = offset - columns[:, negative] @ rows[negative, -1]
-        current = builder.add("layer1", Affine(rows[:, :-1], rows[:, -1]), current)
-        current = builder.add("relu1", relu(), current)
-        current = builder.add("layer2", Affine(columns, offset), current)
-        return builder.build(["input"], [current])
+        return mlp([(rows[:, :-1], rows[:, -1]), (columns, offset)])
 
     @cached_property
     def minimal_width(self) -> int:

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from exactnn.errors import ArgumentError, Undecided
-from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.array import RationalArray, concatenate, integer_array
+from exactnn.exact.numbers import fraction
 from exactnn.forms import Atom, Atoms, Forms
 from exactnn.network import Add, Affine, Builder, Input, Network, Smooth
 from exactnn.symmetry._enclosures import Ball, value
@@ -76,17 +76,17 @@ class SmoothNormalForm:
     @cached_property
     def classes(self) -> tuple[Class, ...]:
         """The rows of `normals`."""
-        return tuple(self.normals[i].to_fractions() for i in range(len(self.normals)))
+        return self.normals.to_rows()
 
     @cached_property
     def kinks(self) -> dict[Class, tuple[Fraction, ...]]:
         """(w_1, ..., w_d, b) -> J."""
-        return dict(zip(self.classes, _columns(self.jumps), strict=True))
+        return dict(zip(self.classes, self.jumps.T.to_rows(), strict=True))
 
     @cached_property
     def linear(self) -> tuple[tuple[Fraction, ...], ...]:
         """M, row by row."""
-        return tuple(self.slope[j].to_fractions() for j in range(len(self.slope)))
+        return self.slope.to_rows()
 
     @cached_property
     def constant(self) -> tuple[Fraction, ...]:
@@ -96,7 +96,7 @@ class SmoothNormalForm:
     @cached_property
     def constants(self) -> dict[Fraction, tuple[Fraction, ...]]:
         """b -> C, the part that is made of the numbers phi(b)."""
-        return dict(zip(self.biases, _columns(self.levels), strict=True))
+        return dict(zip(self.biases, self.levels.T.to_rows(), strict=True))
 
     def __hash__(self) -> int:
         return hash((self.activation, self.normals, self.jumps, self.slope, self.offset, self.biases, self.levels))
@@ -151,7 +151,7 @@ class SmoothNormalForm:
         skip = not self.slope.is_zero()
         if skip and self.activation in _MIRRORED:
             echelon, rank = self.slope.to_fmpq_mat().rref()
-            table = [[Fraction(int(q.p), int(q.q)) for q in row] for row in echelon.table()[:rank]]
+            table = [[fraction(q) for q in row] for row in echelon.table()[:rank]]
             pivots = [next(i for i, q in enumerate(row) if q) for row in table]
             more = RationalArray.from_fractions([q for row in table for q in (*row, Fraction(0))], (rank, width + 1))
             rows = concatenate([rows, more, -more])
@@ -202,7 +202,9 @@ def smooth_parts(forms: Forms, atoms: Atoms) -> tuple[SmoothNormalForm, ...] | N
         neurons.setdefault(neuron.activation, []).append(neuron)
     parts = []
     for name, own in neurons.items():
-        rows = RationalArray(_integers([n.row for n in own])) * _vector([n.factor for n in own]).reshape(-1, 1)
+        rows = RationalArray(integer_array((v for n in own for v in n.row), (len(own), width + 1))) * _vector(
+            [n.factor for n in own]
+        ).reshape(-1, 1)
         columns = matrix[:, [n.column for n in own]] * _vector([n.share for n in own])
         more = columns @ _vector([n.constant for n in own])
         part = assembled(name, rows, columns, affine[0], affine[1] + more)
@@ -333,15 +335,5 @@ def _neuron(atom: Atom, width: int, column: int) -> _Neuron | None:
     return _Neuron(name, row, factor, column)
 
 
-def _integers(rows: list[list[int]]) -> np.ndarray[Any, Any]:
-    numerators = np.empty((len(rows), len(rows[0])), dtype=object)
-    numerators[:] = rows
-    return numerators
-
-
 def _vector(values: Sequence[Fraction]) -> RationalArray:
     return RationalArray.from_fractions(values, (len(values),))
-
-
-def _columns(matrix: RationalArray) -> list[tuple[Fraction, ...]]:
-    return [matrix[:, i].to_fractions() for i in range(matrix.shape[1])]

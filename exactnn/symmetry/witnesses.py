@@ -74,8 +74,7 @@ def about_kink(form: NormalForm, crossing: list[int], region: Polyhedron, inside
     p = _interior_point_on(form.hyperplanes[h], region, inside)
     normal = form.normals[h, :-1]
     axis = int(np.flatnonzero(normal.nonzero())[0])
-    step = np.zeros(inside.size, dtype=np.int64)
-    step[axis] = 1
+    step = RationalArray.unit(inside.size, axis)
     through = [g for g in others if not _level(form.hyperplanes[g], p)]
     random = np.random.default_rng(0)
     for attempt in itertools.count():
@@ -83,7 +82,7 @@ def about_kink(form: NormalForm, crossing: list[int], region: Polyhedron, inside
         free = random.integers(-reach, reach + 1, inside.size)
         free[axis] = 0
         move = RationalArray(free)
-        move = move - RationalArray(step) * ((normal @ move.reshape(-1, 1)).item() / normal[axis].item())
+        move = move - step * ((normal @ move.reshape(-1, 1)).item() / normal[axis].item())
         if not through or (form.normals[through, :-1] @ move.reshape(-1, 1)).nonzero().all():
             break
     size = power_of_two_below(reach_inside(region, p, move), Fraction(1, 2)) / 2
@@ -129,11 +128,8 @@ def _three(form: NormalForm, h: int, axis: int, q: RationalArray, region: Polyhe
     levels = form.levels(q.reshape(1, -1)).to_fractions()
     slopes = form.normals[:, axis].to_fractions()
     limit = min((abs(v / s) for i, (v, s) in enumerate(zip(levels, slopes, strict=True)) if i != h and s and v), default=Fraction(1))
-    step = np.zeros(q.size, dtype=np.int64)
-    step[axis] = 1
-    reaches = [reach_inside(region, q, RationalArray(side * step)) for side in (1, -1)]
-    radius = power_of_two_below(*reaches, limit)
-    move = RationalArray(step) * radius
+    step = RationalArray.unit(q.size, axis)
+    move = step * power_of_two_below(*(reach_inside(region, q, step * side) for side in (1, -1)), limit)
     return concatenate([v.reshape(1, -1) for v in (q, q + move, q - move)])
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import Number, rational_text
+from exactnn.exact.numbers import Number, rational_text, sum_text
 from exactnn.network import Affine, Network
 from exactnn.symmetry._zero_layer import FirstLayer, LayerSearch
 from exactnn.symmetry._zero_plans import Fixed, Found, Free, Plan, network
@@ -180,12 +180,11 @@ def formula(net: Network) -> str:
     first, last = _layers(net)
     names = list("xyz"[: net.input_dim]) if net.input_dim <= 3 else [f"x{k + 1}" for k in range(net.input_dim)]
     levels = [
-        _sum([*zip(w.to_fractions(), names, strict=True), (b.item(), "")])
-        for w, b in zip(_rows(first.weight), _rows(first.bias), strict=True)
+        sum_text([*zip(w, names, strict=True), (b, "")]) for w, b in zip(first.weight.to_rows(), first.bias.to_fractions(), strict=True)
     ]
     lines = [
-        _sum([*((q, f"max({level}, 0)") for q, level in zip(a.to_fractions(), levels, strict=True)), (c.item(), "")])
-        for a, c in zip(_rows(last.weight), _rows(last.bias), strict=True)
+        sum_text([*((q, f"max({level}, 0)") for q, level in zip(a, levels, strict=True)), (c, "")])
+        for a, c in zip(last.weight.to_rows(), last.bias.to_fractions(), strict=True)
     ]
     return lines[0] if len(lines) == 1 else f"({', '.join(lines)})"
 
@@ -201,15 +200,15 @@ def parameters(net: Network) -> dict[str, Any]:
     """
     first, last = _layers(net)
     return {
-        "W": [_texts(row) for row in _rows(first.weight)],
-        "b": _texts(first.bias),
-        "a": [_texts(row) for row in _rows(last.weight)],
-        "c": _texts(last.bias),
+        "W": list(map(_texts, first.weight.to_rows())),
+        "b": _texts(first.bias.to_fractions()),
+        "a": list(map(_texts, last.weight.to_rows())),
+        "c": _texts(last.bias.to_fractions()),
     }
 
 
-def _texts(array: RationalArray) -> list[str]:
-    return [rational_text(q) for q in array.to_fractions()]
+def _texts(numbers: tuple[Fraction, ...]) -> list[str]:
+    return [rational_text(q) for q in numbers]
 
 
 def _layers(net: Network) -> tuple[Affine, Affine]:
@@ -219,20 +218,6 @@ def _layers(net: Network) -> tuple[Affine, Affine]:
     if not isinstance(first, Affine) or not isinstance(last, Affine):
         raise ArgumentError("net: a network of one hidden layer between two affine ones is needed")
     return first, last
-
-
-def _rows(array: RationalArray) -> list[RationalArray]:
-    return [array[i] for i in range(len(array))]
-
-
-def _sum(terms: list[tuple[Fraction, str]]) -> str:
-    text = ""
-    for coefficient, name in terms:
-        if coefficient:
-            size = rational_text(abs(coefficient))
-            part = size if not name else name if abs(coefficient) == 1 else f"{size} {name}"
-            text += (" - " if text else "-") + part if coefficient < 0 else (" + " if text else "") + part
-    return text or "0"
 
 
 def _size(value: Any, name: str, least: int) -> int:
@@ -252,7 +237,7 @@ def _layer(first_layer: Any, inputs: int, neurons: int) -> FirstLayer:
             f"first_layer: W of shape ({neurons}, {inputs}) and b of shape ({neurons},) are needed, one row for each neuron, "
             f"got {weight.shape} and {bias.shape}"
         )
-    return FirstLayer([(*w.to_fractions(), b.item()) for w, b in zip(_rows(weight), _rows(bias), strict=True)])
+    return FirstLayer([(*w, b) for w, b in zip(weight.to_rows(), bias.to_fractions(), strict=True)])
 
 
 def _asked(inputs: int, neurons: int, outputs: int, bound: int, flags: dict[str, bool], layer: bool) -> str:

@@ -26,20 +26,10 @@ from exactnn.symmetry.ridge_forms import NormalForm, ridge_form
 from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
-from exactnn.verify import _line
+from exactnn.verify import _line, _search
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
-from exactnn.verify._search import (
-    SEPARATING,
-    differing_point,
-    far_out,
-    fewer_bits,
-    proposed_outputs,
-    proposed_point,
-    sample_points,
-    separating_points,
-)
 from exactnn.verify._signs import Signs, scaled
 
 #: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
@@ -88,7 +78,7 @@ class Decision:
         if found is not None:
             return found
         self.clock.check("value numbering did not prove equality, and no small point refuted it")
-        samples = sample_points(self.where).to_float()
+        samples = _search.sample_points(self.where).to_float()
         signs = Signs(self.where.region, samples, self.clock)
         found = self._by_forms(mirror=True, elements=True, decide=signs.decide, signs=signs)
         if found is not None:
@@ -99,7 +89,7 @@ class Decision:
             return self._by_cells(Clock(min(_QUICK_SECONDS, max(self.clock.left(), 0.0))), _QUICK_CELLS)
         except Incomplete:
             self.clock.check("value numbering did not prove equality, and no point was found at which the outputs differ")
-        point = proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
+        point = _search.proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
         if point is not None:
             return self._refuted(point, "a point proposed by floats, confirmed exactly")
         self.clock.check("value numbering did not prove equality, and no differing point was found")
@@ -159,7 +149,7 @@ class Decision:
         answer = complete.decide()
         cells = f"{complete.search.found} cell{'s' if complete.search.found != 1 else ''}"
         if isinstance(answer, RationalArray):
-            point = fewer_bits(self.f, self.g, answer, self.where, self.claim.tolerance)
+            point = _search.fewer_bits(self.f, self.g, answer, self.where, self.claim.tolerance)
             return self._refuted(point, f"the outputs differ on a cell of the networks, found after {cells} without a difference")
         agree = "are within the tolerance" if self.claim.tolerance else "agree"
         return self._proved(answer, f"both functions {agree} on all {cells} on which their inner units are affine")
@@ -200,7 +190,7 @@ class Decision:
         """A point of fewer bits where the difference is not zero either, if one is found near."""
         region = self.where.region
         assert region is not None
-        samples = sample_points(self.where, 24)
+        samples = _search.sample_points(self.where, 24)
         for candidate in (simplified(form, t), *(samples[i] for i in range(len(samples)))):
             if _bits(candidate) < _bits(t) and region.contains(candidate.to_fractions()) and not form(candidate.reshape(1, -1)).is_zero():
                 t = candidate
@@ -212,7 +202,7 @@ class Decision:
         """tolerance +- (f - g)_j >= 0 by linear programming over the atoms; else a point beyond the tolerance."""
         tolerance = self.claim.tolerance
         if form is not None:
-            points = far_out(sample_points(self.where, 128), self.where)
+            points = _search.far_out(_search.sample_points(self.where, 128), self.where)
             values = form(points)
             hits = np.flatnonzero(values.exceeds(tolerance).any(axis=1))
             if len(hits):
@@ -220,7 +210,7 @@ class Decision:
                 if found is not None:
                     return found
         if signs is None:
-            signs = Signs(self.where.region, sample_points(self.where).to_float(), self.clock)
+            signs = Signs(self.where.region, _search.sample_points(self.where).to_float(), self.clock)
         output = []
         size = len(forms)
         bound = RationalArray.from_fractions([tolerance] * size, (size,))
@@ -275,7 +265,7 @@ class Decision:
 
     def _by_enclosure(self) -> Verdict | None:
         """Smooth networks: at a point where floats differ the values are irrational; the checker's enclosures decide that they differ."""
-        for t, j in proposed_outputs(self.f, self.g, self.where, self.claim.tolerance):
+        for t, j in _search.proposed_outputs(self.f, self.g, self.where, self.claim.tolerance):
             found = self._enclosed(self.where.to_input(t.reshape(1, -1))[0], j, (64, 256))
             if found is not None:
                 return found
@@ -290,7 +280,7 @@ class Decision:
         zero = vanishes(parts)
         if zero:  # and yet not the same atoms
             return self._unknown("the functions are equal by laws between tanh, sigmoid and silu (docs/theory.md 8) that certificates lack")
-        nowhere = f"at none of {SEPARATING} points do enclosures of {PRECISIONS[-1]} bits keep apart"
+        nowhere = f"at none of {_search.SEPARATING} points do enclosures of {PRECISIONS[-1]} bits keep apart"
         if zero is False:
             self.tried.append("the functions differ (theorems S and L, docs/theory.md 8)")
         elif "gelu_tanh" in kinds:
@@ -299,7 +289,7 @@ class Decision:
             return None
         clock = self.clock if self.clock.limit is not None else Clock(_SECONDS)
         for bits in PRECISIONS:
-            for t, j, k in islice(separating_points(parts, self.where, bits, clock), _ATTEMPTS):
+            for t, j, k in islice(_search.separating_points(parts, self.where, bits, clock), _ATTEMPTS):
                 enough = (64 + 32 * -(-k // 32), *(b for b in PRECISIONS if b >= bits))  # and more, where weights are large
                 found = self._enclosed(self.where.to_input(t.reshape(1, -1))[0], j, sorted({min(b, PRECISIONS[-1]) for b in enough}))
                 if found is not None:
@@ -332,9 +322,9 @@ class Decision:
     def _at_small_points(self) -> Verdict | None:
         if self._smooth:
             return None
-        points = sample_points(self.where)
+        points = _search.sample_points(self.where)
         if self.claim.tolerance:
-            points = far_out(points, self.where)
+            points = _search.far_out(points, self.where)
         points = self.where.to_input(points)
         if all(net.is_piecewise_linear for net in self.nets):
             return self._at_inputs(points, "small points")
@@ -348,7 +338,7 @@ class Decision:
         return None
 
     def _at_inputs(self, points: RationalArray, what: str) -> Verdict | None:
-        found = differing_point(self.f, self.g, points, self.claim.tolerance, self.clock)
+        found = _search.differing_point(self.f, self.g, points, self.claim.tolerance, self.clock)
         return None if found is None else self._refuted(found, f"exact values at {what}")
 
     # --- answers -----------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ class Joint:
         self.where = where
         if where.origin is not None and where.directions is not None:
             origin = where.origin.to_fractions()
-            directions = [where.directions[i].to_fractions() for i in range(where.dimension)]
+            directions = where.directions.to_rows()
             f, g = restrict(f, origin, directions), restrict(g, origin, directions)
         self.program = read_program([f, g], where.region)
 

@@ -17,7 +17,6 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
-from exactnn.network.windows import window_index
 
 LIMIT = 200_000
 CHECKER = 1 << 25  # what the checker does on the cells of a line at the most, counted as docs/certificate-format.md does
@@ -100,7 +99,7 @@ def interval(domain: Polyhedron) -> tuple[Fraction | None, Fraction | None]:
 def _levels(operation: PiecewiseLinear | PRelu | MaxPool, values: RationalArray) -> list[RationalArray]:
     """Functions (points, many) at whose zeros the operation may have a kink."""
     if isinstance(operation, MaxPool):
-        index = window_index(values.shape[2:], operation.kernel, operation.stride, operation.padding, operation.dilation)
+        index = operation.index(values.shape[2:])
         flat = values.reshape(*values.shape[:2], -1)
         found = []
         for window in index:

@@ -11,13 +11,11 @@ from tqdm import tqdm
 
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.lp import Nonnegative
-from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.exact.writing import json_number
 from exactnn.forms import Fact
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.symmetry.witnesses import about_kink, power_of_two_below, reach_inside
+from exactnn.verify._signs import slack_proof
 
 
 def signs_of_hyperplanes(
@@ -40,9 +38,9 @@ def signs_of_hyperplanes(
 
 def _sign(plane: tuple[int, ...], region: Polyhedron) -> Fact | None:
     for name, sign in (("on", 1), ("off", -1)):
-        found = region.nonnegative([sign * n for n in plane[:-1]], sign * plane[-1])
-        if isinstance(found, Nonnegative):
-            return name, [["slack", i, json_number(fraction(y))] for i, y in enumerate(found.multipliers) if y]
+        proof = slack_proof(region, [sign * n for n in plane[:-1]], sign * plane[-1])
+        if proof is not None:
+            return name, proof
     return None
 
 
@@ -68,14 +66,9 @@ def _affine_witness(slope: RationalArray, offset: RationalArray, region: Polyhed
     if slope.is_zero() and offset.is_zero():
         return None
     points = [inside]
-    for axis in range(inside.size):
-        if slope[:, axis].is_zero():
-            continue
-        step = np.zeros(inside.size, dtype=np.int64)
-        step[axis] = 1
-        move = RationalArray(step)
+    for axis in np.flatnonzero(slope.nonzero().any(axis=0))[:1]:
+        move = RationalArray.unit(inside.size, int(axis))
         points.append(inside + move * power_of_two_below(reach_inside(region, inside, move)))
-        break
     for point in points:
         if not ((slope @ point.reshape(-1, 1)).reshape(-1) + offset).is_zero():
             return point

@@ -178,11 +178,9 @@ def _on_level(w: RationalArray, level: Fraction, start: RationalArray | None, wh
     """A point of the domain where w . t is the level, or as near to it as it gets; on all of R^d start with another entry."""
     if start is not None:
         axis = int(np.flatnonzero(w.nonzero())[0])
-        unit = np.zeros(w.size, dtype=np.int64)
-        unit[axis] = 1
-        return start + RationalArray(unit) * ((level - _dot(w, start)) / w[axis].item())
+        return start + RationalArray.unit(w.size, axis) * ((level - (w @ start).item()) / w[axis].item())
     assert where.region is not None
-    gap = level - _dot(w, where.inside)
+    gap = level - (w @ where.inside).item()
     if not gap:
         return where.inside
     best = where.region.maximise((w if gap > 0 else -w).to_fractions())
@@ -191,12 +189,8 @@ def _on_level(w: RationalArray, level: Fraction, start: RationalArray | None, wh
     else:
         assert isinstance(best, Optimal)
         move = RationalArray.of(list(best.point)) - where.inside
-    share = gap / _dot(w, move) if _dot(w, move) else Fraction(1)
+    share = gap / (w @ move).item() if (w @ move).item() else Fraction(1)
     return where.inside + move * (share if isinstance(best, Unbounded) else min(share, Fraction(1)))
-
-
-def _dot(w: RationalArray, t: RationalArray) -> Fraction:
-    return (w @ t.reshape(-1, 1)).reshape(-1)[0].item()
 
 
 def _confirm(

@@ -17,7 +17,7 @@ from flint import fmpq
 
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import LinearSystem, Nonnegative, Optimal
-from exactnn.exact.numbers import fraction
+from exactnn.exact.numbers import Number, fraction, rational
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import from_json_number, json_number
 from exactnn.forms import Atoms, Fact, Row
@@ -91,19 +91,14 @@ class Signs:
             return None
         n = atoms.dimension
         if not used and self.region is not None:
-            found = self.region.nonnegative([_coefficient(row, k) * row.factor for k in range(n)], row.constant * row.factor)
-            return (
-                None
-                if not isinstance(found, Nonnegative)
-                else [["slack", i, json_number(fraction(y))] for i, y in enumerate(found.multipliers) if y]
-            )
+            return slack_proof(self.region, [_coefficient(row, k) * row.factor for k in range(n)], row.constant * row.factor)
         if not used:  # an affine form on all of R^n
             return [] if not row.ids and row.constant >= 0 else None
         if n + len(used) > self.limit:
             return None
         system, names = self._relaxation(used, atoms)
         cost = self._cost(row, used, n)
-        result = system.nonnegative([c * fmpq(row.factor.numerator, row.factor.denominator) for c in cost], row.constant * row.factor)
+        result = system.nonnegative([c * rational(row.factor) for c in cost], row.constant * row.factor)
         return self._proof(result.multipliers, names, atoms) if isinstance(result, Nonnegative) else None
 
     def evidence(self, atoms: Atoms) -> list[list[object]]:
@@ -134,8 +129,8 @@ class Signs:
             names += [("atom", a), ("mirror", a)]
             bounds = self._bound(a, atoms) if len(used) <= self.chords else None
             if bounds is not None:
-                slope = fmpq(bounds.slope.numerator, bounds.slope.denominator)
-                low = fmpq(bounds.low.numerator, bounds.low.denominator)
+                slope = rational(bounds.slope)
+                low = rational(bounds.low)
                 left.append([v - slope * f for f, v in zip(form, unit, strict=True)])
                 right.append(slope * (inner.constant - low))
                 names.append(("chord", a))
@@ -231,6 +226,14 @@ class Signs:
             values, sizes = self._sampled(atom.row, atoms)
             self._values[a] = np.maximum(values, 0.0), sizes
         return self._values[a]
+
+
+def slack_proof(region: Polyhedron, gradient: Sequence[Number], constant: Number) -> Proof | None:
+    """The rows of the domain that prove gradient . t + constant >= 0, with their multipliers; None if it is not."""
+    found = region.nonnegative(gradient, constant)
+    if not isinstance(found, Nonnegative):
+        return None
+    return [["slack", i, json_number(fraction(y))] for i, y in enumerate(found.multipliers) if y]
 
 
 def scaled(fact: Fact, factor: Fraction) -> Fact:

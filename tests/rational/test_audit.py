@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 import exactnn.nn
 from exactnn.errors import ArgumentError, DomainError, Incomplete
+from exactnn.exact.polynomials import ends
 from exactnn.rational import BOULLE, ERA, Enclosure, PadeUnit, RationalFunction, _audit, audit, maximum_error
-from exactnn.rational._polynomials import ends
 from exactnn.rational._targets import quotient, target
 from tests.rational._cases import X, functions, small
 from tests.strategies import law

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.errors import AtPole
+from exactnn.exact.enclosure import written
 from exactnn.rational import Enclosure, RationalFunction
-from exactnn.rational.enclosure import written
 from tests.rational._cases import X, functions, small
 from tests.strategies import law
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.exact.numbers import rational
+from exactnn.exact.roots import RealRoot, real_roots, within
 from exactnn.rational import ERA, ComplexRoot, RationalFunction
-from exactnn.rational.roots import RealRoot, real_roots, within
 from tests.rational._cases import X, from_factors, functions
 from tests.strategies import law
 

@@ -7,27 +7,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from exactnn import network as ops
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_DEGREE
 from exactnn.load._onnx.quotients import applied, combined, joined
 from exactnn.load._onnx.reader import Node, axis_in, operator
 from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape, of_kind
-from exactnn.network import (
-    Add,
-    Affine,
-    AveragePool,
-    BatchNorm,
-    MaxPool,
-    PiecewiseLinear,
-    Rational,
-    Reshape,
-    Scale,
-    Smooth,
-    Subtract,
-    Transpose,
-)
 from exactnn.network.operations import Shape, broadcast
+from exactnn.network.windows import whole_pool
 
 _WIDEST_IDENTITY = 4096  # a constant is added by an identity matrix up to this width
 
@@ -41,10 +29,10 @@ def gemm(node: Node) -> Operand:
         raise LoadError(f"matrices are needed, got shapes {full_shape(left)} and {full_shape(right)}")
     if node.attributes.flag("transA"):
         node.reader.plain = False
-        left = node.apply(Transpose((1, 0)), node.reader.unbatched(left))
+        left = node.apply(ops.Transpose((1, 0)), node.reader.unbatched(left))
     transposed = node.attributes.flag("transB")
     if not isinstance(right, Tensor):
-        right = node.apply(Transpose((1, 0)), node.reader.unbatched(right)) if transposed else right
+        right = node.apply(ops.Transpose((1, 0)), node.reader.unbatched(right)) if transposed else right
         product = _multiply(node, left, right, alpha)
         return product if added is None else _add(node, product, _scaled(node, added, beta), 1)
     matrix = right.rational if transposed else right.rational.T
@@ -52,11 +40,11 @@ def gemm(node: Node) -> Operand:
         left = node.reader.unbatched(left)
     bias = RationalArray.zeros(matrix.shape[:1])
     if added is None:
-        return node.apply(Affine(matrix * alpha, bias), left)
+        return node.apply(ops.Affine(matrix * alpha, bias), left)
     if isinstance(added, Tensor) and added.shape in ((), (1,), (1, 1), bias.shape, (1, *bias.shape)):
-        return node.apply(Affine(matrix * alpha, bias + added.rational.reshape(-1) * beta), left)
+        return node.apply(ops.Affine(matrix * alpha, bias + added.rational.reshape(-1) * beta), left)
     node.reader.plain = False
-    product = node.apply(Affine(matrix * alpha, bias), left)
+    product = node.apply(ops.Affine(matrix * alpha, bias), left)
     return _add(node, product, _scaled(node, added, beta), 1)
 
 
@@ -79,10 +67,10 @@ def _times_matrix(node: Node, left: Operand, right: Tensor, factor: Fraction) ->
     matrix, rank = _as_matrix(right.rational, len(full_shape(left)))
     if isinstance(left, OnnxValue) and not left.shape:
         left = node.reader.unbatched(left)
-    product = node.apply(Affine(matrix.T * factor, RationalArray.zeros(matrix.shape[1:])), left)
+    product = node.apply(ops.Affine(matrix.T * factor, RationalArray.zeros(matrix.shape[1:])), left)
     if rank == 1:  # the product with a vector has one axis less
         stays = isinstance(product, OnnxValue) and product.batched
-        return node.emit(Reshape(product.shape[:-1]), product, batched=stays)
+        return node.emit(ops.Reshape(product.shape[:-1]), product, batched=stays)
     return product
 
 
@@ -95,15 +83,15 @@ def _matrix_times(node: Node, left: Tensor, right: OnnxValue, factor: Fraction) 
         right = unbatched
     array = left.rational.reshape(1, -1) if len(left.shape) == 1 else left.rational
     matrix, _ = _as_matrix(array, max(2, len(right.full)))
-    affine = Affine(matrix * factor, RationalArray.zeros(matrix.shape[:1]))
+    affine = ops.Affine(matrix * factor, RationalArray.zeros(matrix.shape[:1]))
     if len(right.shape) == 1:
         product: Operand = node.apply(affine, right)
-        return node.emit(Reshape(()), product) if len(left.shape) == 1 else product
-    swap = Transpose((*range(len(right.shape) - 2), len(right.shape) - 1, len(right.shape) - 2))
+        return node.emit(ops.Reshape(()), product) if len(left.shape) == 1 else product
+    swap = ops.Transpose((*range(len(right.shape) - 2), len(right.shape) - 1, len(right.shape) - 2))
     product = node.apply(swap, node.apply(affine, node.apply(swap, right)))
     if len(left.shape) == 1:
         shape = (*product.shape[:-2], product.shape[-1])
-        return node.emit(Reshape(shape), product, batched=right.batched)
+        return node.emit(ops.Reshape(shape), product, batched=right.batched)
     return product
 
 
@@ -139,7 +127,7 @@ def _add(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
     function = joined(node, "+" if sign == 1 else "-", left, right, batched=batched)
     if function is not None:
         return function
-    operation = Add() if sign == 1 else Subtract()
+    operation = ops.Add() if sign == 1 else ops.Subtract()
     if isinstance(left, Tensor) is not isinstance(right, Tensor):
         constant, value = (left, right) if isinstance(left, Tensor) else (right, left)
         assert isinstance(constant, Tensor)
@@ -152,7 +140,7 @@ def _add(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
     return node.emit(operation, left, right, batched=batched)
 
 
-def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_constant: int) -> Affine | None:
+def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_constant: int) -> ops.Affine | None:
     """x -> of_value x + of_constant c as an affine map on the last axis of this shape, if it is one that acts by entries there."""
     if not shape or shape[-1] > _WIDEST_IDENTITY or any(n != 1 for n in constant.shape[:-1]):
         return None
@@ -161,24 +149,21 @@ def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_con
     if len(shape) > 1 and constant.shape[-1:] in ((), (1,)) and shape[-1] != 1:
         return None  # one number for a whole grid is added as such, so that a convolution behind it still sees channels
     bias = RationalArray.zeros(shape[-1:]) + constant.rational.reshape(-1) * of_constant
-    return Affine(node.reader.identity(shape[-1], of_value), bias)
+    return ops.Affine(node.reader.identity(shape[-1], of_value), bias)
 
 
 @operator("Mul")
 def multiply(node: Node) -> Operand:
     """The product by entries; of two values only rational functions of one value, and x sigmoid(x)."""
     left, right = node.operand(0), node.operand(1)
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
-        (left, right), _ = node.reader.aligned([left, right])
-        return _expanded(node, left, right.shape, batched=False, factor=right)
     if isinstance(right, Tensor):
         return _scaled_by(node, left, right)
     if isinstance(left, Tensor):
         return _scaled_by(node, right, left)
     for x, other in ((left, right), (right, left)):
         made = node.reader.made(other.node)
-        if made.operation == Smooth("sigmoid") and made.reads == (x.node,):
-            return node.apply(Smooth("silu"), x)
+        if made.operation == ops.Smooth("sigmoid") and made.reads == (x.node,):
+            return node.apply(ops.Smooth("silu"), x)
     (left, right), batched = node.reader.aligned([left, right])
     return combined(node, "*", left, right, batched=batched)
 
@@ -230,7 +215,7 @@ def reciprocal(node: Node) -> Operand:
 def _power(node: Node, base: Operand, n: int) -> Operand:
     if isinstance(base, OnnxValue):
         monomial = [0] * abs(n) + [1]
-        return applied(node, Rational.of(monomial, [1]) if n > 0 else Rational.of([1], monomial), base)
+        return applied(node, ops.Rational.of(monomial, [1]) if n > 0 else ops.Rational.of([1], monomial), base)
     numbers, budget = base.rational.to_fractions(), node.reader.budget
     if n < 0 and not all(numbers):
         raise LoadError("a base without zeros is needed")
@@ -243,16 +228,13 @@ def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
 
 
 def _scaled_by(node: Node, value: Operand, factor: Tensor) -> Operand:
+    """value times a constant, the value repeated first where the constant has more entries."""
     (value, constant), batched = node.reader.aligned([value, factor])
     assert isinstance(constant, Tensor)
     function = joined(node, "*", value, constant, batched=batched) if isinstance(value, OnnxValue) else None
-    return function or _expanded(node, value, constant.shape, batched=batched, factor=constant)
-
-
-def _expanded(node: Node, value: Operand, shape: Shape, *, batched: bool, factor: Operand) -> Operand:
-    """value times a constant, the value repeated first where the constant has more entries."""
-    assert isinstance(factor, Tensor)
-    return node.emit(Scale(factor.rational), _repeated(node, value, shape, batched=batched), batched=batched)
+    if function is not None:
+        return function
+    return node.emit(ops.Scale(constant.rational), _repeated(node, value, constant.shape, batched=batched), batched=batched)
 
 
 def _repeated(node: Node, value: Operand, shape: Shape, *, batched: bool) -> Operand:
@@ -262,7 +244,7 @@ def _repeated(node: Node, value: Operand, shape: Shape, *, batched: bool) -> Ope
         return value
     kind = value.kind if isinstance(value, Tensor) else "float64"
     zeros = Tensor("", kind, RationalArray.zeros(node.reader.budget.tensor(whole)))
-    return node.emit(Add(), value, zeros, batched=batched)
+    return node.emit(ops.Add(), value, zeros, batched=batched)
 
 
 @operator("Max", "Min")
@@ -281,10 +263,10 @@ def _extremum(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
     if isinstance(right, Tensor) and math.prod(right.shape) == 1 and broadcast(left.shape, right.shape) == left.shape:
         at = right.rational.reshape(-1).item()
         slope, constant = (0, at) if sign == 1 else (1, 0)
-        return node.emit(PiecewiseLinear.of(slope, constant, [(at, sign)]), left, batched=batched)
-    difference = node.emit(Subtract(), *((left, right) if sign == 1 else (right, left)), batched=batched)
-    positive = node.emit(PiecewiseLinear.of(0, 0, [(0, 1)]), difference, batched=batched)
-    return node.emit(Add() if sign == 1 else Subtract(), right, positive, batched=batched)
+        return node.emit(ops.PiecewiseLinear.of(slope, constant, [(at, sign)]), left, batched=batched)
+    difference = node.emit(ops.Subtract(), *((left, right) if sign == 1 else (right, left)), batched=batched)
+    positive = node.emit(ops.PiecewiseLinear.of(0, 0, [(0, 1)]), difference, batched=batched)
+    return node.emit(ops.Add() if sign == 1 else ops.Subtract(), right, positive, batched=batched)
 
 
 @operator("ReduceMean", "ReduceSum", "ReduceMax", attributes="axes keepdims noop_with_empty_axes")
@@ -308,25 +290,24 @@ def reduce(node: Node) -> Operand:
     left = tuple(n for i, n in enumerate(operand.shape) if i not in inner)
     kept = tuple(1 if i in inner else n for i, n in enumerate(operand.shape))
     target = kept if keep else left
-    return result if result.shape == target else node.emit(Reshape(target), result, batched=batched)
+    return result if result.shape == target else node.emit(ops.Reshape(target), result, batched=batched)
 
 
 def _reduced(node: Node, operand: Operand, axes: tuple[int, ...], batched: bool) -> Operand:
     shape = operand.shape
     size = math.prod(shape[a] for a in axes)
     if batched and len(shape) > 1 and axes == tuple(range(1, len(shape))) and node.type != "ReduceSum":
-        kernel, ones, none = shape[1:], (1,) * (len(shape) - 1), ((0, 0),) * (len(shape) - 1)
-        pool = AveragePool(kernel, ones, none, False) if node.type == "ReduceMean" else MaxPool(kernel, ones, none, ones)
+        pool = whole_pool(shape[1:], (1,) * (len(shape) - 1), maximum=node.type == "ReduceMax")
         return node.emit(pool, operand, batched=batched)
     if node.type == "ReduceMax":
         raise UnsupportedOperation("a maximum over all spatial axes, and no others, is known here")
     others = tuple(i for i in range(len(shape)) if i not in axes)
     if others + axes != tuple(range(len(shape))):
-        operand = node.emit(Transpose(others + axes), operand, batched=batched)
+        operand = node.emit(ops.Transpose(others + axes), operand, batched=batched)
     if len(axes) != 1:
-        operand = node.emit(Reshape((*(shape[i] for i in others), size)), operand, batched=batched)
+        operand = node.emit(ops.Reshape((*(shape[i] for i in others), size)), operand, batched=batched)
     weight = RationalArray(np.ones((1, size), dtype=np.int64), size if node.type == "ReduceMean" else 1)
-    return node.emit(Affine(weight, RationalArray.zeros((1,))), operand, batched=batched)
+    return node.emit(ops.Affine(weight, RationalArray.zeros((1,))), operand, batched=batched)
 
 
 @operator("BatchNormalization", attributes="epsilon momentum spatial training_mode")
@@ -341,7 +322,7 @@ def batch_normalization(node: Node) -> Operand:
         raise LoadError(f"scale: floats are needed, got {weight.kind}")
     node.attributes.number("momentum", 0.9)
     epsilon = Fraction(node.attributes.number("epsilon", 1e-5))
-    norm = BatchNorm(mean.rational, variance.rational, weight.rational, bias.rational, epsilon, weight.kind)
+    norm = ops.BatchNorm(mean.rational, variance.rational, weight.rational, bias.rational, epsilon, weight.kind)
     return node.apply(norm, node.value())
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.reader import Node, operator
-from exactnn.load._onnx.values import OnnxValue, Operand, Tensor
+from exactnn.load._onnx.values import FLOAT_TYPES, INTEGER_TYPES, OnnxValue, Operand, Tensor
 from exactnn.network import Add, PiecewiseLinear, PRelu, Scale, Smooth, clip, leaky_relu, relu
 from exactnn.network.operations import broadcast
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _SHORTCUT = 20  # torch's Softplus is x itself beyond this; float32 cannot tell the difference
-_FLOAT_TYPES = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
-_INTEGER_TYPES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 12: "uint32", 13: "uint64"}
 
 
 @operator("Relu")
@@ -181,17 +179,17 @@ def cast(node: Node) -> Operand:
 def cast_like(node: Node) -> Operand:
     """A cast to the type of the second operand; what depends on the input has a float type."""
     like = node.operand(1)
-    kinds = {kind: number for number, kind in {**_FLOAT_TYPES, **_INTEGER_TYPES}.items()}
+    kinds = {kind: number for number, kind in {**FLOAT_TYPES, **INTEGER_TYPES}.items()}
     return _cast(node.operand(), kinds.get(like.kind, 0) if isinstance(like, Tensor) else 1)
 
 
 def _cast(operand: Operand, to: int) -> Operand:
-    if to in _FLOAT_TYPES:
+    if to in FLOAT_TYPES:
         if isinstance(operand, OnnxValue):
             return operand
-        return Tensor(operand.name, _FLOAT_TYPES[to], operand.data)
-    if isinstance(operand, Tensor) and to in _INTEGER_TYPES and operand.rational.denominator == 1:
-        return Tensor(operand.name, _INTEGER_TYPES[to], operand.rational)
+        return Tensor(operand.name, FLOAT_TYPES[to], operand.data)
+    if isinstance(operand, Tensor) and to in INTEGER_TYPES and operand.rational.denominator == 1:
+        return Tensor(operand.name, INTEGER_TYPES[to], operand.rational)
     raise UnsupportedOperation(f"a cast to a float type is needed, got type number {to}")
 
 

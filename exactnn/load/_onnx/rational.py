@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
 from flint import fmpq, fmpq_poly
 
 from exactnn.errors import UnsupportedOperation
-from exactnn.exact.numbers import fraction, rational
+from exactnn.exact.polynomials import fractions, from_fractions
+from exactnn.exact.roots import has_real_zero
 from exactnn.load._limits import MAX_BITS, MAX_DEGREE
 from exactnn.network import Builder, Concat, Operation, PiecewiseLinear, Rational, Slice
 from exactnn.network.operations import Shape
-from exactnn.network.poles import has_real_zero
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Quotient:
     @classmethod
     def of(cls, function: Rational) -> Quotient:
         """An activation."""
-        top, bottom = (fmpq_poly([rational(c) for c in side]) for side in (function.numerator, function.denominator))
+        top, bottom = map(from_fractions, (function.numerator, function.denominator))
         return cls(top, bottom, _ONE)
 
     @classmethod
@@ -94,7 +93,7 @@ class Quotient:
 
     def activation(self) -> Operation:
         """The operation that a settled one is: a rational function, or the piecewise linear function that it is."""
-        top, bottom = (tuple(fraction(c) for c in p.coeffs()) or (Fraction(0),) for p in (self.top, self.bottom))
+        top, bottom = map(fractions, (self.top, self.bottom))
         if len(bottom) > 1 or len(top) > 2:
             return Rational(top, bottom)
         return PiecewiseLinear.of((*top, 0)[1], top[0], [])

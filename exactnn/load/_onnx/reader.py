@@ -19,6 +19,7 @@ from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.values import Attributes, OnnxValue, Operand, Tensor, full_shape, of_kind
 from exactnn.network import Builder, Constant, Input, Operation, Reshape
+from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
 
 if TYPE_CHECKING:
@@ -95,11 +96,7 @@ class Reader:
 
     def fresh(self, wish: str) -> str:
         """A name that neither the file nor the network has."""
-        name, number = wish, 1
-        while name in self._names or name in self.builder or name in self._pending:
-            number += 1
-            name = f"{wish}_{number}"
-        return name
+        return free_name(wish, self._names, self.builder, self._pending)
 
     def input(self, name: str, shape: Shape, *, batched: bool) -> None:
         """Add an input of the network."""

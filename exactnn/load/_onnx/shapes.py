@@ -159,6 +159,11 @@ def _sliced(node: Node, operand: Operand, cut: list[tuple[int, int, int]]) -> Op
     return node.apply(Slice(starts, stops, steps), operand)
 
 
+def _along(node: Node, operand: Operand, axis: int, bounds: tuple[int, int, int]) -> Operand:
+    """The entries of one axis in these bounds."""
+    return _sliced(node, operand, [bounds if i == axis else (0, n, 1) for i, n in enumerate(full_shape(operand))])
+
+
 @operator("Split", attributes="axis split num_outputs")
 def split(node: Node) -> list[Operand]:
     """Consecutive pieces along an axis, one for each output."""
@@ -177,9 +182,7 @@ def split(node: Node) -> list[Operand]:
         operand = node.reader.unbatched(operand)
     results, start = [], 0
     for size in sizes:
-        cut = [(0, n, 1) for n in full]
-        cut[axis] = (start, start + size, 1)
-        results.append(_sliced(node, operand, cut))
+        results.append(_along(node, operand, axis, (start, start + size, 1)))
         start += size
     return results
 
@@ -201,11 +204,7 @@ def gather(node: Node) -> Operand:
         return Tensor(node.outputs[0], operand.kind, taken.reshape(*target))
     if axis == 0:
         operand = node.reader.unbatched(operand)
-    pieces = []
-    for first, last, step in _runs(indices):
-        cut = [(0, n, 1) for n in full]
-        cut[axis] = (first, last + 1, step)
-        pieces.append(_sliced(node, operand, cut))
+    pieces = [_along(node, operand, axis, (first, last + 1, step)) for first, last, step in _runs(indices)]
     batched = isinstance(operand, OnnxValue) and operand.batched
     result = pieces[0] if len(pieces) == 1 else node.emit(Concat(axis - batched), *pieces, batched=batched)
     return result if full_shape(result) == target else node.reader.reshaped(result, target, batch_stays=True)

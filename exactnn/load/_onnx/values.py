@@ -40,8 +40,9 @@ _TYPES: dict[int, tuple[str, str, str]] = {
     16: ("bfloat16", "<u2", "int32_data"),
 }
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-#: their numbers in the file
-FLOAT_TYPES = (1, 10, 11, 16)
+#: their numbers in the file, and those of integers
+FLOAT_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind in FLOATS}
+INTEGER_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind not in (*FLOATS, "bool")}
 _EXTERNAL = 1
 _MAX_INDEX_LIST = 1 << 16
 

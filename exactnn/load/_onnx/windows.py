@@ -13,7 +13,7 @@ from exactnn.load._onnx.reader import Node, axis_in, operator
 from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import AveragePool, Concat, Conv, MaxPool, Scale, Slice
 from exactnn.network.operations import Shape
-from exactnn.network.windows import Padding
+from exactnn.network.windows import Padding, whole_pool
 
 _WINDOW = "auto_pad dilations kernel_shape pads strides"
 
@@ -154,10 +154,7 @@ def global_pool(node: Node) -> Operand:
     """Mean or maximum over all spatial axes."""
     value = node.value()
     kernel = value.shape[1:]
-    ones, none = (1,) * len(kernel), ((0, 0),) * len(kernel)
-    if node.type == "GlobalMaxPool":
-        return node.apply(MaxPool(kernel, ones, none, ones), value)
-    return node.apply(AveragePool(kernel, ones, none, False), value)
+    return node.apply(whole_pool(kernel, (1,) * len(kernel), maximum=node.type == "GlobalMaxPool"), value)
 
 
 @operator("Pad", attributes="mode pads value")

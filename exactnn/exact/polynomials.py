@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flint import acb, arb, fmpq, fmpq_poly, fmpz_poly
 
 from exactnn.errors import ArgumentError
-from exactnn.exact.numbers import Number, fraction, rational, rational_text, shown
+from exactnn.exact.numbers import Number, fraction, rational, shown, sum_text
 
 Ball = TypeVar("Ball", arb, acb)
 
@@ -30,6 +30,11 @@ def polynomial(coefficients: Iterable[Number], argument: str) -> fmpq_poly:
     return fmpq_poly([rational(c, f"{argument}[{i}]") for i, c in enumerate(entries)])
 
 
+def from_fractions(coefficients: Iterable[Fraction]) -> fmpq_poly:
+    """The polynomial with these coefficients, constant term first."""
+    return fmpq_poly([rational(c) for c in coefficients])
+
+
 def listed(value: Any) -> tuple[Any, ...] | None:
     """The entries of a list, a tuple, an array; None for text, mappings, sets and what has no entries."""
     if isinstance(value, (str, bytes, Mapping, Set)):
@@ -40,12 +45,6 @@ def listed(value: Any) -> tuple[Any, ...] | None:
         return None
 
 
-def kind(value: object) -> str:
-    """What a value is, for a message to someone who expected a function."""
-    name = type(value).__name__
-    return f"the module {type(value).__module__}.{name}; take its exact()" if hasattr(value, "exact") else name
-
-
 def fractions(p: fmpq_poly) -> tuple[Fraction, ...]:
     """The coefficients, constant term first, the last one not 0; (0,) for the polynomial 0."""
     return tuple(fraction(c) for c in p.coeffs()) or (Fraction(0),)
@@ -54,6 +53,23 @@ def fractions(p: fmpq_poly) -> tuple[Fraction, ...]:
 def monic(p: fmpq_poly) -> fmpq_poly:
     """p divided by its leading coefficient."""
     return p / p.coeffs()[-1]
+
+
+def lowest_terms(top: fmpq_poly, bottom: fmpq_poly) -> tuple[fmpq_poly, fmpq_poly]:
+    """The coprime polynomials with the same quotient, the second one monic; bottom is not 0."""
+    common = top.gcd(bottom)
+    top, bottom = top // common, bottom // common
+    lead = bottom.coeffs()[-1]
+    return top / lead, bottom / lead
+
+
+def quotient_sum(quotients: Iterable[tuple[fmpq_poly, fmpq_poly]]) -> tuple[fmpq_poly, fmpq_poly]:
+    """The sum of quotients over the product of their denominators; pairwise, so that the products stay balanced."""
+    pairs = list(quotients)
+    while len(pairs) > 1:
+        rest = pairs[2 * (len(pairs) // 2) :]
+        pairs = [(p * v + u * q, q * v) for (p, q), (u, v) in zip(pairs[::2], pairs[1::2], strict=False)] + rest
+    return pairs[0]
 
 
 def factors(p: fmpq_poly, *, irreducible: bool = True) -> list[tuple[fmpq_poly, int]]:
@@ -110,11 +126,5 @@ def text(coefficients: Sequence[Fraction], variable: str = "x") -> str:
     >>> text([Fraction(-1), Fraction(0), Fraction(3, 2)])
     '3/2 x^2 - 1'
     """
-    parts = []
-    for power, c in reversed(list(enumerate(coefficients))):
-        if c:
-            size = "" if abs(c) == 1 and power else rational_text(abs(c))
-            name = "" if not power else variable if power == 1 else f"{variable}^{power}"
-            parts.append((" - " if c < 0 else " + ") + " ".join(filter(None, (size, name))))
-    written = "".join(parts) or "0"
-    return "-" + written[3:] if written.startswith(" - ") else written.removeprefix(" + ")
+    names = ["", variable, *(f"{variable}^{power}" for power in range(2, len(coefficients)))]
+    return sum_text(reversed(list(zip(coefficients, names, strict=False))))

@@ -15,9 +15,9 @@ from typing import Any
 
 from flint import arb, ctx, fmpq, fmpq_poly, fmpz, fmpz_poly
 
+from exactnn.exact.enclosure import Enclosure, written
 from exactnn.exact.numbers import fraction
-from exactnn.rational._polynomials import dyadic
-from exactnn.rational.enclosure import Enclosure, written
+from exactnn.exact.polynomials import dyadic
 
 _START = 64  # bits
 _GUARD = 256  # bits of the balls that decide most signs
@@ -165,6 +165,17 @@ def within(p: fmpq_poly, lower: Fraction | None, upper: Fraction | None, width: 
     while any(root.lower <= end <= root.upper and not root.is_exact for root in roots for end in ends):
         roots = real_roots(p, min(root.width for root in roots if not root.is_exact) / 2**20)
     return [r for r in roots if (lower is None or r.lower >= lower) and (upper is None or r.upper <= upper)]
+
+
+def has_real_zero(p: fmpq_poly) -> bool:
+    """Whether p(t) = 0 for some real t; without its approximation.
+
+    Examples
+    --------
+    >>> has_real_zero(fmpq_poly([1, 0, 1])), has_real_zero(fmpq_poly([-2, 0, 1])), has_real_zero(fmpq_poly([0]))
+    (False, True, True)
+    """
+    return not p or any(q.degree() % 2 or any(_isolated(q)) for q, _ in _square_free(p))
 
 
 def _square_free(p: fmpq_poly) -> list[tuple[fmpz_poly, int]]:
