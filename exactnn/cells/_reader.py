@@ -6,7 +6,7 @@ Affine nodes act on a batch of unit vectors, which gives their matrix, whatever 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,16 +107,22 @@ class _Reader:
             )
         return self._trimmed(_Rows(sources, operation.evaluate(*rows)))
 
+    def _blocks(self, value: _Rows) -> Iterator[tuple[int, RationalArray]]:
+        """The rows of each source."""
+        at = 1
+        for k in value.sources:
+            yield k, value.rows[at : at + self.size(k)]
+            at += self.size(k)
+
     def _over(self, value: _Rows, sources: tuple[int, ...]) -> RationalArray:
         """The rows for more sources, on which the value does not depend."""
         if value.sources == sources:
             return value.rows
-        base, at = value.rows[:1], 1
+        base, own = value.rows[:1], dict(self._blocks(value))
         parts = [base]
         for k in sources:
-            if k in value.sources:
-                parts.append(value.rows[at : at + self.size(k)])
-                at += self.size(k)
+            if k in own:
+                parts.append(own[k])
             else:
                 repeated = np.broadcast_to(base.numerators, (self.size(k), *base.shape[1:])).copy()
                 parts.append(RationalArray(repeated, base.denominator))
@@ -124,23 +130,13 @@ class _Reader:
 
     def _trimmed(self, value: _Rows) -> _Rows:
         """Without the sources that do not matter."""
-        kept, parts, at = [], [value.rows[:1]], 1
-        for k in value.sources:
-            rows = value.rows[at : at + self.size(k)]
-            at += self.size(k)
-            if not (rows - value.rows[:1]).is_zero():
-                kept.append(k)
-                parts.append(rows)
-        return value if len(kept) == len(value.sources) else _Rows(tuple(kept), concatenate(parts))
+        base = value.rows[:1]
+        kept = {k: rows for k, rows in self._blocks(value) if not (rows - base).is_zero()}
+        return value if len(kept) == len(value.sources) else _Rows(tuple(kept), concatenate([base, *kept.values()]))
 
     def _form(self, value: _Rows) -> StageMap:
         flat = value.rows.reshape(len(value.rows), -1)
-        blocks, at = {}, 1
-        for k in value.sources:
-            rows = flat[at : at + self.size(k)]
-            at += self.size(k)
-            blocks[k] = (rows - flat[:1]).T
-        return StageMap(blocks, flat[0])
+        return StageMap({k: (rows - flat[:1]).T for k, rows in self._blocks(_Rows(value.sources, flat))}, flat[0])
 
     def _rectified(self, name: str, operand: _Rows) -> _Rows:
         """slope t + constant + sum_k p_k max(t - t_k, 0), each kink a stage."""

@@ -55,15 +55,7 @@ def max_pool(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) ->
     ]
 
 
-def _whole(
-    form: Form,
-    line: Any,
-    kind: tuple[Any, ...],
-    grid: tuple[int, ...],
-    atoms: Atoms,
-    step: str,
-    signed: bool = False,
-) -> Form:
+def _whole(form: Form, line: Any, kind: tuple[Any, ...], grid: tuple[int, ...], atoms: Atoms, step: str, signed: bool = False) -> Form:
     """constant + F atom, where the linear part of the form is F times what the atom was made of."""
     if line is None:
         need(form.is_constant(), step, "the line is null, but the form is not constant")

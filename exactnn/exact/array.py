@@ -232,6 +232,10 @@ class RationalArray:
     def __truediv__(self, other: Number) -> RationalArray:
         return self * (1 / as_fraction(other, "divisor"))
 
+    def __rtruediv__(self, other: Number) -> RationalArray:
+        q = as_fraction(other)
+        return RationalArray.from_fractions([q / entry for entry in self.to_fractions()], self.shape)
+
     def __matmul__(self, other: RationalArray) -> RationalArray:
         """Product of matrices, or of a matrix and a vector."""
         if other.ndim == 1:

@@ -295,11 +295,7 @@ class LinearSystem:
 
 
 def feasible(
-    A: Matrix,
-    b: Matrix,
-    *,
-    strict: bool | Collection[int] = False,
-    equalities: tuple[Matrix, Matrix] | None = None,
+    A: Matrix, b: Matrix, *, strict: bool | Collection[int] = False, equalities: tuple[Matrix, Matrix] | None = None
 ) -> Feasible | Infeasible:
     """A point of {x : A x <= b, E x = d}, or the proof that there is none; see `LinearSystem.feasible`.
 

@@ -57,11 +57,7 @@ def to_floats(array: RationalArray, name: str, dtype: str, *, rounding: bool) ->
 
 
 def _nearest(
-    array: RationalArray,
-    wide: np.ndarray[Any, Any],
-    narrow: np.ndarray[Any, Any],
-    wrong: np.ndarray[Any, Any],
-    dtype: str,
+    array: RationalArray, wide: np.ndarray[Any, Any], narrow: np.ndarray[Any, Any], wrong: np.ndarray[Any, Any], dtype: str
 ) -> np.ndarray[Any, Any]:
     """Rounded once: where rounding to float64 first may have led astray, the exact value decides."""
     doubtful = wrong & (np.abs(wide) < 2 * _LEAST_NORMAL[dtype])

@@ -183,8 +183,7 @@ class _AveragePool(nn.Module):
         if mode is None and not self.counted:
             ones = RationalArray.zeros((1, 1, *spatial)) + 1
             counting = ops.AveragePool(operation.kernel, operation.stride, operation.padding, count_padding=True)
-            inverse = [1 / q for q in counting.evaluate(ones).to_fractions()]
-            share = rounded(RationalArray.from_fractions(inverse, counting.output_shape((1, *spatial))), dtype)
+            share = rounded(1 / counting.evaluate(ones)[0], dtype)
         self.register_buffer("share", share)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

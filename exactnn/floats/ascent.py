@@ -14,13 +14,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def largest_gaps(
-    f: Network,
-    g: Network | None,
-    starts: Floats,
-    offset: Floats | None,
-    basis: Floats | None,
-    scale: float,
-    seconds: float,
+    f: Network, g: Network | None, starts: Floats, offset: Floats | None, basis: Floats | None, scale: float, seconds: float
 ) -> Floats:
     """Points t, best first, at which max_j |f_j(x) - g_j(x)| is large in float64, x = offset + basis^T t (x = t without them).
 

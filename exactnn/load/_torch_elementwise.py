@@ -168,8 +168,7 @@ def _divide(t: Translator, x: Any, other: Any, rounding_mode: str | None = None)
     divisor = t.constant(other, "divisor")
     if not divisor.nonzero().all():
         t.refuse("its divisor is zero")
-    inverse = RationalArray.from_fractions([1 / q for q in divisor.to_fractions()], divisor.shape)
-    return _multiply(t, x, TracedValue(inverse, inverse.shape))
+    return _multiply(t, x, TracedValue(1 / divisor, divisor.shape))
 
 
 # --- conversions -----------------------------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ def read_nnet(file: ModelFile, *, raw: bool = False) -> Network:
     builder = Builder()
     current = builder.add("input", Input((inputs,)))
     if not raw:
-        current = _diagonal(builder, "normalise", _inverse(ranges[:-1]), _shift(means[:-1], ranges[:-1]), current)
+        factors = 1 / ranges[:-1]
+        current = _diagonal(builder, "normalise", factors, -means[:-1] * factors, current)
     for layer in range(1, layers + 1):
         width = widths[layer]
         weight = lines.matrix(f"weights of layer {layer}", width, widths[layer - 1])
@@ -75,15 +76,6 @@ def _diagonal(builder: Builder, name: str, factors: RationalArray, shifts: Ratio
     matrix = np.zeros((size, size), dtype=factors.numerators.dtype)
     np.fill_diagonal(matrix, factors.numerators)
     return builder.add(name, Affine(RationalArray(matrix, factors.denominator), shifts), operand)
-
-
-def _inverse(values: RationalArray) -> RationalArray:
-    return RationalArray.from_fractions((1 / v for v in values.to_fractions()), values.shape)
-
-
-def _shift(means: RationalArray, ranges: RationalArray) -> RationalArray:
-    pairs = zip(means.to_fractions(), ranges.to_fractions(), strict=True)
-    return RationalArray.from_fractions((-m / r for m, r in pairs), means.shape)
 
 
 class _Lines:

@@ -128,12 +128,7 @@ class SafePade(Placed):
 
     @classmethod
     def from_exact(
-        cls,
-        unit: Any,
-        *,
-        axis: int = 1,
-        dtype: torch.dtype | None = None,
-        device: torch.device | str | None = None,
+        cls, unit: Any, *, axis: int = 1, dtype: torch.dtype | None = None, device: torch.device | str | None = None
     ) -> SafePade:
         """The module with the coefficients of an `exactnn.rational.PadeUnit` in powers of x, rounded to floats.
 

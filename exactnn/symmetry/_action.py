@@ -75,8 +75,7 @@ def _channel_factors(net: Network, layer: Layer, node: str, factors: RationalArr
 def _divided(net: Network, layer: Layer, node: str, factors: RationalArray) -> Operation:
     operand = net.operands(node)[0]
     shape, layout = net.shape(operand), layer.layouts[operand]
-    inverse = RationalArray.from_fractions((1 / f for f in factors.to_fractions()), (len(factors), 1))
-    return with_columns(net.operation(node), shape, layout, columns(net.operation(node), shape, layout) * inverse)
+    return with_columns(net.operation(node), shape, layout, columns(net.operation(node), shape, layout) * (1 / factors.reshape(-1, 1)))
 
 
 def moved_constants(net: Network, layer: Layer, name: str, neurons: Sequence[int], slope: RationalArray) -> dict[str, Operation]:

@@ -449,10 +449,7 @@ class _Relations:
 
     def evidence(self) -> dict[str, Any]:
         """Directions and multipliers, as the checker reads them."""
-        return {
-            "directions": self.directions,
-            "multipliers": [[json_number(fraction(v)) for v in row] for row in self.multipliers],
-        }
+        return {"directions": self.directions, "multipliers": [[json_number(fraction(v)) for v in row] for row in self.multipliers]}
 
 
 # --- words, bits, columns ---------------------------------------------------------------------------------------------------

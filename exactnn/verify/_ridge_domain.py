@@ -45,11 +45,7 @@ def _sign(plane: tuple[int, ...], region: Polyhedron) -> Fact | None:
 
 
 def crossing_witness(
-    form: NormalForm,
-    crossing: list[int],
-    affine: tuple[RationalArray, RationalArray],
-    region: Polyhedron,
-    inside: RationalArray,
+    form: NormalForm, crossing: list[int], affine: tuple[RationalArray, RationalArray], region: Polyhedron, inside: RationalArray
 ) -> RationalArray | None:
     """A point of the region where the form is not zero; None if it vanishes there.
 

@@ -73,12 +73,7 @@ def verify_zero(f: Network, *, domain: Polyhedron | None = None, tolerance: Numb
 
 
 def verify_symmetry(
-    f: Network,
-    transformation: Transformation,
-    *,
-    domain: Polyhedron | None = None,
-    tolerance: Number = 0,
-    time_limit: Number | None = None,
+    f: Network, transformation: Transformation, *, domain: Polyhedron | None = None, tolerance: Number = 0, time_limit: Number | None = None
 ) -> Verdict:
     """Decide whether T(f) = f as functions, T a Permutation, Scaling, Flip, SignFlip or a composition of them.
 

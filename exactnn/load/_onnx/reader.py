@@ -55,15 +55,7 @@ class Made:
 class Reader:
     """The network under construction, and what each name of the file stands for so far."""
 
-    def __init__(
-        self,
-        names: set[str],
-        needed: set[str],
-        producers: Mapping[str, onnx.NodeProto],
-        *,
-        dynamic: bool,
-        opset: int,
-    ) -> None:
+    def __init__(self, names: set[str], needed: set[str], producers: Mapping[str, onnx.NodeProto], *, dynamic: bool, opset: int) -> None:
         self.builder = Builder()
         self.budget = Budget()
         self.values: dict[str, Operand] = {}
