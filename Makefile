@@ -24,7 +24,8 @@ era: $(VENV)/.installed-demo ## train small networks with ERA and other activati
 	@echo "[era] running examples/era/run.py"
 	@"$(BIN)" examples/era/run.py $(ARGS)
 
-PYTEST = "$(BIN)" -m pytest -n $(JOBS) --maxprocesses 4
+# One thread each for the processes: together they use all cores.
+PYTEST = OMP_NUM_THREADS=1 "$(BIN)" -m pytest -n $(JOBS) --maxprocesses 4 --dist worksteal
 
 test: $(VENV)/.installed-dev ## run the tests, a few minutes (JOBS=4 for four processes, ARGS="-k name" to choose)
 	@echo "[test] running the fast tests"

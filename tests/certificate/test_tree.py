@@ -296,7 +296,10 @@ MADE = {
 }
 
 
-@pytest.mark.parametrize("name", [*GOOD, *MADE])
+SLOW = ("made: a segment", "made: tents within a tolerance", "made: tents on an interval", "made: regions", "made: regions on a triangle")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in [*GOOD, *MADE]])
 def test_a_changed_certificate_is_rejected_unless_it_is_right_too(name):
     document = {**GOOD, **MADE}[name]
     assert check(document)
@@ -472,6 +475,7 @@ def test_work_is_bounded(monkeypatch):
     assert "too many" in rejection(equal(wide, wide, leaf()))
 
 
+@pytest.mark.slow
 def test_deep_trees_need_no_recursion():
     """Hundreds of splits below each other; the engine's own tree is balanced, and has few proofs."""
     count = 300

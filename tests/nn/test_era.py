@@ -203,7 +203,7 @@ def test_against_the_formula_with_autograd(place: dict[str, Any], shape: tuple[i
 
 
 @pytest.mark.parametrize(("place", "shape"), [({}, (5, 50001)), ({}, (3, 70, 50, 20)), ({"channels": 70, "groups": 7}, (9, 70, 30, 20))])
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("turned", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_blocks_make_no_difference(place: dict[str, Any], shape: tuple[int, ...], turned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     if turned:
@@ -402,6 +402,7 @@ def test_state_comes_back() -> None:
 # --- training --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [lambda: ERA(2), lambda: ERA(4, "random", seed=0), lambda: ERA(4, "relu", channels=8)])
 def test_a_small_network_learns(activation: Callable[[], nn.Module]) -> None:
     torch.manual_seed(0)

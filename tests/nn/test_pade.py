@@ -88,7 +88,7 @@ def test_gradients(version: str, place: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("size", [50, 100_003])
+@pytest.mark.parametrize("size", [50, pytest.param(100_003, marks=pytest.mark.slow)])
 def test_against_the_formula_with_autograd(version: str, size: int) -> None:
     m = SafePade(version, (5, 4), "random", seed=2, dtype=torch.float64).eval()
     x = 2 * torch.randn(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -157,6 +157,7 @@ def test_torch_export() -> None:
     torch.testing.assert_close(program.module()(x[:3]), net(x[:3]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_small_network_learns(version: str) -> None:
     torch.manual_seed(0)

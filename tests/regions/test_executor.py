@@ -77,7 +77,9 @@ def processes() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
 
 
-@pytest.fixture(scope="module", params=["threads", pytest.param("processes", marks=pytest.mark.slow), "dask"])
+@pytest.fixture(
+    scope="module", params=[pytest.param("threads", marks=pytest.mark.slow), pytest.param("processes", marks=pytest.mark.slow), "dask"]
+)
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     if request.param == "threads":
         with ThreadPoolExecutor(2) as threads:

@@ -363,6 +363,7 @@ def normalised(row: Vector) -> Vector:
 SIZES = st.sampled_from([(1, 4, 3), (1, 6, 2), (2, 4, 2), (2, 6, 1), (3, 4, 1), (3, 6, 1), (2, 8, 1)])
 
 
+@pytest.mark.slow
 @law(25)
 @given(SIZES, st.booleans(), st.sampled_from([1, 2]), st.integers(0, 40))
 def test_what_is_found_is_zero_and_within_the_bounds(sizes: tuple[int, int, int], nonzero: bool, outputs: int, skipped: int) -> None:

@@ -292,7 +292,7 @@ def composed(steps: list[dict[str, Any]]) -> symmetry.Transformation:
     return symmetry.Composition([kinds[s["kind"]](s) for s in reversed(steps)])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name == "images by entries" else []) for name in CASES])
 def test_a_changed_certificate_is_rejected_unless_it_is_right_too(name: str) -> None:
     """Single numbers changed, entries dropped, doubled and swapped, in claim, evidence and models (their hashes made right)."""
     generator = random.Random(name)
