@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from exactnn.cli._options import add_output, add_question, add_raw, check_folder, check_target, load, make_folder, question
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, line, listed, log, versions
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, line, listed, log, report
 from exactnn.cli._questions import answer, models
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational, NotReduced, Undecided
 from exactnn.exact.clock import Clock
@@ -139,22 +139,20 @@ def _orbits(options: argparse.Namespace) -> Outcome:
             log(options, f"no certificate written to {options.certificate}: {why}")
         else:
             written = str(certificate.save(options.certificate))
-            details.append(f"  certificate: {line(written)} (exactnn check {line(written)})")
-    document = {
-        "status": "unknown" if stopped else "done",
-        "command": options.command,
-        "semantics": "real",
-        "width": known.width,
-        "group": group,
-        "count": len(flips),
-        "complete": not stopped,
-        "orbits": [list(t) for t in flips],
-        "reason": reason,
-        "models": models({"f": f}),
-        "certificate": written,
-        "seconds": round(time.perf_counter() - start, 6),
-        "versions": versions(),
-    }
+            details.append(certificate_line(written))
+    document = report(
+        options,
+        "unknown" if stopped else "done",
+        start,
+        width=known.width,
+        group=group,
+        count=len(flips),
+        complete=not stopped,
+        orbits=[list(t) for t in flips],
+        reason=reason,
+        models=models({"f": f}),
+        certificate=written,
+    )
     if stopped:
         asked = f"how many orbits the networks of {width} with the function of f have"
         headline = f"UNKNOWN: {asked} (real arithmetic). {reason}; found by then: {_count(len(flips), 'set')}"
@@ -186,7 +184,7 @@ def _fibre(options: argparse.Namespace) -> Outcome:
     details = list(parts.lines())
     certificate = found.document["certificate"]
     if certificate is not None:
-        details.append(f"  certificate: {line(certificate)} (exactnn check {line(certificate)})")
+        details.append(certificate_line(certificate))
         if found.document["status"] == "refuted":
             details.append("  it has a network in another orbit, and proves that this equals f")
     if files is not None:

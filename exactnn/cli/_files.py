@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from exactnn.cli._options import add_output, add_raw, check_target, load
-from exactnn.cli._outcome import DONE, REJECTED, Outcome, line, listed, log, versions
+from exactnn.cli._outcome import DONE, REJECTED, Outcome, line, listed, log, report
 from exactnn.cli._questions import models
 from exactnn.cli._weights import parameters, weights
 from exactnn.errors import LoadError
@@ -64,21 +64,20 @@ def _info(options: argparse.Namespace) -> Outcome:
         {"layer": i, "name": n, "function": nodes[f.order.index(n)]["function"], "shape": list(f.shape(n))}
         for i, n in enumerate(f.hidden_layers)
     ]
-    document = {
-        "status": "done",
-        "command": options.command,
-        "inputs": [{"name": n, "shape": list(f.shape(n))} for n in f.inputs],
-        "outputs": [{"name": n, "shape": list(f.shape(n))} for n in f.outputs],
-        "input_dim": f.input_dim,
-        "output_dim": f.output_dim,
-        "nodes": nodes,
-        "hidden_layers": hidden,
-        "piecewise_linear": f.is_piecewise_linear,
-        "parameters": kind.count,
-        "numbers": {"format": kind.format, "numerator_bits": kind.numerator_bits, "denominator_bits": kind.denominator_bits},
-        "models": models({"f": f}),
-        "versions": versions(),
-    }
+    document = report(
+        options,
+        "done",
+        inputs=[{"name": n, "shape": list(f.shape(n))} for n in f.inputs],
+        outputs=[{"name": n, "shape": list(f.shape(n))} for n in f.outputs],
+        input_dim=f.input_dim,
+        output_dim=f.output_dim,
+        nodes=nodes,
+        hidden_layers=hidden,
+        piecewise_linear=f.is_piecewise_linear,
+        parameters=kind.count,
+        numbers={"format": kind.format, "numerator_bits": kind.numerator_bits, "denominator_bits": kind.denominator_bits},
+        models=models({"f": f}),
+    )
     return Outcome(DONE, f"{f!r}", document, _info_lines(f, nodes, str(kind)))
 
 
@@ -111,7 +110,6 @@ def _check(options: argparse.Namespace) -> Outcome:
     from exactnn.certificate import Rejected, Unreadable, examine
 
     start = time.perf_counter()
-    document: dict[str, Any] = {"command": options.command, "certificate": options.certificate, "semantics": "real"}
     try:
         accepted = examine(options.certificate, options.model, None)
     except OSError as error:
@@ -119,25 +117,25 @@ def _check(options: argparse.Namespace) -> Outcome:
     except Unreadable as error:
         raise LoadError(f"{error.step}: {error.reason}") from None
     except Rejected as rejected:
-        found = {"status": "rejected", "step": rejected.step, "reason": rejected.reason}
-        return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", {**document, **found, "versions": versions()})
-    seconds = time.perf_counter() - start
-    log(options, f"checked in {seconds:.2f} s")
+        document = report(options, "rejected", start, certificate=options.certificate, step=rejected.step, reason=rejected.reason)
+        return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", document)
+    log(options, f"checked in {time.perf_counter() - start:.2f} s")
     used = {name: {"sha256": m.sha256, "source": m.source} for name, m in accepted.models.items()}
-    checked: dict[str, Any] = {
-        "status": "accepted",
-        "question": accepted.claim.question,
-        "answer": accepted.claim.answer,
-        "claim": accepted.claim.written,
-        "claim_sha256": accepted.claim.sha256,
-        "domain_has_points": accepted.claim.inhabited,
-        "statement": accepted.sentence,
-        "models": used,
-        "seconds": round(seconds, 6),
-        "versions": versions(),
-    }
+    document = report(
+        options,
+        "accepted",
+        start,
+        certificate=options.certificate,
+        question=accepted.claim.question,
+        answer=accepted.claim.answer,
+        claim=accepted.claim.written,
+        claim_sha256=accepted.claim.sha256,
+        domain_has_points=accepted.claim.inhabited,
+        statement=accepted.sentence,
+        models=used,
+    )
     details = [f"  {name}: {line(m['source'])}, sha256 {m['sha256']}" for name, m in used.items()]
-    return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", {**document, **checked}, details)
+    return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", document, details)
 
 
 def _convert(options: argparse.Namespace) -> Outcome:
@@ -148,14 +146,7 @@ def _convert(options: argparse.Namespace) -> Outcome:
     save(net, options.target, dtype=options.dtype, rounding=options.rounding)
     dtype = (options.dtype or "float32") if options.target.lower().endswith(".onnx") else None
     rounded = dtype is not None and not weights(net).fit(dtype)
-    document = {
-        "status": "done",
-        "command": options.command,
-        "models": models({"in": net}),
-        "target": os.path.abspath(options.target),
-        "dtype": dtype,
-        "rounded": rounded,
-        "versions": versions(),
-    }
+    target = os.path.abspath(options.target)
+    document = report(options, "done", models=models({"in": net}), target=target, dtype=dtype, rounded=rounded)
     how = f"weights rounded to {dtype}" if rounded else "without rounding"
     return Outcome(DONE, f"CONVERTED: {options.source} to {options.target}, {how}", document)

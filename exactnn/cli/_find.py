@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any, Literal
 
 from exactnn.cli._fibre import in_commands, naming, neurons_text, time_limit
-from exactnn.cli._options import add_output, add_raw, check_folder, check_target, load, make_folder
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, line, log, versions
+from exactnn.cli._found import add_files, ended, saved
+from exactnn.cli._options import add_output, add_raw, check_folder, check_target, load
+from exactnn.cli._outcome import Outcome, line, log
 from exactnn.cli._questions import answer, models, shortened, texts
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational
 from exactnn.exact.numbers import as_fraction
@@ -43,8 +43,7 @@ def add_find(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--max-weight", metavar="Q", help="only outgoing weights up to Q, on hyperplanes written with coprime integers")
     one.add_argument("--max-changes", metavar="N", type=int, help="only N hyperplanes have neurons on other sides than they had")
     one.add_argument("--limit", metavar="N", type=int, help="stop after N")
-    one.add_argument("--smt2", metavar="OUT.smt2", help="write the question here, in SMT-LIB 2")
-    one.add_argument("--save", metavar="FOLDER", help="write the networks and their certificates here, in a new or empty folder")
+    add_files(one)
     two = parser.add_argument_group("with two models")
     two.add_argument(
         "--certificate", metavar="OUT.json", help="write the certificate of f = g, or that they differ, here, for exactnn check"
@@ -103,8 +102,7 @@ def _one(options: argparse.Namespace) -> Outcome:
                 log(options, f"{len(entries)} found, {time.perf_counter() - start:.1f} s")
     except (Incomplete, NotRational) as stop:
         stopped = in_commands(str(stop))
-    seconds = time.perf_counter() - start
-    log(options, f"searched in {seconds:.2f} s")
+    log(options, f"searched in {time.perf_counter() - start:.2f} s")
     unproved = sum(entry["status"] != "proved" for entry in entries)
     if unproved:
         stopped = f"{unproved} of them are not proved to equal f" + (f"; {stopped}" if stopped else "")
@@ -116,37 +114,12 @@ def _one(options: argparse.Namespace) -> Outcome:
         details.append(
             f"  {'reduced weights have no others than flips' if reduced else 'others than flips were not searched: --solver z3'}"
         )
-    if options.save is not None:
-        details.append(f"  networks and certificates: {line(options.save)}" if entries else f"  nothing to write to {line(options.save)}")
-    if options.smt2 is not None:
-        details.append(f"  the question in SMT-LIB 2: {line(options.smt2)}")
-    document = {
-        "status": "unknown" if stopped else "done",
-        "command": options.command,
-        "semantics": "real",
-        "solver": solver,
-        "max_weight": options.max_weight,
-        "max_changes": options.max_changes,
-        "limit": options.limit,
-        "count": len(entries),
-        "complete": found.complete,
-        "summary": found.summary,
-        "reason": stopped or None,
-        "symmetries": entries,
-        "models": models({"f": f}),
-        "saved": options.save,
-        "smt2": options.smt2,
-        "seconds": round(seconds, 6),
-        "versions": versions(),
-    }
-    if stopped:
-        return Outcome(UNKNOWN, f"UNKNOWN: {found.summary}. {stopped}", document, details)
-    return Outcome(DONE, f"{'FOUND' if entries else 'NONE'}: {found.summary}", document, details)
+    asked = {"solver": solver, "max_weight": options.max_weight, "max_changes": options.max_changes, "limit": options.limit}
+    return ended(options, found, start, entries, details, stopped, symmetries=entries, models=models({"f": f}), **asked)
 
 
 def _proved(f: Network, symmetry: WeightSymmetry, number: int, folder: str | None) -> dict[str, Any]:
     """What --json says of other weights, after verify_equal was asked about them, and their files are written."""
-    from exactnn.export import save
     from exactnn.symmetry import fibre
     from exactnn.verify import verify_equal
 
@@ -154,24 +127,15 @@ def _proved(f: Network, symmetry: WeightSymmetry, number: int, folder: str | Non
     if verdict.refuted:
         raise AssertionError(f"weights that were found have another function: {verdict}; please report this")
     layer = fibre(symmetry.network).layer
-    entry: dict[str, Any] = {
+    return {
         "status": verdict.status,
         "flips": None if symmetry.flips is None else list(symmetry.flips),
         "W": [texts(layer.weight[i].to_fractions()) for i in range(layer.width)],
         "b": texts(layer.bias.to_fractions()),
         "a": [texts(layer.outgoing[j].to_fractions()) for j in range(len(layer.outgoing))],
         "c": texts(layer.constant.to_fractions()),
-        "file": None,
-        "certificate": None,
+        **saved(folder, f"symmetry-{number:04d}", symmetry.network, verdict.certificate),
     }
-    if folder is not None:
-        make_folder(folder)
-        model, certificate = (Path(folder) / f"symmetry-{number:04d}{end}.json" for end in ("", ".certificate"))
-        save(symmetry.network, model)
-        entry["file"] = str(model)
-        if verdict.certificate is not None:
-            entry["certificate"] = str(verdict.certificate.save(certificate))
-    return entry
 
 
 def _described(symmetry: WeightSymmetry) -> str:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from exactnn.cli._options import add_output, add_raw, load
-from exactnn.cli._outcome import DONE, Outcome, listed, log, short, versions
+from exactnn.cli._outcome import DONE, Outcome, listed, log, report, short
 from exactnn.cli._questions import models
 from exactnn.errors import Undecided
 from exactnn.symmetry import NormalForm, SmoothNormalForm, normal_form
@@ -32,19 +32,8 @@ def _run(options: argparse.Namespace) -> Outcome:
     form = normal_form(f)
     name = digest(form)
     numbers, details = _linear(form) if isinstance(form, NormalForm) else _smooth(form)
-    seconds = time.perf_counter() - start
-    log(options, f"computed in {seconds:.2f} s")
-    result = {
-        "status": "done",
-        "command": options.command,
-        "semantics": "real",
-        "sha256": name,
-        **numbers,
-        "normal_form": document(form),
-        "models": models({"f": f}),
-        "seconds": round(seconds, 6),
-        "versions": versions(),
-    }
+    log(options, f"computed in {time.perf_counter() - start:.2f} s")
+    result = report(options, "done", start, sha256=name, **numbers, normal_form=document(form), models=models({"f": f}))
     return Outcome(DONE, f"NORMAL FORM sha256:{name}", result, details)
 
 

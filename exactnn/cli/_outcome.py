@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
@@ -58,6 +59,19 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:  # an optional part
             continue
     return found
+
+
+def report(options: Any, status: str, start: float | None = None, **fields: Any) -> dict[str, Any]:
+    """What --json prints: the status, the command, these fields; of an answer (`start`: when work on it began) semantics and seconds."""
+    found = {"status": status, "command": options.command, **fields}
+    if start is not None:
+        found |= {"semantics": "real", "seconds": round(time.perf_counter() - start, 6)}
+    return {**found, "versions": versions()}
+
+
+def certificate_line(path: str) -> str:
+    """Where a certificate is, and how to check it."""
+    return f"  certificate: {line(path)} (exactnn check {line(path)})"
 
 
 # --- numbers for people ----------------------------------------------------------------------------------------------------

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
 
 from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, point_text, short, versions
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, log, point_text, report, short
 from exactnn.cli._questions import answer, models, texts
 from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.numbers import rational_text
@@ -50,20 +49,14 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         raise DomainError("--domain: a bounded domain is needed, such as --domain -1:1 or a JSON file")
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
-    document: dict[str, Any] = {
-        "command": options.command,
-        "semantics": "real",
-        "domain": options.domain,
-        "models": models({"f": f, "g": g}),
-    }
+    about = {"domain": options.domain, "models": models({"f": f, "g": g})}
     start = time.perf_counter()
     try:
         found = max_deviation(f, g, **arguments)
     except Incomplete as stopped:
         least = None if stopped.partial is None else rational_text(stopped.partial)  # type: ignore[arg-type]
-        return Outcome(
-            UNKNOWN, f"UNKNOWN: {stopped}", {**document, "status": "unknown", "lower": least, "upper": None, "reason": str(stopped)}
-        )
+        document = report(options, "unknown", start, **about, lower=least, upper=None, reason=str(stopped))
+        return Outcome(UNKNOWN, f"UNKNOWN: {stopped}", document)
     log(options, f"found in {time.perf_counter() - start:.2f} s")
     details = [f"  attained at x = {point_text(found.point)}"]
     for j, (a, b) in enumerate(zip(*found.values, strict=True)):
@@ -73,15 +66,16 @@ def _deviation(options: argparse.Namespace) -> Outcome:
     written = None
     if options.certificate is not None:
         written = str(found.certificate.save(options.certificate))
-        details.append(f"  certificate: {written} (exactnn check {written})")
-    document |= {
-        "status": "done",
-        "lower": rational_text(found.lower),
-        "upper": rational_text(found.upper),
-        "point": texts(found.point),
-        "values": {k: texts(v) for k, v in zip("fg", found.values, strict=True)},
-        "certificate": written,
-        "seconds": round(time.perf_counter() - start, 6),
-        "versions": versions(),
-    }
+        details.append(certificate_line(written))
+    document = report(
+        options,
+        "done",
+        start,
+        **about,
+        lower=rational_text(found.lower),
+        upper=rational_text(found.upper),
+        point=texts(found.point),
+        values={k: texts(v) for k, v in zip("fg", found.values, strict=True)},
+        certificate=written,
+    )
     return Outcome(DONE, f"max |f - g| = {short(found.upper)}, about {float(found.upper):.6g}, on {options.domain}", document, details)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactnn.cli._domain import read_json
 from exactnn.cli._options import add_output, check_target, load
-from exactnn.cli._outcome import CODES, Outcome, line, log, short, versions
+from exactnn.cli._outcome import CODES, Outcome, line, log, report, short
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import certified, models, texts
 from exactnn.errors import ArgumentError, DomainError, ExactnnError
@@ -73,8 +73,8 @@ def _poles(options: argparse.Namespace) -> Outcome:
     for name, function in tqdm(functions.items(), desc="bounds", unit="function", disable=options.quiet or len(functions) < 4):
         poles = function.real_poles(interval=interval)
         near = function.nearest_pole(interval=interval)
-        report = function.report(window)
-        details.extend(_lines("" if len(functions) == 1 else name, [str(p) for p in poles], near, report, window))
+        bounds = function.report(window)
+        details.extend(_lines("" if len(functions) == 1 else name, [str(p) for p in poles], near, bounds, window))
         rows.append(
             {
                 "name": name,
@@ -88,10 +88,10 @@ def _poles(options: argparse.Namespace) -> Outcome:
                     "radius": rational_text(near.pole.radius),
                     "distance": _bracket(near.distance),
                 },
-                "largest_value": _bracket(report.value),
-                "largest_value_at": [_bracket(e) for e in report.value_at],
-                "largest_slope": _bracket(report.slope),
-                "largest_slope_at": [_bracket(e) for e in report.slope_at],
+                "largest_value": _bracket(bounds.value),
+                "largest_value_at": [_bracket(e) for e in bounds.value_at],
+                "largest_slope": _bracket(bounds.slope),
+                "largest_slope_at": [_bracket(e) for e in bounds.slope_at],
             }
         )
     log(options, f"decided in {time.perf_counter() - start:.2f} s")
@@ -99,32 +99,30 @@ def _poles(options: argparse.Namespace) -> Outcome:
         write_picture(plot(functions if len(functions) > 1 else next(iter(functions.values())), window), options.plot)
         details.append(f"  picture: {options.plot}")
     written = certified(options, verdict, details)
-    document = {
-        "status": verdict.status,
-        "command": options.command,
-        "question": verdict.question,
-        "semantics": "real",
-        "reason": verdict.reason,
-        "interval": None if interval == (None, None) else [None if end is None else rational_text(end) for end in interval],
-        "window": texts(window),
-        "functions": rows,
-        "counterexample": texts(verdict.counterexample),
-        "models": {} if net is None else models({"f": net}),
-        "certificate": written,
-        "plot": options.plot,
-        "seconds": round(time.perf_counter() - start, 6),
-        "versions": versions(),
-    }
+    document = report(
+        options,
+        verdict.status,
+        start,
+        question=verdict.question,
+        reason=verdict.reason,
+        interval=None if interval == (None, None) else [None if end is None else rational_text(end) for end in interval],
+        window=texts(window),
+        functions=rows,
+        counterexample=texts(verdict.counterexample),
+        models={} if net is None else models({"f": net}),
+        certificate=written,
+        plot=options.plot,
+    )
     return Outcome(CODES[verdict.status], line(str(verdict)), document, details)
 
 
-def _lines(name: str, poles: Sequence[str], near: NearestPole | None, report: Report, window: tuple[Fraction, Fraction]) -> list[str]:
+def _lines(name: str, poles: Sequence[str], near: NearestPole | None, bounds: Report, window: tuple[Fraction, Fraction]) -> list[str]:
     """What is known about one function, for people."""
     found = [f"  {line(name)}"] if name else []
     found += [f"  poles: {', '.join(poles)}"] if poles else []
     ends = f"[{short(window[0])}, {short(window[1])}]"
     found += [] if near is None else [f"  nearest pole: {near.pole}, at distance {near.distance}"]
-    for what, value, places in (("|r|", report.value, report.value_at), ("|r'|", report.slope, report.slope_at)):
+    for what, value, places in (("|r|", bounds.value, bounds.value_at), ("|r'|", bounds.slope, bounds.slope_at)):
         found.append(f"  largest {what} on {ends}: {value} at {' and '.join(f'x = {p}' for p in places[:3])}")
     return [found[0], *(f"  {text}" for text in found[1:])] if name else found
 

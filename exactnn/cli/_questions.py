@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
-from exactnn.cli._outcome import CODES, Outcome, listed, log, point_text, short, versions
+from exactnn.cli._outcome import CODES, Outcome, certificate_line, listed, log, point_text, report, short
 from exactnn.cli._transformation import add_options, read_transformation
 from exactnn.exact.numbers import as_fraction, rational_text
 from exactnn.network import Network
@@ -78,25 +78,22 @@ def answer(options: argparse.Namespace, nets: dict[str, Network], ask: Callable[
     """Ask, write the certificate if one is wanted, and say what was found."""
     start = time.perf_counter()
     verdict = ask()
-    seconds = time.perf_counter() - start
-    log(options, f"decided in {seconds:.2f} s")
+    log(options, f"decided in {time.perf_counter() - start:.2f} s")
     details = [f"  {line}" for line in _refutation(options.command, verdict)]
     written = certified(options, verdict, details)
-    document = {
-        "status": verdict.status,
-        "command": options.command,
-        "question": verdict.question,
-        "semantics": "real",
-        "reason": verdict.reason,
-        "domain": getattr(options, "domain", None),
-        "tolerance": rational_text(as_fraction(getattr(options, "tolerance", 0))),
-        "counterexample": texts(verdict.counterexample),
-        "values": None if verdict.values is None else {k: texts(v) for k, v in zip("fg", verdict.values, strict=True)},
-        "models": models(nets),
-        "certificate": written,
-        "seconds": round(seconds, 6),
-        "versions": versions(),
-    }
+    document = report(
+        options,
+        verdict.status,
+        start,
+        question=verdict.question,
+        reason=verdict.reason,
+        domain=getattr(options, "domain", None),
+        tolerance=rational_text(as_fraction(getattr(options, "tolerance", 0))),
+        counterexample=texts(verdict.counterexample),
+        values=None if verdict.values is None else {k: texts(v) for k, v in zip("fg", verdict.values, strict=True)},
+        models=models(nets),
+        certificate=written,
+    )
     return Outcome(CODES[verdict.status], str(verdict), document, details)
 
 
@@ -108,7 +105,7 @@ def certified(options: argparse.Namespace, verdict: Verdict, details: list[str])
         log(options, f"no certificate written to {options.certificate}: the verdict is unknown")
         return None
     written = str(verdict.certificate.save(options.certificate))
-    details.append(f"  certificate: {written} (exactnn check {written})")
+    details.append(certificate_line(written))
     return written
 
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from exactnn.cli import _domain
 from exactnn.cli._options import add_output, add_raw, check_target, load
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, versions
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import models, texts
 from exactnn.errors import ArgumentError, Incomplete, LoadError, SaveError, Undecided
@@ -99,16 +99,8 @@ def _sliced(net: Network, path: str) -> Network:
     raise LoadError(f'{path}: an object {{"origin": [...], "directions": [[...]]}} or {{"points": [[...]]}} is needed')
 
 
-def _document(options: argparse.Namespace, net: Network, start: float) -> dict[str, Any]:
-    return {
-        "command": options.command,
-        "semantics": "real",
-        "domain": options.domain,
-        "slice": options.slice,
-        "models": models({"f": net}),
-        "seconds": round(time.perf_counter() - start, 6),
-        "versions": versions(),
-    }
+def _document(options: argparse.Namespace, net: Network, start: float, status: str, **fields: Any) -> dict[str, Any]:
+    return report(options, status, start, domain=options.domain, slice=options.slice, models=models({"f": net}), **fields)
 
 
 def _place(options: argparse.Namespace, net: Network) -> str:
@@ -126,7 +118,7 @@ def _count(options: argparse.Namespace) -> Outcome:
     whole, net, domain, limits = _asked(options)
     start = time.perf_counter()
     kind = f"linear regions ({options.definition}) {_place(options, net)}"
-    document = {"definition": options.definition, "count": None}
+    document: dict[str, Any] = {"definition": options.definition, "count": None}
     try:
         with _workers(options.workers) as executor:
             found = count(
@@ -143,15 +135,15 @@ def _count(options: argparse.Namespace) -> Outcome:
             document |= {"lower": stopped.lower, "upper": stopped.upper}
         else:
             document["partial"] = stopped.partial if isinstance(stopped.partial, int) else None
-        document |= {"status": "unknown", "reason": str(stopped), **_document(options, whole, start)}
+        document = _document(options, whole, start, "unknown", reason=str(stopped), **document)
         return Outcome(UNKNOWN, f"UNKNOWN: the number of {kind}: {stopped}", document)
     log(options, f"counted in {time.perf_counter() - start:.2f} s")
     details = []
     written = None
     if options.certificate is not None:
         written = _certified(options, net, domain, limits, found)
-        details.append(f"  certificate: {written} (exactnn check {written})")
-    document |= {"status": "done", "count": found, "certificate": written, **_document(options, whole, start)}
+        details.append(certificate_line(written))
+    document = _document(options, whole, start, "done", **{**document, "count": found}, certificate=written)
     return Outcome(DONE, f"{found} {kind.replace('regions', 'region', 1) if found == 1 else kind}", document, details)
 
 
@@ -216,7 +208,7 @@ def _list(options: argparse.Namespace) -> Outcome:
         return Outcome(DONE, "", {})
     except OSError as error:
         raise SaveError(f"stdout: the regions cannot be written: {error}; --output FILE writes them to a file") from None
-    document = {"status": "unknown" if reason else "done", "count": found, "output": options.output, **_document(options, whole, start)}
+    document = _document(options, whole, start, "unknown" if reason else "done", count=found, output=options.output)
     log(options, f"{found} regions {_place(options, net)}{f'; INCOMPLETE: {reason}' if reason else ''}")
     headline = "" if options.output is None else f"{found} regions {_place(options, net)} written to {options.output}"
     if reason is not None:
@@ -268,8 +260,8 @@ def _plot(options: argparse.Namespace) -> Outcome:
     try:
         axes = plot(net, domain, colour=options.colour, **chosen)
     except Incomplete as stopped:
-        document = {"status": "unknown", "output": None, "reason": str(stopped), **_document(options, whole, start)}
+        document = _document(options, whole, start, "unknown", output=None, reason=str(stopped))
         return Outcome(UNKNOWN, f"UNKNOWN: no picture of the regions {_place(options, net)}: {stopped}", document)
     write_picture(axes, options.output)
-    document = {"status": "done", "output": options.output, **_document(options, whole, start)}
+    document = _document(options, whole, start, "done", output=options.output)
     return Outcome(DONE, f"DRAWN: the regions {_place(options, net)} in {options.output}", document)

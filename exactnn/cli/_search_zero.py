@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
-from exactnn.cli._options import add_output, check_folder, check_target, make_folder
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, log, versions
+from exactnn.cli._found import add_files, ended, saved
+from exactnn.cli._options import add_output, check_folder, check_target
+from exactnn.cli._outcome import Outcome, log
 from exactnn.errors import Incomplete
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
@@ -36,8 +36,7 @@ def add_search_zero(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", metavar="N", type=int, help="stop after N networks")
     parser.add_argument("--solver", choices=("exact", "z3"), default="exact", help="how they are searched; both find the same (exact)")
-    parser.add_argument("--save", metavar="FOLDER", help="write the networks and their certificates here, in a new or empty folder")
-    parser.add_argument("--smt2", metavar="OUT.smt2", help="write the question here, in SMT-LIB 2")
+    add_files(parser)
     parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with what was found (no limit)")
     add_output(parser)
     parser.set_defaults(run=_run)
@@ -73,56 +72,20 @@ def _run(options: argparse.Namespace) -> Outcome:
                 log(options, f"{len(networks)} zero networks, {time.perf_counter() - start:.1f} s")
     except Incomplete as stop:
         stopped = str(stop).removeprefix("search_zero: ")
-    seconds = time.perf_counter() - start
-    log(options, f"searched in {seconds:.2f} s")
+    log(options, f"searched in {time.perf_counter() - start:.2f} s")
     details = [f"  {entry['formula']} = 0" for entry in networks]
     if networks:
         details.append(f"  each proved to be 0 on all of R^{options.inputs}, as by exactnn zero")
-    if options.save is not None:
-        details.append(f"  networks and certificates: {options.save}" if networks else f"  nothing to write to {options.save}")
-    if options.smt2 is not None:
-        details.append(f"  the question in SMT-LIB 2: {options.smt2}")
-    document = {
-        "status": "unknown" if stopped else "done",
-        "command": options.command,
-        "semantics": "real",
-        "inputs": options.inputs,
-        "neurons": options.neurons,
-        "max_weight": options.max_weight,
-        "outputs": options.outputs,
-        "irreducible": not options.reducible,
-        "nonzero": options.nonzero,
-        "fewest": options.fewest,
-        "solver": options.solver,
-        "count": len(networks),
-        "complete": search.complete,
-        "summary": search.summary,
-        "reason": stopped or None,
-        "networks": networks,
-        "saved": options.save,
-        "smt2": options.smt2,
-        "seconds": round(seconds, 6),
-        "versions": versions(),
-    }
-    if stopped:
-        return Outcome(UNKNOWN, f"UNKNOWN: {search.summary}. {stopped}", document, details)
-    return Outcome(DONE, f"{'FOUND' if networks else 'NONE'}: {search.summary}", document, details)
+    asked = {name: getattr(options, name) for name in ("inputs", "neurons", "max_weight", "outputs", "nonzero", "fewest", "solver")}
+    return ended(options, search, start, networks, details, stopped, networks=networks, irreducible=not options.reducible, **asked)
 
 
 def _proved(net: Network, number: int, folder: str | None) -> dict[str, Any]:
     """What is said about a network, after verify_zero has proved that it is zero, and its files are written."""
-    from exactnn.export import save
     from exactnn.symmetry.zero_networks import formula, parameters
     from exactnn.verify import verify_zero
 
     verdict = verify_zero(net)
     if verdict.status != "proved" or verdict.certificate is None:
         raise AssertionError(f"a network that was found is not proved to be zero: {formula(net)}: {verdict}")
-    entry: dict[str, Any] = {"formula": formula(net), **parameters(net), "file": None, "certificate": None}
-    if folder is not None:
-        make_folder(folder)
-        model, certificate = (Path(folder) / f"zero-{number:04d}{end}.json" for end in ("", ".certificate"))
-        save(net, model)
-        verdict.certificate.save(certificate)
-        entry.update(file=str(model), certificate=str(certificate))
-    return entry
+    return {"formula": formula(net), **parameters(net), **saved(folder, f"zero-{number:04d}", net, verdict.certificate)}

@@ -179,7 +179,7 @@ def check_leaf(leaf: Leaf, program: Program) -> None:
     assert found == leaf.signs.tolist()
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(12, 40))])
 def test_brute_force(seed: int) -> None:
     rng = np.random.default_rng(seed)
     d = int(rng.integers(1, 4))

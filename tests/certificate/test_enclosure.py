@@ -32,7 +32,7 @@ def exact(name: str, x: Fraction) -> mpmath.mpf:
 
 
 @pytest.mark.parametrize("name", ["exp", "sigmoid", "tanh", "softplus", "normal"])
-@pytest.mark.parametrize("bits", [16, 100])
+@pytest.mark.parametrize("bits", [16, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_point_is_enclosed_closely(name: str, bits: int) -> None:
     numbers = random.Random(name)
     with mpmath.workprec(1500):

@@ -381,7 +381,7 @@ def test_random_networks(seed):
         assert accepted(orbits(f, [[]], ENUMERATION)) == net.one_orbit()
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("seed", [*range(50), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(50, 150))])
 def test_enumeration_of_random_networks(seed):
     """Pairs and dependent normals are common; both answers occur."""
     g = random.Random(seed)
@@ -828,8 +828,11 @@ def changed_numbers(name):
 SHORT = [n for n in CASES if len(json.dumps(CASES[n])) < 2500]
 
 
+LONG = ("planted, coordinates", "planted, reduced lattice", "planted, scaled, coordinates", "planted, scaled, reduced lattice")
+
+
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in SHORT])
 def test_a_changed_certificate_is_rejected_unless_its_claim_is_true(name):
     rejected = 0
     for path, value, mutant in changed_numbers(name):

@@ -95,7 +95,10 @@ def verdict(certificate):
     return None
 
 
-@pytest.mark.parametrize("name", CASES)
+LONG = ("permutation and scaling", "image", "small conv", "elements")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in CASES])
 def test_a_changed_certificate_is_rejected_unless_it_is_right_too(name):
     rejected = 0
     for path, value, mutant in mutants(CASES[name], random.Random(name)):

@@ -34,7 +34,7 @@ def test_values_of_random_networks(seed):
 
 
 @pytest.mark.parametrize("elements", [False, True])
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 25))])
 def test_forms_of_random_networks(seed, elements):
     """f = f is accepted; with one number of g changed, acceptance needs equal values."""
     generator = random.Random(seed)

@@ -118,6 +118,7 @@ def test_names_and_slopes() -> None:
     assert error.abs().max() < 0.011
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", [torch.sin, lambda x: np.sin(x.numpy())])
 def test_a_callable_is_fitted(of: Any) -> None:
     x = torch.linspace(-3, 3, 3001, dtype=torch.float64)
@@ -170,6 +171,7 @@ PLACES: list[tuple[dict[str, Any], tuple[int, ...]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "shape"), PLACES)
 def test_gradients(place: dict[str, Any], shape: tuple[int, ...]) -> None:
     m = ERA(4, "random", seed=1, dtype=torch.float64, **place)

@@ -236,6 +236,7 @@ def test_lower_dimensional_patterns(problem: Any) -> None:
     assert xn.regions.count(xn.mlp([*layers, last]), domain, definition="pattern") == len(all_patterns(layers, rows))
 
 
+@pytest.mark.slow
 @given(problems(outputs=2, most=3))
 @law(40)
 def test_merged_regions(problem: Any) -> None:
@@ -285,6 +286,7 @@ def test_regions_hold_their_points(net: xn.Network, seed: int) -> None:
 # --- laws ----------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(problems(outputs=2), st.randoms(use_true_random=False))
 @law(40)
 def test_permutation_scaling_and_change_of_input_keep_the_counts(problem: Any, rng: Any) -> None:

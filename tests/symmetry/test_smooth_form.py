@@ -245,7 +245,11 @@ def test_other_functions_have_other_forms(pair: tuple[Shallow, Shallow], place: 
     with mpmath.workdps(DIGITS):
         apart = any(not near(values(f, x), values(g, x)) for x in points(f.inputs))
     assert not (apart and left == right)
-    assert same_function(left, right) is (left == right)
+    try:
+        assert same_function(left, right) is (left == right)
+    except Undecided:  # gelu(2^70) - 2^70, say, which is about exp(-2^139), and of which no theorem says that it is not 0
+        assert f.unit == "gelu"
+        assert any(abs(b) > 2**60 and not any(w) for w, b, _ in (*f.neurons, *g.neurons))
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -204,6 +204,7 @@ def test_known_ones_are_found() -> None:
     assert neurons_of(found) == (T2, (0,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inputs", [1, 2, 3, 4])
 def test_four_neurons_are_the_fewest(inputs: int) -> None:
     for nonzero in (False, True):
@@ -384,6 +385,7 @@ def test_what_is_found_is_zero_and_within_the_bounds(sizes: tuple[int, int, int]
         assert not nonzero or (all(c) and all(all((*a, *w, b)) for a, w, b in neurons))
 
 
+@pytest.mark.slow
 def test_equal_classes_outside_the_bounds_count_once() -> None:
     """(2, 1) and (1, 2) times an output factor: of j = (1, 4) only the multiple (2, 4) = 2 (1, 2) is within the bounds."""
     found = keys_of(search_zero(1, 4, 2, outputs=2))

@@ -100,6 +100,7 @@ def test_too_many_teeth_are_no_obstacle_to_a_proof_by_neurons() -> None:
     assert check(verdict.certificate)
 
 
+@pytest.mark.slow
 def test_too_many_teeth_are_unknown_in_time() -> None:
     f, g = sawtooth(26), sawtooth(25)
     verdict = verify_equal(f, g, domain=Box(0, 1), time_limit=2)

