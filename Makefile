@@ -7,7 +7,7 @@ PYTHON ?= $(or $(lastword $(shell cat "$(VENV)/.created" 2>/dev/null)),python3)
 JOBS   ?= auto
 ARGS   ?=
 
-SOURCES := $(wildcard exactnn tests examples benchmarks)
+SOURCES := $(wildcard exactnn tests examples benchmarks conftest.py)
 BIN     := $(VENV)/bin/python
 PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1 || echo --quiet)
 

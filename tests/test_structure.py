@@ -63,8 +63,8 @@ COPIED = "exactnn_certificate"
 # The one way up: net.to_torch() is a method of the network, and its work is done in the room of floats.
 DOORS = {("exactnn/network/graph.py", "floats")}
 
-# `import exactnn` loads none of these: they cost up to seconds, and are imported where first needed. What it does load are these three, and
-# modules of its own, which together take at most so many times as long as these alone.
+# Networks need none of HEAVY: they cost up to seconds, and are imported where first needed. What they do need is LIGHT, and modules of our
+# own, which together take at most so many times as long as LIGHT alone. `import exactnn` loads neither.
 HEAVY = ("hypothesis", "matplotlib", "onnx", "onnxruntime", "scipy", "sklearn", "sympy", "torch", "z3")
 LIGHT, TIMES = ("flint", "networkx", "numpy"), 4
 
@@ -235,7 +235,8 @@ def test_the_checker_stands_alone() -> None:
 def test_import_is_light_and_quick() -> None:
     # Times of the importing thread, that of its own modules beside that of LIGHT: neither a busy nor a slow machine matters.
     clock = "import sys, time; clock = time.thread_time; start = clock(); "
-    program = f"{clock}import {', '.join(LIGHT)}; middle = clock(); import exactnn; print(middle - start, clock() - start, *sys.modules)"
+    used = "import exactnn; exactnn.mlp, exactnn.Box"
+    program = f"{clock}import {', '.join(LIGHT)}; middle = clock(); {used}; print(middle - start, clock() - start, *sys.modules)"
     search = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     ratios = []
     for _ in range(3):
@@ -382,3 +383,19 @@ def test_the_map_names_files_that_are_there() -> None:
     inside = [path for path in named if "/" in path]
     assert len(inside) > 30
     assert [path for path in inside if not (PACKAGE / path).is_file() and not (ROOT / path).is_file()] == []
+
+
+# --- certificates -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_class_with_a_certificate_is_re_checked(pytestconfig: pytest.Config) -> None:
+    """conftest.py knows all of them, so that no test's answer goes unchecked."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                names = [getattr(item, "name", None) or ast.unparse(getattr(item, "target", item)) for item in node.body]
+                found |= {node.name} if "certificate" in names else set()
+    plugins = pytestconfig.pluginmanager.get_plugins()
+    (known,) = (plugin.ANSWERS for plugin in plugins if hasattr(plugin, "ANSWERS"))
+    assert found == {kind.__name__ for kind in known}

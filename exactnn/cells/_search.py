@@ -124,7 +124,7 @@ class Search:
         """Signs of the first units, as many of them as divide the cells into `least` sets; one row for each set, the same on every run."""
         cells, unit = [self.root()], self.program.domain_units
         while len(cells) < least and unit < self.program.unit_count:
-            self.work.clock.check("the cells of a network were being shared out among tasks")
+            self.work.clock.check("the cells of a network were being shared out among tasks", len(cells))
             cells = [part for cell in cells for part in self._divided(cell, unit)]
             unit += 1
         return sorted(cell.signs[:unit] for cell in cells)

@@ -1,6 +1,6 @@
 """The least value of an affine form on a cell {x : g_i(x) >= 0}, with its proof or the point that beats 0.
 
-AffineRow forms are integer tuples (c_1, ..., c_d, k): c . x + k. Points are integer tuples (x_1, ..., x_d, w): the point x / w, or for
+Affine forms are integer tuples (c_1, ..., c_d, k): c . x + k. Points are integer tuples (x_1, ..., x_d, w): the point x / w, or for
 w = 0 the direction x; then the form's value there, times w, is one scalar product.
 """
 

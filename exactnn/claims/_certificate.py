@@ -91,7 +91,7 @@ def check(
     Raises
     ------
     CertificateRejected
-        Saying which step failed.
+        Saying which step failed; also that a model file which it names cannot be read.
     LoadError
         The file of the certificate cannot be read.
     ArgumentError

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from exactnn._version import __version__
@@ -52,6 +51,8 @@ def hushed(quiet: bool) -> Iterator[None]:
 @cache
 def versions() -> dict[str, str]:
     """What computed the answer."""
+    from importlib.metadata import PackageNotFoundError, version  # it loads much
+
     found = {"exactnn": __version__, "python": platform.python_version()}
     for name in ("python-flint", "numpy", "networkx", "highspy", "torch"):
         try:

@@ -157,7 +157,8 @@ class Network:
             return hidden[layer]
         if not hidden:
             raise ArgumentError(f"layer: a network with hidden layers is needed, but this one has no activation node; got {layer!r}")
-        raise ArgumentError(f"layer: 0 to {len(hidden) - 1} or one of {', '.join(hidden)} is needed, got {layer!r}")
+        found = "none, where there are several" if layer == "" else repr(layer)
+        raise ArgumentError(f"layer: 0 to {len(hidden) - 1} or one of {', '.join(hidden)} is needed, got {found}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):

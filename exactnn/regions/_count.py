@@ -59,7 +59,7 @@ def count(
         "activation" and "affine"), or "auto" for the first that applies
     executor : any concurrent.futures.Executor; the count is divided into tasks. Not for "closed-connected"
     checkpoint : the path of a file to which finished tasks go and from which an interrupted count is taken up. Not for "closed-connected"
-    max_regions : Incomplete beyond this many full-dimensional patterns
+    max_regions : Incomplete beyond this many full-dimensional cells (with max pooling a pattern may have several)
     time_limit : seconds; Incomplete with the partial count (`.partial`) once they have passed
 
     Raises
@@ -162,14 +162,14 @@ def _in_tasks(
     found = _tasks.results(net, program.domain, definition, tasks, executor, clock, max_regions, method)
     with _bar(" tasks", len(tasks)) as bar, closing(found):
         try:
-            _few(tally, cells, max_regions)
+            _few(cells, max_regions)
             for number, (size, result) in found:
                 if file is not None:
                     file.add(number, [size, result])
                 _tasks.unpack(tally, result)
                 finished, cells = finished + 1, cells + size
                 bar.update()
-                _few(tally, cells, max_regions)
+                _few(cells, max_regions)
         except Incomplete as stopped:
             raise Incomplete(
                 f"{stopped}; {finished} of {total} tasks were finished, with {tally.count} regions", tally.count
@@ -177,8 +177,8 @@ def _in_tasks(
     return tally.count
 
 
-def _few(tally: Tally, cells: int, max_regions: int | None) -> None:
-    if max_regions is not None and (tally.count if tally.definition == "activation" else cells) > max_regions:
+def _few(cells: int, max_regions: int | None) -> None:
+    if max_regions is not None and cells > max_regions:
         raise Incomplete(f"max_regions: there are more than {max_regions} regions")
 
 
@@ -271,7 +271,7 @@ def iterate(
     clock = Clock(time_limit)
     program = read_program([net], full_dimensional(domain, net.input_dim))
     if _chosen(method, net) == "search":
-        regions = searched_regions(program, clock)
+        regions = tqdm(searched_regions(program, clock), unit=" regions", delay=2, disable=None, leave=False, file=sys.stderr)
     else:
         pieces = _pieces(program, clock, None, whole=not program.patterns_are_signs)
         regions = (region for run, piece in pieces for region in regions_of(run, piece))

@@ -21,23 +21,24 @@ def searched_regions(program: Program, clock: Clock) -> Iterator[Region]:
     """The regions, as the search finds their cells; with max pooling at its end, since a region may have cells anywhere."""
     leaves = Search(program, clock).leaves()
     if program.patterns_are_signs:
-        for leaf in leaves:
-            yield _region(program, [leaf], clock)
+        for found, leaf in enumerate(leaves):
+            yield _region(program, [leaf], clock, found)
         return
     groups: dict[bytes, list[Leaf]] = {}
     for leaf in leaves:
         groups.setdefault(program.patterns(leaf.signs[None]).tobytes(), []).append(leaf)
-    for group in groups.values():
-        yield _region(program, group, clock)
+    for found, group in enumerate(groups.values()):
+        yield _region(program, group, clock, found)
 
 
-def _region(program: Program, leaves: Sequence[Leaf], clock: Clock) -> Region:
+def _region(program: Program, leaves: Sequence[Leaf], clock: Clock, before: int) -> Region:
+    """The region of these cells, before which so many were found."""
     found: dict[AffineRow, set[Neuron]] = {}
     cells = [_polyhedron(leaf, program.input_dim) for leaf in leaves]
     for leaf, cell in zip(leaves, cells, strict=True):
-        clock.check("the inequalities of a region were being sought")
         redundant, makers = cell.redundant_rows(), _makers(program, leaf)
         for i, row in enumerate(leaf.inequalities):
+            clock.check(f"the inequalities of a region were being sought; {before} regions were found", before)
             if i not in redundant and all(other is cell or _holds(row, other) for other in cells):
                 found.setdefault(row, set()).update(makers[row])
     signs = leaves[0].signs[None]

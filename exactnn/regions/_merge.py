@@ -1,4 +1,4 @@
-"""Counts under each definition, from finished pieces of a subdivision; a result of one piece, or of one task, is joined with others.
+"""Counts under each definition, from finished pieces of a subdivision or cells of the search; results of pieces and tasks are joined.
 
 activation   full-dimensional activation patterns
 pattern      activation patterns of all points, lower-dimensional ones too: those of the relative interiors of all faces
@@ -17,7 +17,7 @@ import numpy as np
 from exactnn.cells import Piece, Program, Search, Signs, Subdivision
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
-from exactnn.regions._cells import grouped, maps_of
+from exactnn.regions._cells import maps_of
 
 DEFINITIONS = ("activation", "pattern", "connected", "closed-connected", "affine")
 #: An affine map, as `maps_of` gives it.
@@ -192,6 +192,3 @@ def closed_components(run: Subdivision, piece: Piece, stage: int) -> dict[int, i
             roots.join(offsets[k] + int(owner[i]), offsets[k - 1] + int(members[i]))
     cells = np.flatnonzero(zero[lattice.dimension]).tolist()
     return {c: roots.find(offsets[lattice.dimension] + c) for c in cells}
-
-
-__all__ = ["DEFINITIONS", "Key", "Roots", "Tally", "closed_components", "grouped"]

@@ -166,8 +166,9 @@ def test_a_search_beyond_six_inputs_goes_on_from_its_checkpoint(monkeypatch: pyt
     assert len(calls) == 1 + len(tasks_in(file))
     with pytest.raises(Incomplete, match="more than 50 regions"):
         xn.regions.count(net, checkpoint=tmp_path / "few", max_regions=50)
-    with pytest.raises(Incomplete, match="time limit"):
+    with pytest.raises(Incomplete, match="time limit") as caught:
         xn.regions.count(net, checkpoint=tmp_path / "late", time_limit=0)
+    assert caught.value.partial == 1
 
 
 def test_equal_sets_with_other_rows() -> None:

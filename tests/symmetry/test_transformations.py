@@ -564,7 +564,7 @@ def test_the_only_layer_needs_no_name() -> None:
     ]
     deep = mlp([([[1], [1]], [0, 0]), ([[1, 2], [3, 4]], [0, 0]), ([[1, 1]], [0])])
     for short in (Permutation(order=[1, 0]), Scaling(factors=[2, 1]), SignFlip(neurons=[1])):
-        with pytest.raises(ArgumentError, match="layer: 0 to 1 or one of relu1, relu2 is needed"):
+        with pytest.raises(ArgumentError, match="layer: 0 to 1 or one of relu1, relu2 is needed, got none, where there are several"):
             short.apply(deep)
     with pytest.raises(ShapeError, match="the hidden layer: it has 2 neurons"):
         Permutation(order=[0]).apply(net)

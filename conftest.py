@@ -1,6 +1,7 @@
-"""What holds for every test: whatever certificate an answer carries, the checker accepts it, and it says what made it.
+"""What holds for every test, and every example in a docstring: whatever certificate an answer carries, the checker accepts it.
 
-Answers are recorded when they are made, and checked when their test is over: those that the test has not checked itself.
+Answers are recorded when they are made. Those that no test has checked itself are checked when the test is over: those of fixtures,
+made before it, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from exactnn.symmetry.certified import Orbits
 from exactnn.verdict import Verdict
 from exactnn.verify import Deviation
 
+#: The classes with a certificate; tests/test_structure.py looks for others.
 ANSWERS = (Verdict, Deviation, RegionCount, Orbits)
 
 _made: list[Any] = []
@@ -30,9 +32,9 @@ def _recorded(cls: type[Any], *_: Any, **__: Any) -> Any:
     return answer
 
 
-def _checked(source: Any, **options: Any) -> bool:
-    accepted = _check(source, **options)
-    if isinstance(source, dict):
+def _checked(source: Any, *, models: Any = None, **options: Any) -> bool:
+    accepted = _check(source, models=models, **options)
+    if isinstance(source, dict) and not models:
         _accepted[id(source)] = source
     return accepted
 
@@ -44,17 +46,16 @@ checker.check = _checked
 
 @pytest.fixture(autouse=True)
 def every_certificate_is_accepted(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Set up before and torn down behind all other fixtures, so that no budget is patched any more."""
+    """Set up before and torn down behind the other fixtures of a test, so that no budget is patched any more."""
+    yield
+    answers, own = _made[:], dict(_accepted)
     _made.clear()
     _accepted.clear()
-    yield
-    for answer in () if request.node.get_closest_marker("changes_models") else _made:
-        # that of a deviation is made when it is asked for; an answer whose making failed has no attributes
+    for answer in () if request.node.get_closest_marker("changes_models") else answers:
+        # that of a deviation is made when it is asked for, and may take long; an answer whose making failed has no attributes
         certificate = vars(answer).get("certificate")
         if certificate is None:
             continue
         assert isinstance(certificate, Certificate)
         assert set(certificate.document["about"]) == {"tool", "seconds"}
-        assert id(certificate.document) in _accepted or _check(certificate.document)
-    _made.clear()
-    _accepted.clear()
+        assert id(certificate.document) in own or _check(certificate.document)
