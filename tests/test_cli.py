@@ -406,6 +406,7 @@ def test_a_certificate_whose_models_are_gone(shell: Shell) -> None:
     shell("equal f.json g.json --certificate c.json")
     assert shell("check c.json nowhere.json").code == 2
     Path("g.json").rename("elsewhere.json")
+    assert shell("check c.json f.json moved.json").code == 4  # the other file is none of its models
     for json_too in ("", " --json"):
         answer = shell(f"check c.json{json_too}")
         assert answer.code == 2

@@ -283,3 +283,11 @@ def test_same_decision(shell: Shell, folder: Path) -> None:  # noqa: F811
     refuted = shell("same-decision three.json other.json --domain -3:3 --certificate s.json")
     assert refuted.code == 1
     assert shell("check s.json").first.startswith("ACCEPTED: refuted")
+
+
+def test_a_closed_stdout_is_no_refutation(folder: Path) -> None:
+    command = f"{sys.executable} -m exactnn regions list f.json >&-"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, stderr=subprocess.PIPE, check=False)
+    assert answer.returncode == 2
+    assert b"Traceback" not in answer.stderr

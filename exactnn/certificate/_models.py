@@ -58,13 +58,13 @@ def read_models(document: Any, names: Sequence[str], folder: Path, given: Sequen
     for path in given:
         data = _content(path, "models")
         files.append((path, data, hashlib.sha256(data).hexdigest()))
-    models = {name: _model(entries[name], f"model {name}", folder, files) for name in names}
-    wanted = {model.sha256 for model in models.values()}
-    inline = any("inline" in entries[name] for name in names)
+    stated = [entries[name] for name in names if type(entries[name]) is dict]
+    wanted = {entry["sha256"] for entry in stated if type(entry.get("sha256")) is str}
+    inline = any("inline" in entry for entry in stated)
     for path, data, digest in files:
         known = digest in wanted or (inline and _inline_hash(data) in wanted)
         need(known, "models", f"certificate for other networks: {show(os.fspath(path))} is none of its models")
-    return models
+    return {name: _model(entries[name], f"model {name}", folder, files) for name in names}
 
 
 def _content(path: Path, step: str) -> bytes:

@@ -63,8 +63,11 @@ class Certificate:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as JSON (to a temporary file, then renamed); model files are named relative to it."""
-        target = Path(path)
-        folder = target.resolve().parent
+        try:
+            target = Path(path)
+            folder = target.resolve().parent
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(f"path: the path of a file is needed: {error}") from None
         written = dict(self.document)
         written["models"] = {k: _relative(m, folder) for k, m in written["models"].items()}
         write_text(target, json.dumps(written, separators=(",", ":")) + "\n")

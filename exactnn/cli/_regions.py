@@ -34,7 +34,7 @@ def add_count(parser: argparse.ArgumentParser) -> None:
     """regions count F."""
     _add_common(parser)
     parser.add_argument("--definition", choices=_DEFINITIONS, default="activation", help="what counts as a region (activation)")
-    parser.add_argument("--method", choices=("auto", "lattice", "search"), default="auto", help="how regions are found (auto)")
+    _add_method(parser)
     parser.add_argument("--workers", metavar="N", type=int, help="count in N processes")
     parser.add_argument("--checkpoint", metavar="FILE", help="keep finished parts here, and go on from there if the file exists")
     parser.add_argument(
@@ -46,6 +46,7 @@ def add_count(parser: argparse.ArgumentParser) -> None:
 def add_list(parser: argparse.ArgumentParser) -> None:
     """regions list F."""
     _add_common(parser)
+    _add_method(parser)
     parser.add_argument("--output", metavar="FILE", help="write there instead of to stdout")
     parser.set_defaults(run=_list)
 
@@ -56,6 +57,10 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
     parser.add_argument("--colour", choices=("affine", "active", "region"), default="affine", help="what colours tell (affine)")
     parser.set_defaults(run=_plot)
+
+
+def _add_method(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--method", choices=("auto", "lattice", "search"), default="auto", help="how regions are found (auto)")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -194,6 +199,7 @@ def _list(options: argparse.Namespace) -> Outcome:
 
     check_target(options.output, "--output", [options.f])
     whole, net, domain, limits = _asked(options)
+    limits["method"] = options.method
     start = time.perf_counter()
     try:
         if options.output is not None:
@@ -201,6 +207,8 @@ def _list(options: argparse.Namespace) -> Outcome:
                 out = io.TextIOWrapper(file, encoding="utf-8")
                 found, reason = _listed(net, domain, limits, out)
                 out.detach()
+        elif sys.stdout is None:
+            raise SaveError("stdout: it is closed, so that the regions cannot be written; --output FILE writes them to a file")
         else:
             found, reason = _listed(net, domain, limits, sys.stdout)
             sys.stdout.flush()

@@ -156,7 +156,8 @@ class Network:
         if isinstance(layer, int) and not isinstance(layer, bool) and 0 <= layer < len(hidden):
             return hidden[layer]
         if not hidden:
-            raise ArgumentError(f"layer: a network with hidden layers is needed, but this one has no activation node; got {layer!r}")
+            given = "" if layer == "" else f"; got {layer!r}"
+            raise ArgumentError(f"layer: a network with hidden layers is needed, but this one has no activation node{given}")
         found = "none, where there are several" if layer == "" else repr(layer)
         raise ArgumentError(f"layer: 0 to {len(hidden) - 1} or one of {', '.join(hidden)} is needed, got {found}")
 

@@ -177,7 +177,13 @@ class Checkpoint:
         self.question = fingerprint(program, definition, tasks)
         self.head = {"format": FORMAT, "version": VERSION, "question": self.question}
         self.done: dict[int, Any] = {}
-        if self.path.exists():
+        try:
+            begun, regular = self.path.exists(), self.path.is_file()
+        except (OSError, ValueError) as error:  # a name that is too long, a null character
+            raise SaveError(f"checkpoint: the path of a file is needed, got one that cannot be: {error}") from None
+        if begun and not regular:
+            raise LoadError(f"checkpoint: {os.fspath(path)!r} cannot be read: it is a folder, a pipe or a device; name another file")
+        if begun:
             self._read()
         else:
             self._write_new()

@@ -141,6 +141,17 @@ def test_refused() -> None:
                 xn.regions.count(net, method=method, checkpoint=wrong)  # type: ignore[arg-type]
 
 
+def test_a_checkpoint_that_is_no_file(tmp_path: Path) -> None:
+    net = CASES["relu"][0]()
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path / "pipe", tmp_path, "/dev/zero"):
+        with pytest.raises(LoadError, match="a folder, a pipe or a device"):
+            xn.regions.count(net, checkpoint=odd)
+    for odd in ("x" * 5000, "a\0b"):
+        with pytest.raises(ExactnnError, match=r"^(checkpoint|path): "):
+            xn.regions.count(net, checkpoint=odd)
+
+
 @pytest.mark.parametrize("definition", ["activation", "affine"])
 @pytest.mark.parametrize("case", CASES)
 def test_the_search_in_tasks(case: str, definition: str, tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ CASES: list[tuple[str, Callable[[], Any], type[ExactnnError], list[str]]] = [
     ("a neuron twice", lambda: symmetry.Flip([0, 0]), ArgumentError, ["neurons", "once"]),
     ("a flip of tanh", lambda: symmetry.Flip([0]).apply(mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")), ArgumentError, ["tanh"]),
     # certificates
+    ("a certificate's path that is a number", lambda: verify_zero(F).certificate.save(5), ArgumentError, ["path"]),  # type: ignore[union-attr]
+    ("a certificate's path with a null", lambda: verify_zero(F).certificate.save("a\0"), ArgumentError, ["path"]),  # type: ignore[union-attr]
     ("models that are a number", lambda: xn.check("c.json", models=5), ArgumentError, ["models", "list of paths", "int"]),  # type: ignore[arg-type]
     ("models that are numbers", lambda: xn.check("c.json", models=[5]), ArgumentError, ["models", "list of paths"]),  # type: ignore[list-item]
     ("models that are one path", lambda: xn.check("c.json", models="f.json"), ArgumentError, ["models", "list of paths"]),
