@@ -927,6 +927,7 @@ def test_limits_of_enumeration(monkeypatch):
     assert "products" in limited(monkeypatch, "CONFIGURATIONS", 1000, orbits(shallow(small, [0] * 7), [[]], ENUMERATION))
 
 
+@pytest.mark.slow
 def test_planted_sums_in_larger_networks():
     """One column of long numbers, with three of them that add up to 0."""
     g = random.Random(3)

@@ -444,6 +444,7 @@ def test_torch_export_residual(dynamic: bool, tmp_path: Path) -> None:
     assert disagreement(proto, net, batch=3 if dynamic else 1, rounds=1) < 1e-5
 
 
+@pytest.mark.slow
 def test_torch_export_shapes(tmp_path: Path) -> None:
     proto = exported(Shapes(), torch.randn(1, 4), torch.randn(1, 2, 3))
     net = read(proto, tmp_path)

@@ -93,6 +93,7 @@ def test_composition_is_evaluation(r: RationalFunction, s: RationalFunction, x: 
     assert r.compose_affine(2, "1/3") == r.compose(RationalFunction(["1/3", 2]))
 
 
+@pytest.mark.slow
 @law(40)
 @given(functions)
 def test_sympy_agrees(r: RationalFunction) -> None:

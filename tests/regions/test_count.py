@@ -215,6 +215,7 @@ def problems(draw: st.DrawFn, outputs: int = 1, most: int = 4) -> tuple[Any, Any
     return layers, last, rows, domain
 
 
+@pytest.mark.slow
 @given(problems())
 @law(150)
 def test_activation_patterns_against_all_patterns(problem: Any) -> None:

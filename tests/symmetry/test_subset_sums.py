@@ -171,6 +171,7 @@ def test_the_first_elements_in_all_ways(monkeypatch):
     assert list(by("halves", rows, [2]).subsets) == brute(rows, [2])
 
 
+@pytest.mark.slow
 def test_time_limit():
     with pytest.raises(Incomplete, match="time limit"):
         subset_sums(vectors([[1], [2]]), clock=Clock(0))

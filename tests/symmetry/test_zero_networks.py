@@ -164,6 +164,7 @@ def test_irreducible_ones_against_all_weights(inputs: int, count: int, bound: in
     assert set(keys_of(search_zero(inputs, count, bound, outputs=outputs, nonzero=True))) == full
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "count", "bound", "outputs"),
     [(1, 1, 1, 1), (1, 1, 3, 1), (1, 2, 1, 1), (1, 3, 1, 1), (1, 2, 2, 1), (2, 1, 1, 1), (2, 2, 1, 1), (1, 1, 2, 2), (1, 1, 1, 3)],

@@ -46,6 +46,7 @@ def test_trained_like_networks_are_one_orbit(size, kind, tmp_path):
     assert orbits(f) == [()]
 
 
+@pytest.mark.slow
 def test_meeting_in_the_middle_has_a_certificate():
     rng = np.random.default_rng(36)
     f = one(rng.integers(-900, 901, (36, 2)), rng.integers(10**5, 10**6, 36), np.ones((1, 36), dtype=int))
