@@ -236,6 +236,7 @@ def _in_range(matrix: Floats, exact: RationalArray) -> bool:
 
 
 def grown(array: Any, used: int, room: int) -> Any:
+    """The first `used` rows in an array with room for `room` rows."""
     result = np.empty((room, *array.shape[1:]), dtype=array.dtype)
     result[:used] = array[:used]
     return result

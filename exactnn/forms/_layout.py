@@ -37,6 +37,7 @@ def elements(value: Forms, shape: Shape, atoms: Atoms) -> Forms:
 
 
 def unit(ids: Ids, spatial: Shape) -> Forms:
+    """The atoms themselves."""
     ones = RationalArray(np.ones(len(ids), dtype=np.int64))
     return Forms(RationalArray.zeros((len(ids),)), (Selection(ids, ones),), spatial)
 
@@ -51,6 +52,7 @@ def constant_forms(value: RationalArray) -> Forms:
 
 
 def repeat(values: RationalArray, times: int) -> RationalArray:
+    """Each value so many times in a row."""
     if times == 1:
         return values
     return RationalArray(np.repeat(values.numerators, times), values.denominator)
@@ -86,4 +88,5 @@ def factor_by_channel(factor: RationalArray, shape: Shape) -> RationalArray | No
 
 
 def spread(factor: RationalArray, shape: Shape) -> RationalArray:
+    """The factor of each entry, row-major."""
     return RationalArray(np.broadcast_to(factor.numerators, broadcast(shape, factor.shape)).ravel().copy(), factor.denominator)

@@ -145,16 +145,19 @@ def _box_row(program: Program, label: int) -> Row:
 
 
 def neuron_of(program: Program, unit: int) -> Neuron:
+    """The neuron that a unit of the program belongs to."""
     stage, column = program.stage_of(unit)
     found = program.stages[stage]
     return Neuron(found.node or "domain", int(found.places[column]), found.part)
 
 
 def rank(neuron: Neuron) -> tuple[bool, str, int, int]:
+    """Order among neurons: those of the domain first."""
     return neuron.layer != "domain", neuron.layer, neuron.index, neuron.part
 
 
 def affine_map(output: tuple[fmpz_mat, int], place: int, d: int) -> tuple[tuple[Point, ...], Point]:
+    """(A, b) of the cell in this place, from its network's columns over one scale."""
     matrix, scale = output
     rows = [[Fraction(int(matrix[j, place * (d + 1) + k]), scale) for k in range(d + 1)] for j in range(matrix.nrows())]
     return tuple(tuple(row[:d]) for row in rows), tuple(row[d] for row in rows)
