@@ -4,7 +4,7 @@ from exactnn.cells._balls import FloatMap, Floats
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
 from exactnn.cells._program import Program, Stage
 from exactnn.cells._reader import read_program
-from exactnn.cells._search import Leaf, Search
+from exactnn.cells._search import Leaf, Search, polyhedron_of
 from exactnn.cells._search_cell import SearchCell
 from exactnn.cells._search_lp import AffineRow, Farkas, Point, value_at
 from exactnn.cells._search_points import rounded_points, simplified_point
@@ -34,6 +34,7 @@ __all__ = [
     "Subdivision",
     "Tree",
     "full_dimensional",
+    "polyhedron_of",
     "read_program",
     "rounded_points",
     "simplified_point",

@@ -200,6 +200,14 @@ class Search:
         return True
 
 
+def polyhedron_of(forms: Sequence[AffineRow], width: int) -> Polyhedron:
+    """{x in R^width : c . x + k >= 0 for all forms (c, k)}."""
+    if not forms:
+        return Polyhedron.whole_space(width)
+    table = np.array(forms, dtype=object).reshape(len(forms), width + 1)
+    return Polyhedron(RationalArray(-table[:, :-1]), RationalArray(table[:, -1]))
+
+
 def fractions(point: Point) -> tuple[Fraction, ...]:
     """An integer point (x, w) as x / w."""
     return tuple(Fraction(v, point[-1]) for v in point[:-1])

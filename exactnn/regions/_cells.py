@@ -25,7 +25,7 @@ def maps_of(program: Program, signs: Signs) -> Iterator[tuple[tuple[int, ...], .
     d, size = program.input_dim, _batch(program)
     for start in range(0, len(signs), size):
         batch = signs[start : start + size]
-        *_, outputs = _matrices(program, batch)
+        *_, outputs = matrices(program, batch)
         tables = [[[int(v) for v in row] for row in m.tolist()] for m, _ in outputs]
         for c in range(len(batch)):
             yield tuple(tuple(v for row in table for v in row[c * (d + 1) : (c + 1) * (d + 1)]) for table in tables)
@@ -35,7 +35,8 @@ def _batch(program: Program) -> int:
     return max(1, min(_BATCH, _NUMBERS // ((program.unit_count + 1) * (program.input_dim + 1))))
 
 
-def _matrices(program: Program, signs: Signs) -> tuple[list[tuple[fmpz_mat, int]], list[tuple[fmpz_mat, int]]]:
+def matrices(program: Program, signs: Signs) -> tuple[list[tuple[fmpz_mat, int]], list[tuple[fmpz_mat, int]]]:
+    """`cell_maps` of these cells: of the stages, and of the outputs."""
     found = list(program.cell_maps(signs))
     stages = len(program.stages)
     return found[:stages], found[stages:]
@@ -56,7 +57,7 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
     for first in range(0, len(borders) - 1, size):
         last = min(first + size, len(borders) - 1)
         cells = order[borders[first] : borders[last]]
-        stages, outputs = _matrices(program, piece.signs[cells])
+        stages, outputs = matrices(program, piece.signs[cells])
         place = {int(c): i for i, c in enumerate(cells)}
         for g in range(first, last):
             own = order[borders[g] : borders[g + 1]]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -271,7 +272,7 @@ def iterate(
     clock = Clock(time_limit)
     program = read_program([net], full_dimensional(domain, net.input_dim))
     if _chosen(method, net) == "search":
-        regions = tqdm(searched_regions(program, clock), unit=" regions", delay=2, disable=None, leave=False, file=sys.stderr)
+        regions = _bar(" regions", work=searched_regions(program, clock))
     else:
         pieces = _pieces(program, clock, None, whole=not program.patterns_are_signs)
         regions = (region for run, piece in pieces for region in regions_of(run, piece))
@@ -321,5 +322,5 @@ def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ArgumentError(f"{name}: one of {', '.join(map(repr, allowed))} is needed, got {value!r}")
 
 
-def _bar(unit: str, total: int | None = None) -> tqdm:
-    return tqdm(total=total, unit=unit, delay=2, disable=None, leave=False, file=sys.stderr)
+def _bar(unit: str, total: int | None = None, work: Iterable[Any] | None = None) -> tqdm:
+    return tqdm(work, total=total, unit=unit, delay=2, disable=None, leave=False, file=sys.stderr)

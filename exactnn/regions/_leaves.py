@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from exactnn.cells import AffineRow, Leaf, Program, Search
+from flint import fmpz_mat
+
+from exactnn.cells import AffineRow, Leaf, Program, Search, polyhedron_of
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Nonnegative
 from exactnn.exact.numbers import primitive
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.regions._cells import affine_map, neuron_of, rank
+from exactnn.regions._cells import affine_map, matrices, neuron_of, rank
 from exactnn.regions.region import Inequality, Neuron, Region
 
 
@@ -34,42 +36,35 @@ def searched_regions(program: Program, clock: Clock) -> Iterator[Region]:
 def _region(program: Program, leaves: Sequence[Leaf], clock: Clock, before: int) -> Region:
     """The region of these cells, before which so many were found."""
     found: dict[AffineRow, set[Neuron]] = {}
-    cells = [_polyhedron(leaf, program.input_dim) for leaf in leaves]
+    cells = [polyhedron_of(leaf.inequalities, program.input_dim) for leaf in leaves]
     for leaf, cell in zip(leaves, cells, strict=True):
-        redundant, makers = cell.redundant_rows(), _makers(program, leaf)
+        stages, outputs = matrices(program, leaf.signs[None])
+        redundant, makers = cell.redundant_rows(), _makers(program, leaf, stages)
         for i, row in enumerate(leaf.inequalities):
             clock.check(f"the inequalities of a region were being sought; {before} regions were found", before)
             if i not in redundant and all(other is cell or _holds(row, other) for other in cells):
                 found.setdefault(row, set()).update(makers[row])
-    signs = leaves[0].signs[None]
-    *_, outputs = program.cell_maps(signs)
     return Region(
-        program.named_pattern(program.patterns(signs)[0]),
+        program.named_pattern(program.patterns(leaves[0].signs[None])[0]),
         leaves[0].interior_point,
         tuple(Inequality(tuple(-c for c in row[:-1]), row[-1], tuple(sorted(found[row], key=rank))) for row in found),
-        affine_map(outputs, 0, program.input_dim),
+        affine_map(outputs[0], 0, program.input_dim),
         all(cell.is_bounded() for cell in cells),
     )
 
 
-def _makers(program: Program, leaf: Leaf) -> dict[AffineRow, set[Neuron]]:
+def _makers(program: Program, leaf: Leaf, stages: Sequence[tuple[fmpz_mat, int]]) -> dict[AffineRow, set[Neuron]]:
     """For each hyperplane, as the row that is >= 0 on the leaf, the units that vanish there, and the sides of a box."""
     found: dict[AffineRow, set[Neuron]] = {}
     for row, unit in zip(leaf.inequalities, leaf.units, strict=True):
         if unit < 0:
             found.setdefault(row, set()).add(Neuron("domain", -1 - unit))
-    for first, (matrix, _) in zip(program.first[:-1], program.cell_maps(leaf.signs[None]), strict=False):
+    for first, (matrix, _) in zip(program.first[:-1], stages, strict=True):
         for unit, form in enumerate(matrix.tolist(), first):
             sign = int(leaf.signs[unit])
             if sign:
                 found.setdefault(primitive([sign * int(v) for v in form]), set()).add(neuron_of(program, unit))
     return found
-
-
-def _polyhedron(leaf: Leaf, dimension: int) -> Polyhedron:
-    if not leaf.inequalities:
-        return Polyhedron.whole_space(dimension)
-    return Polyhedron([[-c for c in row[:-1]] for row in leaf.inequalities], [row[-1] for row in leaf.inequalities])
 
 
 def _holds(row: AffineRow, cell: Polyhedron) -> bool:

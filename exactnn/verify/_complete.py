@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 from flint import fmpz_mat
 
-from exactnn.cells import AffineRow, Farkas, Point, Search, SearchCell, Tree, read_program, value_at
+from exactnn.cells import AffineRow, Farkas, Point, Search, SearchCell, Tree, polyhedron_of, read_program, value_at
 from exactnn.claims import Comparison
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
-from exactnn.exact.polyhedron import Polyhedron
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
 from exactnn.verify._ridge_domain import crossing_witness
@@ -195,7 +194,9 @@ class Complete:
         columns = np.array([crossing[h] for h in crossing], dtype=object).reshape(len(crossing), len(rest))
         slope, offset = RationalArray(table[:, :-1]), RationalArray(table[:, -1])
         form = NormalForm(tuple(crossing), RationalArray(columns.T), slope, offset)
-        point = crossing_witness(form, list(range(len(crossing))), (slope, offset), _polyhedron(cell), _as_array(cell.inner))
+        point = crossing_witness(
+            form, list(range(len(crossing))), (slope, offset), polyhedron_of(cell.forms, cell.width), _as_array(cell.inner)
+        )
         assert point is not None  # theorem A
         return point
 
@@ -229,10 +230,3 @@ def _finite(form: AffineRow, point: Point, inner: Point) -> Point:
     while value_at(form, moved := tuple(a + steps * inner[-1] * b for a, b in zip(inner, point, strict=True))) >= 0:
         steps *= 2
     return moved
-
-
-def _polyhedron(cell: SearchCell) -> Polyhedron:
-    if not cell.forms:
-        return Polyhedron.whole_space(cell.width)
-    table = np.array(cell.forms, dtype=object).reshape(len(cell.forms), cell.width + 1)
-    return Polyhedron(RationalArray(-table[:, :-1]), RationalArray(table[:, -1]))
