@@ -28,6 +28,7 @@ from exactnn.network import (
     Concat,
     Constant,
     Conv,
+    Gather,
     Input,
     MaxPool,
     Network,
@@ -440,6 +441,7 @@ def _operation(draw: st.DrawFn, a: str, names: list[str], shapes: dict[str, tupl
         "concat",
         "constant",
         "transpose",
+        "gather",
     ]
     if 1 <= len(grid) <= 2:
         kinds += ["conv"] * 3 + ["max"] * 2 + ["average"]
@@ -467,6 +469,11 @@ def _operation(draw: st.DrawFn, a: str, names: list[str], shapes: dict[str, tupl
         return Reshape(draw(st.sampled_from([(size,), (1, size), (size, 1), tuple(reversed(shape))]))), [a]
     if kind == "transpose":
         return Transpose(tuple(draw(st.permutations(range(len(shape)))))), [a]
+    if kind == "gather":
+        new = draw(st.sampled_from([shape, (2,), (2, *shape[1:])]))
+        size, count = int(np.prod(shape)), int(np.prod(new))
+        index = draw(st.lists(st.integers(0, size - 1), min_size=count, max_size=count))
+        return Gather(RationalArray.of(index).reshape(*new)), [a]
     if kind == "slice":
         starts = [draw(st.integers(0, n - 1)) for n in shape]
         stops = [draw(st.integers(s + 1, n)) for s, n in zip(starts, shape, strict=True)]

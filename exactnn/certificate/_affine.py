@@ -14,7 +14,7 @@ from ._network import Node
 from ._numbers import Tensor, lowest
 from ._windows import Window, spread, strided, strides
 
-MOVING = frozenset(("reshape", "transpose", "slice", "concat"))
+MOVING = frozenset(("reshape", "transpose", "slice", "gather", "concat"))
 AFFINE = MOVING | {"constant", "affine", "conv", "average_pool", "batch_norm", "add", "subtract", "scale"}
 
 
@@ -53,12 +53,14 @@ def _linear_value(node: Node, operands: Sequence[Tensor]) -> Tensor:
 
 
 def moves(node: Node, shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
-    """For each entry of a reshape, transpose, slice or concat: which operand and which flat entry of it."""
+    """For each entry of a reshape, transpose, slice, gather or concat: which operand and which flat entry of it."""
     if node.op == "concat":
         axis = node.fields["axis"]
         blocks = [prod(s[axis:]) for s in shapes]  # entries in a row, for one index of the axes before
         outer = range(prod(node.shape[:axis]))
         return [(k, o * size + i) for o in outer for k, size in enumerate(blocks) for i in range(size)]
+    if node.op == "gather":
+        return [(0, p) for p in node.fields["index"].numerators]
     steps, start = strides(shapes[0]), 0
     if node.op == "transpose":
         steps = [steps[axis] for axis in node.fields["axes"]]

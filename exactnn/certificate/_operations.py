@@ -143,6 +143,13 @@ def _slice(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape
     return {"taken": tuple(taken)}, tuple(found)
 
 
+def _gather(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
+    places = tensor(raw["index"], f"{step}: index")
+    need(places.denominator == 1, step, "an index is no whole number")
+    need(all(0 <= p < prod(operands[0]) for p in places.numerators), step, f"an index beyond the entries of {list(operands[0])}")
+    return {"index": places}, places.shape
+
+
 def _concat(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
     need(len(operands) >= 1, step, "needs an operand")
     axis = index(raw["axis"], len(operands[0]), f"{step}: axis")
@@ -180,6 +187,7 @@ OPERATIONS: dict[str, tuple[tuple[str, ...], int | None, _Reader]] = {
     "reshape": (("shape",), 1, _reshape),
     "transpose": (("axes",), 1, _transpose),
     "slice": (("starts", "stops", "steps"), 1, _slice),
+    "gather": (("index",), 1, _gather),
     "concat": (("axis",), None, _concat),
     "add": ((), 2, _add),
     "subtract": ((), 2, _add),

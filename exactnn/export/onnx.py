@@ -363,6 +363,19 @@ def _slice(w: _Writer, name: str, operation: ops.Slice, operands: list[str]) -> 
     w.node("Slice", [operands[0], *(w.integers(values, name, part) for part, values in lists.items())], name)
 
 
+def _gather(w: _Writer, name: str, operation: ops.Gather, operands: list[str]) -> None:
+    shape = operation.index.shape
+    source = operands[0]
+    if w.rank(source) != 1:
+        source = w.node("Flatten", operands, w.fresh(f"{name}/flat"), axis=1)
+    places = w.integers(operation.places.tolist(), name, "index")
+    if len(shape) == 1:
+        w.node("Gather", [source, places], name, axis=1)
+    else:
+        flat = w.node("Gather", [source, places], w.fresh(f"{name}/entries"), axis=1)
+        w.node("Reshape", [flat, w.integers((0, *shape), name, "shape")], name)
+
+
 def _concat(w: _Writer, name: str, operation: ops.Concat, operands: list[str]) -> None:
     w.node("Concat", operands, name, axis=operation.axis + 1)
 
@@ -402,6 +415,7 @@ _WRITERS: dict[type[Operation], Callable[[_Writer, str, Any, list[str]], None]] 
     ops.Concat: _concat,
     ops.Constant: _constant,
     ops.Conv: _conv,
+    ops.Gather: _gather,
     ops.MaxPool: _max_pool,
     ops.PiecewiseLinear: _piecewise_linear,
     ops.PRelu: _prelu,

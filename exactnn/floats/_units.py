@@ -222,6 +222,18 @@ class _Slice(nn.Module):
         return x[self.index]
 
 
+class _Gather(nn.Module):
+    index: torch.Tensor
+
+    def __init__(self, operation: ops.Gather, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.shape = operation.index.shape
+        self.register_buffer("index", torch.from_numpy(operation.places.copy()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(x.shape[0], -1)[:, self.index].reshape(x.shape[0], *self.shape)
+
+
 class _Concat(nn.Module):
     def __init__(self, operation: ops.Concat, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
         super().__init__()
@@ -280,6 +292,7 @@ _UNITS: dict[type[Operation], Any] = {
     ops.Reshape: _Reshape,
     ops.Transpose: _Transpose,
     ops.Slice: _Slice,
+    ops.Gather: _Gather,
     ops.Concat: _Concat,
     ops.Add: _Sum,
     ops.Subtract: _Sum,

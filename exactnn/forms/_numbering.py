@@ -142,7 +142,7 @@ class Numbering:
         if isinstance(op, ops.Slice) and op.starts[1:] == (0,) * (len(source) - 1) and shape[1:] == source[1:]:
             if value.spatial == source[1:]:
                 return value.take(np.arange(op.starts[0], op.stops[0], op.steps[0]))
-        if isinstance(op, (ops.Reshape, ops.Transpose, ops.Slice, ops.Concat)):
+        if isinstance(op, (ops.Reshape, ops.Transpose, ops.Slice, ops.Gather, ops.Concat)):
             return self._rearranged(op, args, shapes)
         raise NotTreated(f"operation {op.kind}")  # pragma: no cover - every operation is treated above
 

@@ -336,6 +336,7 @@ _OPERATIONS: dict[str, tuple[Callable[..., Operation], dict[str, _Reader]]] = {
     "reshape": (ops.Reshape, {"shape": _shape}),
     "transpose": (ops.Transpose, {"axes": _integers}),
     "slice": (ops.Slice, {"starts": _integers, "stops": _integers, "steps": _integers}),
+    "gather": (ops.Gather, {"index": _tensor}),
     "concat": (ops.Concat, {"axis": _small}),
     "add": (ops.Add, {}),
     "subtract": (ops.Subtract, {}),

@@ -21,7 +21,20 @@ from exactnn.exact.array import RationalArray
 from exactnn.network.activations import PiecewiseLinear
 from exactnn.network.edit import Draft
 from exactnn.network.neurons import spread
-from exactnn.network.operations import Add, Affine, BatchNorm, Constant, Input, Reshape, Scale, Slice, Subtract, Transpose, along_channels
+from exactnn.network.operations import (
+    Add,
+    Affine,
+    BatchNorm,
+    Constant,
+    Gather,
+    Input,
+    Reshape,
+    Scale,
+    Slice,
+    Subtract,
+    Transpose,
+    along_channels,
+)
 from exactnn.network.windows import Conv
 
 Folds = list[tuple[str, str]]
@@ -74,6 +87,7 @@ def _skip_identity(draft: Draft, name: str) -> str | None:
         (isinstance(operation, PiecewiseLinear) and operation.name == "identity")
         or (isinstance(operation, Transpose) and list(operation.axes) == sorted(operation.axes))
         or isinstance(operation, (Reshape, Slice))
+        or (isinstance(operation, Gather) and operation.places.tolist() == list(range(operation.index.size)))
         or (isinstance(operation, Scale) and (operation.factor - 1).is_zero())
     )
     if not identity:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -246,6 +246,35 @@ class Slice(Operation):
     def evaluate(self, *values: RationalArray) -> RationalArray:
         cut = zip(self.starts, self.stops, self.steps, strict=True)
         return values[0][(slice(None), *(slice(*c) for c in cut))]
+
+
+@dataclass(frozen=True)
+class Gather(Operation):
+    """Entry i of the result is entry index[i] of the operand, both counted row-major; index has the result's shape, its entries >= 0."""
+
+    index: RationalArray
+    kind: ClassVar[str] = "gather"
+    is_affine: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.index.denominator != 1 or self.index.size == 0 or self.index.numerators.min() < 0:
+            raise ShapeError("gather: an index of whole numbers >= 0, one for each entry of the result, is needed")
+
+    @property
+    def places(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The index, flat."""
+        return np.asarray(self.index.numerators.ravel(), dtype=np.int64)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        largest = int(self.index.numerators.max())
+        if largest >= math.prod(shape):
+            raise ShapeError(f"gather: an index below {math.prod(shape)}, the number of entries of {shape}, is needed, got {largest}")
+        return self.index.shape
+
+    def evaluate(self, *values: RationalArray) -> RationalArray:
+        (x,) = values
+        return x.reshape(len(x), -1)[:, self.places].reshape(len(x), *self.index.shape)
 
 
 @dataclass(frozen=True)

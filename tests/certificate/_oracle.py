@@ -170,6 +170,9 @@ def value(node, operands, scales):
         axes = node["axes"]
         shape = [a.shape[k] for k in axes]
         return Array(shape, [a[tuple(i[axes.index(k)] for k in range(len(axes)))] for i in product(shape)])
+    if op == "gather":
+        flat = [a[i] for i in product(a.shape)]
+        return Array(node["index"]["shape"], [flat[p] for p in node["index"]["numerators"]])
     if op == "slice":
         ranges = [range(size)[b:e:s] for size, b, e, s in zip(a.shape, node["starts"], node["stops"], node["steps"], strict=True)]
         return Array([len(r) for r in ranges], [a[i] for i in itertools.product(*ranges)])

@@ -93,6 +93,10 @@ class Builder:
         elif op == "transpose":
             axes = g.sample(range(len(shape)), len(shape))
             self.put(op, [shape[k] for k in axes], axes=axes)
+        elif op == "gather":
+            size = g.choice((shape, (2,), (2, *shape[1:])))
+            places = [g.randrange(prod(shape)) for _ in range(prod(size))]
+            self.put(op, size, index={"shape": list(size), "denominator": 1, "numerators": places})
         elif op == "reshape":
             size = g.choice(((prod(shape),), (1, prod(shape)), shape[::-1]))
             self.put(op, size, shape=list(size))
@@ -100,7 +104,7 @@ class Builder:
 
 OPERATIONS = (
     *("affine", "conv", "conv", "conv", "max_pool", "average_pool", "piecewise_linear", "piecewise_linear", "prelu"),
-    *("rational", "scale", "add", "subtract", "concat", "slice", "transpose", "reshape"),
+    *("rational", "scale", "add", "subtract", "concat", "slice", "gather", "transpose", "reshape"),
 )
 
 

@@ -17,6 +17,7 @@ from exactnn.network import (
     Concat,
     Constant,
     Conv,
+    Gather,
     Input,
     MaxPool,
     Network,
@@ -81,7 +82,9 @@ def several() -> Network:
     b.add("v", Concat(1), "u", "shared", "b")
     b.add("w", Slice((0, 1), (2, 9), (1, 3)), "v")
     b.add("z", Transpose((1, 0)), "w")
-    return b.build(["a", "b"], ["z", "a", "shared"])
+    b.add("g", Gather(RationalArray.of([[5, 0], [2, 2], [1, 3]])), "z")
+    b.add("i", Gather(RationalArray.of([2, 0, 2])), "a")
+    return b.build(["a", "b"], ["z", "a", "shared", "g", "i"])
 
 
 def constant_only() -> Network:

@@ -25,6 +25,7 @@ from exactnn.network import (
     Concat,
     Constant,
     Conv,
+    Gather,
     MaxPool,
     Network,
     PiecewiseLinear,
@@ -102,6 +103,8 @@ def _node(op: Any, args: list[Values], shapes: list[tuple[int, ...]], shape: tup
         return list(a)
     if isinstance(op, Transpose):
         return [a[_flat([index[op.axes.index(k)] for k in range(len(own))], own)] for index in _indices(shape)]
+    if isinstance(op, Gather):
+        return [a[int(place)] for place in op.index.to_fractions()]
     if isinstance(op, Slice):
         return [a[_flat([s + i * d for s, d, i in zip(op.starts, op.steps, index, strict=True)], own)] for index in _indices(shape)]
     if isinstance(op, Concat):
