@@ -77,6 +77,7 @@ def _info(options: argparse.Namespace) -> Outcome:
         parameters=kind.count,
         numbers={"format": kind.format, "numerator_bits": kind.numerator_bits, "denominator_bits": kind.denominator_bits},
         models=models({"f": f}),
+        reading=list(f.reading),
     )
     return Outcome(DONE, f"{f!r}", document, _info_lines(f, nodes, str(kind)))
 
@@ -92,6 +93,7 @@ def _info_lines(f: Network, nodes: list[dict[str, Any]], numbers: str) -> list[s
     if f.source is not None:
         lines.append(f"  sha256: {f.source.sha256}")
         lines.append(f"  the standalone checker reads this file {'itself' if f.source.checkable else 'only inside a certificate'}")
+    lines += [f"  {sentence}" for sentence in f.reading]
     width = max(len(node["name"]) for node in nodes)
     for node in nodes if len(nodes) <= 40 else nodes[:39]:
         reads = f" of {', '.join(node['operands'])}" if node["operands"] else ""

@@ -7,6 +7,7 @@ has one edge with two positions).
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Network:
     ----------
     graph : networkx.DiGraph with node attribute "operation" and edge attribute "positions"
     inputs, outputs : node names, in the model's order
+    source : the file it was read from, if any
+    reading : sentences on how it was read (whether it was compared with a run of the model, say)
 
     Raises
     ------
@@ -57,11 +60,20 @@ class Network:
         Naming the node, if the graph is no network.
     """
 
-    def __init__(self, graph: nx.DiGraph[str], inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None) -> None:
+    def __init__(
+        self,
+        graph: nx.DiGraph[str],
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        *,
+        source: Source | None = None,
+        reading: Sequence[str] = (),
+    ) -> None:
         self.graph: nx.DiGraph[str] = nx.freeze(graph)
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.source = source
+        self.reading = tuple(reading)
         self._check_graph()
         self.order: tuple[str, ...] = _order(graph)
         self._operands = {name: self._find_operands(name) for name in self.order}
@@ -106,6 +118,20 @@ class Network:
         if "_shapes" in self.__dict__ and name not in ("order", "_operands"):
             raise AttributeError(f"a Network is a value and cannot be changed ({name}); build a new one")
         super().__setattr__(name, value)
+
+    def read(self, *sentences: str) -> Network:
+        """The same network with more to say on how it was read."""
+        other = copy.copy(self)
+        other.__dict__["reading"] = (*self.reading, *sentences)
+        return other
+
+    @property
+    def info(self) -> str:
+        """What the network is and how it was read, in a few lines of text."""
+        lines = [repr(self)]
+        if self.source is not None:
+            lines.append(f"read from {self.source.path}, sha256 {self.source.sha256}")
+        return "\n".join([*lines, *self.reading])
 
     # --- structure ---------------------------------------------------------------------------------------------------------
 
