@@ -12,6 +12,7 @@ from exactnn.errors import ArgumentError, ShapeError, UnsupportedOperation
 from exactnn.load import _torch_elementwise, _torch_layers, _torch_shapes
 from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, Translator
+from exactnn.load._torch_run import compared
 from exactnn.load._torch_trace import BATCH, OTHER_BATCH, trace, unwrapped
 from exactnn.network import Network
 from exactnn.network.operations import Shape
@@ -48,7 +49,7 @@ REFUSED: Mapping[str, str] = {
 }
 
 
-def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any]) -> Network:
+def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any], *, compare: bool = True) -> Network:
     """The function of a torch module, every weight taken without rounding.
 
     The meaning is real arithmetic: the module's parameters, buffers and Python numbers are the (dyadic) rationals they are, float
@@ -95,6 +96,11 @@ def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any]) -> Net
     """
     module = unwrapped(module)
     shapes = _shapes(input_shape)
+    network = _read(module, shapes)
+    return network.read(compared(module, network, shapes) if compare else "not compared with the module")
+
+
+def _read(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> Network:
     translator = Translator(trace(module, shapes), TABLE, REFUSED)
     network = translator.network()
     if translator.batch_entered:
