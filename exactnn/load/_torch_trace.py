@@ -9,7 +9,9 @@ the axis `module.axis` (1 if there is none) into as many parts, one such call fo
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -19,11 +21,11 @@ from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram, ShapesCollection
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
+from exactnn.load._torch_record import record
 from exactnn.load._torch_state import put_back
 from exactnn.network import Rational
 from exactnn.network.activations import as_quotient
@@ -106,7 +108,9 @@ def _trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int) -> Tr
     try:
         with put_back(module), quiet():
             leaves = _keep_leaves_whole(module)
-            return _traced(_export(module, _example(module, shapes, batch), batch), leaves, batch)
+            program = _export(module, _example(module, shapes, batch), batch)
+            _check_sizes(program)
+            return _traced(program, leaves, batch)
     except ExactnnError:
         raise
     except Exception as error:  # noqa: BLE001 - the module's own forward may raise anything
@@ -114,11 +118,20 @@ def _trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int) -> Tr
             with put_back(module, copied=True), quiet():
                 leaves = _keep_leaves_whole(module)
                 example = _example(module, shapes, batch)
-                return _traced(_export(_by_running(module, example), example, batch), leaves, batch)
+                program = _export(_by_running(module, example), example, batch)
+                return Trace(program, tuple(leaves), batch, fixed=True)
         except UnsupportedOperation:
             raise
         except Exception:  # noqa: BLE001 - as above; the first error says more
             raise _explained(module, shapes, error) from error
+
+
+def _check_sizes(program: ExportedProgram) -> None:
+    """RuntimeError if the size of a tensor depends on the numbers in another one (which a run knows, where that is a constant)."""
+    for node in program.graph.nodes:
+        for value in torch.utils._pytree.tree_leaves(node.meta.get("val")):
+            if isinstance(value, torch.Tensor) and any(isinstance(n, torch.SymInt) and not n.node.has_hint() for n in value.shape):
+                raise RuntimeError(f"the size of {node.name} depends on the numbers in a tensor")
 
 
 def _traced(program: ExportedProgram, leaves: list[Rational], batch: int) -> Trace:
@@ -128,14 +141,14 @@ def _traced(program: ExportedProgram, leaves: list[Rational], batch: int) -> Tra
 
 
 def _by_running(module: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> torch.fx.GraphModule:
-    """What the module does to a real batch, operation by operation; UnsupportedOperation if it changes one of its tensors meanwhile.
+    """What the module does to a random batch; UnsupportedOperation if it changes one of its tensors meanwhile.
 
-    The module sees tensors as in any other call, so that it takes the branches that it always takes; what depends on its own tensors
-    alone, it computes.
+    What leaves torch shows as a constant that differs from point to point.
     """
+    generator = torch.Generator().manual_seed(len(example[0]))
+    example = tuple(torch.randn(x.shape, generator=generator).to(x) for x in example)
     before = {name: tensor.detach().clone() for name, tensor in _tensors(module).items()}
-    with torch.no_grad():
-        graph: torch.fx.GraphModule = make_fx(module, tracing_mode="real")(*example)
+    graph = record(module, example)
     after = _tensors(module)
     for name, tensor in before.items():  # NaN differs from itself; it is refused where it is read
         same = name in after and after[name].shape == tensor.shape and bool(((after[name] == tensor) | tensor.isnan()).all())
@@ -314,13 +327,12 @@ def _quotient(value: Any) -> Rational | None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without torch's own warnings and error logs: what they say is in the error raised."""
-    logger = logging.getLogger("torch._subclasses.fake_tensor")
-    disabled = logger.disabled
-    logger.disabled = True
+    """Without torch's own warnings, error logs and printed graphs: what they say is in the error raised."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.disabled = disabled
+        logging.disable(before)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from exactnn.errors import ArgumentError, ShapeError, UnsupportedOperation
-from exactnn.load import _torch_elementwise, _torch_layers, _torch_shapes
+from exactnn.load import _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_shapes
 from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, Translator
 from exactnn.load._torch_run import compared
@@ -17,7 +17,13 @@ from exactnn.load._torch_trace import BATCH, OTHER_BATCH, trace, unwrapped
 from exactnn.network import Network
 from exactnn.network.operations import Shape
 
-TABLE: Mapping[str, Handler] = {**_torch_elementwise.TABLE, **_torch_layers.TABLE, **_torch_shapes.TABLE}
+TABLE: Mapping[str, Handler] = {
+    **_torch_elementwise.TABLE,
+    **_torch_layers.TABLE,
+    **_torch_linear.TABLE,
+    **_torch_moves.TABLE,
+    **_torch_shapes.TABLE,
+}
 
 _STATISTIC = "it divides by a statistic of the activations, which is no operation of an exact network"
 _SOFTMAX = (
@@ -36,9 +42,6 @@ REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("baddbmm", "scaled_dot_product_attention", "bilinear"), _TWICE),
     **dict.fromkeys(("_native_batch_norm_legit", "_native_batch_norm_legit_functional"), _BATCH),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), "recurrent layers are not supported; only feedforward networks are"),
-    **dict.fromkeys(
-        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), "transposed convolution is no operation of an exact network"
-    ),
     **dict.fromkeys(
         ("mish", "elu", "selu", "celu", "hardswish", "softsign", "log_sigmoid", "erf", "exp", "log", "sqrt", "sin", "cos"),
         "this function is none of the activations: piecewise linear ones, tanh, sigmoid, silu, gelu, softplus, rational ones",
