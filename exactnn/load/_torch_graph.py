@@ -38,6 +38,8 @@ HELD_BY: Mapping[torch.dtype, tuple[torch.dtype, ...]] = {
 }
 #: operations whose result does not depend on the values of their operand
 _LIKE = frozenset(("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty", "fill"))
+#: operations that read nothing but the shape or the type of their second operand
+_SHAPED = frozenset(("expand_as", "view_as", "reshape_as", "type_as"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +207,8 @@ class Translator:
             self.refuse(self.refused.get(target._opname, "it is random, so that there is no function"))
         if target._opname in _LIKE:
             return True
-        found = (v for n in node.all_input_nodes for v in _flat(self._values[n]))
+        read = [n for n in node.args[:1] if isinstance(n, torch.fx.Node)] if target._opname in _SHAPED else node.all_input_nodes
+        found = (v for n in read for v in _flat(self._values[n]))
         return all(not isinstance(v, TracedValue) or isinstance(v.held, torch.Tensor) for v in found)
 
     def _folded(self, node: torch.fx.Node, target: torch._ops.OpOverload[..., Any]) -> Any:

@@ -171,9 +171,8 @@ def padded(t: Translator, x: TracedValue, margins: Sequence[tuple[int, int]], va
 
 
 TABLE: Mapping[str, Handler] = {
-    **dict.fromkeys(
-        ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "atleast_1d", "atleast_2d"), _reshape
-    ),
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), _reshape),
+    **dict.fromkeys(("atleast_1d", "atleast_2d", "atleast_3d", "view_as", "reshape_as"), _reshape),
     **dict.fromkeys(("expand", "expand_as", "broadcast_to"), _expand),
     "repeat": _repeat,
     "permute": _permute,
