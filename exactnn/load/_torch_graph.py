@@ -408,6 +408,10 @@ class Translator:
         """Torch's shape of what the current node computes."""
         return sizes(self.node)
 
+    def result_shapes(self) -> list[tuple[int, ...]]:
+        """Torch's shapes of the several tensors that the current node computes."""
+        return [_hints(part.shape) for part in self.node.meta["val"]]
+
     def shape_of(self, position: int) -> tuple[int, ...]:
         """Torch's shape of the current node's argument at `position`."""
         node: Any = self.node.args[position]

@@ -47,6 +47,27 @@ REFUSED: Mapping[str, str] = {
         "this function is none of the activations: piecewise linear ones, tanh, sigmoid, silu, gelu, softplus, rational ones",
     ),
     **dict.fromkeys(
+        ("sign", "sgn", "floor", "ceil", "round", "trunc", "fix", "frac", "remainder", "fmod", "floor_divide", "heaviside", "hardshrink"),
+        "it jumps, so that it is no continuous function",
+    ),
+    **dict.fromkeys(("argmax", "argmin", "argsort"), "its result is an index, which jumps; load the module up to the values it compares"),
+    **dict.fromkeys(
+        ("sort", "topk", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin"),
+        "order statistics have no operation here, but for maximum and minimum (amax, amin, max pooling)",
+    ),
+    **dict.fromkeys(
+        (
+            "upsample_bicubic2d",
+            "_upsample_bicubic2d_aa",
+            "_upsample_bilinear2d_aa",
+            "grid_sampler",
+            "grid_sampler_2d",
+            "affine_grid_generator",
+        ),
+        "nearest and linear interpolation on a fixed grid, without antialiasing, have an exact meaning here",
+    ),
+    **dict.fromkeys(("var", "std", "norm", "linalg_vector_norm", "cosine_similarity"), _STATISTIC),
+    **dict.fromkeys(
         ("native_dropout", "bernoulli", "rand", "randn", "rand_like", "randn_like"), "it is random, so that there is no function"
     ),
 }
