@@ -13,7 +13,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_DEGREE
 from exactnn.load._onnx.quotients import applied, combined, joined
 from exactnn.load._onnx.reader import Node, axis_in, operator
-from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape, of_kind
+from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape
 from exactnn.network.operations import Shape, broadcast
 from exactnn.network.windows import whole_pool
 
@@ -170,20 +170,13 @@ def multiply(node: Node) -> Operand:
 
 @operator("Div")
 def divide(node: Node) -> Operand:
-    """The quotient by entries, of two values only rational functions of one value; integers are divided as shapes are, towards zero."""
+    """The quotient by entries, of two values only rational functions of one value."""
     left, right = node.operand(0), node.operand(1)
     if isinstance(right, OnnxValue):
         (left, right), batched = node.reader.aligned([left, right])
         return combined(node, "/", left, _repeated(node, right, left.shape, batched=batched), batched=batched)
     if not right.rational.nonzero().all():
         raise LoadError("a divisor without zeros is needed")
-    if isinstance(left, Tensor) and left.is_integer and right.is_integer:
-        (a, b), _ = node.reader.aligned([left, right])
-        assert isinstance(a, Tensor)
-        assert isinstance(b, Tensor)
-        shape = node.reader.budget.tensor(broadcast(a.shape, b.shape))
-        pairs = zip(*(np.broadcast_to(t.rational.numerators, shape).ravel().tolist() for t in (a, b)), strict=True)
-        return Tensor("", a.kind, RationalArray.from_fractions((math.trunc(Fraction(p, q)) for p, q in pairs), shape))
     inverse = node.reader.budget.fractions((1 / q for q in right.rational.to_fractions()), right.shape)
     return _scaled_by(node, left, Tensor(right.name, right.kind if not right.is_integer else "float64", inverse))
 
@@ -220,7 +213,7 @@ def _power(node: Node, base: Operand, n: int) -> Operand:
     if n < 0 and not all(numbers):
         raise LoadError("a base without zeros is needed")
     budget.numbers(len(numbers), abs(n) * max(max(abs(q.numerator), q.denominator).bit_length() for q in numbers))
-    return Tensor("", base.kind, of_kind(base.kind, budget.fractions((q**n for q in numbers), base.shape)))
+    return Tensor("", base.kind, budget.fractions((q**n for q in numbers), base.shape))
 
 
 def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:

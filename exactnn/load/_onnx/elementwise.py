@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
-from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.reader import Node, operator
-from exactnn.load._onnx.values import FLOAT_TYPES, INTEGER_TYPES, OnnxValue, Operand, Tensor
+from exactnn.load._onnx.values import Operand, Tensor
 from exactnn.network import Add, PiecewiseLinear, PRelu, Scale, Smooth, clip, leaky_relu, relu
 from exactnn.network.operations import broadcast
 
 if TYPE_CHECKING:
-    import onnx
+    pass
 
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-_SHORTCUT = 20  # torch's Softplus is x itself beyond this; float32 cannot tell the difference
 
 
 @operator("Relu")
@@ -126,33 +123,6 @@ def _smooth(node: Node, function: str) -> Operand:
     return node.apply(Smooth(function), operand)
 
 
-@operator("Where")
-def where(node: Node) -> Operand:
-    """A choice among constants, or torch's Softplus, Where(x > t, x, Softplus(x)), read as the smooth function it stands for."""
-    operands = [node.reader.values.get(name) for name in node.inputs]
-    condition, yes, no = operands if len(operands) == 3 else (None, None, None)
-    if isinstance(condition, Tensor) and isinstance(yes, Tensor) and isinstance(no, Tensor):
-        shape = node.reader.budget.tensor(broadcast(condition.shape, yes.shape, no.shape))
-        chosen = RationalArray(np.broadcast_to(condition.rational.nonzero(), shape).astype(np.int64))
-        return Tensor(node.outputs[0], yes.kind, yes.rational * chosen + no.rational * (1 - chosen))
-    name = softplus_shortcut(node.proto, node.reader.producers)
-    if name is None:
-        raise UnsupportedOperation("a choice by entries is not continuous, and so no operation of a network here")
-    threshold = node.reader.values.get(name)
-    if not isinstance(threshold, Tensor) or threshold.rational.size != 1 or threshold.rational.reshape(-1).item() < _SHORTCUT:
-        raise UnsupportedOperation(f"a Softplus with threshold below {_SHORTCUT} is not the smooth function")
-    return node.operand(2)
-
-
-@operator("Equal")
-def equal(node: Node) -> Tensor:
-    """Whether constants are equal, by entries (shape computations)."""
-    left, right = node.tensor(0, "the first operand"), node.tensor(1, "the second operand")
-    node.reader.budget.tensor(broadcast(left.shape, right.shape))
-    difference = left.rational - right.rational
-    return Tensor(node.outputs[0], "bool", RationalArray((~difference.nonzero()).astype(np.int64)))
-
-
 @operator("Identity")
 def identity(node: Node) -> Operand:
     """The operand itself; no node is made for it."""
@@ -167,40 +137,3 @@ def dropout(node: Node) -> Operand:
     if training is not None and (not isinstance(training, Tensor) or not training.rational.is_zero()):
         raise UnsupportedOperation("dropout in training mode is random; export the model in eval mode")
     return node.operand()
-
-
-@operator("Cast", attributes="to saturate round_mode")
-def cast(node: Node) -> Operand:
-    """The same number; a cast between float types rounds in a float run, and does nothing in real arithmetic."""
-    return _cast(node.operand(), node.attributes.integer("to"))
-
-
-@operator("CastLike", attributes="saturate round_mode")
-def cast_like(node: Node) -> Operand:
-    """A cast to the type of the second operand; what depends on the input has a float type."""
-    like = node.operand(1)
-    kinds = {kind: number for number, kind in {**FLOAT_TYPES, **INTEGER_TYPES}.items()}
-    return _cast(node.operand(), kinds.get(like.kind, 0) if isinstance(like, Tensor) else 1)
-
-
-def _cast(operand: Operand, to: int) -> Operand:
-    if to in FLOAT_TYPES:
-        if isinstance(operand, OnnxValue):
-            return operand
-        return Tensor(operand.name, FLOAT_TYPES[to], operand.data)
-    if isinstance(operand, Tensor) and to in INTEGER_TYPES and operand.rational.denominator == 1:
-        return Tensor(operand.name, INTEGER_TYPES[to], operand.rational)
-    raise UnsupportedOperation(f"a cast to a float type is needed, got type number {to}")
-
-
-def softplus_shortcut(where: onnx.NodeProto, producers: Mapping[str, onnx.NodeProto]) -> str | None:
-    """The name of t, if the node is Where(Greater(x, t), x, Softplus(x)): torch's Softplus."""
-    if where.op_type != "Where" or len(where.input) != 3:
-        return None
-    condition, x, value = where.input
-    greater, softplus = producers.get(condition), producers.get(value)
-    if greater is None or softplus is None or greater.op_type != "Greater" or softplus.op_type != "Softplus":
-        return None
-    if len(greater.input) != 2 or greater.input[0] != x or list(softplus.input) != [x]:
-        return None
-    return str(greater.input[1])

@@ -17,7 +17,8 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
-from exactnn.load._onnx.values import Attributes, OnnxValue, Operand, Tensor, full_shape, of_kind
+from exactnn.load._onnx.typed import settled
+from exactnn.load._onnx.values import Attributes, Deferred, OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Builder, Constant, Input, Operation, Reshape
 from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
@@ -25,10 +26,13 @@ from exactnn.network.operations import Shape
 if TYPE_CHECKING:
     import onnx
 
-Handler = Callable[["Node"], Operand | Sequence[Operand]]
+Result = Operand | Deferred
+Handler = Callable[["Node"], Result | Sequence[Result]]
 
 #: operator -> what reads it, and the attributes it may have; filled by the modules of this folder
 OPERATORS: dict[str, tuple[Handler, frozenset[str]]] = {}
+#: operator -> what computes it where all operands are constants, if that is not the same
+FOLDS: dict[str, Handler] = {}
 
 
 def operator(*names: str, attributes: str = "") -> Callable[[Handler], Handler]:
@@ -40,6 +44,21 @@ def operator(*names: str, attributes: str = "") -> Callable[[Handler], Handler]:
         return handler
 
     return enter
+
+
+def folds(*names: str) -> Callable[[Handler], Handler]:
+    """Enter a function in the table of operators of constants."""
+
+    def enter(handler: Handler) -> Handler:
+        FOLDS.update(dict.fromkeys(names, handler))
+        return handler
+
+    return enter
+
+
+def operator_name(proto: onnx.NodeProto) -> str:
+    """Its name in the tables: that of the standard, or with the domain in front."""
+    return str(proto.op_type) if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,13 @@ class Reader:
         self.builder = Builder()
         self.budget = Budget()
         self.values: dict[str, Operand] = {}
+        #: what has no value of its own, only together with the nodes that read it
+        self.deferred: dict[str, Deferred] = {}
+        #: the float types of the inputs, and those of all values
+        self.kinds: set[str] = set()
+        self.cast_kinds: set[str] = set()
+        #: what the network is to say on how it was read
+        self.sentences: list[str] = []
         #: names of the file that an output depends on
         self.needed = needed
         self.dynamic = dynamic
@@ -101,15 +127,22 @@ class Reader:
 
     def read(self, proto: onnx.NodeProto) -> None:
         """Read one node, its operands being known."""
-        handler, known = OPERATORS[proto.op_type]
+        name = operator_name(proto)
+        handler, known = OPERATORS[name]
         self._label = next(o for o in proto.output if o)
         node = Node(self, proto, Attributes(proto, known))
+        if name in FOLDS and node.is_constant:
+            handler, self.plain = FOLDS[name], False
         results = handler(node)
-        if isinstance(results, (Tensor, OnnxValue)):
+        if isinstance(results, (Tensor, OnnxValue, Deferred)):
             results = [results]
-        self._flush(list(zip(proto.output, results, strict=False)))
+        self._flush([(o, settled(r) if isinstance(r, Tensor) else r) for o, r in zip(proto.output, results, strict=False)])
 
-    def _flush(self, results: list[tuple[str, Operand]]) -> None:
+    def say(self, sentence: str) -> None:
+        """The network is to say this about the node that is being read."""
+        self.sentences.append(f"node {shown(self._label)}: {sentence}")
+
+    def _flush(self, results: Sequence[tuple[str, Result]]) -> None:
         """Add the operations of one node, the one that makes an output under the output's name."""
         renamed: dict[str, str] = {}
         for output, operand in results:
@@ -121,6 +154,9 @@ class Reader:
             if name in self.padded:
                 self.padded[final] = self.padded.pop(name)
         for output, operand in results:
+            if isinstance(operand, Deferred):
+                self.deferred[output] = operand
+                continue
             if isinstance(operand, OnnxValue) and operand.node in renamed:
                 operand = OnnxValue(renamed[operand.node], operand.shape, operand.batched)
             self.values[output] = operand
@@ -227,13 +263,15 @@ class Reader:
 
     def output(self, name: str) -> str:
         """The node that makes an output of the file."""
+        self._label = name
+        if name in self.deferred:
+            self._flush([(name, self.deferred[name].settled(self))])
         if name not in self.values:
             raise LoadError(f"output {shown(name)}: nothing in the file makes it")
         operand = self.values[name]
         if isinstance(operand, OnnxValue):
             return operand.node
         self.plain = False
-        self._label = name
         node = self._constant(operand)
         self._flush([])
         return node
@@ -246,7 +284,7 @@ class Reader:
 def _fold(operation: Operation, tensors: list[Tensor], shape: Shape, label: str) -> Tensor:
     values = (t.rational.reshape(1, *t.shape) for t in tensors)
     kind = tensors[0].kind if len({t.is_integer for t in tensors}) == 1 else "float64"
-    return Tensor(label, kind, of_kind(kind, operation.evaluate(*values).reshape(*shape)))
+    return Tensor(label, kind, operation.evaluate(*values).reshape(*shape))
 
 
 class Node:
@@ -270,7 +308,8 @@ class Node:
         """An operand, or None if it is left out."""
         if position >= len(self.inputs) or not self.inputs[position]:
             return None
-        return self.reader.values[self.inputs[position]]
+        deferred = self.reader.deferred.get(self.inputs[position])
+        return self.reader.values[self.inputs[position]] if deferred is None else deferred.settled(self.reader)
 
     def operand(self, position: int = 0) -> Operand:
         """An operand that must be there."""
@@ -278,6 +317,12 @@ class Node:
         if found is None:
             raise LoadError(f"input {position} is needed, but left out")
         return found
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether there are operands, and all of them are constants."""
+        given = [name for name in self.inputs if name]
+        return bool(given) and all(isinstance(self.reader.values.get(name), Tensor) for name in given)
 
     def operands(self) -> list[Operand]:
         """All operands; at least one."""

@@ -257,5 +257,7 @@ def constant_of_shape(node: Node) -> Tensor:
     sizes = node.reader.budget.tensor(tuple(node.tensor(0, "the shape").integers()))
     value = node.attributes.tensor("value", node.outputs[0])
     if value is None:
-        return Tensor(node.outputs[0], "float32", RationalArray.zeros(sizes))
-    return Tensor(node.outputs[0], value.kind, RationalArray.zeros(sizes) + value.rational.reshape(-1).item())
+        return Tensor(node.outputs[0], "float32", np.zeros(sizes, dtype=np.float32))
+    if math.prod(value.shape) != 1:
+        raise LoadError(f"attribute value: one number is needed, got shape {list(value.shape)}")
+    return Tensor(node.outputs[0], value.kind, np.full(sizes, np.asarray(value.data).reshape(-1)[0]))

@@ -23,6 +23,8 @@ from exactnn.network.operations import Shape
 if TYPE_CHECKING:
     import onnx
 
+    from exactnn.load._onnx.reader import Reader
+
 #: ONNX element types that are read: number -> name, numpy type of the raw bytes, field that holds unpacked values
 _TYPES: dict[int, tuple[str, str, str]] = {
     1: ("float32", "<f4", "float_data"),
@@ -103,18 +105,12 @@ class OnnxValue:
 Operand = Tensor | OnnxValue
 
 
-def of_kind(kind: str, array: RationalArray) -> RationalArray:
-    """The array, if its entries are numbers of this element type as far as their size goes; UnsupportedOperation if not."""
-    if kind in FLOATS or kind == "bool":
-        return array
-    info = np.iinfo(kind)
-    entries = (int(array.numerators.min(initial=0)), int(array.numerators.max(initial=0)))
-    if array.denominator != 1 or entries[0] < info.min or entries[1] > info.max:
-        raise UnsupportedOperation(
-            f"the result has the type {kind}, and the exact one is no such integer (a float run cuts it off or overflows); "
-            "cast the operands to a float type first"
-        )
-    return array
+class Deferred:
+    """What has no value of its own here: a comparison, an error function. Nodes that read it may make a value of it."""
+
+    def settled(self, reader: Reader) -> Operand:
+        """The value, for a node that can do nothing else with it; UnsupportedOperation if there is none."""
+        raise NotImplementedError  # pragma: no cover - every one overrides this
 
 
 def full_shape(operand: Operand) -> Shape:
