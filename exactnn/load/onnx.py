@@ -25,9 +25,12 @@ from exactnn.load._onnx import (  # noqa: F401 - they fill the tables of operato
     choices,
     constant_only,
     constants,
+    contractions,
     elementwise,
     rearranging,
+    resize,
     shapes,
+    transposed,
     windows,
 )
 from exactnn.load._onnx.reader import OPERATORS, Reader, operator_name

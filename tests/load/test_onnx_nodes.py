@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from exactnn.errors import ExactnnError, NotRational
 from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import shown
 from exactnn.load import load
 
 #: so many cases load; more is progress, and the number goes up with it
@@ -61,7 +62,7 @@ def outcome(case: Any, folder: Path) -> str:
         net = load(path)
     except ExactnnError as error:
         names = [*(o for n in proto.graph.node for o in n.output), *(v.name for v in (*proto.graph.input, *proto.graph.initializer))]
-        assert any(repr(name) in str(error) for name in names) or "operator set" in str(error), f"{case.name}: {error}"
+        assert any(shown(name) in str(error) for name in names) or "operator set" in str(error), f"{case.name}: {error}"
         return "refused"
     wanted = np.concatenate([np.asarray(v).astype(np.float64).ravel() for v in case.data_sets[0][1]])
     if not np.isfinite(x.astype(np.float64)).all():

@@ -11,6 +11,7 @@ from exactnn import network as ops
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_DEGREE
+from exactnn.load._onnx.contractions import stack_product
 from exactnn.load._onnx.quotients import applied, combined, joined
 from exactnn.load._onnx.reader import Node, axis_in, operator
 from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape
@@ -55,6 +56,11 @@ def matmul(node: Node) -> Operand:
 
 
 def _multiply(node: Node, left: Operand, right: Operand, factor: Fraction) -> Operand:
+    if factor == 1 and isinstance(left, Tensor) is not isinstance(right, Tensor):
+        constant, value = (left, right) if isinstance(left, Tensor) else (right, left)
+        if len(constant.shape) > 2 and (len(constant.shape) > len(full_shape(value)) or any(n != 1 for n in constant.shape[:-2])):
+            node.reader.plain = False
+            return stack_product(node, left, right)
     if isinstance(right, Tensor):
         return _times_matrix(node, left, right, factor)
     if isinstance(left, Tensor):
@@ -113,6 +119,12 @@ def add(node: Node) -> Operand:
     for other in others:
         first = _add(node, first, other, 1)
     return first
+
+
+@operator("Mean")
+def mean(node: Node) -> Operand:
+    """The mean of operands."""
+    return _scaled(node, add(node), Fraction(1, len(node.inputs)))
 
 
 @operator("Sub")
