@@ -27,13 +27,17 @@ from exactnn.load._onnx import (  # noqa: F401 - they fill the tables of operato
     constants,
     contractions,
     elementwise,
+    fused,
+    gelu,
     rearranging,
+    reductions,
     resize,
     shapes,
     transposed,
     windows,
 )
 from exactnn.load._onnx.reader import OPERATORS, Reader, operator_name
+from exactnn.load._onnx.refused import reason
 from exactnn.load._onnx.softplus import softplus_shortcut
 from exactnn.load._onnx.values import FLOAT_TYPES, Tensor, decode_tensor
 from exactnn.network import Network
@@ -233,4 +237,4 @@ def _advice(node: onnx.NodeProto, outputs: Sequence[onnx.ValueInfoProto]) -> str
             f"{message}: its values are no rational numbers. Export the model without the {node.op_type} {where}, "
             "up to the logits; the decision is the largest logit, and exactnn.verify_same_decision compares decisions"
         )
-    return message
+    return message + reason(node.op_type)

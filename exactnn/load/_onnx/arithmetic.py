@@ -11,12 +11,13 @@ from exactnn import network as ops
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_DEGREE
+from exactnn.load._onnx.choices import complement, masked
 from exactnn.load._onnx.contractions import stack_product
+from exactnn.load._onnx.gelu import followed
 from exactnn.load._onnx.quotients import applied, combined, joined
-from exactnn.load._onnx.reader import Node, axis_in, operator
+from exactnn.load._onnx.reader import Node, Result, operator
 from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape
 from exactnn.network.operations import Shape, broadcast
-from exactnn.network.windows import whole_pool
 
 _WIDEST_IDENTITY = 4096  # a constant is added by an identity matrix up to this width
 
@@ -111,8 +112,12 @@ def _as_matrix(array: RationalArray, rank: int) -> tuple[RationalArray, int]:
 
 
 @operator("Add", "Sum")
-def add(node: Node) -> Operand:
+def add(node: Node) -> Result:
     """The sum of operands."""
+    return followed(node) or _total(node)
+
+
+def _total(node: Node) -> Operand:
     first, *others = node.operands()
     if node.type == "Add" and len(others) != 1:
         raise LoadError(f"2 inputs are needed, got {len(others) + 1}")
@@ -124,13 +129,19 @@ def add(node: Node) -> Operand:
 @operator("Mean")
 def mean(node: Node) -> Operand:
     """The mean of operands."""
-    return _scaled(node, add(node), Fraction(1, len(node.inputs)))
+    return _scaled(node, _total(node), Fraction(1, len(node.inputs)))
+
+
+def summed(node: Node, left: Operand, right: Operand) -> Operand:
+    """left + right."""
+    return _add(node, left, right, 1)
 
 
 @operator("Sub")
-def subtract(node: Node) -> Operand:
+def subtract(node: Node) -> Result:
     """The difference of two operands."""
-    return _add(node, node.operand(0), node.operand(1), -1)
+    found = followed(node) or complement(node)
+    return found or _add(node, node.operand(0), node.operand(1), -1)
 
 
 def _add(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
@@ -165,8 +176,11 @@ def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_con
 
 
 @operator("Mul")
-def multiply(node: Node) -> Operand:
-    """The product by entries; of two values only rational functions of one value, and x sigmoid(x)."""
+def multiply(node: Node) -> Result:
+    """The product by entries; of two values only rational functions of one value, x sigmoid(x), and those with a comparison."""
+    found = followed(node) or masked(node)
+    if found is not None:
+        return found
     left, right = node.operand(0), node.operand(1)
     if isinstance(right, Tensor):
         return _scaled_by(node, left, right)
@@ -181,8 +195,11 @@ def multiply(node: Node) -> Operand:
 
 
 @operator("Div")
-def divide(node: Node) -> Operand:
+def divide(node: Node) -> Result:
     """The quotient by entries, of two values only rational functions of one value."""
+    found = followed(node)
+    if found is not None:
+        return found
     left, right = node.operand(0), node.operand(1)
     if isinstance(right, OnnxValue):
         (left, right), batched = node.reader.aligned([left, right])
@@ -194,9 +211,9 @@ def divide(node: Node) -> Operand:
 
 
 @operator("Neg")
-def negative(node: Node) -> Operand:
+def negative(node: Node) -> Result:
     """-x."""
-    return _scaled(node, node.operand(), Fraction(-1))
+    return followed(node) or _scaled(node, node.operand(), Fraction(-1))
 
 
 @operator("Pow")
@@ -272,47 +289,6 @@ def _extremum(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
     difference = node.emit(ops.Subtract(), *((left, right) if sign == 1 else (right, left)), batched=batched)
     positive = node.emit(ops.PiecewiseLinear.of(0, 0, [(0, 1)]), difference, batched=batched)
     return node.emit(ops.Add() if sign == 1 else ops.Subtract(), right, positive, batched=batched)
-
-
-@operator("ReduceMean", "ReduceSum", "ReduceMax", attributes="axes keepdims noop_with_empty_axes")
-def reduce(node: Node) -> Operand:
-    """Mean, sum or maximum over axes; over all spatial axes it is a pooling."""
-    operand, axes = node.operand(), node.integers("axes", 1, "the list of axes")
-    full = full_shape(operand)
-    if not axes:
-        if node.attributes.flag("noop_with_empty_axes"):
-            return operand
-        axes = list(range(len(full)))
-    keep = node.attributes.flag("keepdims", True)
-    reduced = {axis_in(a, len(full)) for a in axes}
-    if len(reduced) < len(axes):
-        raise LoadError(f"axes: each axis once is needed, got {axes}")
-    if isinstance(operand, Tensor) or (operand.batched and 0 in reduced):
-        operand = node.reader.unbatched(operand)
-    batched = isinstance(operand, OnnxValue) and operand.batched
-    inner = tuple(sorted(a - batched for a in reduced))
-    result = _reduced(node, operand, inner, batched)
-    left = tuple(n for i, n in enumerate(operand.shape) if i not in inner)
-    kept = tuple(1 if i in inner else n for i, n in enumerate(operand.shape))
-    target = kept if keep else left
-    return result if result.shape == target else node.emit(ops.Reshape(target), result, batched=batched)
-
-
-def _reduced(node: Node, operand: Operand, axes: tuple[int, ...], batched: bool) -> Operand:
-    shape = operand.shape
-    size = math.prod(shape[a] for a in axes)
-    if batched and len(shape) > 1 and axes == tuple(range(1, len(shape))) and node.type != "ReduceSum":
-        pool = whole_pool(shape[1:], (1,) * (len(shape) - 1), maximum=node.type == "ReduceMax")
-        return node.emit(pool, operand, batched=batched)
-    if node.type == "ReduceMax":
-        raise UnsupportedOperation("a maximum over all spatial axes, and no others, is known here")
-    others = tuple(i for i in range(len(shape)) if i not in axes)
-    if others + axes != tuple(range(len(shape))):
-        operand = node.emit(ops.Transpose(others + axes), operand, batched=batched)
-    if len(axes) != 1:
-        operand = node.emit(ops.Reshape((*(shape[i] for i in others), size)), operand, batched=batched)
-    weight = RationalArray(np.ones((1, size), dtype=np.int64), size if node.type == "ReduceMean" else 1)
-    return node.emit(ops.Affine(weight, RationalArray.zeros((1,))), operand, batched=batched)
 
 
 @operator("BatchNormalization", attributes="epsilon momentum spatial training_mode")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
-from exactnn.load._onnx.reader import Node, operator
+from exactnn.load._onnx.gelu import cubic_tanh
+from exactnn.load._onnx.reader import Node, Result, operator
 from exactnn.load._onnx.values import Operand, Tensor
 from exactnn.network import Add, PiecewiseLinear, PRelu, Scale, Smooth, clip, leaky_relu, relu
 from exactnn.network.operations import broadcast
@@ -87,15 +88,41 @@ def hard_sigmoid(node: Node) -> Operand:
     """min(max(alpha x + beta, 0), 1)."""
     alpha = Fraction(node.attributes.number("alpha", 0.2))
     beta = Fraction(node.attributes.number("beta", 0.5))
+    return node.apply(hard_sigmoid_of(alpha, beta), node.operand())
+
+
+def hard_sigmoid_of(alpha: Fraction, beta: Fraction) -> PiecewiseLinear:
+    """min(max(alpha x + beta, 0), 1)."""
     if alpha <= 0:
         raise UnsupportedOperation(f"alpha > 0 is needed, got {float(alpha)}")
-    return node.apply(PiecewiseLinear.of(0, 0, [(-beta / alpha, alpha), ((1 - beta) / alpha, -alpha)]), node.operand())
+    return PiecewiseLinear.of(0, 0, [(-beta / alpha, alpha), ((1 - beta) / alpha, -alpha)])
+
+
+@operator("Shrink", attributes="bias lambd")
+def shrink(node: Node) -> Operand:
+    """x + bias below -lambd, x - bias above lambd, 0 between; without a jump for bias = lambd only."""
+    bias, at = (Fraction(node.attributes.number(name, default)) for name, default in (("bias", 0.0), ("lambd", 0.5)))
+    if bias != at or at < 0:
+        raise UnsupportedOperation(
+            f"a shrinking with bias {float(bias)} jumps at {float(at)} from 0 to {float(at - bias)}; bias = lambd >= 0 makes it continuous"
+        )
+    return node.apply(PiecewiseLinear.of(1, at, [(-at, -1), (at, 1)]), node.operand())
+
+
+@operator("ThresholdedRelu", attributes="alpha")
+def thresholded_rectifier(node: Node) -> Operand:
+    """x above alpha, else 0; without a jump for alpha = 0 only."""
+    alpha = node.attributes.number("alpha", 1.0)
+    if alpha:
+        raise UnsupportedOperation(f"it jumps at {alpha} from 0 to {alpha}; alpha = 0, which is Relu, makes it continuous")
+    return node.apply(relu(), node.operand())
 
 
 @operator("Tanh", "Sigmoid", "Softplus")
-def smooth(node: Node) -> Operand:
-    """Functions known by name."""
-    return _smooth(node, node.type.lower())
+def smooth(node: Node) -> Result:
+    """Functions known by name; tanh of a cubic may be part of gelu."""
+    found = cubic_tanh(node) if node.type == "Tanh" else None
+    return found or _smooth(node, node.type.lower())
 
 
 @operator("Gelu", attributes="approximate")
@@ -117,7 +144,11 @@ def swish(node: Node) -> Operand:
 
 
 def _smooth(node: Node, function: str) -> Operand:
-    operand = node.operand()
+    return smooth_of(node, function, node.operand())
+
+
+def smooth_of(node: Node, function: str, operand: Operand) -> Operand:
+    """A function known by name, of an operand."""
     if isinstance(operand, Tensor):
         raise UnsupportedOperation(f"{function} of a constant is no rational number")
     return node.apply(Smooth(function), operand)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
+from exactnn.load._file import naming
 from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.typed import settled
@@ -265,13 +266,16 @@ class Reader:
         """The node that makes an output of the file."""
         self._label = name
         if name in self.deferred:
-            self._flush([(name, self.deferred[name].settled(self))])
+            with naming(f"output {shown(name)}"):
+                self._flush([(name, self.deferred[name].settled(self))])
         if name not in self.values:
             raise LoadError(f"output {shown(name)}: nothing in the file makes it")
         operand = self.values[name]
         if isinstance(operand, OnnxValue):
             return operand.node
         self.plain = False
+        if 0 in operand.shape:
+            raise LoadError(f"output {shown(name)}: entries are needed, got shape {list(operand.shape)}")
         node = self._constant(operand)
         self._flush([])
         return node

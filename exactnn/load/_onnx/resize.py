@@ -53,7 +53,7 @@ class _Axis:
 
     def _coordinate(self, mode: str, x: Any, number: Callable[[Any], Any]) -> Any:
         scale = number(self.scale) if number is Fraction else number(float(self.scale))
-        half, before, after = number(0.5), number(self.before), number(self.after)
+        half, before, after = number(_HALF), number(self.before), number(self.after)
         if mode == "asymmetric":
             return x / scale
         if mode == "tf_half_pixel_for_nn":
@@ -162,6 +162,8 @@ def _resized(node: Node, operand: Operand, axes: list[_Axis], mode: str, transfo
         target[axis.axis] = axis.after
     checked_result(node, tuple(target))
     changing = [a for a in axes if a.after != a.before or a.scale != 1]
+    for axis in changing:
+        _check_size(axis, transformation)
     if mode == "nearest":
         taken = {a.axis: _nearest(a, transformation, nearest) for a in changing}
         return moved(node, operand, lambda x: _take(x, taken))
@@ -174,6 +176,17 @@ def _take(x: Array, taken: dict[int, Array]) -> Array:
     for axis, places in taken.items():
         x = np.take(x, places, axis=axis)
     return x
+
+
+def _check_size(axis: _Axis, transformation: str) -> None:
+    """The size of the result enters these coordinates, which some programs round and others do not."""
+    if axis.scale * axis.before != axis.after and (
+        transformation == "align_corners" or (transformation == "pytorch_half_pixel" and axis.scale * axis.before < 2)
+    ):
+        raise UnsupportedOperation(
+            f"coordinates {transformation!r} with a scale that gives no whole number of entries, which programs read in two ways; "
+            "give sizes instead of scales"
+        )
 
 
 def _nearest(axis: _Axis, transformation: str, mode: str) -> Array:

@@ -16,7 +16,7 @@ from exactnn.network import AveragePool, Concat, Conv, MaxPool, Scale, Slice
 from exactnn.network.operations import Shape
 from exactnn.network.windows import Padding, whole_pool
 
-_WINDOW = "auto_pad dilations kernel_shape pads strides"
+WINDOW = "auto_pad dilations kernel_shape pads strides"
 
 
 class _Window:
@@ -94,7 +94,7 @@ class _Window:
         return result
 
 
-@operator("Conv", attributes=f"{_WINDOW} group")
+@operator("Conv", attributes=f"{WINDOW} group")
 def convolution(node: Node) -> Operand:
     """Cross-correlation; a zero padding in front of it is taken over."""
     value, weight, bias = node.value(), node.tensor(1, "the weight"), node.optional_tensor(2, "the bias")
@@ -109,7 +109,7 @@ def convolution(node: Node) -> Operand:
     return node.apply(Conv(array, added, window.stride, padding, window.dilation, groups), source)
 
 
-@operator("MaxPool", attributes=f"{_WINDOW} ceil_mode storage_order")
+@operator("MaxPool", attributes=f"{WINDOW} ceil_mode storage_order")
 def max_pool(node: Node) -> Operand:
     """Maximum over each window."""
     node.one_output()
@@ -121,7 +121,7 @@ def max_pool(node: Node) -> Operand:
     return node.apply(MaxPool(window.kernel, window.stride, window.padding, window.dilation), value)
 
 
-@operator("AveragePool", attributes=f"{_WINDOW} ceil_mode count_include_pad")
+@operator("AveragePool", attributes=f"{WINDOW} ceil_mode count_include_pad")
 def average_pool(node: Node) -> Operand:
     """Mean over each window, of what is inside, or inside the padding the file names (not what `ceil_mode` adds)."""
     value, counted = node.value(), node.attributes.flag("count_include_pad")
