@@ -80,7 +80,7 @@ def inverted(node: Node) -> Result:
 
 @operator("Where")
 def where(node: Node) -> Operand:
-    """A choice by constants; by a comparison, if it is continuous; torch's Softplus, Where(x > t, x, Softplus(x)), as the smooth function."""
+    """A choice by constants; by a comparison, if it is continuous; torch's Softplus, Where(x > t, x, Softplus(x)), as it is meant."""
     name = softplus_shortcut(node.proto, node.reader.producers)
     if name is not None:
         threshold = node.reader.values.get(name)
@@ -93,7 +93,7 @@ def where(node: Node) -> Operand:
     condition = numbers(node.tensor(0, "the condition, unless it is a comparison,")).astype(bool)
     yes, no = node.operand(1), node.operand(2)
     node.reader.budget.tensor(broadcast(condition.shape, *(o.full if isinstance(o, OnnxValue) else o.shape for o in (yes, no))))
-    return picked(node, [yes, no], lambda a, b: np.where(condition, a, b))
+    return picked(node, [yes, no], lambda a, b: np.asarray(np.where(condition, a, b)))
 
 
 def masked(node: Node) -> Operand | None:
@@ -137,8 +137,8 @@ def _glued(above: Curve, below: Curve, yes: Curve, no: Curve) -> Curve | None:
     low, high = at(left, place), at(right, place)
     if low != high:
         raise UnsupportedOperation(
-            f"the choice jumps at {_short(place)} from {_short(low)} to {_short(high)}, by {_short(high - low)}, and so is no operation of a "
-            f"network here; {_MEET}"
+            f"the choice jumps at {_short(place)} from {_short(low)} to {_short(high)}, by {_short(high - low)}, and so is no operation of "
+            f"a network here; {_MEET}"
         )
     kinks = [place, *(k for k, _ in (*left.kinks, *right.kinks))]
     return between(lambda t: at(right if t > place else left, t), kinks)
@@ -147,7 +147,7 @@ def _glued(above: Curve, below: Curve, yes: Curve, no: Curve) -> Curve | None:
 def _as_rectifier(node: Node, operands: list[Operand], shape: Shape, *, batched: bool) -> Operand:
     """no + c max(above - below, 0)."""
     found = forms(node.reader, operands, shape)
-    factor = None if found is None else _ratio(*found, shape)
+    factor = None if found is None else _ratio(*found)
     if factor is None:
         raise UnsupportedOperation(
             f"the two choices are not seen to be equal where the sides of the comparison are: not continuous, as far as is seen; {_MEET}"
@@ -162,7 +162,7 @@ def _as_rectifier(node: Node, operands: list[Operand], shape: Shape, *, batched:
     return node.emit(Add(), no, scaled, batched=batched)
 
 
-def _ratio(above: Form, below: Form, yes: Form, no: Form, shape: Shape) -> RationalArray | None:
+def _ratio(above: Form, below: Form, yes: Form, no: Form) -> RationalArray | None:
     """c with yes - no = c (above - below); UnsupportedOperation if they differ by a constant; None if there is none."""
     minus = RationalArray.of(-1)
     change, difference = yes.plus(no, minus), above.plus(below, minus)

@@ -161,7 +161,10 @@ def power(node: Node) -> Tensor:
     info = np.iinfo(base.kind)
     whole = np.isfinite(found) & (found == np.trunc(found)) & (np.abs(found) < min(_EXACT_POWER, info.max)) & (found >= info.min)
     if not whole.all():
-        raise UnsupportedOperation(f"a power that is no small {base.kind}, at which programs differ; let the file hold the number")
+        raise UnsupportedOperation(
+            f"the power has the type {base.kind}, and is no whole number, or a long one, which programs compute in several ways; "
+            "cast the operands to a float type first"
+        )
     return _made(node, base.kind, found)
 
 

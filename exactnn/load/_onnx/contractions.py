@@ -1,7 +1,7 @@
 """Sums of products of a value and a constant over common axes: products of stacks of matrices, Einsum, running sums.
 
-The value is turned so that the axes it shares with the constant and keeps come first, then those that are summed over, then its own. Without
-the first kind this is an affine map, else a convolution with windows of one entry and one group for each place of those axes.
+The value is turned so that the axes it shares with the constant and keeps come first, then those that are summed over, then its own.
+Without the first kind this is an affine map, else a convolution with windows of one entry and one group for each place of those axes.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Bell(Deferred):
             return value if self.factor == _HALF else reader.emit(Scale(twice), value, batched=batched)
         if self.inner is not None and not self.times_x:
             value = reader.emit(Smooth("tanh"), self.inner, batched=batched)
-            if (self.constant, self.factor) == (0, 1):
+            if self.constant == 0 and self.factor == 1:
                 return value
             return reader.emit(PiecewiseLinear.of(self.factor, self.constant, []), value, batched=batched)
         raise UnsupportedOperation(

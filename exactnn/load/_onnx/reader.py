@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Result = Operand | Deferred
 Handler = Callable[["Node"], Result | Sequence[Result]]
+H = TypeVar("H", bound=Handler)
 
 #: operator -> what reads it, and the attributes it may have; filled by the modules of this folder
 OPERATORS: dict[str, tuple[Handler, frozenset[str]]] = {}
@@ -36,10 +37,10 @@ OPERATORS: dict[str, tuple[Handler, frozenset[str]]] = {}
 FOLDS: dict[str, Handler] = {}
 
 
-def operator(*names: str, attributes: str = "") -> Callable[[Handler], Handler]:
+def operator(*names: str, attributes: str = "") -> Callable[[H], H]:
     """Enter a function in the table of operators."""
 
-    def enter(handler: Handler) -> Handler:
+    def enter(handler: H) -> H:
         for name in names:
             OPERATORS[name] = (handler, frozenset(attributes.split()))
         return handler

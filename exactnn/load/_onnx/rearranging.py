@@ -87,7 +87,7 @@ def reverse_sequence(node: Node) -> Operand:
             raise ValueError("one length for each place is needed")
         for row, n in zip(rows, count, strict=True):
             row[:n] = row[:n][::-1]
-        return rows.swapaxes(0, batch)
+        return np.asarray(rows.swapaxes(0, batch))
 
     return moved(node, operand, move)
 
@@ -109,7 +109,7 @@ def gather_nd(node: Node) -> Operand:
         places = np.repeat(indices, 2, axis=0) if two and common and len(indices) == 1 else indices
         own = np.ix_(*(np.arange(n) for n in places.shape[:-1]))[:common]
         last = [wrapped(places[..., k], x.shape[common + k]) for k in range(depth)]
-        return x[(*own, *last)]
+        return np.asarray(x[(*own, *last)])
 
     return moved(node, operand, move)
 
@@ -156,7 +156,7 @@ def triangle(node: Node) -> Operand:
     if isinstance(operand, Tensor):
         return picked(node, [operand, nothing], lambda x, _: side(x, k))
     kept = side(np.ones(full[-2:], dtype=bool), k)
-    return picked(node, [operand, nothing], lambda x, none: np.where(kept, x, none))
+    return picked(node, [operand, nothing], lambda x, none: np.asarray(np.where(kept, x, none)))
 
 
 @operator("ScatterElements", "Scatter", attributes="axis reduction")
@@ -167,12 +167,12 @@ def scatter_elements(node: Node) -> Operand:
     axis = axis_of(node, len(full), 0)
     if indices.ndim != len(full) or full_shape(updates) != indices.shape:
         raise LoadError(f"indices and updates of one shape are needed, got {list(indices.shape)} and {list(full_shape(updates))}")
-    places = list(np.indices(indices.shape))
+    places: list[Array] = list(np.indices(indices.shape))
     places[axis] = wrapped(indices, full[axis])
     if any(p.size and p.max() >= n for p, n in zip(places, full, strict=True)):
         raise LoadError(f"indices inside shape {list(full)} are needed, got shape {list(indices.shape)}")
     target = np.ravel_multi_index(tuple(places), full) if indices.size else indices
-    return _scattered(node, operand, updates, target)
+    return _scattered(node, operand, updates, np.asarray(target))
 
 
 @operator("ScatterND", attributes="reduction")

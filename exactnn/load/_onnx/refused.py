@@ -9,6 +9,7 @@ _PRODUCT = "it multiplies values that depend on the input"
 _LOGITS = "export the model up to the values in front of it"
 _REPLACE = "replace it by an activation that is known (docs/onnx.md), and train again"
 _SPLIT = "ask about the parts of the network in front of it and behind it"
+_FLOATS = "load the model as it was before quantisation"
 _EVAL = "export the model in eval mode"
 _FLAT = "export the model with the loop unrolled (torch.onnx.export traces a module)"
 

@@ -215,7 +215,7 @@ def _moved(node: Node, operand: Operand, pairs: list[tuple[int, int]], mode: str
                 f"pads of at least 0 and less than the size of the axis are needed for mode {mode!r}, got {pairs} for {list(full)}"
             )
     node.reader.budget.tensor(tuple(n + b + e for n, (b, e) in zip(full, pairs, strict=True)))
-    return moved(node, operand, lambda x: np.pad(x, pairs, mode=mode))
+    return moved(node, operand, lambda x: np.pad(x, pairs, mode=mode))  # type: ignore[call-overload]
 
 
 def _cropped(node: Node, operand: Operand, pairs: list[tuple[int, int]]) -> Operand:
