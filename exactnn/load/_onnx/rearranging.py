@@ -10,7 +10,7 @@ from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.load._onnx.moves import axis_of, checked_result, indices_of, moved, one_of, picked, tried_on_two, wrapped, zero
 from exactnn.load._onnx.reader import Node, operator
 from exactnn.load._onnx.typed import Array, numbers, tensor_of
-from exactnn.load._onnx.values import Operand, Tensor, full_shape
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Add
 
 _MOST_ROUNDS = 64  # updates of one entry that are added up
@@ -199,8 +199,8 @@ def _scattered(node: Node, operand: Operand, updates: Operand, target: Array) ->
         raise UnsupportedOperation("an entry is replaced twice; in which order, the standard leaves open")
     if isinstance(operand, Tensor) and isinstance(updates, Tensor):
         return _scattered_constants(node, operand, updates, flat, add=kind == "add")
-    batched = not isinstance(operand, Tensor) and operand.batched
-    if batched and node.reader.dynamic:
+    batched = isinstance(operand, OnnxValue) and operand.batched
+    if tried_on_two(node, operand) or tried_on_two(node, updates):
         node.reader.refuse_dynamic()
     if kind == "none":
         return _replaced(node, operand, updates, flat)

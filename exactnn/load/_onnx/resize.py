@@ -148,12 +148,8 @@ def _axes(node: Node, operand: Operand, scales: list[float] | None, sizes: list[
 def _scaled_axis(axis: int, size: int, scale: float) -> _Axis:
     if not 0 < scale < 1 << 31:
         raise LoadError(f"scales: positive numbers below 2^31 are needed, got {scale}")
-    after = math.floor(Fraction(scale) * size)
-    if after != math.floor(np.float32(scale) * np.float32(size)):
-        raise UnsupportedOperation(
-            f"scale {scale:.9g} of {size} entries gives {after} or one more, as it is rounded; give the sizes instead of the scales"
-        )
-    return _Axis(axis, size, after, Fraction(scale))
+    # the product in float32, as runtimes and the standard's own shape inference have it
+    return _Axis(axis, size, math.floor(np.float32(scale) * np.float32(size)), Fraction(scale))
 
 
 def _resized(node: Node, operand: Operand, axes: list[_Axis], mode: str, transformation: str, nearest: str) -> Operand:
@@ -180,9 +176,8 @@ def _take(x: Array, taken: dict[int, Array]) -> Array:
 
 def _check_size(axis: _Axis, transformation: str) -> None:
     """The size of the result enters these coordinates, which some programs round and others do not."""
-    if axis.scale * axis.before != axis.after and (
-        transformation == "align_corners" or (transformation == "pytorch_half_pixel" and axis.scale * axis.before < 2)
-    ):
+    size = np.float32(float(axis.scale)) * np.float32(axis.before)
+    if size != axis.after and (transformation == "align_corners" or (transformation == "pytorch_half_pixel" and size < 2)):
         raise UnsupportedOperation(
             f"coordinates {transformation!r} with a scale that gives no whole number of entries, which programs read in two ways; "
             "give sizes instead of scales"
