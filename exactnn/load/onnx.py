@@ -161,6 +161,11 @@ class _Graph:
 
     def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
         if node.domain not in ("", "ai.onnx") and operator_name(node) not in OPERATORS:
+            if node.domain == "com.microsoft.nchwc":
+                raise UnsupportedOperation(
+                    "onnxruntime has laid the model out for one machine; load the model as it was before, or one that it has optimised "
+                    "with the level ORT_ENABLE_EXTENDED"
+                )
             raise UnsupportedOperation(
                 f"the operation {shown(node.op_type)} of the domain {shown(node.domain)} is not known; those of the ONNX standard are, "
                 "and of com.microsoft those in docs/onnx.md"

@@ -19,6 +19,7 @@ from exactnn.load._onnx.reader import Node, Result, operator
 from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape
 from exactnn.network.operations import Shape, broadcast
 
+_ONE = Fraction(1)
 _WIDEST_IDENTITY = 4096  # a constant is added by an identity matrix up to this width
 
 
@@ -35,8 +36,8 @@ def gemm(node: Node) -> Operand:
     transposed = node.attributes.flag("transB")
     if not isinstance(right, Tensor):
         right = node.apply(ops.Transpose((1, 0)), node.reader.unbatched(right)) if transposed else right
-        product = _multiply(node, left, right, alpha)
-        return product if added is None else _add(node, product, _scaled(node, added, beta), 1)
+        found = product(node, left, right, alpha)
+        return found if added is None else _add(node, found, scaled(node, added, beta), 1)
     matrix = right.rational if transposed else right.rational.T
     if isinstance(left, Tensor):
         left = node.reader.unbatched(left)
@@ -46,17 +47,18 @@ def gemm(node: Node) -> Operand:
     if isinstance(added, Tensor) and added.shape in ((), (1,), (1, 1), bias.shape, (1, *bias.shape)):
         return node.apply(ops.Affine(matrix * alpha, bias + added.rational.reshape(-1) * beta), left)
     node.reader.plain = False
-    product = node.apply(ops.Affine(matrix * alpha, bias), left)
-    return _add(node, product, _scaled(node, added, beta), 1)
+    found = node.apply(ops.Affine(matrix * alpha, bias), left)
+    return _add(node, found, scaled(node, added, beta), 1)
 
 
 @operator("MatMul")
 def matmul(node: Node) -> Operand:
     """The product of matrices, or stacks of them, one of the two constant."""
-    return _multiply(node, node.operand(0), node.operand(1), Fraction(1))
+    return product(node, node.operand(0), node.operand(1), Fraction(1))
 
 
-def _multiply(node: Node, left: Operand, right: Operand, factor: Fraction) -> Operand:
+def product(node: Node, left: Operand, right: Operand, factor: Fraction = _ONE) -> Operand:
+    """factor left right, as products of matrices."""
     if factor == 1 and isinstance(left, Tensor) is not isinstance(right, Tensor):
         constant, value = (left, right) if isinstance(left, Tensor) else (right, left)
         if len(constant.shape) > 2 and (len(constant.shape) > len(full_shape(value)) or any(n != 1 for n in constant.shape[:-2])):
@@ -129,7 +131,7 @@ def _total(node: Node) -> Operand:
 @operator("Mean")
 def mean(node: Node) -> Operand:
     """The mean of operands."""
-    return _scaled(node, _total(node), Fraction(1, len(node.inputs)))
+    return scaled(node, _total(node), Fraction(1, len(node.inputs)))
 
 
 def summed(node: Node, left: Operand, right: Operand) -> Operand:
@@ -213,7 +215,7 @@ def divide(node: Node) -> Result:
 @operator("Neg")
 def negative(node: Node) -> Result:
     """-x."""
-    return followed(node) or _scaled(node, node.operand(), Fraction(-1))
+    return followed(node) or scaled(node, node.operand(), Fraction(-1))
 
 
 @operator("Pow")
@@ -245,7 +247,8 @@ def _power(node: Node, base: Operand, n: int) -> Operand:
     return Tensor("", base.kind, budget.fractions((q**n for q in numbers), base.shape))
 
 
-def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
+def scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
+    """factor times the operand."""
     return operand if factor == 1 else _scaled_by(node, operand, Tensor("", "float64", RationalArray.of(factor)))
 
 

@@ -112,10 +112,14 @@ def shrink(node: Node) -> Operand:
 @operator("ThresholdedRelu", attributes="alpha")
 def thresholded_rectifier(node: Node) -> Operand:
     """x above alpha, else 0; without a jump for alpha = 0 only."""
-    alpha = node.attributes.number("alpha", 1.0)
+    return node.apply(thresholded_rectifier_of(node.attributes.number("alpha", 1.0)), node.operand())
+
+
+def thresholded_rectifier_of(alpha: float) -> PiecewiseLinear:
+    """x above alpha, else 0, if it is continuous."""
     if alpha:
         raise UnsupportedOperation(f"it jumps at {alpha} from 0 to {alpha}; alpha = 0, which is Relu, makes it continuous")
-    return node.apply(relu(), node.operand())
+    return relu()
 
 
 @operator("Tanh", "Sigmoid", "Softplus")

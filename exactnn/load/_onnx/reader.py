@@ -127,6 +127,10 @@ class Reader:
         """A node of the network, or one that is about to become one."""
         return self._pending.get(name) or self._made[name]
 
+    def has_rational(self) -> bool:
+        """Whether the file has rational functions as activations, as far as it is read."""
+        return any(isinstance(made.operation, ByEntries) for made in self._made.values())
+
     def read(self, proto: onnx.NodeProto) -> None:
         """Read one node, its operands being known."""
         name = operator_name(proto)

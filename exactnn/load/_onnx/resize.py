@@ -192,8 +192,8 @@ def _nearest(axis: _Axis, transformation: str, mode: str) -> Array:
     if found != other:
         at = next(i for i, (p, q) in enumerate(zip(found, other, strict=True)) if p != q)
         raise UnsupportedOperation(
-            f"entry {at} of axis {axis.axis} lies between two entries of the operand, {found[at]} and {other[at]}, and rounding decides which "
-            "is taken; give sizes instead of scales, or scales that are quotients by powers of 2"
+            f"entry {at} of axis {axis.axis} lies between two entries of the operand, {found[at]} and {other[at]}, and rounding decides "
+            "which is taken; give sizes instead of scales, or scales that are quotients by powers of 2"
         )
     return np.array(found, dtype=np.int64)
 
