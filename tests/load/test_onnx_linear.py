@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn.errors import LoadError, UnsupportedOperation
-from exactnn.network import Gather, Reshape
+from exactnn.network import Gather, Network, Reshape
 
 from ..strategies import law
 from ._onnx_models import disagreement, model, node, read
@@ -28,6 +28,16 @@ def whole(*shape: int) -> np.ndarray:
 
 def integers(*values: int) -> np.ndarray:
     return np.array(values, dtype=np.int64)
+
+
+def read_unless(proto: onnx.ModelProto, folder: Path, *words: str) -> Network | None:
+    """The network, or None if the file is refused with one of these words."""
+    try:
+        return read(proto, folder)
+    except LoadError as error:
+        message = str(error)
+    assert any(w in message for w in words), message
+    return None
 
 
 def one(kind: str, shape: tuple[int, ...], constants: dict[str, Any] | None = None, *, opset: int = 18, **attributes: Any) -> Any:
@@ -211,12 +221,8 @@ ROUNDING |= {
 def test_the_value_is_onnxruntimes(name: str, tmp_path: Path) -> None:
     for batch in (N, 1):
         proto = BOTH[name](batch)
-        try:
-            net = read(proto, tmp_path)
-        except UnsupportedOperation as error:  # rounding decides
-            assert "rounding decides" in str(error) or "two ways" in str(error)
-            continue
-        assert disagreement(proto, net, batch=3 if batch == N else 1, rounds=2) == 0
+        net = read_unless(proto, tmp_path, "rounding decides", "two ways")
+        assert net is None or disagreement(proto, net, batch=3 if batch == N else 1, rounds=2) == 0
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -229,10 +235,8 @@ def test_one_point(name: str, tmp_path: Path) -> None:
 def test_points_do_not_mix(name: str, tmp_path: Path) -> None:
     """With an open batch axis such a file is refused, or gives each point its own value."""
     proto = SINGLE[name](N)
-    try:
-        net = read(proto, tmp_path)
-    except LoadError as error:
-        assert "batch" in str(error)
+    net = read_unless(proto, tmp_path, "batch")
+    if net is None:
         return
     assert disagreement(proto, net, batch=1, rounds=1) == 0
     assert name in ("reverse sequence", "gather nd, batch", "gather nd, two batches", "gather elements", "gather elements, last")
@@ -242,12 +246,8 @@ def test_points_do_not_mix(name: str, tmp_path: Path) -> None:
 def test_the_value_is_onnxruntimes_up_to_its_rounding(name: str, tmp_path: Path) -> None:
     for batch in (N, 1):
         proto = ROUNDING[name](batch)
-        try:
-            net = read(proto, tmp_path)
-        except UnsupportedOperation as error:
-            assert "two ways" in str(error)
-            continue
-        assert disagreement(proto, net, batch=3 if batch == N else 1, rounds=2) < 2e-6
+        net = read_unless(proto, tmp_path, "two ways")
+        assert net is None or disagreement(proto, net, batch=3 if batch == N else 1, rounds=2) < 2e-6
 
 
 # --- how they are read -----------------------------------------------------------------------------------------------
@@ -347,12 +347,8 @@ def test_transposed_convolutions(tmp_path_factory: pytest.TempPathFactory, data:
         {"x": (N, groups * channels, *sizes)},
         {"w": weight},
     )
-    try:
-        net = read(proto, tmp_path_factory.mktemp("law"))
-    except LoadError as error:
-        assert "leaves an entry" in str(error)
-        return
-    assert disagreement(proto, net, batch=2, rounds=1) == 0
+    net = read_unless(proto, tmp_path_factory.mktemp("law"), "leaves an entry")
+    assert net is None or disagreement(proto, net, batch=2, rounds=1) == 0
 
 
 @law(25)
@@ -364,9 +360,5 @@ def test_nearest_entries(tmp_path_factory: pytest.TempPathFactory, data: st.Data
         "nearest_mode": data.draw(st.sampled_from(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])),
     }
     proto = model([node("Resize", "x - - z", axes=[2], **attributes)], {"x": (N, 1, size)}, {"z": integers(after)}, opset=18)
-    try:
-        net = read(proto, tmp_path_factory.mktemp("law"))
-    except UnsupportedOperation as error:
-        assert "rounding decides" in str(error)
-        return
-    assert disagreement(proto, net, batch=2, rounds=1) == 0
+    net = read_unless(proto, tmp_path_factory.mktemp("law"), "rounding decides")
+    assert net is None or disagreement(proto, net, batch=2, rounds=1) == 0

@@ -26,10 +26,17 @@ _CUBIC = Fraction("0.044715")
 #: sqrt(2/pi), to more digits than any float type has
 _SLOPE = Fraction("0.79788456080286535587989211986876373695171726232986931533185165934")
 
-_ROOTS = {
-    *(round_quotient_by_root(Fraction(1), Fraction(2), kind) for kind in FORMATS),
-    *(1 / round_quotient_by_root(Fraction(1), _HALF, kind) for kind in FORMATS),
-}
+
+def _inverse_roots() -> Iterator[Fraction]:
+    """1/sqrt 2 rounded, and as a quotient by sqrt 2 rounded, which may be rounded once more."""
+    for kind in FORMATS:
+        root = round_quotient_by_root(Fraction(1), _HALF, kind)
+        yield round_quotient_by_root(Fraction(1), Fraction(2), kind)
+        yield 1 / root
+        yield round_rational(1 / root, kind)
+
+
+_ROOTS = set(_inverse_roots())
 
 
 def _cubics() -> Iterator[tuple[Fraction, Fraction]]:
