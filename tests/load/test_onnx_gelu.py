@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 import math
 import warnings
 from pathlib import Path
@@ -211,7 +210,7 @@ ACTIVATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], PiecewiseLinear]] =
 }
 
 
-@pytest.mark.parametrize(("kind", "name"), itertools.product(["Gemm", "Conv"], ACTIVATIONS))
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in ("Gemm", "Conv") for name in ACTIVATIONS])
 def test_fused_activations(kind: str, name: str, tmp_path: Path) -> None:
     attributes, bounds, function = ACTIVATIONS[name]
     inputs = {"x": (N, 3)} if kind == "Gemm" else {"x": (N, 2, 4, 4)}

@@ -16,7 +16,7 @@ from exactnn.load._onnx.contractions import stack_product
 from exactnn.load._onnx.gelu import followed
 from exactnn.load._onnx.quotients import applied, combined, joined
 from exactnn.load._onnx.reader import Node, Result, operator
-from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape
+from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, exact, full_shape
 from exactnn.network.operations import Shape, broadcast
 
 _ONE = Fraction(1)
@@ -209,7 +209,7 @@ def divide(node: Node) -> Result:
     if not right.rational.nonzero().all():
         raise LoadError("a divisor without zeros is needed")
     inverse = node.reader.budget.fractions((1 / q for q in right.rational.to_fractions()), right.shape)
-    return _scaled_by(node, left, Tensor(right.name, right.kind if not right.is_integer else "float64", inverse))
+    return _scaled_by(node, left, exact(inverse))
 
 
 @operator("Neg")
@@ -249,7 +249,7 @@ def _power(node: Node, base: Operand, n: int) -> Operand:
 
 def scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
     """factor times the operand."""
-    return operand if factor == 1 else _scaled_by(node, operand, Tensor("", "float64", RationalArray.of(factor)))
+    return operand if factor == 1 else _scaled_by(node, operand, exact(RationalArray.of(factor)))
 
 
 def _scaled_by(node: Node, value: Operand, factor: Tensor) -> Operand:
@@ -267,8 +267,7 @@ def _repeated(node: Node, value: Operand, shape: Shape, *, batched: bool) -> Ope
     whole = broadcast(value.shape, shape)
     if whole == value.shape:
         return value
-    kind = value.kind if isinstance(value, Tensor) else "float64"
-    zeros = Tensor("", kind, RationalArray.zeros(node.reader.budget.tensor(whole)))
+    zeros = exact(RationalArray.zeros(node.reader.budget.tensor(whole)))
     return node.emit(ops.Add(), value, zeros, batched=batched)
 
 

@@ -22,7 +22,7 @@ from exactnn.load._onnx.moves import picked
 from exactnn.load._onnx.reader import Node, Reader, Result, operator
 from exactnn.load._onnx.softplus import SHORTCUT, softplus_shortcut
 from exactnn.load._onnx.typed import numbers
-from exactnn.load._onnx.values import Deferred, OnnxValue, Operand, Tensor
+from exactnn.load._onnx.values import Deferred, OnnxValue, Operand, Tensor, exact
 from exactnn.network import Add, Scale, Subtract, relu
 from exactnn.network.operations import Shape, broadcast
 
@@ -101,7 +101,7 @@ def masked(node: Node) -> Operand | None:
     for i in range(2):
         mask = node.reader.deferred.get(node.inputs[i]) if len(node.inputs) == 2 else None
         if isinstance(mask, Mask) and mask.number:
-            return chosen(node, mask, node.operand(1 - i), Tensor("", "float32", np.zeros((), dtype=np.float32)))
+            return chosen(node, mask, node.operand(1 - i), exact(RationalArray.of(0)))
     return None
 
 
@@ -156,7 +156,7 @@ def _as_rectifier(node: Node, operands: list[Operand], shape: Shape, *, batched:
     positive = node.emit(relu(), node.emit(Subtract(), above, below, batched=batched), batched=batched)
     whole = broadcast(positive.shape, factor.shape)
     if whole != positive.shape:
-        zeros = Tensor("", "float64", RationalArray.zeros(whole))
+        zeros = exact(RationalArray.zeros(whole))
         positive = node.emit(Add(), positive, zeros, batched=batched)
     scaled = positive if factor == RationalArray.of(1) else node.emit(Scale(factor), positive, batched=batched)
     return node.emit(Add(), no, scaled, batched=batched)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from fractions import Fraction
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from exactnn.load._onnx.typed import Array, numbers, one_kind, settled, tensor_o
 from exactnn.load._onnx.values import FLOATS, Tensor
 from exactnn.network.operations import broadcast
 
-_EXACT_POWER = 1 << 53  # integer powers are computed as float64 by some programs
+_EXACT_DOUBLE = 1 << 53  # powers and sums of integers are computed as float64 by some programs
 
 
 def _sigmoid(x: Array) -> Array:
@@ -103,12 +102,6 @@ def function(node: Node) -> Tensor:
         return _made(node, tensor.kind, _CLOSE[node.type](array.astype(np.float64)))
 
 
-@folds("Identity", "Dropout")
-def same(node: Node) -> Tensor:
-    """The constant itself."""
-    return node.tensor(0, "the operand")
-
-
 @folds(*_BINARY)
 def arithmetic(node: Node) -> Tensor:
     """Sums, products and bounds, from left to right, each step in the element type."""
@@ -123,6 +116,8 @@ def arithmetic(node: Node) -> Tensor:
             if kind not in FLOATS:
                 raise LoadError(f"floats are needed, got {kind}")
             result = result / result.dtype.type(len(arrays))
+    if len(arrays) > 2 and node.type in ("Sum", "Mean") and kind in FLOATS:
+        node.reader.say(f"{node.type} of constants is computed in {kind}; programs may differ in the last place")
     return _made(node, kind, result)
 
 
@@ -159,7 +154,7 @@ def power(node: Node) -> Tensor:
             node.reader.say(f"Pow of constants is computed in {base.kind}; programs may differ in the last place")
         return _made(node, base.kind, near)
     info = np.iinfo(base.kind)
-    whole = np.isfinite(found) & (found == np.trunc(found)) & (np.abs(found) < min(_EXACT_POWER, info.max)) & (found >= info.min)
+    whole = np.isfinite(found) & (found == np.trunc(found)) & (np.abs(found) < min(_EXACT_DOUBLE, info.max)) & (found >= info.min)
     if not whole.all():
         raise UnsupportedOperation(
             f"the power has the type {base.kind}, and is no whole number, or a long one, which programs compute in several ways; "
@@ -213,6 +208,7 @@ def reduction(node: Node) -> Tensor:
     """Sums, means, products and bounds over axes; those of floats exactly, and rounded once."""
     tensor, axes = node.tensor(0, "the operand"), node.integers("axes", 1, "the list of axes")
     if not axes and node.attributes.flag("noop_with_empty_axes"):
+        check_noop(node)
         return tensor
     rank = len(tensor.shape)
     chosen = tuple(range(rank)) if not axes else tuple(axis_in(a, rank) for a in axes)
@@ -222,23 +218,37 @@ def reduction(node: Node) -> Tensor:
         if 0 in (array.shape[a] for a in chosen):
             raise UnsupportedOperation("the bound of no entries is infinite")
         return _made(node, tensor.kind, _ENTRIES[node.type](array, axis=chosen, keepdims=kept))
-    exact: Array = array.astype(object) if tensor.kind not in FLOATS else _as_fractions(tensor)
+    exact, size = tensor.rational, math.prod(array.shape[a] for a in chosen)
+    node.reader.budget.numbers(exact.size, size * max(exact.bound, exact.denominator).bit_length() if node.type == "ReduceProd" else 0)
+    numerators, denominator = exact.numerators.astype(object), exact.denominator
     if node.type == "ReduceL1":
-        exact = np.abs(exact)
+        numerators = np.abs(numerators)
     if node.type == "ReduceSumSquare":
-        exact = exact * exact
-    total = np.asarray((np.prod if node.type == "ReduceProd" else np.sum)(exact, axis=chosen, keepdims=kept), dtype=object)
-    if node.type == "ReduceMean":
-        size = math.prod(array.shape[a] for a in chosen)
-        total = np.array([Fraction(v) / size for v in total.ravel()], dtype=object).reshape(total.shape)
-    result = RationalArray.from_fractions(total.ravel().tolist(), total.shape)
+        numerators, denominator = numerators * numerators, denominator**2
+    if node.type == "ReduceProd":
+        total, denominator = np.prod(numerators, axis=chosen, keepdims=kept), denominator**size
+    else:
+        total = np.sum(numerators, axis=chosen, keepdims=kept)
+    if tensor.kind not in FLOATS and _reach(node, numerators) > min(_EXACT_DOUBLE, np.iinfo(tensor.kind).max):
+        raise UnsupportedOperation(f"a sum or product of {tensor.kind} so large that some programs wrap and others saturate or round")
+    result = RationalArray(np.asarray(total, dtype=object), denominator * (size if node.type == "ReduceMean" else 1))
     return settled(Tensor(node.outputs[0], tensor.kind, node.reader.budget.computed(result)))
 
 
-def _as_fractions(tensor: Tensor) -> Array:
-    flat = np.empty(math.prod(tensor.shape), dtype=object)
-    flat[:] = tensor.rational.to_fractions()
-    return flat.reshape(tensor.shape)
+def _reach(node: Node, numerators: Array) -> int:
+    """A bound of what a reduction of integers meets on the way."""
+    sizes = [abs(int(n)) for n in numerators.ravel()]
+    return (
+        math.prod(max(n, 1) for n in sizes)
+        if node.type == "ReduceProd"
+        else sum(n**2 if node.type == "ReduceSumSquare" else n for n in sizes)
+    )
+
+
+def check_noop(node: Node) -> None:
+    """Raise UnsupportedOperation where programs differ in what is left if nothing is summed up."""
+    if node.type in ("ReduceL1", "ReduceSumSquare"):
+        raise UnsupportedOperation("noop_with_empty_axes, which programs read in two ways here; give the axes")
 
 
 @folds("CumSum")
@@ -246,10 +256,10 @@ def running_sum(node: Node) -> Tensor:
     """Sums of the entries so far along an axis."""
     tensor, place = _tensors(node, 2)
     axis = axis_in(int(numbers(place).reshape(-1)[0]), len(tensor.shape))
-    exact: Array = numbers(tensor).astype(object) if tensor.kind not in FLOATS else _as_fractions(tensor)
+    exact = tensor.rational.numerators.astype(object)
     turned = np.flip(exact, axis) if node.attributes.flag("reverse") else exact
     total = np.cumsum(turned, axis=axis)
     total = total - turned if node.attributes.flag("exclusive") else total
     total = np.flip(total, axis) if node.attributes.flag("reverse") else total
-    result = RationalArray.from_fractions(total.ravel().tolist(), total.shape)
+    result = RationalArray(np.asarray(total, dtype=object), tensor.rational.denominator)
     return settled(Tensor(node.outputs[0], tensor.kind, node.reader.budget.computed(result)))

@@ -15,7 +15,7 @@ from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.reader import Node, Reader, axis_in
 from exactnn.load._onnx.typed import Array, numbers, one_kind, tensor_of
-from exactnn.load._onnx.values import OnnxValue, Operand, Tensor
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact
 from exactnn.network import Concat, Gather, Reshape
 from exactnn.network.operations import Shape
 
@@ -31,17 +31,14 @@ def picked(node: Node, operands: Sequence[Operand], pick: Pick) -> Operand:
     reader = node.reader
     own = [isinstance(o, OnnxValue) and o.batched for o in operands]
     sizes = [math.prod(o.shape) for o in operands]
-    points = 2 if reader.dynamic and any(own) else 1
-    places, start = [], 0
-    for operand, size, batched in zip(operands, sizes, own, strict=True):
-        first = start + np.arange(size, dtype=np.int64).reshape(operand.shape)
-        places.append(np.stack([first + p * sum(sizes) for p in range(points)]) if batched else first)
-        start += size
-    found = _tried(pick, places)
-    batched = any(own) and found.shape[:1] == (points,)
-    if points == 2:
+    found = _tried(pick, _places(operands, own, 1))
+    batched = any(own) and found.shape[:1] == (1,)
+    if reader.dynamic and any(own):
         shared = np.repeat(~np.array(own), sizes)  # entries that do not depend on the point
-        _check_points(reader, found, sum(sizes), shared)
+        try:
+            _check_points(reader, found, _tried(pick, _places(operands, own, 2)), shared)
+        except LoadError:
+            reader.refuse_dynamic()
     index = found[0] if batched else found
     if not index.size:
         raise LoadError("a result with entries is needed, but it has none")
@@ -55,6 +52,16 @@ def tried_on_two(node: Node, operand: Operand) -> bool:
     return node.reader.dynamic and isinstance(operand, OnnxValue) and operand.batched
 
 
+def _places(operands: Sequence[Operand], own: Sequence[bool], points: int) -> list[Array]:
+    """Numbers for the entries of all operands: those of the points one after the other, where an operand has the batch axis."""
+    total, start, places = sum(math.prod(o.shape) for o in operands), 0, []
+    for operand, batched in zip(operands, own, strict=True):
+        first = start + np.arange(math.prod(operand.shape), dtype=np.int64).reshape(operand.shape)
+        places.append(np.stack([first + p * total for p in range(points)]) if batched else first)
+        start += math.prod(operand.shape)
+    return places
+
+
 def moved(node: Node, operand: Operand, move: Pick) -> Operand:
     """The result of a numpy function that moves the entries of one operand."""
     return picked(node, [operand], move)
@@ -62,7 +69,7 @@ def moved(node: Node, operand: Operand, move: Pick) -> Operand:
 
 def zero() -> Tensor:
     """One 0, as a further operand to take entries from."""
-    return Tensor("", "float64", RationalArray.zeros(()))
+    return exact(RationalArray.zeros(()))
 
 
 def _tried(pick: Pick, arrays: Sequence[Array]) -> Array:
@@ -72,12 +79,13 @@ def _tried(pick: Pick, arrays: Sequence[Array]) -> Array:
         raise LoadError(f"shapes and indices that fit together are needed ({str(error)[:120]})") from None
 
 
-def _check_points(reader: Reader, found: Array, total: int, shared: Array) -> None:
-    """Both points take the same entries, each its own."""
-    if found.shape[:1] != (2,):
+def _check_points(reader: Reader, one: Array, both: Array, shared: Array) -> None:
+    """Each of two points takes the same entries as one alone, of its own."""
+    total = len(shared)
+    if both.shape[:1] != (2,) or one.shape != (1, *both.shape[1:]):
         reader.refuse_dynamic()
-    first, second = found
-    if (first >= total).any() or (second != np.where(shared[first % total], first, first + total)).any():
+    first, second = both
+    if (first != one[0]).any() or (second != np.where(shared[first], first, first + total)).any():
         reader.refuse_dynamic()
 
 

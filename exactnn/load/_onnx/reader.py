@@ -19,7 +19,7 @@ from exactnn.load._file import naming
 from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.typed import settled
-from exactnn.load._onnx.values import Attributes, Deferred, OnnxValue, Operand, Tensor, full_shape
+from exactnn.load._onnx.values import EXACT, Attributes, Deferred, OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Builder, Constant, Input, Operation, Reshape
 from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
@@ -292,7 +292,10 @@ class Reader:
 
 def _fold(operation: Operation, tensors: list[Tensor], shape: Shape, label: str) -> Tensor:
     values = (t.rational.reshape(1, *t.shape) for t in tensors)
-    kind = tensors[0].kind if len({t.is_integer for t in tensors}) == 1 else "float64"
+    kinds = sorted({t.kind for t in tensors if t.kind != EXACT})
+    if len(kinds) > 1:
+        raise LoadError(f"operands of one element type are needed, got {', '.join(kinds)}")
+    kind = kinds[0] if kinds else EXACT
     return Tensor(label, kind, operation.evaluate(*values).reshape(*shape))
 
 

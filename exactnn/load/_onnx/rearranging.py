@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
+from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.moves import axis_of, checked_result, indices_of, moved, one_of, picked, tried_on_two, wrapped, zero
 from exactnn.load._onnx.reader import Node, operator
 from exactnn.load._onnx.typed import Array, numbers, tensor_of
-from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact, full_shape
 from exactnn.network import Add
 
 _MOST_ROUNDS = 64  # updates of one entry that are added up
@@ -106,7 +107,7 @@ def gather_nd(node: Node) -> Operand:
     two = tried_on_two(node, operand)
 
     def move(x: Array) -> Array:
-        places = np.repeat(indices, 2, axis=0) if two and common and len(indices) == 1 else indices
+        places = np.repeat(indices, len(x), axis=0) if two and common and len(indices) == 1 else indices
         own = np.ix_(*(np.arange(n) for n in places.shape[:-1]))[:common]
         last = [wrapped(places[..., k], x.shape[common + k]) for k in range(depth)]
         return np.asarray(x[(*own, *last)])
@@ -127,7 +128,7 @@ def gather_elements(node: Node) -> Operand:
     two = tried_on_two(node, operand)
 
     def move(x: Array) -> Array:
-        own = np.repeat(places, 2, axis=0) if two and axis and len(places) == 1 else places
+        own = np.repeat(places, len(x), axis=0) if two and axis and len(places) == 1 else places
         lines = tuple(slice(None) if a == axis else slice(0, n) for a, n in enumerate(own.shape))
         return np.take_along_axis(x[lines], own, axis=axis)
 
@@ -222,13 +223,16 @@ def _replaced(node: Node, whole: Operand, new: Operand, flat: Array) -> Operand:
 def _spread_out(node: Node, whole: Operand, new: Operand, flat: Array, places: Array) -> Operand:
     """Zeros in the shape of the whole, and some of the updates at their places."""
 
+    if isinstance(new, Tensor):
+        numerators = np.zeros(math.prod(whole.shape), dtype=object)
+        numerators[flat[places]] = new.rational.numerators.ravel()[places]
+        return exact(RationalArray(numerators.reshape(whole.shape), new.rational.denominator))
+
     def pick(u: Array, none: Array) -> Array:
         result = np.full(math.prod(whole.shape), none)
         result[flat[places]] = u.ravel()[places]
         return result.reshape(whole.shape)
 
-    if isinstance(new, Tensor):
-        new = Tensor(new.name, "float64", new.rational)
     return picked(node, [new, zero()], pick)
 
 

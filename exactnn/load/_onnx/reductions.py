@@ -9,6 +9,7 @@ import numpy as np
 from exactnn import network as ops
 from exactnn.errors import LoadError
 from exactnn.exact.array import RationalArray
+from exactnn.load._onnx.constants import check_noop
 from exactnn.load._onnx.quotients import applied
 from exactnn.load._onnx.reader import Node, axis_in, operator
 from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
@@ -26,7 +27,8 @@ def reduce(node: Node) -> Operand:
     full = full_shape(operand)
     if not axes:
         if node.attributes.flag("noop_with_empty_axes"):
-            return _prepared(node, operand)
+            check_noop(node)
+            return operand
         axes = list(range(len(full)))
     keep = node.attributes.flag("keepdims", True)
     reduced = {axis_in(a, len(full)) for a in axes}

@@ -232,7 +232,7 @@ def expand(node: Node) -> Operand:
 
 def _expanded(x: Array, target: Shape, *, dynamic: bool) -> Array:
     """Broadcast, the axis of two points where the file has one as it is."""
-    return np.broadcast_to(x, (len(x), *target[1:]) if dynamic and len(target) == x.ndim else target)
+    return np.broadcast_to(x, (len(x), *target[1:]) if dynamic and len(target) == x.ndim and target[0] == 1 else target)
 
 
 @operator("Shape", attributes="start end")

@@ -13,7 +13,7 @@ import numpy as np
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.rounding import round_rational
-from exactnn.load._onnx.values import FLOAT_TYPES, FLOATS, INTEGER_TYPES, Tensor
+from exactnn.load._onnx.values import EXACT, FLOAT_TYPES, FLOATS, INTEGER_TYPES, Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -45,7 +45,7 @@ def tensor_of(name: str, kind: str, array: Any) -> Tensor:
 
 def settled(tensor: Tensor) -> Tensor:
     """The constant with entries of its type: an exact result is rounded once if it is one of floats, and wraps if it is one of integers."""
-    if isinstance(tensor.data, np.ndarray):
+    if isinstance(tensor.data, np.ndarray) or tensor.kind == EXACT:
         return tensor
     exact, kind = tensor.data, tensor.kind
     if kind in FLOATS:

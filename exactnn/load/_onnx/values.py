@@ -42,6 +42,8 @@ _TYPES: dict[int, tuple[str, str, str]] = {
     16: ("bfloat16", "<u2", "int32_data"),
 }
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+#: what is no tensor of the file, but a number on the way, which is not rounded
+EXACT = "exact"
 #: their numbers in the file, and those of integers
 FLOAT_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind in FLOATS}
 INTEGER_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind not in (*FLOATS, "bool")}
@@ -65,7 +67,7 @@ class Tensor:
     @property
     def is_integer(self) -> bool:
         """Whether arithmetic on it is that of integers."""
-        return self.kind not in FLOATS
+        return self.kind not in (*FLOATS, EXACT)
 
     @cached_property
     def rational(self) -> RationalArray:
@@ -111,6 +113,11 @@ class Deferred:
     def settled(self, reader: Reader) -> Operand:
         """The value, for a node that can do nothing else with it; UnsupportedOperation if there is none."""
         raise NotImplementedError  # pragma: no cover - every one overrides this
+
+
+def exact(array: RationalArray) -> Tensor:
+    """Numbers on the way, which are not rounded."""
+    return Tensor("", EXACT, array)
 
 
 def full_shape(operand: Operand) -> Shape:

@@ -11,7 +11,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_WINDOW_NUMBER
 from exactnn.load._onnx.moves import moved
 from exactnn.load._onnx.reader import Node, axis_in, operator
-from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact, full_shape
 from exactnn.network import AveragePool, Concat, Conv, MaxPool, Scale, Slice
 from exactnn.network.operations import Shape
 from exactnn.network.windows import Padding, whole_pool
@@ -239,4 +239,4 @@ def _zero_padded(node: Node, value: OnnxValue, padding: Padding) -> Operand:
 
 def _filled(node: Node, shape: Shape, axis: int, length: int, filler: RationalArray) -> Tensor:
     whole = node.reader.budget.tensor((*shape[:axis], length, *shape[axis + 1 :]))
-    return Tensor("", "float64", RationalArray.zeros(whole) + filler)
+    return exact(RationalArray.zeros(whole) + filler)
