@@ -78,6 +78,21 @@ STARTS = {
 }
 
 
+SUMS = {
+    "e + 1": [node("Add", "e one", "p")],
+    "e - -1": [node("Sub", "e minus", "p")],
+    "sum": [node("Sum", "one e", "p")],
+    "1 - -e": [node("Neg", "e", "n"), node("Sub", "one n", "p")],
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_every_sum(name: str, tmp_path: Path) -> None:
+    for start in (BY_DIVISION, [*CUBE, *TANH]):
+        net = read(model([*start, *SUMS[name], *ENDS["(x p) h"]], {"x": (N, 3)}, NUMBERS), tmp_path)
+        assert net.operation("y") in (Smooth("gelu"), Smooth("gelu_tanh"))
+
+
 def spelled(function: str, start: int, end: str, kind: str, *, sign: bool = False) -> onnx.ModelProto:
     middle = [node("Sub", "e minus", "p")] if sign else [node("Add", "e one", "p")]
     constants = {k: np.array(v, dtype=kind) for k, v in NUMBERS.items()}
@@ -134,6 +149,7 @@ WRONG: dict[str, tuple[list[onnx.NodeProto], dict[str, float]]] = {
     "erf of x": ([node("Erf", "x", "e")], {}),
     "another slope": ([*CUBE, *TANH], {"slope": 0.7979}),
     "another cubic": ([*CUBE, *TANH], {"cubic": 0.0447}),
+    "e - 1": (BY_DIVISION, {"one": -1.0}),
     "another one": (BY_DIVISION, {"one": 1.0001}),
     "another one of tanh": ([*CUBE, *TANH], {"one": 0.5}),
 }

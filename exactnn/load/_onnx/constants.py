@@ -236,13 +236,13 @@ def reduction(node: Node) -> Tensor:
 
 
 def _reach(node: Node, numerators: Array) -> int:
-    """A bound of what a reduction of integers meets on the way."""
-    sizes = [abs(int(n)) for n in numerators.ravel()]
-    return (
-        math.prod(max(n, 1) for n in sizes)
-        if node.type == "ReduceProd"
-        else sum(n**2 if node.type == "ReduceSumSquare" else n for n in sizes)
-    )
+    """A bound of what a reduction of integers meets on the way, or of its beginning if that is too much already."""
+    reach = 1 if node.type == "ReduceProd" else 0
+    for n in map(abs, numerators.ravel().tolist()):
+        reach = reach * max(n, 1) if node.type == "ReduceProd" else reach + n
+        if reach > _EXACT_DOUBLE:
+            break
+    return int(reach)
 
 
 def check_noop(node: Node) -> None:

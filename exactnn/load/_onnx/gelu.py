@@ -137,11 +137,11 @@ def _with_number(kind: str, form: Bell, place: int, tensor: Tensor) -> Bell | No
         return form.times(number)
     if kind == "Div":
         return form.times(1 / number) if place == 0 and number else None
-    if form.times_x:
+    if form.times_x or kind not in ("Add", "Sum", "Sub"):
         return None
     if kind == "Sub" and place == 1:
         return replace(form.times(Fraction(-1)), constant=number - form.constant)
-    return replace(form, constant=form.constant + (number if kind == "Add" else -number))
+    return replace(form, constant=form.constant + (-number if kind == "Sub" else number))
 
 
 def _with_value(node: Node, form: Bell, other: Operand | None) -> Bell | None:
