@@ -92,6 +92,57 @@ CURVES: dict[str, tuple[onnx.ModelProto, PiecewiseLinear]] = {
         ),
         PiecewiseLinear.of(1, 0, [(0, -1)]),
     ),
+    "joined masks": (
+        model(
+            [node("Greater", "x t", "m"), node("Less", "x t", "k"), node("Or", "m k", "o"), node("Where", "o x t")],
+            {"x": (N, 3)},
+            {"t": 0.0},
+        ),
+        PiecewiseLinear.of(1, 0, []),
+    ),
+    "parts that jump": (  # x (x > 1) + 1 (1 >= x)
+        model(
+            [
+                node("Greater", "x one", "m"),
+                node("Cast", "m", "f", to=1),
+                node("Mul", "x f", "p"),
+                node("Sub", "one f", "g"),
+                node("Add", "p g"),
+            ],
+            {"x": (N, 3)},
+            ONE,
+        ),
+        PiecewiseLinear.of(0, 1, [(1, 1)]),
+    ),
+    "soft threshold": (
+        model(
+            [
+                node("Sign", "x", "s"),
+                node("Abs", "x", "a"),
+                node("Sub", "a one", "d"),
+                node("Relu", "d", "r"),
+                node("Mul", "s r"),
+            ],
+            {"x": (N, 3)},
+            ONE,
+        ),
+        PiecewiseLinear.of(1, 1, [(-1, -1), (1, 1)]),
+    ),
+    "soft shrink, as torch exports it": (
+        model(
+            [
+                node("Abs", "x", "a"),
+                node("Greater", "a one", "m"),
+                node("Sign", "x", "s"),
+                node("Mul", "s one", "t"),
+                node("Sub", "x t", "d"),
+                node("Where", "m d zero"),
+            ],
+            {"x": (N, 3)},
+            {**ONE, **ZERO},
+        ),
+        PiecewiseLinear.of(1, 1, [(-1, -1), (1, 1)]),
+    ),
     "a kink besides": (
         chosen("Greater", "a", "x", node("Abs", "x", "a"), t=0.0),
         PiecewiseLinear.of(1, 0, []),
@@ -146,7 +197,7 @@ def test_choices_between_values(name: str, batch: int | str, tmp_path: Path) -> 
 
 # each with words of the message, and the node it names
 JUMPS: dict[str, tuple[onnx.ModelProto, str]] = {
-    "a hole": (chosen("Greater", "x", "c", t=2.0, c=0.0), r"'y' \(Where\): the choice jumps at 2 from 0 to 2, by 2"),
+    "a hole": (chosen("Greater", "x", "c", t=2.0, c=0.0), r"'y' \(Where\) jumps at 2 from 0 to 2, by 2"),
     "a step": (chosen("Greater", "a", "b", a=1.0, b=0.0), "'y'"),
     "a jump of 2^-20": (chosen("Greater", "x", "c", t=2.0**-20, c=0.0), "by 1/1048576"),
     "hard shrink": (chosen("Greater", "x", "c", node("Abs", "x", "a"), of="a t", t=0.5, c=0.0), r"'y' \(Where\)"),
@@ -168,7 +219,7 @@ JUMPS: dict[str, tuple[onnx.ModelProto, str]] = {
     ),
     "x times a mask": (
         model([node("Greater", "x t", "m"), node("Cast", "m", "f", to=1), node("Mul", "x f")], {"x": (N, 3)}, {"t": 1.0}),
-        r"'y' \(Mul\): the choice jumps at 1 from 0 to 1, by 1",
+        r"'y' \(Mul\) jumps at 1 from 0 to 1, by 1",
     ),
     "a mask of other values": (
         model([node("Greater", "z t", "m"), node("Cast", "m", "f", to=1), node("Mul", "x f")], {"x": (N, 3), "z": (N, 3)}, {"t": 0.0}),
@@ -180,15 +231,35 @@ JUMPS: dict[str, tuple[onnx.ModelProto, str]] = {
     ),
     "a mask added": (
         model([node("Greater", "x t", "m"), node("Cast", "m", "f", to=1), node("Add", "x f")], {"x": (N, 3)}, {"t": 0.0}),
-        r"'y' \(Add\): it reads the comparison Greater",
+        r"'y' \(Add\) jumps at 0 from 0 to 1, by 1",
     ),
-    "masks joined": (
+    "masks of two values joined": (
         model(
-            [node("Greater", "x t", "m"), node("Less", "x t", "k"), node("Or", "m k", "o"), node("Where", "o x t")],
-            {"x": (N, 3)},
+            [node("Greater", "x t", "m"), node("Less", "z t", "k"), node("Or", "m k", "o"), node("Where", "o x t")],
+            {"x": (N, 3), "z": (N, 3)},
             {"t": 0.0},
         ),
-        r"'o' \(Or\)",
+        r"'o' \(Or\): .*nest a Where",
+    ),
+    "joined masks that leave a step": (
+        model(
+            [node("Greater", "x t", "m"), node("Less", "x u", "k"), node("And", "m k", "o"), node("Where", "o x t")],
+            {"x": (N, 3)},
+            {"t": 0.0, "u": 1.0},
+        ),
+        r"'y' \(Where\) jumps at 1 from 1 to 0, by -1",
+    ),
+    "a sign alone": (
+        model([node("Sign", "x", "s"), node("Relu", "s")], {"x": (N, 3)}),
+        r"'y' \(Relu\): 's' \(Sign\) jumps at 0 from -1 to 1, by 2",
+    ),
+    "one point apart": (
+        model([node("Sign", "x", "s"), node("Mul", "s s")], {"x": (N, 3)}),
+        r"'y' \(Mul\) jumps at 0 from 1 to 0, by -1",
+    ),
+    "a square": (
+        model([node("Greater", "x t", "m"), node("Where", "m x t", "h"), node("Mul", "h x")], {"x": (N, 3)}, {"t": 0.0}),
+        r"'y' \(Mul\)",
     ),
     "equality": (model([node("Equal", "x t", "m"), node("Where", "m x t")], {"x": (N, 3)}, {"t": 0.0}), r"'m' \(Equal\): .*jumps"),
     "integers of a mask": (
@@ -220,7 +291,7 @@ def test_a_choice_that_nothing_needs_is_no_matter(tmp_path: Path) -> None:
         ([node("Shrink", "x", lambd=0.5)], "jumps at 0.5 from 0 to 0.5"),
         ([node("ThresholdedRelu", "x", alpha=1.5)], "jumps at 1.5"),
         ([node("Floor", "x")], "not continuous"),
-        ([node("Sign", "x")], "not continuous"),
+        ([node("Sign", "x")], "jumps at 0 from -1 to 1, by 2"),
         ([node("Round", "x")], "not continuous"),
         ([node("Mod", "x t", fmod=1)], "not continuous"),
         ([node("Sqrt", "x")], "no rational numbers"),
@@ -293,3 +364,40 @@ def test_a_choice_is_read_exactly_if_it_is_continuous(
             read(proto, folder)
         return
     assert disagreement(proto, read(proto, folder), batch=3) == 0
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[onnx.NodeProto]:
+    """Comparisons, signs, products and choices of one value; the last node is the result."""
+    numbers_, masks, nodes = ["x"], [], []
+    for i in range(draw(st.integers(2, 8))):
+        kinds = ["Greater", "LessOrEqual", "Sign", "Add", "Sub", "Mul", "Relu"] + (
+            ["Where", "Where", "Not", "And", "Cast"] if masks else []
+        )
+        kind, name = draw(st.sampled_from(kinds)), f"v{i}"
+        number = st.sampled_from([*numbers_, "zero", "one", "two", "half"])
+        if kind in ("Greater", "LessOrEqual"):
+            nodes.append(node(kind, f"{draw(st.sampled_from(numbers_))} {draw(number)}", name))
+            masks.append(name)
+        elif kind in ("Not", "And"):
+            nodes.append(node(kind, " ".join(draw(st.sampled_from(masks)) for _ in range(1 if kind == "Not" else 2)), name))
+            masks.append(name)
+        else:
+            operands = {"Sign": 1, "Relu": 1, "Cast": 0}.get(kind, 2)
+            texts = [draw(st.sampled_from(masks))] if kind in ("Where", "Cast") else []
+            texts += [draw(st.sampled_from(numbers_)), draw(number)][:operands]
+            nodes.append(node(kind, " ".join(texts), name, **({"to": 1} if kind == "Cast" else {})))
+            numbers_.append(name)
+    nodes.append(node("Add", f"{numbers_[-1]} x", "y"))
+    return nodes
+
+
+@law(150)
+@given(programs())
+def test_programs_of_comparisons_are_read_exactly_or_refused(tmp_path_factory: pytest.TempPathFactory, nodes: list[onnx.NodeProto]) -> None:
+    proto = model(nodes, {"x": (N, 4)}, {"zero": 0.0, "one": 1.0, "two": 2.0, "half": 0.5})
+    try:
+        net = read(proto, tmp_path_factory.mktemp("law"))
+    except UnsupportedOperation:
+        return
+    assert disagreement(proto, net, batch=4, rounds=2) == 0

@@ -11,11 +11,12 @@ from exactnn import network as ops
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_DEGREE
-from exactnn.load._onnx.choices import complement, masked
+from exactnn.load._onnx.choices import masked
 from exactnn.load._onnx.contractions import stack_product
 from exactnn.load._onnx.gelu import followed
 from exactnn.load._onnx.quotients import applied, combined, joined
 from exactnn.load._onnx.reader import Node, Result, operator
+from exactnn.load._onnx.steps import followed_steps
 from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, exact, full_shape
 from exactnn.network.operations import Shape, broadcast
 
@@ -116,7 +117,7 @@ def _as_matrix(array: RationalArray, rank: int) -> tuple[RationalArray, int]:
 @operator("Add", "Sum")
 def add(node: Node) -> Result:
     """The sum of operands."""
-    return followed(node) or _total(node)
+    return followed(node) or followed_steps(node) or _total(node)
 
 
 def _total(node: Node) -> Operand:
@@ -142,7 +143,7 @@ def summed(node: Node, left: Operand, right: Operand) -> Operand:
 @operator("Sub")
 def subtract(node: Node) -> Result:
     """The difference of two operands."""
-    found = followed(node) or complement(node)
+    found = followed(node) or followed_steps(node)
     return found or _add(node, node.operand(0), node.operand(1), -1)
 
 
@@ -180,7 +181,7 @@ def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_con
 @operator("Mul")
 def multiply(node: Node) -> Result:
     """The product by entries; of two values only rational functions of one value, x sigmoid(x), and those with a comparison."""
-    found = followed(node) or masked(node)
+    found = followed(node) or followed_steps(node) or masked(node)
     if found is not None:
         return found
     left, right = node.operand(0), node.operand(1)
@@ -215,7 +216,7 @@ def divide(node: Node) -> Result:
 @operator("Neg")
 def negative(node: Node) -> Result:
     """-x."""
-    return followed(node) or scaled(node, node.operand(), Fraction(-1))
+    return followed(node) or followed_steps(node) or scaled(node, node.operand(), Fraction(-1))
 
 
 @operator("Pow")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from exactnn.errors import UnsupportedOperation
-from exactnn.load._onnx.choices import Mask
 from exactnn.load._onnx.reader import Node, Result, operator
+from exactnn.load._onnx.steps import Mask, Stepped
 from exactnn.load._onnx.typed import KINDS, cast, holds
 from exactnn.load._onnx.values import FLOATS, Operand, Tensor
 
@@ -18,6 +18,8 @@ def cast_to(node: Node) -> Result:
     mask = node.reader.deferred.get(node.inputs[0])
     if isinstance(mask, Mask) and KINDS[number] in FLOATS:
         return mask.as_numbers()
+    if isinstance(mask, Stepped) and KINDS[number] in FLOATS:
+        return mask
     return _cast(node, node.operand(), KINDS[number])
 
 

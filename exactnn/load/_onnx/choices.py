@@ -1,66 +1,56 @@
 """Choices by a comparison, Where(x > t, a, b) and v * Cast(x > t): read where both sides meet at the threshold, which is proved here.
 
-    a - b = c (x - t)  for every input   =>   Where(x > t, a, b) = b + c max(x - t, 0),
+    a - b = c (x - t)  for every input   =>   Where(x > t, a, b) = b + c max(x - t, 0).
 
-and where x, t, a, b are piecewise linear functions of one value u, and x - t is 0 at u = s alone, the choice is the function glued at s, if
-a(s) = b(s). Anything else is refused: it jumps.
+Where all of them are functions of one value, `steps` follows them, jumps included, until they are continuous. Anything else is refused.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from exactnn.errors import UnsupportedOperation
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import rational_text
-from exactnn.load._onnx.curves import Curve, Form, at, between, curves, forms, plus
+from exactnn.load._onnx.curves import Form, forms
 from exactnn.load._onnx.moves import picked
-from exactnn.load._onnx.reader import Node, Reader, Result, operator
+from exactnn.load._onnx.reader import Node, Result, operator
 from exactnn.load._onnx.softplus import SHORTCUT, softplus_shortcut
+from exactnn.load._onnx.steps import MEET, Mask, followed_steps
 from exactnn.load._onnx.typed import numbers
-from exactnn.load._onnx.values import Deferred, OnnxValue, Operand, Tensor, exact
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact
 from exactnn.network import Add, Scale, Subtract, relu
 from exactnn.network.operations import Shape, broadcast
-
-_MEET = "Where, or a product with the comparison cast to floats, is read if both choices are equal where the sides of the comparison are"
-
-
-@dataclass(frozen=True)
-class Mask(Deferred):
-    """Where `above` is larger than `below`; at equality, where it is not said, all that is made of it is continuous.
-
-    `number`: cast to 0 and 1.
-    """
-
-    above: Operand
-    below: Operand
-    kind: str
-    number: bool = False
-
-    def as_numbers(self) -> Mask:
-        """1 where it is true, else 0."""
-        return Mask(self.above, self.below, self.kind, True)
-
-    def inverted(self) -> Mask:
-        """True where it is not."""
-        return Mask(self.below, self.above, self.kind, self.number)
-
-    def settled(self, reader: Reader) -> Operand:
-        raise UnsupportedOperation(
-            f"it reads the comparison {self.kind} of values that depend on the input, which jumps from 0 to 1, and so is no operation of a "
-            f"network here; {_MEET}"
-        )
 
 
 @operator("Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 def compared(node: Node) -> Result:
     """A comparison, which a choice may read."""
     left, right = node.operand(0), node.operand(1)
-    return Mask(left, right, node.type) if node.type.startswith("Greater") else Mask(right, left, node.type)
+    above, below = (left, right) if node.type.startswith("Greater") else (right, left)
+    return Mask(above, below, node.type, not node.type.endswith("OrEqual"))
+
+
+@operator("Sign")
+def sign(node: Node) -> Result:
+    """-1, 0 or 1, which a product may read."""
+    found = followed_steps(node)
+    if found is None:
+        raise UnsupportedOperation("Sign of this value is not continuous, and so no operation of a network here")
+    return found
+
+
+@operator("And", "Or", "Xor")
+def joined(node: Node) -> Result:
+    """Comparisons of one value together."""
+    found = followed_steps(node)
+    if found is None:
+        raise UnsupportedOperation(
+            f"{node.type} of comparisons of several values that depend on the input is not known here; nest a Where for each of them"
+        )
+    return found
 
 
 @operator("Equal")
@@ -75,11 +65,14 @@ def inverted(node: Node) -> Result:
     mask = node.reader.deferred.get(node.inputs[0])
     if isinstance(mask, Mask):
         return mask.inverted()
+    found = followed_steps(node)
+    if found is not None:
+        return found
     raise UnsupportedOperation("Not is known of constants and of comparisons here")
 
 
 @operator("Where")
-def where(node: Node) -> Operand:
+def where(node: Node) -> Result:
     """A choice by constants; by a comparison, if it is continuous; torch's Softplus, Where(x > t, x, Softplus(x)), as it is meant."""
     name = softplus_shortcut(node.proto, node.reader.producers)
     if name is not None:
@@ -87,6 +80,9 @@ def where(node: Node) -> Operand:
         if not isinstance(threshold, Tensor) or threshold.rational.size != 1 or threshold.rational.reshape(-1).item() < SHORTCUT:
             raise UnsupportedOperation(f"a Softplus with threshold below {SHORTCUT} is not the smooth function")
         return node.operand(2)
+    found = followed_steps(node)
+    if found is not None:
+        return found
     mask = node.reader.deferred.get(node.inputs[0])
     if isinstance(mask, Mask):
         return chosen(node, mask, node.operand(1), node.operand(2))
@@ -105,43 +101,12 @@ def masked(node: Node) -> Operand | None:
     return None
 
 
-def complement(node: Node) -> Mask | None:
-    """1 - mask, if the node is that."""
-    mask = node.reader.deferred.get(node.inputs[1]) if len(node.inputs) == 2 else None
-    one = node.reader.values.get(node.inputs[0])
-    if not isinstance(mask, Mask) or not mask.number or not isinstance(one, Tensor):
-        return None
-    return mask.inverted() if one.rational == RationalArray.of(1).reshape(*(1,) * len(one.shape)) else None
-
-
 def chosen(node: Node, mask: Mask, yes: Operand, no: Operand) -> Operand:
     """`yes` where the comparison holds, `no` elsewhere; UnsupportedOperation unless both meet at the threshold."""
     operands, batched = node.reader.aligned([mask.above, mask.below, yes, no])
     shape = broadcast(*(o.shape for o in operands))
     node.reader.budget.tensor(shape)
-    found = curves(node.reader, operands, shape)
-    if found is not None:
-        glued = _glued(*found[1])
-        if glued is not None:
-            return node.emit(glued, OnnxValue(found[0], shape, batched), batched=batched)
     return _as_rectifier(node, operands, shape, batched=batched)
-
-
-def _glued(above: Curve, below: Curve, yes: Curve, no: Curve) -> Curve | None:
-    """The choice as a function of one value, if the comparison changes at one place."""
-    difference = plus(above, below, -1)
-    if difference.kinks or not difference.slope:
-        return None
-    place = -difference.constant / difference.slope
-    right, left = (yes, no) if difference.slope > 0 else (no, yes)
-    low, high = at(left, place), at(right, place)
-    if low != high:
-        raise UnsupportedOperation(
-            f"the choice jumps at {_short(place)} from {_short(low)} to {_short(high)}, by {_short(high - low)}, and so is no operation of "
-            f"a network here; {_MEET}"
-        )
-    kinks = [place, *(k for k, _ in (*left.kinks, *right.kinks))]
-    return between(lambda t: at(right if t > place else left, t), kinks)
 
 
 def _as_rectifier(node: Node, operands: list[Operand], shape: Shape, *, batched: bool) -> Operand:
@@ -150,7 +115,7 @@ def _as_rectifier(node: Node, operands: list[Operand], shape: Shape, *, batched:
     factor = None if found is None else _ratio(*found)
     if factor is None:
         raise UnsupportedOperation(
-            f"the two choices are not seen to be equal where the sides of the comparison are: not continuous, as far as is seen; {_MEET}"
+            f"the two choices are not seen to be equal where the sides of the comparison are: not continuous, as far as is seen; {MEET}"
         )
     above, below, _, no = operands
     positive = node.emit(relu(), node.emit(Subtract(), above, below, batched=batched), batched=batched)
@@ -185,15 +150,10 @@ def _ratio(above: Form, below: Form, yes: Form, no: Form) -> RationalArray | Non
         return None
     if not rest.constant.is_zero():
         jump = max(rest.constant.to_fractions(), key=abs)
-        raise UnsupportedOperation(f"the choice jumps, by {_short(abs(jump))}, and so is no operation of a network here; {_MEET}")
+        raise UnsupportedOperation(f"the choice jumps, by {abs(jump)}, and so is no operation of a network here; {MEET}")
     return ratio
 
 
 def _spread(array: RationalArray, shape: Shape) -> list[Fraction]:
     flat = np.broadcast_to(array.numerators, shape).ravel().tolist()
     return [Fraction(n, array.denominator) for n in flat]
-
-
-def _short(value: Fraction) -> str:
-    text = rational_text(value)
-    return text if len(text) <= 20 else f"about {float(value):.6g}"

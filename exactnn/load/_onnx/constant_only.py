@@ -46,7 +46,7 @@ def places(node: Node) -> Tensor:
     return Tensor(node.outputs[0], "int64", np.array(np.nonzero(array), dtype=np.int64).reshape(array.ndim, -1))
 
 
-_JUMPS = ("Floor", "Ceil", "Round", "Sign", "IsNaN", "IsInf", "Mod")
+_JUMPS = ("Floor", "Ceil", "Round", "IsNaN", "IsInf", "Mod")
 
 
 @operator(*_JUMPS, attributes="fmod detect_negative detect_positive")
@@ -56,17 +56,6 @@ def jumping(node: Node) -> Operand:
         f"{node.type} of a value that depends on the input is not continuous, and so no operation of a network here; "
         "of constants it is computed. Ask about the network up to this node"
     )
-
-
-_LOGIC = ("And", "Or", "Xor")
-
-
-@operator(*_LOGIC)
-def logical(node: Node) -> Operand:
-    """Of comparisons that depend on the input there is no exact meaning here; constants are computed elsewhere."""
-    for i in range(len(node.inputs)):
-        node.operand(i)  # a comparison says that it jumps
-    raise UnsupportedOperation(f"{node.type} of truth values that depend on the input is not known here; nest Where for each of them")
 
 
 _CURVED = {

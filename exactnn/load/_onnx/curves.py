@@ -115,16 +115,23 @@ def plus(a: Curve, b: Curve, factor: Fraction | int) -> Curve:
 
 def _into(inner: Curve, outer: Curve) -> Curve:
     """outer(inner)."""
+    kinks = [*(t for t, _ in inner.kinks), *preimages(inner, [k for k, _ in outer.kinks])]
+    return between(lambda t: at(outer, at(inner, t)), kinks)
+
+
+def preimages(inner: Curve, values: Iterable[Fraction]) -> list[Fraction]:
+    """Where the function has these values, in the intervals where it is not constant."""
     places = [t for t, _ in inner.kinks]
     ends = [(places[0] - 1 if places else Fraction(0)), *places, (places[-1] + 1 if places else Fraction(1))]
-    kinks = set(places)
+    found, wanted = [], list(values)
     for i in range(len(ends) - 1):
         left, right = ends[i], ends[i + 1]
         low, slope = at(inner, left), (at(inner, right) - at(inner, left)) / (right - left)
-        for k, _ in outer.kinks:
-            if slope and (i == 0 or left + (k - low) / slope >= left) and (i == len(ends) - 2 or left + (k - low) / slope <= right):
-                kinks.add(left + (k - low) / slope)
-    return between(lambda t: at(outer, at(inner, t)), kinks)
+        for value in wanted if slope else ():
+            place = left + (value - low) / slope
+            if (i == 0 or place >= left) and (i == len(ends) - 2 or place <= right):
+                found.append(place)
+    return found
 
 
 @dataclass(frozen=True)

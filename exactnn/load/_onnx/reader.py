@@ -312,6 +312,11 @@ class Node:
         self.outputs = list(proto.output)
 
     @property
+    def label(self) -> str:
+        """What it makes, and its operator."""
+        return f"{shown(self.outputs[0])} ({self.type})"
+
+    @property
     def opset(self) -> int:
         """Version of the operator set."""
         return self.reader.opset
