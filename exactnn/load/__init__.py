@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["from_torch", "load"]
 
+#: the suffix of a file -> the kind of file that it says
+_SUFFIXES = {".json": "json", ".nnet": "nnet", ".onnx": "onnx", ".onnx.gz": "gzip"}
 _PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".pt2")
 _NEVER = (
     "pickled files run code when they are read, so they are never unpickled; "
@@ -28,12 +30,12 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
 
     Parameters
     ----------
-    path : a file whose suffix is .onnx, .nnet or .json (the exact format of docs/network-format.md)
+    path : a file whose suffix is .onnx, .onnx.gz, .nnet or .json (the exact format of docs/network-format.md)
     raw : for NNET, read the network without its normalisation of inputs and outputs; the other formats have none
 
     Returns
     -------
-    Network whose `source` holds the absolute path and the SHA-256 of the bytes that were read
+    Network whose `source` holds the absolute path and the SHA-256 of the bytes that were read, and those of further files with weights
 
     Raises
     ------
@@ -52,6 +54,9 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
     without such an axis is a point itself: a model exported for batches of two, with an input of shape (2, 5), is read
     as a network of 10 inputs. Export it with a dynamic first axis, or one of size 1, if it is to be one of 5.
 
+    Weights that an ONNX file keeps in other files (torch.onnx.export writes NAME.onnx.data) are read from its own folder and those below,
+    never through links; certificates bind these files, too. Nodes may stand in any order.
+
     NNET numbers are the decimals written; ONNX weights the floats stored. A rational activation, which ONNX spells out in sums, products
     and quotients, is read as the function of the floats there; an export may have rounded them, while `from_torch` takes the module's.
 
@@ -66,9 +71,9 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
     if str(name).lower().endswith(_PICKLED):
         raise LoadError(f"{name}: {_NEVER}")
     file = ModelFile.read(path)
-    if file.suffix not in (".json", ".nnet", ".onnx"):
+    if file.suffix not in _SUFFIXES:
         found = f"; it looks like {KINDS[file.looks_like]}" if file.looks_like else ""
-        raise LoadError(f"{name}: the suffix .onnx, .nnet or .json is needed to say the format, got {file.suffix!r}{found}")
+        raise LoadError(f"{name}: the suffix .onnx, .onnx.gz, .nnet or .json is needed to say the format, got {file.suffix!r}{found}")
     _check_kind(file, str(name))
     with naming(str(name)):
         if file.suffix == ".json":
@@ -85,13 +90,15 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
 
 
 def _check_kind(file: ModelFile, name: str) -> None:
-    kind = file.looks_like
-    if kind is None or kind == file.suffix[1:]:
+    kind, said = file.looks_like, _SUFFIXES[file.suffix]
+    if kind == said or (kind is None and said != "gzip"):
         return
+    if kind is None:
+        raise LoadError(f"{name}: the suffix says that the file is compressed by gzip, but it does not begin like that; it is damaged")
     advice = _NEVER if kind == "pickle" else f"rename it to .{kind}" if kind in ("json", "nnet", "onnx") else ""
-    raise LoadError(
-        f"{name}: the suffix says {file.suffix[1:].upper()}, but the file holds {KINDS[kind]}" + (f"; {advice}" if advice else "")
-    )
+    if kind == "gzip":
+        advice = "rename it to .onnx.gz, or decompress it (gunzip)" if said == "onnx" else "decompress it first (gunzip)"
+    raise LoadError(f"{name}: the suffix says {said.upper()}, but the file holds {KINDS[kind]}" + (f"; {advice}" if advice else ""))
 
 
 def __getattr__(name: str) -> Any:

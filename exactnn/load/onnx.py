@@ -6,7 +6,7 @@ fixed first axis, is a point as a whole. Node names are those of the first outpu
 entries of one value, spelled out in sums, products and quotients, is one node, or one for each channel where constants differ along
 an axis; the constants are those of the file, which an export may have rounded. Refused: rational functions with a degree above 64
 or coefficients of more than 2^16 bits, with |.| or a clip inside (they are piecewise rational), or with a real zero of a denominator
-that cancels; data in other files, operations without an exact meaning here (naming operation and node), attributes that are not known,
+that cancels; operations without an exact meaning here (naming operation and node), attributes that are not known,
 and whatever in the file contradicts itself.
 """
 
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 from exactnn.errors import LoadError, MissingDependency, UnsupportedOperation
 from exactnn.exact.numbers import shown
+from exactnn.load._external import DataFiles
 from exactnn.load._file import ModelFile, naming
 from exactnn.load._limits import CHECKER_ENTRIES, checked_size
 from exactnn.load._onnx import arithmetic, elementwise, shapes, windows  # noqa: F401 - they fill the table of operators
 from exactnn.load._onnx.elementwise import softplus_shortcut
+from exactnn.load._onnx.order import needed_names, ordered
 from exactnn.load._onnx.reader import OPERATORS, Reader
 from exactnn.load._onnx.values import FLOAT_TYPES, Tensor, decode_tensor
 from exactnn.network import Network
@@ -48,16 +50,17 @@ def read_onnx(file: ModelFile) -> Network:
     except ImportError:
         raise MissingDependency("reading ONNX needs the package onnx; install it with: pip install 'exactnn[onnx]'") from None
     try:
-        model = onnx.ModelProto.FromString(file.data)
+        model = onnx.ModelProto.FromString(file.content)
     except decode_error as error:
         raise LoadError(f"an ONNX protobuf is needed, but the file is truncated or of another kind ({error})") from None
-    return _Graph(model).network(file)
+    return _Graph(model, DataFiles(file.path)).network(file)
 
 
 class _Graph:
     """The checks of a model as a whole, and the order of reading."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, files: DataFiles) -> None:
+        self._files = files
         self._opset = _opset(model)
         self._graph = model.graph
         self._foreign = bool(len(model.functions) or len(model.training_info)) or _has_unknown_fields(model)
@@ -71,8 +74,10 @@ class _Graph:
         if not self._inputs:
             raise LoadError("at least one input is needed, but the graph has none")
         self._producers = self._find_producers()
-        self._needed = self._find_needed()
-        self._nodes = [n for n in self._graph.node if any(o in self._needed for o in n.output)]
+        self._needed = needed_names([v.name for v in self._graph.output], self._producers)
+        listed = [n for n in self._graph.node if any(o in self._needed for o in n.output)]
+        self._nodes = ordered(listed, self._producers)
+        self._is_ordered = all(a is b for a, b in zip(self._nodes, listed, strict=True))
 
     def _check_texts(self) -> None:
         """Names that are no UTF-8 come as bytes."""
@@ -88,7 +93,7 @@ class _Graph:
         for proto in self._graph.initializer:
             if not proto.name or proto.name in tensors:
                 raise LoadError(f"initialiser {shown(proto.name)}: a name of its own is needed")
-            tensors[proto.name] = decode_tensor(proto, proto.name)
+            tensors[proto.name] = decode_tensor(proto, proto.name, self._files)
         return tensors
 
     def _find_producers(self) -> dict[str, onnx.NodeProto]:
@@ -104,30 +109,13 @@ class _Graph:
                     producers[output] = node
         return producers
 
-    def _find_needed(self) -> set[str]:
-        """Every name that an output depends on."""
-        needed: set[str] = set()
-        todo = [v.name for v in self._graph.output]
-        while todo:
-            name = todo.pop()
-            if name in needed:
-                continue
-            needed.add(name)
-            node = self._producers.get(name)
-            if node is not None:
-                shortcut = softplus_shortcut(node, self._producers)
-                todo.extend([shortcut, node.input[2]] if shortcut is not None else (i for i in node.input if i))
-        return needed
-
     def network(self, file: ModelFile) -> Network:
         """The network, read node by node."""
         inputs = [(v.name, *_input_shape(v)) for v in self._inputs]
-        if len({batched for _, _, batched, _ in inputs}) > 1:
-            raise LoadError("inputs: either all have a batch axis (dynamic or 1) in front, or none")
         names = {*self._initialisers, *self._producers, *(name for name, *_ in inputs)}
         dynamic = any(dynamic for *_, dynamic in inputs)
         plain = self._is_plain() and all(batched or len(shape) == 1 for _, shape, batched, _ in inputs)
-        reader = Reader(names, self._needed, self._producers, dynamic=dynamic, opset=self._opset)
+        reader = Reader(names, self._needed, self._producers, self._files, dynamic=dynamic, opset=self._opset)
         reader.values.update(self._initialisers)
         for name, shape, batched, _ in inputs:
             reader.input(name, shape, batched=batched)
@@ -136,8 +124,8 @@ class _Graph:
                 self._check(node, reader)
                 reader.read(node)
         outputs = [reader.output(v.name) for v in self._graph.output]
-        checkable = plain and reader.plain and reader.entries() <= CHECKER_ENTRIES
-        source = file.source("onnx", checkable=checkable)
+        checkable = plain and reader.plain and self._files.plain and reader.entries() <= CHECKER_ENTRIES
+        source = file.source(file.suffix[1:], checkable=checkable, data=self._files.files)
         return reader.builder.build([name for name, *_ in inputs], outputs, source=source)
 
     def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
@@ -147,14 +135,14 @@ class _Graph:
             raise UnsupportedOperation(_advice(node, self._graph.output))
         for name in node.input:
             if name and name not in reader.values and softplus_shortcut(node, self._producers) is None:
-                known = "comes later" if name in self._producers else "is not in the file"
-                raise LoadError(f"it reads {shown(name)}, which {known}; nodes stand in topological order")
+                raise LoadError(f"it reads {shown(name)}, which is not in the file")
 
     def _is_plain(self) -> bool:
         """Whether the file holds nothing but what the checker reads, as far as is seen without reading the nodes."""
         graph = self._graph
         return (
             not self._foreign
+            and self._is_ordered
             and len(self._inputs) == len(graph.output) == 1
             and all(n.op_type in PLAIN and len(n.output) == 1 and "" not in n.input for n in graph.node)
             and all(n.op_type == "Constant" or n.output[0] in self._needed for n in graph.node)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
+from exactnn.load._external import DataFiles
 from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.values import Attributes, OnnxValue, Operand, Tensor, full_shape, of_kind
@@ -55,7 +56,18 @@ class Made:
 class Reader:
     """The network under construction, and what each name of the file stands for so far."""
 
-    def __init__(self, names: set[str], needed: set[str], producers: Mapping[str, onnx.NodeProto], *, dynamic: bool, opset: int) -> None:
+    def __init__(
+        self,
+        names: set[str],
+        needed: set[str],
+        producers: Mapping[str, onnx.NodeProto],
+        files: DataFiles,
+        *,
+        dynamic: bool,
+        opset: int,
+    ) -> None:
+        #: those beside the model, which may hold its tensors
+        self.files = files
         self.builder = Builder()
         self.budget = Budget()
         self.values: dict[str, Operand] = {}
@@ -103,7 +115,7 @@ class Reader:
         """Read one node, its operands being known."""
         handler, known = OPERATORS[proto.op_type]
         self._label = next(o for o in proto.output if o)
-        node = Node(self, proto, Attributes(proto, known))
+        node = Node(self, proto, Attributes(proto, known, self.files))
         results = handler(node)
         if isinstance(results, (Tensor, OnnxValue)):
             results = [results]
