@@ -51,8 +51,11 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
     -----
     ONNX: the first axis of an input is the batch axis if it is dynamic or 1 (so an input of shape (1, 1, 1, 5) is a
     point of shape (1, 1, 5)); the network is the model at batch size 1, in real arithmetic. An input of fixed shape
-    without such an axis is a point itself: a model exported for batches of two, with an input of shape (2, 5), is read
-    as a network of 10 inputs. Export it with a dynamic first axis, or one of size 1, if it is to be one of 5.
+    without such an axis is a point itself, but for one case: where every input and every output has at least two axes,
+    all with the same first one B > 1, and the whole graph keeps its B rows apart and treats them alike, the model was
+    exported for batches of B points, and is read as the network of one of them. So a ReLU of shape (2, 5) has 5 inputs;
+    with W x in front, W of shape (2, 2), it has 10. `net.reading` says which it is. Export a model with a dynamic first
+    axis, or one of size 1, to leave no doubt.
 
     Weights that an ONNX file keeps in other files (torch.onnx.export writes NAME.onnx.data) are read from its own folder and those below,
     never through links; certificates bind these files, too. Nodes may stand in any order.

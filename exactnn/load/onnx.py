@@ -1,9 +1,12 @@
 """ONNX files as networks: weights the floats that are stored, the function the one of real arithmetic at batch size 1.
 
-Batch axis: the first axis of every input if it is dynamic or 1; an input of one axis of fixed size, or with another
-fixed first axis, is a point as a whole. Node names are those of the first output value in the file. Constants are folded
-(shape computations included), identities make no node, and what no output depends on is left out. A rational function of the
-entries of one value, spelled out in sums, products and quotients, is one node, or one for each channel where constants differ along
+Batch axis: the first axis of an input if it is dynamic or 1; an input of one axis of fixed size is a point as a whole. Where all inputs
+have one and the same fixed first axis, it is the batch axis if the graph keeps its rows apart and treats them alike (constants included),
+and all outputs have it; else the input is a point as a whole. The network says which in `reading`.
+
+Node names are those of the first output value in the file. Constants are folded (shape computations included), identities make no node,
+and what no output depends on is left out. A rational function of the entries of one value, spelled out in sums, products and quotients,
+is one node, or one for each channel where constants differ along
 an axis; the constants are those of the file, which an export may have rounded. Refused: rational functions with a degree above 64
 or coefficients of more than 2^16 bits, with |.| or a clip inside (they are piecewise rational), or with a real zero of a denominator
 that cancels; operations without an exact meaning here (naming operation and node), attributes that are not known,
@@ -15,7 +18,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from exactnn.errors import LoadError, MissingDependency, UnsupportedOperation
+from exactnn.errors import LoadError, MissingDependency, ShapeError, UnsupportedOperation
 from exactnn.exact.numbers import shown
 from exactnn.load._external import DataFiles
 from exactnn.load._file import ModelFile, naming
@@ -110,12 +113,43 @@ class _Graph:
         return producers
 
     def network(self, file: ModelFile) -> Network:
+        """The network: that of one point, where the file is for a fixed number of them and keeps them apart, else of all it takes."""
+        batch = self._fixed_batch()
+        if batch is None:
+            return self._read(file)
+        try:
+            return self._read(file, batch).read(
+                f"read per sample: the file is for batches of {batch} points, and treats each alike and by itself; the network is for one"
+            )
+        except (LoadError, ShapeError) as error:
+            why = str(error)
+        try:
+            return self._read(file).read(
+                f"read as a whole: the {batch} rows of its input are one point, as they are not points by themselves ({why})"
+            )
+        except (LoadError, ShapeError) as error:
+            raise type(error)(
+                f"{error}; nor can the model be read for one of its {batch} rows ({why}); if these are points of a batch, export the model "
+                "with an open first axis, or one of size 1"
+            ) from None
+
+    def _fixed_batch(self) -> int | None:
+        """The size of the first axis of every input, if it may be a number of points."""
+        firsts = set()
+        for value in self._inputs:
+            dims = value.type.tensor_type.shape.dim
+            firsts.add(int(dims[0].dim_value) if len(dims) > 1 and dims[0].HasField("dim_value") else 0)
+        return firsts.pop() if len(firsts) == 1 and min(firsts) > 1 else None
+
+    def _read(self, file: ModelFile, batch: int = 1) -> Network:
         """The network, read node by node."""
         inputs = [(v.name, *_input_shape(v)) for v in self._inputs]
+        if batch > 1:
+            inputs = [(name, shape[1:], True, False) for name, shape, *_ in inputs]
         names = {*self._initialisers, *self._producers, *(name for name, *_ in inputs)}
         dynamic = any(dynamic for *_, dynamic in inputs)
-        plain = self._is_plain() and all(batched or len(shape) == 1 for _, shape, batched, _ in inputs)
-        reader = Reader(names, self._needed, self._producers, self._files, dynamic=dynamic, opset=self._opset)
+        plain = batch == 1 and self._is_plain() and all(batched or len(shape) == 1 for _, shape, batched, _ in inputs)
+        reader = Reader(names, self._needed, self._producers, self._files, dynamic=dynamic, opset=self._opset, batch=batch)
         reader.values.update(self._initialisers)
         for name, shape, batched, _ in inputs:
             reader.input(name, shape, batched=batched)

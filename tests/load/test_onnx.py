@@ -308,8 +308,8 @@ def test_weights_are_the_stored_floats(kind: int, tmp_path: Path) -> None:
         assert operation.weight.T[0, 1].item() == -3
 
 
-def test_an_input_for_a_fixed_number_of_points_is_one_point(tmp_path: Path) -> None:
-    for shape, dimension in (((N, 2), 2), ((1, 2), 2), ((2, 2), 4), ((2,), 2)):
+def test_the_size_of_a_point(tmp_path: Path) -> None:
+    for shape, dimension in (((N, 2), 2), ((1, 2), 2), ((2, 2), 2), ((2,), 2)):
         net = read(model([node("Relu", "x")], {"x": shape}), tmp_path)
         assert net.input_dim == net.output_dim == dimension
 

@@ -3,6 +3,9 @@
 The batch axis is no axis of a network. A value whose first axis in the file is the batch axis (dynamic, or 1) is
 `batched`, and the network's operation acts on the others. Where a file does something to a batch axis of size 1 (moves
 it, say), it becomes an ordinary axis, and back; with a dynamic batch axis that would mix points, and is refused.
+
+A file for a fixed number of points, `batch` > 1, is read in the same way, with that number as the size of the first axis: constants may
+have it, too, if they are the same for all points. Whatever would mix the points is refused, and the file then read in another way.
 """
 
 from __future__ import annotations
@@ -65,7 +68,9 @@ class Reader:
         *,
         dynamic: bool,
         opset: int,
+        batch: int = 1,
     ) -> None:
+        self.batch = batch
         #: those beside the model, which may hold its tensors
         self.files = files
         self.builder = Builder()
@@ -73,7 +78,7 @@ class Reader:
         self.values: dict[str, Operand] = {}
         #: names of the file that an output depends on
         self.needed = needed
-        self.dynamic = dynamic
+        self.dynamic = dynamic or batch > 1
         self.opset = opset
         #: the nodes of the file by what they make
         self.producers = producers
@@ -105,7 +110,7 @@ class Reader:
     def input(self, name: str, shape: Shape, *, batched: bool) -> None:
         """Add an input of the network."""
         self._add(name, self._new(Input(shape), (), shape))
-        self.values[name] = OnnxValue(name, shape, batched)
+        self.values[name] = OnnxValue(name, shape, batched, self.batch)
 
     def made(self, name: str) -> Made:
         """A node of the network, or one that is about to become one."""
@@ -134,7 +139,7 @@ class Reader:
                 self.padded[final] = self.padded.pop(name)
         for output, operand in results:
             if isinstance(operand, OnnxValue) and operand.node in renamed:
-                operand = OnnxValue(renamed[operand.node], operand.shape, operand.batched)
+                operand = replace(operand, node=renamed[operand.node])
             self.values[output] = operand
         self._pending = {}
 
@@ -164,7 +169,7 @@ class Reader:
         names = tuple(self._constant(o) if isinstance(o, Tensor) else o.node for o in operands)
         name = self.fresh(f"{self._label}/{operation.kind}")
         self._pending[name] = self._new(operation, names, shape)
-        return OnnxValue(name, shape, batched)
+        return OnnxValue(name, shape, batched, self.batch)
 
     def _constant(self, tensor: Tensor) -> str:
         if tensor not in self._constants:
@@ -190,6 +195,10 @@ class Reader:
         if isinstance(operand, OnnxValue) and operand.batched:
             return operand
         shape = full_shape(operand)
+        if isinstance(operand, Tensor) and self.batch > 1 and shape and self.same_rows(operand):
+            row = self.stripped(operand, len(shape))
+            assert isinstance(row, Tensor)
+            return OnnxValue(self._constant(row), row.shape, True, self.batch)
         if not shape or shape[0] != 1:
             raise UnsupportedOperation(f"a batch axis that is dynamic or 1 is needed in front, got an operand of shape {list(shape)}")
         if isinstance(operand, Tensor):
@@ -200,7 +209,9 @@ class Reader:
         return result
 
     def refuse_dynamic(self) -> None:
-        """Raise UnsupportedOperation if the file leaves the batch size open."""
+        """Raise UnsupportedOperation if the points of a batch must be kept apart."""
+        if self.batch > 1:
+            raise UnsupportedOperation(f"it mixes the {self.batch} rows of the first axis, or treats them differently")
         if self.dynamic:
             raise UnsupportedOperation(
                 "it works across the batch axis, which the file leaves open, so that points of a batch would mix; "
@@ -212,24 +223,36 @@ class Reader:
         rank = max(len(full_shape(o)) for o in operands)
         batched = [isinstance(o, OnnxValue) and o.batched for o in operands]
         stays = any(batched) and all(
-            len(full_shape(o)) == rank if b else len(o.shape) < rank or o.shape[0] == 1 for o, b in zip(operands, batched, strict=True)
+            len(full_shape(o)) == rank if b else len(o.shape) < rank or o.shape[0] == 1 or self.same_rows(o)
+            for o, b in zip(operands, batched, strict=True)
         )
         if not stays:
             return [self.unbatched(o) for o in operands], False
         return [self.stripped(o, rank) for o in operands], True
 
     def stripped(self, operand: Operand, rank: int) -> Operand:
-        """Without the first axis, of size 1, if the operand has `rank` axes and that axis is not the batch axis already."""
+        """Without the first axis, of size 1 or with equal rows, if the operand has `rank` axes and that is not the batch axis already."""
         if (isinstance(operand, OnnxValue) and operand.batched) or len(operand.shape) < rank:
             return operand
+        if isinstance(operand, Tensor) and operand.shape[0] != 1:
+            return replace(operand, data=operand.data[0])
         return self.emit(Reshape(operand.shape[1:]), operand, batched=isinstance(operand, OnnxValue))
+
+    def same_rows(self, operand: Operand) -> bool:
+        """Whether a constant has an axis for the points of a batch, and is the same for all of them."""
+        if not isinstance(operand, Tensor) or operand.shape[0] != self.batch:
+            return False
+        if self.batch == 1:
+            return True
+        data = operand.data.numerators if isinstance(operand.data, RationalArray) else operand.data
+        return bool((data == data[:1]).all())
 
     def reshaped(self, operand: Operand, target: Sequence[int], *, batch_stays: bool) -> Operand:
         """Row-major reshape to a full shape; `batch_stays`: its first axis is the batch axis, if the operand has one."""
         shape = tuple(target)
         if isinstance(operand, Tensor) or not operand.batched:
             return self.emit(Reshape(shape), operand)
-        if batch_stays and shape[:1] == (1,):
+        if batch_stays and shape[:1] == (self.batch,):
             return self.emit(Reshape(shape[1:]), operand, batched=True)
         self.refuse_dynamic()
         self.plain = False
@@ -242,6 +265,8 @@ class Reader:
         if name not in self.values:
             raise LoadError(f"output {shown(name)}: nothing in the file makes it")
         operand = self.values[name]
+        if self.batch > 1 and not (isinstance(operand, OnnxValue) and operand.batched and operand.shape):
+            raise LoadError(f"output {shown(name)}: an axis for the points of a batch, and another one, are needed")
         if isinstance(operand, OnnxValue):
             return operand.node
         self.plain = False

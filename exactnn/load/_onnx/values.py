@@ -88,17 +88,18 @@ class Tensor:
 class OnnxValue:
     """A value that depends on the input: a node of the network.
 
-    `shape` leaves the batch axis out; it is the first axis in the file if `batched`, and there is none otherwise.
+    `shape` leaves the batch axis out; it is the first axis in the file if `batched`, and there is none otherwise. `batch` is its size.
     """
 
     node: str
     shape: Shape
     batched: bool
+    batch: int = 1
 
     @property
     def full(self) -> Shape:
-        """The shape in the file, at batch size 1."""
-        return (1, *self.shape) if self.batched else self.shape
+        """The shape in the file, at batch size 1 if it leaves that open."""
+        return (self.batch, *self.shape) if self.batched else self.shape
 
 
 Operand = Tensor | OnnxValue
@@ -119,7 +120,7 @@ def of_kind(kind: str, array: RationalArray) -> RationalArray:
 
 
 def full_shape(operand: Operand) -> Shape:
-    """The shape in the file, at batch size 1."""
+    """The shape in the file, at batch size 1 if it leaves that open."""
     return operand.full if isinstance(operand, OnnxValue) else operand.shape
 
 
