@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import LoadError
@@ -78,7 +80,7 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
         found = f"; it looks like {KINDS[file.looks_like]}" if file.looks_like else ""
         raise LoadError(f"{name}: the suffix .onnx, .onnx.gz, .nnet or .json is needed to say the format, got {file.suffix!r}{found}")
     _check_kind(file, str(name))
-    with naming(str(name)):
+    with naming(str(name)), _enough_memory():
         if file.suffix == ".json":
             from exactnn.load.json import read_json
 
@@ -90,6 +92,15 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
         from exactnn.load.onnx import read_onnx
 
         return read_onnx(file)
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """What Python cannot hold is too large to be read."""
+    try:
+        yield
+    except (MemoryError, RecursionError) as error:
+        raise LoadError(f"the model is too large, or too deep, for the memory there is ({type(error).__name__})") from None
 
 
 def _check_kind(file: ModelFile, name: str) -> None:

@@ -61,9 +61,9 @@ class ModelFile:
             if size > _MAX_FILE:
                 raise LoadError(f"{given}: a model file of at most {_MAX_FILE} bytes is needed, but this one has {size}")
             with given.open("rb") as opened:
-                data = opened.read(_MAX_FILE + 1)
-            if len(data) > _MAX_FILE:
-                raise LoadError(f"{given}: a model file of at most {_MAX_FILE} bytes is needed, but this one grows beyond that")
+                data = opened.read(size + 1)
+            if len(data) != size:
+                raise LoadError(f"{given}: the file changes while it is read")
         except (OSError, ValueError) as error:  # ValueError: a null byte in the path
             raise LoadError(f"{str(given)!r}: cannot be read: {error}") from None
         if not data:

@@ -22,7 +22,7 @@ from exactnn.errors import LoadError, MissingDependency, ShapeError, Unsupported
 from exactnn.exact.numbers import shown
 from exactnn.load._external import DataFiles
 from exactnn.load._file import ModelFile, naming
-from exactnn.load._limits import CHECKER_ENTRIES, checked_size
+from exactnn.load._limits import CHECKER_ENTRIES, MAX_NODES, checked_size
 from exactnn.load._onnx import arithmetic, elementwise, shapes, windows  # noqa: F401 - they fill the table of operators
 from exactnn.load._onnx.elementwise import softplus_shortcut
 from exactnn.load._onnx.order import needed_names, ordered
@@ -79,6 +79,8 @@ class _Graph:
         self._producers = self._find_producers()
         self._needed = needed_names([v.name for v in self._graph.output], self._producers)
         listed = [n for n in self._graph.node if any(o in self._needed for o in n.output)]
+        if len(listed) > MAX_NODES:
+            raise LoadError(f"nodes: at most {MAX_NODES} that the outputs need are read, got {len(listed)}")
         self._nodes = ordered(listed, self._producers)
         self._is_ordered = all(a is b for a, b in zip(self._nodes, listed, strict=True))
 

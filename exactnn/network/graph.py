@@ -334,7 +334,13 @@ class Builder:
 
     def build(self, inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None, keep: Iterable[str] = ()) -> Network:
         """The network; nodes that no output depends on are left out, but for inputs and `keep`."""
-        needed = {*inputs, *keep}.union(*(nx.ancestors(self._graph, o) | {o} for o in outputs if o in self._graph))
+        needed, todo = {*inputs, *keep}, [o for o in outputs if o in self._graph]
+        found = set(todo)
+        while todo:
+            new = set(self._graph.predecessors(todo.pop())) - found
+            found |= new
+            todo.extend(new)
+        needed |= found
         graph = self._graph.copy()
         graph.remove_nodes_from([n for n in self._graph if n not in needed])  # a subgraph view may have the order of the set
         return Network(graph, inputs, outputs, source=source)

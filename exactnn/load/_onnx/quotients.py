@@ -61,6 +61,8 @@ def joined(node: Node, symbol: str, left: Operand, right: Operand, *, batched: b
 
     None as well if there were one function before, and several for the channels afterwards.
     """
+    if not node.reader.has_rational:
+        return None
     shape = broadcast(left.shape, right.shape)
     widest = _widest(node.reader, symbol, left, right, shape)
     if widest is None or len(widest[1].functions) > widest[2]:
@@ -99,6 +101,7 @@ def _search(reader: Reader, names: Iterable[str], shape: Shape, *, through: bool
     steps: dict[str, Made] = {}
     ends = set(names)
     while len(steps) <= _LONGEST:
+        reader.budget.step()
         ends = {name for name in ends if not isinstance(reader.made(name).operation, Constant)}
         if not ends:
             return None

@@ -19,10 +19,10 @@ from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.load._external import DataFiles
-from exactnn.load._limits import Budget
+from exactnn.load._limits import MAX_NODES, Budget
 from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.values import Attributes, OnnxValue, Operand, Tensor, full_shape, of_kind
-from exactnn.network import Builder, Constant, Input, Operation, Reshape
+from exactnn.network import Affine, Builder, Constant, Input, Operation, Reshape
 from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
 
@@ -92,10 +92,15 @@ class Reader:
         self._constants: dict[Tensor, str] = {}
         self._identities: dict[tuple[int, int], RationalArray] = {}
         self._label = ""
+        #: how often a name was wished for
+        self._numbers: dict[str, int] = {}
+        #: whether rational functions have been met
+        self.has_rational = False
 
     def identity(self, size: int, sign: int) -> RationalArray:
         """The identity matrix times 1 or -1; nodes share it."""
         if (size, sign) not in self._identities:
+            self.budget.tensor((size, size))
             self._identities[size, sign] = RationalArray.eye(size) * sign
         return self._identities[size, sign]
 
@@ -105,10 +110,14 @@ class Reader:
 
     def fresh(self, wish: str) -> str:
         """A name that neither the file nor the network has."""
-        return free_name(wish, self._names, self.builder, self._pending)
+        number = self._numbers.get(wish, 0)
+        name = free_name(wish if number == 0 else f"{wish}_{number + 1}", self._names, self.builder, self._pending)
+        self._numbers[wish] = number + 1
+        return name
 
     def input(self, name: str, shape: Shape, *, batched: bool) -> None:
         """Add an input of the network."""
+        self.budget.value(shape)
         self._add(name, self._new(Input(shape), (), shape))
         self.values[name] = OnnxValue(name, shape, batched, self.batch)
 
@@ -151,7 +160,13 @@ class Reader:
             self.builder.add(name, made.operation, *made.reads)
 
     def _new(self, operation: Operation, reads: tuple[str, ...], shape: Shape) -> Made:
-        return Made(operation, reads, shape, len(self._made) + len(self._pending))
+        number = len(self._made) + len(self._pending)
+        if number >= MAX_NODES:
+            raise LoadError(f"nodes: at most {MAX_NODES} nodes of a network are possible, got more")
+        self.has_rational = self.has_rational or isinstance(operation, ByEntries)
+        if not (isinstance(operation, Affine) and self.sign_of(operation.weight)):
+            self.budget.weights(operation)
+        return Made(operation, reads, shape, number)
 
     # --- making nodes ----------------------------------------------------------------------------------------------------
 
@@ -267,6 +282,7 @@ class Reader:
         operand = self.values[name]
         if self.batch > 1 and not (isinstance(operand, OnnxValue) and operand.batched and operand.shape):
             raise LoadError(f"output {shown(name)}: an axis for the points of a batch, and another one, are needed")
+        self.budget.value(operand.shape)
         if isinstance(operand, OnnxValue):
             return operand.node
         self.plain = False
