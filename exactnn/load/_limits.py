@@ -20,6 +20,8 @@ MAX_AXES = 16
 MAX_ALL_ENTRIES = 1 << 28
 MAX_WEIGHTS = 1 << 28
 MAX_NODES = 1 << 17
+#: products of numbers by which constants are multiplied while reading
+_MAX_PRODUCTS = 1 << 36
 #: nodes that are looked at to find rational functions
 _MAX_STEPS = 1 << 20
 #: entries of all values of a network together that the standalone checker reads
@@ -47,7 +49,7 @@ class Budget:
     """What one file may fill: the sizes of values, of tables of windows, and of tensors that are computed while reading."""
 
     def __init__(self) -> None:
-        self._windows = self._tensors = self._bits = self._values = self._weights = self._steps = 0
+        self._windows = self._tensors = self._bits = self._values = self._weights = self._steps = self._products = 0
 
     def shape(self, operation: Operation, *shapes: Shape) -> Shape:
         """The shape of an operation's result, refused if it is too large; NetworkError for a wrong number of operands."""
@@ -71,6 +73,12 @@ class Budget:
         self._weights += sum(array.size for array in vars(operation).values() if isinstance(array, RationalArray))
         if self._weights > MAX_WEIGHTS:
             raise LoadError(f"weights: at most {MAX_WEIGHTS} numbers, counted at each node that uses them, are possible, got more")
+
+    def products(self, count: int) -> None:
+        """So many products of numbers are about to be computed; refused if all of them together become too many."""
+        self._products += count
+        if self._products > _MAX_PRODUCTS:
+            raise LoadError(f"constants: at most {_MAX_PRODUCTS} products of numbers are computed while reading, got more")
 
     def step(self) -> None:
         """A step of a search through nodes that have been read; refused if there are too many."""

@@ -178,6 +178,8 @@ class Reader:
         shape = self.budget.shape(operation, *(o.shape for o in operands))
         if operands and all(isinstance(o, Tensor) for o in operands):
             self.budget.tensor(shape)
+            if isinstance(operation, Affine):
+                self.budget.products(math.prod(shape) * operation.weight.shape[1])
             folded = _fold(operation, [o for o in operands if isinstance(o, Tensor)], shape, self._label)
             self.budget.computed(folded.rational)
             return folded
