@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 
-from exactnn.exact.array import RationalArray
-from exactnn.exact.rounding import FORMATS, round_rational
 from exactnn.load._torch_graph import Handler, TracedValue, Translator
 from exactnn.network import Add, Operation, PiecewiseLinear, PRelu, Rational, Smooth, Subtract, clip, leaky_relu, relu
 from exactnn.network.operations import broadcast
@@ -83,11 +81,13 @@ def _gelu(t: Translator, x: TracedValue, approximate: str) -> TracedValue:
     return t.apply(Smooth("gelu_tanh" if approximate == "tanh" else "gelu"), x)
 
 
-def _softplus(t: Translator, x: TracedValue, beta: Any, **_: Any) -> TracedValue:
+def _softplus(t: Translator, x: TracedValue, beta: Any, threshold: Any = 20, **_: Any) -> TracedValue:
     """log(1 + exp(beta x)) / beta; torch's threshold, beyond which it returns x, is part of its floats, not of the function."""
     factor = t.number(beta, "beta")
     if not factor:
         t.refuse("beta is 0")
+    if t.number(threshold, "threshold") < 20:
+        t.refuse(f"its threshold is {threshold}; below 20 it jumps there by more than floats round, and is not softplus")
     inner = t.scale(x, factor, "scaled")
     if factor == 1:
         return t.apply(Smooth("softplus"), inner)
@@ -140,7 +140,7 @@ def _negative(t: Translator, x: TracedValue) -> TracedValue:
 
 def _multiply(t: Translator, x: Any, other: Any) -> TracedValue:
     a, b = t.operand(x), t.operand(other)
-    if a.array is None and b.array is None:
+    if not a.is_constant and not b.is_constant:
         return _product(t, a, b)
     a, b = t.aligned(a, b)
     if a.array is not None and b.array is None:
@@ -153,7 +153,7 @@ def _multiply(t: Translator, x: Any, other: Any) -> TracedValue:
 
 def _product(t: Translator, a: TracedValue, b: TracedValue) -> TracedValue:
     """x x and x sigmoid(x) are functions of one variable; no other product of two is an operation."""
-    if a == b:
+    if a.held == b.held:
         return t.apply(Rational.of([0, 0, 1], [1]), a)
     for x, gate in ((0, 1), (1, 0)):
         node: Any = t.node.args[gate]
@@ -165,7 +165,7 @@ def _product(t: Translator, a: TracedValue, b: TracedValue) -> TracedValue:
 def _divide(t: Translator, x: Any, other: Any, rounding_mode: str | None = None) -> TracedValue:
     if rounding_mode is not None:
         t.refuse(f"rounding_mode={rounding_mode!r} makes jumps")
-    divisor = t.constant(other, "divisor")
+    divisor = t.constant(t.operand(other), "divisor")
     if not divisor.nonzero().all():
         t.refuse("its divisor is zero")
     return _multiply(t, x, TracedValue(1 / divisor, divisor.shape))
@@ -173,28 +173,9 @@ def _divide(t: Translator, x: Any, other: Any, rounding_mode: str | None = None)
 
 # --- conversions -----------------------------------------------------------------------------------------------------------
 
-_NAMES = {getattr(torch, name): name for name in FORMATS}
-_HELD_BY = {  # every number of the first is one of the others
-    torch.float16: (torch.float32, torch.float64),
-    torch.bfloat16: (torch.float32, torch.float64),
-    torch.float32: (torch.float64,),
-}
-
 
 def _convert(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
-    """A conversion of dtype is the identity where it cannot round."""
-    source, target = t.dtype(0), t.dtype()
-    if source == target or target in _HELD_BY.get(source, ()):
-        return x
-    if x.array is None:
-        t.refuse(f"the conversion from {source} to {target} rounds; keep one dtype, or a wider one, through the whole module")
-    entries = x.array.to_fractions()
-    if target in _NAMES:
-        kept = all(round_rational(q, _NAMES[target]) == q for q in entries)
-    else:
-        kept = not target.is_floating_point and not target.is_complex and all(q.denominator == 1 for q in entries)
-    if not kept:
-        t.refuse(f"the conversion of a constant from {source} to {target} rounds")
+    """A conversion of dtype is the identity where it cannot round, and is refused elsewhere by its type."""
     return x
 
 
@@ -202,22 +183,6 @@ def _dropout(t: Translator, x: TracedValue, p: float, train: bool) -> TracedValu
     if train and p:
         t.refuse("dropout is random in training mode; call module.eval(), and F.dropout(x, training=self.training) in forward")
     return x
-
-
-def _filled(number: int | None) -> Handler:
-    def handler(t: Translator, fill_value: Any = number, value: Any = None, **_: Any) -> TracedValue:
-        shape = t.result_shape()
-        value = RationalArray.of(t.number(fill_value if value is None else value, "value"))
-        return TracedValue(RationalArray.zeros(shape) + value, shape)
-
-    return handler
-
-
-def _range(t: Translator, end: Any, start: Any = 0, step: Any = 1, **_: Any) -> TracedValue:
-    first, by = t.number(start, "start"), t.number(step, "step")
-    (size,) = t.result_shape()
-    t.number(end, "end")
-    return TracedValue(RationalArray.from_fractions([first + i * by for i in range(size)], (size,)), (size,))
 
 
 TABLE: Mapping[str, Handler] = {
@@ -260,8 +225,4 @@ TABLE: Mapping[str, Handler] = {
     "feature_dropout": _dropout,
     "feature_alpha_dropout": _dropout,
     **dict.fromkeys(("contiguous", "clone", "alias", "detach", "detach_", "lift_fresh", "lift_fresh_copy", "positive"), _identity),
-    **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), _filled(0)),
-    **dict.fromkeys(("ones", "ones_like", "new_ones"), _filled(1)),
-    **dict.fromkeys(("full", "full_like", "new_full", "fill"), _filled(None)),
-    "arange": _range,
 }

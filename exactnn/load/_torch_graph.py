@@ -1,7 +1,9 @@
 """Walks a graph of ATen operations and builds the network: values, their batch axis, node names, errors that say where.
 
 A tensor of the graph is a node of the network, its shape torch's without the batch axis (whose place is followed through every
-operation), or a constant, computed exactly: an operation on constants alone is evaluated at once, in rationals.
+operation), or a constant. An operation on constants alone is computed by torch itself, at once, as the module computes it in every call:
+integers wrap, floats round, dtypes are what they are. What depends on the input is real arithmetic, and must have a float type that
+holds all numbers of the type it is made from.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NoReturn
 
 import torch
@@ -19,6 +22,7 @@ import torch
 from exactnn.errors import ExactnnError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
+from exactnn.load._limits import MAX_ENTRIES
 from exactnn.load._torch_trace import Trace, quiet
 from exactnn.network import Add, Builder, Constant, Input, Network, Operation, Reshape, Scale, Transpose
 from exactnn.network.operations import Shape, broadcast
@@ -26,19 +30,21 @@ from exactnn.network.operations import Shape, broadcast
 #: Stands for a Python number that is the size of the batch, or computed from it.
 BATCH_SIZE = object()
 
-_COPIES = ("lift_fresh_copy", "detach", "detach_", "alias", "clone", "expand")
+#: every number of the first type is one of the others
+HELD_BY: Mapping[torch.dtype, tuple[torch.dtype, ...]] = {
+    torch.float16: (torch.float32, torch.float64),
+    torch.bfloat16: (torch.float32, torch.float64),
+    torch.float32: (torch.float64,),
+}
+#: operations whose result does not depend on the values of their operand
+_LIKE = frozenset(("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty", "fill"))
 
-_PARAMETRIZED = (
-    "a weight is computed in floats from other tensors; call torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') "
-    "first, so that the weight itself is stored"
-)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TracedValue:
-    """A tensor: a node's name or a constant array, its shape without the batch axis, and where torch has the batch axis."""
+    """A tensor: a node's name or a constant, its shape without the batch axis, and where torch has the batch axis."""
 
-    held: str | RationalArray
+    held: str | RationalArray | torch.Tensor
     shape: Shape
     batch: int | None = None
     label: str = "constant"
@@ -56,9 +62,17 @@ class TracedValue:
         return shape
 
     @property
+    def is_constant(self) -> bool:
+        """Whether it does not depend on the input."""
+        return not isinstance(self.held, str)
+
+    @cached_property
     def array(self) -> RationalArray | None:
-        """The numbers of a constant."""
-        return self.held if isinstance(self.held, RationalArray) else None
+        """The numbers of a constant, True and False as 1 and 0."""
+        if isinstance(self.held, torch.Tensor):
+            tensor = self.held.to(torch.uint8) if self.held.dtype == torch.bool else self.held
+            return RationalArray.of(tensor, self.label)
+        return None if isinstance(self.held, str) else self.held
 
 
 #: Builds what one ATen operation computes: called with the translator and the arguments by name (`self` and `input` are `x`).
@@ -75,6 +89,7 @@ class Translator:
         self.batch_entered = trace.fixed  # whether the batch size may have entered a constant
         self.node: torch.fx.Node = next(iter(self.program.graph.nodes))
         self._values: dict[torch.fx.Node, Any] = {}
+        self._folded_entries = 0
         self._constants: dict[RationalArray, str] = {}
 
     # --- the walk ----------------------------------------------------------------------------------------------------------
@@ -102,7 +117,7 @@ class Translator:
         """Write operations without a handler that torch defines by others as those."""
         for _ in range(8):
             nodes = _ancestors(self._output_nodes())
-            targets = {n.target for n in nodes if isinstance(n.target, torch._ops.OpOverload) and not _is_size(n)}
+            targets = {n.target for n in nodes if isinstance(n.target, torch._ops.OpOverload) and not _is_number(n)}
             open_targets = (t for t in targets if self._handler(t) is None and t._opname not in self.refused)
             known = torch.export.default_decompositions()
             unknown = {t: known[t] for t in open_targets if t.namespace == "aten" and t._can_decompose() and t in known}
@@ -121,9 +136,10 @@ class Translator:
                 name = self.builder.add(self.builder.fresh(node.name), Input(shape))
                 self._values[node] = TracedValue(name, shape, 0)
                 inputs.append(name)
-            else:  # a parameter, buffer or constant; taken as rationals where it is first read
+            else:  # a parameter, buffer or constant
                 stored = self.program.state_dict.get(spec.target)
-                self._values[node] = (spec.target, self.program.constants[spec.target] if stored is None else stored)
+                stored = self.program.constants[spec.target] if stored is None else stored
+                self._values[node] = TracedValue(stored.detach(), tuple(stored.shape), label=spec.target)
         return inputs
 
     def _output_nodes(self) -> list[torch.fx.Node]:
@@ -143,7 +159,7 @@ class Translator:
             rows = value.array
             first = self.node.meta["val"].shape[0] if rows.ndim else None
             if isinstance(first, torch.SymInt) or (self.trace.fixed and first == self.trace.batch):
-                rows = self._without_batch(value, 0)
+                rows = self.without_batch(value, 0)
             return self.builder.add(self.builder.fresh(f"output_{number}"), Constant(rows))
         if value.batch != 0:
             self.refuse(f"output {number} has its batch axis in place {value.batch}; return it with the batch axis first")
@@ -158,12 +174,14 @@ class Translator:
             if part is None:
                 self.refuse(f"only the first result of {source.target} has an exact meaning here, and its indices are used")
             return part
-        if _is_size(node):
-            return BATCH_SIZE
+        if _is_number(node):
+            return self._number(node)
         if not isinstance(target, torch._ops.OpOverload):
             raise UnsupportedOperation(f"operation {target} at node {self.place()!r}{_where(node)} has no exact meaning here")
-        handler = self._handler(target)
         try:
+            if self._is_constant(node, target):
+                return self._folded(node, target)
+            handler = self._handler(target)
             if handler is None:
                 self.refuse(self.refused.get(target._opname, "this operation has no exact meaning here"))
             result = handler(self, **self._arguments(target))
@@ -177,18 +195,110 @@ class Translator:
             self._check(result, node.meta["val"])
         return result
 
+    def _is_constant(self, node: torch.fx.Node, target: torch._ops.OpOverload[..., Any]) -> bool:
+        """Whether torch computes the node from constants; a leaf of our own is none of torch's operations."""
+        if target.namespace == "exactnn":
+            return False
+        if torch.Tag.nondeterministic_seeded in target.tags:
+            if self._handler(target) is not None:  # as dropout, which is random in training mode only
+                return False
+            self.refuse(self.refused.get(target._opname, "it is random, so that there is no function"))
+        if target._opname in _LIKE:
+            return True
+        found = (v for n in node.all_input_nodes for v in _flat(self._values[n]))
+        return all(not isinstance(v, TracedValue) or isinstance(v.held, torch.Tensor) for v in found)
+
+    def _folded(self, node: torch.fx.Node, target: torch._ops.OpOverload[..., Any]) -> Any:
+        """What torch computes."""
+        sizes_made = [math.prod(_hints(v.shape)) for v in _flat(node.meta["val"]) if isinstance(v, torch.Tensor)]
+        self._folded_entries += sum(sizes_made)
+        if self._folded_entries > MAX_ENTRIES:
+            self.refuse(f"constants of more than {MAX_ENTRIES} entries are made on the way")
+        return self._as_values(self.called(node, target))
+
+    def called(
+        self, node: torch.fx.Node, target: torch._ops.OpOverload[..., Any], given: Mapping[torch.fx.Node, torch.Tensor] | None = None
+    ) -> Any:
+        """What torch gives for the node's arguments, `given` in the place of those that depend on the input."""
+
+        def argument(value: Any) -> Any:
+            if isinstance(value, torch.device):
+                return torch.device("cpu")
+            if not isinstance(value, torch.fx.Node):
+                return value
+            if given is not None and value in given:
+                return given[value]
+            if _is_number(value):
+                found = self._values[value]
+                self.batch_entered |= found is BATCH_SIZE
+                return value.meta["val"].node.hint if found is BATCH_SIZE else found
+            held = self._values[value]
+            if isinstance(held, TracedValue) and not isinstance(held.held, torch.Tensor):  # only its shape and type matter
+                like = value.meta["val"]
+                return torch.zeros(_hints(like.shape), dtype=like.dtype)
+            tensors = [self._constant_operand(v, given is not None) for v in _flat(held)]
+            return tensors if isinstance(held, tuple) else tensors[0]
+
+        args, kwargs = torch.utils._pytree.tree_map(argument, (node.args, dict(node.kwargs)))
+        with torch.no_grad(), quiet():
+            try:
+                result = target(*args, **kwargs)
+            except (RuntimeError, ValueError, NotImplementedError) as error:
+                self.refuse(f"torch cannot compute it: {str(error).splitlines()[0][:200]}")
+        if "empty" in target._opname and isinstance(result, torch.Tensor):
+            if not result.is_floating_point():
+                self.refuse("it makes a tensor that holds whatever memory held before")
+            result.fill_(math.nan)  # to be overwritten; where it is not, this is found
+        return result
+
+    @staticmethod
+    def _constant_operand(value: TracedValue, wide: bool) -> torch.Tensor:
+        """The tensor of a constant; `wide`: float64 where it is one of floats."""
+        assert isinstance(value.held, torch.Tensor)
+        tensor = value.held.cpu()
+        return tensor.double() if wide and tensor.is_floating_point() else tensor
+
+    def _as_values(self, result: Any) -> Any:
+        if isinstance(result, torch.Tensor):
+            return TracedValue(result, tuple(result.shape))
+        return tuple(self._as_values(r) for r in result) if isinstance(result, (tuple, list)) else result
+
+    def _number(self, node: torch.fx.Node) -> Any:
+        """A Python number in the graph: the size of the batch or computed from it, or one made of constants."""
+        values = [v for n in node.all_input_nodes for v in _flat(self._values[n])]
+        if any(v is BATCH_SIZE for v in values):
+            return BATCH_SIZE
+        if isinstance(node.target, torch._ops.OpOverload):
+            if "size" in node.target._opname:
+                return BATCH_SIZE
+            if any(isinstance(v, TracedValue) and not isinstance(v.held, torch.Tensor) for v in values):
+                self.refuse("it makes a Python number of a value that depends on the input")
+            return self.called(node, node.target)
+        args = [self._values[a] if isinstance(a, torch.fx.Node) else a for a in node.args]
+        return node.target(*args) if callable(node.target) else BATCH_SIZE
+
     def _handler(self, target: torch._ops.OpOverload[..., Any]) -> Handler | None:
         if target.namespace not in ("aten", "exactnn"):
             return None
         return self.table.get(f"{target._opname}.{target._overloadname}") or self.table.get(target._opname)
 
     def _check(self, result: TracedValue, expected: torch.Tensor) -> None:
-        """The shape found is the one that torch found; and note where the batch size enters a constant."""
+        """The shape found is the one that torch found, the type one that no value is rounded to; and where the batch enters a constant."""
         shape = result.full_shape(self.trace.batch)
         if result.batch is None and any(isinstance(n, torch.SymInt) for n in expected.shape):
             self.batch_entered = True
         if tuple(shape) != _hints(expected.shape):
             self.refuse(f"it gives shape {_hints(expected.shape)} in torch, but {tuple(shape)} as translated")
+        if not expected.is_floating_point():
+            self.refuse(f"its result depends on the input and has the type {expected.dtype}; floats are needed")
+        for node in self.node.all_input_nodes:
+            source = node.meta["val"]
+            if isinstance(self._values[node], TracedValue) and not self._values[node].is_constant:
+                if source.dtype != expected.dtype and expected.dtype not in HELD_BY.get(source.dtype, ()):
+                    self.refuse(
+                        f"the conversion from {source.dtype} to {expected.dtype} rounds; keep one dtype, or a wider one, "
+                        "through the whole module"
+                    )
 
     def _arguments(self, target: torch._ops.OpOverload[..., Any]) -> dict[str, Any]:
         found = {}
@@ -205,20 +315,11 @@ class Translator:
             return [self._value(item) for item in given]
         if not isinstance(given, torch.fx.Node):
             return given
-        value = self._values[given]
-        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], torch.Tensor):
-            label, tensor = value
-            if tensor.dtype == torch.bool:
-                self._refuse_mask(label)
-            array = RationalArray.of(tensor, label)
-            value = self._values[given] = TracedValue(array, array.shape, label=label)
-        return value
+        return self._values[given]
 
-    def _refuse_mask(self, label: str) -> NoReturn:
-        """Refuse a tensor of booleans, naming the operation that uses it, not the copies of it that torch makes before."""
-        while getattr(self.node.target, "_opname", "") in _COPIES and self.node.users:
-            self.node = next(iter(self.node.users))
-        self.refuse(f"it reads the booleans {label!r}, and numbers are needed; write it as a product with a tensor of the numbers 0 and 1")
+    def value_of(self, node: torch.fx.Node) -> Any:
+        """What a node of the graph stands for."""
+        return self._values[node]
 
     # --- for the handlers --------------------------------------------------------------------------------------------------
 
@@ -226,8 +327,6 @@ class Translator:
         """Raise UnsupportedOperation, naming the operation and the node."""
         target = self.node.target
         named = f"{target.namespace}.{target._opname}" if isinstance(target, torch._ops.OpOverload) else str(target)
-        if "parametrizations" in self.place():
-            reason = _PARAMETRIZED
         raise UnsupportedOperation(f"operation {named} at node {self.place()!r}{_where(self.node)}: {reason}")
 
     def place(self) -> str:
@@ -261,10 +360,12 @@ class Translator:
         """The node that holds a value; a constant gets a node."""
         if isinstance(value.held, str):
             return value.held
-        if value.held not in self._constants:
+        array = value.array
+        assert array is not None
+        if array not in self._constants:
             name = self.builder.fresh(f"{self.place()}.constant" if value.label == "constant" else value.label)
-            self._constants[value.held] = self.builder.add(name, Constant(value.held))
-        return self._constants[value.held]
+            self._constants[array] = self.builder.add(name, Constant(array))
+        return self._constants[array]
 
     def constant(self, given: Any, what: str) -> RationalArray:
         """The numbers of an argument that must not depend on the input."""
@@ -282,8 +383,10 @@ class Translator:
         return as_fraction(int(given) if isinstance(given, bool) else given, what)
 
     def operand(self, given: Any) -> TracedValue:
-        """An operand that may be a Python number."""
+        """An operand that may be a Python number; a constant of another type becomes one of the result's, as torch converts it."""
         if isinstance(given, TracedValue):
+            if isinstance(given.held, torch.Tensor) and given.held.dtype != self.dtype():
+                return TracedValue(given.held.to(self.dtype()), given.shape, label=given.label)
             return given
         return TracedValue(RationalArray.of(self.number(given, "operand")), ())
 
@@ -330,6 +433,18 @@ class Translator:
         reshaped = self.apply(Reshape(target), x, suffix=suffix)
         return TracedValue(reshaped.held, target, batch)
 
+    def reshape_point(self, x: TracedValue, shape: Shape, suffix: str = "") -> TracedValue:
+        """Row-major reshape of each point, the batch axis (or none, of a constant) in front."""
+        batch = None if x.is_constant else 0
+        if shape == x.shape:
+            return TracedValue(x.held, shape, batch, x.label)
+        inner = TracedValue(x.held, x.shape, batch, x.label)
+        return self.apply(Reshape(shape), inner, suffix=suffix)
+
+    def placed(self, x: TracedValue, axis: int) -> TracedValue:
+        """The same value with torch's batch axis in this place."""
+        return TracedValue(x.held, x.shape, axis, x.label)
+
     def permute(self, x: TracedValue, order: Sequence[int], suffix: str = "") -> TracedValue:
         """Axis i of the result is torch's axis order[i]."""
         order = [o % x.ndim for o in order]
@@ -353,14 +468,14 @@ class Translator:
         for v in values:
             if v.array is not None:
                 own = place - (longest - v.ndim)
-                array = self._without_batch(v, own) if own >= 0 else v.array
+                array = self.without_batch(v, own) if own >= 0 else v.array
                 v = TracedValue(array, array.shape, label=v.label if array is v.array else "constant")
             else:
                 v = TracedValue(v.held, v.shape, place)
             result.append(v)
         return result
 
-    def _without_batch(self, value: TracedValue, axis: int) -> RationalArray:
+    def without_batch(self, value: TracedValue, axis: int) -> RationalArray:
         """A constant that is the same for every point of the batch, for one point."""
         assert value.array is not None
         index = (slice(None),) * axis
@@ -392,9 +507,13 @@ def _text(node: torch.fx.Node) -> str:
     return ", ".join([*map(str, node.args), *(f"{name}={value}" for name, value in node.kwargs.items())])
 
 
-def _is_size(node: torch.fx.Node) -> bool:
-    """Whether a node computes a Python number from the size of the batch, the only size that is not fixed."""
-    return isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool))
+def _is_number(node: torch.fx.Node) -> bool:
+    """Whether a node computes a Python number."""
+    return isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool, int, float))
+
+
+def _flat(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (tuple, list)) else [value]
 
 
 def _hints(shape: Sequence[int | torch.SymInt]) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
 from exactnn.exact.rounding import FORMATS
 from exactnn.load._torch_graph import Handler, TracedValue, Translator
+from exactnn.load._torch_linear import each, times_stack, transposed_conv, uneven_pool
+from exactnn.load._torch_moves import moved
 from exactnn.load._torch_shapes import pad_margins, padded
 from exactnn.network import Add, Affine, AveragePool, BatchNorm, Conv, MaxPool, Operation
 from exactnn.network.windows import Padding, whole_pool
@@ -46,7 +48,7 @@ def _matmul(t: Translator, x: TracedValue, suffix: str = "", **others: Any) -> T
         if 2 < weight.ndim <= x.ndim and set(weight.shape[:-2]) == {1}:
             weight = weight.reshape(*weight.shape[-2:])
         if weight.ndim > 2:
-            t.refuse(f"its second factor has shape {weight.shape}; one matrix is needed")
+            return times_stack(t, x, y)
         t.axis(x, -1)
         if weight.ndim == 2:
             return _affine(t, x, weight.T, suffix)
@@ -54,8 +56,13 @@ def _matmul(t: Translator, x: TracedValue, suffix: str = "", **others: Any) -> T
     if x.array is None:
         t.refuse("it multiplies two values that both depend on the input")
     weight = x.array
-    if weight.ndim > 2 or y.ndim < 2:
+    if y.ndim < 2:
         t.refuse(f"factors of shapes {x.shape} and {t.result_shape()} are not a matrix times vectors")
+    if weight.ndim > 2:  # W x = (x^T W^T)^T
+        last = [*range(weight.ndim - 2), weight.ndim - 1, weight.ndim - 2]
+        transposed = TracedValue(weight.transpose(*last), tuple(weight.shape[i] for i in last))
+        product = times_stack(t, t.permute(y, [*range(y.ndim - 2), y.ndim - 1, y.ndim - 2], "turned"), transposed)
+        return t.permute(product, [*range(product.ndim - 2), product.ndim - 1, product.ndim - 2])
     order = [*range(y.ndim - 2), y.ndim - 1, y.ndim - 2]
     t.axis(y, -2)
     turned = t.permute(y, order, "turned")
@@ -72,27 +79,21 @@ def _addmm(t: Translator, x: TracedValue, mat1: TracedValue, mat2: TracedValue, 
 
 
 def _conv(t: Translator, x: TracedValue, weight: TracedValue, bias: TracedValue | None, **options: Any) -> TracedValue:
-    if options.get("transposed"):
-        t.refuse("transposed convolution is no operation of an exact network")
+    if options.pop("transposed", False):
+        return transposed_conv(t, x, weight, bias, **options)
     kernel = t.constant(weight, "weight")
     axes = kernel.ndim - 2
     if x.batch != 0 or len(x.shape) != axes + 1:
         t.refuse(f"(batch, channels, {axes} spatial axes) is needed, got {x.shape} for one point")
-    dilation = _each(options["dilation"], axes)
+    dilation = each(options["dilation"], axes)
     padding = options["padding"]
     if isinstance(padding, str):
         totals = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, kernel.shape[2:], strict=True)]
         margins: Padding = tuple((n // 2, n - n // 2) for n in totals)
     else:
-        margins = tuple((p, p) for p in _each(padding, axes))
+        margins = tuple((p, p) for p in each(padding, axes))
     shift = RationalArray.zeros(kernel.shape[:1]) if bias is None else t.constant(bias, "bias")
-    return t.apply(Conv(kernel, shift, _each(options["stride"], axes), margins, dilation, options["groups"]), x)
-
-
-def _each(given: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    """One number for each spatial axis, where one number may stand for all."""
-    numbers = [given] if isinstance(given, int) else list(given)
-    return tuple(numbers * axes if len(numbers) == 1 else numbers)
+    return t.apply(Conv(kernel, shift, each(options["stride"], axes), margins, dilation, options["groups"]), x)
 
 
 def _batch_norm(
@@ -146,8 +147,8 @@ def _ceil_margins(
 
 def _max_pool(axes: int) -> Handler:
     def handler(t: Translator, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-        kernel, dilations, pads = (_each(v, axes) for v in (kernel_size, dilation, padding))
-        strides = _each(stride, axes) if stride else kernel
+        kernel, dilations, pads = (each(v, axes) for v in (kernel_size, dilation, padding))
+        strides = each(stride, axes) if stride else kernel
         extra: Padding = ((0, 0),) * axes
         if isinstance(x, tuple):  # an operand that was padded with minus infinity
             x, extra = x
@@ -165,8 +166,8 @@ def _max_pool(axes: int) -> Handler:
 
 def _average_pool(axes: int) -> Handler:
     def handler(t: Translator, x: TracedValue, kernel_size: Any, stride: Any, padding: Any, **options: Any) -> TracedValue:
-        kernel, pads = _each(kernel_size, axes), _each(padding, axes)
-        strides = _each(stride, axes) if stride else kernel
+        kernel, pads = each(kernel_size, axes), each(padding, axes)
+        strides = each(stride, axes) if stride else kernel
         margins: Padding = tuple((p, p) for p in pads)
         if options["ceil_mode"]:
             margins = _ceil_margins(x.shape[-axes:], kernel, strides, pads, (1,) * axes)
@@ -187,10 +188,11 @@ def _average_pool(axes: int) -> Handler:
 
 def _adaptive_pool(axes: int, maximum: bool) -> Handler:
     def handler(t: Translator, x: TracedValue, output_size: Any) -> Any:
-        sizes = _each(output_size, axes)
+        sizes = each(output_size, axes)
         spatial = x.shape[-axes:]
-        if any(out < 1 or n % out for n, out in zip(spatial, sizes, strict=True)):
-            t.refuse(f"the output size {sizes} must divide the input size {spatial}; otherwise its windows differ in size")
+        sizes = tuple(n if out is None else out for n, out in zip(spatial, sizes, strict=True))
+        if any(n % out for n, out in zip(spatial, sizes, strict=True)):
+            return uneven_pool(t, x, sizes, maximum=maximum)
         kernel = tuple(n // out for n, out in zip(spatial, sizes, strict=True))
         return _pooled(t, x, axes, whole_pool(kernel, kernel, maximum=maximum))
 
@@ -245,7 +247,7 @@ def _amin(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False)
 def _pad(t: Translator, x: TracedValue, pad: list[int], mode: str = "constant", value: Any = None) -> Any:
     """Constant padding; minus infinity only where nothing but max pooling reads the result."""
     if mode != "constant":
-        t.refuse(f"padding mode {mode!r}; only constants, as zeros, are supported")
+        return moved(t)
     margins = pad_margins(pad)
     if value == -math.inf and min(map(min, margins)) >= 0:
         targets = [getattr(user.target, "_opname", "") for user in t.node.users]
@@ -273,6 +275,8 @@ TABLE: Mapping[str, Handler] = {
     "sum": _sum,
     "amax": _amax,
     "amin": _amin,
+    "max": _amax,
+    "min": _amin,
     "max.dim": _first_of(_amax),
     "min.dim": _first_of(_amin),
     "pad": _pad,

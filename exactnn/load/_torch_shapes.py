@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from exactnn.exact.array import RationalArray
 from exactnn.load._torch_graph import BATCH_SIZE, Handler, TracedValue, Translator
-from exactnn.network import Affine, Concat, Slice
+from exactnn.network import Concat, Slice
 
 # --- reshape, transpose ----------------------------------------------------------------------------------------------------
 
@@ -46,9 +44,11 @@ def _permute(t: Translator, x: TracedValue, dims: list[int]) -> TracedValue:
     return t.permute(x, dims)
 
 
-def _transpose(t: Translator, x: TracedValue, dim0: int, dim1: int) -> TracedValue:
+def _transpose(t: Translator, x: TracedValue, *, dim0: int | None = None, dim1: int | None = None, **axes: int) -> TracedValue:
+    first, second = axes.get("axis0", dim0), axes.get("axis1", dim1)
+    assert first is not None and second is not None  # noqa: PT018
     order = list(range(x.ndim))
-    order[dim0], order[dim1] = order[dim1], order[dim0]
+    order[first], order[second] = order[second], order[first]
     return t.permute(x, order)
 
 
@@ -56,7 +56,7 @@ def _turned(t: Translator, x: TracedValue) -> TracedValue:
     """.t(), .T and .mT: the last two axes change places."""
     if x.ndim > 2 and "numpy" in str(t.node.target):
         return t.permute(x, range(x.ndim)[::-1])
-    return x if x.ndim < 2 else _transpose(t, x, -2, -1)
+    return x if x.ndim < 2 else _transpose(t, x, dim0=-2, dim1=-1)
 
 
 def _movedim(t: Translator, x: TracedValue, source: Any, destination: Any) -> TracedValue:
@@ -82,28 +82,6 @@ def cut(t: Translator, x: TracedValue, axis: int, entries: range, suffix: str = 
     return t.apply(Slice(tuple(starts), tuple(stops), tuple(steps)), x, suffix=suffix)
 
 
-def _pick(t: Translator, x: TracedValue, axis: int, entries: Sequence[int]) -> TracedValue:
-    """The entries of one axis at any indices, in that order: a slice, or a matrix of zeros and ones."""
-    n = x.shape[axis]
-    if any(not -n <= i < n for i in entries):
-        t.refuse(f"its indices reach beyond the axis of size {n}")
-    entries = [i % n for i in entries]
-    step = entries[1] - entries[0] if len(entries) > 1 else 1
-    if not entries or (step > 0 and entries == list(range(entries[0], entries[0] + step * len(entries), step))):
-        return cut(t, x, axis, range(entries[0], entries[-1] + 1, step) if entries else range(0))
-    matrix = np.zeros((len(entries), n), dtype=np.int64)
-    matrix[np.arange(len(entries)), entries] = 1
-    selection = Affine(RationalArray(matrix), RationalArray.zeros((len(entries),)))
-    inner = TracedValue(x.held, x.shape, None if x.batch is None else 0, x.label)  # the batch axis out of the way
-    last = inner.ndim - 1
-    place = axis + (inner.batch is not None)
-    order = [d for d in range(inner.ndim) if d != place] + [place]
-    whole = place == last
-    chosen = t.apply(selection, t.permute(inner, order, "turned"), suffix="" if whole else "selected")
-    result = t.permute(chosen, np.argsort(order).tolist())
-    return TracedValue(result.held, result.shape, x.batch)
-
-
 def _slice(t: Translator, x: TracedValue, dim: int, start: Any, end: Any, step: Any) -> TracedValue:
     whole = start in (None, 0) and (end is None or (end is not BATCH_SIZE and end >= 1 << 60)) and step == 1
     if whole or (x.batch is not None and dim % x.ndim == x.batch and t.result_shape()[x.batch] == t.trace.batch and step == 1):
@@ -125,25 +103,6 @@ def _narrow(t: Translator, x: TracedValue, dim: int, start: Any, length: int) ->
     axis = t.axis(x, dim)
     first = int(t.number(start, "start")) % x.shape[axis]
     return cut(t, x, axis, range(first, first + int(t.number(length, "length"))))
-
-
-def _index_select(t: Translator, x: TracedValue, dim: int, index: TracedValue) -> TracedValue:
-    return _pick(t, x, t.axis(x, dim), [int(i) for i in t.constant(index, "index").to_fractions()])
-
-
-def _index(t: Translator, x: TracedValue, indices: list[TracedValue | None]) -> TracedValue:
-    given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
-    if len(given) != 1 or given[0][1].ndim != 1:
-        t.refuse("indexing with one constant list of indices is supported, on one axis")
-    dim, index = given[0]
-    return _index_select(t, x, dim, index)
-
-
-def _flip(t: Translator, x: TracedValue, dims: list[int]) -> TracedValue:
-    for dim in dims:
-        axis = t.axis(x, dim)
-        x = _pick(t, x, axis, range(x.shape[axis])[::-1])
-    return x
 
 
 # --- into parts, and together ----------------------------------------------------------------------------------------------
@@ -184,32 +143,6 @@ def _stack(t: Translator, tensors: list[TracedValue], dim: int) -> TracedValue:
     return _concatenated(t, [t.reshape(x, shape, f"{i}.shape") for i, x in enumerate(tensors)], dim)
 
 
-def _slice_scatter(t: Translator, x: TracedValue, src: TracedValue, dim: int, start: Any, end: Any, step: Any) -> TracedValue:
-    bounds = [None if b is None else int(t.number(b, "bound")) for b in (start, end, step)]
-    return _assigned(t, x, src, dim, range(*slice(*bounds).indices(t.result_shape()[dim])))
-
-
-def _select_scatter(t: Translator, x: TracedValue, src: TracedValue, dim: int, index: Any) -> TracedValue:
-    shape = list(t.result_shape())
-    dim %= len(shape)
-    at = int(t.number(index, "index")) % shape[dim]
-    shape[dim] = 1
-    return _assigned(t, x, t.reshape(src, shape, "shape"), dim, range(at, at + 1))
-
-
-def _assigned(t: Translator, x: TracedValue, src: TracedValue, dim: int, entries: range) -> TracedValue:
-    """What x holds after an assignment to these entries of one axis."""
-    if entries == range(t.result_shape()[dim]):
-        return src
-    if entries.step != 1:
-        t.refuse("an assignment to a slice with a step is not supported")
-    axis = t.axis(src if x.batch is None else x, dim)
-    x, src = t.aligned(x, src)
-    ends = (("before", range(entries.start)), ("behind", range(entries.stop, x.shape[axis])))
-    before, behind = ([cut(t, x, axis, part, name)] if part else [] for name, part in ends)
-    return t.apply(Concat(axis), *before, src, *behind)
-
-
 def _copy(t: Translator, src: TracedValue, **_: Any) -> TracedValue:
     return src if t.shape_of(1) == t.result_shape() else _expand(t, src)
 
@@ -238,8 +171,10 @@ def padded(t: Translator, x: TracedValue, margins: Sequence[tuple[int, int]], va
 
 
 TABLE: Mapping[str, Handler] = {
-    **dict.fromkeys(("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), _reshape),
-    "expand": _expand,
+    **dict.fromkeys(
+        ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "atleast_1d", "atleast_2d"), _reshape
+    ),
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to"), _expand),
     "repeat": _repeat,
     "permute": _permute,
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _transpose),
@@ -248,14 +183,9 @@ TABLE: Mapping[str, Handler] = {
     "slice": _slice,
     "select": _select,
     "narrow": _narrow,
-    "index_select": _index_select,
-    "index": _index,
-    "flip": _flip,
     **dict.fromkeys(("split", "split_with_sizes", "chunk", "tensor_split"), _split),
     "unbind": _unbind,
     **dict.fromkeys(("cat", "concat", "concatenate"), _concatenated),
     "stack": _stack,
-    "slice_scatter": _slice_scatter,
-    "select_scatter": _select_scatter,
     "copy": _copy,
 }

@@ -1,17 +1,17 @@
-"""From a torch module to its graph of ATen operations: torch.export, and where that fails, torch.export on torch.fx's graph.
+"""From a torch module to its graph of ATen operations, by torch.export.
 
-Only the module's own `forward` (and a method `exact()`) is called: by torch.export with fake tensors, by torch.fx on a copy of the
-module, since what a forward does to buffers is done for real there, and, to explain a failure, on a copy with a batch of zeros. The
-module itself is as before afterwards. Modules with a method `exact()` that gives a rational function stay whole: while tracing, their
-`forward` is one call of the operation `exactnn::leaf`. Where it gives a list of them, their `forward` is a split of the axis
-`module.axis` (1 if there is none) into as many parts, one such call for each, and their concatenation. A method `checked_axis(x)`
-of such a module is called first; it raises ShapeError for an input that its forward refuses.
+Only the module's own `forward` (and a method `exact()`) is called: by torch.export with fake tensors and, to explain a failure, with a
+batch of zeros. The module itself is as before afterwards. Modules with a method `exact()` that gives a rational function stay whole:
+while tracing, their `forward` is one call of the operation `exactnn::leaf`. Where it gives a list of them, their `forward` is a split of
+the axis `module.axis` (1 if there is none) into as many parts, one such call for each, and their concatenation. A method
+`checked_axis(x)` of such a module is called first; it raises ShapeError for an input that its forward refuses.
 """
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import inspect
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
 from torch.export import Dim, ExportedProgram, ShapesCollection
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
+from exactnn.load._torch_record import record
+from exactnn.load._torch_state import put_back
 from exactnn.network import Rational
 from exactnn.network.activations import as_quotient
 from exactnn.network.operations import Shape
@@ -105,31 +106,49 @@ def trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int = BATCH
 
 def _trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int) -> Trace:
     try:
-        return _exported(module, shapes, batch)
+        with put_back(module), quiet():
+            leaves = _keep_leaves_whole(module)
+            program = _export(module, _example(module, shapes, batch), batch)
+            _check_sizes(program)
+            return _traced(program, leaves, batch)
     except ExactnnError:
         raise
     except Exception as error:  # noqa: BLE001 - the module's own forward may raise anything
         try:
-            copied = copy.deepcopy(module)
-            return _exported(copied, shapes, batch, through_fx=True)
+            with put_back(module, copied=True), quiet():
+                leaves = _keep_leaves_whole(module)
+                example = _example(module, shapes, batch)
+                program = _export(_by_running(module, example), example, batch)
+                return Trace(program, tuple(leaves), batch, fixed=True)
         except UnsupportedOperation:
             raise
         except Exception:  # noqa: BLE001 - as above; the first error says more
             raise _explained(module, shapes, error) from error
 
 
-def _exported(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int, *, through_fx: bool = False) -> Trace:
-    with _leaves_kept_whole(module) as leaves, quiet():
-        program = _export(_by_fx(module) if through_fx else module, _example(module, shapes, batch), batch)
+def _check_sizes(program: ExportedProgram) -> None:
+    """RuntimeError if the size of a tensor depends on the numbers in another one (which a run knows, where that is a constant)."""
+    for node in program.graph.nodes:
+        for value in torch.utils._pytree.tree_leaves(node.meta.get("val")):
+            if isinstance(value, torch.Tensor) and any(isinstance(n, torch.SymInt) and not n.node.has_hint() for n in value.shape):
+                raise RuntimeError(f"the size of {node.name} depends on the numbers in a tensor")
+
+
+def _traced(program: ExportedProgram, leaves: list[Rational], batch: int) -> Trace:
     symbols = program.range_constraints.values()
     fixed = not symbols or any(r.lower > 2 or r.upper < 1 << 40 for r in symbols)
     return Trace(program, tuple(leaves), batch, fixed)
 
 
-def _by_fx(module: torch.nn.Module) -> torch.fx.GraphModule:
-    """The graph of a module that may be changed; UnsupportedOperation if tracing did change one of its tensors."""
+def _by_running(module: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> torch.fx.GraphModule:
+    """What the module does to a random batch; UnsupportedOperation if it changes one of its tensors meanwhile.
+
+    What leaves torch shows as a constant that differs from point to point.
+    """
+    generator = torch.Generator().manual_seed(len(example[0]))
+    example = tuple(torch.randn(x.shape, generator=generator).to(x) for x in example)
     before = {name: tensor.detach().clone() for name, tensor in _tensors(module).items()}
-    graph = torch.fx.symbolic_trace(module)
+    graph = record(module, example)
     after = _tensors(module)
     for name, tensor in before.items():  # NaN differs from itself; it is refused where it is read
         same = name in after and after[name].shape == tensor.shape and bool(((after[name] == tensor) | tensor.isnan()).all())
@@ -148,9 +167,15 @@ def _changing(name: str) -> UnsupportedOperation:
 
 def _example(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int) -> tuple[torch.Tensor, ...]:
     """One batch for each input, of the dtype and on the device of the module's first floating tensor."""
+    like = example_like(module)
+    return tuple(torch.zeros((batch, *shape), dtype=like.dtype, device=like.device) for shape in shapes)
+
+
+def example_like(module: torch.nn.Module) -> torch.Tensor:
+    """An empty tensor of the dtype and on the device that the module's inputs have."""
     floats = (t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point())
     like = next(floats, torch.zeros(()))
-    return tuple(torch.zeros((batch, *shape), dtype=like.dtype, device=like.device) for shape in shapes)
+    return torch.empty(0, dtype=like.dtype, device=like.device)
 
 
 def _export(module: torch.nn.Module, example: tuple[torch.Tensor, ...], batch: int) -> ExportedProgram:
@@ -181,23 +206,22 @@ def _explained(module: torch.nn.Module, shapes: tuple[Shape, ...], error: Except
     """The error to raise when tracing failed with `error`: a copy of the module is run to see whether the shapes are at fault."""
     wanted = ", ".join(map(str, shapes))
     try:
-        copied = copy.deepcopy(module)
-        with torch.no_grad():
+        with put_back(module, copied=True), torch.no_grad(), quiet():
             for batch in (2, 3):  # a size that is fixed in the module may be that of one batch by chance
-                copied(*_example(copied, shapes, batch))
+                module(*_example(module, shapes, batch))
     except Exception as reason:  # noqa: BLE001 - the module's own forward may raise anything
         if not _about_shapes(reason, module, len(shapes)):
             return ArgumentError(
                 f"module: its forward fails on a batch of points of shape {wanted}, and not because of the shape: "
-                f"{_first_line(reason)}; mend the module first, so that calling it gives a value"
+                f"{first_line(reason)}; mend the module first, so that calling it gives a value"
             )
         return ShapeError(
-            f"input_shape: the module does not accept {wanted}: {_first_line(reason)}; give the shape of one "
+            f"input_shape: the module does not accept {wanted}: {first_line(reason)}; give the shape of one "
             "point without the batch axis, such as (3, 32, 32), and a tuple of shapes for several inputs"
         )
     return UnsupportedOperation(
         "module: its forward cannot be traced to a fixed graph, as when it decides on the values of tensors, makes Python numbers "
-        f"of them or leaves torch: {_first_line(error)}; write it with tensor operations only, without such a branch"
+        f"of them or leaves torch: {first_line(error)}; write it with tensor operations only, without such a branch"
     )
 
 
@@ -214,32 +238,22 @@ def _about_shapes(reason: Exception, module: torch.nn.Module, count: int) -> boo
     return isinstance(reason, (RuntimeError, ValueError, IndexError, AssertionError))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
-@contextmanager
-def _leaves_kept_whole(module: torch.nn.Module) -> Iterator[list[Rational]]:
-    """While it lasts, every submodule that is a rational function calls `exactnn::leaf`; afterwards all attributes are as before."""
-    before = [(m, dict(vars(m))) for m in module.modules()]
+def _keep_leaves_whole(module: torch.nn.Module) -> list[Rational]:
+    """Every submodule that is a rational function calls `exactnn::leaf` from now on; `put_back` takes that back."""
     leaves: list[Rational] = []
-    try:
-        for submodule, _ in before:
-            functions = _rational_functions(submodule)
-            if functions:
-                axis = None if isinstance(functions, Rational) else _axis(submodule)
-                operations = [functions] if isinstance(functions, Rational) else functions
-                vars(submodule)["forward"] = _leaf_forward(submodule, range(len(leaves), len(leaves) + len(operations)), axis)
-                leaves.extend(operations)
-        yield leaves
-    finally:  # a forward that keeps values on its module has left fake ones there
-        for submodule, attributes in before:
-            for name, value in list(vars(submodule).items()):
-                if name not in attributes:
-                    del vars(submodule)[name]
-                elif name == "forward" or isinstance(value, FakeTensor):
-                    vars(submodule)[name] = attributes[name]
+    for submodule in module.modules():
+        functions = _rational_functions(submodule)
+        if functions:
+            axis = None if isinstance(functions, Rational) else _axis(submodule)
+            operations = [functions] if isinstance(functions, Rational) else functions
+            vars(submodule)["forward"] = _leaf_forward(submodule, range(len(leaves), len(leaves) + len(operations)), axis)
+            leaves.extend(operations)
+    return leaves
 
 
 def _leaf_forward(module: torch.nn.Module, numbers: range, axis: int | None) -> Any:
@@ -293,7 +307,7 @@ def _rational_functions(module: torch.nn.Module) -> Rational | list[Rational] | 
     except Exception as error:  # the module's own method may raise anything
         raise ArgumentError(
             f"module: {type(module).__name__}.exact() must give a rational function, with sequences of coefficients numerator and "
-            f"denominator, the constant term first; it gave {_first_line(error)}"
+            f"denominator, the constant term first; it gave {first_line(error)}"
         ) from error
 
 
@@ -313,13 +327,12 @@ def _quotient(value: Any) -> Rational | None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without torch's own warnings and error logs: what they say is in the error raised."""
-    logger = logging.getLogger("torch._subclasses.fake_tensor")
-    disabled = logger.disabled
-    logger.disabled = True
+    """Without torch's own warnings, error logs and printed graphs: what they say is in the error raised."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.disabled = disabled
+        logging.disable(before)

@@ -9,14 +9,21 @@ from typing import Any
 import torch
 
 from exactnn.errors import ArgumentError, ShapeError, UnsupportedOperation
-from exactnn.load import _torch_elementwise, _torch_layers, _torch_shapes
+from exactnn.load import _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_shapes
 from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, Translator
+from exactnn.load._torch_run import compared
 from exactnn.load._torch_trace import BATCH, OTHER_BATCH, trace, unwrapped
 from exactnn.network import Network
 from exactnn.network.operations import Shape
 
-TABLE: Mapping[str, Handler] = {**_torch_elementwise.TABLE, **_torch_layers.TABLE, **_torch_shapes.TABLE}
+TABLE: Mapping[str, Handler] = {
+    **_torch_elementwise.TABLE,
+    **_torch_layers.TABLE,
+    **_torch_linear.TABLE,
+    **_torch_moves.TABLE,
+    **_torch_shapes.TABLE,
+}
 
 _STATISTIC = "it divides by a statistic of the activations, which is no operation of an exact network"
 _SOFTMAX = (
@@ -36,9 +43,6 @@ REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("_native_batch_norm_legit", "_native_batch_norm_legit_functional"), _BATCH),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), "recurrent layers are not supported; only feedforward networks are"),
     **dict.fromkeys(
-        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), "transposed convolution is no operation of an exact network"
-    ),
-    **dict.fromkeys(
         ("mish", "elu", "selu", "celu", "hardswish", "softsign", "log_sigmoid", "erf", "exp", "log", "sqrt", "sin", "cos"),
         "this function is none of the activations: piecewise linear ones, tanh, sigmoid, silu, gelu, softplus, rational ones",
     ),
@@ -48,7 +52,7 @@ REFUSED: Mapping[str, str] = {
 }
 
 
-def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any]) -> Network:
+def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any], *, compare: bool = True) -> Network:
     """The function of a torch module, every weight taken without rounding.
 
     The meaning is real arithmetic: the module's parameters, buffers and Python numbers are the (dyadic) rationals they are, float
@@ -95,6 +99,11 @@ def from_torch(module: torch.nn.Module, input_shape: int | Sequence[Any]) -> Net
     """
     module = unwrapped(module)
     shapes = _shapes(input_shape)
+    network = _read(module, shapes)
+    return network.read(compared(module, network, shapes) if compare else "not compared with the module")
+
+
+def _read(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> Network:
     translator = Translator(trace(module, shapes), TABLE, REFUSED)
     network = translator.network()
     if translator.batch_entered:
