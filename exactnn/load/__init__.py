@@ -27,13 +27,16 @@ _NEVER = (
 )
 
 
-def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
+def load(path: str | os.PathLike[str], *, raw: bool = False, compare: bool = True) -> Network:
     """The network in a file, to the last bit.
 
     Parameters
     ----------
     path : a file whose suffix is .onnx, .onnx.gz, .nnet or .json (the exact format of docs/network-format.md)
     raw : for NNET, read the network without its normalisation of inputs and outputs; the other formats have none
+    compare : for ONNX, run the file with onnxruntime (or the evaluator of the package onnx) at three points, if it holds operations whose
+        meaning programs dispute (casts, integer arithmetic, windows that are rounded up or padded automatically, a fixed batch, say), and
+        refuse it if the values differ by more than rounding; `net.reading` says what was done. Nothing that the file brings is executed
 
     Returns
     -------
@@ -43,7 +46,8 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
     ------
     LoadError
         The file is missing, truncated, damaged, of another kind than its suffix says, or too large; UnsupportedOperation
-        names the operation and the node. NaN and infinite weights are also a NotFiniteError, naming tensor and index.
+        names the operation and the node, or output, point and values where a run of the
+        file differs. NaN and infinite weights are also a NotFiniteError, naming tensor and index.
     ShapeError
         Shapes in the file do not fit together.
     MissingDependency
@@ -91,7 +95,7 @@ def load(path: str | os.PathLike[str], *, raw: bool = False) -> Network:
             return read_nnet(file, raw=raw)
         from exactnn.load.onnx import read_onnx
 
-        return read_onnx(file)
+        return read_onnx(file, compare=compare)
 
 
 @contextmanager
@@ -126,8 +130,8 @@ def __getattr__(name: str) -> Any:
 class _Room(types.ModuleType):
     """This package as the function `load`: both have the name `exactnn.load`, and importing the package binds it."""
 
-    def __call__(self, path: str | os.PathLike[str], *, raw: bool = False) -> Network:
-        return load(path, raw=raw)
+    def __call__(self, path: str | os.PathLike[str], *, raw: bool = False, compare: bool = True) -> Network:
+        return load(path, raw=raw, compare=compare)
 
 
 sys.modules[__name__].__class__ = _Room

@@ -43,6 +43,13 @@ class DataFiles:
         """Those that were read, with their hashes, by their names."""
         return tuple(DataFile(name, hashlib.sha256(self._read[name]).hexdigest()) for name in sorted(self._read))
 
+    def again(self, entries: Iterable[tuple[str, str]]) -> bytes:
+        """The bytes of a tensor that has been read before."""
+        keys = dict(entries)
+        content = self._content(keys["location"], None)
+        start = int(keys.get("offset", "0"))
+        return content[start : start + int(keys["length"])] if "length" in keys else content[start:]
+
     def piece(self, entries: Iterable[tuple[str, str]], size: int) -> memoryview:
         """The bytes of a tensor of `size` bytes, from the keys and values of its header."""
         stated = list(entries)

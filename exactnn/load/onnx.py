@@ -44,8 +44,8 @@ _PLAIN_TYPES = {1, 7, 11}
 _SOFTMAX = ("Softmax", "LogSoftmax", "ArgMax", "Hardmax")
 
 
-def read_onnx(file: ModelFile) -> Network:
-    """The network in an ONNX file."""
+def read_onnx(file: ModelFile, *, compare: bool = True) -> Network:
+    """The network in an ONNX file; `compare`: run the file too, if it holds operations whose meaning a runtime could dispute."""
     try:
         import onnx
 
@@ -56,7 +56,7 @@ def read_onnx(file: ModelFile) -> Network:
         model = onnx.ModelProto.FromString(file.content)
     except decode_error as error:
         raise LoadError(f"an ONNX protobuf is needed, but the file is truncated or of another kind ({error})") from None
-    return _Graph(model, DataFiles(file.path)).network(file)
+    return _Graph(model, DataFiles(file.path)).network(file, compare=compare)
 
 
 class _Graph:
@@ -64,6 +64,7 @@ class _Graph:
 
     def __init__(self, model: onnx.ModelProto, files: DataFiles) -> None:
         self._files = files
+        self._model = model
         self._opset = _opset(model)
         self._graph = model.graph
         self._foreign = bool(len(model.functions) or len(model.training_info)) or _has_unknown_fields(model)
@@ -114,21 +115,35 @@ class _Graph:
                     producers[output] = node
         return producers
 
-    def network(self, file: ModelFile) -> Network:
-        """The network: that of one point, where the file is for a fixed number of them and keeps them apart, else of all it takes."""
+    def network(self, file: ModelFile, *, compare: bool) -> Network:
+        """The network, read and, if that tells something, compared."""
+        net, reader = self._found(file)
+        disputed = {*reader.disputed, *(["batches of points"] if reader.batch > 1 else [])}
+        if not compare:
+            return net.read("not compared: compare=False")
+        if not disputed:
+            return net.read("not compared: only operations of undisputed meaning")
+        from exactnn.load._onnx.run import compared
+
+        return net.read(compared(self._model, self._producers, self._files, net, disputed, reader.batch))
+
+    def _found(self, file: ModelFile) -> tuple[Network, Reader]:
+        """The network of one point, where the file is for a fixed number of them and keeps them apart, else of all it takes."""
         batch = self._fixed_batch()
         if batch is None:
             return self._read(file)
         try:
-            return self._read(file, batch).read(
+            net, reader = self._read(file, batch)
+            return net.read(
                 f"read per sample: the file is for batches of {batch} points, and treats each alike and by itself; the network is for one"
-            )
+            ), reader
         except (LoadError, ShapeError) as error:
             why = str(error)
         try:
-            return self._read(file).read(
+            net, reader = self._read(file)
+            return net.read(
                 f"read as a whole: the {batch} rows of its input are one point, as they are not points by themselves ({why})"
-            )
+            ), reader
         except (LoadError, ShapeError) as error:
             raise type(error)(
                 f"{error}; nor can the model be read for one of its {batch} rows ({why}); if these are points of a batch, export the model "
@@ -143,8 +158,8 @@ class _Graph:
             firsts.add(int(dims[0].dim_value) if len(dims) > 1 and dims[0].HasField("dim_value") else 0)
         return firsts.pop() if len(firsts) == 1 and min(firsts) > 1 else None
 
-    def _read(self, file: ModelFile, batch: int = 1) -> Network:
-        """The network, read node by node."""
+    def _read(self, file: ModelFile, batch: int = 1) -> tuple[Network, Reader]:
+        """The network, read node by node, and what read it."""
         inputs = [(v.name, *_input_shape(v)) for v in self._inputs]
         if batch > 1:
             inputs = [(name, shape[1:], True, False) for name, shape, *_ in inputs]
@@ -162,7 +177,7 @@ class _Graph:
         outputs = [reader.output(v.name) for v in self._graph.output]
         checkable = plain and reader.plain and self._files.plain and reader.entries() <= CHECKER_ENTRIES
         source = file.source(file.suffix[1:], checkable=checkable, data=self._files.files)
-        return reader.builder.build([name for name, *_ in inputs], outputs, source=source)
+        return reader.builder.build([name for name, *_ in inputs], outputs, source=source), reader
 
     def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
         if node.domain not in ("", "ai.onnx"):

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 _LONGEST_CYCLE = 8  # names of a cycle that a message shows
 
 
-def reads(node: onnx.NodeProto, producers: Mapping[str, onnx.NodeProto]) -> list[str]:
-    """The names that reading this node takes."""
-    shortcut = softplus_shortcut(node, producers)
+def reads(node: onnx.NodeProto, producers: Mapping[str, onnx.NodeProto], *, literally: bool) -> list[str]:
+    """The names that reading this node takes, or, literally, those that it names."""
+    shortcut = None if literally else softplus_shortcut(node, producers)
     return [shortcut, node.input[2]] if shortcut is not None else [i for i in node.input if i]
 
 
-def needed_names(outputs: Sequence[str], producers: Mapping[str, onnx.NodeProto]) -> set[str]:
+def needed_names(outputs: Sequence[str], producers: Mapping[str, onnx.NodeProto], *, literally: bool = False) -> set[str]:
     """Every name that an output depends on."""
     needed: set[str] = set()
     todo = list(outputs)
@@ -30,14 +30,14 @@ def needed_names(outputs: Sequence[str], producers: Mapping[str, onnx.NodeProto]
         if name not in needed:
             needed.add(name)
             if name in producers:
-                todo.extend(reads(producers[name], producers))
+                todo.extend(reads(producers[name], producers, literally=literally))
     return needed
 
 
-def ordered(nodes: Sequence[onnx.NodeProto], producers: Mapping[str, onnx.NodeProto]) -> list[onnx.NodeProto]:
+def ordered(nodes: Sequence[onnx.NodeProto], producers: Mapping[str, onnx.NodeProto], *, literally: bool = False) -> list[onnx.NodeProto]:
     """The nodes, each behind those that make what it reads, otherwise as the file has them; LoadError for a cycle, naming it."""
     place = {output: i for i, node in enumerate(nodes) for output in node.output if output}
-    before = [dict.fromkeys(place[name] for name in reads(node, producers) if name in place) for node in nodes]
+    before = [dict.fromkeys(place[name] for name in reads(node, producers, literally=literally) if name in place) for node in nodes]
     result: list[onnx.NodeProto] = []
     done, on_way = [False] * len(nodes), [False] * len(nodes)
     for start in range(len(nodes)):

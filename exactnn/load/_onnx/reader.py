@@ -20,6 +20,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.load._external import DataFiles
 from exactnn.load._limits import MAX_NODES, Budget
+from exactnn.load._onnx.disputed import is_disputed
 from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.values import Attributes, OnnxValue, Operand, Tensor, full_shape, of_kind
 from exactnn.network import Affine, Builder, Constant, Input, Operation, Reshape
@@ -94,6 +95,8 @@ class Reader:
         self._label = ""
         #: how often a name was wished for
         self._numbers: dict[str, int] = {}
+        #: operations that a runtime could read in another way
+        self.disputed: set[str] = set()
         #: whether rational functions have been met
         self.has_rational = False
 
@@ -130,6 +133,8 @@ class Reader:
         handler, known = OPERATORS[proto.op_type]
         self._label = next(o for o in proto.output if o)
         node = Node(self, proto, Attributes(proto, known, self.files))
+        if is_disputed(proto, (self.values.get(name) for name in proto.input)):
+            self.disputed.add(proto.op_type)
         results = handler(node)
         if isinstance(results, (Tensor, OnnxValue)):
             results = [results]

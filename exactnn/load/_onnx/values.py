@@ -44,7 +44,8 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 #: their numbers in the file, and those of integers
 FLOAT_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind in FLOATS}
 INTEGER_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind not in (*FLOATS, "bool")}
-_EXTERNAL = 1
+#: where the data of a tensor lie, if not in the model
+EXTERNAL = 1
 _MAX_INDEX_LIST = 1 << 16
 
 
@@ -137,8 +138,8 @@ def decode_tensor(proto: onnx.TensorProto, name: str, files: DataFiles) -> Tenso
     with naming(place):
         checked_size(tuple(n or 1 for n in shape))  # an empty tensor is an empty list of axes, say
     entries = math.prod(shape)
-    if proto.data_location == _EXTERNAL or len(proto.external_data):
-        if proto.data_location != _EXTERNAL or proto.raw_data or len(getattr(proto, unpacked)):
+    if proto.data_location == EXTERNAL or len(proto.external_data):
+        if proto.data_location != EXTERNAL or proto.raw_data or len(getattr(proto, unpacked)):
             raise LoadError(f"{place}: its data lie either in the model or in another file, but the file says both")
         with naming(place):
             data = files.piece([(entry.key, entry.value) for entry in proto.external_data], entries * np.dtype(dtype).itemsize)
