@@ -20,7 +20,7 @@ Path = str | os.PathLike[str]
 File = tuple[Path, bytes, str]  # path, content, hash
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _FORMATS = ("json", "nnet", "onnx", "onnx.gz")
-_UNCOMPRESSED = 2**30  # bytes
+_UNCOMPRESSED, _MEMBERS = 2**30, 2**10  # of gzip: bytes; parts, each compressed by itself
 
 
 class Model(NamedTuple):
@@ -156,9 +156,11 @@ def _with_data(stated: Any, step: str, candidates: Sequence[tuple[Path, Path]], 
 
 def _decompressed(data: bytes, step: str) -> bytes:
     """What gzip compressed, in one or more members."""
-    pieces, left = [], _UNCOMPRESSED
+    pieces: list[bytes] = []
+    left = _UNCOMPRESSED
     try:
         while data:
+            need(len(pieces) < _MEMBERS, step, "too many members of gzip")
             member = zlib.decompressobj(wbits=31)
             pieces.append(member.decompress(data, left + 1))
             left -= len(pieces[-1])

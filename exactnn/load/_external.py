@@ -30,6 +30,7 @@ class DataFiles:
     def __init__(self, model: str) -> None:
         self._folder = Path(model).parent
         self._read: dict[str, bytes] = {}
+        self._hashes: dict[str, str] = {}
         self._taken = 0
         self._plain = True
 
@@ -41,7 +42,7 @@ class DataFiles:
     @property
     def files(self) -> tuple[DataFile, ...]:
         """Those that were read, with their hashes, by their names."""
-        return tuple(DataFile(name, hashlib.sha256(self._read[name]).hexdigest()) for name in sorted(self._read))
+        return tuple(DataFile(name, self._hashes[name]) for name in sorted(self._hashes))
 
     def again(self, entries: Iterable[tuple[str, str]]) -> bytes:
         """The bytes of a tensor that has been read before."""
@@ -82,6 +83,7 @@ class DataFiles:
         if name not in self._read:
             left = MAX_BYTES - sum(map(len, self._read.values()))
             self._read[name] = _bytes(self._folder, name, left)
+            self._hashes[name] = hashlib.sha256(self._read[name]).hexdigest()
         content = self._read[name]
         if checksum and hashlib.sha1(content, usedforsecurity=False).hexdigest() != checksum.lower():
             raise LoadError(f"its data: {shown(name)} has another SHA-1 than the model says; it belongs to another model")

@@ -30,6 +30,7 @@ KINDS = {
 #: bytes of a model file, and of one that is compressed when it is not: many for few are no model
 _MAX_FILE = 1 << 31
 _MAX_CONTENT, _UNSUSPICIOUS, _MOST_TIMES = 1 << 30, 1 << 26, 100
+_MOST_MEMBERS = 1 << 10
 _GZIP = b"\x1f\x8b"
 _NNET_START = re.compile(rb"\s*(//|\d+\s*,)")
 
@@ -114,9 +115,12 @@ class ModelFile:
 def _decompressed(data: bytes) -> bytes:
     """What gzip compressed, in one or more members; LoadError where that is damaged, or out of proportion."""
     most = min(_MAX_CONTENT, max(_UNSUSPICIOUS, _MOST_TIMES * len(data)))
-    pieces, size, left = [], 0, data
+    pieces: list[bytes] = []
+    size, left = 0, data
     try:
         while left:
+            if len(pieces) == _MOST_MEMBERS:
+                raise LoadError(f"gzip: at most {_MOST_MEMBERS} members are read, but the file has more")
             member = zlib.decompressobj(wbits=31)
             pieces.append(member.decompress(left, most - size + 1))
             size += len(pieces[-1])

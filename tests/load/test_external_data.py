@@ -23,7 +23,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import exactnn as xn
-from exactnn.certificate import examine
+from exactnn.certificate import Rejected, examine
+from exactnn.certificate._evaluate import evaluate
+from exactnn.certificate._onnx import read_onnx
 from exactnn.cli import main
 from exactnn.errors import CertificateRejected, LoadError
 from exactnn.exact.array import RationalArray
@@ -306,16 +308,71 @@ def test_every_mutation_of_a_header_is_an_error_or_a_network(tmp_path: Path) -> 
     rng = np.random.default_rng(3)
     start = data.index(b"location")
     outcomes = set()
-    for _ in range(300):
+    for _ in range(400):
         changed = bytearray(data)
-        changed[int(rng.integers(start - 20, start + 60))] = int(rng.integers(256))
+        changed[int(rng.integers(start - 20, start + 60))] = int(rng.choice([rng.integers(256), rng.integers(48, 58)]))
         path.write_bytes(changed)
         try:
-            load(path)
-            outcomes.add("network")
+            net = load(path)
         except LoadError:
             outcomes.add("error")
-    assert outcomes == {"network", "error"}
+            continue
+        assert net.source is not None
+        outcomes.add("checkable" if net.source.checkable else "network")
+        if net.source.checkable:  # then the checker reads the same
+            theirs = read_onnx(path.read_bytes(), "f", {d.path: (tmp_path / d.path).read_bytes() for d in net.source.data})
+            point = [Fraction(k, 3) for k in range(net.input_dim)]
+            assert list(net(point)) == list(evaluate(theirs, point, "f"))
+    assert {"checkable", "error"} <= outcomes
+
+
+@pytest.mark.parametrize(
+    ("drop", "keys"),
+    [
+        ((), {"location": "other.bin"}),
+        ((), {"offset": "-1"}),
+        ((), {"offset": 70}),
+        ((), {"length": 44}),
+        ((), {"length": 10**17}),
+        ((), {"key": "value"}),
+        (("location",), {}),
+        (("length",), {}),
+    ],
+)
+def test_the_checker_refuses_headers_as_the_loader_does(drop: tuple[str, ...], keys: dict[str, Any], tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    data = (tmp_path / "weights.bin").read_bytes()
+    assert read_onnx(path.read_bytes(), "f", {"weights.bin": data}).input_size == 3
+    with pytest.raises(Rejected):
+        read_onnx(path.read_bytes(), "f", {})
+    stated(path, drop=drop, **keys)
+    refused(path)
+    with pytest.raises(Rejected):
+        read_onnx(path.read_bytes(), "f", {"weights.bin": data})
+
+
+def test_the_checker_refuses_compressed_files_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx.gz"
+    good = gzip.compress(chain().SerializeToString())
+    path.write_bytes(good)
+    document = json.loads(json.dumps(xn.verify_zero(load(path)).certificate.document))
+    entry = document["models"]["f"]
+    for content in (
+        good[:-1],
+        good + b"rest",
+        good[:20] + b"\0" + good[21:],
+        good * 2,
+        gzip.compress(b"") * 2000,
+        chain().SerializeToString(),
+        b"x",
+    ):
+        path.write_bytes(content)
+        entry["sha256"] = sha(path)
+        with pytest.raises(CertificateRejected):
+            xn.check(document)
+    path.write_bytes(good)
+    entry["sha256"] = sha(path)
+    assert xn.check(document)
 
 
 # --- certificates ----------------------------------------------------------------------------------------------------
