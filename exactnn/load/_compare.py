@@ -76,11 +76,11 @@ class Reference:
                     return gap
         return None
 
-    def near(self, rows: list[int], values: np.ndarray) -> Difference | None:
-        """Where values of a float64 run differ by more than 10^-6 of the largest value met."""
+    def near(self, rows: list[int], values: np.ndarray, part: float = _NEAR) -> Difference | None:
+        """Where values of a float64 run differ by more than this part of the largest value met."""
         expected, _, largest, _ = self._run
         for row, found in zip(rows, values, strict=True):
-            gap = self._first(row, found, expected[row], np.full(len(found), _NEAR * largest[row]))
+            gap = self._first(row, found, expected[row], np.full(len(found), part * largest[row]))
             if gap is not None:
                 return gap
         return None

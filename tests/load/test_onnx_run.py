@@ -123,7 +123,7 @@ def test_formats(kind: str, tmp_path: Path) -> None:
     proto = model(list(proto.graph.node), {"x": (N, 3)}, {"p": integers(0, 1, 0, 1), "w": whole(5, 2).astype(kind)}, kind=number)
     found = sentence(proto, tmp_path)
     assert found.startswith("compared with onnxruntime")
-    assert ("in float64: within 10^-6" if kind == "float16" else f"within the rounding of {kind}") in found
+    assert ("in float64: within 3e-02 of" if kind == "float16" else f"within the rounding of {kind}") in found
 
 
 def test_bfloat16_is_not_compared(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_nodes_out_of_order_and_data_elsewhere(tmp_path: Path) -> None:
 
 def test_rational_functions_may_overflow_inside(tmp_path: Path) -> None:
     powers = [node("Mul", f"h{k} h{k}", f"h{k + 1}") for k in range(5)]
-    proto = model([*powers, node("Add", "h5 one", "q"), node("Div", "h5 q")], {"h0": (N, 1)}, {"one": [1.0]})
+    proto = model([*powers, node("Add", "h5 one", "q"), node("Div", "h5 q", "r"), node("Cast", "r", to=1)], {"h0": (N, 1)}, {"one": [1.0]})
     found = sentence(proto, tmp_path)  # 100^32 is no float32, and x^32/(x^32 + 1) is less than 1
     assert found.startswith("compared with onnxruntime")
 

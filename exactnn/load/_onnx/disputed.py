@@ -48,7 +48,7 @@ def _forwards(attributes: Attributes, operands: list[Operand | None]) -> bool:
 _UNDISPUTED: dict[str, Callable[[Attributes, list[Operand | None]], bool]] = {
     **dict.fromkeys(("Constant", "Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Concat"), _always),
     **dict.fromkeys(("BatchNormalization", "GlobalAveragePool", "GlobalMaxPool"), _always),
-    **dict.fromkeys(("Gemm", "MatMul", "Add", "Sub", "Sum", "Mul", "Neg"), _on_floats),
+    **dict.fromkeys(("Gemm", "MatMul", "Add", "Sub", "Sum", "Mul", "Div", "Reciprocal", "Neg"), _on_floats),
     **dict.fromkeys(("Relu", "LeakyRelu", "PRelu", "Abs", "Clip", "Max", "Min", "Tanh", "Sigmoid"), _on_floats),
     "Conv": _explicit_window,
     **dict.fromkeys(("MaxPool", "AveragePool"), _whole_window),
