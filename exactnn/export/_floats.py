@@ -29,11 +29,12 @@ def float_type(dtype: Any) -> str:
     return name
 
 
-def to_floats(array: RationalArray, name: str, dtype: str, *, rounding: bool) -> np.ndarray[Any, Any]:
+def to_floats(array: RationalArray, name: str, dtype: str, *, rounding: bool, without_kernel: str = "") -> np.ndarray[Any, Any]:
     """The entries as floats of this type.
 
     Raises NotRepresentable, naming `name`, the first index and the number of such entries, for entries that are no
-    such floats (unless `rounding`) or beyond the largest one.
+    such floats (unless `rounding`) or beyond the largest one. `without_kernel` names operators of the file that common runtimes do
+    not have in float64.
     """
     wide = array.to_float()  # each the nearest float64
     with np.errstate(over="ignore"):
@@ -48,11 +49,15 @@ def to_floats(array: RationalArray, name: str, dtype: str, *, rounding: bool) ->
     if not rounding:
         at, count = _first(wrong), int(wrong.sum())
         others = f", nor are {count - 1} more of its {array.size} entries" if count > 1 else ""
-        wider = ", or dtype='float64' if that holds it" if dtype == "float32" else ""
-        raise NotRepresentable(
-            f"{name}: {_entry(array, at)} is no {dtype}{others}; "
-            f"allow the nearest ones with rounding=True, or save as .json, which holds every number{wider}"
-        )
+        if dtype == "float32" and without_kernel:
+            advice = (
+                "save with dtype='float32', rounding=True, which takes the nearest ones and runs everywhere, or as .json, which holds "
+                f"every number; dtype='float64' may hold it, but common runtimes have no float64 kernel for {without_kernel}"
+            )
+        else:
+            wider = ", or dtype='float64' if that holds it" if dtype == "float32" else ""
+            advice = f"allow the nearest ones with rounding=True, or save as .json, which holds every number{wider}"
+        raise NotRepresentable(f"{name}: {_entry(array, at)} is no {dtype}{others}; {advice}")
     return _nearest(array, wide, narrow, wrong, dtype)
 
 

@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,7 +122,14 @@ class _Writer:
         return RationalArray.of(self._floats(array, owner, part))
 
     def _floats(self, array: RationalArray, owner: str, part: str) -> np.ndarray[Any, Any]:
-        return to_floats(array, f"node {owner!r}, {part}", self.dtype, rounding=self.rounding)
+        place = f"node {owner!r}, {part}"
+        return to_floats(array, place, self.dtype, rounding=self.rounding, without_kernel=self._without_kernel)
+
+    @cached_property
+    def _without_kernel(self) -> str:
+        """The operators of the file that onnxruntime has for float32, and not for float64."""
+        found = {_float32_only(self.net.operation(name)) for name in self.net.order}
+        return ", ".join(sorted(found - {""}))
 
     def integers(self, values: Iterable[int], owner: str, part: str) -> str:
         """An initialiser with these integers; its name."""
@@ -150,6 +158,14 @@ class _Writer:
     def rank(self, name: str) -> int:
         """Number of axes of a node's value, the batch axis not counted."""
         return len(self.net.shape(name))
+
+
+def _float32_only(operation: Operation) -> str:
+    if isinstance(operation, ops.PiecewiseLinear):
+        return "LeakyRelu" if operation.name.startswith("leaky_relu") else ""
+    if isinstance(operation, ops.Smooth):
+        return {"softplus": "Softplus", "gelu": "Gelu", "gelu_tanh": "Gelu"}.get(operation.function, "")
+    return {ops.Conv: "Conv", ops.AveragePool: "AveragePool", ops.PRelu: "PRelu"}.get(type(operation), "")
 
 
 # --- operations ------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from exactnn import network as ops
 from exactnn.floats._units import unit
@@ -28,6 +29,8 @@ from exactnn.network.operations import Shape
 Pair = tuple[torch.Tensor, torch.Tensor | None]
 #: roundings of one activation, of its neighbours in the same formula included
 _STEPS = 16
+#: a bound beyond this part of the largest value
+_HOPELESS = 0.1
 #: what torch's softplus leaves out beyond its threshold 20: log(1 + exp(-20))
 _SOFTPLUS_TAIL = 2.1e-9
 
@@ -64,7 +67,7 @@ class Run:
 def run(net: Network, points: torch.Tensor, format: Format) -> Run:
     """Values at flat points (batch, input_dim), float64, with error bounds for a run in `format` that reads the same points.
 
-    Bounds are given up (infinite from there on) once they exceed all values by far: nothing behind such a node could tell anything.
+    Bounds are given up (infinite from there on) once they exceed a tenth of the largest value: what comes behind such a node tells little.
 
     Examples
     --------
@@ -108,6 +111,8 @@ class _Walk:
         return Run(values, torch.cat(errors, 1), largest)
 
     def _node(self, operation: Operation, pairs: list[Pair], shapes: list[Shape], batch: int) -> Pair:
+        if isinstance(operation, (ops.Affine, ops.Conv)):
+            return self._linear(operation, *pairs[0])
         made = unit(operation, tuple(shapes), torch.float64)
         if isinstance(operation, ops.BatchNorm):
             made.scale.data = _scale(operation).reshape(-1, *(1,) * (len(shapes[0]) - 1))
@@ -119,9 +124,33 @@ class _Walk:
         if len(known) < len(pairs):
             return value, None
         error = _ERRORS[type(operation)](self.format, operation, made, [v for v, _ in pairs], known, value)
-        if error is not None and not bool((error <= 1e3 * (1 + value.abs().max())).all()):
-            error = None
-        return value, error
+        return value, self._kept(value, error)
+
+    def _linear(self, operation: ops.Affine | ops.Conv, x: torch.Tensor, known: torch.Tensor | None) -> Pair:
+        """Large arrays are made once, and changed in place for the bound."""
+        weight, bias = (torch.from_numpy(a.to_float()) for a in (operation.weight, operation.bias))
+        value = _product(operation, x, weight, bias)
+        terms = math.prod(operation.weight.shape[1:])
+        gamma = self.format.gamma(terms + 1)
+        if known is None or math.isinf(gamma):
+            return value, None
+        spread = known + gamma * (x.abs() + known)
+        error = _product(operation, spread, weight.abs_(), bias.abs_().mul_(gamma)) + (terms + 1) * self.format.smallest
+        return value, self._kept(value, error)
+
+    @staticmethod
+    def _kept(value: torch.Tensor, error: torch.Tensor | None) -> torch.Tensor | None:
+        """The bound, unless it is far beyond use: it does not come down again."""
+        return None if error is None or not bool(error.max() <= _HOPELESS * (value.abs().max() + 1e-30)) else error
+
+
+def _product(operation: ops.Affine | ops.Conv, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    if isinstance(operation, ops.Affine):
+        return functional.linear(x, weight, bias)
+    padding = [p for pair in reversed(operation.padding) for p in pair]
+    x = functional.pad(x, padding) if any(padding) else x
+    convolution = (functional.conv1d, functional.conv2d, functional.conv3d)[len(operation.stride) - 1]
+    return convolution(x, weight, bias, operation.stride, 0, operation.dilation, operation.groups)
 
 
 def _scale(norm: ops.BatchNorm) -> torch.Tensor:
@@ -135,16 +164,6 @@ def _or_infinite(value: torch.Tensor, error: torch.Tensor | None) -> torch.Tenso
 
 
 # --- one rule for each operation; `made` is the float64 module of the operation and may be changed -----------------------------
-
-
-def _linear(f: Format, op: Any, made: Any, values: list[torch.Tensor], errors: list[torch.Tensor], _: torch.Tensor) -> Any:
-    terms = math.prod(op.weight.shape[1:])
-    gamma = f.gamma(terms + 1)
-    if math.isinf(gamma):
-        return None
-    made.weight.data.abs_()
-    made.bias.data.abs_().mul_(gamma)
-    return made(errors[0] + gamma * (values[0].abs() + errors[0])) + (terms + 1) * f.smallest
 
 
 def _average(f: Format, op: Any, made: Any, values: list[torch.Tensor], errors: list[torch.Tensor], _: torch.Tensor) -> Any:
@@ -205,8 +224,6 @@ def _unknown(*_: Any) -> None:
 
 _Rule = Callable[[Format, Any, Any, list[torch.Tensor], list[torch.Tensor], torch.Tensor], Any]
 _ERRORS: dict[type[Operation], _Rule] = {
-    ops.Affine: _linear,
-    ops.Conv: _linear,
     ops.PiecewiseLinear: _bent,
     ops.PRelu: _channels_bent,
     ops.Smooth: _smooth,

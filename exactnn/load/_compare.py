@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,12 @@ from exactnn.network import Network
 if TYPE_CHECKING:
     import torch
 
+Values = np.ndarray[Any, Any]
+
 #: a bound beyond this part of the output says little, and how near float64 must be then, relative to the largest value met
 _LITTLE, _NEAR = 1e-3, 1e-6
+#: roundings that a run may be off in practice, where there is no better bound
+_STEPS, _FOLDED = 64, 16
 #: points: standard normal, uniform in [0, 1], and far out, where bounds and thresholds show
 POINTS = 3
 _FAR = 100.0
@@ -33,6 +37,18 @@ class Difference:
     output: int
     found: float
     expected: float
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is expected at the points: values, bounds, how far runs are off at most in practice, largest values, what cannot overflow."""
+
+    values: Values
+    bounds: Values
+    loose: Values
+    largest: Values
+    fits: Values
+    roundoff: float
 
 
 class Reference:
@@ -51,48 +67,61 @@ class Reference:
         return [math.prod(self.net.shape(n)) for n in self.net.outputs]
 
     @cached_property
-    def _run(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    def _run(self) -> _Run:
         from exactnn.floats.running import Format, run
 
         format = Format.of(self.dtype)
         found = run(self.net, self.points, format)
+        largest = found.largest.numpy()
         # the float64 run here rounds as well
         bounds = found.errors.numpy() * (1 + 2.0**-53 / format.roundoff) + 2.0**-1000
-        return found.values.numpy(), bounds, found.largest.numpy(), format.largest
+        loose = np.maximum(_LITTLE, _STEPS * format.roundoff) * largest[:, None] + 2.0**-1000
+        return _Run(
+            found.values.numpy(), bounds, np.broadcast_to(loose, bounds.shape), largest, 2 * largest < format.largest, format.roundoff
+        )
 
     @property
     def is_sharp(self) -> bool:
         """Whether the bounds tell something about every point."""
-        values, bounds, _, _ = self._run
-        return bool((bounds <= _LITTLE * np.abs(values).max(axis=1, keepdims=True)).all())
+        run = self._run
+        return bool((run.bounds <= _LITTLE * np.abs(run.values).max(axis=1, keepdims=True)).all())
 
-    def difference(self, rows: list[int], values: np.ndarray) -> Difference | None:
-        """Where values (one row for each of these points) differ by more than the bound; what may overflow is left out."""
-        expected, bounds, largest, limit = self._run
-        for row, found in zip(rows, values, strict=True):
-            if largest[row] * 2 < limit:
-                gap = self._first(row, found, expected[row], bounds[row])
-                if gap is not None:
-                    return gap
-        return None
+    def difference(self, rows: list[int], values: Values) -> Difference | None:
+        """Where values (one row for each of these points) differ by more than the bound, or by far more than runs do.
 
-    def near(self, rows: list[int], values: np.ndarray, part: float = _NEAR) -> Difference | None:
-        """Where values of a float64 run differ by more than this part of the largest value met."""
-        expected, _, largest, _ = self._run
-        for row, found in zip(rows, values, strict=True):
-            gap = self._first(row, found, expected[row], np.full(len(found), part * largest[row]))
-            if gap is not None:
-                return gap
-        return None
+        Points at which the format may overflow are left out.
+        """
+        run = self._run
+        return self._first(rows, values, np.minimum(run.bounds, run.loose), run.fits)
 
-    def _first(self, row: int, found: np.ndarray, expected: np.ndarray, bounds: np.ndarray) -> Difference | None:
+    def is_small(self, gap: Difference) -> bool:
+        """Whether a difference beyond the bound may still be rounding, of steps that the network does not have (a float64 run tells)."""
+        return bool(abs(gap.found - gap.expected) <= self._run.loose[gap.point, 0])
+
+    def near(self, rows: list[int], values: Values) -> Difference | None:
+        """Where values of a float64 run differ by more than 10^-6 of the largest value met."""
+        run = self._run
+        near = max(_NEAR, _FOLDED * run.roundoff)  # constants that were computed in the format are rounded to it
+        return self._first(rows, values, np.broadcast_to(near * run.largest[:, None], run.bounds.shape), run.largest < np.inf)
+
+    def alike(self, rows: list[int], first: Values, second: Values) -> bool:
+        """Whether two runs of one batch gave the same, but for the last digits (sums in parallel may be in another order)."""
+        run = self._run
+        slack = _STEPS * float(np.finfo(np.float64).eps if self.dtype.itemsize == 8 else 2.0**-24) * run.largest[rows, None]
         with np.errstate(invalid="ignore"):
-            wrong = ~(np.abs(found - expected) <= bounds)  # NaN is wrong, too
-        wrong &= ~np.isposinf(bounds) | ~np.isfinite(found)
-        if not wrong.any():
-            return None
-        place = int(np.argmax(np.where(np.isfinite(found), np.abs(found - expected), np.inf) * wrong))
-        return Difference(row, place, float(found[place]), float(expected[place]))
+            same = (np.abs(first - second) <= slack) | (first == second) | ~run.fits[rows, None]
+        return bool(same.all())
+
+    def _first(self, rows: list[int], values: Values, bounds: Values, fits: Values) -> Difference | None:
+        for row, found in zip(rows, values, strict=True):
+            expected = self._run.values[row]
+            with np.errstate(invalid="ignore"):
+                gaps = np.where(np.isfinite(found), np.abs(found - expected), np.inf)
+            wrong = gaps > bounds[row]
+            if fits[row] and wrong.any():
+                place = int(np.argmax(np.where(wrong, gaps, -1)))
+                return Difference(row, place, float(found[place]), float(expected[place]))
+        return None
 
     def described(self, gap: Difference, names: str = "output") -> str:
         """The difference in words."""

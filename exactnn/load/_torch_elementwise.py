@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -122,7 +122,7 @@ def _leaf(t: Translator, x: TracedValue, number: int) -> TracedValue:
 # --- arithmetic ------------------------------------------------------------------------------------------------------------
 
 
-def _sum(operation: Add | Subtract) -> Handler:
+def _sum(operation: Add | Subtract) -> Callable[..., TracedValue]:
     def handler(t: Translator, x: Any, other: Any, alpha: Any = 1) -> TracedValue:
         a, b = t.aligned(t.operand(x), t.operand(other))
         return t.apply(operation, a, t.scale(b, t.number(alpha, "alpha"), "alpha"))
@@ -132,6 +132,16 @@ def _sum(operation: Add | Subtract) -> Handler:
 
 def _subtract_from(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Any:
     return _sum(Subtract())(t, other, x, alpha)
+
+
+def _plus_product(t: Translator, x: Any, tensor1: Any, tensor2: Any, value: Any) -> TracedValue:
+    """addcmul: x + value tensor1 tensor2."""
+    return _sum(Add())(t, x, _multiply(t, tensor1, tensor2), value)
+
+
+def _between(t: Translator, x: Any, end: Any, weight: Any) -> TracedValue:
+    """lerp: x + weight (end - x)."""
+    return _sum(Add())(t, x, _multiply(t, _sum(Subtract())(t, end, x), weight))
 
 
 def _negative(t: Translator, x: TracedValue) -> TracedValue:
@@ -215,6 +225,8 @@ TABLE: Mapping[str, Handler] = {
     "add": _sum(Add()),
     "sub": _sum(Subtract()),
     "rsub": _subtract_from,
+    "addcmul": _plus_product,
+    "lerp": _between,
     "neg": _negative,
     "mul": _multiply,
     "div": _divide,

@@ -38,6 +38,8 @@ HELD_BY: Mapping[torch.dtype, tuple[torch.dtype, ...]] = {
 }
 #: operations whose result does not depend on the values of their operand
 _LIKE = frozenset(("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty", "fill"))
+#: operations that read nothing but the shape or the type of their second operand
+_SHAPED = frozenset(("expand_as", "view_as", "reshape_as", "type_as"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +207,8 @@ class Translator:
             self.refuse(self.refused.get(target._opname, "it is random, so that there is no function"))
         if target._opname in _LIKE:
             return True
-        found = (v for n in node.all_input_nodes for v in _flat(self._values[n]))
+        read = [n for n in node.args[:1] if isinstance(n, torch.fx.Node)] if target._opname in _SHAPED else node.all_input_nodes
+        found = (v for n in read for v in _flat(self._values[n]))
         return all(not isinstance(v, TracedValue) or isinstance(v.held, torch.Tensor) for v in found)
 
     def _folded(self, node: torch.fx.Node, target: torch._ops.OpOverload[..., Any]) -> Any:
@@ -404,6 +407,10 @@ class Translator:
     def result_shape(self) -> tuple[int, ...]:
         """Torch's shape of what the current node computes."""
         return sizes(self.node)
+
+    def result_shapes(self) -> list[tuple[int, ...]]:
+        """Torch's shapes of the several tensors that the current node computes."""
+        return [_hints(part.shape) for part in self.node.meta["val"]]
 
     def shape_of(self, position: int) -> tuple[int, ...]:
         """Torch's shape of the current node's argument at `position`."""

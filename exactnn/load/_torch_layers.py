@@ -78,6 +78,16 @@ def _addmm(t: Translator, x: TracedValue, mat1: TracedValue, mat2: TracedValue, 
     return t.apply(Add(), a, b)
 
 
+def _baddbmm(t: Translator, x: TracedValue, batch1: TracedValue, batch2: TracedValue, beta: Any, alpha: Any) -> TracedValue:
+    product = t.scale(_matmul(t, batch1, mat2=batch2, suffix="product"), t.number(alpha, "alpha"), "scaled")
+    a, b = t.aligned(t.scale(x, t.number(beta, "beta"), "beta"), product)
+    return t.apply(Add(), a, b)
+
+
+def _extremes(t: Translator, x: TracedValue, dim: Any = None, keepdim: bool = False) -> tuple[TracedValue, TracedValue]:
+    return _amin(t, x, dim, keepdim), _amax(t, x, dim, keepdim)
+
+
 def _conv(t: Translator, x: TracedValue, weight: TracedValue, bias: TracedValue | None, **options: Any) -> TracedValue:
     if options.pop("transposed", False):
         return transposed_conv(t, x, weight, bias, **options)
@@ -263,6 +273,7 @@ TABLE: Mapping[str, Handler] = {
     "mv": _matmul,
     "bmm": _matmul,
     "addmm": _addmm,
+    "baddbmm": _baddbmm,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _conv),
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _first_of(_batch_norm, 3),
@@ -273,6 +284,7 @@ TABLE: Mapping[str, Handler] = {
     **{f"adaptive_max_pool{n}d": _first_of(_adaptive_pool(n, maximum=True)) for n in (1, 2, 3)},
     "mean": _mean,
     "sum": _sum,
+    "aminmax": _extremes,
     "amax": _amax,
     "amin": _amin,
     "max": _amax,

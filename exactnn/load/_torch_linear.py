@@ -121,6 +121,101 @@ def times_stack(t: Translator, x: TracedValue, y: TracedValue) -> TracedValue:
     return t.placed(result, len(lead) if rows_are_points else x.batch + rank - x.ndim)
 
 
+def _einsum(t: Translator, equation: str, tensors: list[TracedValue], **_: Any) -> TracedValue:
+    """Sums of products of one value with constants, one constant after the other."""
+    terms, result = _labels(t, equation, tensors)
+    values = [i for i, x in enumerate(tensors) if not x.is_constant]
+    if len(values) != 1:
+        t.refuse("it multiplies two values that both depend on the input")
+    x, labels = _without_repeats(t, tensors[values[0]], terms[values[0]])
+    rest = [(y, term) for i, (y, term) in enumerate(zip(tensors, terms, strict=True)) if i != values[0]]
+    for i, (y, term) in enumerate(rest):
+        later = {label for _, other in rest[i + 1 :] for label in other} | set(result)
+        x, labels = _contracted(t, x, labels, y, term, later)
+    x, labels = _summed(t, x, labels, set(result))
+    return t.permute(x, [labels.index(label) for label in result])
+
+
+def _labels(t: Translator, equation: str, tensors: list[TracedValue]) -> tuple[list[str], str]:
+    """The labels of each operand and of the result."""
+    equation = equation.replace(" ", "")
+    if "." in equation:
+        t.refuse("an equation with an ellipsis is not supported; write all its labels")
+    left, arrow, result = equation.partition("->")
+    terms = left.split(",")
+    if not arrow:
+        result = "".join(sorted(label for label in set(left) - {","} if left.count(label) == 1))
+    if len(terms) != len(tensors) or any(len(term) != x.ndim for term, x in zip(terms, tensors, strict=True)):
+        t.refuse(f"the equation {equation!r} does not fit its operands")
+    return terms, result
+
+
+def _without_repeats(t: Translator, x: TracedValue, labels: str) -> tuple[TracedValue, str]:
+    """The diagonal, where a label stands twice."""
+    if len(set(labels)) == len(labels):
+        return x, labels
+    assert x.batch is not None
+    if labels.count(labels[x.batch]) > 1:
+        t.refuse("it takes a diagonal of the batch axis")
+    own = labels[: x.batch] + labels[x.batch + 1 :]
+    kept = "".join(dict.fromkeys(own))
+    numbers = np.arange(math.prod(x.shape)).reshape(x.shape)
+    places = np.einsum(f"{own}->{kept}", numbers)
+    found = t.apply(Gather(RationalArray(places.copy())), t.placed(x, 0), suffix="diagonal")
+    return found, labels[x.batch] + kept
+
+
+def _contracted(t: Translator, x: TracedValue, labels: str, y: TracedValue, term: str, later: set[str]) -> tuple[TracedValue, str]:
+    """The product with one constant, summed over the labels that nothing reads later."""
+    assert x.batch is not None
+    point = labels[x.batch]
+    if point in term:
+        y, term = TracedValue(t.without_batch(y, term.index(point)), ()), term.replace(point, "")
+    assert y.array is not None
+    array = _alone(y.array, term, set(labels) | later)
+    term = "".join(label for label in dict.fromkeys(term) if label in labels or label in later)
+    stacked = "".join(a for a in labels if a in term and a in later and a != point)
+    inner = "".join(a for a in labels if a in term and a not in later)
+    outer = "".join(a for a in term if a not in labels)
+    rows = "".join(a for a in labels if a not in term and a != point)
+    sizes = {**dict(zip(labels, x.full_shape(t.trace.batch), strict=True)), **dict(zip(term, array.shape, strict=True))}
+    size = {name: math.prod(sizes[a] for a in group) for name, group in (("s", stacked), ("k", inner), ("n", outer), ("m", rows))}
+    turned = t.permute(x, [labels.index(a) for a in point + stacked + rows + inner])
+    flat = t.reshape_point(turned, (size["s"], size["m"], size["k"]), "einsum.rows")
+    weight = array.transpose(*(term.index(a) for a in stacked + inner + outer)).reshape(size["s"], size["k"], size["n"])
+    if size["s"] == 1:
+        matrix = weight.reshape(size["k"], size["n"]).T
+        product = t.apply(Affine(matrix, RationalArray.zeros(matrix.shape[:1])), flat, suffix="einsum.product")
+    else:
+        product = times_stack(t, flat, TracedValue(weight, weight.shape))
+    shape = tuple(sizes[a] for a in stacked + rows + outer)
+    return t.reshape_point(product, shape, "einsum"), point + stacked + rows + outer
+
+
+def _alone(array: RationalArray, term: str, needed: set[str]) -> RationalArray:
+    """The constant with its diagonals taken, and summed over labels that nothing else has."""
+    kept = "".join(label for label in dict.fromkeys(term) if label in needed)
+    numerators = np.einsum(f"{term}->{kept}", array.numerators.astype(object))
+    return RationalArray(np.asarray(numerators, dtype=object), array.denominator)
+
+
+def _summed(t: Translator, x: TracedValue, labels: str, needed: set[str]) -> tuple[TracedValue, str]:
+    """Summed over labels that the result does not have."""
+    gone = [a for a in labels if a not in needed]
+    if not gone:
+        return x, labels
+    assert x.batch is not None
+    if labels[x.batch] in gone:
+        t.refuse("it sums over the batch axis")
+    kept = [a for a in labels if a in needed and a != labels[x.batch]]
+    sizes = dict(zip(labels, x.full_shape(t.trace.batch), strict=True))
+    turned = t.permute(x, [labels.index(a) for a in [labels[x.batch], *kept, *gone]])
+    flat = t.reshape_point(turned, (*(sizes[a] for a in kept), math.prod(sizes[a] for a in gone)), "einsum.rows")
+    ones = RationalArray.zeros((1, flat.shape[-1])) + 1
+    total = t.apply(Affine(ones, RationalArray.zeros((1,))), flat, suffix="einsum.sum")
+    return t.reshape_point(total, tuple(sizes[a] for a in kept), "einsum"), labels[x.batch] + "".join(kept)
+
+
 def _cumulated(t: Translator, x: TracedValue, dim: int, **_: Any) -> TracedValue:
     axis = t.axis(x, dim)
     n = x.shape[axis]
@@ -206,6 +301,7 @@ def _maxima(t: Translator, x: TracedValue, axis: int, windows: Sequence[range], 
 
 TABLE: Mapping[str, Handler] = {
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), transposed_conv),
+    "einsum": _einsum,
     "cumsum": _cumulated,
     "upsample_linear1d": _interpolated(1),
     "upsample_bilinear2d": _interpolated(2),

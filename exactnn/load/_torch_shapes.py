@@ -17,6 +17,13 @@ def _reshape(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
     return t.reshape(x, t.result_shape())
 
 
+def _at_least(t: Translator, x: TracedValue | None = None, tensors: Sequence[TracedValue] = ()) -> Any:
+    """With more axes, of size 1: one tensor, or several."""
+    if x is not None:
+        return t.reshape(x, t.result_shape())
+    return tuple(t.reshape(y, shape, str(i)) for i, (y, shape) in enumerate(zip(tensors, t.result_shapes(), strict=True)))
+
+
 def _expand(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
     shape = t.result_shape()
     if x.array is not None:
@@ -171,9 +178,9 @@ def padded(t: Translator, x: TracedValue, margins: Sequence[tuple[int, int]], va
 
 
 TABLE: Mapping[str, Handler] = {
-    **dict.fromkeys(
-        ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "atleast_1d", "atleast_2d"), _reshape
-    ),
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), _reshape),
+    **dict.fromkeys(("view_as", "reshape_as"), _reshape),
+    **{f"atleast_{n}d{kind}": _at_least for n in (1, 2, 3) for kind in ("", ".Sequence")},
     **dict.fromkeys(("expand", "expand_as", "broadcast_to"), _expand),
     "repeat": _repeat,
     "permute": _permute,

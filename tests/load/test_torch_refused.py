@@ -37,23 +37,15 @@ REFUSED: dict[str, tuple[nn.Module, Any, str]] = {
     "mish": (nn.Mish(), 2, r"aten\.mish"),
     "elu": (nn.ELU(), 2, r"aten\.elu"),
     "hardswish": (nn.Hardswish(), 2, r"aten\.hardswish"),
-    "comparison": (Call(lambda m, x: torch.where(x > 0, x, 0)), 2, r"aten\.(gt|where)"),
     "jump": (nn.Threshold(0, 1), 2, r"threshold.*jumps"),
     "product": (Call(lambda m, x: x * x.flip(1)), 2, r"aten\.mul at node 'mul'.*both depend"),
     "attention": (Call(lambda m, x: x @ x.mT), (2, 2), r"both depend"),
-    "transposed convolution": (nn.ConvTranspose1d(1, 1, 2), (1, 3), r"conv_transpose1d"),
-    "reflecting convolution": (nn.Conv1d(1, 1, 3, padding=1, padding_mode="reflect"), (1, 4), r"reflect"),
-    "circular padding": (Call(lambda m, x: F.pad(x, (1, 1), mode="circular")), (1, 3), r"circular"),
-    "uneven adaptive pool": (nn.AdaptiveAvgPool1d(3), (1, 5), r"must divide"),
     "lstm": (Call(lambda m, x: m.l(x)[0], l=nn.LSTM(2, 2, batch_first=True)), (3, 2), r"lstm.*feedforward"),
-    "weight norm": (nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), 2, r"remove_parametrizations"),
-    "spectral norm": (nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2)), 2, r"remove_parametrizations"),
     "indices": (Call(lambda m, x: x[:, 0] * x.max(1)[1]), 2, r"indices"),
     "division": (Call(lambda m, x: x / x), 2, r"divisor depends on the input"),
     "division by zero": (Call(lambda m, x: x / m.c, c=torch.tensor([1.0, 0])), 2, r"divisor is zero"),
     "floor division": (Call(lambda m, x: torch.div(x, 2, rounding_mode="floor")), 2, r"jumps"),
     "rounding": (Call(lambda m, x: x.half()), 2, r"float16 rounds"),
-    "rounding a constant": (Call(lambda m, x: x + m.c.half().float(), c=torch.tensor([1.0, 0.1])), 2, r"constant.*rounds"),
     "random": (Call(lambda m, x: F.dropout(x)), 2, r"dropout.*eval"),
     "noise": (Call(lambda m, x: x + torch.rand_like(x)), 2, r"rand_like.*random"),
     "mixed batch": (Call(lambda m, x: x - x.mean(0)), 2, r"batch axis"),
@@ -118,7 +110,7 @@ class Counting(nn.Module):
 @pytest.mark.parametrize("branching", [False, True])
 def test_a_changing_buffer_is_refused_whatever_traces_it(assigned: bool, branching: bool) -> None:
     module = Counting(assigned=assigned, branching=branching).eval()
-    with pytest.raises(UnsupportedOperation, match="decides on the values" if branching else "changes the buffer 'n'"):
+    with pytest.raises(UnsupportedOperation, match="changes the buffer 'n'"):
         from_torch(module, 2)
     assert module.n.item() == 0
 
@@ -235,13 +227,6 @@ def test_a_unit_is_refused_where_its_forward_is(unit: nn.Module, shape: tuple[in
         from_torch(inside, shape)
 
 
-def test_masks_name_the_operation_that_reads_them() -> None:
-    mask = torch.tensor([True, False])
-    for module in (Call(lambda m, x: x.masked_fill(torch.tensor([True, False]), 1.5)), Call(lambda m, x: x * m.mask, mask=mask)):
-        with pytest.raises(UnsupportedOperation, match=r"operation aten\.(masked_fill|mul) at node .*booleans.*0 and 1"):
-            from_torch(module.eval(), 2)
-
-
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_weight_that_is_no_number_is_named(bad: float) -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(8, 2)).eval()
@@ -258,7 +243,7 @@ def test_wrong_shapes() -> None:
             from_torch(module, shape)
     with pytest.raises(ShapeError, match="does not accept"):
         from_torch(module, ((6,), (6,)))
-    with pytest.raises(ShapeError, match=r"does not accept \(\)"):
+    with pytest.raises(ShapeError, match=r"does not accept points of shape \(\)"):
         from_torch(nn.Linear(2, 2).eval(), ())  # in a batch of two it would do
     for huge in (10**12, (2**13, 2**13), ((2**24,), (2**24, 1), (1,))):
         with pytest.raises(ShapeError, match=r"input_shape: points of at most 2\^25"):
