@@ -7,7 +7,8 @@ import json
 import os
 import re
 import stat
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ._network import Network, read_network
@@ -16,7 +17,10 @@ from ._numbers import Rejected, Unreadable, boolean, mapping, need, read_json, s
 from ._onnx import read_onnx
 
 Path = str | os.PathLike[str]
+File = tuple[Path, bytes, str]  # path, content, hash
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_FORMATS = ("json", "nnet", "onnx", "onnx.gz")
+_UNCOMPRESSED, _MEMBERS = 2**30, 2**10  # of gzip: bytes; parts, each compressed by itself
 
 
 class Model(NamedTuple):
@@ -60,6 +64,8 @@ def read_models(document: Any, names: Sequence[str], folder: Path, given: Sequen
         files.append((path, data, hashlib.sha256(data).hexdigest()))
     stated = [entries[name] for name in names if type(entries[name]) is dict]
     wanted = {entry["sha256"] for entry in stated if type(entry.get("sha256")) is str}
+    for data in (entry["data"] for entry in stated if type(entry.get("data")) is dict):
+        wanted.update(found for found in data.values() if type(found) is str)
     inline = any("inline" in entry for entry in stated)
     for path, data, digest in files:
         known = digest in wanted or (inline and _inline_hash(data) in wanted)
@@ -84,7 +90,7 @@ def _inline_hash(data: bytes) -> str | None:
         return None
 
 
-def _model(entry: Any, step: str, folder: Path, files: Sequence[tuple[Path, bytes, str]]) -> Model:
+def _model(entry: Any, step: str, folder: Path, files: Sequence[File]) -> Model:
     need(type(entry) is dict, step, f"expected an object, found {show(entry)}")
     digest = text(entry.get("sha256"), f"{step}: sha256")
     need(_DIGEST.match(digest) is not None, f"{step}: sha256", "expected 64 hexadecimal digits")
@@ -94,20 +100,72 @@ def _model(entry: Any, step: str, folder: Path, files: Sequence[tuple[Path, byte
         need(canonical_hash(entry["inline"], step) == digest, step, "the inline network has another hash")
         return Model(network, digest, "inline")
     kind = text(entry.get("format"), f"{step}: format")
-    need(kind in ("json", "nnet", "onnx"), step, f"unknown format {show(kind)}")
-    mapping(entry, step, ("sha256", "format", "path"), ("raw",) if kind == "nnet" else ())
+    need(kind in _FORMATS, step, f"unknown format {show(kind)}")
+    more = ("raw",) if kind == "nnet" else ("data",) if kind.startswith("onnx") else ()
+    mapping(entry, step, ("sha256", "format", "path"), more)
     path = text(entry["path"], f"{step}: path")
-    for candidate, content, found in files:
-        if found == digest:
-            source, data = os.fspath(candidate), content
-            break
-    else:
-        source, data = path, _content(os.path.join(folder, path), step)
-        found = hashlib.sha256(data).hexdigest()
-        need(found == digest, step, f"certificate for other networks: {show(source)} has another hash")
+    candidates = [(candidate, candidate, content) for candidate, content, found in files if found == digest]
+    if not candidates:
+        place = os.path.join(folder, path)
+        candidates = [(path, place, _bound(place, digest, step, path))]
+    source, data = os.fspath(candidates[0][0]), candidates[0][2]
     if kind == "json":
         return Model(read_network(read_json(data, step), step), digest, source)
-    if kind == "onnx":
-        return Model(read_onnx(data, step), digest, source)
+    if kind.startswith("onnx"):
+        data = _decompressed(data, step) if kind == "onnx.gz" else data
+        if "data" not in entry:
+            return Model(read_onnx(data, step), digest, source)
+        source, beside = _with_data(entry["data"], step, [(shown, place) for shown, place, _ in candidates], files)
+        return Model(read_onnx(data, step, beside), digest, source)
     raw = boolean(entry.get("raw", False), f"{step}: raw")
     return Model(read_nnet(data, raw, step), digest, f"{source} (raw: without its normalisation)" if raw else source)
+
+
+def _bound(place: Path, digest: str, step: str, shown: Path) -> bytes:
+    """The content of a file, which must have this hash."""
+    data = _content(place, step)
+    found = hashlib.sha256(data).hexdigest()
+    need(found == digest, step, f"certificate for other networks: {show(os.fspath(shown))} has another hash")
+    return data
+
+
+def _with_data(stated: Any, step: str, candidates: Sequence[tuple[Path, Path]], files: Sequence[File]) -> tuple[str, Mapping[str, bytes]]:
+    """The first of equal model files beside which, or among the given files, lies the data that the certificate binds; and that data."""
+    step = f"{step}: data"
+    need(type(stated) is dict and len(stated) > 0, step, "expected the hashes of data files by their names")
+    for name, digest in stated.items():
+        need(
+            type(name) is str and not {"", ".", ".."} & set(name.split("/")) and "\\" not in name and ":" not in name,
+            step,
+            f"{show(name)} is no name within a folder",
+        )
+        need(_DIGEST.match(text(digest, step)) is not None, step, "expected 64 hexadecimal digits")
+    given = {found: content for _, content, found in files}
+    for i, (shown, place) in enumerate(candidates):
+        folder = os.path.dirname(place)
+        try:
+            beside = {n: given[d] if d in given else _bound(os.path.join(folder, n), d, step, n) for n, d in stated.items()}
+        except Rejected:
+            if i == len(candidates) - 1:
+                raise
+            continue
+        listed = ", ".join(f"{name} (sha256 {digest})" for name, digest in stated.items())
+        return f"{os.fspath(shown)} with its data in {listed}", beside
+    raise AssertionError("there is at least one candidate")
+
+
+def _decompressed(data: bytes, step: str) -> bytes:
+    """What gzip compressed, in one or more members."""
+    pieces: list[bytes] = []
+    left = _UNCOMPRESSED
+    try:
+        while data:
+            need(len(pieces) < _MEMBERS, step, "too many members of gzip")
+            member = zlib.decompressobj(wbits=31)
+            pieces.append(member.decompress(data, left + 1))
+            left -= len(pieces[-1])
+            need(left >= 0 and member.eof, step, "not gzip, truncated, or too large")
+            data = member.unused_data
+    except zlib.error as error:
+        raise Rejected(step, f"not gzip: {error}") from None
+    return b"".join(pieces)

@@ -12,6 +12,7 @@ from ._network import Network, read_network
 from ._numbers import LIMIT, Rejected, need, show
 
 _DECIMAL = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?[0-9]{1,3}))?\Z")
+_INFINITE = re.compile(r"[-+]?inf(inity)?\Z", re.IGNORECASE | re.ASCII)
 Decimal = tuple[int, int]  # n, e: the number n * 10^e
 
 
@@ -40,6 +41,13 @@ class _Rows:
         step = f"{self._step}: {what}"
         return [_decimal(cell, step) for cell in self.next(what, length)]
 
+    def header(self, what: str, least: int) -> list[Decimal | None]:
+        """At least so many numbers, None for infinite ones."""
+        step = f"{self._step}: {what}"
+        cells = self.next(what)
+        need(len(cells) >= least, step, f"expected {least} numbers, found {len(cells)}")
+        return [None if _INFINITE.match(cell) else _decimal(cell, step) for cell in cells]
+
     def counts(self, what: str, length: int) -> list[int]:
         found = [Fraction(n) * Fraction(10) ** e for n, e in self.decimals(what, length)]
         for value in found:
@@ -48,6 +56,23 @@ class _Rows:
 
     def finish(self) -> None:
         need(next(self._lines, None) is None, self._step, "there are lines after the last bias")
+
+
+def _normalisation(
+    inputs: int, bounds: Sequence[Sequence[Decimal | None]], given: Sequence[Sequence[Decimal | None]], step: str
+) -> list[list[Fraction]]:
+    """Means and ranges: of the inputs, the first of a line, and of the output, the last."""
+    m = len(given[0])
+    need(len(given[1]) == m, step, "means and ranges are not equally many")
+    clear = all(len({v and _fraction(v) for v in line[inputs:]}) == 1 for line in given) or all(len(line) == m - 1 for line in bounds)
+    need(clear, step, f"which of {m} means and ranges are those of {inputs} inputs and the output is not clear")
+    found = []
+    for line in given:
+        finite = [_fraction(v) for v in (*line[:inputs], line[-1]) if v is not None]
+        need(len(finite) == inputs + 1, step, "a mean or range is infinite")
+        found.append(finite)
+    need(all(found[1]), step, "a range is 0")
+    return found
 
 
 def _decimal(cell: str, step: str) -> Decimal:
@@ -91,11 +116,9 @@ def read_nnet(data: bytes, raw: bool, step: str) -> Network:
     widths = rows.counts("widths", layers + 1)
     need(widths[0] == inputs and widths[-1] == outputs, step, "the widths do not fit the header")
     rows.next("unused line")
-    rows.decimals("minima", inputs)
-    rows.decimals("maxima", inputs)
-    means = [_fraction(v) for v in rows.decimals("means", inputs + 1)]
-    ranges = [_fraction(v) for v in rows.decimals("ranges", inputs + 1)]
-    need(all(ranges), step, "a range is 0")
+    bounds = [rows.header(what, 0 if raw else inputs) for what in ("minima", "maxima")]
+    given = [rows.header(what, 0 if raw else inputs + 1) for what in ("means", "ranges")]
+    means, ranges = ([], []) if raw else _normalisation(inputs, bounds, given, step)
 
     nodes: list[dict[str, Any]] = [{"name": "input", "op": "input", "operands": [], "shape": [inputs]}]
 

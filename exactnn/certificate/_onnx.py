@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
 from ._network import Network, read_network
 from ._numbers import Rejected, Tensor, need, show
-from ._onnx_tensors import Stored, read_tensor, single_float
+from ._onnx_tensors import Beside, Stored, read_tensor, single_float
 from ._protobuf import BYTES, FIXED32, VARINT, Field, Message
 
 _MODEL = {7: Field("graph", BYTES)}
@@ -42,18 +42,18 @@ class _Computed(NamedTuple):
     full: tuple[int, ...]
 
 
-def read_onnx(data: bytes, step: str) -> Network:
-    """The network in an ONNX file."""
+def read_onnx(data: bytes, step: str, files: Mapping[str, bytes] | None = None) -> Network:
+    """The network in an ONNX file; ``files`` are those beside it that hold tensors, by their names."""
     model = Message(data, _MODEL, _IGNORED["model"], step)
     need(len(model.blocks("graph")) == 1, step, "not an ONNX model: it has no graph")
-    return _Reader(Message(model.blocks("graph")[0], _GRAPH, _IGNORED["graph"], step), step).network()
+    return _Reader(Message(model.blocks("graph")[0], _GRAPH, _IGNORED["graph"], step), step, Beside(files or {})).network()
 
 
 class _Reader:
     """The graph, node by node, as a document of the exact network format."""
 
-    def __init__(self, graph: Message, step: str) -> None:
-        self._graph, self._step = graph, step
+    def __init__(self, graph: Message, step: str, files: Beside) -> None:
+        self._graph, self._step, self._files = graph, step, files
         self._values: dict[str, Stored | _Computed] = {}
         self._nodes: list[dict[str, Any]] = []
         self._constants: dict[str, list[int]] = {}  # those that became nodes, with their shapes
@@ -62,7 +62,7 @@ class _Reader:
     def network(self) -> Network:
         """Reads initialisers, the input, the nodes and the output, in this order."""
         for block in self._graph.blocks("initializer"):
-            stored = read_tensor(block, f"{self._step}: initialiser")
+            stored = read_tensor(block, f"{self._step}: initialiser", self._files)
             self._name(stored.name, stored, f"{self._step}: initialiser")
         declared = [Message(block, _VALUE, (3, 4), self._step) for block in self._graph.blocks("input")]
         # old files list the initialisers among the inputs
@@ -236,7 +236,7 @@ class _Reader:
 
     def _constant(self, name: str, inputs: list[str], attributes: dict[str, Message], step: str) -> Stored:
         need("value" in attributes and attributes["value"].has("t"), step, "the constant is not a tensor")
-        return read_tensor(attributes["value"].blocks("t")[0], step)
+        return read_tensor(attributes["value"].blocks("t")[0], step, self._files)
 
 
 def _shifting(n: int, constant: Tensor, of_value: int, of_constant: int) -> tuple[Tensor, Tensor]:

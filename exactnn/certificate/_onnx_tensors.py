@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from typing import NamedTuple
 
-from ._numbers import LIMIT, Rejected, Tensor, lowest, need
+from ._numbers import LIMIT, Rejected, Tensor, lowest, need, show
 from ._protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, Message
 
 _TENSOR = {
@@ -19,11 +20,32 @@ _TENSOR = {
     8: Field("name", BYTES),
     9: Field("raw_data", BYTES),
     10: Field("double_data", FIXED64, True),
+    13: Field("external_data", BYTES, True),
     14: Field("data_location", VARINT),
 }
+_ENTRY = {1: Field("key", BYTES), 2: Field("value", BYTES)}
+_EXTERNAL = 1
+_COUNT = re.compile("[0-9]{1,18}")
 FLOAT, INT64, DOUBLE = 1, 7, 11
 _DATA = {FLOAT: "float_data", INT64: "int64_data", DOUBLE: "double_data"}
 _LAYOUT = {FLOAT: ("I", 8, 23), DOUBLE: ("Q", 11, 52)}  # letter for struct, bits of exponent and of significand
+
+
+class Beside:
+    """The files beside a model that hold tensors, by their names; all tensors together take no more bytes than there are."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files, self._left = files, sum(map(len, files.values()))
+
+    def piece(self, name: str, start: int, length: int | None, step: str) -> bytes:
+        """So many bytes from a place on; without a length, all that are left."""
+        need(name in self._files, step, f"its data lies in the file {show(name)}, which the certificate does not bind")
+        data = self._files[name]
+        length = len(data) - start if length is None else length
+        need(0 <= length <= len(data) - start, step, f"the file {show(name)} ends before its data")
+        self._left -= length
+        need(self._left >= 0, step, "tensors share their data")
+        return data[start : start + length]
 
 
 class Stored(NamedTuple):
@@ -73,24 +95,37 @@ def single_float(attribute: Message | None, step: str) -> Fraction:
     return Fraction(n) * Fraction(2) ** e
 
 
-def read_tensor(data: bytes, step: str) -> Stored:
-    """A tensor of floats, doubles or 64-bit integers; data in other files is refused."""
+def read_tensor(data: bytes, step: str, files: Beside) -> Stored:
+    """A tensor of floats, doubles or 64-bit integers, whose data may lie in ``files``."""
     message = Message(data, _TENSOR, (12, 16), step)
     name, kind = message.text("name"), message.integer("data_type")
     step = f"{step} {name}"
     need(kind in _DATA, step, f"entries of type {kind}; float, double and int64 are read")
-    need(message.integer("data_location") == 0, step, "its data lies in another file")
     shape = tuple(message.integers("dims"))
     need(all(0 <= size <= LIMIT for size in shape) and prod(shape) <= LIMIT, step, "its shape is absurd")
     for field in ("raw_data", *_DATA.values()):
         need(field in ("raw_data", _DATA[kind]) or not message.has(field), step, f"it has {field}")
-    need(not (message.has("raw_data") and message.has(_DATA[kind])), step, "it holds its data twice")
-    if kind == INT64 and not message.has("raw_data"):
+    outside = message.has("external_data") or message.integer("data_location") != 0
+    need(outside + message.has("raw_data") + message.has(_DATA[kind]) <= 1, step, "it holds its data twice")
+    if kind == INT64 and not outside and not message.has("raw_data"):
         bits: Sequence[int] = message.integers("int64_data")
     else:
-        raw = b"".join(message.blocks("raw_data") or message.blocks(_DATA[kind]))
+        inside = b"".join(message.blocks("raw_data") or message.blocks(_DATA[kind]))
+        raw = _external(message, step, files) if outside else inside
         letter = "q" if kind == INT64 else _LAYOUT[kind][0]
         need(len(raw) % struct.calcsize("<" + letter) == 0, step, "its data ends within a number")
         bits = struct.unpack(f"<{len(raw) // struct.calcsize('<' + letter)}{letter}", raw)
     need(len(bits) == prod(shape), step, f"{len(bits)} entries for the shape {list(shape)}")
     return Stored(name, kind, shape, bits)
+
+
+def _external(message: Message, step: str, files: Beside) -> bytes:
+    """The part of another file that the tensor names."""
+    need(message.integer("data_location") == _EXTERNAL, step, "its data lies in another file, or not")
+    pairs = [Message(block, _ENTRY, (), step) for block in message.blocks("external_data")]
+    keys = {pair.text("key"): pair.text("value") for pair in pairs}
+    need(len(keys) == len(pairs) and keys.keys() <= {"location", "offset", "length", "checksum"}, step, "keys of another file")
+    for key in ("offset", "length"):
+        need(_COUNT.fullmatch(keys.get(key, "0")) is not None, step, f"its {key} is no number")
+    length = int(keys["length"]) if "length" in keys else None
+    return files.piece(keys.get("location", ""), int(keys.get("offset", "0")), length, step)

@@ -115,6 +115,8 @@ def _model(net: Network) -> dict[str, Any]:
     source = net.source
     if source is not None and source.checkable:
         bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}
+        if source.data:
+            bound["data"] = {file.path: file.sha256 for file in source.data}
         return {**bound, "raw": True} if source.raw else bound
     inline = document(net)
     return {"sha256": canonical_hash(inline), "inline": inline}

@@ -92,6 +92,7 @@ def _info_lines(f: Network, nodes: list[dict[str, Any]], numbers: str) -> list[s
     ]
     if f.source is not None:
         lines.append(f"  sha256: {f.source.sha256}")
+        lines += [f"  data: {line(d.path)}, sha256 {d.sha256}" for d in f.source.data]
         lines.append(f"  the standalone checker reads this file {'itself' if f.source.checkable else 'only inside a certificate'}")
     lines += [f"  {sentence}" for sentence in f.reading]
     width = max(len(node["name"]) for node in nodes)

@@ -118,7 +118,11 @@ def models(nets: dict[str, Network]) -> dict[str, Any]:
     """Which files were read."""
     sources = {name: net.source for name, net in nets.items()}
     return {
-        name: None if s is None else {"path": s.path, "sha256": s.sha256, "format": s.format, "raw": s.raw} for name, s in sources.items()
+        name: None
+        if s is None
+        else {"path": s.path, "sha256": s.sha256, "format": s.format, "raw": s.raw}
+        | ({"data": {d.path: d.sha256 for d in s.data}} if s.data else {})
+        for name, s in sources.items()
     }
 
 

@@ -6,6 +6,7 @@ import codecs
 import hashlib
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from exactnn.errors import ArgumentError, ExactnnError, LoadError, MissingDependency, NotFiniteError, ShapeError
-from exactnn.network import Source
+from exactnn.network import DataFile, Source
 
 #: what `ModelFile.looks_like` may say, and how a message names it
 KINDS = {
@@ -23,8 +24,14 @@ KINDS = {
     "pickle": "a pickle, or a zip archive as torch.save writes it",
     "git-lfs": "a Git LFS pointer, not the file itself (fetch it with `git lfs pull`)",
     "hdf5": "an HDF5 file",
+    "gzip": "gzip-compressed data",
 }
 
+#: bytes of a model file, and of one that is compressed when it is not: many for few are no model
+_MAX_FILE = 1 << 31
+_MAX_CONTENT, _UNSUSPICIOUS, _MOST_TIMES = 1 << 30, 1 << 26, 100
+_MOST_MEMBERS = 1 << 10
+_GZIP = b"\x1f\x8b"
 _NNET_START = re.compile(rb"\s*(//|\d+\s*,)")
 
 
@@ -51,7 +58,13 @@ class ModelFile:
             if not given.is_file():
                 what = "a folder" if given.is_dir() else "no regular file" if given.exists() else "not there"
                 raise LoadError(f"{given}: a model file is needed, but this is {what}")
-            data = given.read_bytes()
+            size = given.stat().st_size
+            if size > _MAX_FILE:
+                raise LoadError(f"{given}: a model file of at most {_MAX_FILE} bytes is needed, but this one has {size}")
+            with given.open("rb") as opened:
+                data = opened.read(size + 1)
+            if len(data) != size:
+                raise LoadError(f"{given}: the file changes while it is read")
         except (OSError, ValueError) as error:  # ValueError: a null byte in the path
             raise LoadError(f"{str(given)!r}: cannot be read: {error}") from None
         if not data:
@@ -60,8 +73,14 @@ class ModelFile:
 
     @property
     def suffix(self) -> str:
-        """The suffix in lower case, ".onnx" say."""
-        return Path(self.path).suffix.lower()
+        """The suffix in lower case, ".onnx" say; that in front of ".gz", too."""
+        suffixes = Path(self.path.lower()).suffixes
+        return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+
+    @cached_property
+    def content(self) -> bytes:
+        """The bytes of the model: those of the file, or what they are compressed from."""
+        return _decompressed(self.data) if self.data.startswith(_GZIP) else self.data
 
     @cached_property
     def sha256(self) -> str:
@@ -74,6 +93,8 @@ class ModelFile:
         data = self.data.removeprefix(codecs.BOM_UTF8)
         if data.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
             return "pickle"
+        if data.startswith(_GZIP):
+            return "gzip"
         if data.startswith(b"\x89HDF"):
             return "hdf5"
         if data.startswith(b"version https://git-lfs"):
@@ -86,9 +107,31 @@ class ModelFile:
             return "onnx"
         return None
 
-    def source(self, format: str, *, raw: bool = False, checkable: bool) -> Source:
+    def source(self, format: str, *, raw: bool = False, checkable: bool, data: tuple[DataFile, ...] = ()) -> Source:
         """Where a network came from, for its `source`."""
-        return Source(path=self.path, sha256=self.sha256, format=format, raw=raw, checkable=checkable)
+        return Source(path=self.path, sha256=self.sha256, format=format, raw=raw, checkable=checkable, data=data)
+
+
+def _decompressed(data: bytes) -> bytes:
+    """What gzip compressed, in one or more members; LoadError where that is damaged, or out of proportion."""
+    most = min(_MAX_CONTENT, max(_UNSUSPICIOUS, _MOST_TIMES * len(data)))
+    pieces: list[bytes] = []
+    size, left = 0, data
+    try:
+        while left:
+            if len(pieces) == _MOST_MEMBERS:
+                raise LoadError(f"gzip: at most {_MOST_MEMBERS} members are read, but the file has more")
+            member = zlib.decompressobj(wbits=31)
+            pieces.append(member.decompress(left, most - size + 1))
+            size += len(pieces[-1])
+            if size > most:
+                raise LoadError(f"gzip: at most {most} bytes are decompressed from {len(data)}, but these are more")
+            if not member.eof:
+                raise LoadError("gzip: the compressed data end in the middle; the file is truncated")
+            left = member.unused_data
+    except zlib.error as error:
+        raise LoadError(f"gzip: the compressed data are damaged ({error})") from None
+    return b"".join(pieces)
 
 
 @contextmanager

@@ -16,6 +16,14 @@ from exactnn.network.windows import Windowed
 MAX_ENTRIES = 1 << 27
 MAX_WINDOW_ENTRIES = 1 << 25
 MAX_AXES = 16
+#: entries of all values of a network together, outputs counted once more; of all its weights; its nodes
+MAX_ALL_ENTRIES = 1 << 28
+MAX_WEIGHTS = 1 << 28
+MAX_NODES = 1 << 17
+#: products of numbers by which constants are multiplied while reading
+_MAX_PRODUCTS = 1 << 36
+#: nodes that are looked at to find rational functions
+_MAX_STEPS = 1 << 20
 #: entries of all values of a network together that the standalone checker reads
 CHECKER_ENTRIES = 1 << 25
 MAX_WINDOW_NUMBER = 1 << 31
@@ -41,7 +49,7 @@ class Budget:
     """What one file may fill: the sizes of values, of tables of windows, and of tensors that are computed while reading."""
 
     def __init__(self) -> None:
-        self._windows = self._tensors = self._bits = 0
+        self._windows = self._tensors = self._bits = self._values = self._weights = self._steps = self._products = 0
 
     def shape(self, operation: Operation, *shapes: Shape) -> Shape:
         """The shape of an operation's result, refused if it is too large; NetworkError for a wrong number of operands."""
@@ -51,7 +59,32 @@ class Budget:
             raise NetworkError(f"{operation.kind}: {needed} operands are needed, got {len(shapes)}")
         if isinstance(operation, Windowed):
             self._check_window(operation, shapes[0])
-        return checked_size(operation.output_shape(*shapes))
+        return self.value(operation.output_shape(*shapes))
+
+    def value(self, shape: Shape) -> Shape:
+        """The shape of a value of the network; refused if all of them together become too large."""
+        self._values += math.prod(checked_size(shape))
+        if self._values > MAX_ALL_ENTRIES:
+            raise LoadError(f"values: at most {MAX_ALL_ENTRIES} entries of all values together are possible, got more")
+        return shape
+
+    def weights(self, operation: Operation) -> None:
+        """The numbers of an operation; refused if those of all operations together become too many."""
+        self._weights += sum(array.size for array in vars(operation).values() if isinstance(array, RationalArray))
+        if self._weights > MAX_WEIGHTS:
+            raise LoadError(f"weights: at most {MAX_WEIGHTS} numbers, counted at each node that uses them, are possible, got more")
+
+    def products(self, count: int) -> None:
+        """So many products of numbers are about to be computed; refused if all of them together become too many."""
+        self._products += count
+        if self._products > _MAX_PRODUCTS:
+            raise LoadError(f"constants: at most {_MAX_PRODUCTS} products of numbers are computed while reading, got more")
+
+    def step(self) -> None:
+        """A step of a search through nodes that have been read; refused if there are too many."""
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise LoadError(f"nodes: at most {_MAX_STEPS} steps are made to find rational functions, but this graph needs more")
 
     def tensor(self, shape: Shape) -> Shape:
         """The shape of a tensor that is about to be made; refused if all of them together become too large."""

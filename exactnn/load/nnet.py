@@ -5,13 +5,16 @@ Unless raw, with m and r the means and ranges of the file (the last of each belo
     y = r_out f((x - m) / r) + m_out
 
 Nodes: input, normalise, layer1, relu1, ..., layerK, denormalise, as docs/certificate-format.md says (normalise and denormalise are
-left out where they are the identity). The minima and maxima are a proposed domain and no part of the function.
+left out where they are the identity). The minima and maxima are a proposed domain and no part of the function, nor, if raw, are means and
+ranges: these lines may hold infinite numbers, and more of them than there are inputs. Longer lines of means and ranges are read where it is
+clear which entries are meant: the first ones belong to the inputs, the last to the output.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+from fractions import Fraction
 
 import numpy as np
 
@@ -23,7 +26,10 @@ from exactnn.network import Affine, Builder, Input, Network, relu
 
 _NUMBER = re.compile(r"([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
 _COUNT = re.compile(r"0*[1-9]\d{0,8}", re.ASCII)
-_NOT_FINITE = {"nan", "inf", "infinity"}
+_INFINITE = {"inf", "infinity"}
+_NOT_FINITE = {"nan", *_INFINITE}
+_RAW = "raw=True reads the network without its normalisation"
+Decimal = tuple[int, int]  # n, e: the number n 10^e
 # A few bytes must not become huge integers: digits of one number, exponent included; digits of one matrix.
 _MAX_DIGITS = 4000
 _MAX_MATRIX_DIGITS = 1 << 30
@@ -40,15 +46,12 @@ def read_nnet(file: ModelFile, *, raw: bool = False) -> Network:
             f"widths from {inputs} inputs to {outputs} outputs are needed, as the line before says, got {widths[0]} to {widths[-1]}"
         )
     lines.next("a line that is ignored")
-    lines.row("input minima", inputs)
-    lines.row("input maxima", inputs)
-    means = lines.row("means", inputs + 1)
-    ranges = lines.row("ranges", inputs + 1)
-    if not ranges.nonzero().all():
-        raise lines.error("ranges: numbers other than zero are needed, since the network divides by them")
+    bounds = [lines.header(wanted, 0 if raw else inputs) for wanted in ("input minima", "input maxima")]
+    normalisation = [lines.header(wanted, 0 if raw else inputs + 1) for wanted in ("means", "ranges")]
     builder = Builder()
     current = builder.add("input", Input((inputs,)))
     if not raw:
+        means, ranges = _normalisation(lines, inputs, bounds, normalisation)
         factors = 1 / ranges[:-1]
         current = _diagonal(builder, "normalise", factors, -means[:-1] * factors, current)
     for layer in range(1, layers + 1):
@@ -64,6 +67,36 @@ def read_nnet(file: ModelFile, *, raw: bool = False) -> Network:
         current = _diagonal(builder, "denormalise", factors, shifts, current)
     lines.end()
     return builder.build(["input"], [current], source=file.source("nnet", raw=raw, checkable=lines.plain))
+
+
+def _normalisation(
+    lines: _Lines, inputs: int, bounds: list[list[Decimal | None]], given: list[list[Decimal | None]]
+) -> tuple[RationalArray, RationalArray]:
+    """Means and ranges, those of the inputs and, last, that of the output; LoadError where the file leaves open which these are."""
+    counts = [len(numbers) for numbers in given]
+    if counts[0] != counts[1]:
+        raise lines.error(f"ranges: {counts[0]} entries are needed, as many as means, got {counts[1]}; {_RAW}")
+    extra = any(len({_value(n) for n in numbers[inputs:]}) > 1 for numbers in given)  # equal ones may be meant for one output each
+    if extra and any(len(numbers) != counts[0] - 1 for numbers in bounds):
+        raise lines.error(
+            f"means, ranges: {inputs + 1} entries are needed, one for each input and one for the output, got {counts[0]}; "
+            f"it is not clear which of them are meant; {_RAW}"
+        )
+    found = []
+    for wanted, numbers in zip(("means", "ranges"), given, strict=True):
+        used = [*numbers[:inputs], numbers[-1]]
+        if None in used:
+            raise NotFiniteInFile(
+                f"line {lines.number}: {wanted}: finite numbers are needed, got infinity at index {used.index(None)}; {_RAW}"
+            )
+        found.append(lines.array([number for number in used if number is not None], (inputs + 1,), wanted))
+    if not found[1].nonzero().all():
+        raise lines.error(f"ranges: numbers other than zero are needed, since the network divides by them; {_RAW}")
+    return found[0], found[1]
+
+
+def _value(number: Decimal | None) -> Fraction | None:
+    return None if number is None else Fraction(number[0]) * Fraction(10) ** number[1]
 
 
 def _diagonal(builder: Builder, name: str, factors: RationalArray, shifts: RationalArray, operand: str) -> str:
@@ -119,27 +152,34 @@ class _Lines:
                 raise self.error(f"{wanted}: positive integers below 10^9 are needed, got {shown(entry)}")
         return [int(e) for e in entries]
 
-    def row(self, wanted: str, count: int) -> RationalArray:
-        return self.matrix(wanted, 1, count).reshape(count)
+    def header(self, wanted: str, least: int) -> list[Decimal | None]:
+        """A row of at least so many numbers that may be infinite (None)."""
+        entries = [e.strip(" \t") for e in self.next(wanted).split(",")]
+        if not entries[-1]:
+            entries.pop()
+        if len(entries) < least:
+            raise self.error(f"{wanted}: {least} {'entry is' if least == 1 else 'entries are'} needed, got {len(entries)}")
+        infinite = [e[e[:1] in ("+", "-") :].lower() in _INFINITE for e in entries]
+        return [None if inf else self._decimal(e, wanted, i) for i, (e, inf) in enumerate(zip(entries, infinite, strict=True))]
 
     def matrix(self, wanted: str, rows: int, columns: int) -> RationalArray:
         """Rows of exact decimals, one a line."""
-        digits: list[int] = []
-        exponents: list[int] = []
+        decimals: list[Decimal] = []
         for row in range(rows):
             name = wanted if rows == 1 else f"{wanted}, row {row}"
-            for column, entry in enumerate(self.entries(name, columns)):
-                number, exponent = self._decimal(entry, name, column)
-                digits.append(number)
-                exponents.append(exponent)
-        least = min(0, *exponents)
-        if len(digits) * (max(0, *exponents) - least) > _MAX_MATRIX_DIGITS:
-            raise self.error(f"{wanted}: numbers of more comparable size are needed, got exponents from {least} on")
-        powers = {e: 10 ** (e - least) for e in set(exponents)}
-        numerators = (n * powers[e] for n, e in zip(digits, exponents, strict=True))
-        return RationalArray(integer_array(numerators, (rows, columns)), 10**-least)
+            decimals += [self._decimal(entry, name, column) for column, entry in enumerate(self.entries(name, columns))]
+        return self.array(decimals, (rows, columns), wanted)
 
-    def _decimal(self, text: str, wanted: str, column: int) -> tuple[int, int]:
+    def array(self, decimals: list[Decimal], shape: tuple[int, ...], wanted: str) -> RationalArray:
+        """The array of these numbers."""
+        exponents = {e for _, e in decimals}
+        least = min(0, *exponents)
+        if len(decimals) * (max(0, *exponents) - least) > _MAX_MATRIX_DIGITS:
+            raise self.error(f"{wanted}: numbers of more comparable size are needed, got exponents from {least} on")
+        powers = {e: 10 ** (e - least) for e in exponents}
+        return RationalArray(integer_array((n * powers[e] for n, e in decimals), shape), 10**-least)
+
+    def _decimal(self, text: str, wanted: str, column: int) -> Decimal:
         """(n, e) with the value n 10^e."""
         match = _NUMBER.fullmatch(text)
         if match is None or not (match[2] or match[3]):

@@ -1,12 +1,15 @@
 """ONNX files as networks: weights the floats that are stored, the function the one of real arithmetic at batch size 1.
 
-Batch axis: the first axis of every input if it is dynamic or 1; an input of one axis of fixed size, or with another
-fixed first axis, is a point as a whole. Node names are those of the first output value in the file. Constants are folded
-(shape computations included), identities make no node, and what no output depends on is left out. A rational function of the
-entries of one value, spelled out in sums, products and quotients, is one node, or one for each channel where constants differ along
+Batch axis: the first axis of an input if it is dynamic or 1; an input of one axis of fixed size is a point as a whole. Where all inputs
+have one and the same fixed first axis, it is the batch axis if the graph keeps its rows apart and treats them alike (constants included),
+and all outputs have it; else the input is a point as a whole. The network says which in `reading`.
+
+Node names are those of the first output value in the file. Constants are folded (shape computations included), identities make no node,
+and what no output depends on is left out. A rational function of the entries of one value, spelled out in sums, products and quotients,
+is one node, or one for each channel where constants differ along
 an axis; the constants are those of the file, which an export may have rounded. Refused: rational functions with a degree above 64
 or coefficients of more than 2^16 bits, with |.| or a clip inside (they are piecewise rational), or with a real zero of a denominator
-that cancels; data in other files, operations without an exact meaning here (naming operation and node), attributes that are not known,
+that cancels; operations without an exact meaning here (naming operation and node), attributes that are not known,
 and whatever in the file contradicts itself.
 """
 
@@ -15,10 +18,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from exactnn.errors import LoadError, MissingDependency, UnsupportedOperation
+from exactnn.errors import LoadError, MissingDependency, ShapeError, UnsupportedOperation
 from exactnn.exact.numbers import shown
+from exactnn.load._external import DataFiles
 from exactnn.load._file import ModelFile, naming
-from exactnn.load._limits import CHECKER_ENTRIES, checked_size
+from exactnn.load._limits import CHECKER_ENTRIES, MAX_NODES, checked_size
 from exactnn.load._onnx import (  # noqa: F401 - they fill the tables of operators
     arithmetic,
     casts,
@@ -36,6 +40,7 @@ from exactnn.load._onnx import (  # noqa: F401 - they fill the tables of operato
     transposed,
     windows,
 )
+from exactnn.load._onnx.order import needed_names, ordered
 from exactnn.load._onnx.reader import OPERATORS, Reader, operator_name
 from exactnn.load._onnx.refused import reason
 from exactnn.load._onnx.softplus import softplus_shortcut
@@ -56,8 +61,8 @@ _PLAIN_TYPES = {1, 7, 11}
 _SOFTMAX = ("Softmax", "LogSoftmax", "ArgMax", "Hardmax")
 
 
-def read_onnx(file: ModelFile) -> Network:
-    """The network in an ONNX file."""
+def read_onnx(file: ModelFile, *, compare: bool = True) -> Network:
+    """The network in an ONNX file; `compare`: run the file too, if it holds operations whose meaning a runtime could dispute."""
     try:
         import onnx
 
@@ -65,16 +70,18 @@ def read_onnx(file: ModelFile) -> Network:
     except ImportError:
         raise MissingDependency("reading ONNX needs the package onnx; install it with: pip install 'exactnn[onnx]'") from None
     try:
-        model = onnx.ModelProto.FromString(file.data)
+        model = onnx.ModelProto.FromString(file.content)
     except decode_error as error:
         raise LoadError(f"an ONNX protobuf is needed, but the file is truncated or of another kind ({error})") from None
-    return _Graph(model).network(file)
+    return _Graph(model, DataFiles(file.path)).network(file, compare=compare)
 
 
 class _Graph:
     """The checks of a model as a whole, and the order of reading."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, files: DataFiles) -> None:
+        self._files = files
+        self._model = model
         self._opset = _opset(model)
         self._graph = model.graph
         self._foreign = bool(len(model.functions) or len(model.training_info)) or _has_unknown_fields(model)
@@ -88,8 +95,12 @@ class _Graph:
         if not self._inputs:
             raise LoadError("at least one input is needed, but the graph has none")
         self._producers = self._find_producers()
-        self._needed = self._find_needed()
-        self._nodes = [n for n in self._graph.node if any(o in self._needed for o in n.output)]
+        self._needed = needed_names([v.name for v in self._graph.output], self._producers)
+        listed = [n for n in self._graph.node if any(o in self._needed for o in n.output)]
+        if len(listed) > MAX_NODES:
+            raise LoadError(f"nodes: at most {MAX_NODES} that the outputs need are read, got {len(listed)}")
+        self._nodes = ordered(listed, self._producers)
+        self._is_ordered = all(a is b for a, b in zip(self._nodes, listed, strict=True))
 
     def _check_texts(self) -> None:
         """Names that are no UTF-8 come as bytes."""
@@ -105,7 +116,7 @@ class _Graph:
         for proto in self._graph.initializer:
             if not proto.name or proto.name in tensors:
                 raise LoadError(f"initialiser {shown(proto.name)}: a name of its own is needed")
-            tensors[proto.name] = decode_tensor(proto, proto.name)
+            tensors[proto.name] = decode_tensor(proto, proto.name, self._files)
         return tensors
 
     def _find_producers(self) -> dict[str, onnx.NodeProto]:
@@ -121,30 +132,58 @@ class _Graph:
                     producers[output] = node
         return producers
 
-    def _find_needed(self) -> set[str]:
-        """Every name that an output depends on."""
-        needed: set[str] = set()
-        todo = [v.name for v in self._graph.output]
-        while todo:
-            name = todo.pop()
-            if name in needed:
-                continue
-            needed.add(name)
-            node = self._producers.get(name)
-            if node is not None:
-                shortcut = softplus_shortcut(node, self._producers)
-                todo.extend([shortcut, node.input[2]] if shortcut is not None else (i for i in node.input if i))
-        return needed
+    def network(self, file: ModelFile, *, compare: bool) -> Network:
+        """The network, read and, if that tells something, compared."""
+        net, reader = self._found(file)
+        disputed = {*reader.disputed, *(["batches of points"] if reader.batch > 1 else [])}
+        if not compare:
+            return net.read("not compared: compare=False")
+        if not disputed:
+            return net.read("not compared: only operations of undisputed meaning")
+        from exactnn.load._onnx.run import compared
 
-    def network(self, file: ModelFile) -> Network:
-        """The network, read node by node."""
+        return net.read(compared(self._model, self._producers, self._files, net, disputed, reader.batch))
+
+    def _found(self, file: ModelFile) -> tuple[Network, Reader]:
+        """The network of one point, where the file is for a fixed number of them and keeps them apart, else of all it takes."""
+        batch = self._fixed_batch()
+        if batch is None:
+            return self._read(file)
+        try:
+            net, reader = self._read(file, batch)
+            return net.read(
+                f"read per sample: the file is for batches of {batch} points, and treats each alike and by itself; the network is for one"
+            ), reader
+        except (LoadError, ShapeError) as error:
+            why = str(error)
+        try:
+            net, reader = self._read(file)
+            return net.read(
+                f"read as a whole: the {batch} rows of its input are one point, as they are not points by themselves ({why})"
+            ), reader
+        except (LoadError, ShapeError) as error:
+            raise type(error)(
+                f"{error}; nor can the model be read for one of its {batch} rows ({why}); if these are points of a batch, export the model "
+                "with an open first axis, or one of size 1"
+            ) from None
+
+    def _fixed_batch(self) -> int | None:
+        """The size of the first axis of every input, if it may be a number of points."""
+        firsts = set()
+        for value in self._inputs:
+            dims = value.type.tensor_type.shape.dim
+            firsts.add(int(dims[0].dim_value) if len(dims) > 1 and dims[0].HasField("dim_value") else 0)
+        return firsts.pop() if len(firsts) == 1 and min(firsts) > 1 else None
+
+    def _read(self, file: ModelFile, batch: int = 1) -> tuple[Network, Reader]:
+        """The network, read node by node, and what read it."""
         inputs = [(v.name, *_input_shape(v)) for v in self._inputs]
-        if len({batched for _, _, batched, _ in inputs}) > 1:
-            raise LoadError("inputs: either all have a batch axis (dynamic or 1) in front, or none")
+        if batch > 1:
+            inputs = [(name, shape[1:], True, False) for name, shape, *_ in inputs]
         names = {*self._initialisers, *self._producers, *(name for name, *_ in inputs)}
         dynamic = any(dynamic for *_, dynamic in inputs)
-        plain = self._is_plain() and all(batched or len(shape) == 1 for _, shape, batched, _ in inputs)
-        reader = Reader(names, self._needed, self._producers, dynamic=dynamic, opset=self._opset)
+        plain = batch == 1 and self._is_plain() and all(batched or len(shape) == 1 for _, shape, batched, _ in inputs)
+        reader = Reader(names, self._needed, self._producers, self._files, dynamic=dynamic, opset=self._opset, batch=batch)
         reader.values.update(self._initialisers)
         for name, shape, batched, _ in inputs:
             reader.input(name, shape, batched=batched)
@@ -154,10 +193,10 @@ class _Graph:
                 self._check(node, reader)
                 reader.read(node)
         outputs = [reader.output(v.name) for v in self._graph.output]
-        checkable = plain and reader.plain and reader.entries() <= CHECKER_ENTRIES
-        source = file.source("onnx", checkable=checkable)
+        checkable = plain and reader.plain and self._files.plain and reader.entries() <= CHECKER_ENTRIES
+        source = file.source(file.suffix[1:], checkable=checkable, data=self._files.files)
         network = reader.builder.build([name for name, *_ in inputs], outputs, source=source)
-        return network.read(*reader.sentences)
+        return network.read(*reader.sentences), reader
 
     def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
         if node.domain not in ("", "ai.onnx") and operator_name(node) not in OPERATORS:
@@ -174,14 +213,14 @@ class _Graph:
             raise UnsupportedOperation(_advice(node, self._graph.output))
         for name in node.input:
             if name and name not in reader.values and name not in reader.deferred and softplus_shortcut(node, self._producers) is None:
-                known = "comes later" if name in self._producers else "is not in the file"
-                raise LoadError(f"it reads {shown(name)}, which {known}; nodes stand in topological order")
+                raise LoadError(f"it reads {shown(name)}, which is not in the file")
 
     def _is_plain(self) -> bool:
         """Whether the file holds nothing but what the checker reads, as far as is seen without reading the nodes."""
         graph = self._graph
         return (
             not self._foreign
+            and self._is_ordered
             and len(self._inputs) == len(graph.output) == 1
             and all(n.op_type in PLAIN and len(n.output) == 1 and "" not in n.input for n in graph.node)
             and all(n.op_type == "Constant" or n.output[0] in self._needed for n in graph.node)

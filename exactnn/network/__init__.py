@@ -3,7 +3,7 @@
 from exactnn.network import rewrite
 from exactnn.network.activations import Activation, Kinks, PiecewiseLinear, PRelu, Rational, Smooth, activation, clip, leaky_relu, relu
 from exactnn.network.build import mlp
-from exactnn.network.graph import Builder, Network, Source
+from exactnn.network.graph import Builder, DataFile, Network, Source
 from exactnn.network.operations import (
     Add,
     Affine,
@@ -31,6 +31,7 @@ __all__ = [
     "Concat",
     "Constant",
     "Conv",
+    "DataFile",
     "Gather",
     "Input",
     "Kinks",

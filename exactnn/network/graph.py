@@ -28,10 +28,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class DataFile:
+    """A further file that holds weights of a model: its place from the model's folder on, with / between folders, and its hash."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Source:
     """The file a network was read from, so that a certificate can be bound to it.
 
-    `checkable`: whether the standalone checker reads this file itself and finds the same nodes.
+    `checkable`: whether the standalone checker reads this file itself and finds the same nodes. `data`: the further files that it needs.
     """
 
     path: str
@@ -39,6 +47,7 @@ class Source:
     format: str
     raw: bool = False
     checkable: bool = False
+    data: tuple[DataFile, ...] = ()
 
 
 class Network:
@@ -131,6 +140,7 @@ class Network:
         lines = [repr(self)]
         if self.source is not None:
             lines.append(f"read from {self.source.path}, sha256 {self.source.sha256}")
+            lines += [f"with data from {d.path}, sha256 {d.sha256}" for d in self.source.data]
         return "\n".join([*lines, *self.reading])
 
     # --- structure ---------------------------------------------------------------------------------------------------------
@@ -324,7 +334,13 @@ class Builder:
 
     def build(self, inputs: Sequence[str], outputs: Sequence[str], *, source: Source | None = None, keep: Iterable[str] = ()) -> Network:
         """The network; nodes that no output depends on are left out, but for inputs and `keep`."""
-        needed = {*inputs, *keep}.union(*(nx.ancestors(self._graph, o) | {o} for o in outputs if o in self._graph))
+        needed, todo = {*inputs, *keep}, [o for o in outputs if o in self._graph]
+        found = set(todo)
+        while todo:
+            new = set(self._graph.predecessors(todo.pop())) - found
+            found |= new
+            todo.extend(new)
+        needed |= found
         graph = self._graph.copy()
         graph.remove_nodes_from([n for n in self._graph if n not in needed])  # a subgraph view may have the order of the set
         return Network(graph, inputs, outputs, source=source)

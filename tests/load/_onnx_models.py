@@ -45,11 +45,11 @@ def model(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9 if opset < 22 else 10)
 
 
-def read(proto: onnx.ModelProto, folder: Path) -> Network:
+def read(proto: onnx.ModelProto, folder: Path, *, compare: bool = True) -> Network:
     """The model written to a file and loaded."""
     path = folder / "model.onnx"
     path.write_bytes(proto.SerializeToString())
-    return load(path)
+    return load(path, compare=compare)
 
 
 def run(proto: onnx.ModelProto, values: Mapping[str, np.ndarray]) -> list[np.ndarray]:

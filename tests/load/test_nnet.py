@@ -177,6 +177,83 @@ def test_wrong_lines_are_named(number: int, line: str, words: str, tmp_path: Pat
     assert message.startswith(str(tmp_path))
 
 
+# --- headers that are no part of the function ------------------------------------------------------------------------
+
+USUAL = ["-1.0,-1e3,", "1.0,+1.5E2,", "0.5,-1,10,", "2.0,4,0.1,"]
+
+
+def with_header(*lines: str) -> str:
+    """The file with other minima, maxima, means and ranges."""
+    return "\n".join([*LINES[:5], *lines, *LINES[9:]]) + "\n"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        USUAL,
+        ["-inf,-Infinity", "inf,+INF,", *USUAL[2:]],  # infinite bounds
+        ["-1,-1,0", "1,1,9", *USUAL[2:]],  # bounds of another quantity
+        ["-1,-1,0,-inf", "1,1", *USUAL[2:]],
+        ["-1,-1,0,0", "1,1,9,1", "0.5,-1,7,8,10", "2.0,4,3,inf,0.1"],  # four quantities, of which the network takes two
+        [*USUAL[:2], "0.5,-1,10,10.0", "2,4,1e-1,0.1"],  # one mean for each of some outputs, all alike
+        [*USUAL[:2], "0.5,-1,1e1,10.0", "2,4,1e-1,0.1"],
+    ],
+)
+def test_longer_headers_are_read_alike_by_the_checker(header: list[str], tmp_path: Path) -> None:
+    from exactnn.certificate import _evaluate, _nnet
+
+    text = with_header(*header)
+    for raw in (False, True):
+        net = at(text, tmp_path, raw=raw)
+        assert net == at(TEXT, tmp_path, raw=raw)
+        assert at(text, tmp_path, raw=raw).source.checkable  # type: ignore[union-attr]
+        theirs = _nnet.read_nnet(text.encode(), raw, "f")
+        assert theirs == _nnet.read_nnet(TEXT.encode(), raw, "f")
+        point = [Fraction(1, 3), Fraction(-5, 2)]
+        assert list(net(point)) == list(_evaluate.evaluate(theirs, point, "f"))
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ([*USUAL[:2], "0.5,-1,7,10,", "2,4,1,0.1,"], "not clear"),
+        (["-1,-1,-1", *USUAL[1:2], "0.5,-1,7,10,", "2,4,1,0.1,"], "not clear"),
+        (["-1,-1,-1", "1,1,1", "0.5,-1,7,10,", "2,4,0.1,"], "as many as means"),
+        ([*USUAL[:2], "0.5,-1,0,0.0", "2,4,1,0.1,"], "not clear"),
+        ([*USUAL[:2], "0.5,-1,inf,", "2,4,1,"], "means: finite"),
+        ([*USUAL[:3], "2,-inf,1,"], "ranges: finite"),
+        ([*USUAL[:3], "2,0,1,"], "zero"),
+        ([*USUAL[:2], "0,0", "1,1"], "means: 3 entries"),
+        ([*USUAL[:2], "", ""], "means: 3 entries"),
+        (["0", *USUAL[1:]], "minima: 2 entries"),
+    ],
+)
+def test_headers_that_are_read_raw_only(header: list[str], words: str, tmp_path: Path) -> None:
+    from exactnn.certificate import Rejected, _nnet
+
+    text = with_header(*header)
+    with pytest.raises(LoadError, match=words) as caught:
+        at(text, tmp_path)
+    assert "raw=True" in str(caught.value) or "entries are needed" in str(caught.value)
+    with pytest.raises(Rejected):
+        _nnet.read_nnet(text.encode(), False, "f")
+    assert at(text, tmp_path, raw=True) == mlp(LAYERS)
+    assert _nnet.read_nnet(text.encode(), True, "f") == _nnet.read_nnet(TEXT.encode(), True, "f")
+
+
+@pytest.mark.parametrize("value", ["nan", "in", "infinite", "--inf", "inf inf", "0x1", "1/2"])
+def test_headers_hold_numbers(value: str, tmp_path: Path) -> None:
+    from exactnn.certificate import Rejected, _nnet
+
+    for number in (6, 7, 8, 9):
+        text = with_line(number, f"1,1,{value},")
+        for raw in (False, True):
+            with pytest.raises(LoadError, match=f"line {number}"):
+                at(text, tmp_path, raw=raw)
+            with pytest.raises(Rejected):
+                _nnet.read_nnet(text.encode(), raw, "f")
+
+
 @pytest.mark.parametrize("value", ["nan", "NaN", "inf", "-inf", "+Infinity"])
 def test_not_finite_weights_are_named(value: str, tmp_path: Path) -> None:
     with pytest.raises(NotFiniteError) as caught:

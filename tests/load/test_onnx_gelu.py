@@ -106,7 +106,8 @@ def test_every_order(function: str, start: int, end: str, kind: str, tmp_path: P
     net = read(spelled(function, start, end, kind, sign=start == 1), tmp_path)
     assert net.order == ("x", "y")
     assert net.operation("y") == Smooth(function)
-    assert net.reading == (f"node 'y': read as {function}, whose constants the file has rounded",)
+    assert net.reading[0] == f"node 'y': read as {function}, whose constants the file has rounded"
+    assert len(net.reading) == 2
     assert "read as gelu" in net.info
 
 

@@ -48,7 +48,7 @@ def combined(node: Node, symbol: str, left: Operand, right: Operand, *, batched:
         needed = f"{_NEEDED[symbol]}, or both rational functions of one value, entry by entry"
         if found is not None and isinstance(found.operation, PiecewiseLinear | PRelu):
             needed += f"; with {found.operation.name} inside, it is only piecewise rational"
-            if symbol == "/" or node.reader.has_rational():
+            if symbol == "/" or node.reader.has_rational:
                 needed += (
                     " (exactnn.nn.ERA and SafePade's version N are rational; exactnn.from_torch, saved as .json, reads a SafePade of "
                     "another version whose |.| changes nothing)"
@@ -63,6 +63,8 @@ def joined(node: Node, symbol: str, left: Operand, right: Operand, *, batched: b
 
     None as well if there were one function before, and several for the channels afterwards.
     """
+    if not node.reader.has_rational:
+        return None
     shape = broadcast(left.shape, right.shape)
     widest = _widest(node.reader, symbol, left, right, shape)
     if widest is None or len(widest[1].functions) > widest[2]:
@@ -101,6 +103,7 @@ def _search(reader: Reader, names: Iterable[str], shape: Shape, *, through: bool
     steps: dict[str, Made] = {}
     ends = set(names)
     while len(steps) <= _LONGEST:
+        reader.budget.step()
         ends = {name for name in ends if not isinstance(reader.made(name).operation, Constant)}
         if not ends:
             return None

@@ -3,6 +3,9 @@
 The batch axis is no axis of a network. A value whose first axis in the file is the batch axis (dynamic, or 1) is
 `batched`, and the network's operation acts on the others. Where a file does something to a batch axis of size 1 (moves
 it, say), it becomes an ordinary axis, and back; with a dynamic batch axis that would mix points, and is refused.
+
+A file for a fixed number of points, `batch` > 1, is read in the same way, with that number as the size of the first axis: constants may
+have it, too, if they are the same for all points. Whatever would mix the points is refused, and the file then read in another way.
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ from typing import TYPE_CHECKING, TypeVar
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
+from exactnn.load._external import DataFiles
 from exactnn.load._file import naming
-from exactnn.load._limits import Budget
+from exactnn.load._limits import MAX_NODES, Budget
+from exactnn.load._onnx.disputed import is_disputed
 from exactnn.load._onnx.rational import ByEntries
 from exactnn.load._onnx.typed import settled
 from exactnn.load._onnx.values import EXACT, Attributes, Deferred, OnnxValue, Operand, Tensor, full_shape
-from exactnn.network import Builder, Constant, Input, Operation, Reshape
+from exactnn.network import Affine, Builder, Constant, Input, Operation, Reshape
 from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
 
@@ -76,7 +81,20 @@ class Made:
 class Reader:
     """The network under construction, and what each name of the file stands for so far."""
 
-    def __init__(self, names: set[str], needed: set[str], producers: Mapping[str, onnx.NodeProto], *, dynamic: bool, opset: int) -> None:
+    def __init__(
+        self,
+        names: set[str],
+        needed: set[str],
+        producers: Mapping[str, onnx.NodeProto],
+        files: DataFiles,
+        *,
+        dynamic: bool,
+        opset: int,
+        batch: int = 1,
+    ) -> None:
+        self.batch = batch
+        #: those beside the model, which may hold its tensors
+        self.files = files
         self.builder = Builder()
         self.budget = Budget()
         self.values: dict[str, Operand] = {}
@@ -89,7 +107,7 @@ class Reader:
         self.sentences: list[str] = []
         #: names of the file that an output depends on
         self.needed = needed
-        self.dynamic = dynamic
+        self.dynamic = dynamic or batch > 1
         self.opset = opset
         #: the nodes of the file by what they make
         self.producers = producers
@@ -103,10 +121,17 @@ class Reader:
         self._constants: dict[Tensor, str] = {}
         self._identities: dict[tuple[int, int], RationalArray] = {}
         self._label = ""
+        #: how often a name was wished for
+        self._numbers: dict[str, int] = {}
+        #: operations that a runtime could read in another way
+        self.disputed: set[str] = set()
+        #: whether rational functions have been met
+        self.has_rational = False
 
     def identity(self, size: int, sign: int) -> RationalArray:
         """The identity matrix times 1 or -1; nodes share it."""
         if (size, sign) not in self._identities:
+            self.budget.tensor((size, size))
             self._identities[size, sign] = RationalArray.eye(size) * sign
         return self._identities[size, sign]
 
@@ -116,27 +141,29 @@ class Reader:
 
     def fresh(self, wish: str) -> str:
         """A name that neither the file nor the network has."""
-        return free_name(wish, self._names, self.builder, self._pending)
+        number = self._numbers.get(wish, 0)
+        name = free_name(wish if number == 0 else f"{wish}_{number + 1}", self._names, self.builder, self._pending)
+        self._numbers[wish] = number + 1
+        return name
 
     def input(self, name: str, shape: Shape, *, batched: bool) -> None:
         """Add an input of the network."""
+        self.budget.value(shape)
         self._add(name, self._new(Input(shape), (), shape))
-        self.values[name] = OnnxValue(name, shape, batched)
+        self.values[name] = OnnxValue(name, shape, batched, self.batch)
 
     def made(self, name: str) -> Made:
         """A node of the network, or one that is about to become one."""
         return self._pending.get(name) or self._made[name]
-
-    def has_rational(self) -> bool:
-        """Whether the file has rational functions as activations, as far as it is read."""
-        return any(isinstance(made.operation, ByEntries) for made in self._made.values())
 
     def read(self, proto: onnx.NodeProto) -> None:
         """Read one node, its operands being known."""
         name = operator_name(proto)
         handler, known = OPERATORS[name]
         self._label = next(o for o in proto.output if o)
-        node = Node(self, proto, Attributes(proto, known))
+        node = Node(self, proto, Attributes(proto, known, self.files))
+        if is_disputed(proto, (self.values.get(name) for name in proto.input)):
+            self.disputed.add(proto.op_type)
         if name in FOLDS and node.is_constant:
             handler, self.plain = FOLDS[name], False
         results = handler(node)
@@ -164,7 +191,7 @@ class Reader:
                 self.deferred[output] = operand
                 continue
             if isinstance(operand, OnnxValue) and operand.node in renamed:
-                operand = OnnxValue(renamed[operand.node], operand.shape, operand.batched)
+                operand = replace(operand, node=renamed[operand.node])
             self.values[output] = operand
         self._pending = {}
 
@@ -176,7 +203,13 @@ class Reader:
             self.builder.add(name, made.operation, *made.reads)
 
     def _new(self, operation: Operation, reads: tuple[str, ...], shape: Shape) -> Made:
-        return Made(operation, reads, shape, len(self._made) + len(self._pending))
+        number = len(self._made) + len(self._pending)
+        if number >= MAX_NODES:
+            raise LoadError(f"nodes: at most {MAX_NODES} nodes of a network are possible, got more")
+        self.has_rational = self.has_rational or isinstance(operation, ByEntries)
+        if not (isinstance(operation, Affine) and self.sign_of(operation.weight)):
+            self.budget.weights(operation)
+        return Made(operation, reads, shape, number)
 
     # --- making nodes ----------------------------------------------------------------------------------------------------
 
@@ -188,13 +221,15 @@ class Reader:
         shape = self.budget.shape(operation, *(o.shape for o in operands))
         if operands and all(isinstance(o, Tensor) for o in operands):
             self.budget.tensor(shape)
+            if isinstance(operation, Affine):
+                self.budget.products(math.prod(shape) * operation.weight.shape[1])
             folded = _fold(operation, [o for o in operands if isinstance(o, Tensor)], shape, self._label)
             self.budget.computed(folded.rational)
             return folded
         names = tuple(self._constant(o) if isinstance(o, Tensor) else o.node for o in operands)
         name = self.fresh(f"{self._label}/{operation.kind}")
         self._pending[name] = self._new(operation, names, shape)
-        return OnnxValue(name, shape, batched)
+        return OnnxValue(name, shape, batched, self.batch)
 
     def _constant(self, tensor: Tensor) -> str:
         if tensor not in self._constants:
@@ -220,6 +255,10 @@ class Reader:
         if isinstance(operand, OnnxValue) and operand.batched:
             return operand
         shape = full_shape(operand)
+        if isinstance(operand, Tensor) and self.batch > 1 and shape and self.same_rows(operand):
+            row = self.stripped(operand, len(shape))
+            assert isinstance(row, Tensor)
+            return OnnxValue(self._constant(row), row.shape, True, self.batch)
         if not shape or shape[0] != 1:
             raise UnsupportedOperation(f"a batch axis that is dynamic or 1 is needed in front, got an operand of shape {list(shape)}")
         if isinstance(operand, Tensor):
@@ -230,7 +269,9 @@ class Reader:
         return result
 
     def refuse_dynamic(self) -> None:
-        """Raise UnsupportedOperation if the file leaves the batch size open."""
+        """Raise UnsupportedOperation if the points of a batch must be kept apart."""
+        if self.batch > 1:
+            raise UnsupportedOperation(f"it mixes the {self.batch} rows of the first axis, or treats them differently")
         if self.dynamic:
             raise UnsupportedOperation(
                 "it works across the batch axis, which the file leaves open, so that points of a batch would mix; "
@@ -242,24 +283,36 @@ class Reader:
         rank = max(len(full_shape(o)) for o in operands)
         batched = [isinstance(o, OnnxValue) and o.batched for o in operands]
         stays = any(batched) and all(
-            len(full_shape(o)) == rank if b else len(o.shape) < rank or o.shape[0] == 1 for o, b in zip(operands, batched, strict=True)
+            len(full_shape(o)) == rank if b else len(o.shape) < rank or o.shape[0] == 1 or self.same_rows(o)
+            for o, b in zip(operands, batched, strict=True)
         )
         if not stays:
             return [self.unbatched(o) for o in operands], False
         return [self.stripped(o, rank) for o in operands], True
 
     def stripped(self, operand: Operand, rank: int) -> Operand:
-        """Without the first axis, of size 1, if the operand has `rank` axes and that axis is not the batch axis already."""
+        """Without the first axis, of size 1 or with equal rows, if the operand has `rank` axes and that is not the batch axis already."""
         if (isinstance(operand, OnnxValue) and operand.batched) or len(operand.shape) < rank:
             return operand
+        if isinstance(operand, Tensor) and operand.shape[0] != 1:
+            return replace(operand, data=operand.data[0])
         return self.emit(Reshape(operand.shape[1:]), operand, batched=isinstance(operand, OnnxValue))
+
+    def same_rows(self, operand: Operand) -> bool:
+        """Whether a constant has an axis for the points of a batch, and is the same for all of them."""
+        if not isinstance(operand, Tensor) or operand.shape[0] != self.batch:
+            return False
+        if self.batch == 1:
+            return True
+        data = operand.data.numerators if isinstance(operand.data, RationalArray) else operand.data
+        return bool((data == data[:1]).all())
 
     def reshaped(self, operand: Operand, target: Sequence[int], *, batch_stays: bool) -> Operand:
         """Row-major reshape to a full shape; `batch_stays`: its first axis is the batch axis, if the operand has one."""
         shape = tuple(target)
         if isinstance(operand, Tensor) or not operand.batched:
             return self.emit(Reshape(shape), operand)
-        if batch_stays and shape[:1] == (1,):
+        if batch_stays and shape[:1] == (self.batch,):
             return self.emit(Reshape(shape[1:]), operand, batched=True)
         self.refuse_dynamic()
         self.plain = False
@@ -276,6 +329,9 @@ class Reader:
         if name not in self.values:
             raise LoadError(f"output {shown(name)}: nothing in the file makes it")
         operand = self.values[name]
+        if self.batch > 1 and not (isinstance(operand, OnnxValue) and operand.batched and operand.shape):
+            raise LoadError(f"output {shown(name)}: an axis for the points of a batch, and another one, are needed")
+        self.budget.value(operand.shape)
         if isinstance(operand, OnnxValue):
             return operand.node
         self.plain = False

@@ -113,7 +113,7 @@ def concat(node: Node) -> Operand:
     values = [o for o in operands if isinstance(o, OnnxValue)]
     if axis == 0 or not any(v.batched for v in values):
         return node.emit(Concat(axis), *(node.reader.unbatched(o) for o in operands))
-    if any(full_shape(o)[0] != 1 for o in operands):
+    if any(full_shape(o)[0] != node.reader.batch or (isinstance(o, Tensor) and not node.reader.same_rows(o)) for o in operands):
         raise LoadError(f"operands with the batch axis in front are needed, got {[list(full_shape(o)) for o in operands]}")
     return node.emit(Concat(axis - 1), *(node.reader.stripped(o, rank) for o in operands), batched=True)
 

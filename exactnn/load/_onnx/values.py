@@ -16,6 +16,7 @@ import numpy as np
 from exactnn.errors import ArgumentError, LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
+from exactnn.load._external import DataFiles
 from exactnn.load._file import naming
 from exactnn.load._limits import checked_size
 from exactnn.network.operations import Shape
@@ -47,7 +48,8 @@ EXACT = "exact"
 #: their numbers in the file, and those of integers
 FLOAT_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind in FLOATS}
 INTEGER_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind not in (*FLOATS, "bool")}
-_EXTERNAL = 1
+#: where the data of a tensor lie, if not in the model
+EXTERNAL = 1
 _MAX_INDEX_LIST = 1 << 16
 
 
@@ -91,17 +93,18 @@ class Tensor:
 class OnnxValue:
     """A value that depends on the input: a node of the network.
 
-    `shape` leaves the batch axis out; it is the first axis in the file if `batched`, and there is none otherwise.
+    `shape` leaves the batch axis out; it is the first axis in the file if `batched`, and there is none otherwise. `batch` is its size.
     """
 
     node: str
     shape: Shape
     batched: bool
+    batch: int = 1
 
     @property
     def full(self) -> Shape:
-        """The shape in the file, at batch size 1."""
-        return (1, *self.shape) if self.batched else self.shape
+        """The shape in the file, at batch size 1 if it leaves that open."""
+        return (self.batch, *self.shape) if self.batched else self.shape
 
 
 Operand = Tensor | OnnxValue
@@ -121,18 +124,13 @@ def exact(array: RationalArray) -> Tensor:
 
 
 def full_shape(operand: Operand) -> Shape:
-    """The shape in the file, at batch size 1."""
+    """The shape in the file, at batch size 1 if it leaves that open."""
     return operand.full if isinstance(operand, OnnxValue) else operand.shape
 
 
-def decode_tensor(proto: onnx.TensorProto, name: str) -> Tensor:
-    """A tensor of the file; LoadError if its bytes are not what its header says."""
+def decode_tensor(proto: onnx.TensorProto, name: str, files: DataFiles) -> Tensor:
+    """A tensor of the file, or of one beside it; LoadError if its bytes are not what its header says."""
     place = f"tensor {shown(name)}"
-    if proto.data_location == _EXTERNAL or len(proto.external_data):
-        raise LoadError(
-            f"{place}: its data lie in another file, which is not read; save the model as one file "
-            "(onnx.save_model(model, path, save_as_external_data=False))"
-        )
     if proto.HasField("segment"):
         raise LoadError(f"{place}: it is stored in segments, which no known writer makes")
     if proto.data_type not in _TYPES:
@@ -143,7 +141,13 @@ def decode_tensor(proto: onnx.TensorProto, name: str) -> Tensor:
     with naming(place):
         checked_size(tuple(n or 1 for n in shape))  # an empty tensor is an empty list of axes, say
     entries = math.prod(shape)
-    if proto.raw_data or not len(getattr(proto, unpacked)):
+    if proto.data_location == EXTERNAL or len(proto.external_data):
+        if proto.data_location != EXTERNAL or proto.raw_data or len(getattr(proto, unpacked)):
+            raise LoadError(f"{place}: its data lie either in the model or in another file, but the file says both")
+        with naming(place):
+            data = files.piece([(entry.key, entry.value) for entry in proto.external_data], entries * np.dtype(dtype).itemsize)
+        array = np.frombuffer(data, dtype=dtype)
+    elif proto.raw_data or not len(getattr(proto, unpacked)):
         array = _from_bytes(proto.raw_data, np.dtype(dtype), entries, place)
     else:
         array = _from_list(getattr(proto, unpacked), np.dtype(dtype), entries, place)
@@ -174,7 +178,8 @@ def _from_list(values: Any, dtype: np.dtype[Any], entries: int, place: str) -> n
 class Attributes:
     """The attributes of a node, each read under its expected type; those nobody expects are refused."""
 
-    def __init__(self, node: onnx.NodeProto, known: frozenset[str]) -> None:
+    def __init__(self, node: onnx.NodeProto, known: frozenset[str], files: DataFiles) -> None:
+        self._files = files
         self._found: dict[str, onnx.AttributeProto] = {}
         for attribute in node.attribute:
             if attribute.name in self._found:
@@ -243,4 +248,4 @@ class Attributes:
     def tensor(self, name: str, owner: str) -> Tensor | None:
         """A tensor, or None if it is not given."""
         attribute = self._get(name, 4)
-        return None if attribute is None else decode_tensor(attribute.t, owner)
+        return None if attribute is None else decode_tensor(attribute.t, owner, self._files)
