@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import torch
@@ -22,6 +23,7 @@ import torch
 from exactnn.errors import ExactnnError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
+from exactnn.load._curves import Made
 from exactnn.load._limits import MAX_ENTRIES
 from exactnn.load._torch_trace import Trace, quiet
 from exactnn.network import Add, Builder, Constant, Input, Network, Operation, Reshape, Scale, Transpose
@@ -81,17 +83,31 @@ class TracedValue:
 Handler = Callable[..., Any]
 
 
-class Translator:
-    """Translates one traced module; `table` maps names of ATen operations to handlers, `refused` to reasons."""
+class Deferred:
+    """What has no value of its own: a comparison, a value that jumps. Operations of the table `choices` may make a value of it."""
 
-    def __init__(self, trace: Trace, table: Mapping[str, Handler], refused: Mapping[str, str]) -> None:
-        self.trace, self.table, self.refused = trace, table, refused
+    def what(self) -> str:
+        """What it is, and why nothing else can read it."""
+        raise NotImplementedError  # pragma: no cover - every one overrides this
+
+
+class Translator:
+    """Translates one traced module; `table` maps names of ATen operations to handlers, `refused` to reasons.
+
+    `choices` has the handlers of operations that read something deferred.
+    """
+
+    def __init__(
+        self, trace: Trace, table: Mapping[str, Handler], refused: Mapping[str, str], choices: Mapping[str, Handler] = MappingProxyType({})
+    ) -> None:
+        self.trace, self.table, self.refused, self.choices = trace, table, refused, choices
         self.program = trace.program
         self.builder = Builder()
         self.batch_entered = trace.fixed  # whether the batch size may have entered a constant
         self.node: torch.fx.Node = next(iter(self.program.graph.nodes))
         self._values: dict[torch.fx.Node, Any] = {}
         self._folded_entries = 0
+        self._made: dict[str, Made] = {}
         self._constants: dict[RationalArray, str] = {}
 
     # --- the walk ----------------------------------------------------------------------------------------------------------
@@ -110,6 +126,8 @@ class Translator:
         for number, node in enumerate(outputs):
             self.node = node
             value = self._value(node)
+            if isinstance(value, Deferred):
+                self.refuse(f"output {number} is {value.what()}")
             if not isinstance(value, TracedValue):
                 self.refuse(f"output {number} is no tensor")
             names.append(self._output(value, number))
@@ -135,7 +153,7 @@ class Translator:
             node = nodes[spec.arg.name]
             if spec.kind.name == "USER_INPUT":
                 shape = sizes(node)[1:]
-                name = self.builder.add(self.builder.fresh(node.name), Input(shape))
+                name = self._add(self.builder.fresh(node.name), Input(shape), (), shape)
                 self._values[node] = TracedValue(name, shape, 0)
                 inputs.append(name)
             else:  # a parameter, buffer or constant
@@ -184,6 +202,11 @@ class Translator:
             if self._is_constant(node, target):
                 return self._folded(node, target)
             handler = self._handler(target)
+            deferred = [v for n in node.all_input_nodes for v in _flat(self._values[n]) if isinstance(v, Deferred)]
+            if deferred:
+                handler = self.choices.get(target._opname)
+                if handler is None:
+                    self.refuse(f"it reads {deferred[0].what()}")
             if handler is None:
                 self.refuse(self.refused.get(target._opname, "this operation has no exact meaning here"))
             result = handler(self, **self._arguments(target))
@@ -209,7 +232,7 @@ class Translator:
             return True
         read = [n for n in node.args[:1] if isinstance(n, torch.fx.Node)] if target._opname in _SHAPED else node.all_input_nodes
         found = (v for n in read for v in _flat(self._values[n]))
-        return all(not isinstance(v, TracedValue) or isinstance(v.held, torch.Tensor) for v in found)
+        return all(isinstance(v.held, torch.Tensor) if isinstance(v, TracedValue) else not isinstance(v, Deferred) for v in found)
 
     def _folded(self, node: torch.fx.Node, target: torch._ops.OpOverload[..., Any]) -> Any:
         """What torch computes."""
@@ -357,7 +380,19 @@ class Translator:
             self.refuse("its operands have their batch axes in different places")
         names = [self.name_of(v) for v in values]
         name = self.builder.fresh(self.place() + (f".{suffix}" if suffix else ""))
-        return TracedValue(self.builder.add(name, operation, *names), shape, places.pop())
+        return TracedValue(self._add(name, operation, names, shape), shape, places.pop())
+
+    def _add(self, name: str, operation: Operation, reads: Sequence[str], shape: Shape) -> str:
+        self._made[name] = Made(operation, tuple(reads), shape, len(self._made))
+        return self.builder.add(name, operation, *reads)
+
+    def made(self, name: str) -> Made:
+        """A node of the network so far."""
+        return self._made[name]
+
+    def sign_of(self, matrix: RationalArray) -> int | None:
+        """Sums with constants are no affine maps here."""
+        return None
 
     def name_of(self, value: TracedValue) -> str:
         """The node that holds a value; a constant gets a node."""
@@ -367,7 +402,7 @@ class Translator:
         assert array is not None
         if array not in self._constants:
             name = self.builder.fresh(f"{self.place()}.constant" if value.label == "constant" else value.label)
-            self._constants[array] = self.builder.add(name, Constant(array))
+            self._constants[array] = self._add(name, Constant(array), (), array.shape)
         return self._constants[array]
 
     def constant(self, given: Any, what: str) -> RationalArray:
@@ -384,6 +419,17 @@ class Translator:
         if isinstance(given, TracedValue):
             return self.constant(given, what).item()
         return as_fraction(int(given) if isinstance(given, bool) else given, what)
+
+    def item(self, value: TracedValue) -> str | RationalArray:
+        """The node of a value, or the numbers of a constant."""
+        if isinstance(value.held, str):
+            return value.held
+        assert value.array is not None
+        return value.array
+
+    def scalar(self, given: Any) -> TracedValue:
+        """A tensor, or the constant of a Python number."""
+        return given if isinstance(given, TracedValue) else TracedValue(RationalArray.of(self.number(given, "operand")), ())
 
     def operand(self, given: Any) -> TracedValue:
         """An operand that may be a Python number; a constant of another type becomes one of the result's, as torch converts it."""

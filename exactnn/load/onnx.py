@@ -23,10 +23,27 @@ from exactnn.exact.numbers import shown
 from exactnn.load._external import DataFiles
 from exactnn.load._file import ModelFile, naming
 from exactnn.load._limits import CHECKER_ENTRIES, MAX_NODES, checked_size
-from exactnn.load._onnx import arithmetic, elementwise, shapes, windows  # noqa: F401 - they fill the table of operators
-from exactnn.load._onnx.elementwise import softplus_shortcut
+from exactnn.load._onnx import (  # noqa: F401 - they fill the tables of operators
+    arithmetic,
+    casts,
+    choices,
+    constant_only,
+    constants,
+    contractions,
+    elementwise,
+    fused,
+    gelu,
+    rearranging,
+    reductions,
+    resize,
+    shapes,
+    transposed,
+    windows,
+)
 from exactnn.load._onnx.order import needed_names, ordered
-from exactnn.load._onnx.reader import OPERATORS, Reader
+from exactnn.load._onnx.reader import OPERATORS, Reader, operator_name
+from exactnn.load._onnx.refused import reason
+from exactnn.load._onnx.softplus import softplus_shortcut
 from exactnn.load._onnx.values import FLOAT_TYPES, Tensor, decode_tensor
 from exactnn.network import Network
 from exactnn.network.operations import Shape
@@ -170,6 +187,7 @@ class _Graph:
         reader.values.update(self._initialisers)
         for name, shape, batched, _ in inputs:
             reader.input(name, shape, batched=batched)
+        reader.kinds = {FLOAT_TYPES[v.type.tensor_type.elem_type] for v in self._inputs}
         for node in self._nodes:
             with naming(_label(node)):
                 self._check(node, reader)
@@ -177,15 +195,24 @@ class _Graph:
         outputs = [reader.output(v.name) for v in self._graph.output]
         checkable = plain and reader.plain and self._files.plain and reader.entries() <= CHECKER_ENTRIES
         source = file.source(file.suffix[1:], checkable=checkable, data=self._files.files)
-        return reader.builder.build([name for name, *_ in inputs], outputs, source=source), reader
+        return reader.builder.build([name for name, *_ in inputs], outputs, source=source).read(*reader.sentences), reader
 
     def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
-        if node.domain not in ("", "ai.onnx"):
-            raise UnsupportedOperation(f"operations of the domain {shown(node.domain)} are not known; only those of the ONNX standard are")
-        if node.op_type not in OPERATORS:
+        if node.domain not in ("", "ai.onnx") and operator_name(node) not in OPERATORS:
+            if node.domain == "com.microsoft.nchwc":
+                raise UnsupportedOperation(
+                    "onnxruntime has laid the model out for one machine; load the model as it was before, or one that it has optimised "
+                    "with the level ORT_ENABLE_EXTENDED"
+                )
+            raise UnsupportedOperation(
+                f"the operation {shown(node.op_type)} of the domain {shown(node.domain)} is not known; those of the ONNX standard are, "
+                "and of com.microsoft those in docs/onnx.md"
+            )
+        if operator_name(node) not in OPERATORS:
             raise UnsupportedOperation(_advice(node, self._graph.output))
         for name in node.input:
-            if name and name not in reader.values and softplus_shortcut(node, self._producers) is None:
+            known = name in reader.values or name in reader.deferred
+            if name and not known and softplus_shortcut(node, self._producers) is None:
                 raise LoadError(f"it reads {shown(name)}, which is not in the file")
 
     def _is_plain(self) -> bool:
@@ -254,4 +281,4 @@ def _advice(node: onnx.NodeProto, outputs: Sequence[onnx.ValueInfoProto]) -> str
             f"{message}: its values are no rational numbers. Export the model without the {node.op_type} {where}, "
             "up to the logits; the decision is the largest logit, and exactnn.verify_same_decision compares decisions"
         )
-    return message
+    return message + reason(node.op_type)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from exactnn.errors import ArgumentError, ShapeError, UnsupportedOperation
-from exactnn.load import _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_shapes
+from exactnn.load import _torch_choices, _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_shapes
 from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, Translator
 from exactnn.load._torch_run import compared
@@ -18,6 +18,7 @@ from exactnn.network import Network
 from exactnn.network.operations import Shape
 
 TABLE: Mapping[str, Handler] = {
+    **_torch_choices.TABLE,
     **_torch_elementwise.TABLE,
     **_torch_layers.TABLE,
     **_torch_linear.TABLE,
@@ -47,7 +48,7 @@ REFUSED: Mapping[str, str] = {
         "this function is none of the activations: piecewise linear ones, tanh, sigmoid, silu, gelu, softplus, rational ones",
     ),
     **dict.fromkeys(
-        ("sign", "sgn", "floor", "ceil", "round", "trunc", "fix", "frac", "remainder", "fmod", "floor_divide", "heaviside", "hardshrink"),
+        ("floor", "ceil", "round", "trunc", "fix", "frac", "remainder", "fmod", "floor_divide", "heaviside", "hardshrink"),
         "it jumps, so that it is no continuous function",
     ),
     **dict.fromkeys(("argmax", "argmin", "argsort"), "its result is an index, which jumps; load the module up to the values it compares"),
@@ -146,7 +147,7 @@ def _of_program(program: torch.export.ExportedProgram, input_shape: Any, *, comp
         )
     if batch is None:
         return _compared(_read(module, shapes), module, shapes, None, compare=compare)
-    network = Translator(Trace(program, (), batch, fixed=True), TABLE, REFUSED).network()
+    network = Translator(Trace(program, (), batch, fixed=True), TABLE, REFUSED, _torch_choices.CHOICES).network()
     if batch != 1:
         network = network.read(f"exported for batches of {batch} points, read as the function of one point")
     return _compared(network, module, shapes, batch, compare=compare)
@@ -157,10 +158,10 @@ def _compared(network: Network, module: torch.nn.Module, shapes: tuple[Shape, ..
 
 
 def _read(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> Network:
-    translator = Translator(trace(module, shapes), TABLE, REFUSED)
+    translator = Translator(trace(module, shapes), TABLE, REFUSED, _torch_choices.CHOICES)
     network = translator.network()
     if translator.batch_entered:
-        other = Translator(trace(module, shapes, OTHER_BATCH), TABLE, REFUSED).network()
+        other = Translator(trace(module, shapes, OTHER_BATCH), TABLE, REFUSED, _torch_choices.CHOICES).network()
         if other != network:
             raise UnsupportedOperation(
                 f"module: it computes different functions in batches of {BATCH} and of {OTHER_BATCH} points; the function of one "

@@ -135,7 +135,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], onnx.ModelProto]]] = {
         ),
     ),
     "a power of a power": (
-        "bits",
+        "finite",
         lambda: model(
             [node("Pow", f"h{k} e", f"h{k + 1}") for k in range(30)] + [node("Add", "x h30")], {"x": (N, 1)}, {"h0": 3 * ONE, "e": 64 * ONE}
         ),

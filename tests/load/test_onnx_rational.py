@@ -206,9 +206,12 @@ def test_what_is_a_line_is_read_as_one(name: str, tmp_path: Path) -> None:
     agrees(proto, net)
 
 
-def test_constants_alone_are_folded(tmp_path: Path) -> None:
+def test_constants_alone_are_folded_in_their_type(tmp_path: Path) -> None:
     nodes = [node("Div", "two c", "d"), node("Pow", "d n3", "e"), node("Reciprocal", "e", "r"), node("Mul", "x r")]
-    assert read(model(nodes, {"x": (N, 1)}, CONSTANTS), tmp_path)([1]) == (Fraction(-27, 512),)
+    e = np.float32(float(np.float32(2) / np.float32(CONSTANTS["c"])) ** 3)  # rounded after each step
+    net = read(model(nodes, {"x": (N, 1)}, CONSTANTS), tmp_path)
+    assert net([1]) == (Fraction(float(np.float32(1) / e)),)
+    assert net([1]) != (Fraction(-27, 512),)  # the value without rounding
 
 
 # --- one function for each channel -----------------------------------------------------------------------------------
@@ -334,7 +337,7 @@ def test_a_power_that_is_no_integer_of_its_type_is_refused(base: list[int], powe
 
 def test_negative_powers_of_zero_are_refused(tmp_path: Path) -> None:
     for nodes in ([node("Pow", "b n", "p"), node("Add", "x p")], [node("Reciprocal", "b", "p"), node("Add", "x p")]):
-        with pytest.raises(LoadError, match=r"'p' .*without zeros"):
+        with pytest.raises(LoadError, match=r"'p'.*finite numbers"):  # infinite, as a runtime has it
             read(model(nodes, {"x": (N, 2)}, {"b": [1.0, 0.0], "n": -1.0}), tmp_path)
 
 
@@ -370,9 +373,9 @@ def cancelled(p: str) -> list[onnx.NodeProto]:
 
 
 HOSTILE: dict[str, tuple[list[onnx.NodeProto], str]] = {
-    "squares of a constant": ([*squared(30, "c"), node("Mul", "x k29")], "bits"),
-    "powers of a constant": ([*powers(6, "c"), node("Mul", "x k5")], "bits"),
-    "powers of many constants": ([*powers(6, "many"), node("Mul", "x k5")], "bits"),
+    "squares of a constant": ([*squared(30, "c"), node("Mul", "x k29")], "finite"),
+    "powers of a constant": ([*powers(6, "c"), node("Mul", "x k5")], "finite"),
+    "powers of many constants": ([*powers(6, "many"), node("Mul", "x k5")], "finite"),
     "powers of powers": ([*powers(12, "x"), node("Div", "x k11")], "degree"),
     "long coefficients": ([*scaled(900, "x"), node("Mul", "v899 x", "s"), node("Div", "one s")], "bits"),
     "reciprocals of many constants": ([node("Div", "x many")], "bits"),

@@ -11,12 +11,16 @@ from exactnn import network as ops
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_DEGREE
+from exactnn.load._onnx.choices import masked
+from exactnn.load._onnx.contractions import stack_product
+from exactnn.load._onnx.gelu import followed
 from exactnn.load._onnx.quotients import applied, combined, joined
-from exactnn.load._onnx.reader import Node, axis_in, operator
-from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, full_shape, of_kind
+from exactnn.load._onnx.reader import Node, Result, operator
+from exactnn.load._onnx.steps import followed_steps
+from exactnn.load._onnx.values import FLOATS, OnnxValue, Operand, Tensor, exact, full_shape
 from exactnn.network.operations import Shape, broadcast
-from exactnn.network.windows import whole_pool
 
+_ONE = Fraction(1)
 _WIDEST_IDENTITY = 4096  # a constant is added by an identity matrix up to this width
 
 
@@ -33,8 +37,8 @@ def gemm(node: Node) -> Operand:
     transposed = node.attributes.flag("transB")
     if not isinstance(right, Tensor):
         right = node.apply(ops.Transpose((1, 0)), node.reader.unbatched(right)) if transposed else right
-        product = _multiply(node, left, right, alpha)
-        return product if added is None else _add(node, product, _scaled(node, added, beta), 1)
+        found = product(node, left, right, alpha)
+        return found if added is None else _add(node, found, scaled(node, added, beta), 1)
     matrix = right.rational if transposed else right.rational.T
     if isinstance(left, Tensor):
         left = node.reader.unbatched(left)
@@ -44,17 +48,23 @@ def gemm(node: Node) -> Operand:
     if isinstance(added, Tensor) and added.shape in ((), (1,), (1, 1), bias.shape, (1, *bias.shape)):
         return node.apply(ops.Affine(matrix * alpha, bias + added.rational.reshape(-1) * beta), left)
     node.reader.plain = False
-    product = node.apply(ops.Affine(matrix * alpha, bias), left)
-    return _add(node, product, _scaled(node, added, beta), 1)
+    found = node.apply(ops.Affine(matrix * alpha, bias), left)
+    return _add(node, found, scaled(node, added, beta), 1)
 
 
 @operator("MatMul")
 def matmul(node: Node) -> Operand:
     """The product of matrices, or stacks of them, one of the two constant."""
-    return _multiply(node, node.operand(0), node.operand(1), Fraction(1))
+    return product(node, node.operand(0), node.operand(1), Fraction(1))
 
 
-def _multiply(node: Node, left: Operand, right: Operand, factor: Fraction) -> Operand:
+def product(node: Node, left: Operand, right: Operand, factor: Fraction = _ONE) -> Operand:
+    """factor left right, as products of matrices."""
+    if factor == 1 and isinstance(left, Tensor) is not isinstance(right, Tensor):
+        constant, value = (left, right) if isinstance(left, Tensor) else (right, left)
+        if len(constant.shape) > 2 and (len(constant.shape) > len(full_shape(value)) or any(n != 1 for n in constant.shape[:-2])):
+            node.reader.plain = False
+            return stack_product(node, left, right)
     if isinstance(right, Tensor):
         return _times_matrix(node, left, right, factor)
     if isinstance(left, Tensor):
@@ -105,8 +115,12 @@ def _as_matrix(array: RationalArray, rank: int) -> tuple[RationalArray, int]:
 
 
 @operator("Add", "Sum")
-def add(node: Node) -> Operand:
+def add(node: Node) -> Result:
     """The sum of operands."""
+    return followed(node) or followed_steps(node) or _total(node)
+
+
+def _total(node: Node) -> Operand:
     first, *others = node.operands()
     if node.type == "Add" and len(others) != 1:
         raise LoadError(f"2 inputs are needed, got {len(others) + 1}")
@@ -115,10 +129,22 @@ def add(node: Node) -> Operand:
     return first
 
 
+@operator("Mean")
+def mean(node: Node) -> Operand:
+    """The mean of operands."""
+    return scaled(node, _total(node), Fraction(1, len(node.inputs)))
+
+
+def summed(node: Node, left: Operand, right: Operand) -> Operand:
+    """left + right."""
+    return _add(node, left, right, 1)
+
+
 @operator("Sub")
-def subtract(node: Node) -> Operand:
+def subtract(node: Node) -> Result:
     """The difference of two operands."""
-    return _add(node, node.operand(0), node.operand(1), -1)
+    found = followed(node) or followed_steps(node)
+    return found or _add(node, node.operand(0), node.operand(1), -1)
 
 
 def _add(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
@@ -153,8 +179,11 @@ def _as_affine(node: Node, constant: Tensor, shape: Shape, of_value: int, of_con
 
 
 @operator("Mul")
-def multiply(node: Node) -> Operand:
-    """The product by entries; of two values only rational functions of one value, and x sigmoid(x)."""
+def multiply(node: Node) -> Result:
+    """The product by entries; of two values only rational functions of one value, x sigmoid(x), and those with a comparison."""
+    found = followed(node) or followed_steps(node) or masked(node)
+    if found is not None:
+        return found
     left, right = node.operand(0), node.operand(1)
     if isinstance(right, Tensor):
         return _scaled_by(node, left, right)
@@ -169,29 +198,25 @@ def multiply(node: Node) -> Operand:
 
 
 @operator("Div")
-def divide(node: Node) -> Operand:
-    """The quotient by entries, of two values only rational functions of one value; integers are divided as shapes are, towards zero."""
+def divide(node: Node) -> Result:
+    """The quotient by entries, of two values only rational functions of one value."""
+    found = followed(node)
+    if found is not None:
+        return found
     left, right = node.operand(0), node.operand(1)
     if isinstance(right, OnnxValue):
         (left, right), batched = node.reader.aligned([left, right])
         return combined(node, "/", left, _repeated(node, right, left.shape, batched=batched), batched=batched)
     if not right.rational.nonzero().all():
         raise LoadError("a divisor without zeros is needed")
-    if isinstance(left, Tensor) and left.is_integer and right.is_integer:
-        (a, b), _ = node.reader.aligned([left, right])
-        assert isinstance(a, Tensor)
-        assert isinstance(b, Tensor)
-        shape = node.reader.budget.tensor(broadcast(a.shape, b.shape))
-        pairs = zip(*(np.broadcast_to(t.rational.numerators, shape).ravel().tolist() for t in (a, b)), strict=True)
-        return Tensor("", a.kind, RationalArray.from_fractions((math.trunc(Fraction(p, q)) for p, q in pairs), shape))
     inverse = node.reader.budget.fractions((1 / q for q in right.rational.to_fractions()), right.shape)
-    return _scaled_by(node, left, Tensor(right.name, right.kind if not right.is_integer else "float64", inverse))
+    return _scaled_by(node, left, exact(inverse))
 
 
 @operator("Neg")
-def negative(node: Node) -> Operand:
+def negative(node: Node) -> Result:
     """-x."""
-    return _scaled(node, node.operand(), Fraction(-1))
+    return followed(node) or followed_steps(node) or scaled(node, node.operand(), Fraction(-1))
 
 
 @operator("Pow")
@@ -220,11 +245,12 @@ def _power(node: Node, base: Operand, n: int) -> Operand:
     if n < 0 and not all(numbers):
         raise LoadError("a base without zeros is needed")
     budget.numbers(len(numbers), abs(n) * max(max(abs(q.numerator), q.denominator).bit_length() for q in numbers))
-    return Tensor("", base.kind, of_kind(base.kind, budget.fractions((q**n for q in numbers), base.shape)))
+    return Tensor("", base.kind, budget.fractions((q**n for q in numbers), base.shape))
 
 
-def _scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
-    return operand if factor == 1 else _scaled_by(node, operand, Tensor("", "float64", RationalArray.of(factor)))
+def scaled(node: Node, operand: Operand, factor: Fraction) -> Operand:
+    """factor times the operand."""
+    return operand if factor == 1 else _scaled_by(node, operand, exact(RationalArray.of(factor)))
 
 
 def _scaled_by(node: Node, value: Operand, factor: Tensor) -> Operand:
@@ -242,8 +268,7 @@ def _repeated(node: Node, value: Operand, shape: Shape, *, batched: bool) -> Ope
     whole = broadcast(value.shape, shape)
     if whole == value.shape:
         return value
-    kind = value.kind if isinstance(value, Tensor) else "float64"
-    zeros = Tensor("", kind, RationalArray.zeros(node.reader.budget.tensor(whole)))
+    zeros = exact(RationalArray.zeros(node.reader.budget.tensor(whole)))
     return node.emit(ops.Add(), value, zeros, batched=batched)
 
 
@@ -267,47 +292,6 @@ def _extremum(node: Node, left: Operand, right: Operand, sign: int) -> Operand:
     difference = node.emit(ops.Subtract(), *((left, right) if sign == 1 else (right, left)), batched=batched)
     positive = node.emit(ops.PiecewiseLinear.of(0, 0, [(0, 1)]), difference, batched=batched)
     return node.emit(ops.Add() if sign == 1 else ops.Subtract(), right, positive, batched=batched)
-
-
-@operator("ReduceMean", "ReduceSum", "ReduceMax", attributes="axes keepdims noop_with_empty_axes")
-def reduce(node: Node) -> Operand:
-    """Mean, sum or maximum over axes; over all spatial axes it is a pooling."""
-    operand, axes = node.operand(), node.integers("axes", 1, "the list of axes")
-    full = full_shape(operand)
-    if not axes:
-        if node.attributes.flag("noop_with_empty_axes"):
-            return operand
-        axes = list(range(len(full)))
-    keep = node.attributes.flag("keepdims", True)
-    reduced = {axis_in(a, len(full)) for a in axes}
-    if len(reduced) < len(axes):
-        raise LoadError(f"axes: each axis once is needed, got {axes}")
-    if isinstance(operand, Tensor) or (operand.batched and 0 in reduced):
-        operand = node.reader.unbatched(operand)
-    batched = isinstance(operand, OnnxValue) and operand.batched
-    inner = tuple(sorted(a - batched for a in reduced))
-    result = _reduced(node, operand, inner, batched)
-    left = tuple(n for i, n in enumerate(operand.shape) if i not in inner)
-    kept = tuple(1 if i in inner else n for i, n in enumerate(operand.shape))
-    target = kept if keep else left
-    return result if result.shape == target else node.emit(ops.Reshape(target), result, batched=batched)
-
-
-def _reduced(node: Node, operand: Operand, axes: tuple[int, ...], batched: bool) -> Operand:
-    shape = operand.shape
-    size = math.prod(shape[a] for a in axes)
-    if batched and len(shape) > 1 and axes == tuple(range(1, len(shape))) and node.type != "ReduceSum":
-        pool = whole_pool(shape[1:], (1,) * (len(shape) - 1), maximum=node.type == "ReduceMax")
-        return node.emit(pool, operand, batched=batched)
-    if node.type == "ReduceMax":
-        raise UnsupportedOperation("a maximum over all spatial axes, and no others, is known here")
-    others = tuple(i for i in range(len(shape)) if i not in axes)
-    if others + axes != tuple(range(len(shape))):
-        operand = node.emit(ops.Transpose(others + axes), operand, batched=batched)
-    if len(axes) != 1:
-        operand = node.emit(ops.Reshape((*(shape[i] for i in others), size)), operand, batched=batched)
-    weight = RationalArray(np.ones((1, size), dtype=np.int64), size if node.type == "ReduceMean" else 1)
-    return node.emit(ops.Affine(weight, RationalArray.zeros((1,))), operand, batched=batched)
 
 
 @operator("BatchNormalization", attributes="epsilon momentum spatial training_mode")

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
-from exactnn.exact.array import RationalArray
-from exactnn.load._onnx.reader import Node, operator
-from exactnn.load._onnx.values import FLOAT_TYPES, INTEGER_TYPES, OnnxValue, Operand, Tensor
+from exactnn.load._onnx.gelu import cubic_tanh
+from exactnn.load._onnx.reader import Node, Result, operator
+from exactnn.load._onnx.values import Operand, Tensor
 from exactnn.network import Add, PiecewiseLinear, PRelu, Scale, Smooth, clip, leaky_relu, relu
 from exactnn.network.operations import broadcast
 
 if TYPE_CHECKING:
-    import onnx
+    pass
 
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-_SHORTCUT = 20  # torch's Softplus is x itself beyond this; float32 cannot tell the difference
 
 
 @operator("Relu")
@@ -90,15 +88,45 @@ def hard_sigmoid(node: Node) -> Operand:
     """min(max(alpha x + beta, 0), 1)."""
     alpha = Fraction(node.attributes.number("alpha", 0.2))
     beta = Fraction(node.attributes.number("beta", 0.5))
+    return node.apply(hard_sigmoid_of(alpha, beta), node.operand())
+
+
+def hard_sigmoid_of(alpha: Fraction, beta: Fraction) -> PiecewiseLinear:
+    """min(max(alpha x + beta, 0), 1)."""
     if alpha <= 0:
         raise UnsupportedOperation(f"alpha > 0 is needed, got {float(alpha)}")
-    return node.apply(PiecewiseLinear.of(0, 0, [(-beta / alpha, alpha), ((1 - beta) / alpha, -alpha)]), node.operand())
+    return PiecewiseLinear.of(0, 0, [(-beta / alpha, alpha), ((1 - beta) / alpha, -alpha)])
+
+
+@operator("Shrink", attributes="bias lambd")
+def shrink(node: Node) -> Operand:
+    """x + bias below -lambd, x - bias above lambd, 0 between; without a jump for bias = lambd only."""
+    bias, at = (Fraction(node.attributes.number(name, default)) for name, default in (("bias", 0.0), ("lambd", 0.5)))
+    if bias != at or at < 0:
+        raise UnsupportedOperation(
+            f"a shrinking with bias {float(bias)} jumps at {float(at)} from 0 to {float(at - bias)}; bias = lambd >= 0 makes it continuous"
+        )
+    return node.apply(PiecewiseLinear.of(1, at, [(-at, -1), (at, 1)]), node.operand())
+
+
+@operator("ThresholdedRelu", attributes="alpha")
+def thresholded_rectifier(node: Node) -> Operand:
+    """x above alpha, else 0; without a jump for alpha = 0 only."""
+    return node.apply(thresholded_rectifier_of(node.attributes.number("alpha", 1.0)), node.operand())
+
+
+def thresholded_rectifier_of(alpha: float) -> PiecewiseLinear:
+    """x above alpha, else 0, if it is continuous."""
+    if alpha:
+        raise UnsupportedOperation(f"it jumps at {alpha} from 0 to {alpha}; alpha = 0, which is Relu, makes it continuous")
+    return relu()
 
 
 @operator("Tanh", "Sigmoid", "Softplus")
-def smooth(node: Node) -> Operand:
-    """Functions known by name."""
-    return _smooth(node, node.type.lower())
+def smooth(node: Node) -> Result:
+    """Functions known by name; tanh of a cubic may be part of gelu."""
+    found = cubic_tanh(node) if node.type == "Tanh" else None
+    return found or _smooth(node, node.type.lower())
 
 
 @operator("Gelu", attributes="approximate")
@@ -120,37 +148,14 @@ def swish(node: Node) -> Operand:
 
 
 def _smooth(node: Node, function: str) -> Operand:
-    operand = node.operand()
+    return smooth_of(node, function, node.operand())
+
+
+def smooth_of(node: Node, function: str, operand: Operand) -> Operand:
+    """A function known by name, of an operand."""
     if isinstance(operand, Tensor):
         raise UnsupportedOperation(f"{function} of a constant is no rational number")
     return node.apply(Smooth(function), operand)
-
-
-@operator("Where")
-def where(node: Node) -> Operand:
-    """A choice among constants, or torch's Softplus, Where(x > t, x, Softplus(x)), read as the smooth function it stands for."""
-    operands = [node.reader.values.get(name) for name in node.inputs]
-    condition, yes, no = operands if len(operands) == 3 else (None, None, None)
-    if isinstance(condition, Tensor) and isinstance(yes, Tensor) and isinstance(no, Tensor):
-        shape = node.reader.budget.tensor(broadcast(condition.shape, yes.shape, no.shape))
-        chosen = RationalArray(np.broadcast_to(condition.rational.nonzero(), shape).astype(np.int64))
-        return Tensor(node.outputs[0], yes.kind, yes.rational * chosen + no.rational * (1 - chosen))
-    name = softplus_shortcut(node.proto, node.reader.producers)
-    if name is None:
-        raise UnsupportedOperation("a choice by entries is not continuous, and so no operation of a network here")
-    threshold = node.reader.values.get(name)
-    if not isinstance(threshold, Tensor) or threshold.rational.size != 1 or threshold.rational.reshape(-1).item() < _SHORTCUT:
-        raise UnsupportedOperation(f"a Softplus with threshold below {_SHORTCUT} is not the smooth function")
-    return node.operand(2)
-
-
-@operator("Equal")
-def equal(node: Node) -> Tensor:
-    """Whether constants are equal, by entries (shape computations)."""
-    left, right = node.tensor(0, "the first operand"), node.tensor(1, "the second operand")
-    node.reader.budget.tensor(broadcast(left.shape, right.shape))
-    difference = left.rational - right.rational
-    return Tensor(node.outputs[0], "bool", RationalArray((~difference.nonzero()).astype(np.int64)))
 
 
 @operator("Identity")
@@ -167,40 +172,3 @@ def dropout(node: Node) -> Operand:
     if training is not None and (not isinstance(training, Tensor) or not training.rational.is_zero()):
         raise UnsupportedOperation("dropout in training mode is random; export the model in eval mode")
     return node.operand()
-
-
-@operator("Cast", attributes="to saturate round_mode")
-def cast(node: Node) -> Operand:
-    """The same number; a cast between float types rounds in a float run, and does nothing in real arithmetic."""
-    return _cast(node.operand(), node.attributes.integer("to"))
-
-
-@operator("CastLike", attributes="saturate round_mode")
-def cast_like(node: Node) -> Operand:
-    """A cast to the type of the second operand; what depends on the input has a float type."""
-    like = node.operand(1)
-    kinds = {kind: number for number, kind in {**FLOAT_TYPES, **INTEGER_TYPES}.items()}
-    return _cast(node.operand(), kinds.get(like.kind, 0) if isinstance(like, Tensor) else 1)
-
-
-def _cast(operand: Operand, to: int) -> Operand:
-    if to in FLOAT_TYPES:
-        if isinstance(operand, OnnxValue):
-            return operand
-        return Tensor(operand.name, FLOAT_TYPES[to], operand.data)
-    if isinstance(operand, Tensor) and to in INTEGER_TYPES and operand.rational.denominator == 1:
-        return Tensor(operand.name, INTEGER_TYPES[to], operand.rational)
-    raise UnsupportedOperation(f"a cast to a float type is needed, got type number {to}")
-
-
-def softplus_shortcut(where: onnx.NodeProto, producers: Mapping[str, onnx.NodeProto]) -> str | None:
-    """The name of t, if the node is Where(Greater(x, t), x, Softplus(x)): torch's Softplus."""
-    if where.op_type != "Where" or len(where.input) != 3:
-        return None
-    condition, x, value = where.input
-    greater, softplus = producers.get(condition), producers.get(value)
-    if greater is None or softplus is None or greater.op_type != "Greater" or softplus.op_type != "Softplus":
-        return None
-    if len(greater.input) != 2 or greater.input[0] != x or list(softplus.input) != [x]:
-        return None
-    return str(greater.input[1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exactnn.errors import LoadError
 from exactnn.exact.numbers import shown
-from exactnn.load._onnx.elementwise import softplus_shortcut
+from exactnn.load._onnx.softplus import softplus_shortcut
 
 if TYPE_CHECKING:
     import onnx

@@ -47,10 +47,12 @@ def combined(node: Node, symbol: str, left: Operand, right: Operand, *, batched:
     if not isinstance(found, tuple):
         needed = f"{_NEEDED[symbol]}, or both rational functions of one value, entry by entry"
         if found is not None and isinstance(found.operation, PiecewiseLinear | PRelu):
-            needed += (
-                f"; with {found.operation.name} inside, it is only piecewise rational (exactnn.nn.ERA and SafePade's version N are "
-                "rational; exactnn.from_torch, saved as .json, reads a SafePade of another version whose |.| changes nothing)"
-            )
+            needed += f"; with {found.operation.name} inside, it is only piecewise rational"
+            if symbol == "/" or node.reader.has_rational:
+                needed += (
+                    " (exactnn.nn.ERA and SafePade's version N are rational; exactnn.from_torch, saved as .json, reads a SafePade of "
+                    "another version whose |.| changes nothing)"
+                )
         raise UnsupportedOperation(needed)
     operation = _worked_out(node.reader, *found, symbol, (left, right), shape)
     return node.emit(operation, OnnxValue(found[0], shape, batched), batched=batched)

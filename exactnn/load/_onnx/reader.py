@@ -13,16 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.load._external import DataFiles
+from exactnn.load._file import naming
 from exactnn.load._limits import MAX_NODES, Budget
 from exactnn.load._onnx.disputed import is_disputed
 from exactnn.load._onnx.rational import ByEntries
-from exactnn.load._onnx.values import Attributes, OnnxValue, Operand, Tensor, full_shape, of_kind
+from exactnn.load._onnx.typed import settled
+from exactnn.load._onnx.values import EXACT, Attributes, Deferred, OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Affine, Builder, Constant, Input, Operation, Reshape
 from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
@@ -30,21 +32,40 @@ from exactnn.network.operations import Shape
 if TYPE_CHECKING:
     import onnx
 
-Handler = Callable[["Node"], Operand | Sequence[Operand]]
+Result = Operand | Deferred
+Handler = Callable[["Node"], Result | Sequence[Result]]
+H = TypeVar("H", bound=Handler)
 
 #: operator -> what reads it, and the attributes it may have; filled by the modules of this folder
 OPERATORS: dict[str, tuple[Handler, frozenset[str]]] = {}
+#: operator -> what computes it where all operands are constants, if that is not the same
+FOLDS: dict[str, Handler] = {}
 
 
-def operator(*names: str, attributes: str = "") -> Callable[[Handler], Handler]:
+def operator(*names: str, attributes: str = "") -> Callable[[H], H]:
     """Enter a function in the table of operators."""
 
-    def enter(handler: Handler) -> Handler:
+    def enter(handler: H) -> H:
         for name in names:
             OPERATORS[name] = (handler, frozenset(attributes.split()))
         return handler
 
     return enter
+
+
+def folds(*names: str) -> Callable[[Handler], Handler]:
+    """Enter a function in the table of operators of constants."""
+
+    def enter(handler: Handler) -> Handler:
+        FOLDS.update(dict.fromkeys(names, handler))
+        return handler
+
+    return enter
+
+
+def operator_name(proto: onnx.NodeProto) -> str:
+    """Its name in the tables: that of the standard, or with the domain in front."""
+    return str(proto.op_type) if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,13 @@ class Reader:
         self.builder = Builder()
         self.budget = Budget()
         self.values: dict[str, Operand] = {}
+        #: what has no value of its own, only together with the nodes that read it
+        self.deferred: dict[str, Deferred] = {}
+        #: the float types of the inputs, and those of all values
+        self.kinds: set[str] = set()
+        self.cast_kinds: set[str] = set()
+        #: what the network is to say on how it was read
+        self.sentences: list[str] = []
         #: names of the file that an output depends on
         self.needed = needed
         self.dynamic = dynamic or batch > 1
@@ -130,17 +158,24 @@ class Reader:
 
     def read(self, proto: onnx.NodeProto) -> None:
         """Read one node, its operands being known."""
-        handler, known = OPERATORS[proto.op_type]
+        name = operator_name(proto)
+        handler, known = OPERATORS[name]
         self._label = next(o for o in proto.output if o)
         node = Node(self, proto, Attributes(proto, known, self.files))
-        if is_disputed(proto, (self.values.get(name) for name in proto.input)):
+        if is_disputed(proto, (self.values.get(i) for i in proto.input)):
             self.disputed.add(proto.op_type)
+        if name in FOLDS and node.is_constant:
+            handler, self.plain = FOLDS[name], False
         results = handler(node)
-        if isinstance(results, (Tensor, OnnxValue)):
+        if isinstance(results, (Tensor, OnnxValue, Deferred)):
             results = [results]
-        self._flush(list(zip(proto.output, results, strict=False)))
+        self._flush([(o, settled(r) if isinstance(r, Tensor) else r) for o, r in zip(proto.output, results, strict=False)])
 
-    def _flush(self, results: list[tuple[str, Operand]]) -> None:
+    def say(self, sentence: str) -> None:
+        """The network is to say this about the node that is being read."""
+        self.sentences.append(f"node {shown(self._label)}: {sentence}")
+
+    def _flush(self, results: Sequence[tuple[str, Result]]) -> None:
         """Add the operations of one node, the one that makes an output under the output's name."""
         renamed: dict[str, str] = {}
         for output, operand in results:
@@ -152,6 +187,9 @@ class Reader:
             if name in self.padded:
                 self.padded[final] = self.padded.pop(name)
         for output, operand in results:
+            if isinstance(operand, Deferred):
+                self.deferred[output] = operand
+                continue
             if isinstance(operand, OnnxValue) and operand.node in renamed:
                 operand = replace(operand, node=renamed[operand.node])
             self.values[output] = operand
@@ -284,6 +322,10 @@ class Reader:
 
     def output(self, name: str) -> str:
         """The node that makes an output of the file."""
+        self._label = name
+        if name in self.deferred:
+            with naming(f"output {shown(name)}"):
+                self._flush([(name, self.deferred[name].settled(self))])
         if name not in self.values:
             raise LoadError(f"output {shown(name)}: nothing in the file makes it")
         operand = self.values[name]
@@ -293,7 +335,8 @@ class Reader:
         if isinstance(operand, OnnxValue):
             return operand.node
         self.plain = False
-        self._label = name
+        if 0 in operand.shape:
+            raise LoadError(f"output {shown(name)}: entries are needed, got shape {list(operand.shape)}")
         node = self._constant(operand)
         self._flush([])
         return node
@@ -305,8 +348,11 @@ class Reader:
 
 def _fold(operation: Operation, tensors: list[Tensor], shape: Shape, label: str) -> Tensor:
     values = (t.rational.reshape(1, *t.shape) for t in tensors)
-    kind = tensors[0].kind if len({t.is_integer for t in tensors}) == 1 else "float64"
-    return Tensor(label, kind, of_kind(kind, operation.evaluate(*values).reshape(*shape)))
+    kinds = sorted({t.kind for t in tensors if t.kind != EXACT})
+    if len(kinds) > 1:
+        raise LoadError(f"operands of one element type are needed, got {', '.join(kinds)}")
+    kind = kinds[0] if kinds else EXACT
+    return Tensor(label, kind, operation.evaluate(*values).reshape(*shape))
 
 
 class Node:
@@ -322,6 +368,11 @@ class Node:
         self.outputs = list(proto.output)
 
     @property
+    def label(self) -> str:
+        """What it makes, and its operator."""
+        return f"{shown(self.outputs[0])} ({self.type})"
+
+    @property
     def opset(self) -> int:
         """Version of the operator set."""
         return self.reader.opset
@@ -330,7 +381,8 @@ class Node:
         """An operand, or None if it is left out."""
         if position >= len(self.inputs) or not self.inputs[position]:
             return None
-        return self.reader.values[self.inputs[position]]
+        deferred = self.reader.deferred.get(self.inputs[position])
+        return self.reader.values[self.inputs[position]] if deferred is None else deferred.settled(self.reader)
 
     def operand(self, position: int = 0) -> Operand:
         """An operand that must be there."""
@@ -338,6 +390,12 @@ class Node:
         if found is None:
             raise LoadError(f"input {position} is needed, but left out")
         return found
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether there are operands, and all of them are constants."""
+        given = [name for name in self.inputs if name]
+        return bool(given) and all(isinstance(self.reader.values.get(name), Tensor) for name in given)
 
     def operands(self) -> list[Operand]:
         """All operands; at least one."""

@@ -7,15 +7,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from exactnn.errors import LoadError, UnsupportedOperation
+from exactnn.errors import LoadError
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import checked_size
+from exactnn.load._onnx.moves import moved, tried_on_two
 from exactnn.load._onnx.reader import Node, axis_in, operator
+from exactnn.load._onnx.typed import Array
 from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
-from exactnn.network import Add, Concat, Slice, Transpose
-from exactnn.network.operations import broadcast
+from exactnn.network import Concat, Slice, Transpose
+from exactnn.network.operations import Shape, broadcast
 
-_MOST_PIECES = 1024  # pieces that a gathering of arbitrary indices is put together from
 _OPEN_END = (1 << 31) - 1  # ends from here on mean "to the end"
 
 
@@ -131,8 +132,8 @@ def slice_(node: Node) -> Operand:
     steps = [1] * len(starts) if stepping is None else stepping.integers()
     if not len(starts) == len(ends) == len(axes) == len(steps) or len(set(axes)) < len(axes):
         raise LoadError(f"one start, end and step for each axis are needed, got {starts}, {ends}, {steps} for axes {axes}")
-    if 0 in steps or (min(steps, default=1) < 0 and isinstance(operand, OnnxValue)):
-        raise UnsupportedOperation(f"positive steps are known here, got {steps}")
+    if 0 in steps:
+        raise LoadError(f"steps other than 0 are needed, got {steps}")
     if any(a >= len(full) for a in axes):
         raise LoadError(f"axes of shape {list(full)} are needed, got {axes}")
     if isinstance(operand, Tensor):
@@ -140,8 +141,12 @@ def slice_(node: Node) -> Operand:
         for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
             kept = list(range(*slice(start, end, step).indices(full[axis])))
             array = RationalArray(array.numerators.take(kept, axis=axis), array.denominator)
-        node.reader.budget.tensor(array.shape)
         return Tensor(node.outputs[0], operand.kind, array)
+    if min(steps, default=1) < 0:
+        cuts = [slice(None)] * len(full)
+        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+            cuts[axis] = slice(start, None if step < 0 and end < -full[axis] else end, step)
+        return moved(node, operand, lambda x: x[tuple(cuts)])
     cut = [(0, n, 1) for n in full]
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         if axis == 0 and isinstance(operand, OnnxValue) and operand.batched and start == 0 and step == 1 and end >= _OPEN_END:
@@ -202,28 +207,14 @@ def gather(node: Node) -> Operand:
         node.reader.budget.tensor(target)
         taken = RationalArray(operand.rational.numerators.take(indices, axis=axis), operand.rational.denominator)
         return Tensor(node.outputs[0], operand.kind, taken.reshape(*target))
-    if axis == 0:
-        operand = node.reader.unbatched(operand)
-    pieces = [_along(node, operand, axis, (first, last + 1, step)) for first, last, step in _runs(indices)]
-    batched = isinstance(operand, OnnxValue) and operand.batched
-    result = pieces[0] if len(pieces) == 1 else node.emit(Concat(axis - batched), *pieces, batched=batched)
-    return result if full_shape(result) == target else node.reader.reshaped(result, target, batch_stays=True)
-
-
-def _runs(indices: list[int]) -> list[tuple[int, int, int]]:
-    """Indices as one range (first, last, step) if they are evenly spaced, else as ranges of neighbours."""
     steps = {b - a for a, b in pairwise(indices)}
-    if len(steps) <= 1 and all(s > 0 for s in steps):
-        return [(indices[0], indices[-1], steps.pop() if steps else 1)] if indices else []
-    runs: list[tuple[int, int, int]] = []
-    for i in indices:
-        if runs and runs[-1][1] + 1 == i:
-            runs[-1] = (runs[-1][0], i, 1)
-        else:
-            runs.append((i, i, 1))
-    if len(runs) > _MOST_PIECES:
-        raise UnsupportedOperation(f"indices that form at most {_MOST_PIECES} ranges are known here, got {len(runs)}")
-    return runs
+    if tensor.shape and len(steps) <= 1 and min(steps, default=1) > 0 and indices:  # evenly spaced: a slice
+        if axis == 0:
+            operand = node.reader.unbatched(operand)
+        result = _along(node, operand, axis, (indices[0], indices[-1] + 1, min(steps, default=1)))
+        return result if full_shape(result) == target else node.reader.reshaped(result, target, batch_stays=True)
+    node.reader.budget.tensor(target)
+    return moved(node, operand, lambda x: np.take(x, np.array(indices).reshape(tensor.shape), axis=axis))
 
 
 @operator("Expand")
@@ -236,10 +227,12 @@ def expand(node: Node) -> Operand:
     if target == full:
         return operand
     node.reader.budget.tensor(target)
-    if isinstance(operand, Tensor):
-        return Tensor(node.outputs[0], operand.kind, operand.rational + RationalArray.zeros(target))
-    (value, zeros), batched = node.reader.aligned([operand, Tensor("", "float64", RationalArray.zeros(target))])
-    return node.emit(Add(), value, zeros, batched=batched)
+    return moved(node, operand, lambda x: _expanded(x, target, dynamic=tried_on_two(node, operand)))
+
+
+def _expanded(x: Array, target: Shape, *, dynamic: bool) -> Array:
+    """Broadcast, the axis of two points where the file has one as it is."""
+    return np.broadcast_to(x, (len(x), *target[1:]) if dynamic and len(target) == x.ndim and target[0] == 1 else target)
 
 
 @operator("Shape", attributes="start end")
@@ -257,5 +250,7 @@ def constant_of_shape(node: Node) -> Tensor:
     sizes = node.reader.budget.tensor(tuple(node.tensor(0, "the shape").integers()))
     value = node.attributes.tensor("value", node.outputs[0])
     if value is None:
-        return Tensor(node.outputs[0], "float32", RationalArray.zeros(sizes))
-    return Tensor(node.outputs[0], value.kind, RationalArray.zeros(sizes) + value.rational.reshape(-1).item())
+        return Tensor(node.outputs[0], "float32", np.zeros(sizes, dtype=np.float32))
+    if math.prod(value.shape) != 1:
+        raise LoadError(f"attribute value: one number is needed, got shape {list(value.shape)}")
+    return Tensor(node.outputs[0], value.kind, np.full(sizes, np.asarray(value.data).reshape(-1)[0]))

@@ -24,6 +24,8 @@ from exactnn.network.operations import Shape
 if TYPE_CHECKING:
     import onnx
 
+    from exactnn.load._onnx.reader import Reader
+
 #: ONNX element types that are read: number -> name, numpy type of the raw bytes, field that holds unpacked values
 _TYPES: dict[int, tuple[str, str, str]] = {
     1: ("float32", "<f4", "float_data"),
@@ -41,6 +43,8 @@ _TYPES: dict[int, tuple[str, str, str]] = {
     16: ("bfloat16", "<u2", "int32_data"),
 }
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+#: what is no tensor of the file, but a number on the way, which is not rounded
+EXACT = "exact"
 #: their numbers in the file, and those of integers
 FLOAT_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind in FLOATS}
 INTEGER_TYPES = {number: kind for number, (kind, _, _) in _TYPES.items() if kind not in (*FLOATS, "bool")}
@@ -65,7 +69,7 @@ class Tensor:
     @property
     def is_integer(self) -> bool:
         """Whether arithmetic on it is that of integers."""
-        return self.kind not in FLOATS
+        return self.kind not in (*FLOATS, EXACT)
 
     @cached_property
     def rational(self) -> RationalArray:
@@ -106,18 +110,17 @@ class OnnxValue:
 Operand = Tensor | OnnxValue
 
 
-def of_kind(kind: str, array: RationalArray) -> RationalArray:
-    """The array, if its entries are numbers of this element type as far as their size goes; UnsupportedOperation if not."""
-    if kind in FLOATS or kind == "bool":
-        return array
-    info = np.iinfo(kind)
-    entries = (int(array.numerators.min(initial=0)), int(array.numerators.max(initial=0)))
-    if array.denominator != 1 or entries[0] < info.min or entries[1] > info.max:
-        raise UnsupportedOperation(
-            f"the result has the type {kind}, and the exact one is no such integer (a float run cuts it off or overflows); "
-            "cast the operands to a float type first"
-        )
-    return array
+class Deferred:
+    """What has no value of its own here: a comparison, an error function. Nodes that read it may make a value of it."""
+
+    def settled(self, reader: Reader) -> Operand:
+        """The value, for a node that can do nothing else with it; UnsupportedOperation if there is none."""
+        raise NotImplementedError  # pragma: no cover - every one overrides this
+
+
+def exact(array: RationalArray) -> Tensor:
+    """Numbers on the way, which are not rounded."""
+    return Tensor("", EXACT, array)
 
 
 def full_shape(operand: Operand) -> Shape:

@@ -9,13 +9,14 @@ import numpy as np
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._limits import MAX_WINDOW_NUMBER
+from exactnn.load._onnx.moves import moved
 from exactnn.load._onnx.reader import Node, axis_in, operator
-from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact, full_shape
 from exactnn.network import AveragePool, Concat, Conv, MaxPool, Scale, Slice
 from exactnn.network.operations import Shape
 from exactnn.network.windows import Padding, whole_pool
 
-_WINDOW = "auto_pad dilations kernel_shape pads strides"
+WINDOW = "auto_pad dilations kernel_shape pads strides"
 
 
 class _Window:
@@ -93,7 +94,7 @@ class _Window:
         return result
 
 
-@operator("Conv", attributes=f"{_WINDOW} group")
+@operator("Conv", attributes=f"{WINDOW} group")
 def convolution(node: Node) -> Operand:
     """Cross-correlation; a zero padding in front of it is taken over."""
     value, weight, bias = node.value(), node.tensor(1, "the weight"), node.optional_tensor(2, "the bias")
@@ -108,7 +109,7 @@ def convolution(node: Node) -> Operand:
     return node.apply(Conv(array, added, window.stride, padding, window.dilation, groups), source)
 
 
-@operator("MaxPool", attributes=f"{_WINDOW} ceil_mode storage_order")
+@operator("MaxPool", attributes=f"{WINDOW} ceil_mode storage_order")
 def max_pool(node: Node) -> Operand:
     """Maximum over each window."""
     node.one_output()
@@ -120,7 +121,7 @@ def max_pool(node: Node) -> Operand:
     return node.apply(MaxPool(window.kernel, window.stride, window.padding, window.dilation), value)
 
 
-@operator("AveragePool", attributes=f"{_WINDOW} ceil_mode count_include_pad")
+@operator("AveragePool", attributes=f"{WINDOW} ceil_mode count_include_pad")
 def average_pool(node: Node) -> Operand:
     """Mean over each window, of what is inside, or inside the padding the file names (not what `ceil_mode` adds)."""
     value, counted = node.value(), node.attributes.flag("count_include_pad")
@@ -159,23 +160,17 @@ def global_pool(node: Node) -> Operand:
 
 @operator("Pad", attributes="mode pads value")
 def pad(node: Node) -> Operand:
-    """Constant padding: of spatial axes with zeros as a convolution with unit kernel, else by concatenation."""
+    """Constant padding: of spatial axes with zeros as a convolution with unit kernel, else by concatenation; other modes move entries."""
     mode = node.attributes.text("mode", "constant")
+    if mode not in ("constant", "reflect", "edge", "wrap"):
+        raise UnsupportedOperation(f"mode 'constant', 'reflect', 'edge' or 'wrap' is known here, got {mode!r}")
+    operand, pairs = node.operand(), _pads(node)
+    if not any(n for pair in pairs for n in pair):
+        return operand
     if mode != "constant":
-        raise UnsupportedOperation(f"mode 'constant' is known here, got {mode!r}")
-    operand, pads = node.operand(), node.integers("pads", 1, "the padding")
+        return _moved(node, operand, pairs, mode)
     fill = node.optional_tensor(2, "the constant")
     filler = RationalArray.of(node.attributes.number("value", 0.0)) if fill is None else RationalArray.of(fill.rational.item())
-    rank = len(full_shape(operand))
-    listed = node.optional_tensor(3, "the list of axes")
-    axes = list(range(rank)) if listed is None else [axis_in(a, rank) for a in listed.integers()]
-    if pads is None or len(pads) != 2 * len(axes) or len(set(axes)) < len(axes):
-        raise LoadError(f"pads: two numbers for each of {len(axes)} axes are needed, got {pads}")
-    pairs = [(0, 0)] * rank
-    for axis, begin, end in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
-        if max(abs(begin), abs(end)) > MAX_WINDOW_NUMBER:
-            raise LoadError(f"pads: numbers of at most 2^31 are needed, got {begin}, {end}")
-        pairs[axis] = (begin, end)
     if isinstance(operand, OnnxValue) and operand.batched:
         if pairs[0] == (0, 0):
             pairs = pairs[1:]
@@ -194,6 +189,33 @@ def pad(node: Node) -> Operand:
         if len(parts) > 1:
             operand = node.emit(Concat(axis), *parts, batched=isinstance(operand, OnnxValue) and operand.batched)
     return operand
+
+
+def _pads(node: Node) -> list[tuple[int, int]]:
+    """What is added in front of each axis and behind it."""
+    pads, rank = node.integers("pads", 1, "the padding"), len(full_shape(node.operand()))
+    listed = node.optional_tensor(3, "the list of axes")
+    axes = list(range(rank)) if listed is None else [axis_in(a, rank) for a in listed.integers()]
+    if pads is None or len(pads) != 2 * len(axes) or len(set(axes)) < len(axes):
+        raise LoadError(f"pads: two numbers for each of {len(axes)} axes are needed, got {pads}")
+    pairs = [(0, 0)] * rank
+    for axis, begin, end in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
+        if max(abs(begin), abs(end)) > MAX_WINDOW_NUMBER:
+            raise LoadError(f"pads: numbers of at most 2^31 are needed, got {begin}, {end}")
+        pairs[axis] = (begin, end)
+    return pairs
+
+
+def _moved(node: Node, operand: Operand, pairs: list[tuple[int, int]], mode: str) -> Operand:
+    """Entries of the operand mirrored at its ends, repeated from them, or from the other end."""
+    full = full_shape(operand)
+    for n, (begin, end) in zip(full, pairs, strict=True):
+        if min(begin, end) < 0 or (mode == "reflect" and max(begin, end) >= n) or (mode == "wrap" and max(begin, end) > n):
+            raise UnsupportedOperation(
+                f"pads of at least 0 and less than the size of the axis are needed for mode {mode!r}, got {pairs} for {list(full)}"
+            )
+    node.reader.budget.tensor(tuple(n + b + e for n, (b, e) in zip(full, pairs, strict=True)))
+    return moved(node, operand, lambda x: np.pad(x, pairs, mode=mode))  # type: ignore[call-overload]
 
 
 def _cropped(node: Node, operand: Operand, pairs: list[tuple[int, int]]) -> Operand:
@@ -217,4 +239,4 @@ def _zero_padded(node: Node, value: OnnxValue, padding: Padding) -> Operand:
 
 def _filled(node: Node, shape: Shape, axis: int, length: int, filler: RationalArray) -> Tensor:
     whole = node.reader.budget.tensor((*shape[:axis], length, *shape[axis + 1 :]))
-    return Tensor("", "float64", RationalArray.zeros(whole) + filler)
+    return exact(RationalArray.zeros(whole) + filler)
