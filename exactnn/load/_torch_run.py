@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from exactnn.errors import UnsupportedOperation
-from exactnn.load._compare import POINTS, Reference, Values
+from exactnn.floats.reference import POINTS, Reference, Values
 from exactnn.load._torch_state import put_back
 from exactnn.load._torch_trace import example_like, first_line, quiet
 from exactnn.network import Network

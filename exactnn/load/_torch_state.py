@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,7 +29,7 @@ def put_back(module: torch.nn.Module, *, dtype: torch.dtype | None = None, copie
         for submodule, attributes, containers in before:
             for container, entries in containers:
                 container.clear()
-                container.extend(entries) if isinstance(container, list) else container.update(entries)
+                container.extend(entries) if isinstance(container, (list, deque)) else container.update(entries)
             vars(submodule).clear()
             vars(submodule).update(attributes)
         for parameter, data in replaced:
@@ -39,8 +40,8 @@ def put_back(module: torch.nn.Module, *, dtype: torch.dtype | None = None, copie
 
 
 def _containers(module: torch.nn.Module) -> list[tuple[Any, Any]]:
-    """Lists, dicts and sets among the attributes (parameters, buffers, submodules and hooks are in such), with copies of them."""
-    return [(v, copy.copy(v)) for v in vars(module).values() if isinstance(v, (list, dict, set))]
+    """Lists, dicts, sets and queues among the attributes (parameters, buffers, submodules and hooks are in such), with copies of them."""
+    return [(v, copy.copy(v)) for v in vars(module).values() if isinstance(v, (list, dict, set, deque))]
 
 
 def _replace(module: torch.nn.Module, dtype: torch.dtype | None) -> list[tuple[torch.nn.Parameter, torch.Tensor]]:
@@ -49,6 +50,8 @@ def _replace(module: torch.nn.Module, dtype: torch.dtype | None) -> list[tuple[t
     replaced = {id(p): (p, p.data) for p in module.parameters()}
 
     def other(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return value.copy()
         if not isinstance(value, torch.Tensor) or isinstance(value, torch.nn.Parameter):
             return value
         if id(value) not in copies:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
+from exactnn.floats.running import Format, run
 from exactnn.network import Network
-
-if TYPE_CHECKING:
-    import torch
 
 Values = np.ndarray[Any, Any]
 
@@ -55,8 +54,6 @@ class Reference:
     """A network's values at points, for comparing with runs in the format `dtype` ("float32" say)."""
 
     def __init__(self, net: Network, dtype: str) -> None:
-        import torch
-
         self.net = net
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.points = _points(net.input_dim).to(self.dtype).double()
@@ -68,8 +65,6 @@ class Reference:
 
     @cached_property
     def _run(self) -> _Run:
-        from exactnn.floats.running import Format, run
-
         format = Format.of(self.dtype)
         found = run(self.net, self.points, format)
         largest = found.largest.numpy()
@@ -131,8 +126,6 @@ class Reference:
 
 
 def _points(dimension: int) -> torch.Tensor:
-    import torch
-
     generator = torch.Generator().manual_seed(0)
     normal, far = torch.randn(2, dimension, generator=generator, dtype=torch.float64)
     return torch.stack([normal, torch.rand(dimension, generator=generator, dtype=torch.float64), far * _FAR])
