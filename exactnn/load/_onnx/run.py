@@ -15,7 +15,7 @@ import numpy as np
 
 from exactnn.errors import UnsupportedOperation
 from exactnn.exact.numbers import shown
-from exactnn.load._compare import POINTS, Difference, Reference
+from exactnn.floats.reference import POINTS, Difference, Reference
 from exactnn.load._external import DataFiles
 from exactnn.load._onnx.order import needed_names, ordered
 from exactnn.load._onnx.values import EXTERNAL, FLOAT_TYPES
