@@ -195,8 +195,7 @@ class _Graph:
         outputs = [reader.output(v.name) for v in self._graph.output]
         checkable = plain and reader.plain and self._files.plain and reader.entries() <= CHECKER_ENTRIES
         source = file.source(file.suffix[1:], checkable=checkable, data=self._files.files)
-        network = reader.builder.build([name for name, *_ in inputs], outputs, source=source)
-        return network.read(*reader.sentences), reader
+        return reader.builder.build([name for name, *_ in inputs], outputs, source=source).read(*reader.sentences), reader
 
     def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
         if node.domain not in ("", "ai.onnx") and operator_name(node) not in OPERATORS:
@@ -212,7 +211,8 @@ class _Graph:
         if operator_name(node) not in OPERATORS:
             raise UnsupportedOperation(_advice(node, self._graph.output))
         for name in node.input:
-            if name and name not in reader.values and name not in reader.deferred and softplus_shortcut(node, self._producers) is None:
+            known = name in reader.values or name in reader.deferred
+            if name and not known and softplus_shortcut(node, self._producers) is None:
                 raise LoadError(f"it reads {shown(name)}, which is not in the file")
 
     def _is_plain(self) -> bool:

@@ -371,3 +371,75 @@ def test_a_model_of_torch_for_several_points(tmp_path: Path) -> None:
     wanted = from_torch(module, (1, 6, 6))
     points = RationalArray(np.random.default_rng(0).integers(-9, 9, (3, 36)))
     assert load(path).evaluate(points) == wanted.evaluate(points)
+
+
+MOVES: dict[str, tuple[bool, Callable[[], onnx.ModelProto]]] = {  # whether each is read for one point
+    "tile": (True, lambda: model([node("Tile", "x r")], {"x": (B, 3)}, {"r": integers(1, 2)})),
+    "tile the rows": (False, lambda: model([node("Tile", "x r")], {"x": (B, 3)}, {"r": integers(2, 1)})),
+    "gather, alike": (
+        True,
+        lambda: model([node("GatherElements", "x k", axis=1)], {"x": (B, 6)}, {"k": np.tile(integers(3, 1), (B, 1))}),
+    ),
+    "gather, not alike": (
+        False,
+        lambda: model([node("GatherElements", "x k", axis=1)], {"x": (B, 3)}, {"k": np.array([[0, 1], [1, 0], [2, 1], [0, 2]])}),
+    ),
+    "gather from fewer rows": (False, lambda: model([node("GatherElements", "x k", axis=1)], {"x": (2, 6)}, {"k": np.array([[3, 1]])})),
+    "scatter": (
+        False,
+        lambda: model([node("ScatterElements", "x k u", axis=1)], {"x": (B, 6)}, {"k": np.tile(integers(3, 1), (B, 1)), "u": rows(B, 2)}),
+    ),
+    "einsum": (True, lambda: model([node("Einsum", "x w", equation="bi,ij->bj")], {"x": (B, 3)}, {"w": whole(3, 2)})),
+    "einsum over the rows": (False, lambda: model([node("Einsum", "x w", equation="bi,bj->ij")], {"x": (B, 3)}, {"w": whole(B, 2)})),
+    "einsum, rows that differ": (
+        False,
+        lambda: model([node("Einsum", "x w", equation="bi,bij->bj")], {"x": (B, 3)}, {"w": rows(B, 3, 2)}),
+    ),
+    "a stack of matrices": (False, lambda: model([node("MatMul", "x w")], {"x": (B, 2, 3)}, {"w": rows(B, 3, 2)})),
+    "stacks within": (True, lambda: model([node("MatMul", "x w")], {"x": (B, B, 2, 3)}, {"w": rows(B, 3, 2)})),
+    "depth to space": (True, lambda: model([node("DepthToSpace", "x", blocksize=2)], {"x": (B, 4, 2, 2)})),
+    "reversed": (
+        True,
+        lambda: model([node("Slice", "x a b c a")], {"x": (B, 3)}, {"a": integers(-1), "b": integers(-9), "c": integers(1)}),
+    ),
+    "rows reversed": (
+        False,
+        lambda: model([node("Slice", "x a b c a")], {"x": (B, 3)}, {"a": integers(-1), "b": integers(-9), "c": integers(0)}),
+    ),
+    "reflected": (True, lambda: model([node("Pad", "x p", mode="reflect")], {"x": (B, 6)}, {"p": integers(0, 1, 0, 2)})),
+    "rows repeated": (False, lambda: model([node("Pad", "x p", mode="edge")], {"x": (B, 6)}, {"p": integers(1, 0, 0, 0)})),
+    "choices alike": (
+        True,
+        lambda: model([node("Where", "c x z")], {"x": (B, 3), "z": (B, 3)}, {"c": np.array([[True, False, True]] * B)}),
+    ),
+    "choices, not alike": (
+        False,
+        lambda: model([node("Where", "c x z")], {"x": (B, 3), "z": (B, 3)}, {"c": np.eye(4, 3, dtype=bool)}),
+    ),
+    "lengths alike": (
+        True,
+        lambda: model([node("ReverseSequence", "x l", batch_axis=0, time_axis=1)], {"x": (B, 5)}, {"l": integers(3, 3, 3, 3)}),
+    ),
+    "lengths, not alike": (
+        False,
+        lambda: model([node("ReverseSequence", "x l", batch_axis=0, time_axis=1)], {"x": (B, 5)}, {"l": integers(1, 2, 3, 4)}),
+    ),
+    "triangles within": (True, lambda: model([node("Trilu", "x")], {"x": (B, 3, 3)})),
+    "a triangle of rows": (False, lambda: model([node("Trilu", "x")], {"x": (B, 4)})),
+    "sums so far": (True, lambda: model([node("CumSum", "x a")], {"x": (B, 3)}, {"a": np.array(1)})),
+    "sums of rows so far": (False, lambda: model([node("CumSum", "x a")], {"x": (B, 3)}, {"a": np.array(0)})),
+    "some columns": (True, lambda: model([node("Compress", "x c", axis=1)], {"x": (B, 3)}, {"c": np.array([True, False, True])})),
+    "some rows": (False, lambda: model([node("Compress", "x c", axis=0)], {"x": (B, 3)}, {"c": np.array([True, False, True, True])})),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_moves_within_points_and_between_them(name: str, tmp_path: Path) -> None:
+    for_one, make = MOVES[name]
+    proto = make()
+    if for_one:
+        agreement(proto, tmp_path, B)
+    else:
+        net = read(proto, tmp_path)
+        assert any("read as a whole" in sentence for sentence in net.reading)
+        assert disagreement(proto, net) == 0

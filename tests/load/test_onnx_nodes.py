@@ -72,20 +72,19 @@ def outcome(case: Any, folder: Path) -> str:
         names = [*(o for n in proto.graph.node for o in n.output), *(v.name for v in (*proto.graph.input, *proto.graph.initializer))]
         assert any(shown(name) in message for name in names) or "operator set" in message, f"{case.name}: {message}"
         return "refused"
-    wanted = np.concatenate([np.asarray(v).astype(np.float64).ravel() for v in case.data_sets[0][1]])
+    batch = x.size // net.input_dim if any("per sample" in sentence for sentence in net.reading) else 1
+    wanted = np.concatenate([np.asarray(v).astype(np.float64).reshape(batch, -1) for v in case.data_sets[0][1]], axis=1).ravel()
     if not np.isfinite(x.astype(np.float64)).all():
         return "loaded"  # an infinite input is no point of the network
-    points = x.astype(np.float64).reshape(-1, net.input_dim)  # several, where a fixed batch is read for one of them
-    assert len(points) == 1 or any(f"batches of {len(points)} points" in sentence for sentence in net.reading)
     try:
-        values = net.evaluate(RationalArray.of(points)).to_float()
+        found = net.evaluate(RationalArray.of(x.astype(np.float64).reshape(batch, -1))).to_float().ravel()
     except NotRational:
+        if math.prod(x.shape) != batch * net.input_dim:
+            raise
         import torch
 
         with torch.no_grad():
-            values = net.to_torch().flat(torch.tensor(points)).numpy()
-    ends = np.cumsum([math.prod(net.shape(name)) for name in net.outputs])[:-1]
-    found = np.concatenate([part.ravel() for part in np.split(values, ends, axis=1)])
+            found = net.to_torch()(torch.tensor(x.astype(np.float64).reshape(batch, -1))).numpy().ravel()
     assert found.shape == wanted.shape, f"{case.name}: {found.shape} {wanted.shape}"
     size = max(1.0, float(np.abs(wanted).max()))
     tolerance = 1e-2 if x.dtype.itemsize < 4 else TOLERANCES.get(case.name, 2e-6)

@@ -144,6 +144,14 @@ def test_nodes_out_of_order_and_data_elsewhere(tmp_path: Path) -> None:
     assert len(net.source.data) == 1
 
 
+def test_operations_of_onnxruntime(tmp_path: Path) -> None:
+    proto = model([node("FusedGemm", "x w b", domain="com.microsoft", activation="Relu")], {"x": (N, 3)}, {"w": whole(3, 2), "b": whole(2)})
+    proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    found = sentence(proto, tmp_path)
+    assert found.startswith("compared with onnxruntime")
+    assert "FusedGemm" in found
+
+
 def test_rational_functions_may_overflow_inside(tmp_path: Path) -> None:
     powers = [node("Mul", f"h{k} h{k}", f"h{k + 1}") for k in range(5)]
     proto = model([*powers, node("Add", "h5 one", "q"), node("Div", "h5 q", "r"), node("Cast", "r", to=1)], {"h0": (N, 1)}, {"one": [1.0]})

@@ -31,10 +31,12 @@ def picked(node: Node, operands: Sequence[Operand], pick: Pick) -> Operand:
     reader = node.reader
     own = [isinstance(o, OnnxValue) and o.batched for o in operands]
     sizes = [math.prod(o.shape) for o in operands]
-    found = _tried(pick, _places(operands, own, 1))
-    batched = any(own) and found.shape[:1] == (1,)
-    if reader.dynamic and any(own):
-        shared = np.repeat(~np.array(own), sizes)  # entries that do not depend on the point
+    found = _tried(pick, _places(operands, own, reader.batch))
+    batched = any(own) and found.shape[:1] == (reader.batch,)
+    shared = np.repeat(~np.array(own), sizes)  # entries that do not depend on the point
+    if reader.batch > 1:
+        _check_alike(reader, found, shared)
+    elif reader.dynamic and any(own):
         try:
             _check_points(reader, found, _tried(pick, _places(operands, own, 2)), shared)
         except LoadError:
@@ -48,8 +50,8 @@ def picked(node: Node, operands: Sequence[Operand], pick: Pick) -> Operand:
 
 
 def tried_on_two(node: Node, operand: Operand) -> bool:
-    """Whether a function of this operand is tried on two points, where the file has one."""
-    return node.reader.dynamic and isinstance(operand, OnnxValue) and operand.batched
+    """Whether a function of this operand is tried on two points, where the file has one, or an open number of them."""
+    return node.reader.dynamic and node.reader.batch == 1 and isinstance(operand, OnnxValue) and operand.batched
 
 
 def _places(operands: Sequence[Operand], own: Sequence[bool], points: int) -> list[Array]:
@@ -86,6 +88,16 @@ def _check_points(reader: Reader, one: Array, both: Array, shared: Array) -> Non
         reader.refuse_dynamic()
     first, second = both
     if (first != one[0]).any() or (second != np.where(shared[first], first, first + total)).any():
+        reader.refuse_dynamic()
+
+
+def _check_alike(reader: Reader, found: Array, shared: Array) -> None:
+    """All points of a file for a fixed number of them take the same entries, each of its own."""
+    total = len(shared)
+    if found.shape[:1] != (reader.batch,) or (found[0] >= total).any():
+        reader.refuse_dynamic()
+    own = np.where(shared[found[0]], 0, total)
+    if any((found[p] != found[0] + p * own).any() for p in range(1, reader.batch)):
         reader.refuse_dynamic()
 
 

@@ -162,7 +162,7 @@ class Reader:
         handler, known = OPERATORS[name]
         self._label = next(o for o in proto.output if o)
         node = Node(self, proto, Attributes(proto, known, self.files))
-        if is_disputed(proto, (self.values.get(name) for name in proto.input)):
+        if is_disputed(proto, (self.values.get(i) for i in proto.input)):
             self.disputed.add(proto.op_type)
         if name in FOLDS and node.is_constant:
             handler, self.plain = FOLDS[name], False

@@ -1,7 +1,7 @@
 """An ONNX file is run, and compared with the network that was read from it: what programs dispute shows in the values.
 
-onnxruntime runs the nodes that the outputs need, without its optimisations, else the reference evaluator of the package onnx. Both know
-the operations of the ONNX standard only; functions, other domains and libraries that the file names are left out.
+onnxruntime runs the nodes that the outputs need, without its optimisations, else the reference evaluator of the package onnx. They run
+operations of their own only; functions, other domains and libraries that the file names are left out.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _MOST_ENTRIES = 1 << 26
 _FORMATS = ("bfloat16", "float16", "float32", "float64")
 _MOST_WIDE = 1 << 20  # for the evaluator, which takes its time
 _TENSOR = 4  # the type of an attribute
+_DOMAINS = ("", "ai.onnx", "com.microsoft")  # those of the operators that are read
 _IR_VERSION = 10  # enough for all that is kept, and known to every runtime
 _LONGEST = 160  # characters of a runtime's own message
 
@@ -118,7 +119,7 @@ def _runnable(model: onnx.ModelProto, producers: Mapping[str, onnx.NodeProto], f
     needed = needed_names(outputs, producers, literally=True)
     listed = [n for n in graph.node if any(o in needed for o in n.output)]
     made = onnx.ModelProto(ir_version=_IR_VERSION)
-    made.opset_import.extend(o for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    made.opset_import.extend(o for o in model.opset_import if o.domain in _DOMAINS)
     made.graph.name = "compared"
     made.graph.node.extend(ordered(listed, producers, literally=True))
     made.graph.initializer.extend(t for t in graph.initializer if t.name in needed)
