@@ -349,11 +349,14 @@ def test_exact_results_are_rounded_once(values: list[Fraction], kind: str) -> No
 @law(60)
 @given(st.integers(0, 2**23 - 1), st.integers(-30, 30), st.sampled_from([0, 1, -1]))
 def test_rounding_near_the_middle(mantissa: int, exponent: int, nudge: int) -> None:
-    """Exact numbers half way between two float32 numbers, and 2^-80 beside."""
+    """Exact numbers half way between two float32 or float16 numbers, subnormal ones too, and 2^-80 beside."""
     from exactnn.exact.rounding import round_rational
 
-    value = (Fraction(2**24 + 2 * mantissa + 1) + Fraction(nudge, 2**80)) * Fraction(2) ** exponent
-    assert settled(Tensor("a", "float32", RationalArray.of([value]))).rational.item() == round_rational(value, "float32")
+    for kind, bits, least in (("float32", 23, -149), ("float16", 10, -24)):
+        odd = 2 * (mantissa % 2**bits) + 1
+        for value in (Fraction(2 ** (bits + 1) + odd) * Fraction(2) ** (exponent // 8), odd * Fraction(2) ** (least - 1)):
+            exact = value * (1 + Fraction(nudge, 2**80))
+            assert settled(Tensor("a", kind, RationalArray.of([exact]))).rational.item() == round_rational(exact, kind)
 
 
 @law(40)

@@ -48,7 +48,7 @@ def combined(node: Node, symbol: str, left: Operand, right: Operand, *, batched:
         needed = f"{_NEEDED[symbol]}, or both rational functions of one value, entry by entry"
         if found is not None and isinstance(found.operation, PiecewiseLinear | PRelu):
             needed += f"; with {found.operation.name} inside, it is only piecewise rational"
-            if symbol == "/" or node.reader.has_rational():
+            if node.reader.has_rational():
                 needed += (
                     " (exactnn.nn.ERA and SafePade's version N are rational; exactnn.from_torch, saved as .json, reads a SafePade of "
                     "another version whose |.| changes nothing)"

@@ -22,6 +22,7 @@ from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Add, Scale
 
 _HALF = Fraction(1, 2)
+_LONGEST = 1 << 16
 _MODES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn")
 
 #: a coordinate of an operand -> a whole number, before it is brought inside
@@ -157,6 +158,8 @@ def _resized(node: Node, operand: Operand, axes: list[_Axis], mode: str, transfo
     for axis in axes:
         target[axis.axis] = axis.after
     checked_result(node, tuple(target))
+    if max((a.after for a in axes), default=0) > _LONGEST:
+        raise LoadError(f"at most {_LONGEST} entries on an axis are needed, got {[a.after for a in axes]}")
     changing = [a for a in axes if a.after != a.before or a.scale != 1]
     for axis in changing:
         _check_size(axis, transformation)

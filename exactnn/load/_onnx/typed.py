@@ -21,7 +21,6 @@ Array = np.ndarray[Any, Any]
 KINDS = {**FLOAT_TYPES, **INTEGER_TYPES, 9: "bool"}
 #: bits of the mantissa, and the least and the largest exponent
 _FORMS = {"bfloat16": (8, -126, 127), "float16": (11, -14, 15), "float32": (24, -126, 127), "float64": (53, -1022, 1023)}
-_HALFWAY = 0x1000_0000  # the last 29 bits of a float64 between two neighbours of float32
 
 
 def numbers(tensor: Tensor) -> Array:
@@ -66,10 +65,12 @@ def _rounded(exact: RationalArray, kind: str) -> Array:
         return wide
     with np.errstate(all="ignore"):
         near = _to_bfloat16(wide.astype(np.float32)) if kind == "bfloat16" else wide.astype(kind)
-    if kind == "float32":  # rounding twice does harm only where float64 ends up half way between two neighbours
-        doubtful = ((wide.view(np.uint64) & np.uint64(2 * _HALFWAY - 1)) == _HALFWAY) | (np.abs(wide) < 2.0**-125)
-    else:
+    if kind == "bfloat16":
         doubtful = near != wide
+    else:  # rounding twice does harm only where float64 ends up half way between two neighbours
+        beyond = np.where(wide > near, np.inf, -np.inf).astype(kind)
+        with np.errstate(all="ignore"):
+            doubtful = (near != wide) & (wide - near == np.nextafter(near, beyond) - wide)
     doubtful = doubtful & (wide != 0)
     flat = near.reshape(-1)
     for i in np.flatnonzero(doubtful):
