@@ -1,13 +1,15 @@
 """ONNX files as networks: weights the floats that are stored, the function the one of real arithmetic at batch size 1.
 
+What is read and what is refused, operator by operator: docs/onnx.md. Constants are computed in their element types, as runtimes do it.
+
 Batch axis: the first axis of every input if it is dynamic or 1; an input of one axis of fixed size, or with another
 fixed first axis, is a point as a whole. Node names are those of the first output value in the file. Constants are folded
 (shape computations included), identities make no node, and what no output depends on is left out. A rational function of the
 entries of one value, spelled out in sums, products and quotients, is one node, or one for each channel where constants differ along
 an axis; the constants are those of the file, which an export may have rounded. Refused: rational functions with a degree above 64
 or coefficients of more than 2^16 bits, with |.| or a clip inside (they are piecewise rational), or with a real zero of a denominator
-that cancels; data in other files, operations without an exact meaning here (naming operation and node), attributes that are not known,
-and whatever in the file contradicts itself.
+that cancels; data in other files, operations without an exact meaning here (naming operation, node and reason), choices that jump,
+attributes that are not known, and whatever in the file contradicts itself.
 """
 
 from __future__ import annotations
