@@ -263,6 +263,13 @@ def test_widening_an_open_batch_is_refused(tmp_path: Path) -> None:
         read(model([node("Expand", "x s")], {"x": (N, 3)}, {"s": np.array([5, 3])}), tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["Add", "Mul", "Div", "MatMul", "Max", "Concat", "Greater"])
+def test_integers_do_not_meet_values(kind: str, tmp_path: Path) -> None:
+    attributes = {"axis": 1} if kind == "Concat" else {}
+    with pytest.raises(LoadError, match=r"'h' .*one element type.*'c' has int64"):
+        read(model([node(kind, "x c", "h", **attributes), node("Relu", "h")], {"x": (1, 2)}, {"c": np.array([[1, 2], [3, 4]])}), tmp_path)
+
+
 def test_steps_that_rounding_moves_are_refused(tmp_path: Path) -> None:
     constants = {"s": np.float32(0), "l": np.float32(1), "d": np.float32(0.1)}
     with pytest.raises(UnsupportedOperation, match="steps that float32 rounds"):

@@ -351,6 +351,42 @@ def test_transposed_convolutions(tmp_path_factory: pytest.TempPathFactory, data:
     assert net is None or disagreement(proto, net, batch=2, rounds=1) == 0
 
 
+@law(60)
+@given(st.data())
+def test_products_of_stacks(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Shapes that broadcast in every way, the value on either side, with an open batch and with one point."""
+    k, batch = data.draw(st.integers(1, 3)), data.draw(st.sampled_from([N, 1]))
+    stack = [data.draw(st.integers(1, 3)) for _ in range(data.draw(st.integers(0, 2)))]
+    own = [data.draw(st.sampled_from([1, n])) for n in stack]
+    others = [1] * data.draw(st.integers(0, 1)) + [data.draw(st.sampled_from([1, n])) for n in stack]
+    others = others[data.draw(st.integers(0, len(others))) :]
+    left = data.draw(st.booleans())
+    value = (*own, k, data.draw(st.integers(1, 3))) if left else (*own, data.draw(st.integers(1, 3)), k)
+    weight = whole(*others, data.draw(st.integers(1, 3)), k) if left else whole(*others, k, data.draw(st.integers(1, 3)))
+    proto = model([node("MatMul", "w x" if left else "x w")], {"x": (batch, *value)}, {"w": weight})
+    net = read(proto, tmp_path_factory.mktemp("law"))
+    assert disagreement(proto, net, batch=1 if batch == 1 else 3, rounds=1) == 0
+
+
+@law(60)
+@given(st.data())
+def test_sums_of_products(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    sizes = {c: data.draw(st.integers(1, 3)) for c in "nabcd"}
+    own = "".join(data.draw(st.permutations("abc"))[: data.draw(st.integers(0, 3))])
+    others = "".join(data.draw(st.permutations("abcd"))[: data.draw(st.integers(0, 4))])
+    letters = sorted(set(own + others))
+    result = "n" + "".join(data.draw(st.permutations(letters))[: data.draw(st.integers(0, len(letters)))])
+    first = data.draw(st.booleans())
+    equation = f"n{own},{others}->{result}" if first else f"{others},n{own}->{result}"
+    proto = model(
+        [node("Einsum", "x w" if first else "w x", equation=equation)],
+        {"x": (N, *(sizes[c] for c in own))},
+        {"w": whole(*(sizes[c] for c in others))},
+    )
+    net = read(proto, tmp_path_factory.mktemp("law"))
+    assert disagreement(proto, net, batch=2, rounds=1) == 0
+
+
 @law(25)
 @given(st.data())
 def test_nearest_entries(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

@@ -18,7 +18,7 @@ from exactnn.exact.numbers import shown
 from exactnn.load._file import naming
 from exactnn.load._limits import Budget
 from exactnn.load._onnx.rational import ByEntries
-from exactnn.load._onnx.typed import settled
+from exactnn.load._onnx.typed import check_one_type, settled
 from exactnn.load._onnx.values import EXACT, Attributes, Deferred, OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Builder, Constant, Input, Operation, Reshape
 from exactnn.network.graph import free_name
@@ -139,6 +139,8 @@ class Reader:
         node = Node(self, proto, Attributes(proto, known))
         if name in FOLDS and node.is_constant:
             handler, self.plain = FOLDS[name], False
+        else:
+            check_one_type(proto.op_type, [self.values.get(i) for i in proto.input])
         results = handler(node)
         if isinstance(results, (Tensor, OnnxValue, Deferred)):
             results = [results]

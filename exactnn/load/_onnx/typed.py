@@ -6,14 +6,16 @@ once more, is the correctly rounded one: float32 has more than twice their bits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import shown
 from exactnn.exact.rounding import round_rational
-from exactnn.load._onnx.values import EXACT, FLOAT_TYPES, FLOATS, INTEGER_TYPES, Tensor
+from exactnn.load._onnx.values import EXACT, FLOAT_TYPES, FLOATS, INTEGER_TYPES, Operand, Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -130,3 +132,46 @@ def one_kind(*tensors: Tensor) -> str:
     if len(kinds) > 1:
         raise LoadError(f"operands of one element type are needed, got {', '.join(sorted(kinds))}")
     return tensors[0].kind
+
+
+#: operators whose operands have one type, those of Where behind the first
+_ONE_TYPE = frozenset(
+    [
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Sum",
+        "Mean",
+        "Max",
+        "Min",
+        "MatMul",
+        "Gemm",
+        "Conv",
+        "ConvTranspose",
+        "PRelu",
+        "Concat",
+        "Clip",
+        "Einsum",
+        "BatchNormalization",
+        "Greater",
+        "GreaterOrEqual",
+        "Less",
+        "LessOrEqual",
+        "Equal",
+        "Where",
+        "FusedGemm",
+        "FusedConv",
+        "FusedMatMul",
+    ]
+)
+
+
+def check_one_type(operator: str, operands: Sequence[Operand | None]) -> None:
+    """LoadError if a constant of integers meets values, which are floats, in an operator whose operands have one type."""
+    found = [o for o in operands[operator == "Where" :] if isinstance(o, Tensor)]
+    wrong = [t for t in found if t.kind not in (*FLOATS, EXACT)]
+    if operator in _ONE_TYPE and wrong and len(found) < len(operands[operator == "Where" :]):
+        raise LoadError(
+            f"operands of one element type are needed, but {shown(wrong[0].name)} has {wrong[0].kind} and the values are floats"
+        )
