@@ -244,6 +244,7 @@ SHAPES: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {
     "triangle": ([node("Trilu", "a k", upper=0)], {"a": np.ones((3, 3), dtype=np.float32), "k": np.array(0)}),
     "einsum": ([node("Einsum", "a b", equation="ij,jk->ki")], {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(6.0).reshape(3, 2)}),
     "pad": ([node("Pad", "a p v", "b"), node("Add", "b b")], {"a": np.array([3, -4]), "p": np.array([1, 2]), "v": np.array(7)}),
+    "clip from above": ([node("Clip", "a - h")], {"a": np.array([3, 9]), "h": np.array(7)}),
     "pad away": ([node("Pad", "a p")], {"a": np.float32([0.1, 2.5]), "p": np.array([-1, 2])}),
     "joined and added": ([node("Concat", "a a", "b", axis=0), node("Sub", "b c")], {"a": np.float32([0.1]), "c": np.float32(3.3)}),
     "prelu": ([node("PRelu", "a b")], {"a": np.float32([-0.1, 2.5]), "b": np.float32([0.1, 0.7])}),

@@ -140,7 +140,7 @@ class Reader:
         if name in FOLDS and node.is_constant:
             handler, self.plain = FOLDS[name], False
         else:
-            check_one_type(proto.op_type, [self.values.get(i) for i in proto.input])
+            check_one_type(proto.op_type, [self.values.get(i) for i in proto.input if i])
         results = handler(node)
         if isinstance(results, (Tensor, OnnxValue, Deferred)):
             results = [results]

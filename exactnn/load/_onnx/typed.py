@@ -136,34 +136,9 @@ def one_kind(*tensors: Tensor) -> str:
 
 #: operators whose operands have one type, those of Where behind the first
 _ONE_TYPE = frozenset(
-    [
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "Sum",
-        "Mean",
-        "Max",
-        "Min",
-        "MatMul",
-        "Gemm",
-        "Conv",
-        "ConvTranspose",
-        "PRelu",
-        "Concat",
-        "Clip",
-        "Einsum",
-        "BatchNormalization",
-        "Greater",
-        "GreaterOrEqual",
-        "Less",
-        "LessOrEqual",
-        "Equal",
-        "Where",
-        "FusedGemm",
-        "FusedConv",
-        "FusedMatMul",
-    ]
+    {"Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "MatMul", "Gemm", "Conv", "ConvTranspose", "PRelu", "Concat", "Clip"}
+    | {"Einsum", "BatchNormalization", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "Where"}
+    | {"FusedGemm", "FusedConv", "FusedMatMul"}
 )
 
 
