@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 OLDEST, NEWEST = 7, 28
 #: what the standalone checker reads (docs/certificate-format.md)
 PLAIN = {"Gemm", "MatMul", "Add", "Sub", "Relu", "Flatten", "Reshape", "Identity", "Constant"}
+#: what a network says on how it was read
+MOST_SENTENCES = 20
 _PLAIN_TYPES = {1, 7, 11}
 _SOFTMAX = ("Softmax", "LogSoftmax", "ArgMax", "Hardmax")
 
@@ -159,7 +161,9 @@ class _Graph:
         checkable = plain and reader.plain and reader.entries() <= CHECKER_ENTRIES
         source = file.source("onnx", checkable=checkable)
         network = reader.builder.build([name for name, *_ in inputs], outputs, source=source)
-        return network.read(*reader.sentences)
+        sentences = list(dict.fromkeys(reader.sentences))
+        more = [f"and {len(sentences) - MOST_SENTENCES} nodes more"] if len(sentences) > MOST_SENTENCES else []
+        return network.read(*sentences[:MOST_SENTENCES], *more)
 
     def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
         if node.domain not in ("", "ai.onnx") and operator_name(node) not in OPERATORS:

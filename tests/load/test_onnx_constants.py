@@ -197,8 +197,19 @@ def test_sums_and_products_of_matrices_are_exact_and_rounded_once(tmp_path: Path
     assert found(folded([node("MatMul", "a b")], {"a": a, "b": b}), tmp_path) == [
         Fraction(float(np.float32(q))) for q in exact.to_float().ravel()
     ]
+    assert (
+        "MatMul of constants is exact and rounded once to float32" in read(folded([node("MatMul", "a b")], {"a": a, "b": b}), tmp_path).info
+    )
     total = sum(Fraction(float(v)) for v in a.ravel())
     assert found(folded([node("ReduceSum", "a")], {"a": a}), tmp_path) == [Fraction(float(np.float32(float(total))))]
+
+
+def test_a_network_says_only_so_much(tmp_path: Path) -> None:
+    nodes = [node("Exp", "a", f"e{i}") for i in range(30)]
+    proto = model([*nodes, node("Sum", " ".join(["x", *(f"e{i}" for i in range(30))]))], {"x": (N, 1)}, {"a": np.float32([0.5])})
+    reading = read(proto, tmp_path).reading
+    assert len(reading) == 21
+    assert reading[-1] == "and 10 nodes more"
 
 
 def test_infinite_constants_are_refused_where_they_matter(tmp_path: Path) -> None:
