@@ -221,7 +221,7 @@ ROUNDING |= {
 def test_the_value_is_onnxruntimes(name: str, tmp_path: Path) -> None:
     for batch in (N, 1):
         proto = BOTH[name](batch)
-        net = read_unless(proto, tmp_path, "rounding decides", "two ways")
+        net = read_unless(proto, tmp_path, "rounding decides", "two ways", "leave the entries")
         assert net is None or disagreement(proto, net, batch=3 if batch == N else 1, rounds=2) == 0
 
 
@@ -246,7 +246,7 @@ def test_points_do_not_mix(name: str, tmp_path: Path) -> None:
 def test_the_value_is_onnxruntimes_up_to_its_rounding(name: str, tmp_path: Path) -> None:
     for batch in (N, 1):
         proto = ROUNDING[name](batch)
-        net = read_unless(proto, tmp_path, "two ways")
+        net = read_unless(proto, tmp_path, "two ways", "leave the entries")
         assert net is None or disagreement(proto, net, batch=3 if batch == N else 1, rounds=2) < 2e-6
 
 
@@ -266,18 +266,28 @@ def test_moves_that_keep_the_order_make_a_reshape_or_nothing(tmp_path: Path) -> 
     assert [type(net.operation(n)) for n in net.order[1:]] == [Reshape]
 
 
-@pytest.mark.parametrize("wide", [False, True])
-def test_nearest_entries_that_rounding_decides_are_refused(wide: bool, tmp_path: Path) -> None:
-    """Entry 1 of 3 lies at 1/(1/3 as a float32), which is below 3 and rounded to 3."""
-    scales = np.array([1, 1, 1 / 3], dtype=np.float32)
+@pytest.mark.parametrize("by_sizes", [False, True])
+def test_nearest_entries_that_rounding_decides_are_refused(by_sizes: bool, tmp_path: Path) -> None:
+    """Entry 1 of 3 lies at 1/(1/3), and 1/3 is rounded."""
     attributes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    if wide:  # by sizes the coordinate is 3
-        proto = model([node("Resize", "x - - s", **attributes)], {"x": (1, 1, 9)}, {"s": integers(1, 1, 3)}, opset=18)
-        assert disagreement(proto, read(proto, tmp_path)) == 0
-        return
-    proto = model([node("Resize", "x - s", **attributes)], {"x": (1, 1, 9)}, {"s": scales}, opset=18)
-    with pytest.raises(UnsupportedOperation, match=r"'y' \(Resize\): entry 1 of axis 2 .*2 and 3.*sizes instead"):
+    given_: Any = integers(1, 1, 3) if by_sizes else np.array([1, 1, 1 / 3], dtype=np.float32)
+    proto = model([node("Resize", "x - - s" if by_sizes else "x - s", **attributes)], {"x": (1, 1, 9)}, {"s": given_}, opset=18)
+    with pytest.raises(UnsupportedOperation, match=r"'y' \(Resize\): entry 1 of axis 2 .*2 and 3, so near that rounding decides"):
         read(proto, tmp_path)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 5, 7])
+def test_entries_repeated_a_whole_number_of_times_are_read(factor: int, tmp_path: Path) -> None:
+    attributes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    proto = model([node("Resize", "x - s", **attributes)], {"x": (1, 1, 9)}, {"s": [1.0, 1.0, float(factor)]}, opset=18)
+    assert disagreement(proto, read(proto, tmp_path)) == 0
+
+
+def test_a_scale_that_leaves_the_size_is_refused(tmp_path: Path) -> None:
+    for mode in ("nearest", "linear"):
+        proto = model([node("Resize", "x - s", mode=mode)], {"x": (1, 1, 4)}, {"s": [1.0, 1.0, 1.125]}, opset=18)
+        with pytest.raises(UnsupportedOperation, match="leave the entries"):
+            read(proto, tmp_path)
 
 
 REFUSED: dict[str, tuple[onnx.ModelProto, str]] = {
