@@ -168,7 +168,9 @@ def _resized(node: Node, operand: Operand, axes: list[_Axis], mode: str, transfo
         raise LoadError(f"at most {_LONGEST} entries on an axis are needed, got {[a.after for a in axes]}")
     changing = [a for a in axes if a.after != a.before or a.scale != 1]
     if changing and all(a.after == a.before for a in axes):
-        raise UnsupportedOperation("scales that leave all sizes as they are, where some programs leave the entries, too; give sizes instead")
+        raise UnsupportedOperation(
+            "scales that leave all sizes as they are, where some programs leave the entries, too; give sizes instead"
+        )
     for axis in changing:
         _check_size(axis, transformation)
     if mode == "nearest":
