@@ -300,6 +300,7 @@ REFUSED: dict[str, tuple[onnx.ModelProto, str]] = {
     "resize the batch": (model([node("Resize", "x - s")], {"x": (N, 4)}, {"s": [2.0, 1.0]}), "batch axis"),
     "three modes of padding": (model([node("Pad", "x p", mode="symmetric")], {"x": (N, 4)}, {"p": integers(0, 1, 0, 1)}), "reflect"),
     "reflect too far": (model([node("Pad", "x p", mode="reflect")], {"x": (N, 3)}, {"p": integers(0, 3, 0, 0)}), "size of the axis"),
+    "a mask of numbers": (model([node("Where", "c x x")], {"x": (N, 2)}, {"c": [1.0, 0.0]}), "truth values"),
     "indices of values": (model([node("GatherND", "c x")], {"x": (N, 1)}, {"c": whole(3)}), "constant"),
     "indices beyond": (model([node("GatherElements", "x i", axis=1)], {"x": (1, 3)}, {"i": np.array([[5]])}), "-3 to 2"),
     "replaced twice": (

@@ -10,7 +10,7 @@ from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.moves import axis_of, checked_result, indices_of, moved, one_of, picked, tried_on_two, wrapped, zero
 from exactnn.load._onnx.reader import Node, operator
-from exactnn.load._onnx.typed import Array, numbers, tensor_of
+from exactnn.load._onnx.typed import Array, numbers, tensor_of, truths
 from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact, full_shape
 from exactnn.network import Add
 
@@ -134,7 +134,7 @@ def gather_elements(node: Node) -> Operand:
 @operator("Compress", attributes="axis")
 def compress(node: Node) -> Operand:
     """The entries along an axis, or of all in a row, where a constant condition holds."""
-    operand, condition = node.operand(), numbers(node.tensor(1, "the condition")).astype(bool)
+    operand, condition = node.operand(), truths(node.tensor(1, "the condition"))
     axis = axis_of(node, len(full_shape(operand))) if "axis" in node.attributes else None
     return moved(node, operand, lambda x: np.compress(condition, x, axis=axis))
 

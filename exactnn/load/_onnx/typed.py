@@ -32,6 +32,13 @@ def numbers(tensor: Tensor) -> Array:
     return tensor.data.astype(_dtype(tensor.kind))
 
 
+def truths(tensor: Tensor) -> Array:
+    """The entries of a constant of truth values."""
+    if tensor.kind != "bool":
+        raise LoadError(f"tensor {shown(tensor.name)}: truth values are needed, got {tensor.kind}")
+    return numbers(tensor)
+
+
 def _dtype(kind: str) -> np.dtype[Any]:
     return np.dtype("float32" if kind == "bfloat16" else kind)
 
