@@ -1,16 +1,17 @@
 """ONNX files as networks: weights the floats that are stored, the function the one of real arithmetic at batch size 1.
 
+What is read and what is refused, operator by operator: docs/onnx.md. Constants are computed in their element types, as runtimes do it.
+
 Batch axis: the first axis of an input if it is dynamic or 1; an input of one axis of fixed size is a point as a whole. Where all inputs
 have one and the same fixed first axis, it is the batch axis if the graph keeps its rows apart and treats them alike (constants included),
 and all outputs have it; else the input is a point as a whole. The network says which in `reading`.
 
 Node names are those of the first output value in the file. Constants are folded (shape computations included), identities make no node,
 and what no output depends on is left out. A rational function of the entries of one value, spelled out in sums, products and quotients,
-is one node, or one for each channel where constants differ along
-an axis; the constants are those of the file, which an export may have rounded. Refused: rational functions with a degree above 64
-or coefficients of more than 2^16 bits, with |.| or a clip inside (they are piecewise rational), or with a real zero of a denominator
-that cancels; operations without an exact meaning here (naming operation and node), attributes that are not known,
-and whatever in the file contradicts itself.
+is one node, or one for each channel where constants differ along an axis; the constants are those of the file, which an export may have
+rounded. Refused: rational functions with a degree above 64 or coefficients of more than 2^16 bits, with |.| or a clip inside (they are
+piecewise rational), or with a real zero of a denominator that cancels; operations without an exact meaning here (naming operation, node
+and reason), choices that jump, attributes that are not known, and whatever in the file contradicts itself.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 OLDEST, NEWEST = 7, 28
 #: what the standalone checker reads (docs/certificate-format.md)
 PLAIN = {"Gemm", "MatMul", "Add", "Sub", "Relu", "Flatten", "Reshape", "Identity", "Constant"}
+#: what a network says on how it was read
+MOST_SENTENCES = 20
 _PLAIN_TYPES = {1, 7, 11}
 _SOFTMAX = ("Softmax", "LogSoftmax", "ArgMax", "Hardmax")
 
@@ -195,7 +198,10 @@ class _Graph:
         outputs = [reader.output(v.name) for v in self._graph.output]
         checkable = plain and reader.plain and self._files.plain and reader.entries() <= CHECKER_ENTRIES
         source = file.source(file.suffix[1:], checkable=checkable, data=self._files.files)
-        return reader.builder.build([name for name, *_ in inputs], outputs, source=source).read(*reader.sentences), reader
+        network = reader.builder.build([name for name, *_ in inputs], outputs, source=source)
+        sentences = list(dict.fromkeys(reader.sentences))
+        more = [f"and {len(sentences) - MOST_SENTENCES} nodes more"] if len(sentences) > MOST_SENTENCES else []
+        return network.read(*sentences[:MOST_SENTENCES], *more), reader
 
     def _check(self, node: onnx.NodeProto, reader: Reader) -> None:
         if node.domain not in ("", "ai.onnx") and operator_name(node) not in OPERATORS:

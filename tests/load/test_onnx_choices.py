@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exactnn.errors import UnsupportedOperation
+from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.curves import at, between, plus
 from exactnn.network import PiecewiseLinear, clip, leaky_relu, relu
@@ -316,6 +317,17 @@ def test_refusals_say_why(nodes: list[onnx.NodeProto], words: str, tmp_path: Pat
         read(proto, tmp_path)
     assert f"'y' ({nodes[-1].op_type})" in str(caught.value)
     assert "ERA" not in str(caught.value)
+
+
+def test_long_thresholds_are_refused_in_no_time(tmp_path: Path) -> None:
+    """A thousand scalings by 10^300 between the value and the choice."""
+    nodes = [node("Mul", f"{'x' if not i else f'v{i}'} c", f"v{i + 1}") for i in range(900)]
+    nodes += [node("Add", "x d", "s"), node("Greater", "s v900", "m"), node("Where", "m s v900")]
+    proto = model(nodes, {"x": (N, 1)}, {"c": np.array(1.2345e300), "d": np.array(1.0)}, kind=onnx.TensorProto.DOUBLE)
+    start = time.process_time()
+    with pytest.raises(LoadError, match="bits"):
+        read(proto, tmp_path)
+    assert time.process_time() - start < 10
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------

@@ -197,8 +197,19 @@ def test_sums_and_products_of_matrices_are_exact_and_rounded_once(tmp_path: Path
     assert found(folded([node("MatMul", "a b")], {"a": a, "b": b}), tmp_path) == [
         Fraction(float(np.float32(q))) for q in exact.to_float().ravel()
     ]
+    assert (
+        "MatMul of constants is exact and rounded once to float32" in read(folded([node("MatMul", "a b")], {"a": a, "b": b}), tmp_path).info
+    )
     total = sum(Fraction(float(v)) for v in a.ravel())
     assert found(folded([node("ReduceSum", "a")], {"a": a}), tmp_path) == [Fraction(float(np.float32(float(total))))]
+
+
+def test_a_network_says_only_so_much(tmp_path: Path) -> None:
+    nodes = [node("Exp", "a", f"e{i}") for i in range(30)]
+    proto = model([*nodes, node("Sum", " ".join(["x", *(f"e{i}" for i in range(30))]))], {"x": (N, 1)}, {"a": np.float32([0.5])})
+    reading = read(proto, tmp_path).reading
+    assert len(reading) == 21
+    assert reading[-1] == "and 10 nodes more"
 
 
 def test_infinite_constants_are_refused_where_they_matter(tmp_path: Path) -> None:
@@ -244,6 +255,7 @@ SHAPES: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {
     "triangle": ([node("Trilu", "a k", upper=0)], {"a": np.ones((3, 3), dtype=np.float32), "k": np.array(0)}),
     "einsum": ([node("Einsum", "a b", equation="ij,jk->ki")], {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(6.0).reshape(3, 2)}),
     "pad": ([node("Pad", "a p v", "b"), node("Add", "b b")], {"a": np.array([3, -4]), "p": np.array([1, 2]), "v": np.array(7)}),
+    "clip from above": ([node("Clip", "a - h")], {"a": np.array([3, 9]), "h": np.array(7)}),
     "pad away": ([node("Pad", "a p")], {"a": np.float32([0.1, 2.5]), "p": np.array([-1, 2])}),
     "joined and added": ([node("Concat", "a a", "b", axis=0), node("Sub", "b c")], {"a": np.float32([0.1]), "c": np.float32(3.3)}),
     "prelu": ([node("PRelu", "a b")], {"a": np.float32([-0.1, 2.5]), "b": np.float32([0.1, 0.7])}),
@@ -261,6 +273,13 @@ def test_shapes_and_moves_of_constants(name: str, tmp_path: Path) -> None:
 def test_widening_an_open_batch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedOperation, match="batch"):
         read(model([node("Expand", "x s")], {"x": (N, 3)}, {"s": np.array([5, 3])}), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["Add", "Mul", "Div", "MatMul", "Max", "Concat", "Greater"])
+def test_integers_do_not_meet_values(kind: str, tmp_path: Path) -> None:
+    attributes = {"axis": 1} if kind == "Concat" else {}
+    with pytest.raises(LoadError, match=r"'h' .*one element type.*'c' has int64"):
+        read(model([node(kind, "x c", "h", **attributes), node("Relu", "h")], {"x": (1, 2)}, {"c": np.array([[1, 2], [3, 4]])}), tmp_path)
 
 
 def test_steps_that_rounding_moves_are_refused(tmp_path: Path) -> None:
@@ -349,11 +368,14 @@ def test_exact_results_are_rounded_once(values: list[Fraction], kind: str) -> No
 @law(60)
 @given(st.integers(0, 2**23 - 1), st.integers(-30, 30), st.sampled_from([0, 1, -1]))
 def test_rounding_near_the_middle(mantissa: int, exponent: int, nudge: int) -> None:
-    """Exact numbers half way between two float32 numbers, and 2^-80 beside."""
+    """Exact numbers half way between two float32 or float16 numbers, subnormal ones too, and 2^-80 beside."""
     from exactnn.exact.rounding import round_rational
 
-    value = (Fraction(2**24 + 2 * mantissa + 1) + Fraction(nudge, 2**80)) * Fraction(2) ** exponent
-    assert settled(Tensor("a", "float32", RationalArray.of([value]))).rational.item() == round_rational(value, "float32")
+    for kind, bits, least in (("float32", 23, -149), ("float16", 10, -24)):
+        odd = 2 * (mantissa % 2**bits) + 1
+        for value in (Fraction(2 ** (bits + 1) + odd) * Fraction(2) ** (exponent // 8), odd * Fraction(2) ** (least - 1)):
+            exact = value * (1 + Fraction(nudge, 2**80))
+            assert settled(Tensor("a", kind, RationalArray.of([exact]))).rational.item() == round_rational(exact, kind)
 
 
 @law(40)

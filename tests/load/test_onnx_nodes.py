@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import numpy_helper
 
 from exactnn.errors import ExactnnError, NotRational
@@ -20,7 +21,7 @@ from exactnn.load import load
 from exactnn.network import Network
 
 #: so many cases load; more is progress, and the number goes up with it
-LOADED = 393
+LOADED, LOADED_OPEN = 393, 93
 #: expected outputs that are written down with fewer digits
 TOLERANCES = {"test_averagepool_2d_ceil_last_window_starts_on_pad": 1e-4}
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
@@ -35,21 +36,30 @@ def cases() -> list[Any]:
         return collect_testcases()
 
 
-def prepared(case: Any) -> tuple[onnx.ModelProto, np.ndarray] | None:
-    """The model with every input but the first of floats as a constant, and the value of that one; None if there is none."""
+def prepared(case: Any, place: int, *, open_batch: bool) -> tuple[onnx.ModelProto, np.ndarray] | None:
+    """The model with every input but one of floats as a constant, and the value of that one; None if there is none.
+
+    `open_batch`: its first axis, of size 1, is left open.
+    """
     proto = onnx.ModelProto()
     proto.CopyFrom(case.model)
     inputs, _ = case.data_sets[0]
-    free: np.ndarray | None = None
+    found: np.ndarray | None = None
     for info, value in zip(list(proto.graph.input), inputs, strict=False):
         if not isinstance(value, np.ndarray) or not info.type.HasField("tensor_type"):
             return None
-        if free is None and info.type.tensor_type.elem_type in FLOATS and value.size:
-            free = value
+        floats = info.type.tensor_type.elem_type in FLOATS and bool(value.size)
+        if floats and not place:
+            found = value
+            if open_batch and value.shape[:1] == (1,) and value.ndim > 1:
+                info.type.tensor_type.shape.dim[0].dim_param = "n"
+            elif open_batch:
+                return None
         else:
             proto.graph.initializer.append(numpy_helper.from_array(value, info.name))
             proto.graph.input.remove(info)
-    return None if free is None else (proto, free)
+        place -= floats
+    return None if found is None else (proto, found)
 
 
 def refusal(proto: onnx.ModelProto, path: Path) -> tuple[Network | None, str]:
@@ -61,9 +71,9 @@ def refusal(proto: onnx.ModelProto, path: Path) -> tuple[Network | None, str]:
         return None, str(error)
 
 
-def outcome(case: Any, folder: Path) -> str:
+def outcome(case: Any, folder: Path, place: int = 0, *, open_batch: bool = False) -> str:
     """ "loaded", "refused", or "" for a case without an input of floats; AssertionError for one that is read as another function."""
-    made = prepared(case)
+    made = prepared(case, place, open_batch=open_batch)
     if made is None:
         return ""
     proto, x = made
@@ -95,3 +105,15 @@ def outcome(case: Any, folder: Path) -> str:
 def test_the_standards_node_tests(tmp_path: Path) -> None:
     counted: Counter[str] = Counter(outcome(case, tmp_path) for case in cases())
     assert counted["loaded"] >= LOADED
+
+
+def test_the_standards_node_tests_with_an_open_batch(tmp_path: Path) -> None:
+    counted: Counter[str] = Counter(outcome(case, tmp_path, open_batch=True) for case in cases())
+    assert counted["loaded"] >= LOADED_OPEN
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("place", "loaded"), [(1, 133), (2, 57), (3, 0)])
+def test_the_standards_node_tests_with_another_input_free(place: int, loaded: int, tmp_path: Path) -> None:
+    counted: Counter[str] = Counter(outcome(case, tmp_path, place) for case in cases())
+    assert counted["loaded"] >= loaded

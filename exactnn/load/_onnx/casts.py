@@ -18,7 +18,9 @@ def cast_to(node: Node) -> Result:
     mask = node.reader.deferred.get(node.inputs[0])
     if isinstance(mask, Mask) and KINDS[number] in FLOATS:
         return mask.as_numbers()
-    if isinstance(mask, Stepped) and KINDS[number] in FLOATS:
+    if isinstance(mask, Stepped) and (KINDS[number] in FLOATS or (KINDS[number] == "bool" and mask.function.is_mask)):
+        return mask
+    if isinstance(mask, Mask) and KINDS[number] == "bool":
         return mask
     return _cast(node, node.operand(), KINDS[number])
 

@@ -19,7 +19,7 @@ from exactnn.load._onnx.moves import picked
 from exactnn.load._onnx.reader import Node, Result, operator
 from exactnn.load._onnx.softplus import SHORTCUT, softplus_shortcut
 from exactnn.load._onnx.steps import MEET, Mask, followed_steps
-from exactnn.load._onnx.typed import numbers
+from exactnn.load._onnx.typed import truths
 from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact
 from exactnn.network import Add, Scale, Subtract, relu
 from exactnn.network.operations import Shape, broadcast
@@ -86,7 +86,7 @@ def where(node: Node) -> Result:
     mask = node.reader.deferred.get(node.inputs[0])
     if isinstance(mask, Mask):
         return chosen(node, mask, node.operand(1), node.operand(2))
-    condition = numbers(node.tensor(0, "the condition, unless it is a comparison,")).astype(bool)
+    condition = truths(node.tensor(0, "the condition, unless it is a comparison,"))
     yes, no = node.operand(1), node.operand(2)
     node.reader.budget.tensor(broadcast(condition.shape, *(o.full if isinstance(o, OnnxValue) else o.shape for o in (yes, no))))
     return picked(node, [yes, no], lambda a, b: np.asarray(np.where(condition, a, b)))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
+from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.reader import Node, operator
-from exactnn.load._onnx.typed import numbers, tensor_of
-from exactnn.load._onnx.values import FLOATS, Operand, Tensor, full_shape
+from exactnn.load._onnx.typed import numbers, settled
+from exactnn.load._onnx.values import Operand, Tensor, full_shape
 
 
 @operator("Size")
@@ -27,14 +27,14 @@ def steps(node: Node) -> Tensor:
     """start, start + step, ... below the limit."""
     tensors = [node.tensor(i, what) for i, what in enumerate(("the start", "the limit", "the step"))]
     kind = tensors[0].kind
-    start, limit, step = (Fraction(*t.rational.item().as_integer_ratio()) for t in tensors)
+    start, limit, step = (t.rational.item() for t in tensors)
     if not step:
         raise LoadError("a step other than 0 is needed")
     count = max(math.ceil((limit - start) / step), 0)
     node.reader.budget.tensor((count or 1,))
-    exact = [start + i * step for i in range(count)]
-    found = tensor_of(node.outputs[0], kind, np.array([float(q) if kind in FLOATS else int(q) for q in exact]).reshape(count))
-    if list(found.rational.to_fractions()) != exact:
+    exact = RationalArray.of(np.arange(count)) * step + start
+    found = settled(Tensor(node.outputs[0], kind, exact))
+    if found.rational != exact:
         raise UnsupportedOperation(f"steps that {kind} rounds, in an order in which programs differ; let the file hold the numbers")
     return found
 

@@ -16,7 +16,7 @@ import numpy as np
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.reader import Node, axis_in, folds
-from exactnn.load._onnx.typed import Array, numbers, one_kind, settled, tensor_of
+from exactnn.load._onnx.typed import Array, numbers, one_kind, tensor_of
 from exactnn.load._onnx.values import FLOATS, Tensor
 from exactnn.network.operations import broadcast
 
@@ -232,7 +232,7 @@ def reduction(node: Node) -> Tensor:
     if tensor.kind not in FLOATS and _reach(node, numerators) > min(_EXACT_DOUBLE, np.iinfo(tensor.kind).max):
         raise UnsupportedOperation(f"a sum or product of {tensor.kind} so large that some programs wrap and others saturate or round")
     result = RationalArray(np.asarray(total, dtype=object), denominator * (size if node.type == "ReduceMean" else 1))
-    return settled(Tensor(node.outputs[0], tensor.kind, node.reader.budget.computed(result)))
+    return Tensor(node.outputs[0], tensor.kind, node.reader.budget.computed(result))
 
 
 def _reach(node: Node, numerators: Array) -> int:
@@ -262,4 +262,4 @@ def running_sum(node: Node) -> Tensor:
     total = total - turned if node.attributes.flag("exclusive") else total
     total = np.flip(total, axis) if node.attributes.flag("reverse") else total
     result = RationalArray(np.asarray(total, dtype=object), tensor.rational.denominator)
-    return settled(Tensor(node.outputs[0], tensor.kind, node.reader.budget.computed(result)))
+    return Tensor(node.outputs[0], tensor.kind, node.reader.budget.computed(result))

@@ -18,6 +18,7 @@ from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Affine, Conv, Reshape, Transpose
 
 _MOST_LETTERS = 16
+_MOST_PRODUCTS = 1 << 22  # of constants
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,8 @@ def _constant_einsum(node: Node, tensors: list[Tensor], terms: list[str], result
         for letter, n in zip(term, tensor.shape, strict=True):
             if sizes.setdefault(letter, n) != n:
                 raise LoadError(f"sizes that agree are needed, got {[list(t.shape) for t in tensors]}")
-    node.reader.budget.tensor(tuple(sizes.values()))
+    if math.prod(sizes.values()) > _MOST_PRODUCTS:
+        raise LoadError(f"at most {_MOST_PRODUCTS} products of constants are computed, got more; let the file hold the result")
     arrays = [t.rational.numerators.astype(object) for t in tensors]
     total = np.asarray(np.einsum(f"{','.join(terms)}->{result}", *arrays), dtype=object)
     return Tensor(node.outputs[0], tensors[0].kind, RationalArray(total, math.prod(t.rational.denominator for t in tensors)))

@@ -23,8 +23,8 @@ from exactnn.load._file import naming
 from exactnn.load._limits import MAX_NODES, Budget
 from exactnn.load._onnx.disputed import is_disputed
 from exactnn.load._onnx.rational import ByEntries
-from exactnn.load._onnx.typed import settled
-from exactnn.load._onnx.values import EXACT, Attributes, Deferred, OnnxValue, Operand, Tensor, full_shape
+from exactnn.load._onnx.typed import check_one_type, settled
+from exactnn.load._onnx.values import EXACT, FLOATS, Attributes, Deferred, OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Affine, Builder, Constant, Input, Operation, Reshape
 from exactnn.network.graph import free_name
 from exactnn.network.operations import Shape
@@ -166,10 +166,19 @@ class Reader:
             self.disputed.add(proto.op_type)
         if name in FOLDS and node.is_constant:
             handler, self.plain = FOLDS[name], False
+        else:
+            check_one_type(proto.op_type, [self.values.get(i) for i in proto.input if i])
         results = handler(node)
         if isinstance(results, (Tensor, OnnxValue, Deferred)):
             results = [results]
-        self._flush([(o, settled(r) if isinstance(r, Tensor) else r) for o, r in zip(proto.output, results, strict=False)])
+        self._flush([(o, self._settled(r, name) if isinstance(r, Tensor) else r) for o, r in zip(proto.output, results, strict=False)])
+
+    def _settled(self, tensor: Tensor, operator: str) -> Tensor:
+        """A constant in its element type."""
+        found = settled(tensor)
+        if found is not tensor and found.kind in FLOATS and found.rational != tensor.rational:
+            self.say(f"{operator} of constants is exact and rounded once to {found.kind}; programs may differ in the last place")
+        return found
 
     def say(self, sentence: str) -> None:
         """The network is to say this about the node that is being read."""

@@ -10,7 +10,7 @@ from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.load._onnx.moves import axis_of, checked_result, indices_of, moved, one_of, picked, tried_on_two, wrapped, zero
 from exactnn.load._onnx.reader import Node, operator
-from exactnn.load._onnx.typed import Array, numbers, tensor_of
+from exactnn.load._onnx.typed import Array, numbers, tensor_of, truths
 from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact, full_shape
 from exactnn.network import Add
 
@@ -79,14 +79,11 @@ def reverse_sequence(node: Node) -> Operand:
     if (lengths < 0).any() or (lengths > full_shape(operand)[time]).any():
         raise LoadError(f"lengths of at most {full_shape(operand)[time]} are needed, got {lengths.tolist()}")
 
-    two = tried_on_two(node, operand)
-
     def move(x: Array) -> Array:
         rows = np.array(x.swapaxes(0, batch))
-        count = np.repeat(lengths, len(rows)) if two and batch == 0 else lengths
-        if len(count) != len(rows):
+        if len(lengths) != len(rows):
             raise ValueError("one length for each place is needed")
-        for row, n in zip(rows, count, strict=True):
+        for row, n in zip(rows, lengths, strict=True):
             row[:n] = row[:n][::-1]
         return np.asarray(rows.swapaxes(0, batch))
 
@@ -104,12 +101,14 @@ def gather_nd(node: Node) -> Operand:
         raise LoadError(f"indices for shape {list(full)} are needed, got shape {list(indices.shape)} and batch_dims {common}")
     checked_result(node, (*indices.shape[:-1], *(n or 1 for n in full[common + depth :])))
 
-    two = tried_on_two(node, operand)
+    if indices.shape[:common] != full[:common]:
+        raise LoadError(f"indices whose first axes are those of {list(full)} are needed, got shape {list(indices.shape)}")
 
     def move(x: Array) -> Array:
-        places = np.repeat(indices, len(x), axis=0) if two and common and len(indices) == 1 else indices
-        own = np.ix_(*(np.arange(n) for n in places.shape[:-1]))[:common]
-        last = [wrapped(places[..., k], x.shape[common + k]) for k in range(depth)]
+        if x.shape[:common] != full[:common]:
+            raise ValueError("indices for one point only")
+        own = np.ix_(*(np.arange(n) for n in indices.shape[:-1]))[:common]
+        last = [wrapped(indices[..., k], x.shape[common + k]) for k in range(depth)]
         return np.asarray(x[(*own, *last)])
 
     return moved(node, operand, move)
@@ -125,12 +124,9 @@ def gather_elements(node: Node) -> Operand:
         raise LoadError(f"indices with {len(full)} axes are needed, got shape {list(indices.shape)}")
     places = wrapped(indices, full[axis])
 
-    two = tried_on_two(node, operand)
-
     def move(x: Array) -> Array:
-        own = np.repeat(places, len(x), axis=0) if two and axis and len(places) == 1 else places
-        lines = tuple(slice(None) if a == axis else slice(0, n) for a, n in enumerate(own.shape))
-        return np.take_along_axis(x[lines], own, axis=axis)
+        lines = tuple(slice(None) if a == axis else slice(0, n) for a, n in enumerate(places.shape))
+        return np.take_along_axis(x[lines], places, axis=axis)
 
     return moved(node, operand, move)
 
@@ -138,7 +134,7 @@ def gather_elements(node: Node) -> Operand:
 @operator("Compress", attributes="axis")
 def compress(node: Node) -> Operand:
     """The entries along an axis, or of all in a row, where a constant condition holds."""
-    operand, condition = node.operand(), numbers(node.tensor(1, "the condition")).astype(bool)
+    operand, condition = node.operand(), truths(node.tensor(1, "the condition"))
     axis = axis_of(node, len(full_shape(operand))) if "axis" in node.attributes else None
     return moved(node, operand, lambda x: np.compress(condition, x, axis=axis))
 

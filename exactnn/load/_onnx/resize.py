@@ -1,7 +1,7 @@
 """Resize and Upsample: nearest entries are moves, linear interpolation is a sum of two multiples of moves for each axis.
 
-Coordinates are exact rationals of the sizes, or of the float32 scales in the file. Where the nearest entry is another one for coordinates
-computed in float32, as runtimes compute them, the file is refused; linear interpolation is continuous and needs no such care.
+Coordinates are exact rationals of the sizes, or of the float32 scales in the file. Where one lies so near to a border between two entries
+that a runtime's float32 may see it beyond, the file is refused; linear interpolation is continuous and needs no such care.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,8 @@ from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, full_shape
 from exactnn.network import Add, Scale
 
 _HALF = Fraction(1, 2)
+_LONGEST = 1 << 16
+_NEAR = Fraction(1, 1 << 20)  # times the size, more than what float32 errs in a coordinate
 _MODES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn")
 
 #: a coordinate of an operand -> a whole number, before it is brought inside
@@ -42,31 +43,37 @@ class _Axis:
     after: int
     scale: Fraction
 
-    def exact(self, mode: str) -> list[Fraction]:
-        """The coordinates of the entries of the result."""
-        return [self._coordinate(mode, Fraction(i), Fraction) for i in range(self.after)]
+    def coordinates(self, mode: str) -> list[Fraction]:
+        """Where the entries of the result lie in the operand."""
+        return [self._coordinate(mode, Fraction(i)) for i in range(self.after)]
 
-    def rounded(self, mode: str) -> list[Fraction]:
-        """The same, computed in float32."""
-        with np.errstate(all="ignore"):
-            return [Fraction(float(self._coordinate(mode, np.float32(i), np.float32))) for i in range(self.after)]
-
-    def _coordinate(self, mode: str, x: Any, number: Callable[[Any], Any]) -> Any:
-        scale = number(self.scale) if number is Fraction else number(float(self.scale))
-        half, before, after = number(_HALF), number(self.before), number(self.after)
+    def _coordinate(self, mode: str, x: Fraction) -> Fraction:
         if mode == "asymmetric":
-            return x / scale
+            return x / self.scale
         if mode == "tf_half_pixel_for_nn":
-            return (x + half) / scale
+            return (x + _HALF) / self.scale
         if mode == "align_corners":
-            return x * (before - number(1)) / (after - number(1)) if self.after > 1 else number(0)
+            return x * (self.before - 1) / (self.after - 1) if self.after > 1 else Fraction(0)
         if mode == "pytorch_half_pixel" and self.after == 1:
-            return number(0)
+            return Fraction(0)
+        centred = (x + _HALF) / self.scale - _HALF
         if mode == "half_pixel_symmetric":
-            adjustment = after / (scale * before)
-            offset = before / number(2) * (number(1) - adjustment)
-            return offset + (x + half) / scale - half
-        return (x + half) / scale - half
+            return centred + Fraction(self.before, 2) * (1 - self.after / (self.scale * self.before))
+        return centred
+
+    def is_doubtful(self, mode: str, coordinate: Fraction, border: Fraction) -> bool:
+        """Whether float32 might see this coordinate on the other side of a border between two entries."""
+        if abs(coordinate - border) > _NEAR * (self.before + 1):
+            return False
+        if mode == "align_corners":  # a whole number is divided, with one rounding
+            return not _is_float(coordinate)
+        whole = mode != "half_pixel_symmetric" or self.scale * self.before == self.after
+        return not (whole and _is_float(self.scale) and _is_float(coordinate) and _is_float(coordinate + _HALF))
+
+
+def _is_float(value: Fraction) -> bool:
+    """Whether it is a number of float32."""
+    return Fraction(float(np.float32(float(value)))) == value
 
 
 @operator("Upsample", attributes="mode scales")
@@ -157,7 +164,13 @@ def _resized(node: Node, operand: Operand, axes: list[_Axis], mode: str, transfo
     for axis in axes:
         target[axis.axis] = axis.after
     checked_result(node, tuple(target))
+    if max((a.after for a in axes), default=0) > _LONGEST:
+        raise LoadError(f"at most {_LONGEST} entries on an axis are needed, got {[a.after for a in axes]}")
     changing = [a for a in axes if a.after != a.before or a.scale != 1]
+    if changing and all(a.after == a.before for a in axes):
+        raise UnsupportedOperation(
+            "scales that leave all sizes as they are, where some programs leave the entries, too; give sizes instead"
+        )
     for axis in changing:
         _check_size(axis, transformation)
     if mode == "nearest":
@@ -185,22 +198,27 @@ def _check_size(axis: _Axis, transformation: str) -> None:
 
 
 def _nearest(axis: _Axis, transformation: str, mode: str) -> Array:
-    def places(coordinates: list[Fraction]) -> list[int]:
-        return [min(max(_NEAREST[mode](q), 0), axis.before - 1) for q in coordinates]
-
-    found, other = places(axis.exact(transformation)), places(axis.rounded(transformation))
-    if found != other:
-        at = next(i for i, (p, q) in enumerate(zip(found, other, strict=True)) if p != q)
-        raise UnsupportedOperation(
-            f"entry {at} of axis {axis.axis} lies between two entries of the operand, {found[at]} and {other[at]}, and rounding decides "
-            "which is taken; give sizes instead of scales, or scales that are quotients by powers of 2"
-        )
+    """The entry that each entry of the result takes."""
+    found = []
+    for i, coordinate in enumerate(axis.coordinates(transformation)):
+        border = math.floor(2 * coordinate + _HALF) * _HALF  # the nearest one, of entries and of middles between them
+        sides = {_inside(axis, _NEAREST[mode](border + k * _NEAR)) for k in (-1, 0, 1)}
+        if len(sides) > 1 and axis.is_doubtful(transformation, coordinate, border):
+            raise UnsupportedOperation(
+                f"entry {i} of axis {axis.axis} lies between two entries of the operand, {min(sides)} and {max(sides)}, so near that "
+                "rounding decides which is taken; give a scale that is a whole number or a power of 2, or use linear interpolation"
+            )
+        found.append(_inside(axis, _NEAREST[mode](coordinate)))
     return np.array(found, dtype=np.int64)
+
+
+def _inside(axis: _Axis, place: int) -> int:
+    return min(max(place, 0), axis.before - 1)
 
 
 def _interpolated(node: Node, operand: Operand, axis: _Axis, transformation: str) -> Operand:
     """(1 - w) x[i] + w x[i + 1] along an axis, i + w the coordinate, brought inside."""
-    coordinates = [min(max(q, Fraction(0)), Fraction(axis.before - 1)) for q in axis.exact(transformation)]
+    coordinates = [min(max(q, Fraction(0)), Fraction(axis.before - 1)) for q in axis.coordinates(transformation)]
     low = np.array([math.floor(q) for q in coordinates], dtype=np.int64)
     high = np.minimum(low + 1, axis.before - 1)
     weights = [q - int(i) for q, i in zip(coordinates, low, strict=True)]

@@ -54,6 +54,11 @@ class Broken:
                 return t, low, high if high != low else value
         return None
 
+    @property
+    def is_mask(self) -> bool:
+        """Whether its values are 0 and 1 only."""
+        return {*self.values, *(c for _, c in self.pieces)} <= {0, 1} and not any(slope for slope, _ in self.pieces)
+
     def zeros(self) -> list[Fraction]:
         """Where it changes its sign inside an interval."""
         found = []
@@ -190,6 +195,8 @@ def followed_steps(node: Node) -> Result | None:
     if result.jump() is not None:
         return Stepped(base, result, node.label)
     curve = between(result, result.breaks)
+    numbers = [curve.slope, curve.constant, *(q for kink in curve.kinks for q in kink)]
+    node.reader.budget.fractions(numbers, (len(numbers),))
     return node.apply(curve, base)
 
 

@@ -6,14 +6,16 @@ once more, is the correctly rounded one: float32 has more than twice their bits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import shown
 from exactnn.exact.rounding import round_rational
-from exactnn.load._onnx.values import EXACT, FLOAT_TYPES, FLOATS, INTEGER_TYPES, Tensor
+from exactnn.load._onnx.values import EXACT, FLOAT_TYPES, FLOATS, INTEGER_TYPES, Operand, Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -21,7 +23,6 @@ Array = np.ndarray[Any, Any]
 KINDS = {**FLOAT_TYPES, **INTEGER_TYPES, 9: "bool"}
 #: bits of the mantissa, and the least and the largest exponent
 _FORMS = {"bfloat16": (8, -126, 127), "float16": (11, -14, 15), "float32": (24, -126, 127), "float64": (53, -1022, 1023)}
-_HALFWAY = 0x1000_0000  # the last 29 bits of a float64 between two neighbours of float32
 
 
 def numbers(tensor: Tensor) -> Array:
@@ -29,6 +30,13 @@ def numbers(tensor: Tensor) -> Array:
     tensor = settled(tensor)
     assert isinstance(tensor.data, np.ndarray)
     return tensor.data.astype(_dtype(tensor.kind))
+
+
+def truths(tensor: Tensor) -> Array:
+    """The entries of a constant of truth values."""
+    if tensor.kind != "bool":
+        raise LoadError(f"tensor {shown(tensor.name)}: truth values are needed, got {tensor.kind}")
+    return numbers(tensor)
 
 
 def _dtype(kind: str) -> np.dtype[Any]:
@@ -66,10 +74,12 @@ def _rounded(exact: RationalArray, kind: str) -> Array:
         return wide
     with np.errstate(all="ignore"):
         near = _to_bfloat16(wide.astype(np.float32)) if kind == "bfloat16" else wide.astype(kind)
-    if kind == "float32":  # rounding twice does harm only where float64 ends up half way between two neighbours
-        doubtful = ((wide.view(np.uint64) & np.uint64(2 * _HALFWAY - 1)) == _HALFWAY) | (np.abs(wide) < 2.0**-125)
-    else:
+    if kind == "bfloat16":
         doubtful = near != wide
+    else:  # rounding twice does harm only where float64 ends up half way between two neighbours
+        beyond = np.where(wide > near, np.inf, -np.inf).astype(kind)
+        with np.errstate(all="ignore"):
+            doubtful = (near != wide) & (wide - near == np.nextafter(near, beyond) - wide)
     doubtful = doubtful & (wide != 0)
     flat = near.reshape(-1)
     for i in np.flatnonzero(doubtful):
@@ -129,3 +139,21 @@ def one_kind(*tensors: Tensor) -> str:
     if len(kinds) > 1:
         raise LoadError(f"operands of one element type are needed, got {', '.join(sorted(kinds))}")
     return tensors[0].kind
+
+
+#: operators whose operands have one type, those of Where behind the first
+_ONE_TYPE = frozenset(
+    {"Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "MatMul", "Gemm", "Conv", "ConvTranspose", "PRelu", "Concat", "Clip"}
+    | {"Einsum", "BatchNormalization", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "Where"}
+    | {"FusedGemm", "FusedConv", "FusedMatMul"}
+)
+
+
+def check_one_type(operator: str, operands: Sequence[Operand | None]) -> None:
+    """LoadError if a constant of integers meets values, which are floats, in an operator whose operands have one type."""
+    found = [o for o in operands[operator == "Where" :] if isinstance(o, Tensor)]
+    wrong = [t for t in found if t.kind not in (*FLOATS, EXACT)]
+    if operator in _ONE_TYPE and wrong and len(found) < len(operands[operator == "Where" :]):
+        raise LoadError(
+            f"operands of one element type are needed, but {shown(wrong[0].name)} has {wrong[0].kind} and the values are floats"
+        )
