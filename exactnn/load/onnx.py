@@ -165,6 +165,8 @@ class _Graph:
                 f"read as a whole: the {batch} rows of its input are one point, as they are not points by themselves ({why})"
             ), reader
         except (LoadError, ShapeError) as error:
+            if str(error) == why:
+                raise  # that has nothing to do with rows
             raise type(error)(
                 f"{error}; nor can the model be read for one of its {batch} rows ({why}); if these are points of a batch, export the model "
                 "with an open first axis, or one of size 1"
@@ -174,6 +176,7 @@ class _Graph:
         """The size of the first axis of every input, if it may be a number of points."""
         firsts = set()
         for value in self._inputs:
+            _input_shape(value)  # is refused, if it is none
             dims = value.type.tensor_type.shape.dim
             firsts.add(int(dims[0].dim_value) if len(dims) > 1 and dims[0].HasField("dim_value") else 0)
         return firsts.pop() if len(firsts) == 1 and min(firsts) > 1 else None

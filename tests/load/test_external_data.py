@@ -400,6 +400,15 @@ def test_certificates_bind_both_files(tmp_path: Path, capsys: pytest.CaptureFixt
     assert sha(tmp_path / "weights.bin") in out
 
 
+def test_the_command_line_names_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved(tmp_path)
+    digest = sha(tmp_path / "weights.bin")
+    assert main(["info", str(path)]) == 0
+    assert f"data: weights.bin, sha256 {digest}" in capsys.readouterr().out
+    assert main(["info", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["models"]["f"]["data"] == {"weights.bin": digest}
+
+
 @pytest.mark.changes_models
 @pytest.mark.parametrize("name", ["m.onnx", "weights.bin"])
 def test_a_change_of_either_file_is_noticed(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from exactnn.errors import LoadError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.load import from_torch, load
 
@@ -345,6 +346,13 @@ def test_what_is_read_neither_way_says_both(tmp_path: Path) -> None:
         read(proto, tmp_path)
     assert "export the model with an open first axis" in str(caught.value)
     assert "4 rows" in str(caught.value)
+
+
+def test_what_has_nothing_to_do_with_rows_is_said_once(tmp_path: Path) -> None:
+    for proto in (model([node("Softmax", "x")], {"x": (B, 3)}), model([node("Relu", "x")], {"x": (B, "m")})):
+        with pytest.raises((LoadError, ShapeError)) as caught:
+            read(proto, tmp_path)
+        assert "rows" not in str(caught.value)
 
 
 def test_a_model_of_torch_for_several_points(tmp_path: Path) -> None:

@@ -250,8 +250,11 @@ def test_a_runtime_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_large_models_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from exactnn.load._onnx import run
 
-    monkeypatch.setattr(run, "_MOST_ENTRIES", 4)
-    assert sentence(padded(), tmp_path).startswith("not compared: the model is too large")
+    for limit, most in (("_MOST_NODES", 2), ("_MOST_ENTRIES", 4), ("_MOST_PRODUCTS", 4)):
+        with monkeypatch.context() as patched:
+            patched.setattr(run, limit, most)
+            assert sentence(padded(), tmp_path).startswith("not compared: the model is too large")
+    assert sentence(padded(), tmp_path).startswith("compared with")
 
 
 def test_nothing_that_the_file_brings_is_run(tmp_path: Path) -> None:

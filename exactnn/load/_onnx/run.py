@@ -19,7 +19,7 @@ from exactnn.floats.reference import POINTS, Difference, Reference
 from exactnn.load._external import DataFiles
 from exactnn.load._onnx.order import needed_names, ordered
 from exactnn.load._onnx.values import EXTERNAL, FLOAT_TYPES
-from exactnn.network import Network, Rational
+from exactnn.network import Affine, Conv, Network, Rational
 from exactnn.network.operations import Shape
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ Runner = Callable[[dict[str, Array]], Sequence[Any]]
 
 _MOST_NODES = 1 << 14
 _MOST_ENTRIES = 1 << 26
+_MOST_PRODUCTS = 1 << 33
 #: from the coarsest format on
 _FORMATS = ("bfloat16", "float16", "float32", "float64")
 _MOST_WIDE = 1 << 20  # for the evaluator, which takes its time
@@ -50,9 +51,8 @@ def compared(
 
     `disputed`: the operations that are the reason to compare; `batch`: the number of points that the file is for.
     """
-    entries = sum(math.prod(net.shape(name)) for name in net.order)
-    if len(net.order) > _MOST_NODES or entries > _MOST_ENTRIES:
-        return f"not compared: the model is too large for that, with {len(net.order)} nodes and {entries} entries of values"
+    if len(net.order) > _MOST_NODES or _entries(net) > _MOST_ENTRIES or _products(net) > _MOST_PRODUCTS:
+        return f"not compared: the model is too large for that, with {len(net.order)} nodes and {_entries(net)} entries of values"
     try:
         proto = _runnable(model, producers, files)
         reference = Reference(net, _coarsest(proto))
@@ -71,7 +71,7 @@ def compared(
 def _decided_wide(proto: onnx.ModelProto, reference: Reference, disputed: Collection[str], batch: int, how: str) -> str:
     """Compare a run in float64, where that of the file tells little: the bound is wide, or the file has steps that the network lacks."""
     net = reference.net
-    if sum(math.prod(net.shape(name)) for name in net.order) > _MOST_WIDE:
+    if _entries(net) > _MOST_WIDE or _products(net) > _MOST_PRODUCTS >> 6:
         return f"{how}: loosely, as the bound on its rounding is wide"
     try:
         _, rows, values = _values(_widened(proto), reference, batch, _RUNTIMES[1:])
@@ -81,6 +81,21 @@ def _decided_wide(proto: onnx.ModelProto, reference: Reference, disputed: Collec
     if gap is not None:
         raise UnsupportedOperation(_message(reference, gap, "onnx.reference in float64", disputed, batch))
     return f"{how}, and in float64: within the rounding of the file's constants"
+
+
+def _entries(net: Network) -> int:
+    """Entries of all values."""
+    return sum(math.prod(net.shape(name)) for name in net.order)
+
+
+def _products(net: Network) -> int:
+    """Products of a weight and an entry that a run computes for one point."""
+    total = 0
+    for name in net.order:
+        operation = net.operation(name)
+        if isinstance(operation, Affine | Conv):
+            total += math.prod(net.shape(name)) * (operation.weight.size // operation.weight.shape[0])
+    return total
 
 
 def _told(net: Network, rows: list[int], values: Array) -> tuple[list[int], Array]:
