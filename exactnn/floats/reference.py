@@ -79,7 +79,7 @@ class Reference:
     def is_sharp(self) -> bool:
         """Whether the bounds tell something about every point."""
         run = self._run
-        return bool((run.bounds <= _LITTLE * np.abs(run.values).max(axis=1, keepdims=True)).all())
+        return bool(run.fits.all() and (run.bounds <= _LITTLE * np.abs(run.values).max(axis=1, keepdims=True)).all())
 
     def difference(self, rows: list[int], values: Values) -> Difference | None:
         """Where values (one row for each of these points) differ by more than the bound, or by far more than runs do.

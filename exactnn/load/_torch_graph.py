@@ -586,5 +586,5 @@ def _ancestors(nodes: Sequence[torch.fx.Node]) -> set[torch.fx.Node]:
 def _where(node: torch.fx.Node) -> str:
     """The line of the module's source that made a node."""
     places = re.findall(r'File "([^"]+)", line (\d+), in', node.meta.get("stack_trace") or "")
-    places = [p for p in places if "/torch/nn/" not in p[0].replace("\\", "/")]
+    places = [p for p in places if "/torch/nn/" not in p[0].replace("\\", "/") and not p[0].startswith("<")]
     return f" ({places[-1][0].rsplit('/', 1)[-1]}:{places[-1][1]})" if places else ""

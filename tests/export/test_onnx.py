@@ -25,7 +25,21 @@ from exactnn.export.onnx import MAX_DEGREE, to_onnx
 from exactnn.load import _limits, load
 from exactnn.load._file import ModelFile
 from exactnn.load.onnx import read_onnx
-from exactnn.network import Affine, BatchNorm, Constant, Network, PiecewiseLinear, Rational, Smooth, activation, leaky_relu, mlp
+from exactnn.network import (
+    Affine,
+    BatchNorm,
+    Builder,
+    Constant,
+    Conv,
+    Input,
+    Network,
+    PiecewiseLinear,
+    Rational,
+    Smooth,
+    activation,
+    leaky_relu,
+    mlp,
+)
 from exactnn.rational import ERA
 from tests.strategies import law
 
@@ -128,6 +142,18 @@ def test_batch_norm_keeps_its_tensors_where_they_mean_the_same(tmp_path: Path) -
         save(wide, tmp_path / "wide.onnx")
     save(wide, tmp_path / "wide.onnx", dtype="float64")
     assert load(tmp_path / "wide.onnx").evaluate(points(wide)) == wide.evaluate(points(wide))
+
+
+def test_the_message_names_operators_without_a_float64_kernel(tmp_path: Path) -> None:
+    third = RationalArray.of([[["1/3"]]])
+    conv = Conv(third.reshape(1, 1, 1), RationalArray.of([0]), (1,), ((0, 0),), (1,), 1)
+    builder = Builder()
+    net = builder.build([builder.add("x", Input((1, 2)))], [builder.add("y", conv, "x")])
+    with pytest.raises(NotRepresentable, match=r"dtype='float32', rounding=True.*no float64 kernel for Conv"):
+        save(net, tmp_path / "net.onnx")
+    save(net, tmp_path / "net.onnx", dtype="float32", rounding=True)
+    rounded = Fraction(*np.float32(1 / 3).item().as_integer_ratio())
+    assert load(tmp_path / "net.onnx")([1, 2]) == (rounded, 2 * rounded)
 
 
 def test_weights_that_are_no_floats_are_refused_and_named(tmp_path: Path) -> None:
