@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exactnn.errors import LoadError, UnsupportedOperation
+from exactnn.errors import LoadError, ShapeError, UnsupportedOperation
+from exactnn.load import load
 from exactnn.network import Gather, Network, Reshape
 
 from ..strategies import law
@@ -300,6 +301,8 @@ REFUSED: dict[str, tuple[onnx.ModelProto, str]] = {
     "resize the batch": (model([node("Resize", "x - s")], {"x": (N, 4)}, {"s": [2.0, 1.0]}), "batch axis"),
     "three modes of padding": (model([node("Pad", "x p", mode="symmetric")], {"x": (N, 4)}, {"p": integers(0, 1, 0, 1)}), "reflect"),
     "reflect too far": (model([node("Pad", "x p", mode="reflect")], {"x": (N, 3)}, {"p": integers(0, 3, 0, 0)}), "size of the axis"),
+    "a product with a number": (model([node("MatMul", "w x")], {"x": ()}, {"w": whole(2, 1, 5, 4)}), "at least one axis"),
+    "a cast of nothing": (model([node("Cast", "", to=1)], {"x": (N, 2)}), "input 0 is needed"),
     "a mask of numbers": (model([node("Where", "c x x")], {"x": (N, 2)}, {"c": [1.0, 0.0]}), "truth values"),
     "indices of values": (model([node("GatherND", "c x")], {"x": (N, 1)}, {"c": whole(3)}), "constant"),
     "indices beyond": (model([node("GatherElements", "x i", axis=1)], {"x": (1, 3)}, {"i": np.array([[5]])}), "-3 to 2"),
@@ -333,6 +336,22 @@ def test_what_is_refused(name: str, tmp_path: Path) -> None:
         read(proto, tmp_path)
     assert words in str(caught.value)
     assert "node 'y' (" in str(caught.value)
+
+
+def test_mutations_are_errors_or_networks(tmp_path: Path) -> None:
+    """Whatever stands in a file, nothing but the package's own errors comes out."""
+    rng, path, loaded = np.random.default_rng(9), tmp_path / "m.onnx", 0
+    data = [make(1).SerializeToString() for make in (*list(BOTH.values())[:70], *SINGLE.values())]
+    for _ in range(400):
+        changed = bytearray(data[rng.integers(len(data))])
+        for place in rng.integers(0, len(changed), rng.integers(1, 4)):
+            changed[place] = rng.integers(0, 256)
+        path.write_bytes(bytes(changed))
+        try:
+            loaded += isinstance(load(path), Network)
+        except (LoadError, ShapeError):
+            continue
+    assert 0 < loaded < 400
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------

@@ -55,7 +55,10 @@ def gemm(node: Node) -> Operand:
 @operator("MatMul")
 def matmul(node: Node) -> Operand:
     """The product of matrices, or stacks of them, one of the two constant."""
-    return product(node, node.operand(0), node.operand(1), Fraction(1))
+    left, right = node.operand(0), node.operand(1)
+    if not full_shape(left) or not full_shape(right):
+        raise LoadError(f"operands with at least one axis are needed, got shapes {list(full_shape(left))} and {list(full_shape(right))}")
+    return product(node, left, right)
 
 
 def product(node: Node, left: Operand, right: Operand, factor: Fraction = _ONE) -> Operand:

@@ -15,7 +15,7 @@ def cast_to(node: Node) -> Result:
     number = node.attributes.integer("to")
     if number not in KINDS:
         raise UnsupportedOperation(f"a cast to one of {', '.join(sorted(KINDS.values()))} is needed, got type number {number}")
-    mask = node.reader.deferred.get(node.inputs[0])
+    mask = node.deferred()
     if isinstance(mask, Mask) and KINDS[number] in FLOATS:
         return mask.as_numbers()
     if isinstance(mask, Stepped) and (KINDS[number] in FLOATS or (KINDS[number] == "bool" and mask.function.is_mask)):

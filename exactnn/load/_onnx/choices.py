@@ -62,7 +62,7 @@ def equal(node: Node) -> Operand:
 @operator("Not")
 def inverted(node: Node) -> Result:
     """The opposite comparison."""
-    mask = node.reader.deferred.get(node.inputs[0])
+    mask = node.deferred()
     if isinstance(mask, Mask):
         return mask.inverted()
     found = followed_steps(node)
@@ -83,7 +83,7 @@ def where(node: Node) -> Result:
     found = followed_steps(node)
     if found is not None:
         return found
-    mask = node.reader.deferred.get(node.inputs[0])
+    mask = node.deferred()
     if isinstance(mask, Mask):
         return chosen(node, mask, node.operand(1), node.operand(2))
     condition = truths(node.tensor(0, "the condition, unless it is a comparison,"))

@@ -48,6 +48,7 @@ def curves(reader: Reader, operands: list[Operand], shape: Shape) -> tuple[str, 
         curve = _applied(made.operation, [s for s in sides if s is not None]) if None not in sides else None
         if curve is None or len(curve.kinks) > _MOST_KINKS:
             return None
+        reader.budget.numbers(1, _bits(curve))
         known[name] = curve
     results = [known[o.node] if isinstance(o, OnnxValue) else _constant(o.rational) for o in operands]
     return (base, [r for r in results if r is not None]) if None not in results else None
@@ -81,6 +82,11 @@ def _is_curve(reader: Reader, operation: Operation) -> bool:
     if isinstance(operation, Scale):
         return _constant(operation.factor) is not None
     return isinstance(operation, Add | Subtract | PiecewiseLinear)
+
+
+def _bits(curve: Curve) -> int:
+    numbers = (curve.slope, curve.constant, *(q for kink in curve.kinks for q in kink))
+    return max(max(q.numerator.bit_length(), q.denominator.bit_length()) for q in numbers)
 
 
 def _constant(array: RationalArray) -> Curve | None:
@@ -170,6 +176,8 @@ def forms(reader: Reader, operands: list[Operand], shape: Shape) -> list[Form] |
             known[name] = Form({}, operation.bias).plus(first, RationalArray.of(reader.sign_of(operation.weight) or 1))
         else:
             known[name] = first.plus(others[0], one if isinstance(operation, Add) else -one)
+        for array in (*known[name].factors.values(), known[name].constant):
+            reader.budget.computed(array)
     return [Form({}, o.rational) if isinstance(o, Tensor) else known[o.node] for o in operands]
 
 

@@ -393,6 +393,10 @@ class Node:
         deferred = self.reader.deferred.get(self.inputs[position])
         return self.reader.values[self.inputs[position]] if deferred is None else deferred.settled(self.reader)
 
+    def deferred(self, position: int = 0) -> Deferred | None:
+        """What stands at a position without a value of its own, or None."""
+        return self.reader.deferred.get(self.inputs[position]) if position < len(self.inputs) else None
+
     def operand(self, position: int = 0) -> Operand:
         """An operand that must be there."""
         found = self.optional(position)

@@ -63,9 +63,12 @@ def settled(tensor: Tensor) -> Tensor:
             f"the result has the type {kind}, and the exact one is no whole number; programs cut it off in several ways; "
             "cast the operands to a float type first"
         )
-    bits = np.dtype("u1" if kind == "bool" else kind).itemsize * 8
+    plain = np.dtype("u1" if kind == "bool" else kind)
+    if exact.numerators.dtype != object:
+        return Tensor(tensor.name, kind, exact.numerators.astype(plain))
+    bits = plain.itemsize * 8
     wrapped = np.array([int(n) & ((1 << bits) - 1) for n in exact.numerators.ravel()], dtype=np.uint64)
-    return Tensor(tensor.name, kind, wrapped.astype(f"u{bits // 8}").view("u1" if kind == "bool" else kind).reshape(exact.shape))
+    return Tensor(tensor.name, kind, wrapped.astype(f"u{bits // 8}").view(plain).reshape(exact.shape))
 
 
 def _rounded(exact: RationalArray, kind: str) -> Array:
