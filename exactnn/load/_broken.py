@@ -48,6 +48,11 @@ class Broken:
                 return t, low, high if high != low else value
         return None
 
+    @property
+    def is_mask(self) -> bool:
+        """Whether its values are 0 and 1 only."""
+        return {*self.values, *(c for _, c in self.pieces)} <= {0, 1} and not any(slope for slope, _ in self.pieces)
+
     def zeros(self) -> list[Fraction]:
         """Where it changes its sign inside an interval."""
         found = []

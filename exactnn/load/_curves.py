@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from exactnn.exact.array import RationalArray
+from exactnn.load._limits import Budget
 from exactnn.network import Add, Affine, Constant, Operation, PiecewiseLinear, Scale, Subtract
 from exactnn.network.operations import Shape, broadcast
 
@@ -26,7 +27,9 @@ class Made:
 
 
 class Graph(Protocol):
-    """A network under construction."""
+    """A network under construction, and what may be computed while it is read."""
+
+    budget: Budget
 
     def made(self, name: str) -> Made:
         """A node."""
@@ -74,6 +77,7 @@ def curves(graph: Graph, operands: Sequence[Item], shape: Shape) -> tuple[str, l
         curve = _applied(made.operation, [s for s in sides if s is not None]) if None not in sides else None
         if curve is None or len(curve.kinks) > _MOST_KINKS:
             return None
+        graph.budget.numbers(1, _bits(curve))
         known[name] = curve
     results = [known[o] if isinstance(o, str) else _constant(o) for o in operands]
     return (base, [r for r in results if r is not None]) if None not in results else None
@@ -107,6 +111,11 @@ def _is_curve(graph: Graph, operation: Operation) -> bool:
     if isinstance(operation, Scale):
         return _constant(operation.factor) is not None
     return isinstance(operation, Add | Subtract | PiecewiseLinear)
+
+
+def _bits(curve: Curve) -> int:
+    numbers = (curve.slope, curve.constant, *(q for kink in curve.kinks for q in kink))
+    return max(max(q.numerator.bit_length(), q.denominator.bit_length()) for q in numbers)
 
 
 def _constant(array: RationalArray) -> Curve | None:
@@ -196,6 +205,8 @@ def forms(graph: Graph, operands: Sequence[Item], shape: Shape) -> list[Form] | 
             known[name] = Form({}, operation.bias).plus(first, RationalArray.of(graph.sign_of(operation.weight) or 1))
         else:
             known[name] = first.plus(others[0], one if isinstance(operation, Add) else -one)
+        for array in (*known[name].factors.values(), known[name].constant):
+            graph.budget.computed(array)
     return [known[o] if isinstance(o, str) else Form({}, o) for o in operands]
 
 

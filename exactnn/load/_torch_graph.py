@@ -24,7 +24,7 @@ from exactnn.errors import ExactnnError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
 from exactnn.load._curves import Made
-from exactnn.load._limits import MAX_ENTRIES
+from exactnn.load._limits import MAX_ENTRIES, Budget
 from exactnn.load._torch_trace import Trace, quiet
 from exactnn.network import Add, Builder, Constant, Input, Network, Operation, Reshape, Scale, Transpose
 from exactnn.network.operations import Shape, broadcast
@@ -107,6 +107,7 @@ class Translator:
         self.node: torch.fx.Node = next(iter(self.program.graph.nodes))
         self._values: dict[torch.fx.Node, Any] = {}
         self._folded_entries = 0
+        self.budget = Budget()
         self._made: dict[str, Made] = {}
         self._constants: dict[RationalArray, str] = {}
 

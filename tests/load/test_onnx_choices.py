@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
-from exactnn.load._onnx.curves import at, between, plus
+from exactnn.load._curves import at, between, plus
 from exactnn.network import PiecewiseLinear, clip, leaky_relu, relu
 
 from ..strategies import law

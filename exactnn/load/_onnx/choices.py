@@ -7,20 +7,17 @@ Where all of them are functions of one value, `steps` follows them, jumps includ
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-
 import numpy as np
 
 from exactnn.errors import UnsupportedOperation
 from exactnn.exact.array import RationalArray
-from exactnn.load._onnx.curves import Form, forms
+from exactnn.load._curves import forms, ratio
 from exactnn.load._onnx.moves import picked
 from exactnn.load._onnx.reader import Node, Result, operator
 from exactnn.load._onnx.softplus import SHORTCUT, softplus_shortcut
 from exactnn.load._onnx.steps import MEET, Mask, followed_steps
 from exactnn.load._onnx.typed import truths
-from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact
+from exactnn.load._onnx.values import OnnxValue, Operand, Tensor, exact, item
 from exactnn.network import Add, Scale, Subtract, relu
 from exactnn.network.operations import Shape, broadcast
 
@@ -111,8 +108,10 @@ def chosen(node: Node, mask: Mask, yes: Operand, no: Operand) -> Operand:
 
 def _as_rectifier(node: Node, operands: list[Operand], shape: Shape, *, batched: bool) -> Operand:
     """no + c max(above - below, 0)."""
-    found = forms(node.reader, operands, shape)
-    factor = None if found is None else _ratio(*found)
+    found = forms(node.reader, [item(o) for o in operands], shape)
+    factor, gap = (None, None) if found is None else ratio(*found)
+    if gap is not None:
+        raise UnsupportedOperation(f"the choice jumps, by {abs(gap)}, and so is no operation of a network here; {MEET}")
     if factor is None:
         raise UnsupportedOperation(
             f"the two choices are not seen to be equal where the sides of the comparison are: not continuous, as far as is seen; {MEET}"
@@ -125,35 +124,3 @@ def _as_rectifier(node: Node, operands: list[Operand], shape: Shape, *, batched:
         positive = node.emit(Add(), positive, zeros, batched=batched)
     scaled = positive if factor == RationalArray.of(1) else node.emit(Scale(factor), positive, batched=batched)
     return node.emit(Add(), no, scaled, batched=batched)
-
-
-def _ratio(above: Form, below: Form, yes: Form, no: Form) -> RationalArray | None:
-    """c with yes - no = c (above - below); UnsupportedOperation if they differ by a constant; None if there is none."""
-    minus = RationalArray.of(-1)
-    change, difference = yes.plus(no, minus), above.plus(below, minus)
-    arrays = [*change.factors.values(), *difference.factors.values(), change.constant, difference.constant]
-    small = broadcast(*(a.shape for a in arrays))
-    size = math.prod(small)
-    quotients: list[Fraction | None] = [None] * size
-    for name, array in difference.factors.items():
-        other = change.factors.get(name, RationalArray.of(0))
-        for i, (p, q) in enumerate(zip(_spread(other, small), _spread(array, small), strict=True)):
-            if q and quotients[i] is None:
-                quotients[i] = p / q
-    if None in quotients:
-        return None
-    ratio = RationalArray.from_fractions([q for q in quotients if q is not None], small)
-    if len(set(quotients)) == 1:
-        ratio = ratio.reshape(-1)[0:1].reshape()
-    rest = change.plus(difference, -ratio)
-    if not all(a.is_zero() for a in rest.factors.values()):
-        return None
-    if not rest.constant.is_zero():
-        jump = max(rest.constant.to_fractions(), key=abs)
-        raise UnsupportedOperation(f"the choice jumps, by {abs(jump)}, and so is no operation of a network here; {MEET}")
-    return ratio
-
-
-def _spread(array: RationalArray, shape: Shape) -> list[Fraction]:
-    flat = np.broadcast_to(array.numerators, shape).ravel().tolist()
-    return [Fraction(n, array.denominator) for n in flat]

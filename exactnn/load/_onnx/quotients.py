@@ -16,8 +16,9 @@ from flint import fmpq
 
 from exactnn.errors import UnsupportedOperation
 from exactnn.exact.array import RationalArray
+from exactnn.load._curves import Made
 from exactnn.load._onnx.rational import OPERATORS, ByEntries, Quotient
-from exactnn.load._onnx.reader import Made, Node, Reader
+from exactnn.load._onnx.reader import Node, Reader
 from exactnn.load._onnx.values import OnnxValue, Operand, Tensor
 from exactnn.network import Add, Affine, Constant, Operation, PiecewiseLinear, PRelu, Rational, Scale, Subtract
 from exactnn.network.operations import Shape, broadcast

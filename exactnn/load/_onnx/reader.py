@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from exactnn.errors import LoadError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
+from exactnn.load._curves import Made
 from exactnn.load._external import DataFiles
 from exactnn.load._file import naming
 from exactnn.load._limits import MAX_NODES, Budget
@@ -66,16 +67,6 @@ def folds(*names: str) -> Callable[[Handler], Handler]:
 def operator_name(proto: onnx.NodeProto) -> str:
     """Its name in the tables: that of the standard, or with the domain in front."""
     return str(proto.op_type) if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
-
-
-@dataclass(frozen=True)
-class Made:
-    """A node of the network under construction: what it does, which nodes it reads, its shape, and how many were made before it."""
-
-    operation: Operation
-    reads: tuple[str, ...]
-    shape: Shape
-    number: int
 
 
 class Reader:

@@ -1,117 +1,22 @@
 """Functions of one value that may jump: comparisons, signs, and what sums, products and choices make of them until they are continuous.
 
-Such a function is affine between its breaks, with a value of its own at each of them. All arithmetic is by values: three in each interval
-tell whether a result is affine there.
+Here is how nodes of a file make them; what they are is in `load/_broken.py`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from exactnn.errors import UnsupportedOperation
-from exactnn.exact.numbers import rational_text
-from exactnn.load._onnx.curves import Curve, at, between, curves, preimages
+from exactnn.load._broken import Broken, by_values, compared, into, jumps
+from exactnn.load._curves import Curve, between, curves
 from exactnn.load._onnx.reader import Node, Reader, Result
-from exactnn.load._onnx.values import Deferred, OnnxValue, Operand, Tensor
+from exactnn.load._onnx.values import Deferred, OnnxValue, Operand, Tensor, item
 from exactnn.network.operations import broadcast
 
-_MOST_BREAKS = 64
-_ONE, _NONE = Fraction(1), Fraction(0)
-
 MEET = "Where, or a product with the comparison cast to floats, is read if both choices are equal where the sides of the comparison are"
-
-
-@dataclass(frozen=True)
-class Broken:
-    """slope t + constant in each interval between breaks, and values at the breaks."""
-
-    breaks: tuple[Fraction, ...]
-    values: tuple[Fraction, ...]
-    pieces: tuple[tuple[Fraction, Fraction], ...]
-
-    @classmethod
-    def of(cls, curve: Curve) -> Broken:
-        """A continuous one."""
-        found = by_values(lambda t: at(curve, t), [k for k, _ in curve.kinks])
-        assert found is not None
-        return found
-
-    def __call__(self, t: Fraction) -> Fraction:
-        i = bisect_left(self.breaks, t)
-        if i < len(self.breaks) and self.breaks[i] == t:
-            return self.values[i]
-        slope, constant = self.pieces[i]
-        return slope * t + constant
-
-    def jump(self) -> tuple[Fraction, Fraction, Fraction] | None:
-        """The first place with a jump, and what lies left and right of it, or left of it and at it; None if it is continuous."""
-        for t, value, left, right in zip(self.breaks, self.values, self.pieces, self.pieces[1:], strict=False):
-            low, high = left[0] * t + left[1], right[0] * t + right[1]
-            if not low == value == high:
-                return t, low, high if high != low else value
-        return None
-
-    @property
-    def is_mask(self) -> bool:
-        """Whether its values are 0 and 1 only."""
-        return {*self.values, *(c for _, c in self.pieces)} <= {0, 1} and not any(slope for slope, _ in self.pieces)
-
-    def zeros(self) -> list[Fraction]:
-        """Where it changes its sign inside an interval."""
-        found = []
-        for i, (slope, constant) in enumerate(self.pieces):
-            if slope:
-                zero = -constant / slope
-                if bisect_left(self.breaks, zero) == i and zero not in self.breaks[i : i + 1]:
-                    found.append(zero)
-        return found
-
-
-def by_values(function: Callable[[Fraction], Fraction], breaks: Iterable[Fraction]) -> Broken | None:
-    """The function with these values; None if it is not affine in each interval, or has too many breaks."""
-    places = sorted(set(breaks))
-    if len(places) > _MOST_BREAKS:
-        return None
-    pieces: list[tuple[Fraction, Fraction]] = []
-    for i in range(len(places) + 1):
-        start, step = _inside(places, i)
-        first, second, third = (function(start + k * step) for k in range(3))
-        if first + third != 2 * second:
-            return None
-        slope = (second - first) / step
-        pieces.append((slope, first - slope * start))
-    kept = [i for i, t in enumerate(places) if pieces[i] != pieces[i + 1] or function(t) != pieces[i][0] * t + pieces[i][1]]
-    remaining = tuple(places[i] for i in kept)
-    return Broken(remaining, tuple(map(function, remaining)), (*(pieces[i] for i in kept), pieces[-1]))
-
-
-def _inside(places: list[Fraction], i: int) -> tuple[Fraction, Fraction]:
-    """A point in interval i, and a step that three points of it are apart."""
-    if not places:
-        return _NONE, _ONE
-    if i == 0:
-        return places[0] - 3, _ONE
-    if i == len(places):
-        return places[-1] + 1, _ONE
-    step = (places[i] - places[i - 1]) / 4
-    return places[i - 1] + step, step
-
-
-def compared(above: Curve, below: Curve, *, strict: bool) -> Broken | None:
-    """1 where above > below, or >= if not `strict`, else 0."""
-    difference = by_values(lambda t: at(above, t) - at(below, t), [k for k, _ in (*above.kinks, *below.kinks)])
-    if difference is None:
-        return None
-    places = [*difference.breaks, *difference.zeros()]
-    return by_values(lambda t: Fraction(difference(t) > 0 or (not strict and difference(t) == 0)), places)
-
-
-def _into(inner: Curve, outer: Broken) -> Broken | None:
-    """outer(inner)."""
-    return by_values(lambda t: outer(at(inner, t)), [*(k for k, _ in inner.kinks), *preimages(inner, outer.breaks)])
 
 
 @dataclass(frozen=True)
@@ -148,17 +53,7 @@ class Stepped(Deferred):
     label: str
 
     def settled(self, reader: Reader) -> Operand:
-        jump = self.function.jump()
-        assert jump is not None  # a continuous one is a node at once
-        place, low, high, step = map(_short, (*jump, jump[2] - jump[1]))
-        raise UnsupportedOperation(
-            f"{self.label} jumps at {place} from {low} to {high}, by {step}, and so is no operation of a network here; {MEET}"
-        )
-
-
-def _short(value: Fraction) -> str:
-    text = rational_text(value)
-    return text if len(text) <= 20 else f"about {float(value):.6g}"
+        raise UnsupportedOperation(f"{self.label} {jumps(self.function)}, and so is no operation of a network here; {MEET}")
 
 
 _OPERATIONS: dict[str, Callable[..., Fraction]] = {
@@ -203,26 +98,26 @@ def followed_steps(node: Node) -> Result | None:
 def _functions(reader: Reader, items: list[Operand | Deferred]) -> tuple[OnnxValue, list[Broken]] | None:
     """The value behind all items, and each as a function of it."""
     values: list[Operand] = []
-    for item in items:
-        if isinstance(item, Mask):
-            values += [item.above, item.below]
-        elif isinstance(item, Stepped):
-            values.append(item.base)
-        elif isinstance(item, Deferred):
+    for given in items:
+        if isinstance(given, Mask):
+            values += [given.above, given.below]
+        elif isinstance(given, Stepped):
+            values.append(given.base)
+        elif isinstance(given, Deferred):
             return None
         else:
-            values.append(item)
+            values.append(given)
     whole = [v for v in values if isinstance(v, OnnxValue)]
     if not whole or any((v.shape, v.batched) != (whole[0].shape, whole[0].batched) for v in whole):
         return None
     full = whole[0].full
     if any(broadcast(v.shape, full) != full for v in values if isinstance(v, Tensor)):
         return None
-    found = curves(reader, values, whole[0].shape)
+    found = curves(reader, [item(v) for v in values], whole[0].shape)
     if found is None:
         return None
     rest = iter(found[1])
-    functions = [_function(item, rest) for item in items]
+    functions = [_function(given, rest) for given in items]
     base = OnnxValue(found[0], whole[0].shape, whole[0].batched)
     return (base, [f for f in functions if f is not None]) if None not in functions else None
 
@@ -232,4 +127,4 @@ def _function(item: Operand | Deferred, found: Iterable[Curve]) -> Broken | None
     rest = iter(found)
     if isinstance(item, Mask):
         return compared(next(rest), next(rest), strict=item.strict)
-    return _into(next(rest), item.function) if isinstance(item, Stepped) else Broken.of(next(rest))
+    return into(next(rest), item.function) if isinstance(item, Stepped) else Broken.of(next(rest))

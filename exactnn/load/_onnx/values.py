@@ -123,6 +123,11 @@ def exact(array: RationalArray) -> Tensor:
     return Tensor("", EXACT, array)
 
 
+def item(operand: Operand) -> str | RationalArray:
+    """The node of a value, or the numbers of a constant."""
+    return operand.node if isinstance(operand, OnnxValue) else operand.rational
+
+
 def full_shape(operand: Operand) -> Shape:
     """The shape in the file, at batch size 1 if it leaves that open."""
     return operand.full if isinstance(operand, OnnxValue) else operand.shape
