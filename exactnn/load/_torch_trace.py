@@ -80,11 +80,9 @@ def unwrapped(module: object) -> torch.nn.Module:
     return module
 
 
-def exported(program: ExportedProgram) -> tuple[torch.nn.Module, tuple[Shape, ...], int | None]:
-    """The module of a program that was exported before, the shapes of its points, and the only size of a batch that it takes, if any."""
-    for output in program.graph_signature.output_specs:
-        if output.kind.name in ("BUFFER_MUTATION", "PARAMETER_MUTATION"):
-            raise _changing(str(output.target))
+def exported(program: ExportedProgram) -> tuple[ExportedProgram, torch.nn.Module, tuple[Shape, ...], int | None]:
+    """A program that was exported before, its module, the shapes of its points, and the only size of a batch that it takes, if any."""
+    program = _functional(program)
     nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
     inputs = [nodes[s.arg.name].meta.get("val") for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
     if not inputs or not all(isinstance(x, torch.Tensor) and x.is_floating_point() and x.ndim for x in inputs):
@@ -96,7 +94,7 @@ def exported(program: ExportedProgram) -> tuple[torch.nn.Module, tuple[Shape, ..
             f"{', '.join(str(tuple(x.shape)) for x in inputs)}; export it with dynamic_shapes={{0: torch.export.Dim.AUTO}} for each input"
         )
     shapes = tuple(tuple(int(n) for n in x.shape[1:]) for x in inputs)
-    return program.module(check_guards=False), shapes, None if isinstance(size, torch.SymInt) else int(size)
+    return program, program.module(check_guards=False), shapes, None if isinstance(size, torch.SymInt) else int(size)
 
 
 def trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int = BATCH) -> Trace:
@@ -208,8 +206,14 @@ def _export(module: torch.nn.Module, example: tuple[torch.Tensor, ...], batch: i
     for tensor in example:
         dynamic[tensor] = {0: Dim.AUTO}
     program = torch.export.export(module, example, dynamic_shapes=dynamic if batch == BATCH else None)
+    return _functional(program)
+
+
+def _functional(program: ExportedProgram) -> ExportedProgram:
+    """The program without changes in place; UnsupportedOperation if it changes a buffer or a parameter."""
     if any(_needs_functional(node) for node in program.graph.nodes):
-        program = program.run_decompositions({})
+        with quiet():
+            program = program.run_decompositions({})
     for output in program.graph_signature.output_specs:
         if output.kind.name in ("BUFFER_MUTATION", "PARAMETER_MUTATION"):
             raise _changing(str(output.target))

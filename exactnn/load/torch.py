@@ -140,7 +140,7 @@ def from_torch(
 
 
 def _of_program(program: torch.export.ExportedProgram, input_shape: Any, *, compare: bool) -> Network:
-    module, shapes, batch = exported(program)
+    program, module, shapes, batch = exported(program)
     if input_shape is not None and _shapes(input_shape) != shapes:
         raise ShapeError(
             f"input_shape: {', '.join(map(str, shapes))} is what the program was exported for, got {input_shape}; leave it out"
