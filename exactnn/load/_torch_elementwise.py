@@ -42,9 +42,7 @@ def _prelu(t: Translator, x: TracedValue, weight: TracedValue, **_: Any) -> Trac
     slopes = t.constant(weight, "weight")
     if slopes.size == 1:
         return t.apply(leaky_relu(slopes.item()), x)
-    if x.batch != 0:
-        t.refuse("the channels are on axis 1, which needs the batch on axis 0")
-    return t.apply(PRelu(slopes.reshape(-1)), x)
+    return t.by_channel(PRelu(slopes.reshape(-1)), x)
 
 
 def _clamp(t: Translator, x: TracedValue, **bounds: Any) -> TracedValue:

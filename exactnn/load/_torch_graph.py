@@ -83,6 +83,10 @@ class TracedValue:
 Handler = Callable[..., Any]
 
 
+class JoinsBatch(UnsupportedOperation):
+    """A reshape joins the batch axis with another one; at batch size 1 it can be followed."""
+
+
 class Deferred:
     """What has no value of its own: a comparison, a value that jumps. Operations of the table `choices` may make a value of it."""
 
@@ -182,8 +186,10 @@ class Translator:
             if isinstance(first, torch.SymInt) or (self.trace.fixed and first == self.trace.batch):
                 rows = self.without_batch(value, 0)
             return self.builder.add(self.builder.fresh(f"output_{number}"), Constant(rows))
+        value = self.per_point(value)
         if value.batch != 0:
-            self.refuse(f"output {number} has its batch axis in place {value.batch}; return it with the batch axis first")
+            place = "no batch axis" if value.batch is None else f"its batch axis in place {value.batch}"
+            self.refuse(f"output {number} has {place}; return it with the batch axis first")
         return self.name_of(value)
 
     def _translated(self, node: torch.fx.Node) -> Any:
@@ -352,9 +358,12 @@ class Translator:
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise UnsupportedOperation, naming the operation and the node."""
+        raise UnsupportedOperation(self._refusal(reason))
+
+    def _refusal(self, reason: str) -> str:
         target = self.node.target
         named = f"{target.namespace}.{target._opname}" if isinstance(target, torch._ops.OpOverload) else str(target)
-        raise UnsupportedOperation(f"operation {named} at node {self.place()!r}{_where(self.node)}: {reason}")
+        return f"operation {named} at node {self.place()!r}{_where(self.node)}: {reason}"
 
     def place(self) -> str:
         """The name for what the current node computes: its module's path, for a plain function with the function's name."""
@@ -478,14 +487,39 @@ class Translator:
         if batch is not None:
             before = math.prod(x.shape[:batch])
             places = [i for i, n in enumerate(target) if n == self.trace.batch and math.prod(target[:i]) == before]
+            if not places and self.trace.batch == 1:
+                return self.reshape(self.whole(x), target, suffix)
             if not places:
-                self.refuse("it mixes the batch axis with another one; keep the batch axis apart, as in x.flatten(1)")
+                raise JoinsBatch(self._refusal("it mixes the batch axis with another one; keep the batch axis apart, as in x.flatten(1)"))
             batch = places[0]
             target = target[:batch] + target[batch + 1 :]
         if target == x.shape:
             return TracedValue(x.held, x.shape, batch, x.label)
         reshaped = self.apply(Reshape(target), x, suffix=suffix)
         return TracedValue(reshaped.held, target, batch)
+
+    def whole(self, x: TracedValue) -> TracedValue:
+        """At batch size 1: the batch axis as an axis of the point."""
+        if x.batch is None:
+            return x
+        shape = tuple(x.full_shape(1))
+        return TracedValue(self.apply(Reshape(shape), x, suffix="whole").held, shape)
+
+    def per_point(self, x: TracedValue) -> TracedValue:
+        """At batch size 1: a first axis of size 1, if there is no batch axis, as the batch axis; else the value itself."""
+        if x.is_constant or x.batch is not None or x.shape[:1] != (1,):
+            return x
+        return self.placed(self.apply(Reshape(x.shape[1:]), x, suffix="point"), 0)
+
+    def by_channel(self, operation: Operation, x: TracedValue) -> TracedValue:
+        """An operation whose channels are on torch's axis 1, and on the first axis of a point."""
+        x = self.per_point(x)
+        if x.batch == 0:
+            return self.apply(operation, x)
+        if x.batch is None and not x.is_constant and x.ndim > 1:  # at batch size 1, rows of several points joined
+            order = [1, 0, *range(2, x.ndim)]
+            return self.permute(self.apply(operation, self.permute(x, order, "turned"), suffix="channels"), order)
+        self.refuse("the channels are on axis 1, which needs the batch on axis 0")
 
     def reshape_point(self, x: TracedValue, shape: Shape, suffix: str = "") -> TracedValue:
         """Row-major reshape of each point, the batch axis (or none, of a constant) in front."""
@@ -495,8 +529,8 @@ class Translator:
         inner = TracedValue(x.held, x.shape, batch, x.label)
         return self.apply(Reshape(shape), inner, suffix=suffix)
 
-    def placed(self, x: TracedValue, axis: int) -> TracedValue:
-        """The same value with torch's batch axis in this place."""
+    def placed(self, x: TracedValue, axis: int | None) -> TracedValue:
+        """The same value with torch's batch axis in this place, or without one."""
         return TracedValue(x.held, x.shape, axis, x.label)
 
     def permute(self, x: TracedValue, order: Sequence[int], suffix: str = "") -> TracedValue:
@@ -511,6 +545,8 @@ class Translator:
 
     def aligned(self, *values: TracedValue) -> list[TracedValue]:
         """Operands of an elementwise operation: constants without the batch axis, where some operand has one."""
+        if any(v.batch is None and not v.is_constant for v in values):  # at batch size 1
+            return [self.whole(v) for v in values]
         longest = max(v.ndim for v in values)
         places = {v.batch + longest - v.ndim for v in values if v.batch is not None}
         if not places:

@@ -93,6 +93,7 @@ def _conv(t: Translator, x: TracedValue, weight: TracedValue, bias: TracedValue 
         return transposed_conv(t, x, weight, bias, **options)
     kernel = t.constant(weight, "weight")
     axes = kernel.ndim - 2
+    x = t.per_point(x)
     if x.batch != 0 or len(x.shape) != axes + 1:
         t.refuse(f"(batch, channels, {axes} spatial axes) is needed, got {x.shape} for one point")
     dilation = each(options["dilation"], axes)
@@ -115,8 +116,6 @@ def _batch_norm(
             "batch norm takes the statistics of the batch, so that it is no function of one point; call module.eval(), and use "
             "track_running_stats=True"
         )
-    if x.batch != 0:
-        t.refuse("the channels are on axis 1, which needs the batch on axis 0")
     mu, var = t.constant(mean, "running_mean"), t.constant(variance, "running_var")
     ones, zeros = RationalArray.zeros(mu.shape) + 1, RationalArray.zeros(mu.shape)
     gamma = ones if weight is None else t.constant(weight, "weight")
@@ -124,7 +123,7 @@ def _batch_norm(
     precision = str(t.dtype(4)).removeprefix("torch.")
     if precision not in FORMATS:
         t.refuse(f"its statistics are {precision}; {', '.join(FORMATS)} have an exact meaning")
-    return t.apply(BatchNorm(mu, var, gamma, beta, as_fraction(eps, "eps"), precision), x)
+    return t.by_channel(BatchNorm(mu, var, gamma, beta, as_fraction(eps, "eps"), precision), x)
 
 
 # --- pooling ---------------------------------------------------------------------------------------------------------------
@@ -132,6 +131,7 @@ def _batch_norm(
 
 def _pooled(t: Translator, x: TracedValue, axes: int, operation: Operation, suffix: str = "") -> TracedValue:
     """Pool the last `axes` axes of (batch, channels, ...) or (batch, ...); the axes before them only need the batch among them."""
+    x = t.per_point(x)
     lead = x.ndim - axes
     if x.batch is None or not x.batch < lead <= 2:
         t.refuse(f"(batch, channels, {axes} spatial axes) is needed, got {x.shape} for one point")

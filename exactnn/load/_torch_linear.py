@@ -34,7 +34,6 @@ def along(t: Translator, x: TracedValue, axis: int, matrix: RationalArray, suffi
     affine = Affine(matrix, RationalArray.zeros(matrix.shape[:1]))
     whole = order[-1] == inner.ndim - 1 and axis + 1 == inner.ndim - 1
     product = t.apply(affine, t.permute(inner, order, "turned"), suffix=suffix if whole else f"{suffix or 'product'}")
-    assert x.batch is not None
     return t.placed(t.permute(product, np.argsort(order).tolist(), suffix), x.batch)
 
 
@@ -55,6 +54,7 @@ def transposed_conv(
     """y[o, i s + k d - p] += W[c, o, k] x[c, i]: zeros between the entries, then cross-correlation with the kernel turned round."""
     kernel = t.constant(weight, "weight")
     axes = kernel.ndim - 2
+    x = t.per_point(x)
     if x.batch != 0 or len(x.shape) != axes + 1:
         t.refuse(f"(batch, channels, {axes} spatial axes) is needed, got {x.shape} for one point")
     steps, spread = each(stride, axes), each(dilation, axes)
@@ -99,7 +99,9 @@ def times_stack(t: Translator, x: TracedValue, y: TracedValue) -> TracedValue:
     if x.ndim < 2:
         t.refuse(f"a vector times matrices of shape {y.shape} is not supported; write it as x.unsqueeze(-2) @ w")
     t.axis(x, -1)
-    assert x.batch is not None
+    x = t.per_point(x)
+    if x.batch is None:
+        t.refuse("a stack of matrices times values whose batch axis is joined with another one is not supported")
     rows_are_points = x.batch == x.ndim - 2  # each row is a point of its own
     rank = max(x.ndim, y.ndim)
     weight = y.array.reshape(*(1,) * (rank - y.ndim), *y.shape)
@@ -127,7 +129,10 @@ def _einsum(t: Translator, equation: str, tensors: list[TracedValue], **_: Any) 
     values = [i for i, x in enumerate(tensors) if not x.is_constant]
     if len(values) != 1:
         t.refuse("it multiplies two values that both depend on the input")
-    x, labels = _without_repeats(t, tensors[values[0]], terms[values[0]])
+    value = t.per_point(tensors[values[0]])
+    if value.batch is None:
+        t.refuse("values whose batch axis is joined with another one are not supported in an equation")
+    x, labels = _without_repeats(t, value, terms[values[0]])
     rest = [(y, term) for i, (y, term) in enumerate(zip(tensors, terms, strict=True)) if i != values[0]]
     for i, (y, term) in enumerate(rest):
         later = {label for _, other in rest[i + 1 :] for label in other} | set(result)
@@ -232,6 +237,7 @@ def _interpolated(axes: int) -> Handler:
     """Linear between the nearest entries, torch's coordinates in real arithmetic."""
 
     def handler(t: Translator, x: TracedValue, align_corners: bool, **given: Any) -> TracedValue:
+        x = t.per_point(x)
         sizes = t.result_shape()[-axes:]
         scales = given.get("scale_factors") or [given.get(name) for name in _SCALES[axes]]
         if x.batch is None or x.batch >= x.ndim - axes:
@@ -268,6 +274,7 @@ def linear_weights(n: int, out: int, align_corners: bool, scale: float | None) -
 
 def uneven_pool(t: Translator, x: TracedValue, sizes: Sequence[int], *, maximum: bool) -> TracedValue:
     """Adaptive pooling: window i of n entries into m goes from floor(i n / m) to ceil((i + 1) n / m)."""
+    x = t.per_point(x)
     if x.batch is None or x.batch >= x.ndim - len(sizes):
         t.refuse("it pools along the batch axis")
     value = x
@@ -295,7 +302,6 @@ def _maxima(t: Translator, x: TracedValue, axis: int, windows: Sequence[range], 
     gathered = t.apply(Gather(RationalArray(np.ascontiguousarray(places))), t.placed(x, 0), suffix=f"{suffix}.windows")
     pooled = t.apply(MaxPool((longest,), (longest,), ((0, 0),), (1,)), gathered, suffix=f"{suffix}.max")
     shape = (*x.shape[:axis], len(windows), *x.shape[axis + 1 :])
-    assert x.batch is not None
     return t.placed(t.reshape_point(pooled, shape, suffix), x.batch)
 
 

@@ -39,7 +39,8 @@ def moved(t: Translator, **_: Any) -> Any:
 def _numbered(value: TracedValue, start: int, batch: int) -> torch.Tensor:
     """1 + (start + place) batch + point for each entry, in float64, which has whole numbers up to 2^53."""
     places = torch.arange(math.prod(value.shape), dtype=torch.float64).reshape(value.shape) + start
-    assert value.batch is not None
+    if value.batch is None:  # at batch size 1
+        return 1 + places
     points = torch.arange(batch, dtype=torch.float64).reshape(batch, *(1,) * len(value.shape))
     return (1 + places * batch + points).movedim(0, value.batch)
 
@@ -48,14 +49,14 @@ def _gathered(t: Translator, values: list[TracedValue], once: torch.Tensor, twic
     batch = t.trace.batch
     is_moved = once != twice
     numbers = (once - 1).to(torch.int64)
-    axis, chosen = _batch_axis(t, numbers, is_moved, once, batch)
-    shape = tuple(chosen.shape)
-    fixed = ~is_moved.select(axis, 0).numpy()
-    places = np.where(fixed, -1, torch.div(numbers.select(axis, 0), batch, rounding_mode="floor").numpy())
+    axis = _batch_axis(t, numbers, is_moved, once, batch)
+    one, own, kept = (v if axis is None else v.select(axis, 0) for v in (once, numbers, is_moved))
+    shape, fixed = tuple(one.shape), ~kept.numpy()
+    places = np.where(fixed, -1, torch.div(own, batch, rounding_mode="floor").numpy())
     values, places = _read(values, places)
     parts = [t.reshape_point(v, (math.prod(v.shape),), f"flat{i or ''}") for i, v in enumerate(values)]
     if fixed.any():
-        constants, which = np.unique(chosen.numpy()[fixed], return_inverse=True)
+        constants, which = np.unique(one.numpy()[fixed], return_inverse=True)
         places[fixed] = sum(math.prod(v.shape) for v in values) + which
         parts.append(TracedValue(RationalArray.of(constants), constants.shape))
     elif len(values) == 1:
@@ -80,19 +81,20 @@ def _read(values: list[TracedValue], places: np.ndarray[Any, Any]) -> tuple[list
     return kept, found
 
 
-def _batch_axis(t: Translator, numbers: torch.Tensor, is_moved: torch.Tensor, once: torch.Tensor, batch: int) -> tuple[int, torch.Tensor]:
-    """The axis along which each point holds its own entries, all of them alike; and the result for the first point."""
+def _batch_axis(t: Translator, numbers: torch.Tensor, is_moved: torch.Tensor, once: torch.Tensor, batch: int) -> int | None:
+    """The axis along which each point holds its own entries, all of them alike; at batch size 1 there may be none."""
+    if not once.numel():
+        t.refuse("its result is empty")
     for axis in range(numbers.ndim):
         if numbers.shape[axis] == batch:
-            first = numbers.movedim(axis, 0)
             points = torch.arange(batch).reshape(batch, *(1,) * (numbers.ndim - 1))
             kept = is_moved.movedim(axis, 0)
-            alike = torch.where(kept, (first - points).double(), once.movedim(axis, 0))
+            alike = torch.where(kept, (numbers.movedim(axis, 0) - points).double(), once.movedim(axis, 0))
             if bool((kept == kept[0]).all()) and bool((alike == alike[0]).all()):
-                if first[0].numel() == 0:
-                    t.refuse("its result is empty")
-                return axis, once.movedim(axis, 0)[0]
-    t.refuse("it acts along the batch axis and so mixes the points of a batch")
+                return axis
+    if batch > 1:
+        t.refuse("it acts along the batch axis and so mixes the points of a batch")
+    return None
 
 
 TABLE: Mapping[str, Handler] = dict.fromkeys(

@@ -28,7 +28,8 @@ def _expand(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
     shape = t.result_shape()
     if x.array is not None:
         return TracedValue(x.array + RationalArray.zeros(shape), shape)
-    assert x.batch is not None
+    if x.batch is None:  # at batch size 1
+        return t.placed(t.expand(t.placed(x, 0), shape), None)
     place = len(shape) - x.ndim + x.batch
     if shape[place] != t.trace.batch:
         t.refuse("it repeats the batch axis")
@@ -138,9 +139,9 @@ def _unbind(t: Translator, x: TracedValue, dim: int) -> tuple[TracedValue, ...]:
 
 
 def _concatenated(t: Translator, tensors: list[TracedValue], dim: int, **_: Any) -> TracedValue:
-    like = next((x for x in tensors if x.batch is not None), tensors[0])
-    axis = t.axis(like, dim)
-    return t.apply(Concat(axis), *t.aligned(*tensors))
+    tensors = t.aligned(*tensors)
+    like = next((x for x in tensors if not x.is_constant), tensors[0])
+    return t.apply(Concat(t.axis(like, dim)), *tensors)
 
 
 def _stack(t: Translator, tensors: list[TracedValue], dim: int) -> TracedValue:

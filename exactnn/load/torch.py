@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from exactnn.errors import ArgumentError, ShapeError, UnsupportedOperation
+from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
 from exactnn.load import _torch_choices, _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_shapes
 from exactnn.load._limits import CHECKER_ENTRIES
-from exactnn.load._torch_graph import Handler, Translator
+from exactnn.load._torch_graph import Handler, JoinsBatch, Translator
 from exactnn.load._torch_run import compared
 from exactnn.load._torch_trace import BATCH, OTHER_BATCH, Trace, exported, trace, unwrapped
 from exactnn.network import Network
@@ -136,7 +136,21 @@ def from_torch(
         return _of_program(module, input_shape, compare=compare)
     module = unwrapped(module)
     shapes = _shapes(_first_shape(module) if input_shape is None else input_shape)
-    return _compared(_read(module, shapes), module, shapes, None, compare=compare)
+    return _of_module(module, shapes, compare=compare)
+
+
+def _of_module(module: torch.nn.Module, shapes: tuple[Shape, ...], *, compare: bool) -> Network:
+    try:
+        return _compared(_read(module, shapes), module, shapes, None, compare=compare)
+    except JoinsBatch as joins:
+        if not compare:
+            raise UnsupportedOperation(str(joins)) from None
+        try:  # at batch size 1 the axis can be followed; that points do not mix, the comparison shows
+            single = Translator(trace(module, shapes, 1), TABLE, REFUSED, _torch_choices.CHOICES).network()
+            single = single.read("its batch axis is joined with another one, so that it is read at batch size 1")
+            return _compared(single, module, shapes, None, compare=True)
+        except ExactnnError:
+            raise UnsupportedOperation(str(joins)) from None
 
 
 def _of_program(program: torch.export.ExportedProgram, input_shape: Any, *, compare: bool) -> Network:
@@ -146,7 +160,7 @@ def _of_program(program: torch.export.ExportedProgram, input_shape: Any, *, comp
             f"input_shape: {', '.join(map(str, shapes))} is what the program was exported for, got {input_shape}; leave it out"
         )
     if batch is None:
-        return _compared(_read(module, shapes), module, shapes, None, compare=compare)
+        return _of_module(module, shapes, compare=compare)
     network = Translator(Trace(program, (), batch, fixed=True), TABLE, REFUSED, _torch_choices.CHOICES).network()
     if batch != 1:
         network = network.read(f"exported for batches of {batch} points, read as the function of one point")

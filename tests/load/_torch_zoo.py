@@ -321,9 +321,25 @@ def _looped(m: Any, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-READ: dict[str, Case] = dict(
-    itertools.chain(*(f() for f in (transposed_convolutions, paddings, resizes, moves, linear, parametrised, integers, bends, structures)))
-)
+def joined_batches() -> Iterator[tuple[str, Case]]:
+    """The batch axis is joined with another one, and taken apart again."""
+    yield "rows through a linear layer", c(lambda m, x: m.l(x.view(-1, 4)).view(x.shape[0], -1), (3, 4), l=nn.Linear(4, 2))
+    yield "rows and a sum", c(lambda m, x: torch.relu(m.l(x.reshape(-1, 4))).reshape(-1, 3, 4) + x, (3, 4), l=nn.Linear(4, 4))
+    yield "rows flipped", c(lambda m, x: x.reshape(-1, 4).flip(1).reshape(-1, 3, 4), (3, 4))
+    yield "rows doubled", c(lambda m, x: torch.cat([x.reshape(-1, 4), x.reshape(-1, 4)], 1).reshape(x.shape[0], -1), (3, 4))
+    yield "rows normalised", c(lambda m, x: m.b(x.reshape(-1, 4)).reshape(-1, 3, 4), (3, 4), b=nn.BatchNorm1d(4))
+    yield "rows with slopes", c(lambda m, x: m.p(x.reshape(-1, 4)).reshape(-1, 3, 4), (3, 4), p=nn.PReLU(4))
+    yield "tensordot", c(lambda m, x: torch.tensordot(x, m.w, dims=([2], [0])), (2, 3), w=tensor(3, 2))
+    yield "windows", c(_windows, (4, 4, 1), l=nn.Linear(4, 3))
+
+
+def _windows(m: Any, x: torch.Tensor) -> torch.Tensor:
+    parts = x.view(x.shape[0], 2, 2, 2, 2, 1).permute(0, 1, 3, 2, 4, 5).reshape(-1, 4, 1)
+    return m.l(parts.flatten(1)).view(x.shape[0], -1)
+
+
+_GROUPS = (transposed_convolutions, paddings, resizes, moves, linear, parametrised, integers, bends, structures, joined_batches)
+READ: dict[str, Case] = dict(itertools.chain(*(group() for group in _GROUPS)))
 
 # --- what no trace can freeze -------------------------------------------------------------------------------------------------
 
@@ -384,6 +400,8 @@ NEVER: dict[str, Case] = {
     "size of the batch": c(lambda m, x: x * len(x)),
     "branch on the batch": c(lambda m, x: x if len(x) > 1 else -x),
     "branch on a large batch": c(lambda m, x: x if len(x) < 10 else -x),
+    "rows of other points": c(lambda m, x: x.reshape(-1, 4).flip(0).reshape(-1, 3, 4), (3, 4)),
+    "mean of all rows": c(lambda m, x: x.reshape(-1, 4).mean(0, keepdim=True).expand(x.shape[0], 4), (3, 4)),
     "mean of the batch": c(lambda m, x: x - x.mean(0)),
     "order of the batch": c(lambda m, x: x + torch.arange(len(x))[:, None]),
     "flipped batch": c(lambda m, x: x.flip(0)),
