@@ -40,11 +40,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Run:
-    """What is expected at the points: values, bounds, how far runs are off at most in practice, largest values, what cannot overflow."""
+    """What is expected at the points: values, bounds, how far runs are off at most in practice, the largest value that each output is made
+    of and the largest of all, what cannot overflow, the roundoff.
+    """
 
     values: Values
     bounds: Values
     loose: Values
+    sizes: Values
     largest: Values
     fits: Values
     roundoff: float
@@ -70,16 +73,16 @@ class Reference:
         largest = found.largest.numpy()
         # the float64 run here rounds as well
         bounds = found.errors.numpy() * (1 + 2.0**-53 / format.roundoff) + 2.0**-1000
-        loose = np.maximum(_LITTLE, _STEPS * format.roundoff) * largest[:, None] + 2.0**-1000
-        return _Run(
-            found.values.numpy(), bounds, np.broadcast_to(loose, bounds.shape), largest, 2 * largest < format.largest, format.roundoff
-        )
+        sizes = found.sizes.numpy() + 2.0**-1000
+        loose = max(_LITTLE, _STEPS * format.roundoff) * sizes
+        return _Run(found.values.numpy(), bounds, loose, sizes, largest, 2 * largest < format.largest, format.roundoff)
 
     @property
     def is_sharp(self) -> bool:
-        """Whether the bounds tell something about every point."""
+        """Whether the bounds tell something about every output at every point."""
         run = self._run
-        return bool(run.fits.all() and (run.bounds <= _LITTLE * np.abs(run.values).max(axis=1, keepdims=True)).all())
+        outputs = np.abs(run.values)
+        return bool(run.fits.all() and (run.bounds <= _LITTLE * np.maximum(outputs, np.median(outputs, axis=1, keepdims=True))).all())
 
     def difference(self, rows: list[int], values: Values) -> Difference | None:
         """Where values (one row for each of these points) differ by more than the bound, or by far more than runs do.
@@ -91,18 +94,18 @@ class Reference:
 
     def is_small(self, gap: Difference) -> bool:
         """Whether a difference beyond the bound may still be rounding, of steps that the network does not have (a float64 run tells)."""
-        return bool(abs(gap.found - gap.expected) <= self._run.loose[gap.point, 0])
+        return bool(abs(gap.found - gap.expected) <= self._run.loose[gap.point, gap.output])
 
     def near(self, rows: list[int], values: Values) -> Difference | None:
-        """Where values of a float64 run differ by more than 10^-6 of the largest value met."""
+        """Where values of a float64 run differ by more than 10^-6 of the largest value that they are made of."""
         run = self._run
         near = max(_NEAR, _FOLDED * run.roundoff)  # constants that were computed in the format are rounded to it
-        return self._first(rows, values, np.broadcast_to(near * run.largest[:, None], run.bounds.shape), run.largest < np.inf)
+        return self._first(rows, values, near * run.sizes, run.largest < np.inf)
 
     def alike(self, rows: list[int], first: Values, second: Values) -> bool:
         """Whether two runs of one batch gave the same, but for the last digits (sums in parallel may be in another order)."""
         run = self._run
-        slack = _STEPS * float(np.finfo(np.float64).eps if self.dtype.itemsize == 8 else 2.0**-24) * run.largest[rows, None]
+        slack = _STEPS * (2.0**-52 if self.dtype.itemsize == 8 else 2.0**-24) * run.sizes[rows]
         with np.errstate(invalid="ignore"):
             same = (np.abs(first - second) <= slack) | (first == second) | ~run.fits[rows, None]
         return bool(same.all())

@@ -25,8 +25,8 @@ from exactnn.floats._units import unit
 from exactnn.network import Input, Network, Operation
 from exactnn.network.operations import Shape
 
-#: the value of a node and the bound on its error, None for no bound
-Pair = tuple[torch.Tensor, torch.Tensor | None]
+#: the value of a node, the bound on its error (None for no bound), and the largest value that each entry is made of
+Triple = tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]
 #: roundings of one activation, of its neighbours in the same formula included
 _STEPS = 16
 #: a bound beyond this part of the largest value
@@ -57,10 +57,11 @@ class Format:
 
 @dataclass(frozen=True)
 class Run:
-    """Flat values (batch, output_dim) and their error bounds; the largest value that any node takes, for each point."""
+    """Flat values (batch, output_dim), their error bounds, the largest value that each is made of; and that of any node, for each point."""
 
     values: torch.Tensor
     errors: torch.Tensor
+    sizes: torch.Tensor
     largest: torch.Tensor
 
 
@@ -89,59 +90,86 @@ class _Walk:
     def run(self, points: torch.Tensor) -> Run:
         net, batch = self.net, len(points)
         left = {n: len(net.consumers(n)) for n in net.order}
-        pairs: dict[str, Pair] = {}
+        found: dict[str, Triple] = {}
         largest = points.abs().amax(1) if points.shape[1] else torch.zeros(batch, dtype=torch.float64)
         start = 0
         for name in net.inputs:
             size = math.prod(net.shape(name))
             value = points[:, start : start + size].reshape(batch, *net.shape(name))
-            pairs[name] = value, torch.zeros_like(value)
+            found[name] = value, torch.zeros_like(value), value.abs()
             start += size
         for name in net.order:
             operation, operands = net.operation(name), net.operands(name)
             if not isinstance(operation, Input):
-                pairs[name] = self._node(operation, [pairs[o] for o in operands], [net.shape(o) for o in operands], batch)
-                largest = torch.maximum(largest, pairs[name][0].abs().reshape(batch, -1).amax(1))
+                found[name] = self._node(operation, [found[o] for o in operands], [net.shape(o) for o in operands], batch)
+                largest = torch.maximum(largest, found[name][0].abs().reshape(batch, -1).amax(1))
             for source in set(operands):
                 left[source] -= 1
                 if not left[source] and source not in net.outputs:
-                    del pairs[source]
-        values = torch.cat([pairs[n][0].reshape(batch, -1) for n in net.outputs], 1)
-        errors = [_or_infinite(*pairs[n]).reshape(batch, -1) for n in net.outputs]
-        return Run(values, torch.cat(errors, 1), largest)
+                    del found[source]
+        ends = [found[n] for n in net.outputs]
+        values, sizes = (torch.cat([e[i].reshape(batch, -1) for e in ends], 1) for i in (0, 2))  # type: ignore[union-attr]
+        errors = [(torch.full_like(v, math.inf) if e is None else e).reshape(batch, -1) for v, e, _ in ends]
+        return Run(values, torch.cat(errors, 1), sizes, largest)
 
-    def _node(self, operation: Operation, pairs: list[Pair], shapes: list[Shape], batch: int) -> Pair:
+    def _node(self, operation: Operation, operands: list[Triple], shapes: list[Shape], batch: int) -> Triple:
         if isinstance(operation, (ops.Affine, ops.Conv)):
-            return self._linear(operation, *pairs[0])
+            return self._linear(operation, *operands[0])
         made = unit(operation, tuple(shapes), torch.float64)
-        if isinstance(operation, ops.BatchNorm):
-            made.scale.data = _scale(operation).reshape(-1, *(1,) * (len(shapes[0]) - 1))
         if isinstance(operation, ops.Constant):
             value: torch.Tensor = made(torch.empty(batch))
-            return value, torch.zeros_like(value)
-        value = made(*(v for v, _ in pairs))
-        known = [e for _, e in pairs if e is not None]
-        if len(known) < len(pairs):
-            return value, None
-        error = _ERRORS[type(operation)](self.format, operation, made, [v for v, _ in pairs], known, value)
-        return value, self._kept(value, error)
+            return value, torch.zeros_like(value), value.abs()
+        if isinstance(operation, ops.BatchNorm):
+            made.scale.data = _scale(operation).reshape(-1, *(1,) * (len(shapes[0]) - 1))
+        values = [v for v, _, _ in operands]
+        value = made(*values)
+        sizes = torch.maximum(value.abs(), _made_of(operation, made, values, [s for _, _, s in operands], value))
+        known = [e for _, e, _ in operands if e is not None]
+        if len(known) < len(operands):
+            return value, None, sizes
+        error = _ERRORS[type(operation)](self.format, operation, made, values, known, value)
+        return value, self._kept(value, error), sizes
 
-    def _linear(self, operation: ops.Affine | ops.Conv, x: torch.Tensor, known: torch.Tensor | None) -> Pair:
-        """Large arrays are made once, and changed in place for the bound."""
+    def _linear(self, operation: ops.Affine | ops.Conv, x: torch.Tensor, known: torch.Tensor | None, sizes: torch.Tensor) -> Triple:
+        """Large arrays are made once, and changed in place for the bound. All entries of a result are made of the largest operand."""
         weight, bias = (torch.from_numpy(a.to_float()) for a in (operation.weight, operation.bias))
         value = _product(operation, x, weight, bias)
+        sizes = torch.maximum(value.abs(), _largest_read(operation, sizes, value))
         terms = math.prod(operation.weight.shape[1:])
         gamma = self.format.gamma(terms + 1)
         if known is None or math.isinf(gamma):
-            return value, None
+            return value, None, sizes
         spread = known + gamma * (x.abs() + known)
         error = _product(operation, spread, weight.abs_(), bias.abs_().mul_(gamma)) + (terms + 1) * self.format.smallest
-        return value, self._kept(value, error)
+        return value, self._kept(value, error), sizes
 
     @staticmethod
     def _kept(value: torch.Tensor, error: torch.Tensor | None) -> torch.Tensor | None:
         """The bound, unless it is far beyond use: it does not come down again."""
         return None if error is None or not bool(error.max() <= _HOPELESS * (value.abs().max() + 1e-30)) else error
+
+
+def _largest_read(operation: ops.Affine | ops.Conv, sizes: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """The largest of the entries that an affine map reads (its last axis), or a convolution (all of them)."""
+    if isinstance(operation, ops.Affine):
+        return sizes.amax(-1, keepdim=True).expand(value.shape)
+    return sizes.flatten(1).amax(1).reshape(-1, *(1,) * (value.ndim - 1)).expand(value.shape)
+
+
+def _made_of(operation: Operation, made: Any, values: list[torch.Tensor], sizes: list[torch.Tensor], value: torch.Tensor) -> torch.Tensor:
+    """The largest values that the entries of a result are made of; for a maximum those of the entries that may win."""
+    if isinstance(operation, (ops.Add, ops.Subtract)):
+        padded = [s.reshape(len(s), *(1,) * (value.ndim - s.ndim), *s.shape[1:]).expand(value.shape) for s in sizes]
+        return torch.maximum(*padded)
+    if isinstance(operation, ops.MaxPool):  # a size is a millionth of what could change the result, and back
+        x, tiny = values[0], 1e-6 * sizes[0]
+        return 1e6 * torch.maximum(made(x + tiny) - value, value - made(x - tiny))
+    if isinstance(operation, ops.AveragePool):
+        return sizes[0].flatten(2).amax(2).reshape(*sizes[0].shape[:2], *(1,) * (value.ndim - 2)).expand(value.shape)
+    if isinstance(operation, (ops.Reshape, ops.Transpose, ops.Slice, ops.Gather, ops.Concat)):
+        moved: torch.Tensor = made(*sizes)
+        return moved
+    return sizes[0].expand(value.shape)
 
 
 def _product(operation: ops.Affine | ops.Conv, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
@@ -159,10 +187,6 @@ def _scale(norm: ops.BatchNorm) -> torch.Tensor:
     return weight / torch.sqrt(variance + float(norm.epsilon))
 
 
-def _or_infinite(value: torch.Tensor, error: torch.Tensor | None) -> torch.Tensor:
-    return torch.full_like(value, math.inf) if error is None else error
-
-
 # --- one rule for each operation; `made` is the float64 module of the operation and may be changed -----------------------------
 
 
@@ -174,6 +198,11 @@ def _average(f: Format, op: Any, made: Any, values: list[torch.Tensor], errors: 
 
 def _moved(f: Format, op: Any, made: Any, values: list[torch.Tensor], errors: list[torch.Tensor], _: torch.Tensor) -> Any:
     return made(*errors)
+
+
+def _greatest(f: Format, op: Any, made: Any, values: list[torch.Tensor], errors: list[torch.Tensor], value: torch.Tensor) -> Any:
+    """The maximum of what is between v - e and v + e is between the maxima of both."""
+    return torch.maximum(made(values[0] + errors[0]) - value, value - made(values[0] - errors[0]))
 
 
 def _summed(f: Format, op: Any, made: Any, values: list[torch.Tensor], errors: list[torch.Tensor], value: torch.Tensor) -> Any:
@@ -229,7 +258,7 @@ _ERRORS: dict[type[Operation], _Rule] = {
     ops.Smooth: _smooth,
     ops.Rational: _unknown,
     ops.BatchNorm: _normalised,
-    ops.MaxPool: _moved,
+    ops.MaxPool: _greatest,
     ops.AveragePool: _average,
     ops.Reshape: _moved,
     ops.Transpose: _moved,
