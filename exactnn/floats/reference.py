@@ -96,11 +96,19 @@ class Reference:
         """Whether a difference beyond the bound may still be rounding, of steps that the network does not have (a float64 run tells)."""
         return bool(abs(gap.found - gap.expected) <= self._run.loose[gap.point, gap.output])
 
+    def is_nearly_rounding(self, gap: Difference) -> bool:
+        """Whether a difference is not far beyond the bound: coordinates of interpolation, say, have a rounding that it leaves out."""
+        return bool(abs(gap.found - gap.expected) <= 16 * self._run.bounds[gap.point, gap.output])
+
+    @property
+    def nearness(self) -> float:
+        """How near a float64 run must be, relative to the largest value that an output is made of."""
+        return max(_NEAR, _FOLDED * self._run.roundoff)  # constants that were computed in the format are rounded to it
+
     def near(self, rows: list[int], values: Values) -> Difference | None:
         """Where values of a float64 run differ by more than 10^-6 of the largest value that they are made of."""
         run = self._run
-        near = max(_NEAR, _FOLDED * run.roundoff)  # constants that were computed in the format are rounded to it
-        return self._first(rows, values, near * run.sizes, run.largest < np.inf)
+        return self._first(rows, values, self.nearness * run.sizes, run.largest < np.inf)
 
     def alike(self, rows: list[int], first: Values, second: Values) -> bool:
         """Whether two runs of one batch gave the same, but for the last digits (sums in parallel may be in another order)."""

@@ -19,7 +19,7 @@ import torch
 from exactnn.exact.array import RationalArray
 from exactnn.load._broken import Broken, by_values, compared, into, jumps
 from exactnn.load._curves import between, curves, forms, ratio
-from exactnn.load._torch_graph import Deferred, Handler, TracedValue, Translator
+from exactnn.load._torch_graph import HELD_BY, Deferred, Handler, TracedValue, Translator
 from exactnn.load._torch_moves import moved
 from exactnn.network import Add, Subtract, relu
 from exactnn.network.operations import broadcast
@@ -64,7 +64,14 @@ def _comparison(*, swapped: bool, strict: bool) -> Handler:
 def _inverted(t: Translator, x: Any) -> Any:
     if isinstance(x, Mask):
         return Mask(x.below, x.above, not x.strict)
-    return _followed(t, lambda a: 1 - a, x)
+    return _logical(t, lambda a: 1 - a, x)
+
+
+def _logical(t: Translator, operation: Callable[..., Fraction], *items: Any) -> Any:
+    """An operation of truth values."""
+    if not all(isinstance(i, Mask) or (isinstance(i, Stepped) and i.function.is_mask) for i in items):
+        t.refuse("it reads numbers as truth values, where comparisons are needed")
+    return _followed(t, operation, *items)
 
 
 def _sign(t: Translator, x: TracedValue) -> Any:
@@ -155,14 +162,20 @@ def _filled(t: Translator, x: Any, mask: Any, value: Any) -> Any:
 def _sum(sign: int) -> Handler:
     def handler(t: Translator, x: Any, other: Any, alpha: Any = 1) -> Any:
         factor = sign * t.number(alpha, "alpha")
+        if t.dtype() == torch.bool:
+            t.refuse("a sum of truth values is their disjunction; convert them to floats first, or write it with |")
         return _followed(t, lambda a, b: a + factor * b, x, other)
 
     return handler
 
 
 def _converted(t: Translator, x: Any, **_: Any) -> Any:
-    if not t.dtype().is_floating_point and t.dtype() != torch.bool:
-        t.refuse(f"a comparison becomes numbers of type {t.dtype()}; floats are needed")
+    source, target = t.dtype(0), t.dtype()
+    is_mask = isinstance(x, Mask) or x.function.is_mask
+    if not (target.is_floating_point or target == torch.bool) or (target == torch.bool and not is_mask):
+        t.refuse(f"a comparison, or what was made of one, becomes {target}; floats are needed")
+    if source.is_floating_point and target.is_floating_point and source != target and target not in HELD_BY.get(source, ()):
+        t.refuse(f"the conversion from {source} to {target} rounds")
     return x
 
 
@@ -176,8 +189,8 @@ CHOICES: Mapping[str, Handler] = {
     "rsub": lambda t, x, other, alpha=1: _sum(-1)(t, other, x, alpha),
     "neg": lambda t, x: _followed(t, lambda a: -a, x),
     **dict.fromkeys(("logical_not", "bitwise_not"), _inverted),
-    **dict.fromkeys(("logical_and", "bitwise_and", "__and__"), lambda t, x, other: _followed(t, lambda a, b: a * b, x, other)),
-    **dict.fromkeys(("logical_or", "bitwise_or", "__or__"), lambda t, x, other: _followed(t, max, x, other)),
+    **dict.fromkeys(("logical_and", "bitwise_and", "__and__"), lambda t, x, other: _logical(t, lambda a, b: a * b, x, other)),
+    **dict.fromkeys(("logical_or", "bitwise_or", "__or__"), lambda t, x, other: _logical(t, max, x, other)),
     **dict.fromkeys(("to", "_to_copy"), _converted),
     **dict.fromkeys(("contiguous", "clone", "alias", "detach", "detach_"), lambda t, x, **_: x),
 }

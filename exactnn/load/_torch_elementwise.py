@@ -161,7 +161,7 @@ def _multiply(t: Translator, x: Any, other: Any) -> TracedValue:
 
 def _product(t: Translator, a: TracedValue, b: TracedValue) -> TracedValue:
     """x x and x sigmoid(x) are functions of one variable; no other product of two is an operation."""
-    if a.held == b.held:
+    if a.held == b.held and a.batch == b.batch:
         return t.apply(Rational.of([0, 0, 1], [1]), a)
     for x, gate in ((0, 1), (1, 0)):
         node: Any = t.node.args[gate]

@@ -39,7 +39,7 @@ HELD_BY: Mapping[torch.dtype, tuple[torch.dtype, ...]] = {
     torch.float32: (torch.float64,),
 }
 #: operations whose result does not depend on the values of their operand
-_LIKE = frozenset(("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty", "fill"))
+_LIKE = frozenset(("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty", "fill", "zero"))
 #: operations that read nothing but the shape or the type of their second operand
 _SHAPED = frozenset(("expand_as", "view_as", "reshape_as", "type_as"))
 
@@ -164,7 +164,9 @@ class Translator:
             else:  # a parameter, buffer or constant
                 stored = self.program.state_dict.get(spec.target)
                 stored = self.program.constants[spec.target] if stored is None else stored
-                self._values[node] = TracedValue(stored.detach(), tuple(stored.shape), label=spec.target)
+                if isinstance(stored, torch.Tensor):
+                    stored = TracedValue(stored.detach(), tuple(stored.shape), label=spec.target)
+                self._values[node] = stored
         return inputs
 
     def _output_nodes(self) -> list[torch.fx.Node]:
@@ -221,7 +223,13 @@ class Translator:
             raise
         except ExactnnError as error:
             raise type(error)(f"node {self.place()!r}{_where(node)}: {error}") from None
-        except (TypeError, AttributeError, AssertionError, LookupError) as error:  # a form of the operation that no handler knows
+        except (
+            TypeError,
+            AttributeError,
+            AssertionError,
+            LookupError,
+            ValueError,
+        ) as error:  # a form that no handler knows
             self.refuse(f"its arguments {_text(node)} are not supported ({error})")
         if isinstance(result, TracedValue):
             self._check(result, node.meta["val"])
@@ -268,6 +276,7 @@ class Translator:
             held = self._values[value]
             if isinstance(held, TracedValue) and not isinstance(held.held, torch.Tensor):  # only its shape and type matter
                 like = value.meta["val"]
+                self.batch_entered |= any(isinstance(n, torch.SymInt) for n in like.shape)
                 return torch.zeros(_hints(like.shape), dtype=like.dtype)
             tensors = [self._constant_operand(v, given is not None) for v in _flat(held)]
             return tensors if isinstance(held, tuple) else tensors[0]
@@ -380,7 +389,7 @@ class Translator:
 
     def apply(self, operation: Operation, *values: TracedValue, suffix: str = "") -> TracedValue:
         """The value of an operation of the network; a helper node's name gets a suffix. All batch axes must be in one place."""
-        shape = operation.output_shape(*(v.shape for v in values))
+        shape = self.budget.value(self.budget.shape(operation, *(v.shape for v in values)))
         arrays = [v.array for v in values]
         if all(a is not None for a in arrays):
             result = operation.evaluate(*(a.reshape(1, *a.shape) for a in arrays if a is not None))

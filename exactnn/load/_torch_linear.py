@@ -174,6 +174,9 @@ def _contracted(t: Translator, x: TracedValue, labels: str, y: TracedValue, term
     """The product with one constant, summed over the labels that nothing reads later."""
     assert x.batch is not None
     point = labels[x.batch]
+    lengths = {**dict(zip(term, y.shape, strict=True)), **dict(zip(labels, x.full_shape(t.trace.batch), strict=True))}
+    if term.count(point) > 1 or any(lengths[a] != n for a, n in zip(term, y.shape, strict=True)):
+        t.refuse("a diagonal of the batch axis, or a label of axes with unequal sizes, is not supported in an equation")
     if point in term:
         y, term = TracedValue(t.without_batch(y, term.index(point)), ()), term.replace(point, "")
     assert y.array is not None
@@ -246,7 +249,7 @@ def _interpolated(axes: int) -> Handler:
         for offset, (out, scale) in enumerate(zip(sizes, scales, strict=True)):
             axis = len(x.shape) - axes + offset
             n = x.shape[axis]
-            if out != n or scale not in (None, 1):
+            if out != n:  # torch copies, whatever the scale, where the size stays
                 value = along(t, value, axis, linear_weights(n, out, align_corners, scale), f"axis{offset}")
         return value
 

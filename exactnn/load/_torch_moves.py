@@ -48,6 +48,8 @@ def _numbered(value: TracedValue, start: int, batch: int) -> torch.Tensor:
 def _gathered(t: Translator, values: list[TracedValue], once: torch.Tensor, twice: torch.Tensor, suffix: str = "") -> TracedValue:
     batch = t.trace.batch
     is_moved = once != twice
+    if bool((twice[is_moved] != 2 * once[is_moved]).any()):
+        t.refuse("it adds to the entries that it moves, which is not supported")
     numbers = (once - 1).to(torch.int64)
     axis = _batch_axis(t, numbers, is_moved, once, batch)
     one, own, kept = (v if axis is None else v.select(axis, 0) for v in (once, numbers, is_moved))
@@ -97,12 +99,34 @@ def _batch_axis(t: Translator, numbers: torch.Tensor, is_moved: torch.Tensor, on
     return None
 
 
-TABLE: Mapping[str, Handler] = dict.fromkeys(
+def _nearest(axes: int) -> Handler:
+    """The nearest entries: torch finds their coordinates in the type of the operand, one axis at a time."""
+
+    def handler(t: Translator, x: TracedValue, **_: Any) -> TracedValue:
+        x = t.per_point(x)
+        node, target = t.node, t.node.target
+        assert isinstance(target, torch._ops.OpOverload)
+        if x.batch != 0 or len(x.shape) != axes + 1:
+            t.refuse(f"(batch, channels, {axes} spatial axes) is needed, got {x.shape} for one point")
+        channels, *spatial = x.shape
+        dtype = torch.float64 if t.dtype(0) == torch.float64 else torch.float32  # in which narrower types compute, too
+        places = np.zeros((), dtype=np.int64)
+        for axis, n in enumerate(spatial):
+            shape = [n if a == axis else 1 for a in range(axes)]
+            coordinate = torch.arange(n, dtype=dtype).reshape(1, 1, *shape).expand(1, 1, *spatial)
+            found = t.called(node, target, {node.all_input_nodes[0]: coordinate})[0, 0]
+            places = places * n + found.to(torch.int64).numpy()
+        area = math.prod(spatial)
+        index = np.arange(channels).reshape(-1, *(1,) * axes) * area + places
+        return t.apply(Gather(RationalArray(index)), x)
+
+    return handler
+
+
+_MOVED: Mapping[str, Handler] = dict.fromkeys(
     (
         *("flip", "roll", "tile", "unfold", "im2col", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "diagonal", "diag_embed"),
-        *("tril", "triu", "as_strided", "repeat_interleave", "rot90", "trace_copy"),
-        *(f"upsample_nearest{n}d" for n in (1, 2, 3)),
-        *(f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)),
+        *("tril", "triu", "repeat_interleave", "rot90"),
         *(f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in (1, 2, 3)),
         "_pad_circular",
         *("index", "index_select", "gather", "take", "take_along_dim", "masked_select"),
@@ -111,3 +135,7 @@ TABLE: Mapping[str, Handler] = dict.fromkeys(
     ),
     moved,
 )
+TABLE: Mapping[str, Handler] = {
+    **_MOVED,
+    **{f"{kind}{n}d": _nearest(n) for n in (1, 2, 3) for kind in ("upsample_nearest", "_upsample_nearest_exact")},
+}

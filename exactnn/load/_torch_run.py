@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from exactnn.errors import UnsupportedOperation
-from exactnn.floats.reference import POINTS, Reference, Values
-from exactnn.load._torch_state import put_back
+from exactnn.floats.reference import POINTS, Difference, Reference, Values
+from exactnn.load._torch_state import put_back, random_state
 from exactnn.load._torch_trace import example_like, first_line, quiet
 from exactnn.network import Network
 from exactnn.network.operations import Shape
@@ -23,8 +23,8 @@ from exactnn.network.operations import Shape
 _BATCHES = ([0], [1, 0], [2, 0, 1])
 _SMALL = 10**6
 _TRACED = (
-    "what was traced is not what runs, as when forward asks for the type of its argument or whether it is exported or compiled; "
-    "write it without such a branch"
+    "what was traced is not what runs, as when forward asks for the type of its argument or whether it is exported or compiled (write it "
+    "without such a branch), or an operation is read wrongly here (please report it)"
 )
 _AGAIN = "a second call gives another value, as when it counts its calls, keeps something of the first one, or is random"
 _BATCH = "the value of a point depends on the other points of its batch or on their number"
@@ -41,10 +41,15 @@ def compared(module: torch.nn.Module, net: Network, shapes: tuple[Shape, ...], b
     """
     batches = _BATCHES if batch is None else [[(i + j) % POINTS for i in range(batch)] for j in range(POINTS)]
     like = example_like(module)
-    reference = Reference(net, str(like.dtype).removeprefix("torch."))
+    dtype = str(like.dtype).removeprefix("torch.")
+    reference = Reference(net, dtype)
+    small = _is_small(module)
     with put_back(module, copied=True), quiet():
+        chance = random_state()
         once = [_run(module, reference, rows, shapes, like) for rows in batches]
-        again = [_run(module, reference, rows, shapes, like) for rows in (batches if _is_small(module) else batches[:1])]
+        again = [_run(module, reference, rows, shapes, like) for rows in (batches if small else batches[:1])]
+        if random_state() != chance:
+            raise UnsupportedOperation("module: its forward draws random numbers, so that there is no function")
     first, second = ([reference.difference(rows, v) for rows, v in zip(batches, run, strict=False)] for run in (once, again))
     gaps = [d for d in (*first, *second) if d is not None]
     repeated = all(reference.alike(rows, a, b) for rows, a, b in zip(batches, once, again, strict=False))
@@ -56,19 +61,36 @@ def compared(module: torch.nn.Module, net: Network, shapes: tuple[Shape, ...], b
         raise UnsupportedOperation(f"module: called twice with the same batch, it gives two values; {_AGAIN}")
     how = f"compared with the module at {len(reference.points)} points, in batches of {'1, 2 and 3' if batch is None else batch}, twice"
     if reference.is_sharp and not gaps:
-        return f"{how}: within the rounding of {like.dtype}"
+        return f"{how}: within the rounding of {dtype}"
+    return f"{how}, {_wide(module, reference, shapes, like, batches if small or gaps else batches[-1:], gaps)}"
+
+
+def _wide(
+    module: torch.nn.Module,
+    reference: Reference,
+    shapes: tuple[Shape, ...],
+    like: torch.Tensor,
+    batches: Sequence[list[int]],
+    gaps: Sequence[Difference],
+) -> str:
+    """What a float64 copy of the module says, where a run in its own format says little."""
+    dtype = str(like.dtype).removeprefix("torch.")
     try:
         with put_back(module, copied=True, dtype=torch.float64), quiet():
-            rows = list(range(len(reference.points))) if batch is None else batches[0]
-            wide = _values(module, _inputs(reference, rows, shapes, like.to(torch.float64)), reference.sizes, exact=True)
+            for rows in batches:
+                wide = _values(module, _inputs(reference, rows, shapes, like.to(torch.float64)), reference.sizes, exact=True)
+                found = reference.near(rows, wide)
+                if found is not None:
+                    raise UnsupportedOperation(f"module: {reference.described(found)} (run by torch in float64): {_TRACED}")
     except _Failed as failed:
-        if gaps:
-            raise UnsupportedOperation(f"module: {reference.described(gaps[0])} (called with torch itself): {_TRACED}") from None
-        return f"{how}, loosely: the bound on its rounding is wide, and there is no float64 run to compare with ({failed})"
-    found = reference.near(rows, wide)
-    if found is not None:
-        raise UnsupportedOperation(f"module: {reference.described(found)} (run by torch in float64): {_TRACED}")
-    return f"{how}, and as float64 copy: within 10^-6 of the largest value"
+        far = next((d for d in gaps if not reference.is_nearly_rounding(d)), None)
+        if far is not None:
+            raise UnsupportedOperation(f"module: {reference.described(far)} (called with torch itself): {_TRACED}") from None
+        return f"loosely: the rounding of {dtype} may be large, and there is no float64 run to compare with ({failed})"
+    return (
+        f"and as float64 copy: within {reference.nearness:.0e} of the largest value that each output is made of (a run in {dtype} may be "
+        "off by more than 10^-3)"
+    )
 
 
 def _is_small(module: torch.nn.Module) -> bool:

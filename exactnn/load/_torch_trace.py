@@ -1,10 +1,11 @@
 """From a torch module to its graph of ATen operations, by torch.export.
 
-Only the module's own `forward` (and a method `exact()`) is called: by torch.export with fake tensors and, to explain a failure, with a
-batch of zeros. The module itself is as before afterwards. Modules with a method `exact()` that gives a rational function stay whole:
-while tracing, their `forward` is one call of the operation `exactnn::leaf`. Where it gives a list of them, their `forward` is a split of
-the axis `module.axis` (1 if there is none) into as many parts, one such call for each, and their concatenation. A method
-`checked_axis(x)` of such a module is called first; it raises ShapeError for an input that its forward refuses.
+Only the module's own `forward` (and a method `exact()`) is called: once with zeros, by torch.export with fake tensors, where that fails
+with a random batch that is recorded, and to explain a failure with zeros. The module itself is as before afterwards. Modules with a
+method `exact()` that gives a rational function stay whole: while tracing, their `forward` is one call of the operation `exactnn::leaf`.
+Where it gives a list of them, their `forward` is a split of the axis `module.axis` (1 if there is none) into as many parts, one such call
+for each, and their concatenation. A method `checked_axis(x)` of such a module is called first; it raises ShapeError for an input that its
+forward refuses.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import inspect
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
-from exactnn.load._torch_record import record
+from exactnn.load._torch_record import NotRecorded, record
 from exactnn.load._torch_state import put_back
 from exactnn.network import Rational
 from exactnn.network.activations import as_quotient
@@ -33,6 +35,9 @@ from exactnn.network.operations import Shape
 
 #: Size of the batch while tracing; where it enters the graph, a trace with `OTHER_BATCH` points must give the same network.
 BATCH, OTHER_BATCH = 13, 3
+
+#: sizes of a batch that are tried beyond this one, where the module asks for it
+_LARGEST_BATCH, _MOST_SIZES = 1 << 12, 9
 
 _RANDOM_IN_TRAINING = (_DropoutNd, _NormBase, torch.nn.RReLU)
 
@@ -50,12 +55,16 @@ def _(x: torch.Tensor, number: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Trace:
-    """A traced module; `leaves[n]` is what `exactnn::leaf(x, n)` stands for, `fixed` whether the batch size entered the graph."""
+    """A traced module; `leaves[n]` is what `exactnn::leaf(x, n)` stands for, `fixed` whether the batch size entered the graph.
+
+    `others`: sizes of a batch at which the module may take another way.
+    """
 
     program: ExportedProgram
     leaves: tuple[Rational, ...]
     batch: int
     fixed: bool
+    others: tuple[int, ...] = ()
 
 
 def unwrapped(module: object) -> torch.nn.Module:
@@ -145,6 +154,8 @@ def _trace(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int) -> Tr
                 return Trace(program, tuple(leaves), batch, fixed=True)
         except UnsupportedOperation:
             raise
+        except NotRecorded as reason:
+            raise _explained(module, shapes, reason) from error
         except Exception:  # noqa: BLE001 - as above; the first error says more
             raise _explained(module, shapes, error) from error
 
@@ -159,8 +170,20 @@ def _check_sizes(program: ExportedProgram) -> None:
 
 def _traced(program: ExportedProgram, leaves: list[Rational], batch: int) -> Trace:
     symbols = program.range_constraints.values()
-    fixed = not symbols or any(r.lower > 2 or r.upper < 1 << 40 for r in symbols)
-    return Trace(program, tuple(leaves), batch, fixed)
+    ends = {int(end) for r in symbols for end in (r.lower, r.upper) if 2 < end < _LARGEST_BATCH}
+    guards = [text for text in getattr(program, "_guards_code", ()) if ".size()[0]" in text]
+    named = ends | {int(n) for text in guards for n in re.findall(r"(?<![\w.\[])\d+", text)}
+    others = sorted({n + step for n in named for step in (-1, 0, 1) if 2 <= n + step < _LARGEST_BATCH} - {batch})
+    return Trace(program, tuple(leaves), batch, not symbols or bool(others), tuple(others[:_MOST_SIZES]))
+
+
+def warm(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> None:
+    """One call with a real batch, before any with tensors that have no numbers: what is cached outside of the module's attributes is real.
+
+    An error is left to the trace, which explains it.
+    """
+    with contextlib.suppress(Exception), put_back(module, copied=True), torch.no_grad(), quiet():
+        module(*_example(module, shapes, 2))
 
 
 def _by_running(module: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> torch.fx.GraphModule:
@@ -251,7 +274,8 @@ def _explained(module: torch.nn.Module, shapes: tuple[Shape, ...], error: Except
         )
     return UnsupportedOperation(
         "module: its forward cannot be traced to a fixed graph, as when it decides on the values of tensors, makes Python numbers "
-        f"of them or leaves torch: {first_line(error)}; write it with tensor operations only, without such a branch"
+        f"of them or leaves torch: {error if isinstance(error, NotRecorded) else first_line(error)}; write it with tensor operations "
+        "only, without such a branch"
     )
 
 

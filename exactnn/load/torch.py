@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from exactnn.load import _torch_choices, _torch_elementwise, _torch_layers, _tor
 from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, JoinsBatch, Translator
 from exactnn.load._torch_run import compared
-from exactnn.load._torch_trace import BATCH, OTHER_BATCH, Trace, exported, trace, unwrapped
+from exactnn.load._torch_trace import BATCH, OTHER_BATCH, Trace, exported, trace, unwrapped, warm
 from exactnn.network import Network
 from exactnn.network.operations import Shape
 
@@ -132,6 +133,8 @@ def from_torch(
     >>> net, net(["8/3"])
     (Network(1 -> 1: affine, relu), (Fraction(1, 3),))
     """
+    if not isinstance(compare, bool):
+        raise ArgumentError(f"compare: True or False is needed, got {compare!r}")
     if isinstance(module, torch.export.ExportedProgram):
         return _of_program(module, input_shape, compare=compare)
     module = unwrapped(module)
@@ -140,6 +143,7 @@ def from_torch(
 
 
 def _of_module(module: torch.nn.Module, shapes: tuple[Shape, ...], *, compare: bool) -> Network:
+    warm(module, shapes)
     try:
         return _compared(_read(module, shapes), module, shapes, None, compare=compare)
     except JoinsBatch as joins:
@@ -172,13 +176,14 @@ def _compared(network: Network, module: torch.nn.Module, shapes: tuple[Shape, ..
 
 
 def _read(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> Network:
-    translator = Translator(trace(module, shapes), TABLE, REFUSED, _torch_choices.CHOICES)
+    traced = trace(module, shapes)
+    translator = Translator(traced, TABLE, REFUSED, _torch_choices.CHOICES)
     network = translator.network()
-    if translator.batch_entered:
-        other = Translator(trace(module, shapes, OTHER_BATCH), TABLE, REFUSED, _torch_choices.CHOICES).network()
+    for size in (OTHER_BATCH, *traced.others) if translator.batch_entered else ():
+        other = Translator(trace(module, shapes, size), TABLE, REFUSED, _torch_choices.CHOICES).network()
         if other != network:
             raise UnsupportedOperation(
-                f"module: it computes different functions in batches of {BATCH} and of {OTHER_BATCH} points; the function of one "
+                f"module: it computes different functions in batches of {BATCH} and of {size} points; the function of one "
                 "point must not depend on the size of the batch"
             )
     return network
@@ -212,21 +217,21 @@ def _shapes(given: Any) -> tuple[Shape, ...]:
 
 
 def _of_example(example: torch.Tensor, number: int) -> Shape:
-    if not example.ndim or not example.is_floating_point():
+    if example.ndim < 2 or not example.is_floating_point():
         raise ArgumentError(
-            f"input_shape: an example is a tensor of floats with the batch axis in front, as the module is called with, got one of "
-            f"{example.dtype} and shape {tuple(example.shape)} as input {number}"
+            f"input_shape: an example is a tensor of floats with the batch axis in front, of two axes or more, got one of {example.dtype} "
+            f"and shape {tuple(example.shape)} as input {number}; give the shape of one point, or x.unsqueeze(0)"
         )
     return tuple(example.shape[1:])
 
 
 def _shape(given: Any, argument: str) -> Shape:
-    numbers = [given] if isinstance(given, int) else given
-    if not isinstance(numbers, (tuple, list)) or any(isinstance(n, bool) or not isinstance(n, int) for n in numbers):
+    numbers = [given] if isinstance(given, Integral) else given
+    if not isinstance(numbers, (tuple, list)) or any(isinstance(n, bool) or not isinstance(n, Integral) for n in numbers):
         raise ArgumentError(
             f"{argument}: an int, a shape without the batch axis such as (3, 32, 32), a tuple of shapes, or an example input is needed, "
             f"got {given!r}"
         )
     if any(n < 1 for n in numbers):
         raise ShapeError(f"{argument}: every axis needs at least one entry, got {tuple(numbers)}; leave the batch axis out")
-    return tuple(numbers)
+    return tuple(int(n) for n in numbers)

@@ -106,7 +106,6 @@ def moves() -> Iterator[tuple[str, Case]]:
     yield "where by a mask, constant", c(lambda m, x: torch.where(m.k, m.v, x), k=torch.tensor([True, False, True, True]), v=tensor(4))
     yield "where by a mask, number", c(lambda m, x: torch.where(m.k, x, 0.5), k=torch.tensor([True, False, True, True]))
     yield "swap axes", c(lambda m, x: x.swapaxes(1, -1).contiguous().view(x.shape[0], -1), (2, 3))
-    yield "as strided", c(lambda m, x: x.contiguous().as_strided((x.shape[0], 2, 2), (4, 1, 2)))
     yield "unsafe chunk", c(lambda m, x: x.tensor_split(3, dim=1)[0] + x.chunk(3, 1)[1], 6)
     yield "negative slice", c(lambda m, x: x[:, -3:-1] - x[..., -1:])
     yield "none index", c(lambda m, x: x[:, None, :, None].squeeze(3).squeeze(1))
@@ -321,6 +320,36 @@ def _looped(m: Any, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
+def found_by_readers() -> Iterator[tuple[str, Case]]:
+    """Modules that were refused once, or read wrongly."""
+    yield "a scale that keeps the size", c(lambda m, x: F.interpolate(x, scale_factor=1.05, mode="linear"), (1, 7))
+    yield "nearest in float32", c(lambda m, x: F.interpolate(x, 82) + 0 * m.a, (1, 2), a=tensor(1))
+    yield "nearest, 259 to 222", c(lambda m, x: F.interpolate(x, (222, 3)) + 0 * m.a, (1, 259, 2), a=tensor(1))
+    yield "a recorded constant that changes", c(lambda m, x: _changing(m, x), 3, on=torch.ones(1))
+    yield "a table that a helper keeps", c(lambda m, x: m.l(x + m.table(4)), 4, l=nn.Linear(4, 2), table=Table())
+    yield "a mask of -1e9", c(lambda m, x: m.l(x).masked_fill(m.k, -1e9), 4, l=nn.Linear(4, 3), k=torch.tensor([False, True, False]))
+
+
+class Table:
+    """Keeps what it has made; no module."""
+
+    made = None
+
+    def __call__(self, size: int) -> torch.Tensor:
+        if self.made is None:
+            self.made = torch.linspace(0, 1, size)
+        return self.made
+
+
+def _changing(m: Any, x: torch.Tensor) -> torch.Tensor:
+    if m.on.item() > 0:
+        c = torch.ones(3, dtype=x.dtype)
+        r = x * c
+        c.mul_(2)
+        return r + x * c
+    return x
+
+
 def joined_batches() -> Iterator[tuple[str, Case]]:
     """The batch axis is joined with another one, and taken apart again."""
     yield "rows through a linear layer", c(lambda m, x: m.l(x.view(-1, 4)).view(x.shape[0], -1), (3, 4), l=nn.Linear(4, 2))
@@ -338,7 +367,19 @@ def _windows(m: Any, x: torch.Tensor) -> torch.Tensor:
     return m.l(parts.flatten(1)).view(x.shape[0], -1)
 
 
-_GROUPS = (transposed_convolutions, paddings, resizes, moves, linear, parametrised, integers, bends, structures, joined_batches)
+_GROUPS = (
+    transposed_convolutions,
+    paddings,
+    resizes,
+    moves,
+    linear,
+    parametrised,
+    integers,
+    bends,
+    structures,
+    joined_batches,
+    found_by_readers,
+)
 READ: dict[str, Case] = dict(itertools.chain(*(group() for group in _GROUPS)))
 
 # --- what no trace can freeze -------------------------------------------------------------------------------------------------
@@ -373,6 +414,18 @@ def _exporting(x: torch.Tensor) -> torch.Tensor:
     return 2 * x if torch.compiler.is_exporting() or torch.compiler.is_compiling() else x
 
 
+def _chance() -> bool:
+    import random
+
+    return random.random() < 2
+
+
+def _saturated(m: Any, x: torch.Tensor) -> torch.Tensor:
+    y = m.l(x)[:, m.k]
+    y[y > 600] = 600
+    return y
+
+
 def _timed(x: torch.Tensor) -> torch.Tensor:
     import time
 
@@ -400,6 +453,30 @@ NEVER: dict[str, Case] = {
     "size of the batch": c(lambda m, x: x * len(x)),
     "branch on the batch": c(lambda m, x: x if len(x) > 1 else -x),
     "branch on a large batch": c(lambda m, x: x if len(x) < 10 else -x),
+    "as strided": c(lambda m, x: x.transpose(1, 2).as_strided((x.shape[0], 6), (6, 1)), (2, 3)),
+    "adds to what it moves": c(lambda m, x: torch.ops.aten.index_put(x, [None, torch.tensor([0, 1])], torch.tensor(1.0), True)),
+    "truth values added": c(lambda m, x: ((x > 0).logical_or(x > 0) + (x > 1)) * x),
+    "a sign as a truth value": c(lambda m, x: x.sign().bool() * x),
+    "numbers as truth values": c(lambda m, x: torch.logical_and(x > 1, x).float() - (x > 1).float()),
+    "a jump through float16": c(lambda m, x: torch.where(x > 0, x + 1, x).half().float() - (x > 0).float()),
+    "the size of the batch by ones": c(lambda m, x: x * torch.ones_like(x).sum(0)),
+    "the size of the batch by expanding": c(lambda m, x: x * m.c.expand_as(x).sum(0), c=tensor(4)),
+    "one size of the batch": c(lambda m, x: x + 0.5 if x.shape[0] == 7 else x),
+    "a large batch": c(lambda m, x: x if x.shape[0] < 32 else -x),
+    "a branch by numpy": c(lambda m, x: m.l(x) if np.abs(x.detach().numpy()).max() < 500 else -m.l(x), l=nn.Linear(4, 4)),
+    "a branch by a list": c(lambda m, x: m.l(x) if max(x.flatten().tolist()) < 600 else -m.l(x), l=nn.Linear(4, 4)),
+    "a branch by nonzero": c(lambda m, x: m.l(x) if len((x > 600).nonzero()) == 0 else -m.l(x), l=nn.Linear(4, 4)),
+    "a branch by a size": c(lambda m, x: m.l(x) if x[x > 600].numel() == 0 else -m.l(x), l=nn.Linear(4, 4)),
+    "a branch by unique": c(lambda m, x: m.l(x) if x.unique().numel() > 1 else -m.l(x), l=nn.Linear(4, 4)),
+    "a recorded branch": c(lambda m, x: _saturated(m, x), l=nn.Linear(4, 3), k=torch.tensor([True, False, True])),
+    "exported, beside a large mask": c(
+        lambda m, x: (m.l(x) + float(torch.compiler.is_exporting())).masked_fill(m.k, -1e9),
+        l=nn.Linear(4, 3),
+        k=torch.tensor([False, False, True]),
+    ),
+    "exported, beside a large output": c(lambda m, x: torch.cat([x + 0.5 * torch.compiler.is_exporting(), x * 1e9], 1)),
+    "noise of Python, rarely seen": c(lambda m, x: x if _chance() else -x),
+    "a generator of its own": c(lambda m, x: x + torch.rand(4, generator=m.g), g=torch.Generator()),
     "rows of other points": c(lambda m, x: x.reshape(-1, 4).flip(0).reshape(-1, 3, 4), (3, 4)),
     "mean of all rows": c(lambda m, x: x.reshape(-1, 4).mean(0, keepdim=True).expand(x.shape[0], 4), (3, 4)),
     "mean of the batch": c(lambda m, x: x - x.mean(0)),
