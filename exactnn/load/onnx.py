@@ -60,6 +60,9 @@ OLDEST, NEWEST = 7, 28
 PLAIN = {"Gemm", "MatMul", "Add", "Sub", "Relu", "Flatten", "Reshape", "Identity", "Constant"}
 #: what a network says on how it was read
 MOST_SENTENCES = 20
+#: another size of an open batch, for which a file must be the same network
+_OTHER_BATCH = 3
+_SIZED = "its graph computes with the size of the batch, which it leaves open"
 _PLAIN_TYPES = {1, 7, 11}
 _SOFTMAX = ("Softmax", "LogSoftmax", "ArgMax", "Hardmax")
 
@@ -139,13 +142,30 @@ class _Graph:
         """The network, read and, if that tells something, compared."""
         net, reader = self._found(file)
         disputed = {*reader.disputed, *(["batches of points"] if reader.batch > 1 else [])}
+        sized = reader.dynamic and reader.batch == 1 and self._depends_on_the_batch(file, net)
+        if sized and not compare:
+            raise UnsupportedOperation(f"model: {_SIZED}; export it for batch size 1, if the function there is meant")
         if not compare:
             return net.read("not compared: compare=False")
-        if not disputed:
+        if not disputed and not sized:
             return net.read("not compared: only operations of undisputed meaning")
         from exactnn.load._onnx.run import compared
 
+        if sized:
+            said = compared(self._model, self._producers, self._files, net, {*disputed, "sizes that depend on the batch"}, _OTHER_BATCH)
+            if said.startswith("not compared"):
+                raise UnsupportedOperation(f"model: {_SIZED}, and no run tells whether that matters ({said}); export it for batch size 1")
+            return net.read(said)
         return net.read(compared(self._model, self._producers, self._files, net, disputed, reader.batch))
+
+    def _depends_on_the_batch(self, file: ModelFile, net: Network) -> bool:
+        """Whether reading the file, which leaves the size of the batch open, for several points gives another network."""
+        if any(not dynamic for *_, dynamic in (_input_shape(v) for v in self._inputs)):
+            return False
+        try:
+            return self._read(file, _OTHER_BATCH)[0] != net
+        except (LoadError, ShapeError):
+            return True
 
     def _found(self, file: ModelFile) -> tuple[Network, Reader]:
         """The network of one point, where the file is for a fixed number of them and keeps them apart, else of all it takes."""
@@ -185,7 +205,7 @@ class _Graph:
         """The network, read node by node, and what read it."""
         inputs = [(v.name, *_input_shape(v)) for v in self._inputs]
         if batch > 1:
-            inputs = [(name, shape[1:], True, False) for name, shape, *_ in inputs]
+            inputs = [(name, shape if dynamic else shape[1:], True, False) for name, shape, _, dynamic in inputs]
         names = {*self._initialisers, *self._producers, *(name for name, *_ in inputs)}
         dynamic = any(dynamic for *_, dynamic in inputs)
         plain = batch == 1 and self._is_plain() and all(batched or len(shape) == 1 for _, shape, batched, _ in inputs)

@@ -451,3 +451,53 @@ def test_moves_within_points_and_between_them(name: str, tmp_path: Path) -> None
         net = read(proto, tmp_path)
         assert any("read as a whole" in sentence for sentence in net.reading)
         assert disagreement(proto, net) == 0
+
+
+# --- an open batch whose size enters the function ----------------------------------------------------------------------------
+
+SIZED: dict[str, Callable[[], onnx.ModelProto]] = {
+    "divided by the size": lambda: model(
+        [node("Shape", "x", "s", start=0, end=1), node("Cast", "s", "n", to=1), node("Div", "x n")], {"x": ("n", 3)}
+    ),
+    "a choice by the size": lambda: model(
+        [
+            node("Shape", "x", "s", start=0, end=1),
+            node("Equal", "s one", "k"),
+            node("Neg", "x", "h"),
+            node("Where", "k x h"),
+        ],
+        {"x": ("n", 3)},
+        {"one": np.array([1], dtype=np.int64)},
+    ),
+    "the number of the row": lambda: model(
+        [
+            node("Shape", "x", "s", start=0, end=1),
+            node("Squeeze", "s axis", "n"),
+            node("Range", "zero n one", "r"),
+            node("Cast", "r", "f", to=1),
+            node("Unsqueeze", "f last", "c"),
+            node("Add", "x c"),
+        ],
+        {"x": ("n", 3)},
+        {k: np.array(v, dtype=np.int64) for k, v in {"axis": [0], "zero": 0, "one": 1, "last": [1]}.items()},
+    ),
+    "a slice by the size": lambda: model(
+        [node("Shape", "x", "s", start=0, end=1), node("Slice", "x zero s axis")],
+        {"x": ("n", 3)},
+        {"zero": np.array([0]), "axis": np.array([1])},
+    ),
+    "a triangle over the batch": lambda: model([node("Trilu", "x", upper=0)], {"x": ("n", 3)}),
+    "sizes for one point": lambda: model([node("Resize", "x - - s", mode="nearest")], {"x": ("n", 2)}, {"s": np.array([1, 4])}),
+}
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_a_size_of_the_batch_that_enters_the_function_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(LoadError):
+        read(SIZED[name](), tmp_path)
+
+
+def test_a_shape_that_is_computed_for_any_batch_is_read(tmp_path: Path) -> None:
+    nodes = [node("Shape", "x", "s", start=0, end=1), node("Concat", "s rest", "t", axis=0), node("Reshape", "x t", "h"), node("Relu", "h")]
+    net = read(model(nodes, {"x": ("n", 2, 3)}, {"rest": np.array([6])}), tmp_path)
+    assert net([1, -1, 2, -2, 3, -3]) == (1, 0, 2, 0, 3, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from exactnn.errors import UnsupportedOperation
 from exactnn.load._onnx.reader import Node, Result, operator
 from exactnn.load._onnx.steps import Mask, Stepped
@@ -19,7 +21,7 @@ def cast_to(node: Node) -> Result:
     if isinstance(mask, Mask) and KINDS[number] in FLOATS:
         return mask.as_numbers()
     if isinstance(mask, Stepped) and (KINDS[number] in FLOATS or (KINDS[number] == "bool" and mask.function.is_mask)):
-        return mask
+        return replace(mask, truth=KINDS[number] == "bool")
     if isinstance(mask, Mask) and KINDS[number] == "bool":
         return mask
     return _cast(node, node.operand(), KINDS[number])

@@ -91,3 +91,11 @@ def biased_gelu(node: Node) -> Operand:
     value, bias = node.operand(), node.optional(1)
     value = value if bias is None else summed(node, value, bias)
     return smooth_of(node, "gelu" if node.type == "BiasGelu" else "gelu_tanh", value)
+
+
+@operator("com.microsoft.QuickGelu", attributes="alpha")
+def quick_gelu(node: Node) -> Operand:
+    """x sigmoid(alpha x), for alpha = 1: what onnxruntime makes of silu."""
+    if node.attributes.number("alpha", 1.702) != 1:
+        raise UnsupportedOperation("QuickGelu with alpha = 1 is known here, which is silu; its other values have no operation")
+    return smooth_of(node, "silu", node.operand())

@@ -273,5 +273,9 @@ def _flat(outputs: Sequence[Any], reference: Reference, batch: int) -> Array:
     parts = [np.asarray(output).astype(np.float64) for output in outputs]
     sizes = [part.size for part in parts]
     if sizes != [batch * size for size in reference.sizes]:
-        raise UnsupportedOperation(f"its outputs have {sizes} numbers, and {reference.sizes} in the network read for one point")
+        names = ", ".join(map(shown, reference.net.outputs))
+        raise UnsupportedOperation(
+            f"outputs {names}: the run gives {sizes} numbers for {batch} point{'s' if batch > 1 else ''}, and the network read has "
+            f"{reference.sizes} for one; a size that programs compute in other ways, or a graph that is for one size of the batch"
+        )
     return np.concatenate([part.reshape(batch, -1) for part in parts], axis=1)

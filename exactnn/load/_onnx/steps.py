@@ -51,6 +51,8 @@ class Stepped(Deferred):
     base: OnnxValue
     function: Broken
     label: str
+    #: whether it is made of booleans
+    truth: bool = False
 
     def settled(self, reader: Reader) -> Operand:
         raise UnsupportedOperation(f"{self.label} {jumps(self.function)}, and so is no operation of a network here; {MEET}")
@@ -71,6 +73,9 @@ _OPERATIONS: dict[str, Callable[..., Fraction]] = {
 }
 
 
+_LOGICAL = ("And", "Or", "Xor", "Not")
+
+
 def followed_steps(node: Node) -> Result | None:
     """A sum, product or choice with comparisons and signs as a function of one value; None if it is none."""
     operation = _OPERATIONS.get(node.type)
@@ -79,6 +84,7 @@ def followed_steps(node: Node) -> Result | None:
         return None
     if node.type != "Sign" and not any(isinstance(i, Mask | Stepped) for i in items):
         return None
+    _check_truth(node.type, [i for i in items if i is not None])
     found = _functions(node.reader, [i for i in items if i is not None])
     if found is None:
         return None
@@ -88,11 +94,26 @@ def followed_steps(node: Node) -> Result | None:
     if result is None:
         return None
     if result.jump() is not None:
-        return Stepped(base, result, node.label)
+        return Stepped(base, result, node.label, node.type in _LOGICAL)
     curve = between(result, result.breaks)
     numbers = [curve.slope, curve.constant, *(q for kink in curve.kinks for q in kink)]
     node.reader.budget.fractions(numbers, (len(numbers),))
     return node.apply(curve, base)
+
+
+def _check_truth(kind: str, items: list[Operand | Deferred]) -> None:
+    """Logical operators read booleans, arithmetic numbers; UnsupportedOperation elsewhere, as no runtime takes it."""
+    truths = [_is_truth(i) for i in items]
+    if (kind in _LOGICAL and not all(truths)) or (kind == "Where" and not truths[0]):
+        raise UnsupportedOperation(f"{kind} reads numbers where booleans are needed; compare them first")
+    if kind not in _LOGICAL and any(truths[1:] if kind == "Where" else truths):
+        raise UnsupportedOperation(f"{kind} reads booleans where numbers are needed; cast them to floats first")
+
+
+def _is_truth(item: Operand | Deferred) -> bool:
+    if isinstance(item, Mask):
+        return not item.number
+    return item.truth if isinstance(item, Stepped) else isinstance(item, Tensor) and item.kind == "bool"
 
 
 def _functions(reader: Reader, items: list[Operand | Deferred]) -> tuple[OnnxValue, list[Broken]] | None:
