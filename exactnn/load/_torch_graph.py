@@ -179,6 +179,8 @@ class Translator:
                 given = getattr(spec.arg, "value", spec.arg)
                 raise UnsupportedOperation(f"module: output {number} is {given!r}, a tensor is needed")
             found.append(nodes[spec.arg.name])
+        if not found:
+            raise UnsupportedOperation("module: its forward returns no tensor")
         return found
 
     def _output(self, value: TracedValue, number: int) -> str:
@@ -205,6 +207,9 @@ class Translator:
             return part
         if _is_number(node):
             return self._number(node)
+        tensors = [v for v in _flat(node.meta.get("val")) if isinstance(v, torch.Tensor)]
+        if any(math.prod(_hints(v.shape)) > MAX_ENTRIES * self.trace.batch for v in tensors):
+            self.refuse(f"its result has more than {MAX_ENTRIES} entries for one point")
         if not isinstance(target, torch._ops.OpOverload):
             raise UnsupportedOperation(f"operation {target} at node {self.place()!r}{_where(node)} has no exact meaning here")
         try:
