@@ -263,9 +263,8 @@ def _explained(module: torch.nn.Module, shapes: tuple[Shape, ...], error: Except
             for batch in (2, 3):  # a size that is fixed in the module may be that of one batch by chance
                 module(*_example(module, shapes, batch))
     except Exception as reason:  # noqa: BLE001 - the module's own forward may raise anything
-        missing = [
-            p.name for p in inspect.signature(module.forward).parameters.values() if p.kind is p.KEYWORD_ONLY and p.default is p.empty
-        ]
+        taken = inspect.signature(module.forward).parameters.values()
+        missing = [p.name for p in taken if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
         if missing:
             return ArgumentError(
                 f"module: its forward needs the keyword arguments {', '.join(missing)}; wrap it in a module whose forward gives them, since "
