@@ -267,7 +267,7 @@ def _explained(module: torch.nn.Module, shapes: tuple[Shape, ...], error: Except
         missing = [p.name for p in taken if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
         if missing:
             return ArgumentError(
-                f"module: its forward needs the keyword arguments {', '.join(missing)}; wrap it in a module whose forward gives them, since "
+                f"module: its forward needs the keyword arguments {', '.join(missing)}; wrap it in one whose forward gives them, since "
                 "inputs are given by position"
             )
         if not _about_shapes(reason, module, len(shapes)):
