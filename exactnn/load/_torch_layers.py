@@ -10,8 +10,9 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
 from exactnn.exact.rounding import FORMATS
 from exactnn.load._torch_graph import Handler, TracedValue, Translator
-from exactnn.load._torch_linear import each, times_stack, transposed_conv, uneven_pool
+from exactnn.load._torch_linear import each, times_stack, transposed_conv
 from exactnn.load._torch_moves import moved
+from exactnn.load._torch_resize import uneven_pool
 from exactnn.load._torch_shapes import pad_margins, padded
 from exactnn.network import Add, Affine, AveragePool, BatchNorm, Conv, MaxPool, Operation
 from exactnn.network.windows import Padding, whole_pool

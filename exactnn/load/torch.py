@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
-from exactnn.load import _torch_choices, _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_shapes
+from exactnn.load import _torch_choices, _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_resize, _torch_shapes
 from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, JoinsBatch, Translator
 from exactnn.load._torch_run import compared
@@ -24,6 +24,7 @@ TABLE: Mapping[str, Handler] = {
     **_torch_layers.TABLE,
     **_torch_linear.TABLE,
     **_torch_moves.TABLE,
+    **_torch_resize.TABLE,
     **_torch_shapes.TABLE,
 }
 

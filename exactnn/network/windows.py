@@ -159,6 +159,17 @@ def whole_pool(kernel: Shape, stride: tuple[int, ...], *, maximum: bool) -> MaxP
     return MaxPool(kernel, stride, none, (1,) * len(kernel)) if maximum else AveragePool(kernel, stride, none, False)
 
 
+def turned(weight: RationalArray, groups: int) -> RationalArray:
+    """The weight (in, out / groups, k...) of a transposed convolution as (out, in / groups, k...), each kernel turned round.
+
+    y[o, i s + k d] += W[c, o, k] x[c, i] is the convolution with it of x with s - 1 zeros between its entries.
+    """
+    channels, each, *kernel = weight.shape
+    parts = weight.reshape(groups, channels // groups, each, *kernel)
+    swapped = parts.transpose(0, 2, 1, *range(3, parts.ndim)).reshape(groups * each, channels // groups, *kernel)
+    return swapped[(slice(None), slice(None), *(slice(None, None, -1) for _ in kernel))]
+
+
 def output_size(spatial: Shape, kernel: Shape, stride: tuple[int, ...], padding: Padding, dilation: tuple[int, ...]) -> Shape:
     """floor((size + begin + end - dilation (kernel - 1) - 1) / stride) + 1 on each spatial axis."""
     sizes = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from exactnn.load._onnx.reader import Node, Result, operator
 from exactnn.load._onnx.values import Operand, Tensor
 from exactnn.network import Add, PiecewiseLinear, PRelu, Scale, Smooth, clip, leaky_relu, relu
 from exactnn.network.operations import broadcast
-
-if TYPE_CHECKING:
-    pass
 
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 

@@ -13,7 +13,7 @@ from exactnn.load._onnx.typed import Array
 from exactnn.load._onnx.values import Operand
 from exactnn.network import Conv
 from exactnn.network.operations import Shape
-from exactnn.network.windows import Padding
+from exactnn.network.windows import Padding, turned
 
 
 class _Geometry:
@@ -93,10 +93,10 @@ def transposed_convolution(node: Node) -> Operand:
             raise LoadError(f"padding that leaves an entry is needed, got {list(geometry.padding)} of {list(geometry.full)}")
         node.reader.budget.tensor((channels, *grid))
         spread = picked(node, [value, zero()], _apart(geometry.stride, cut, grid))
-    turned = _turned(array, groups)
-    added = RationalArray.zeros(turned.shape[:1]) if bias is None else bias.rational
+    kernels = turned(array, groups)
+    added = RationalArray.zeros(kernels.shape[:1]) if bias is None else bias.rational
     node.reader.plain = False
-    return node.apply(Conv(turned, added, (1,) * len(kernel), padding, geometry.dilation, groups), spread)
+    return node.apply(Conv(kernels, added, (1,) * len(kernel), padding, geometry.dilation, groups), spread)
 
 
 def _apart(stride: tuple[int, ...], cut: list[tuple[int, int]], grid: Shape) -> Pick:
@@ -106,11 +106,3 @@ def _apart(stride: tuple[int, ...], cut: list[tuple[int, int]], grid: Shape) -> 
         return wide[(slice(None), slice(None), *(slice(b, b + n) for (b, _), n in zip(cut, grid, strict=True)))]
 
     return move
-
-
-def _turned(array: RationalArray, groups: int) -> RationalArray:
-    """(in, out / groups, kernel) as (out, in / groups, kernel), each kernel turned round."""
-    channels, each, *kernel = array.shape
-    parts = array.reshape(groups, channels // groups, each, *kernel)
-    swapped = parts.transpose(0, 2, 1, *range(3, parts.ndim)).reshape(groups * each, channels // groups, *kernel)
-    return swapped[(slice(None), slice(None), *(slice(None, None, -1) for _ in kernel))]
