@@ -25,7 +25,8 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
 from exactnn.load._curves import Made
 from exactnn.load._limits import MAX_ENTRIES, Budget
-from exactnn.load._torch_trace import Trace, quiet
+from exactnn.load._torch_calls import quiet
+from exactnn.load._torch_trace import Trace
 from exactnn.network import Add, Builder, Constant, Input, Network, Operation, Reshape, Scale, Transpose
 from exactnn.network.operations import Shape, broadcast
 

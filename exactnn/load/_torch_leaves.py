@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
+from exactnn.load._torch_calls import first_line
 from exactnn.network import Rational
 from exactnn.network.activations import as_quotient
 
@@ -108,9 +109,3 @@ def _quotient(value: Any) -> Rational | None:
     if found is None and hasattr(value, "numerator"):
         raise TypeError(f"a {type(value).__name__}, whose numerator is not iterable")
     return found
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, shortly."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -15,9 +15,8 @@ import torch
 
 from exactnn.errors import UnsupportedOperation
 from exactnn.floats.reference import POINTS, Difference, Reference, Values
-from exactnn.load._torch_leaves import first_line
+from exactnn.load._torch_calls import example_like, first_line, quiet
 from exactnn.load._torch_state import put_back, random_state
-from exactnn.load._torch_trace import example_like, quiet
 from exactnn.network import Network
 from exactnn.network.operations import Shape
 

@@ -9,12 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import io
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +19,8 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
-from exactnn.load._torch_leaves import first_line, keep_leaves_whole
+from exactnn.load._torch_calls import example_like, first_line, quiet
+from exactnn.load._torch_leaves import keep_leaves_whole
 from exactnn.load._torch_record import NotRecorded, record
 from exactnn.load._torch_state import put_back
 from exactnn.network import Rational
@@ -203,13 +199,6 @@ def _example(module: torch.nn.Module, shapes: tuple[Shape, ...], batch: int) -> 
     return tuple(torch.zeros((batch, *shape), dtype=like.dtype, device=like.device) for shape in shapes)
 
 
-def example_like(module: torch.nn.Module) -> torch.Tensor:
-    """An empty tensor of the dtype and on the device that the module's inputs have."""
-    floats = (t for t in (*module.parameters(), *module.buffers()) if t.is_floating_point())
-    like = next(floats, torch.zeros(()))
-    return torch.empty(0, dtype=like.dtype, device=like.device)
-
-
 def _export(module: torch.nn.Module, example: tuple[torch.Tensor, ...], batch: int) -> ExportedProgram:
     dynamic: Any = ShapesCollection()  # type: ignore[no-untyped-call]
     for tensor in example:
@@ -283,16 +272,3 @@ def _about_shapes(reason: Exception, module: torch.nn.Module, count: int) -> boo
     if isinstance(reason, (NotImplementedError, RecursionError)):
         return False
     return isinstance(reason, (RuntimeError, ValueError, IndexError, AssertionError))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without torch's own warnings, error logs and printed graphs: what they say is in the error raised."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
