@@ -137,6 +137,11 @@ def _plus_product(t: Translator, x: Any, tensor1: Any, tensor2: Any, value: Any)
     return _sum(Add())(t, x, _multiply(t, tensor1, tensor2), value)
 
 
+def _plus_quotient(t: Translator, x: Any, tensor1: Any, tensor2: Any, value: Any) -> TracedValue:
+    """addcdiv: x + value tensor1 / tensor2."""
+    return _sum(Add())(t, x, _divide(t, tensor1, tensor2), value)
+
+
 def _between(t: Translator, x: Any, end: Any, weight: Any) -> TracedValue:
     """lerp: x + weight (end - x)."""
     return _sum(Add())(t, x, _multiply(t, _sum(Subtract())(t, end, x), weight))
@@ -224,6 +229,7 @@ TABLE: Mapping[str, Handler] = {
     "sub": _sum(Subtract()),
     "rsub": _subtract_from,
     "addcmul": _plus_product,
+    "addcdiv": _plus_quotient,
     "lerp": _between,
     "neg": _negative,
     "mul": _multiply,

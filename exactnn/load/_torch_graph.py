@@ -223,7 +223,7 @@ class Translator:
                 if handler is None:
                     self.refuse(f"it reads {deferred[0].what()}")
             if handler is None:
-                self.refuse(self.refused.get(target._opname, "this operation has no exact meaning here"))
+                self.refuse(self.refused.get(target._opname, "this operation is not read here; docs/torch.md lists those that are"))
             result = handler(self, **self._arguments(target))
         except UnsupportedOperation:
             raise

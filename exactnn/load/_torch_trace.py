@@ -165,7 +165,7 @@ def warm(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> None:
     An error is left to the trace, which explains it.
     """
     with contextlib.suppress(Exception), put_back(module, copied=True), torch.no_grad(), quiet():
-        module(*_example(module, shapes, 2))
+        module(*_example(module, shapes, 1))
 
 
 def _by_running(module: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> torch.fx.GraphModule:

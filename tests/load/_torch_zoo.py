@@ -141,6 +141,7 @@ def linear() -> Iterator[tuple[str, Case]]:
     yield "outer", c(lambda m, x: x[:, :, None] * m.w[None, None], 2, w=tensor(3))
     yield "addcmul", c(lambda m, x: torch.addcmul(x, m.v, m.w, value=0.5), v=tensor(4), w=tensor(4))
     yield "addcmul of a value", c(lambda m, x: torch.addcmul(m.v, x, m.w, value=0.5), v=tensor(4), w=tensor(4))
+    yield "addcdiv", c(lambda m, x: torch.addcdiv(m.v, x, m.w, value=0.5), v=tensor(4), w=tensor(4))
     yield "lerp", c(lambda m, x: torch.lerp(x, m.v, 0.25), v=tensor(4))
     yield (
         "baddbmm",
