@@ -27,7 +27,7 @@ from exactnn.load._curves import Made
 from exactnn.load._limits import MAX_ENTRIES, Budget
 from exactnn.load._torch_calls import quiet
 from exactnn.load._torch_trace import Trace
-from exactnn.network import Add, Builder, Constant, Input, Network, Operation, Reshape, Scale, Transpose
+from exactnn.network import Add, Affine, Builder, Constant, Conv, Input, Network, Operation, Reshape, Scale, Transpose
 from exactnn.network.operations import Shape, broadcast
 
 #: Stands for a Python number that is the size of the batch, or computed from it.
@@ -114,6 +114,7 @@ class Translator:
         self._folded_entries = 0
         self.budget = Budget()
         self._made: dict[str, Made] = {}
+        self._layers: dict[tuple[Any, ...], str] = {}
         self._constants: dict[RationalArray, str] = {}
 
     # --- the walk ----------------------------------------------------------------------------------------------------------
@@ -404,7 +405,12 @@ class Translator:
         if len(places) > 1:
             self.refuse("its operands have their batch axes in different places")
         names = [self.name_of(v) for v in values]
+        key = _key(operation, names)
+        if key in self._layers:  # a layer that is called twice with one value
+            return TracedValue(self._layers[key], shape, places.pop())
         name = self.builder.fresh(self.place() + (f".{suffix}" if suffix else ""))
+        if key:
+            self._layers[key] = name
         return TracedValue(self._add(name, operation, names, shape), shape, places.pop())
 
     def _add(self, name: str, operation: Operation, reads: Sequence[str], shape: Shape) -> str:
@@ -601,6 +607,14 @@ class Translator:
         if factor.shape == () and factor.item() == 1:
             return x
         return self.apply(Scale(factor), self.expand(x, broadcast(x.shape, factor.shape)), suffix=suffix)
+
+
+def _key(operation: Operation, names: Sequence[str]) -> tuple[Any, ...]:
+    """What tells whether two layers with weights are one and read the same; the weights are alive as long as the translation."""
+    if not isinstance(operation, (Affine, Conv)):
+        return ()
+    window = (operation.stride, operation.padding, operation.dilation, operation.groups) if isinstance(operation, Conv) else ()
+    return (id(operation.weight), operation.bias, *window, *names)
 
 
 def sizes(node: torch.fx.Node) -> tuple[int, ...]:

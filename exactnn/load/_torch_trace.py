@@ -65,6 +65,9 @@ def unwrapped(module: object) -> torch.nn.Module:
     if not isinstance(module, torch.nn.Module):
         kind = f"the class {module.__name__}; call it to make a module" if isinstance(module, type) else type(module).__name__
         raise ArgumentError(f"module: a torch.nn.Module in eval mode is needed, got {kind}")
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if not torch.nn.parameter.is_lazy(tensor) and tensor.is_inference():
+            raise ArgumentError(f"module: {name!r} was made under torch.inference_mode, so that it cannot be traced; make it outside of it")
     for name, tensor in module.named_parameters():
         if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
             raise ArgumentError(f"module: numbers as weights are needed, but {name!r} has none yet (a lazy or meta tensor)")

@@ -328,6 +328,7 @@ def found_by_readers() -> Iterator[tuple[str, Case]]:
     yield "nearest, 259 to 222", c(lambda m, x: F.interpolate(x, (222, 3)) + 0 * m.a, (1, 259, 2), a=tensor(1))
     yield "a recorded constant that changes", c(lambda m, x: _changing(m, x), 3, on=torch.ones(1))
     yield "a table that a helper keeps", c(lambda m, x: m.l(x + m.table(4)), 4, l=nn.Linear(4, 2), table=Table())
+    yield "a gate that calls its layer twice", c(lambda m, x: m.l(x) * (m.l(x) > 0), 4, l=nn.Linear(4, 3))
     yield "a mask of -1e9", c(lambda m, x: m.l(x).masked_fill(m.k, -1e9), 4, l=nn.Linear(4, 3), k=torch.tensor([False, True, False]))
 
 

@@ -61,6 +61,25 @@ def test_quantised_layers_are_refused() -> None:
         xn.from_torch(nn.Sequential(Linear(2, 2)).eval(), 2)
 
 
+def test_forwards_that_cannot_be_called() -> None:
+    class Keyword(nn.Module):
+        def forward(self, x: torch.Tensor, *, scale: float) -> torch.Tensor:
+            return x * scale
+
+    with pytest.raises(ArgumentError, match="keyword arguments scale"):
+        xn.from_torch(Keyword().eval(), 2)
+    with torch.inference_mode():
+        layer = nn.Linear(2, 2)
+    with pytest.raises(ArgumentError, match="'weight' was made under torch.inference_mode"):
+        xn.from_torch(layer.eval())
+    with pytest.raises(UnsupportedOperation, match="returns no tensor"):
+        xn.from_torch(Call(lambda m, x: None).eval(), 2)
+    with pytest.raises(UnsupportedOperation, match="more than 134217728 entries for one point"):
+        xn.from_torch(Call(lambda m, x: x[:, :, None].expand(-1, -1, 10**10)).eval(), 2)
+    with pytest.raises(ArgumentError, match="compare: True or False"):
+        xn.from_torch(small(), compare="no")  # type: ignore[arg-type]
+
+
 # --- exported programs -----------------------------------------------------------------------------------------------------
 
 
