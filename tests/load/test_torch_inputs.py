@@ -70,7 +70,7 @@ def test_forwards_that_cannot_be_called() -> None:
         xn.from_torch(Keyword().eval(), 2)
     with torch.inference_mode():
         layer = nn.Linear(2, 2)
-    with pytest.raises(ArgumentError, match="'weight' was made under torch.inference_mode"):
+    with pytest.raises(ArgumentError, match=r"'weight' was made under torch\.inference_mode"):
         xn.from_torch(layer.eval())
     with pytest.raises(UnsupportedOperation, match="returns no tensor"):
         xn.from_torch(Call(lambda m, x: None).eval(), 2)
