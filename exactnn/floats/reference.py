@@ -82,7 +82,7 @@ class Reference:
         """Whether the bounds tell something about every output at every point."""
         run = self._run
         output = np.minimum(np.abs(run.values).max(axis=1, keepdims=True), run.sizes)  # a mask of -10^9 is none of the others' size
-        return bool(run.fits.all() and (run.bounds <= _LITTLE * output).all())
+        return bool(run.fits.all() and (run.bounds <= _LITTLE * output + 2.0**-900).all())
 
     def difference(self, rows: list[int], values: Values) -> Difference | None:
         """Where values (one row for each of these points) differ by more than the bound, or by far more than runs do.
