@@ -54,10 +54,13 @@ class _Run:
 
 
 class Reference:
-    """A network's values at points, for comparing with runs in the format `dtype` ("float32" say)."""
+    """A network's values at points, for comparing with runs in the format `dtype` ("float32" say).
 
-    def __init__(self, net: Network, dtype: str) -> None:
-        self.net = net
+    Without `bounded` nothing is known about the rounding of such a run, and a float64 run is needed.
+    """
+
+    def __init__(self, net: Network, dtype: str, *, bounded: bool = True) -> None:
+        self.net, self._bounded = net, bounded
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.points = _points(net.input_dim).to(self.dtype).double()
 
@@ -69,7 +72,7 @@ class Reference:
     @cached_property
     def _run(self) -> _Run:
         format = Format.of(self.dtype)
-        found = run(self.net, self.points, format)
+        found = run(self.net, self.points, format, bounded=self._bounded)
         largest = found.largest.numpy()
         # the float64 run here rounds as well
         bounds = found.errors.numpy() * (1 + 2.0**-53 / format.roundoff) + 2.0**-1000

@@ -42,8 +42,8 @@ def compared(module: torch.nn.Module, net: Network, shapes: tuple[Shape, ...], b
     batches = _BATCHES if batch is None else [[(i + j) % POINTS for i in range(batch)] for j in range(POINTS)]
     like = example_like(module)
     dtype = str(like.dtype).removeprefix("torch.")
-    reference = Reference(net, dtype)
     small = _is_small(module)
+    reference = Reference(net, dtype, bounded=small)  # of large modules the float64 run tells more, and for less
     with put_back(module, copied=True), quiet():
         chance = random_state()
         once = [_run(module, reference, rows, shapes, like) for rows in batches]
