@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import operator
+from collections.abc import Iterator
 from typing import Any, NoReturn
-from unittest import mock
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -70,7 +70,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.stop(f"tensor.{method} gives values that depend on the input to Python or another library")
             return original(tensor, *args, **kwargs)
 
-        return mock.patch.object(torch.Tensor, method, guarded)
+        return _replaced(method, guarded)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -98,6 +98,20 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if isinstance(result, torch.Tensor):
             self.track(result, node)
         return result
+
+
+@contextlib.contextmanager
+def _replaced(method: str, other: Any) -> Iterator[None]:
+    """A method of all tensors replaced while it lasts."""
+    own, before = method in vars(torch.Tensor), getattr(torch.Tensor, method)
+    setattr(torch.Tensor, method, other)
+    try:
+        yield
+    finally:
+        if own:
+            setattr(torch.Tensor, method, before)
+        else:
+            delattr(torch.Tensor, method)
 
 
 def _positions(indices: Any) -> list[Any]:
