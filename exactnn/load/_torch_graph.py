@@ -26,7 +26,7 @@ from exactnn.exact.numbers import as_fraction
 from exactnn.load._curves import Made
 from exactnn.load._limits import MAX_ENTRIES, Budget
 from exactnn.load._torch_calls import quiet
-from exactnn.load._torch_trace import Trace
+from exactnn.load._torch_trace import Trace, placeholders
 from exactnn.network import Add, Affine, Builder, Constant, Conv, Input, Network, Operation, Reshape, Scale, Transpose
 from exactnn.network.operations import Shape, broadcast
 
@@ -39,6 +39,8 @@ HELD_BY: Mapping[torch.dtype, tuple[torch.dtype, ...]] = {
     torch.bfloat16: (torch.float32, torch.float64),
     torch.float32: (torch.float64,),
 }
+#: what a handler raises for a form of its operation that it does not know
+_UNKNOWN_FORM = (TypeError, AttributeError, AssertionError, LookupError, ValueError)
 #: operations whose result does not depend on the values of their operand
 _LIKE = frozenset(("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty", "fill", "zero"))
 #: operations that read nothing but the shape or the type of their second operand
@@ -121,6 +123,10 @@ class Translator:
 
     def network(self) -> Network:
         """The network of the whole graph."""
+        with quiet():  # once: torch decomposes and computes on the way
+            return self._walked()
+
+    def _walked(self) -> Network:
         self._decompose()
         outputs = self._output_nodes()
         needed = _ancestors(outputs)
@@ -150,11 +156,10 @@ class Translator:
             unknown = {t: known[t] for t in open_targets if t.namespace == "aten" and t._can_decompose() and t in known}
             if not unknown:
                 return
-            with quiet():
-                self.program = self.program.run_decompositions(unknown)
+            self.program = self.program.run_decompositions(unknown)
 
     def _placeholders(self) -> list[str]:
-        nodes = {n.name: n for n in self.program.graph.nodes if n.op == "placeholder"}
+        nodes = placeholders(self.program)
         inputs = []
         for spec in self.program.graph_signature.input_specs:
             node = nodes[spec.arg.name]
@@ -230,13 +235,7 @@ class Translator:
             raise
         except ExactnnError as error:
             raise type(error)(f"node {self.place()!r}{_where(node)}: {error}") from None
-        except (
-            TypeError,
-            AttributeError,
-            AssertionError,
-            LookupError,
-            ValueError,
-        ) as error:  # a form that no handler knows
+        except _UNKNOWN_FORM as error:
             self.refuse(f"its arguments {_text(node)} are not supported ({error})")
         if isinstance(result, TracedValue):
             self._check(result, node.meta["val"])
@@ -289,7 +288,7 @@ class Translator:
             return tensors if isinstance(held, tuple) else tensors[0]
 
         args, kwargs = torch.utils._pytree.tree_map(argument, (node.args, dict(node.kwargs)))
-        with torch.no_grad(), quiet():
+        with torch.no_grad():
             try:
                 result = target(*args, **kwargs)
             except (RuntimeError, ValueError, NotImplementedError) as error:

@@ -74,11 +74,16 @@ def unwrapped(module: object) -> torch.nn.Module:
     return module
 
 
+def placeholders(program: ExportedProgram) -> dict[str, torch.fx.Node]:
+    """The nodes that stand for inputs, parameters, buffers and constants, by name."""
+    return {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
+
+
 def exported(program: ExportedProgram) -> tuple[ExportedProgram, torch.nn.Module, tuple[Shape, ...], int | None]:
     """A program that was exported before, its module, the shapes of its points, and the only size of a batch that it takes, if any."""
     program = _functional(program)
-    nodes = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
-    inputs = [nodes[s.arg.name].meta.get("val") for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
+    nodes = placeholders(program)
+    inputs: list[Any] = [nodes[s.arg.name].meta.get("val") for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
     if not inputs or not all(isinstance(x, torch.Tensor) and x.is_floating_point() and x.ndim for x in inputs):
         raise ArgumentError("module: a program whose inputs are tensors of floats with the batch axis in front is needed")
     size = inputs[0].shape[0]

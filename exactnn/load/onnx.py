@@ -41,6 +41,7 @@ from exactnn.load._onnx import (  # noqa: F401 - they fill the tables of operato
     transposed,
     windows,
 )
+from exactnn.load._onnx.disputed import OBLIVIOUS
 from exactnn.load._onnx.order import needed_names, ordered
 from exactnn.load._onnx.reader import OPERATORS, Reader, operator_name
 from exactnn.load._onnx.refused import reason
@@ -162,6 +163,8 @@ class _Graph:
         """Whether reading the file, which leaves the size of the batch open, for several points gives another network."""
         if any(not dynamic for *_, dynamic in (_input_shape(v) for v in self._inputs)):
             return False
+        if all(n.op_type in OBLIVIOUS and n.domain in ("", "ai.onnx") for n in self._nodes):
+            return False  # most files, which need not be read twice
         try:
             return self._read(file, _OTHER_BATCH)[0] != net
         except (LoadError, ShapeError):

@@ -143,6 +143,10 @@ def from_torch(
     return _of_module(module, shapes, compare=compare)
 
 
+def _translator(traced: Trace) -> Translator:
+    return Translator(traced, TABLE, REFUSED, _torch_choices.CHOICES)
+
+
 def _of_module(module: torch.nn.Module, shapes: tuple[Shape, ...], *, compare: bool) -> Network:
     warm(module, shapes)
     try:
@@ -151,7 +155,7 @@ def _of_module(module: torch.nn.Module, shapes: tuple[Shape, ...], *, compare: b
         if not compare:
             raise UnsupportedOperation(str(joins)) from None
         try:  # at batch size 1 the axis can be followed; that points do not mix, the comparison shows
-            single = Translator(trace(module, shapes, 1), TABLE, REFUSED, _torch_choices.CHOICES).network()
+            single = _translator(trace(module, shapes, 1)).network()
             single = single.read("its batch axis is joined with another one, so that it is read at batch size 1")
             return _compared(single, module, shapes, None, compare=True)
         except ExactnnError:
@@ -166,7 +170,7 @@ def _of_program(program: torch.export.ExportedProgram, input_shape: Any, *, comp
         )
     if batch is None:
         return _of_module(module, shapes, compare=compare)
-    network = Translator(Trace(program, (), batch, fixed=True), TABLE, REFUSED, _torch_choices.CHOICES).network()
+    network = _translator(Trace(program, (), batch, fixed=True)).network()
     if batch != 1:
         network = network.read(f"exported for batches of {batch} points, read as the function of one point")
     return _compared(network, module, shapes, batch, compare=compare)
@@ -178,10 +182,10 @@ def _compared(network: Network, module: torch.nn.Module, shapes: tuple[Shape, ..
 
 def _read(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> Network:
     traced = trace(module, shapes)
-    translator = Translator(traced, TABLE, REFUSED, _torch_choices.CHOICES)
+    translator = _translator(traced)
     network = translator.network()
     for size in (OTHER_BATCH, *traced.others) if translator.batch_entered else ():
-        other = Translator(trace(module, shapes, size), TABLE, REFUSED, _torch_choices.CHOICES).network()
+        other = _translator(trace(module, shapes, size)).network()
         if other != network:
             raise UnsupportedOperation(
                 f"module: it computes different functions in batches of {BATCH} and of {size} points; the function of one "

@@ -54,3 +54,11 @@ _UNDISPUTED: dict[str, Callable[[Attributes, list[Operand | None]], bool]] = {
     **dict.fromkeys(("MaxPool", "AveragePool"), _whole_window),
     "Slice": _forwards,
 }
+
+#: operators that look at no size of their operands' batch axis: where they are read for one point of an open batch, they are for any number
+OBLIVIOUS = frozenset(
+    (
+        *("Constant", "Identity", "Dropout", "Flatten", "Gemm", "MatMul", "Add", "Sub", "Conv", "BatchNormalization", "MaxPool"),
+        *("AveragePool", "GlobalMaxPool", "GlobalAveragePool", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Softplus"),
+    )
+)
