@@ -14,7 +14,7 @@ from exactnn._version import __version__
 from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
-    from exactnn import rational, regions, symmetry
+    from exactnn import rational, regions, symmetry, tropical
     from exactnn.exact.polyhedron import Box, Polyhedron
     from exactnn.export import save
     from exactnn.load import from_torch, load
@@ -52,7 +52,7 @@ _LAZY = {
     "verify_symmetry": "exactnn.verify",
     "verify_zero": "exactnn.verify",
 }
-_ROOMS = ("certificate", "exact", "export", "network", "nn", "rational", "regions", "symmetry", "verify")
+_ROOMS = ("certificate", "exact", "export", "network", "nn", "rational", "regions", "symmetry", "tropical", "verify")
 
 __all__ = [
     "Box",
@@ -72,6 +72,7 @@ __all__ = [
     "regions",
     "save",
     "symmetry",
+    "tropical",
     "verify_equal",
     "verify_pole_free",
     "verify_same_decision",
