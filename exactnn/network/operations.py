@@ -1,11 +1,13 @@
 """The local functions of a network (thesis Definition 4.2), as frozen values: those that are affine, and the base class.
 
-An operation knows the shape of its result and its exact value on a batch (axis 0 counts the points of the batch, shapes elsewhere are
-without it). The fields are the ones of docs/network-format.md.
+An operation knows the shape of its result, its exact value on a batch (axis 0 counts the points of the batch, shapes elsewhere are without
+it) and, if it is affine, its adjoint, by which rows of coefficients go backwards:  r . (L x) = (L^T r) . x  for its linear part L. The
+fields are the ones of docs/network-format.md.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -38,6 +40,21 @@ class Operation:
         """Exact values for a batch of operands."""
         raise NotImplementedError  # pragma: no cover - every operation overrides this
 
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        """L^T r for the linear part L of an affine operation.
+
+        Parameters
+        ----------
+        rows : (n, *shape of the result)
+        shapes : of the operands
+        part : 1 for max(L, 0), -1 for max(-L, 0), entry by entry, in place of L
+
+        Returns
+        -------
+        tuple of (n, *shape), one for each operand
+        """
+        raise NotImplementedError  # pragma: no cover - every affine operation overrides this
+
 
 @dataclass(frozen=True)
 class Input(Operation):
@@ -62,6 +79,9 @@ class Constant(Operation):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         return self.value.shape
+
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        return ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +109,10 @@ class Affine(Operation):
         (x,) = values
         rows = x.reshape(-1, x.shape[-1])
         return (self.weight @ rows.T).T.reshape(*x.shape[:-1], self.weight.shape[0]) + self.bias
+
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        weight = signed_part(self.weight, part)
+        return ((rows.reshape(-1, weight.shape[0]) @ weight).reshape(*rows.shape[:-1], weight.shape[1]),)
 
 
 @dataclass(frozen=True)
@@ -136,6 +160,9 @@ class BatchNorm(Operation):
         (x,) = values
         return x * along_channels(self.scale, x.ndim - 1) + along_channels(self.shift, x.ndim - 1)
 
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        return (rows * along_channels(signed_part(self.scale, part), rows.ndim - 1),)
+
 
 @dataclass(frozen=True)
 class Scale(Operation):
@@ -154,6 +181,9 @@ class Scale(Operation):
     def evaluate(self, *values: RationalArray) -> RationalArray:
         return values[0] * self.factor
 
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        return (rows * signed_part(self.factor, part),)
+
 
 class _Sum(Operation):
     """First operand plus `sign` times the second, shapes broadcast."""
@@ -168,6 +198,11 @@ class _Sum(Operation):
     def evaluate(self, *values: RationalArray) -> RationalArray:
         a, b = aligned(*values)
         return a + b if self.sign == 1 else a - b
+
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        first, second = (_unbroadcast(rows, shape) for shape in shapes)
+        signs = {0: (1, self.sign), 1: (1, int(self.sign == 1)), -1: (0, int(self.sign == -1))}[part]
+        return first * signs[0], second * signs[1]
 
 
 @dataclass(frozen=True)
@@ -203,6 +238,9 @@ class Reshape(Operation):
     def evaluate(self, *values: RationalArray) -> RationalArray:
         return values[0].reshape(len(values[0]), *self.shape)
 
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        return (_moved(rows, part).reshape(len(rows), *shapes[0]),)
+
 
 @dataclass(frozen=True)
 class Transpose(Operation):
@@ -220,6 +258,9 @@ class Transpose(Operation):
 
     def evaluate(self, *values: RationalArray) -> RationalArray:
         return values[0].transpose(0, *(a + 1 for a in self.axes))
+
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        return (_moved(rows, part).transpose(0, *(self.axes.index(a) + 1 for a in range(len(self.axes)))),)
 
 
 @dataclass(frozen=True)
@@ -246,6 +287,12 @@ class Slice(Operation):
     def evaluate(self, *values: RationalArray) -> RationalArray:
         cut = zip(self.starts, self.stops, self.steps, strict=True)
         return values[0][(slice(None), *(slice(*c) for c in cut))]
+
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        rows = _moved(rows, part)
+        result = np.zeros((len(rows), *shapes[0]), dtype=rows.numerators.dtype)
+        result[(slice(None), *(slice(*c) for c in zip(self.starts, self.stops, self.steps, strict=True)))] = rows.numerators
+        return (RationalArray(result, rows.denominator),)
 
 
 @dataclass(frozen=True)
@@ -276,6 +323,10 @@ class Gather(Operation):
         (x,) = values
         return x.reshape(len(x), -1)[:, self.places].reshape(len(x), *self.index.shape)
 
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        rows = _moved(rows, part)
+        return (scattered(rows.reshape(len(rows), -1), self.places, math.prod(shapes[0])).reshape(len(rows), *shapes[0]),)
+
 
 @dataclass(frozen=True)
 class Concat(Operation):
@@ -295,6 +346,38 @@ class Concat(Operation):
 
     def evaluate(self, *values: RationalArray) -> RationalArray:
         return concatenate(values, axis=self.axis + 1)
+
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        rows = _moved(rows, part)
+        ends = np.cumsum([0, *(shape[self.axis] for shape in shapes)]).tolist()
+        whole = (slice(None),) * (self.axis + 1)
+        return tuple(rows[(*whole, slice(a, b))] for a, b in itertools.pairwise(ends))
+
+
+def signed_part(weight: RationalArray, part: int) -> RationalArray:
+    """max(weight, 0) for part 1, max(-weight, 0) for part -1, the weight itself for part 0."""
+    return weight if part == 0 else (weight * part).relu()
+
+
+def scattered(rows: RationalArray, places: np.ndarray[Any, np.dtype[np.int64]], size: int) -> RationalArray:
+    """(n, size): entry places[i] is the sum of the entries i of the rows (n, len(places)) that have this place."""
+    most = int(np.bincount(places, minlength=1).max())
+    dtype = np.int64 if rows.numerators.dtype != object and rows.bound * most < 1 << 62 else object
+    result = np.zeros((size, len(rows)), dtype=dtype)
+    np.add.at(result, places, rows.numerators.astype(dtype).T)
+    return RationalArray(np.ascontiguousarray(result.T), rows.denominator)
+
+
+def _moved(rows: RationalArray, part: int) -> RationalArray:
+    """The rows behind an operation that only moves entries: all its coefficients are 1 or 0."""
+    return RationalArray.zeros(rows.shape) if part == -1 else rows
+
+
+def _unbroadcast(rows: RationalArray, shape: Shape) -> RationalArray:
+    """Summed over the axes along which an operand of this shape was repeated."""
+    extra = rows.ndim - 1 - len(shape)
+    repeated = (*range(1, 1 + extra), *(1 + extra + i for i, n in enumerate(shape) if n == 1 != rows.shape[1 + extra + i]))
+    return (rows.sum(axis=repeated) if repeated else rows).reshape(len(rows), *shape)
 
 
 def broadcast(*shapes: Shape) -> Shape:

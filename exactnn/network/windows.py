@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from exactnn.errors import ShapeError
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.network.operations import Operation, Shape
+from exactnn.network.operations import Operation, Shape, signed_part
 
 Padding = tuple[tuple[int, int], ...]
 
@@ -91,6 +92,21 @@ class Conv(Windowed):
         result = parts[0] if len(parts) == 1 else concatenate(parts, axis=1)
         return (result + self.bias.reshape(-1, 1)).reshape(len(x), *out)
 
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        (shape,) = shapes
+        index = self.index(shape[1:])
+        weight = signed_part(self.weight, part)
+        width, height, count = weight.shape[1], weight.shape[0] // self.groups, len(rows)
+        flat = rows.reshape(count, weight.shape[0], -1)
+        parts = []
+        for group in range(self.groups):
+            kernel = weight[group * height : (group + 1) * height].reshape(height, -1)
+            own = flat[:, group * height : (group + 1) * height].transpose(1, 0, 2).reshape(height, -1)
+            columns = (kernel.T @ own).reshape(width, index.shape[1], count, index.shape[0])
+            parts.append(_gathered_back(columns.transpose(2, 0, 3, 1), index, math.prod(shape[1:])))
+        result = parts[0] if len(parts) == 1 else concatenate(parts, axis=1)
+        return (result.reshape(count, *shape),)
+
 
 class _Pool(Windowed):
     """A function of the entries in each window; every window must hold one."""
@@ -151,6 +167,26 @@ class AveragePool(_Pool):
             common = math.lcm(*map(int, counts))
             total = total * RationalArray(np.array([common // int(c) for c in counts], dtype=object), 1) / common
         return total.reshape(len(x), *self.output_shape(x.shape[1:]))
+
+    def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
+        (shape,) = shapes
+        index = self.index(shape[1:])
+        if part == -1:
+            return (RationalArray.zeros((len(rows), *shape)),)
+        counts = [math.prod(self.kernel)] * len(index) if self.count_padding else (index >= 0).sum(axis=1).tolist()
+        share = RationalArray.from_fractions([Fraction(1, c) for c in counts], (len(index), 1))
+        each = rows.reshape(len(rows), shape[0], -1, 1) * share * RationalArray(np.ones(index.shape[1], dtype=np.int64))
+        return (_gathered_back(each, index, math.prod(shape[1:])).reshape(len(rows), *shape),)
+
+
+def _gathered_back(entries: RationalArray, index: np.ndarray[Any, np.dtype[np.int64]], size: int) -> RationalArray:
+    """(n, channels, size): the entries (n, channels, places, window) added up where the windows read; those in the padding are dropped."""
+    dtype = np.int64 if entries.numerators.dtype != object and entries.bound * index.shape[1] < 1 << 62 else object
+    result = np.zeros((*entries.shape[:2], size + 1), dtype=dtype)  # the last one takes the padding, index -1
+    for k in range(index.shape[1]):  # at one offset, windows in different places read different entries
+        live = np.flatnonzero(index[:, k] >= 0)
+        result[:, :, index[live, k]] += entries.numerators[:, :, live, k]
+    return RationalArray(result[:, :, :size], entries.denominator)
 
 
 def whole_pool(kernel: Shape, stride: tuple[int, ...], *, maximum: bool) -> MaxPool | AveragePool:
