@@ -3,8 +3,8 @@
     f_j = P_j - Q,    Q(x) = K . x + sum over kinks k of units u with jump p_k:  (-Lo_u p_k if p_k > 0 else -Hi_u p_k) max(z_u - t_k, 0)
                             + sum over windows w of max pooling:  -Lo_w (max of the window - its first entry)
 
-Lo_u <= 0 <= Hi_u bound the coefficient with which the value of u enters any term, of P_j and of Q, behind it. Read backwards: with the terms
-B . y behind a unit y = phi(z), phi = q z + r + phi+ - phi-, the shift gives each term  B q z + (B - Lo) phi+(z) + (Hi - B) phi-(z) + const,
+Lo_u <= 0 <= Hi_u bound the coefficient with which the value of u enters any term behind it, of P_j and of Q. Read backwards: with the
+terms B . y behind a unit y = phi(z), phi = q z + r + phi+ - phi-, the shift gives  B (q z + r) + (B - Lo) phi+(z) + (Hi - B) phi-(z),
 which is convex in z; so all P_j and Q are convex, and Q is one common function. K = -Lo at the inputs makes all exponents non-negative.
 Reference: theory/tropical.md section 1, docs/theory.md 16.
 """
@@ -77,7 +77,7 @@ def _interval(rows: RationalArray) -> tuple[RationalArray, RationalArray]:
 
 
 def _before_unit(operation: PiecewiseLinear | PRelu, low: RationalArray, high: RationalArray) -> tuple[RationalArray, RationalArray]:
-    """Bounds, each (1, *shape), of B q + (B - Lo) s+ + (Hi - B) s- over Lo <= B <= Hi and the pieces, s+ and s- the slopes of phi+, phi-."""
+    """Bounds, each (1, *shape), of B q + (B - Lo) s+ + (Hi - B) s- over Lo <= B <= Hi, with the slopes s of phi's pieces."""
     kinks, axes = operation.expansion(), low.ndim
     slope, width = along_channels(kinks.slope, axes), high - low
     plus = minus = RationalArray.of(0)
@@ -105,7 +105,7 @@ def _before_pool(
 
 def first_entries(index: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """The first entry of each window (places, window) that is not padding."""
-    return index[np.arange(len(index)), (index >= 0).argmax(axis=1)]
+    return np.asarray(index[np.arange(len(index)), (index >= 0).argmax(axis=1)])
 
 
 def denominator_form(program: Program, shift: Shift) -> StageMap:
