@@ -62,26 +62,29 @@ class Linearisation:
         left = {name: len(net.consumers(name)) for name in net.order}
         for name in net.order:
             if name not in values:
-                values[name] = self._local(name, values)
+                values[name] = self._value(name, values)
             for source in set(net.operands(name)):
                 left[source] -= 1
                 if not left[source] and source not in kept:
                     del values[source]
         return {name: values[name] for name in kept}
 
-    def _local(self, name: str, values: Mapping[str, RationalArray]) -> RationalArray:
+    def _value(self, name: str, values: Mapping[str, RationalArray]) -> RationalArray:
         operation, operands = self.net.operation(name), [values[o] for o in self.net.operands(name)]
         if isinstance(operation, Constant):
             return _repeated(operation.value, self.count)
-        if operation.is_affine:
-            return operation.evaluate(*operands)
+        return operation.evaluate(*operands) if operation.is_affine else self.result(name, operands[0])
+
+    def result(self, name: str, before: RationalArray) -> RationalArray:
+        """What the piece around each point makes of the values (n, *shape) that a node without an affine function reads."""
+        operation = self.net.operation(name)
         if isinstance(operation, MaxPool):
-            return _chosen(operation, operands[0], self.pieces[name])
+            return _chosen(operation, before, self.pieces[name])
         if isinstance(operation, Rational):
             slopes, constants = self.tangents[name]
-            return operands[0] * slopes + constants
+            return before * slopes + constants
         slopes, constants = levels(operation)
-        scaled = _times(slopes, self.pieces[name], operands[0])
+        scaled = _times(slopes, self.pieces[name], before)
         return scaled if constants.is_zero() else scaled + _looked_up(constants, self.pieces[name])
 
     def step(self, name: str, rows: RationalArray, points: Integers | None = None) -> tuple[RationalArray, ...]:
@@ -330,7 +333,7 @@ def _beside(
             if tied.any():
                 ties[name] = tied
         if name not in moved:
-            moved[name] = found._local(name, moved)
+            moved[name] = found._value(name, moved)
     unlucky = np.zeros(len(points), dtype=bool)
     if ties:
         moving = _moving(found, moved)
