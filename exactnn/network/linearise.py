@@ -2,9 +2,9 @@
 
     around x:  f(y) = f(x) + J (y - x),     unit: y -> s y + c, the slope s and constant c of its piece;  window: its largest entry
 
-At a kink, or a tie of a window, the pattern is the one of x + eps v for small eps > 0 and a direction v (fixed pseudo-random integers): what is
-tied is decided by the derivatives along v. Where these are tied too, the gradients are shown to agree, so that either choice is the same
-function; else another direction is taken. So the map is that of a full-dimensional region whose closure holds x.
+At a kink, or a tie of a window, the pattern is the one of x + eps v for small eps > 0 and a direction v (fixed pseudo-random integers):
+what is tied is decided by the derivatives along v. Where these are tied too, the gradients are shown to agree, so that either choice is the
+same function; else another direction is taken. So the map is that of a full-dimensional region whose closure holds x.
 """
 
 from __future__ import annotations
@@ -346,7 +346,7 @@ def _beside(
 
 
 def _pairs(net: Network, name: str, pieces: Integers, tied: Mask) -> tuple[Integers, Integers, Integers]:
-    """What must agree: of each tie the point, and the flat entry of the operand whose gradient is 0, or (pooling) the two that have the same."""
+    """What must agree: the point of each tie, and the operand's flat entry whose gradient is to be 0, or (pooling) two with one gradient."""
     operation = net.operation(name)
     if not isinstance(operation, MaxPool):
         owners, entries = np.nonzero(tied.reshape(len(tied), -1))
@@ -381,7 +381,8 @@ def _different(found: Linearisation, node: str, owners: Integers, entries: Integ
 
 def _moving(found: Linearisation, moved: Mapping[str, RationalArray]) -> dict[str, Mask]:
     """For each node the entries that may depend on the input: a cheap mask, all else is constant around the points."""
-    net, masks = found.net, {}
+    net = found.net
+    masks: dict[str, Mask] = {}
     for name in net.order:
         operation, shape = net.operation(name), moved[name].shape
         reads = [RationalArray(masks[o].astype(np.int64)) for o in net.operands(name)]
@@ -416,4 +417,3 @@ def _absolute(operation: Operation, axes: int) -> Operation:
 
 def _ones(array: RationalArray) -> RationalArray:
     return RationalArray(array.nonzero().astype(np.int64))
-

@@ -2,12 +2,13 @@
 
     own term at x_i:  numerator j: the affine map of f_j + Q around x_i,  denominator: that of Q        (Q: `_shift`)
 
-Backwards, a row B at a unit y = phi(z) becomes  s B + sum over the kinks below of Q's weight;  at a window it goes to the largest entry, with -Lo (largest
-- first) of Q; at the inputs + K. The constants are the values of the same affine maps at 0, by a forward pass.
+Backwards, a row B at a unit y = phi(z) becomes  s B + sum over the kinks below of Q's weight;  at a window it goes to the largest entry,
+with -Lo (largest - first) of Q; at the inputs + K. The constants are the values of the same affine maps at 0, by a forward pass.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,8 +64,8 @@ def _unit(operation: PiecewiseLinear | PRelu, low: RationalArray, high: Rational
 class ExactTerms:
     """The own terms of n points. `constants` (n, outputs + 1): those of the numerators and, last, of the denominator."""
 
-    def __init__(self, weights: Weights, around: Linearisation, constants: RationalArray | None = None) -> None:
-        self.weights, self.around = weights, around
+    def __init__(self, weights: Weights, points: RationalArray, around: Linearisation, constants: RationalArray | None = None) -> None:
+        self.weights, self.points, self.around = weights, points, around
         zeros = RationalArray.zeros((len(around), weights.net.input_dim))
         self.constants = self.values(zeros) if constants is None else constants
 
@@ -76,10 +77,19 @@ class ExactTerms:
         net, maps = parts[0].weights.net, [p.around for p in parts]
         pieces: Mapping[str, Any] = {name: np.concatenate([m.pieces[name] for m in maps]) for name in maps[0].pieces}
         around = Linearisation(net, sum(map(len, maps)), pieces, {})
-        return cls(parts[0].weights, around, concatenate([p.constants for p in parts]))
+        return cls(parts[0].weights, concatenate([p.points for p in parts]), around, concatenate([p.constants for p in parts]))
+
+    def take(self, points: Indices) -> ExactTerms:
+        """The terms of some of the points."""
+        return ExactTerms(self.weights, self.points[points], self.around.take(points), self.constants[points])
 
     def __len__(self) -> int:
         return len(self.around)
+
+    @property
+    def net(self) -> Network:
+        """The network."""
+        return self.weights.net
 
     @property
     def patterns(self) -> list[bytes]:
@@ -108,6 +118,13 @@ class ExactTerms:
         outputs = concatenate([values[n].reshape(count, -1) for n in net.outputs], axis=1)
         column = total.reshape(count, 1)
         return concatenate([outputs + column, column], axis=1)
+
+    def marks(self) -> RationalArray:
+        """A fingerprint of each point's exponents, (n, outputs + 1): their value in one direction. Equal exponents have equal ones."""
+        source = random.Random(11)
+        direction = [source.getrandbits(30) for _ in range(self.net.input_dim)]
+        points = RationalArray(np.broadcast_to(np.array(direction, dtype=np.int64), (len(self), len(direction))))
+        return self.values(points) - self.constants
 
     def exponents(self, output: int, points: Indices) -> RationalArray:
         """The exponents (k, d) of the own terms of these points; of the denominator where `output` is the number of outputs."""
