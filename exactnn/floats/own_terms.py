@@ -43,7 +43,7 @@ def float_points(net: Network, points: Any) -> Floats:
 
 
 class FloatTerms:
-    """The own terms of points, which are added block by block; kept are the points, their patterns and the values there.
+    """The own terms of points, which are added block by block; kept are the points, their patterns and constants.
 
     Parameters
     ----------
@@ -70,23 +70,24 @@ class FloatTerms:
                 slopes, constants = (rounded(a, _FLOAT) for a in levels(operation))
                 self._levels[name] = slopes, constants
         self._pieces: dict[str, list[torch.Tensor]] = {name: [] for name in (*self._levels, *self._index)}
-        self._values: list[torch.Tensor] = []
+        self._constants: list[torch.Tensor] = []
 
     def __len__(self) -> int:
         return len(self.points)
 
     def add(self, points: Floats) -> None:
         """Run the network at more points (n, input_dim)."""
-        values, pieces = self._run(torch.from_numpy(points))
+        pieces: dict[str, torch.Tensor] = {}
+        self._run(torch.from_numpy(points), pieces)
         for name, found in pieces.items():
             self._pieces[name].append(found)
-        self._values.append(values)
+        self._constants.append(self._run(torch.zeros(points.shape, dtype=_FLOAT), pieces))
         self.points = np.concatenate([self.points, points]) if len(self.points) else points
 
     def close(self) -> FloatTerms:
         """To be called when all points are there."""
         self._pieces = {name: [torch.cat(parts)] for name, parts in self._pieces.items()}
-        self._values = [torch.cat(self._values)]
+        self._constants = [torch.cat(self._constants)]
         return self
 
     @property
@@ -98,13 +99,12 @@ class FloatTerms:
         return [row.tobytes() for row in np.concatenate(found, axis=1)]
 
     @torch.no_grad()
-    def _run(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Values (n, outputs + 1) of numerators and denominator, and the pattern."""
+    def _run(self, x: torch.Tensor, pieces: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Values (n, outputs + 1) of the affine maps of numerators and denominator in these pieces; where a node has none, those at x."""
         net, count = self.net, len(x)
         sizes = [math.prod(net.shape(n)) for n in net.inputs]
         parts = torch.split(x, sizes, dim=1)
         values = {n: p.reshape(count, *net.shape(n)) for n, p in zip(net.inputs, parts, strict=True)}
-        pieces: dict[str, torch.Tensor] = {}
         total = x @ self._inputs
         for name in net.order:
             if name in values:
@@ -113,34 +113,37 @@ class FloatTerms:
             if name in self._modules:
                 values[name] = self._modules[name](*(operands or [x]))
             elif name in self._index:
-                values[name], pieces[name] = self._pool(name, operands[0])
+                values[name] = self._pool(name, operands[0], pieces)
                 if name in self._windows:
                     low, at = self._windows[name]
                     total = total + operands[0].reshape(count, -1) @ at.reshape(-1) - values[name].reshape(count, -1) @ low.reshape(-1)
             else:
                 (before,) = operands
                 operation: Any = net.operation(name)
-                below = torch.zeros(before.shape, dtype=torch.uint8)
-                for at_kink, _ in operation.expansion().kinks:
-                    below += before > float(at_kink)
-                pieces[name] = below
+                if name not in pieces:
+                    pieces[name] = torch.zeros(before.shape, dtype=torch.uint8)
+                    for at_kink, _ in operation.expansion().kinks:
+                        pieces[name] += before > float(at_kink)
+                below = pieces[name]
                 slopes, constants = (self._looked_up(table, below) for table in self._levels[name])
                 values[name] = slopes * before + constants
                 if name in self._units:
                     slopes, constants = (self._by_entry(table, below) for table in self._units[name])
                     total = total + (slopes * before.reshape(count, -1) + constants).sum(dim=1)
         outputs = torch.cat([values[n].reshape(count, -1) for n in net.outputs], dim=1)
-        return torch.cat([outputs + total[:, None], total[:, None]], dim=1), pieces
+        return torch.cat([outputs + total[:, None], total[:, None]], dim=1)
 
-    def _pool(self, name: str, before: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _pool(self, name: str, before: torch.Tensor, pieces: dict[str, torch.Tensor]) -> torch.Tensor:
         index = self._index[name]
         flat = before.reshape(*before.shape[:2], -1)
-        windows = flat[:, :, index.clamp(min=0)].masked_fill(index < 0, -math.inf)
-        largest, place = windows.max(dim=3)
-        kind = torch.uint8 if index.shape[1] < 256 else torch.int32
-        return largest.reshape(len(before), *self.net.shape(name)), place.to(kind)
+        if name not in pieces:
+            windows = flat[:, :, index.clamp(min=0)].masked_fill(index < 0, -math.inf)
+            pieces[name] = windows.argmax(dim=3).to(torch.uint8 if index.shape[1] < 256 else torch.int32)
+        places = index[torch.arange(len(index)), pieces[name].long()]
+        return flat.gather(2, places).reshape(len(before), *self.net.shape(name))
 
-    def _looked_up(self, table: torch.Tensor, pieces: torch.Tensor) -> torch.Tensor:
+    @staticmethod
+    def _looked_up(table: torch.Tensor, pieces: torch.Tensor) -> torch.Tensor:
         if len(table) == 1:
             return table[0].reshape(-1, *(1,) * (pieces.ndim - 2))
         if table.shape[1] == 1:
@@ -179,10 +182,10 @@ class FloatTerms:
             for operand, more in zip(net.operands(name), self._back(name, rows.pop(name), chosen), strict=True):
                 rows[operand] = rows[operand] + more if operand in rows else more
         parts = [rows[n].reshape(count, -1) if n in rows else torch.zeros(count, math.prod(net.shape(n)), dtype=_FLOAT) for n in net.inputs]
-        exponents = torch.cat(parts, dim=1) + self._inputs
-        here = torch.from_numpy(self.points)[chosen]
-        constants = self._values[0][chosen, output] - torch.linalg.vecdot(exponents, here)
-        return np.asarray(torch.cat([constants[:, None], exponents], dim=1).numpy())
+        found = torch.empty(count, 1 + net.input_dim, dtype=_FLOAT)
+        found[:, 0] = self._constants[0][chosen, output]
+        torch.add(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), self._inputs, out=found[:, 1:])
+        return np.asarray(found.numpy())
 
     def _back(self, name: str, rows: torch.Tensor, chosen: torch.Tensor) -> Sequence[torch.Tensor]:
         operation, shapes = self.net.operation(name), [self.net.shape(o) for o in self.net.operands(name)]

@@ -346,7 +346,7 @@ def _beside(
 
 
 def _pairs(net: Network, name: str, pieces: Integers, tied: Mask) -> tuple[Integers, Integers, Integers]:
-    """What must agree: the point of each tie, and the operand's flat entry whose gradient is to be 0, or (pooling) two with one gradient."""
+    """The point of each tie, and the operand's flat entry whose gradient is to be 0, or (pooling) the two that are to have one gradient."""
     operation = net.operation(name)
     if not isinstance(operation, MaxPool):
         owners, entries = np.nonzero(tied.reshape(len(tied), -1))

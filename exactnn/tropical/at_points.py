@@ -130,7 +130,7 @@ class PointwiseMap(TropicalRationalMap):
         if work > _CHECKED:
             most = math.isqrt(_CHECKED // ((1 + self.input_dim) * (1 + self.output_dim)))
             raise ArgumentError(
-                f"certificate: the checker evaluates {sum(shared.values())} terms at {len(self)} points, beyond its limit of 2^28 products; "
+                f"certificate: the checker would evaluate {sum(shared.values())} terms at {len(self)} points, more than 2^28 products; "
                 f"ask for the certificate of a map at about {most} points or fewer"
             )
         values = self.net.evaluate(self.points)
