@@ -270,7 +270,7 @@ def _in_floats(weights: Weights, points: Any, clock: Clock) -> PointwiseMap:
     from exactnn.floats.own_terms import FloatTerms, float_points
 
     net, rows = weights.net, float_points(weights.net, points)
-    source = FloatTerms(net, weights.units, weights.windows, weights.inputs)
+    source = FloatTerms(net, weights.units, weights.windows, weights.inputs, weights.first)
     for part in _blocks(len(rows), _per_block(net)):
         _check(clock, part[0], len(rows), lambda: _float_map(source, Clock()))
         source.add(rows[part])
