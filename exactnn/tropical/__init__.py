@@ -2,6 +2,7 @@
 
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
+from exactnn.tropical.semiring import Tropical
 from exactnn.tropical.terms import Terms
 
-__all__ = ["Terms", "TropicalPolynomial", "TropicalRationalMap"]
+__all__ = ["Terms", "Tropical", "TropicalPolynomial", "TropicalRationalMap"]
