@@ -1,8 +1,20 @@
 """Tropical forms: a ReLU network as a difference of two tropical polynomials."""
 
+from exactnn.tropical.geometry import DualCell, Hypersurface, HypersurfaceCell
+from exactnn.tropical.matrices import LayerMatrices, TropicalMatrix
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 from exactnn.tropical.semiring import Tropical
 from exactnn.tropical.terms import Terms
 
-__all__ = ["Terms", "Tropical", "TropicalPolynomial", "TropicalRationalMap"]
+__all__ = [
+    "DualCell",
+    "Hypersurface",
+    "HypersurfaceCell",
+    "LayerMatrices",
+    "Terms",
+    "Tropical",
+    "TropicalMatrix",
+    "TropicalPolynomial",
+    "TropicalRationalMap",
+]

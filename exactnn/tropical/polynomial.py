@@ -15,6 +15,7 @@ from exactnn.exact.numbers import Number, as_fraction, rational_text, shown, sum
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.tropical._evaluation import attaining, extremes
 from exactnn.tropical._irredundant import cell, needed_rows
+from exactnn.tropical.geometry import DualCell, Hypersurface, dual_subdivision, hypersurface, newton_vertices
 from exactnn.tropical.semiring import Convention, Tropical, checked, is_scalar, one_convention
 from exactnn.tropical.terms import Exponents, StoredBlock, Terms, find, merged
 
@@ -400,6 +401,51 @@ class TropicalPolynomial:
         if row is None:
             raise ArgumentError(f"exponents: those of a term are needed, got {shown(tuple(exponents))}; p.terms has them")
         return row
+
+    # --- geometry ----------------------------------------------------------------------------------------------------------
+
+    def newton_polytope(self) -> tuple[Exponents, ...]:
+        """The vertices of the convex hull of the exponents, in lexicographic order."""
+        return newton_vertices(self)
+
+    def upper_hull(self) -> tuple[tuple[Exponents, Fraction], ...]:
+        """The vertices (exponents, coefficient) of the upper hull (for "min" the lower) of the lifted exponents: the terms of `reduced`.
+
+        Examples
+        --------
+        >>> p = TropicalPolynomial({(0,): 0, (1,): -1, (2,): 0})
+        >>> p.upper_hull() == (((0,), 0), ((2,), 0)), p.newton_polytope() == ((0,), (2,))
+        (True, True)
+        """
+        return tuple(self.reduced().terms.rows())
+
+    def dual_subdivision(self, *, limit: int = 10_000) -> tuple[DualCell, ...]:
+        """The maximal cells of the subdivision of the Newton polytope that the coefficients induce, each with its dual point.
+
+        Meant for low dimension. Incomplete beyond `limit` rays on the way.
+
+        Examples
+        --------
+        >>> p = TropicalPolynomial({(0,): 0, (1,): 1, (2,): 1})
+        >>> [(cell.exponents == ((k,), (k + 1,)), cell.point) for k, cell in enumerate(p.dual_subdivision())]
+        [(True, (Fraction(-1, 1),)), (True, (Fraction(0, 1),))]
+        """
+        return dual_subdivision(self, limit=limit)
+
+    def hypersurface(self, *, limit: int = 10_000) -> Hypersurface:
+        """Where p bends: its vertices, and its cells of dimension d - 1 with their generators, exponents and multiplicities.
+
+        Meant for low dimension. Incomplete beyond `limit` rays on the way.
+
+        Examples
+        --------
+        >>> line = TropicalPolynomial({(0, 0): 0, (1, 0): 0, (0, 1): 0}).hypersurface()
+        >>> line.vertices
+        ((Fraction(0, 1), Fraction(0, 1)),)
+        >>> [tuple(map(int, cell.rays[0])) for cell in line.cells]
+        [(-1, 0), (0, -1), (1, 1)]
+        """
+        return hypersurface(self, limit=limit)
 
     # --- the other convention ----------------------------------------------------------------------------------------------
 

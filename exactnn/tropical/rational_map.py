@@ -175,7 +175,7 @@ class TropicalRationalMap:
 
     def __rtruediv__(self, other: Any) -> TropicalRationalMap:
         G = self._other(other)
-        return NotImplemented if G is None else self._zipped(G, lambda p, q, r, s: (r * q, s * p))
+        return NotImplemented if G is None else G._zipped(self, lambda p, q, r, s: (p * s, q * r))
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -195,7 +195,8 @@ class TropicalRationalMap:
 
     def maximum(self, other: Any) -> TropicalRationalMap:
         """max(F, G), which is F + G."""
-        return self + other
+        result: TropicalRationalMap = self + other
+        return result
 
     def relu(self) -> TropicalRationalMap:
         """max(F, 0) = (P + Q)/Q."""
@@ -207,7 +208,7 @@ class TropicalRationalMap:
     def _other(self, other: Any) -> TropicalRationalMap | None:
         """The other operand as a map; None if it is nothing of the kind."""
         if isinstance(other, TropicalPolynomial):
-            polynomials = (other,)
+            polynomials: tuple[TropicalPolynomial, ...] = (other,)
         elif is_scalar(other) or isinstance(other, (list, tuple, np.ndarray, RationalArray)):
             numbers = [other] * self.output_dim if is_scalar(other) else RationalArray.of(other, "other", ndim=1).to_fractions()
             polynomials = tuple(TropicalPolynomial.constant(v, self.input_dim) for v in numbers)

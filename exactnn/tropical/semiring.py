@@ -183,9 +183,11 @@ class Tropical:
     def __reduce__(self) -> tuple[Any, ...]:
         return Tropical, (self.value, self.convention)
 
+    def __str__(self) -> str:
+        return rational_text(self.value) if self.value is not None else "-inf" if self.convention == "max" else "inf"
+
     def __repr__(self) -> str:
-        text = rational_text(self.value) if self.value is not None else "-inf" if self.convention == "max" else "inf"
-        return f"Tropical({text})" if self.convention == "max" else f'Tropical({text}, convention="min")'
+        return f"Tropical({self})" if self.convention == "max" else f'Tropical({self}, convention="min")'
 
 
 def is_scalar(value: object) -> bool:
