@@ -1,7 +1,8 @@
 """Tropical forms: a ReLU network as a difference of two tropical polynomials."""
 
 from exactnn.tropical.geometry import DualCell, Hypersurface, HypersurfaceCell
-from exactnn.tropical.matrices import LayerMatrices, TropicalMatrix
+from exactnn.tropical.layers import LayerMatrices
+from exactnn.tropical.matrices import TropicalMatrix
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 from exactnn.tropical.semiring import Tropical

@@ -3,8 +3,8 @@
     epigraph  {(x, y) : y >= c_a + a . x for all a}        its vertices lie over those of the hypersurface,
     cell of the subdivision  <->  point of the hypersurface: the exponents of all terms that are the maximum there
 
-All of it is read off the generators of the epigraph, exactly. Where the exponents span less than R^d the hypersurface is a cylinder: its cells then have
-points, but no vertices.
+All of it is read off the generators of the epigraph, exactly. Where the exponents span less than R^d, the
+hypersurface is a cylinder: its cells then have points, but no vertices.
 
 Reference: D. Maclagan, B. Sturmfels, Introduction to Tropical Geometry (2015), chapter 3.
 """
@@ -151,7 +151,7 @@ class _Faces:
     def cell(self, i: int, j: int) -> HypersurfaceCell:
         """The common face of two regions."""
         points, rays = self._common(i, j)
-        whole = np.concatenate([self.tight_at_points[:, points], self.tight_at_rays[:, rays]], axis=1).all(axis=1)
+        whole = np.asarray(np.concatenate([self.tight_at_points[:, points], self.tight_at_rays[:, rays]], axis=1).all(axis=1))
         exponents = self.exponents(whole)
         needed = set(self.needed)
         others = np.flatnonzero(self.tight_at_points[:, points].any(axis=1))  # each face of the cell has one of its points
