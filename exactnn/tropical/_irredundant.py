@@ -30,6 +30,8 @@ def needed_rows(table: RationalArray, domain: Polyhedron | None = None) -> list[
     count, d = len(rows), rows.shape[1] - 1
     if count < 2:
         return list(range(count))
+    if d == 1 and domain is None:
+        return _hull(rows.numerators.tolist())
     found = sorted(set(winners(rows, _seeds(d) if domain is None else RationalArray.of([domain.interior_point()]))))
     known, open_rows = set(found), [i for i in range(count) if i not in set(found)]
     while open_rows:
@@ -45,6 +47,20 @@ def needed_rows(table: RationalArray, domain: Polyhedron | None = None) -> list[
         known.add(winner)
         found.append(winner)
     return sorted(found)
+
+
+def _hull(rows: list[list[int]]) -> list[int]:
+    """The needed rows (c, a) in one variable: the upper hull of the points (a, c)."""
+    kept: list[int] = []
+    for i in sorted(range(len(rows)), key=lambda i: rows[i][1]):
+        c, a = rows[i]
+        while len(kept) > 1:
+            (c1, a1), (c0, a0) = rows[kept[-1]], rows[kept[-2]]
+            if (c1 - c0) * (a - a0) > (c - c0) * (a1 - a0):  # the last point lies above the chord
+                break
+            kept.pop()
+        kept.append(i)
+    return sorted(kept)
 
 
 def cell(table: RationalArray, i: int, others: list[int]) -> Polyhedron:

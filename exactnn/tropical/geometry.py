@@ -22,6 +22,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.numbers import primitive
 from exactnn.exact.polyhedron import Generators, Polyhedron
 from exactnn.tropical._irredundant import needed_rows
 from exactnn.tropical.terms import Exponents
@@ -53,7 +54,8 @@ class HypersurfaceCell:
     Attributes
     ----------
     exponents : those of all terms that are the maximum on the whole cell, which lie on one segment, in lexicographic order
-    points, rays, lines : generators; in the plane two points for a segment, a point and a ray for a half-line
+    points, rays, lines : generators, directions as primitive integer vectors; in the plane two points for a segment, a point and a ray for a
+        half-line
     multiplicity : the lattice length of the segment of exponents, where its ends differ by integers; else None
     polyhedron : the cell by inequalities
     """
@@ -117,8 +119,8 @@ class _Faces:
         found = _epigraph(self.signed[np.array(self.needed, dtype=np.int64)], limit) if self.needed else Generators((), (), ())
         self._points, self._rays = found.points, tuple(v for v in found.rays if any(v[:-1]))
         self.points = tuple(v[:-1] for v in found.points)
-        self.rays = tuple(v[:-1] for v in self._rays)
-        self.lines = tuple(v[:-1] for v in found.lines)
+        self.rays = tuple(_direction(v[:-1]) for v in self._rays)
+        self.lines = tuple(_direction(v[:-1]) for v in found.lines)
         self._lines = found.lines
         self.tight_at_points = _tight(self.signed, self._points, 1)
         self.tight_at_rays = _tight(self.signed, self._rays, 0)
@@ -181,6 +183,12 @@ def _tight(table: RationalArray, generators: Sequence[Fractions], weight: int) -
         return np.zeros((len(table), 0), dtype=bool)
     columns = RationalArray.of(rows).T
     return np.asarray((table @ columns[:-1] - columns[-1:]).numerators == 0, dtype=bool)
+
+
+def _direction(v: Fractions) -> Fractions:
+    """The primitive integer vector of this direction."""
+    scale = math.lcm(*(a.denominator for a in v))
+    return tuple(map(Fraction, primitive([int(a * scale) for a in v])))
 
 
 def _bits(mask: np.ndarray[Any, Any]) -> int:

@@ -81,6 +81,13 @@ class TropicalPolynomial:
         return cls(Terms.of_table(rows, keep_largest=checked(convention) == "max"), convention=convention)
 
     @classmethod
+    def of_needed(cls, terms: Terms) -> TropicalPolynomial:
+        """The polynomial of terms of which each is alone the maximum somewhere, as their maker knows (for engines; not checked)."""
+        new = cls(terms)
+        new.__dict__["_needed"] = list(range(len(terms)))
+        return new
+
+    @classmethod
     def constant(cls, value: Any, dimension: int, *, convention: str = "max") -> TropicalPolynomial:
         """The constant, which may be a `Tropical`; without terms for the semiring's zero."""
         scalar = Tropical(value, convention)
