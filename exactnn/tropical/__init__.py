@@ -1,8 +1,24 @@
 """Tropical forms: a ReLU network as a difference of two tropical polynomials."""
 
 from exactnn.tropical.extract import RegionTerms, extract
+from exactnn.tropical.geometry import DualCell, Hypersurface, HypersurfaceCell
+from exactnn.tropical.layers import LayerMatrices
+from exactnn.tropical.matrices import TropicalMatrix
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
+from exactnn.tropical.semiring import Tropical
 from exactnn.tropical.terms import Terms
 
-__all__ = ["RegionTerms", "Terms", "TropicalPolynomial", "TropicalRationalMap", "extract"]
+__all__ = [
+    "DualCell",
+    "Hypersurface",
+    "HypersurfaceCell",
+    "LayerMatrices",
+    "RegionTerms",
+    "Terms",
+    "Tropical",
+    "TropicalMatrix",
+    "TropicalPolynomial",
+    "TropicalRationalMap",
+    "extract",
+]

@@ -68,8 +68,8 @@ def extract(
     --------
     >>> import exactnn as xn
     >>> F = xn.tropical.extract(xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1]], [0])]))  # x = max(x, 0) - max(-x, 0)
-    >>> print(F.numerators[0], "minus", F.denominators[0])
-    max(x, 2 x) minus max(0, x)
+    >>> F.numerators[0], F.denominators[0]
+    (TropicalPolynomial(max(x, 2 x)), TropicalPolynomial(max(0, x)))
     >>> F.witness(0, (2,))
     (Fraction(2, 1),)
 
