@@ -1,9 +1,10 @@
 """Tropical forms: a ReLU network as a difference of two tropical polynomials."""
 
-from exactnn.tropical.extract import RegionTerms, extract
+from exactnn.tropical.extract import extract
 from exactnn.tropical.geometry import DualCell, Hypersurface, HypersurfaceCell
 from exactnn.tropical.layers import LayerMatrices
 from exactnn.tropical.matrices import TropicalMatrix
+from exactnn.tropical.origin import RegionTerms
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 from exactnn.tropical.semiring import Tropical

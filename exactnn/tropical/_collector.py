@@ -7,30 +7,20 @@ the region is a witness: there the term alone is the maximum.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from exactnn.cells import Interior, Piece, Point, Program, SearchCell, Signs, Subdivision, simplified_point
+from exactnn.cells import Interior, Piece, Program, SearchCell, Signs, Subdivision, simplified_point
 from exactnn.tropical._shift import denominator_form, shift_of
+from exactnn.tropical.origin import Gathered, Origin, Row
 
-#: (a_1, ..., a_d, c), all times the collector's scale.
-Row = tuple[int, ...]
 _BATCH, _NUMBERS = 256, 2_000_000
 
 
 class TermCollector:
-    """Terms, their witnesses, and for each region its terms.
-
-    Attributes
-    ----------
-    terms : for each output its numerator's terms, then those of the denominator: row -> number
-    witnesses : for each of these a point (x, w) inside the first region that has it: x / w
-    signs, own : for each region the signs of its first cell, and the number of its term in each of `terms`
-    scale : rows are this many times the terms
-    """
+    """The numerators' terms, then those of the denominator, over the cells that it is shown."""
 
     def __init__(self, program: Program, *, nonnegative: bool) -> None:
         net = program.nets[0]
@@ -38,13 +28,9 @@ class TermCollector:
         self.nonnegative = nonnegative
         self._extended = replace(program, outputs=(*program.outputs, denominator_form(program, shift_of(net, nonnegative=nonnegative))))
         first, second = (form.scale for form in self._extended.output_integers)
-        self.scale = math.lcm(first, second)
-        self._factors = self.scale // first, self.scale // second
-        self.terms: list[dict[Row, int]] = [{} for _ in range(net.output_dim + 1)]
-        self.witnesses: list[list[Point]] = [[] for _ in self.terms]
-        self.signs: list[bytes] = []
-        self.own: list[tuple[int, ...]] = []
-        self._patterns: set[bytes] = set()
+        self._scale = math.lcm(first, second)
+        self._factors = self._scale // first, self._scale // second
+        self._found = Gathered(program, net.output_dim + 1)
         self._batch = max(1, min(_BATCH, _NUMBERS // ((program.unit_count + 1) * (program.input_dim + 1))))
 
     @property
@@ -55,33 +41,39 @@ class TermCollector:
     @property
     def count(self) -> int:
         """The number of regions so far."""
-        return len(self.own)
+        return len(self._found.own)
+
+    @property
+    def origin(self) -> Origin:
+        """The regions so far."""
+        tables = len(self._found.terms)
+        return self._found.origin([self._scale] * tables, [tables - 1] * (tables - 1))
 
     def piece(self, run: Subdivision, piece: Piece) -> None:
         """The regions of a finished piece."""
-        new: list[tuple[int, int]] = []  # (polynomial, cell) of each term that is new, in order
+        new: list[tuple[int, int]] = []  # (table, cell) of each term that is new, in order
         for start in range(0, piece.cells, self._batch):
             signs = piece.signs[start : start + self._batch]
             for cell, rows in self._rows(signs):
-                new += [(p, start + cell) for p in self._add(signs[cell], rows)]
+                new += [(p, start + cell) for p in self._found.add(signs[cell], rows)]
         cells = sorted({cell for _, cell in new})
         points = dict(zip(cells, Interior(run, piece).points(cells), strict=True)) if cells else {}
         for p, cell in new:
-            self.witnesses[p].append(points[cell])
+            self._found.points[p].append(points[cell])
 
     def cell(self, program: Program, cell: SearchCell) -> None:
         """The region of one cell of the search."""
         signs = np.array(cell.signs, dtype=np.int8)
         for _, rows in self._rows(signs[None]):
-            new = self._add(signs, rows)
+            new = self._found.add(signs, rows)
             if new:
                 point = simplified_point(cell.inner, cell.forms)
                 for p in new:
-                    self.witnesses[p].append(point)
+                    self._found.points[p].append(point)
 
     def _rows(self, signs: Signs) -> list[tuple[int, list[Row]]]:
         """For each cell whose pattern is new the rows of the numerators and of the denominator."""
-        chosen = [c for c in range(len(signs)) if self._is_new(signs[c])]
+        chosen = [c for c in range(len(signs)) if self._found.is_new(signs[c])]
         if not chosen:
             return []
         *_, (outputs, _), (common, _) = self._extended.cell_maps(signs[chosen])
@@ -90,28 +82,12 @@ class TermCollector:
         tables = [[int(v) for v in row] for row in (*outputs.tolist(), *common.tolist())]
         return [(c, [tuple(row[i * width : (i + 1) * width]) for row in tables]) for i, c in enumerate(chosen)]
 
-    def _is_new(self, signs: Signs) -> bool:
-        """Whether no cell of the same pattern came before (with max pooling a region has several cells)."""
-        if self.program.patterns_are_signs:
-            return True
-        pattern = self.program.patterns(signs[None])[0].tobytes()
-        if pattern in self._patterns:
-            return False
-        self._patterns.add(pattern)
-        return True
-
-    def _add(self, signs: Signs, rows: Sequence[Row]) -> list[int]:
-        """One region; the polynomials that get a new term."""
-        new = [p for p, (row, terms) in enumerate(zip(rows, self.terms, strict=True)) if row not in terms]
-        self.own.append(tuple(terms.setdefault(row, len(terms)) for row, terms in zip(rows, self.terms, strict=True)))
-        self.signs.append(signs.tobytes())
-        return new
-
     def pack(self) -> Any:
         """Terms, witnesses and regions as JSON."""
-        tables = [[_text(row) for row in terms] for terms in self.terms]
-        points = [[_text(point) for point in found] for found in self.witnesses]
-        return [tables, points, [[s.hex(), list(o)] for s, o in zip(self.signs, self.own, strict=True)]]
+        found = self._found
+        tables = [[_text(row) for row in terms] for terms in found.terms]
+        points = [[_text(point) for point in own] for own in found.points]
+        return [tables, points, [[s.hex(), list(o)] for s, o in zip(found.signs, found.own, strict=True)]]
 
     def unpack(self, packed: Any) -> None:
         """Add the regions of a task."""
@@ -119,9 +95,9 @@ class TermCollector:
         rows = [[_row(row) for row in table] for table in tables]
         for text, own in regions:
             signs = np.frombuffer(bytes.fromhex(text), dtype=np.int8)
-            if self._is_new(signs):
-                for p in self._add(signs, [table[number] for table, number in zip(rows, own, strict=True)]):
-                    self.witnesses[p].append(_row(points[p][own[p]]))
+            if self._found.is_new(signs):
+                for p in self._found.add(signs, [table[number] for table, number in zip(rows, own, strict=True)]):
+                    self._found.points[p].append(_row(points[p][own[p]]))
 
 
 def make_collector(program: Program, *, nonnegative: bool) -> TermCollector:

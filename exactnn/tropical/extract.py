@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property, partial
-from typing import overload
+from functools import partial
 
-import numpy as np
-
-from exactnn.cells import Point, Program, full_dimensional, read_program
+from exactnn.cells import full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete
-from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.regions.collect import check_arguments, chosen_method, collect
-from exactnn.tropical._collector import TermCollector, make_collector
+from exactnn.tropical._collector import make_collector
 from exactnn.tropical._shift import shift_of
+from exactnn.tropical.origin import Origin
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
-from exactnn.tropical.terms import Exponents, StoredBlock, Terms
+from exactnn.tropical.terms import StoredBlock, Terms
 
 
 def extract(
@@ -89,83 +83,16 @@ def extract(
     try:
         collect(collector, make, net, program, method, clock, executor=executor, checkpoint=checkpoint, max_regions=max_regions)
     except Incomplete as stopped:
-        reached = _map(collector) if collector.count else None
+        reached = map_of(collector.origin, program.domain) if collector.count else None
         raise Incomplete(f"{stopped}; the terms of {collector.count} regions were kept (.partial)", reached) from stopped.__cause__
-    return _map(collector)
+    return map_of(collector.origin, program.domain)
 
 
-@dataclass(frozen=True)
-class RegionTerms:
-    """An activation region and its terms: f_j = (numerators[j] term) - (denominators[j] term) on it.
-
-    pattern : as in `exactnn.regions.Region`
-    numerators, denominators : for each output the exponents of its term
-    """
-
-    pattern: tuple[tuple[int, ...], ...]
-    numerators: tuple[Exponents, ...]
-    denominators: tuple[Exponents, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Origin(Sequence[RegionTerms]):
-    """Where the terms of a map come from: the regions of a network, as a sequence, and a witness for each term.
-
-    tables, points : for each output's numerator, then for the denominator: its sorted rows, and their witnesses (x, w), x / w
-    signs, own : for each region the signs of its first cell, and the place of its term in each table
-    """
-
-    program: Program
-    tables: tuple[RationalArray, ...]
-    points: tuple[tuple[Point, ...], ...]
-    signs: tuple[bytes, ...]
-    own: tuple[tuple[int, ...], ...]
-
-    @cached_property
-    def _places(self) -> tuple[dict[Exponents, int], ...]:
-        return tuple({_exponents(t, i): i for i in range(len(t))} for t in self.tables)
-
-    def witness(self, output: int | None, exponents: Exponents) -> Exponents | None:
-        """The witness of a numerator's term, or (None) of the denominator's; None where there is no such term."""
-        number = len(self.tables) - 1 if output is None else output
-        place = self._places[number].get(exponents)
-        if place is None:
-            return None
-        *tops, unit = self.points[number][place]
-        return tuple(Fraction(v, unit) for v in tops)
-
-    def __len__(self) -> int:
-        return len(self.own)
-
-    @overload
-    def __getitem__(self, index: int) -> RegionTerms: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RegionTerms]: ...
-    def __getitem__(self, index: int | slice) -> RegionTerms | Sequence[RegionTerms]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        signs = np.frombuffer(self.signs[index], dtype=np.int8)
-        *tops, bottom = (_exponents(t, i) for t, i in zip(self.tables, self.own[index], strict=True))
-        pattern = self.program.named_pattern(self.program.patterns(signs[None])[0])
-        return RegionTerms(pattern, tuple(tops), (bottom,) * len(tops))
-
-
-def _exponents(table: RationalArray, i: int) -> Exponents:
-    return tuple(Fraction(v, table.denominator) for v in table.numerators[i, 1:].tolist())
-
-
-def _map(collector: TermCollector) -> TropicalRationalMap:
-    d = collector.program.input_dim
-    tables, points, places = [], [], []
-    for terms, witnesses in zip(collector.terms, collector.witnesses, strict=True):
-        rows = list(terms)
-        order = sorted(range(len(rows)), key=lambda i, rows=rows: rows[i])  # type: ignore[misc]
-        table = np.empty((len(rows), d + 1), dtype=object)
-        table[:, 1:], table[:, 0] = [rows[i][:d] for i in order], [rows[i][d] for i in order]
-        tables.append(RationalArray(table, collector.scale))
-        points.append(tuple(witnesses[i] for i in order))
-        places.append(np.argsort(np.array(order, dtype=np.int64)).tolist())
-    own = tuple(tuple(place[n] for place, n in zip(places, numbers, strict=True)) for numbers in collector.own)
-    origin = Origin(collector.program, tuple(tables), tuple(points), tuple(collector.signs), own)
-    *numerators, denominator = (TropicalPolynomial(Terms([StoredBlock(t)], d)) for t in tables)
-    return TropicalRationalMap(tuple(numerators), (denominator,) * len(numerators), domain=collector.program.domain, origin=origin)
+def map_of(origin: Origin, domain: Polyhedron | None, decomposition: str = "construction") -> TropicalRationalMap:
+    """The map whose terms these regions have."""
+    d = origin.program.input_dim
+    made = [TropicalPolynomial(Terms([StoredBlock(t)], d)) for t in origin.tables]
+    outputs = len(origin.denominators)
+    return TropicalRationalMap(
+        tuple(made[:outputs]), tuple(made[i] for i in origin.denominators), domain=domain, decomposition=decomposition, origin=origin
+    )

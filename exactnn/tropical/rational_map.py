@@ -20,7 +20,7 @@ from exactnn.tropical.semiring import is_scalar
 Pairs = Sequence[tuple[TropicalPolynomial, TropicalPolynomial]]
 
 if TYPE_CHECKING:
-    from exactnn.tropical.extract import Origin
+    from exactnn.tropical.origin import Origin
 
 
 @dataclass(frozen=True)
