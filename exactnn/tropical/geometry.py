@@ -54,8 +54,8 @@ class HypersurfaceCell:
     Attributes
     ----------
     exponents : those of all terms that are the maximum on the whole cell, which lie on one segment, in lexicographic order
-    points, rays, lines : generators, directions as primitive integer vectors; in the plane two points for a segment, a point and a ray for a
-        half-line
+    points, rays, lines : generators, directions as primitive integer vectors; in the plane two points for a segment, a point and a ray for
+        a half-line
     multiplicity : the lattice length of the segment of exponents, where its ends differ by integers; else None
     polyhedron : the cell by inequalities
     """

@@ -362,15 +362,19 @@ class TropicalPolynomial:
         >>> TropicalPolynomial({(0,): 0, (1,): 0, (2,): 0}).reduced()
         TropicalPolynomial(max(0, 2 x))
         """
-        kept = self._needed if domain is None else needed_rows(self.signed_table, domain)
-        if len(kept) == len(self):
-            return self
-        new = TropicalPolynomial(
-            Terms([StoredBlock(self.table[np.array(kept, dtype=np.int64)])], self.dimension), convention=self._convention
-        )
-        if domain is None:
-            new.__dict__["_needed"] = list(range(len(kept)))
+        return self._reduced if domain is None else self._kept(needed_rows(self.signed_table, domain))
+
+    @cached_property
+    def _reduced(self) -> TropicalPolynomial:
+        new = self._kept(self._needed)
+        new.__dict__["_needed"] = list(range(len(new)))
         return new
+
+    def _kept(self, rows: list[int]) -> TropicalPolynomial:
+        if len(rows) == len(self):
+            return self
+        block = StoredBlock(self.table[np.array(rows, dtype=np.int64)])
+        return TropicalPolynomial(Terms([block], self.dimension), convention=self._convention)
 
     def equals(self, other: TropicalPolynomial, domain: Polyhedron | None = None) -> bool:
         """Whether both are the same function (on a domain with interior points)."""
