@@ -106,6 +106,18 @@ def test_a_plane_in_space() -> None:
     assert all(len(cell.rays) == 2 for cell in h.cells)
 
 
+def test_a_grid_in_four_dimensions() -> None:
+    """prod_i max(0, x_i, 2 x_i - 1) cuts R^4 into 81 boxes with 4 * 2 * 27 walls; many boxes share a square only."""
+    p = P.constant(0, 4)
+    for x in P.variables(4):
+        p = p * (0 + x + x**2 * -1)
+    h = p.hypersurface()
+    assert set(h.vertices) == set(itertools.product((0, 1), repeat=4))
+    assert len(h.cells) == 216
+    assert {cell.multiplicity for cell in h.cells} == {1}
+    assert {len(cell.exponents) for cell in p.dual_subdivision()} == {16}
+
+
 # --- degenerate ones ---------------------------------------------------------------------------------------------------------
 
 

@@ -90,6 +90,9 @@ def test_lazy_blocks_are_made_when_needed_only() -> None:
     assert p((2, -1)) == 11
     assert [b.made for b in blocks] == [2, 1, 1, 1]
     assert p.argmax((2, -1)) == ((4, 1),)
+    assert p((-2, -20)) == -21
+    assert p.argmax((-2, -20)) == ((1, 1),)
+    assert p.values([(2, -1), (-2, -20)]).to_fractions() == (11, -21)
     assert dict(p.terms) == {**{(k, 1): k for k in range(1, 5)}, **{(-k, 2): 0 for k in range(1, 5)}}
     assert list(p.terms.items()) == [(e, p.terms[e]) for e in p.terms]
     assert list(p.terms.values()) == [p.terms[e] for e in p.terms]
@@ -289,6 +292,13 @@ def test_equality_sees_a_gap_of_any_size() -> None:
     assert P({(0,): 0, (2,): 0, (1,): -TINY}).equals(P({(0,): 0, (2,): 0}))
     assert P({(0,): 0, (2,): 0, (1,): 0}).equals(P({(0,): 0, (2,): 0}))
     assert not P({(0, 0): 0}).equals(P({(0, 0): 0, (TINY, 0): 0}))
+
+
+def test_reduction_of_terms_in_any_order() -> None:
+    """All three win at 0, but the first of them nowhere alone."""
+    p = P(Terms([Lazy(RationalArray.of([[0, 1, 1], [0, 0, 0], [0, 2, 2]]))], 2))
+    assert p.reduced() == P({(0, 0): 0, (2, 2): 0})
+    assert P.of_needed(p.reduced().terms).witness((2, 2)) == p.witness((2, 2))
 
 
 def test_reduction_on_a_domain() -> None:
