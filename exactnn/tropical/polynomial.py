@@ -383,8 +383,8 @@ class TropicalPolynomial:
         self._other(other)
         return self == other or self.reduced(domain) == other.reduced(domain)
 
-    def witness(self, exponents: Sequence[Number]) -> tuple[Fraction, ...]:
-        """A point where this term alone is the maximum.
+    def witness(self, exponents: Sequence[Number], domain: Polyhedron | None = None) -> tuple[Fraction, ...]:
+        """A point (in the interior of a domain) where this term alone is the maximum.
 
         Raises
         ------
@@ -396,12 +396,14 @@ class TropicalPolynomial:
         >>> TropicalPolynomial({(0,): 0, (1,): 0, (2,): -5}).witness((1,))
         (Fraction(1, 1),)
         """
-        row = self._row(exponents)
-        if row not in self._needed:
+        region = self.region(exponents)
+        if domain is not None:
+            region = region.intersection(domain)
+        if self._row(exponents) not in self._needed or region.dimension < self.dimension:
             raise ArgumentError(
                 f"exponents: the term {shown(tuple(exponents))} is alone the maximum at no point; .reduced() has those that are"
             )
-        return cell(self.signed_table, row, self._needed).interior_point()
+        return region.interior_point()
 
     def region(self, exponents: Sequence[Number]) -> Polyhedron:
         """{x : the term with these exponents is the maximum}, by inequalities against the other needed terms."""

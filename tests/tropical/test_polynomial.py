@@ -308,6 +308,11 @@ def test_reduction_on_a_domain() -> None:
     assert p.equals(P({(1, 0): 0, (0, 1): 0}), unit)
     assert not p.equals(P({(1, 0): 0, (0, 1): 0}))
     assert p.reduced(Polyhedron.whole_space(2)) == p.reduced()
+    for e in [(1, 0), (0, 1)]:
+        assert unit.contains(p.witness(e, unit))
+        assert p.argmax(p.witness(e, unit)) == (e,)
+    with pytest.raises(ArgumentError, match="at no point"):
+        p.witness((0, 0), unit)
     with pytest.raises(DomainError, match="interior"):
         p.reduced(Box([0, 0], [1, 0]))
     with pytest.raises(DomainError, match="R\\^2"):

@@ -60,6 +60,8 @@ def test_operators_are_those_of_the_functions(data: Any) -> None:
     shift = list(range(1, m + 1))
     assert (F * shift)(x) == (shift * F)(x) == (np.array(shift) * F)(x) == tuple(map(operator.add, f, shift))
     assert tuple(F[j](x)[0] for j in range(m)) == f
+    p = F.numerators[0]
+    assert ((p * F[0])(x), (p + F[0])(x), (p / F[0])(x)) == ((p(x) + f[0],), (max(p(x), f[0]),), (p(x) - f[0],))
 
 
 @law(30)
