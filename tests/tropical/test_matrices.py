@@ -31,7 +31,7 @@ def matrices(draw: st.DrawFn, rows: int, columns: int, convention: str = "max") 
 
 
 @pytest.mark.parametrize("convention", ["max", "min"])
-@law(30)
+@law(20)
 @given(data=st.data())
 def test_sums_and_products_are_those_of_the_entries(convention: str, data: Any) -> None:
     m, k, n = (data.draw(st.integers(1, 3)) for _ in range(3))
@@ -47,7 +47,7 @@ def test_sums_and_products_are_those_of_the_entries(convention: str, data: Any) 
     assert A @ x == tuple(sum((A[i, r] * x[r] for r in range(k)), zero) for i in range(m))
 
 
-@law(30)
+@law(20)
 @given(data=st.data())
 def test_the_laws_of_a_semiring(data: Any) -> None:
     n = data.draw(st.integers(1, 3))
@@ -71,7 +71,7 @@ def test_the_laws_of_a_semiring(data: Any) -> None:
     assert (A + B).converted("min") == m + B.converted("min")
 
 
-@law(60)
+@law(40)
 @given(data=st.data())
 def test_the_kleene_star_is_the_weight_of_the_best_paths(data: Any) -> None:
     n = data.draw(st.integers(1, 4))
@@ -134,7 +134,7 @@ def test_what_is_refused(call: Any, kind: type[Exception], words: str) -> None:
 # --- layers ------------------------------------------------------------------------------------------------------------------
 
 
-@law(30)
+@law(20)
 @given(data=st.data())
 def test_a_layer_is_a_pair_of_matrices(data: Any) -> None:
     d, m = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))

@@ -39,7 +39,7 @@ def linear(W: Sequence[Any], b: Sequence[Any], x: Sequence[Fraction]) -> tuple[F
 # --- operators ---------------------------------------------------------------------------------------------------------------
 
 
-@law(60)
+@law(30)
 @given(data=st.data())
 def test_operators_are_those_of_the_functions(data: Any) -> None:
     d, m = data.draw(st.integers(1, 2)), data.draw(st.integers(1, 2))
@@ -73,7 +73,7 @@ def test_values_of_many_points(data: Any) -> None:
     assert F.values(np.zeros((0, 2))).shape == (0, 3)
 
 
-@law(40)
+@law(20)
 @given(data=st.data())
 def test_composition_with_affine_maps_before_and_after(data: Any) -> None:
     d, m, k = (data.draw(st.integers(1, 2)) for _ in range(3))
@@ -96,7 +96,7 @@ def test_composition_with_affine_maps_before_and_after(data: Any) -> None:
     assert R.identity(d)(x) == x
 
 
-@law(40)
+@law(20)
 @given(data=st.data())
 def test_equality_as_functions_and_simplification(data: Any) -> None:
     d = data.draw(st.integers(1, 2))
