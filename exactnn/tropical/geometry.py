@@ -28,7 +28,7 @@ from exactnn.tropical._irredundant import needed_rows
 from exactnn.tropical.terms import Exponents
 
 if TYPE_CHECKING:
-    from exactnn.tropical.polynomial import TropicalPolynomial
+    from exactnn.tropical._function import FunctionOfTerms
 
 Fractions = tuple[Fraction, ...]
 
@@ -54,8 +54,8 @@ class HypersurfaceCell:
     Attributes
     ----------
     exponents : those of all terms that are the maximum on the whole cell, which lie on one segment, in lexicographic order
-    points, rays, lines : generators, directions as primitive integers; in the plane two points for a segment, a point and a ray for a
-        half-line
+    points, rays, lines : generators, directions as primitive integer vectors; in the plane two points for a segment, a point and a ray for
+        a half-line
     multiplicity : the lattice length of the segment of exponents, where its ends differ by integers; else None
     polyhedron : the cell by inequalities
     """
@@ -89,13 +89,13 @@ class Hypersurface:
     lines: tuple[Fractions, ...]
 
 
-def dual_subdivision(p: TropicalPolynomial, *, limit: int = 10_000) -> tuple[DualCell, ...]:
+def dual_subdivision(p: FunctionOfTerms, *, limit: int = 10_000) -> tuple[DualCell, ...]:
     """The maximal cells, in lexicographic order of their points."""
     faces = _Faces(p, limit)
     return tuple(DualCell(faces.exponents(tight), x) for x, tight in zip(faces.points, faces.tight_at_points.T, strict=True))
 
 
-def hypersurface(p: TropicalPolynomial, *, limit: int = 10_000) -> Hypersurface:
+def hypersurface(p: FunctionOfTerms, *, limit: int = 10_000) -> Hypersurface:
     """The hypersurface with its cells."""
     faces = _Faces(p, limit)
     vertices = () if faces.lines else tuple(x for x, tight in zip(faces.points, faces.tight_at_points.T, strict=True) if tight.sum() > 1)
@@ -103,7 +103,7 @@ def hypersurface(p: TropicalPolynomial, *, limit: int = 10_000) -> Hypersurface:
     return Hypersurface(vertices, tuple(sorted(cells, key=lambda c: c.exponents)), faces.lines)
 
 
-def newton_vertices(p: TropicalPolynomial) -> tuple[Exponents, ...]:
+def newton_vertices(p: FunctionOfTerms) -> tuple[Exponents, ...]:
     """The exponents that are vertices of the convex hull of all: the needed terms once all coefficients are 0."""
     keep = RationalArray.of([0] + [1] * p.dimension)
     rows = needed_rows(p.table * keep)
@@ -113,7 +113,7 @@ def newton_vertices(p: TropicalPolynomial) -> tuple[Exponents, ...]:
 class _Faces:
     """Which terms are the maximum at which generators of the epigraph."""
 
-    def __init__(self, p: TropicalPolynomial, limit: int) -> None:
+    def __init__(self, p: FunctionOfTerms, limit: int) -> None:
         self.table, self.signed, self.d = p.table, p.signed_table, p.dimension
         self.needed = needed_rows(self.signed)
         found = _epigraph(self.signed[np.array(self.needed, dtype=np.int64)], limit) if self.needed else Generators((), (), ())

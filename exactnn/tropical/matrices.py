@@ -180,16 +180,20 @@ class TropicalMatrix:
         self._square("the Kleene star")
         best = self
         for k in range(self.shape[0]):  # paths through the first k nodes (Floyd, Warshall)
-            through = self._made(best._numbers[:, k : k + 1], best._finite[:, k : k + 1], self._convention) @ self._made(
-                best._numbers[k : k + 1], best._finite[k : k + 1], self._convention
+            best._without_cycles()
+            first, second = (
+                self._made(best._numbers[at], best._finite[at], self._convention) for at in (np.s_[:, k : k + 1], np.s_[k : k + 1])
             )
-            best = best + through
-            for i in range(self.shape[0]):
-                weight = best[i, i].value
-                if weight is not None and (weight > 0 if self._convention == "max" else weight < 0):
-                    sign = "positive" if self._convention == "max" else "negative"
-                    raise ArgumentError(f"matrix: no cycle of {sign} weight may exist, got one of weight {weight} through node {i}")
+            best = best + first @ second
+        best._without_cycles()
         return best + TropicalMatrix.identity(self.shape[0], convention=self._convention)
+
+    def _without_cycles(self) -> None:
+        sign = 1 if self._convention == "max" else -1
+        for i, weight in enumerate(self._numbers[np.arange(len(self._finite)), np.arange(len(self._finite))].to_fractions()):
+            if sign * weight > 0:  # the semiring's zero is kept as 0
+                kind = "positive" if sign == 1 else "negative"
+                raise ArgumentError(f"matrix: no cycle of {kind} weight may exist, got one of weight {weight} through node {i}")
 
     def _square(self, what: str) -> None:
         if self.shape[0] != self.shape[1]:
@@ -218,10 +222,10 @@ def _rows(entries: Any, convention: Convention) -> list[list[Fraction | None]]:
 
 def _entries(values: Any) -> Iterator[Any]:
     if isinstance(values, RationalArray):
-        values = [values[i] if values.ndim > 1 else values[i].item() for i in range(len(values))]
-    if isinstance(values, np.ndarray) or hasattr(values, "tolist"):
-        values = values.tolist()
-    if not isinstance(values, (list, tuple)):
+        values = values.to_rows() if values.ndim == 2 else values.to_fractions()
+    if not isinstance(values, (list, tuple, range)):
+        values = np.asarray(values).tolist()
+    if not isinstance(values, (list, tuple, range)):
         raise ShapeError(f"entries: a matrix (a list of rows) is needed, got {shown(values)}")
     return iter(values)
 

@@ -7,20 +7,16 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import Number, as_fraction, rational_text, shown, sum_text
-from exactnn.exact.polyhedron import Polyhedron
 from exactnn.tropical._evaluation import attaining, extremes
-from exactnn.tropical._irredundant import cell, needed_rows
-from exactnn.tropical.geometry import DualCell, Hypersurface, dual_subdivision, hypersurface, newton_vertices
+from exactnn.tropical._function import FunctionOfTerms
 from exactnn.tropical.semiring import Convention, Tropical, checked, is_scalar, one_convention
-from exactnn.tropical.terms import Exponents, StoredBlock, Terms, find, merged
+from exactnn.tropical.terms import Exponents, Terms, merged
 
 
-class TropicalPolynomial:
+class TropicalPolynomial(FunctionOfTerms):
     """p(x) = max_a (c_a + a . x) over finitely many exponents a, each once; exponents and coefficients rational, of any sign.
 
     With convention "min" it is the minimum. `==` and `hash` are those of the formal polynomial, the set of its terms; `equals` asks for
@@ -103,9 +99,12 @@ class TropicalPolynomial:
         """The polynomials x_1, ..., x_d."""
         return tuple(cls.monomial([int(i == j) for j in range(dimension)], convention=convention) for i in range(dimension))
 
+    def _with(self, terms: Terms) -> TropicalPolynomial:
+        return TropicalPolynomial(terms, convention=self._convention)
+
     def _from(self, table: RationalArray) -> TropicalPolynomial:
         """A polynomial of this convention from rows whose exponents may be equal."""
-        return TropicalPolynomial(Terms.of_table(table, keep_largest=self._convention == "max"), convention=self._convention)
+        return self._with(Terms.of_table(table, keep_largest=self._convention == "max"))
 
     # --- the value ---------------------------------------------------------------------------------------------------------
 
@@ -123,11 +122,6 @@ class TropicalPolynomial:
     def convention(self) -> Convention:
         """ "max" or "min"."""
         return self._convention
-
-    @cached_property
-    def table(self) -> RationalArray:
-        """One row (coefficient, exponents) for each term."""
-        return self._terms.table()
 
     @cached_property
     def _canonical(self) -> RationalArray:
@@ -333,126 +327,6 @@ class TropicalPolynomial:
                 product = product * (q.scaled(a) if len(q) == 1 and a >= 0 else q**a)  # type: ignore[operator]
             total = total + product
         return total
-
-    # --- the function ------------------------------------------------------------------------------------------------------
-
-    @property
-    def signed_table(self) -> RationalArray:
-        """The table of max-plus terms that win where those of p do: its own, or minus it for a minimum."""
-        return self.table if self._convention == "max" else -self.table
-
-    @cached_property
-    def _needed(self) -> list[int]:
-        return needed_rows(self.signed_table)
-
-    def reduced(self, domain: Polyhedron | None = None) -> TropicalPolynomial:
-        """The same function with the terms only that alone are the maximum somewhere: the canonical form of the function.
-
-        Parameters
-        ----------
-        domain : ask for the interior of this set only; equal to p on the domain
-
-        Raises
-        ------
-        DomainError
-            If the domain has no interior point.
-
-        Examples
-        --------
-        >>> TropicalPolynomial({(0,): 0, (1,): 0, (2,): 0}).reduced()
-        TropicalPolynomial(max(0, 2 x))
-        """
-        kept = self._needed if domain is None else needed_rows(self.signed_table, domain)
-        if len(kept) == len(self):
-            return self
-        new = TropicalPolynomial(
-            Terms([StoredBlock(self.table[np.array(kept, dtype=np.int64)])], self.dimension), convention=self._convention
-        )
-        if domain is None:
-            new.__dict__["_needed"] = list(range(len(kept)))
-        return new
-
-    def equals(self, other: TropicalPolynomial, domain: Polyhedron | None = None) -> bool:
-        """Whether both are the same function (on a domain with interior points)."""
-        if not isinstance(other, TropicalPolynomial):
-            raise ArgumentError(f"other: a tropical polynomial is needed, got {shown(other)}")
-        self._other(other)
-        return self == other or self.reduced(domain) == other.reduced(domain)
-
-    def witness(self, exponents: Sequence[Number]) -> tuple[Fraction, ...]:
-        """A point where this term alone is the maximum.
-
-        Raises
-        ------
-        ArgumentError
-            If there is no such term, or no such point.
-
-        Examples
-        --------
-        >>> TropicalPolynomial({(0,): 0, (1,): 0, (2,): -5}).witness((1,))
-        (Fraction(1, 1),)
-        """
-        row = self._row(exponents)
-        if row not in self._needed:
-            raise ArgumentError(
-                f"exponents: the term {shown(tuple(exponents))} is alone the maximum at no point; .reduced() has those that are"
-            )
-        return cell(self.signed_table, row, self._needed).interior_point()
-
-    def region(self, exponents: Sequence[Number]) -> Polyhedron:
-        """{x : the term with these exponents is the maximum}, by inequalities against the other needed terms."""
-        return cell(self.signed_table, self._row(exponents), self._needed)
-
-    def _row(self, exponents: Sequence[Number]) -> int:
-        row = find(self.table, [as_fraction(a, "exponents") for a in exponents]) if len(exponents) == self.dimension else None
-        if row is None:
-            raise ArgumentError(f"exponents: those of a term are needed, got {shown(tuple(exponents))}; p.terms has them")
-        return row
-
-    # --- geometry ----------------------------------------------------------------------------------------------------------
-
-    def newton_polytope(self) -> tuple[Exponents, ...]:
-        """The vertices of the convex hull of the exponents, in lexicographic order."""
-        return newton_vertices(self)
-
-    def upper_hull(self) -> tuple[tuple[Exponents, Fraction], ...]:
-        """The vertices (exponents, coefficient) of the upper hull (for "min" the lower) of the lifted exponents: the terms of `reduced`.
-
-        Examples
-        --------
-        >>> p = TropicalPolynomial({(0,): 0, (1,): -1, (2,): 0})
-        >>> p.upper_hull() == (((0,), 0), ((2,), 0)), p.newton_polytope() == ((0,), (2,))
-        (True, True)
-        """
-        return tuple(self.reduced().terms.rows())
-
-    def dual_subdivision(self, *, limit: int = 10_000) -> tuple[DualCell, ...]:
-        """The maximal cells of the subdivision of the Newton polytope that the coefficients induce, each with its dual point.
-
-        Meant for low dimension. Incomplete beyond `limit` rays on the way.
-
-        Examples
-        --------
-        >>> p = TropicalPolynomial({(0,): 0, (1,): 1, (2,): 1})
-        >>> [(cell.exponents == ((k,), (k + 1,)), cell.point) for k, cell in enumerate(p.dual_subdivision())]
-        [(True, (Fraction(-1, 1),)), (True, (Fraction(0, 1),))]
-        """
-        return dual_subdivision(self, limit=limit)
-
-    def hypersurface(self, *, limit: int = 10_000) -> Hypersurface:
-        """Where p bends: its vertices, and its cells of dimension d - 1 with their generators, exponents and multiplicities.
-
-        Meant for low dimension. Incomplete beyond `limit` rays on the way.
-
-        Examples
-        --------
-        >>> line = TropicalPolynomial({(0, 0): 0, (1, 0): 0, (0, 1): 0}).hypersurface()
-        >>> line.vertices
-        ((Fraction(0, 1), Fraction(0, 1)),)
-        >>> [tuple(map(int, cell.rays[0])) for cell in line.cells]
-        [(-1, 0), (0, -1), (1, 1)]
-        """
-        return hypersurface(self, limit=limit)
 
     # --- the other convention ----------------------------------------------------------------------------------------------
 

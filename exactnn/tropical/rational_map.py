@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import Number, as_fraction, shown
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.tropical._quotients import affine_image, larger, simplified
+from exactnn.tropical._quotients import affine_image, larger, same, simplified
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.semiring import is_scalar
 
+T = TypeVar("T")
 Pairs = Sequence[tuple[TropicalPolynomial, TropicalPolynomial]]
 
 if TYPE_CHECKING:
@@ -154,13 +155,7 @@ class TropicalRationalMap:
         RationalArray
             (m, outputs) numbers.
         """
-        known: dict[int, RationalArray] = {}  # outputs often share one denominator
-
-        def at(p: TropicalPolynomial) -> RationalArray:
-            if id(p) not in known:
-                known[id(p)] = p.values(points)
-            return known[id(p)]
-
+        at = _once(lambda p: p.values(points))
         columns = [(at(p) - at(q)).reshape(-1, 1) for p, q in zip(self.numerators, self.denominators, strict=True)]
         return concatenate(columns, axis=1)
 
@@ -245,10 +240,10 @@ class TropicalRationalMap:
             C, e = domain.rows
             matrix = RationalArray.of(A, "A", ndim=2)
             domain = Polyhedron(C @ matrix, e if b is None else e - C @ RationalArray.of(b, "b"))
-        pairs = [(p.compose(A, b), q.compose(A, b)) for p, q in zip(self.numerators, self.denominators, strict=True)]
-        return self._made(pairs, domain)
+        change = _once(lambda p: p.compose(A, b))
+        return self._made([(change(p), change(q)) for p, q in zip(self.numerators, self.denominators, strict=True)], domain)
 
-    def affine_image(self, W: Any, b: Any = None, *, shared: bool = False) -> TropicalRationalMap:
+    def affine_image(self, W: Any, b: Any = None, *, shared: bool = False, prune: bool = False) -> TropicalRationalMap:
         """W F + b, with W+ = max(W, 0) and W- = max(-W, 0):
 
             sum_k W+_ik P_k + W-_ik Q_k + b_i   over   sum_k W+_ik Q_k + W-_ik P_k
@@ -258,6 +253,7 @@ class TropicalRationalMap:
         W : (m, outputs) numbers; b : m numbers, zeros if left out
         shared : one denominator for all outputs, and a bias >= 0 in every term: with A- = sum_i W-_i, A+ = W + A- (the bias as a column of
             them) and M the entrywise maximum of their rows,  sum_k A+_ik P_k + (M_k - A+_ik) Q_k  over  sum_k A-_k P_k + (M_k - A-_k) Q_k
+        prune : drop redundant terms after each product, by exact linear programs; without it a sum has the product of all numbers of terms
         """
         matrix = RationalArray.of(W, "W", ndim=2)
         if matrix.shape[1] != self.output_dim or not len(matrix):
@@ -265,19 +261,26 @@ class TropicalRationalMap:
         bias = RationalArray.zeros((len(matrix),)) if b is None else RationalArray.of(b, "b")
         if bias.shape != (len(matrix),):
             raise ShapeError(f"b: {len(matrix)} numbers are needed, one for each row of W, got shape {bias.shape}")
-        return self._made(affine_image(self.numerators, self.denominators, matrix, bias, shared=shared), self.domain)
+        return self._made(affine_image(self.numerators, self.denominators, matrix, bias, shared=shared, prune=prune), self.domain)
 
     # --- the functions -----------------------------------------------------------------------------------------------------
 
     def reduced(self) -> TropicalRationalMap:
         """The same polynomials with the terms only that alone are the maximum somewhere (in the interior of the domain)."""
-        return self._each(lambda p, q: (p.reduced(self.domain), q.reduced(self.domain)))
+        change = _once(lambda p: p.reduced(self.domain))
+        return self._each(lambda p, q: (change(p), change(q)))
 
     def simplify(self) -> TropicalRationalMap:
-        """The same map: `reduced`, the common monomial of numerator and denominator taken out (so that the least exponents are 0), and one
-        term where numerator and denominator are multiples by a monomial.
+        """The same map, `reduced`, and without what numerator and denominator have in common: a common monomial is taken out, so that the
+        least exponents and the first coefficient of the denominator are 0; of multiples by a monomial a single term is left.
+
+        Examples
+        --------
+        >>> p = TropicalPolynomial({(1,): 5, (3,): 4, (2,): 0})
+        >>> TropicalRationalMap((p,), (TropicalPolynomial({(1,): 2, (2,): 3}),)).simplify().numerators
+        (TropicalPolynomial(max(3, 2 x + 2)),)
         """
-        return self._each(lambda p, q: simplified(p.reduced(self.domain), q.reduced(self.domain)))
+        return self.reduced()._each(simplified)
 
     def equals(self, other: TropicalRationalMap) -> bool:
         """Whether both are the same map: P + S = R + Q as functions, for F = P - Q and G = R - S; everywhere, or on their common domain.
@@ -292,11 +295,24 @@ class TropicalRationalMap:
         if (other.input_dim, other.output_dim) != (self.input_dim, self.output_dim):
             return False
         domain = _common(self.domain, other.domain)
-        quotient = self.reduced() / other.reduced()
-        points = RationalArray.of([[(7 * k + 3 * j) % 23 - 11 for j in range(self.input_dim)] for k in range(32)])
-        if domain is None and not quotient.values(points).is_zero():
-            return False
-        return all(p.equals(q, domain) for p, q in zip(quotient.numerators, quotient.denominators, strict=True))
+        F, G = (R._made(list(zip(R.numerators, R.denominators, strict=True)), domain).reduced() for R in (self, other))
+        if domain is None:  # a difference is often seen at once
+            points = RationalArray.of([[(7 * k + 3 * j) % 23 - 11 for j in range(self.input_dim)] for k in range(32)])
+            if F.values(points) != G.values(points):
+                return False
+        return all(same(*four, domain) for four in zip(F.numerators, F.denominators, G.numerators, G.denominators, strict=True))
+
+
+def _once(change: Callable[[TropicalPolynomial], T]) -> Callable[[TropicalPolynomial], T]:
+    """The function, called once for each polynomial: outputs often share a denominator, and are to share its image."""
+    known: dict[int, T] = {}
+
+    def cached(p: TropicalPolynomial) -> T:
+        if id(p) not in known:
+            known[id(p)] = change(p)
+        return known[id(p)]
+
+    return cached
 
 
 def _common(a: Polyhedron | None, b: Polyhedron | None) -> Polyhedron | None:

@@ -27,8 +27,8 @@ def layer_by_layer(layers: Sequence[tuple[Any, Any]]) -> TropicalRationalMap:
     *hidden, last = layers
     F = TropicalRationalMap.identity(len(layers[0][0][0]))
     for W, b in hidden:
-        F = F.affine_image(W, b).relu().reduced()
-    return F.affine_image(*last, shared=True).reduced()
+        F = F.affine_image(W, b, prune=True).relu().reduced()
+    return F.affine_image(*last, shared=True, prune=True).reduced()
 
 
 def run(layers: Sequence[tuple[Any, Any]], x: Sequence[Fraction]) -> tuple[Fraction, ...]:

@@ -30,7 +30,7 @@ DIMENSIONS = pytest.mark.parametrize("d", [1, 2, 3])
 
 
 @pytest.mark.parametrize("convention", ["max", "min"])
-@law(60)
+@law(40)
 @given(data=st.data())
 def test_values_and_maximisers_are_those_of_the_terms(convention: str, data: Any) -> None:
     d = data.draw(st.integers(1, 3))
@@ -90,6 +90,9 @@ def test_lazy_blocks_are_made_when_needed_only() -> None:
     assert p((2, -1)) == 11
     assert [b.made for b in blocks] == [2, 1, 1, 1]
     assert p.argmax((2, -1)) == ((4, 1),)
+    assert p((-2, -20)) == -21
+    assert p.argmax((-2, -20)) == ((1, 1),)
+    assert p.values([(2, -1), (-2, -20)]).to_fractions() == (11, -21)
     assert dict(p.terms) == {**{(k, 1): k for k in range(1, 5)}, **{(-k, 2): 0 for k in range(1, 5)}}
     assert list(p.terms.items()) == [(e, p.terms[e]) for e in p.terms]
     assert list(p.terms.values()) == [p.terms[e] for e in p.terms]
@@ -102,7 +105,7 @@ def test_lazy_blocks_are_made_when_needed_only() -> None:
 # --- the semiring ------------------------------------------------------------------------------------------------------------
 
 
-@law(40)
+@law(25)
 @given(data=st.data())
 def test_the_laws_of_a_semiring(data: Any) -> None:
     d = data.draw(st.integers(1, 2))
@@ -120,7 +123,7 @@ def test_the_laws_of_a_semiring(data: Any) -> None:
     assert hash(p + q) == hash(q + p)
 
 
-@law(40)
+@law(25)
 @given(data=st.data())
 def test_evaluation_is_a_homomorphism(data: Any) -> None:
     d = data.draw(st.integers(1, 3))
@@ -182,7 +185,7 @@ def test_polynomials_are_values() -> None:
 # --- substitution ------------------------------------------------------------------------------------------------------------
 
 
-@law(40)
+@law(25)
 @given(data=st.data())
 def test_composition_with_affine_maps(data: Any) -> None:
     d, k = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
@@ -222,13 +225,13 @@ def alone_somewhere(p: P, e: tuple[Fraction, ...]) -> bool:
     return any(p.argmax((x,)) == (e,) for x in tries)
 
 
-@law(80)
+@law(50)
 @given(p=polynomials(1, 7))
 def test_needed_terms_in_one_variable(p: P) -> None:
     assert set(p.reduced().terms) == {e for e in p.terms if alone_somewhere(p, e)}
 
 
-@law(80)
+@law(50)
 @given(data=st.data())
 def test_needed_terms_have_witnesses_and_the_others_none(data: Any) -> None:
     d = data.draw(st.integers(1, 3))
@@ -249,7 +252,7 @@ def test_needed_terms_have_witnesses_and_the_others_none(data: Any) -> None:
             p.witness(e)
 
 
-@law(60)
+@law(40)
 @given(data=st.data())
 def test_equality_as_functions_against_values(data: Any) -> None:
     d = data.draw(st.integers(1, 2))
@@ -291,6 +294,13 @@ def test_equality_sees_a_gap_of_any_size() -> None:
     assert not P({(0, 0): 0}).equals(P({(0, 0): 0, (TINY, 0): 0}))
 
 
+def test_reduction_of_terms_in_any_order() -> None:
+    """All three win at 0, but the first of them nowhere alone."""
+    p = P(Terms([Lazy(RationalArray.of([[0, 1, 1], [0, 0, 0], [0, 2, 2]]))], 2))
+    assert p.reduced() == P({(0, 0): 0, (2, 2): 0})
+    assert P.of_needed(p.reduced().terms).witness((2, 2)) == p.witness((2, 2))
+
+
 def test_reduction_on_a_domain() -> None:
     p = P({(0, 0): 0, (1, 0): 0, (0, 1): 0, (1, 1): -9})
     unit = Box([0, 0], [1, 1])
@@ -298,6 +308,11 @@ def test_reduction_on_a_domain() -> None:
     assert p.equals(P({(1, 0): 0, (0, 1): 0}), unit)
     assert not p.equals(P({(1, 0): 0, (0, 1): 0}))
     assert p.reduced(Polyhedron.whole_space(2)) == p.reduced()
+    for e in [(1, 0), (0, 1)]:
+        assert unit.contains(p.witness(e, unit))
+        assert p.argmax(p.witness(e, unit)) == (e,)
+    with pytest.raises(ArgumentError, match="at no point"):
+        p.witness((0, 0), unit)
     with pytest.raises(DomainError, match="interior"):
         p.reduced(Box([0, 0], [1, 0]))
     with pytest.raises(DomainError, match="R\\^2"):
@@ -325,7 +340,7 @@ def test_a_thousand_terms_tangent_to_a_paraboloid_are_all_needed() -> None:
 # --- conventions -------------------------------------------------------------------------------------------------------------
 
 
-@law(40)
+@law(25)
 @given(data=st.data())
 def test_conversion_between_the_conventions(data: Any) -> None:
     d = data.draw(st.integers(1, 2))
