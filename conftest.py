@@ -15,11 +15,12 @@ from exactnn import certificate as checker
 from exactnn.claims import Certificate
 from exactnn.regions.certified import RegionCount
 from exactnn.symmetry.certified import Orbits
+from exactnn.tropical import PointwiseMap
 from exactnn.verdict import Verdict
 from exactnn.verify import Deviation
 
 #: The classes with a certificate; tests/test_structure.py looks for others.
-ANSWERS = (Verdict, Deviation, RegionCount, Orbits)
+ANSWERS = (Verdict, Deviation, RegionCount, Orbits, PointwiseMap)
 
 _made: list[Any] = []
 _accepted: dict[int, Any] = {}  # documents by their identity

@@ -72,7 +72,7 @@ def test_table() -> None:
 
 @pytest.mark.slow
 def test_they_run() -> None:
-    jobs = ["equality", "evaluation", "regions", "rational", "activations"]
+    jobs = ["equality", "evaluation", "regions", "rational", "activations", "tropical"]
     jobs += ["fibre"] if importlib.util.find_spec("onnx") else []  # it loads an ONNX file
     command = [sys.executable, "-m", "benchmarks", "--quick", *(part for job in jobs for part in ("--only", job))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -80,4 +80,5 @@ def test_they_run() -> None:
     assert done.stdout.count("times faster") >= 3
     assert "Peak memory" in done.stdout
     assert "kept for backward" in done.stdout
+    assert "vmap(jacrev)" in done.stdout
     assert ("single orbit: digits 64-32-10" in done.stdout) == ("fibre" in jobs)

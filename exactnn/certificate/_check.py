@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ._at_points import check_one_point, check_values
 from ._claim import Claim, read_claim
 from ._decision import check_decision_point, check_decision_tree, check_deviation
 from ._enclosure import check_enclosure
@@ -30,6 +31,8 @@ _OWN: dict[tuple[str, str], dict[str, Callable[..., None]]] = {
     ("same_decision", "proved"): {"tree": check_decision_tree},
     ("same_decision", "refuted"): {"point": check_decision_point},
     ("deviation", "proved"): {"tree": check_deviation},
+    ("equal_at", "proved"): {"values": check_values},
+    ("equal_at", "refuted"): {"point": check_one_point},
     ("pole_free", "proved"): {"sturm": check_pole_free},
     ("pole_free", "refuted"): {"pole": check_pole},
     ("orbits", "proved"): {

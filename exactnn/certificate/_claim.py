@@ -13,6 +13,7 @@ from ._numbers import Tensor, integer, items, mapping, need, rational, show, ten
 
 MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",), "regions": ("f",)}
 MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g"), "orbits": ("f",), "pole_free": ("f",)}
+MODELS |= {"equal_at": ("f", "g")}
 
 
 class Domain(NamedTuple):
@@ -42,6 +43,7 @@ class Claim(NamedTuple):
     regions: int | None = None  # their number; None unless that is the question
     flips: tuple[tuple[int, ...], ...] | None = None  # sets of neurons; None unless the question is "orbits"
     poles: _poles.PoleClaim | None = None  # None unless the question is "pole_free"
+    points: Tensor | None = None  # one row for each; None unless the question is "equal_at"
     written: Any = None  # the claim as it stands in the certificate
 
     @property
@@ -67,6 +69,8 @@ class Claim(NamedTuple):
             return f"proved: the networks of this width with the function f are, up to {moves}, {self._orbits()}"
         if self.question == "regions":
             return f"proved: f has exactly {show(self.regions)} activation regions on {self._place(dimension)}{self._details()}"
+        if self.question == "equal_at":
+            return self._at_points(dimension)
         place = self._place(dimension)
         if self.question == "deviation":
             return f"proved: max |f_j - g_j| = {show(self.tolerance)} on {place}{self._details()}"
@@ -80,6 +84,14 @@ class Claim(NamedTuple):
             return f"proved: {relation} on {place}{self._details()}"
         excess = f" by more than {show(self.tolerance)}" if self.tolerance else ""
         return f"refuted: at a point of {place.removeprefix('all of ')}, f differs from {other}{excess}{self._details()}"
+
+    def _at_points(self, dimension: int) -> str:
+        assert self.points is not None
+        count = self.points.shape[0]
+        listed = _words.points(self.points.fractions(), dimension)
+        shown = f": {listed}" if listed else f"; the claim has the sha256 {self.sha256}"
+        where = f"{count} point{'s' if count > 1 else ''} of R^{dimension}{shown}"
+        return f"proved: f = g at {where}" if self.answer == "proved" else f"refuted: f differs from g at one of {where}"
 
     def _orbits(self) -> str:
         flips = self.flips or ()
@@ -117,6 +129,11 @@ def read_claim(document: Any) -> Claim:
     need(type(answer) is str and answer in ("proved", "refuted"), step, f"unknown answer {show(answer)}")
     if question == "pole_free":
         return Claim(question, answer, Fraction(0), None, None, poles=_poles.read_pole_claim(document), written=document)
+    if question == "equal_at":
+        mapping(document, step, ("question", "answer", "points"))
+        points = tensor(document["points"], "claim: points")
+        need(len(points.shape) == 2, "claim: points", "one row for each point is expected")
+        return Claim(question, answer, Fraction(0), None, None, points=points, written=document)
     keys = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": (), "orbits": ("flips",)}
     extra = keys.get(question, ("tolerance",))
     mapping(document, step, ("question", "answer", "domain", *extra))
@@ -133,7 +150,7 @@ def read_claim(document: Any) -> Claim:
         matrix = tensor(raw["A"], "claim: domain: A")
         need(len(matrix.shape) == 2, "claim: domain: A", "a matrix has two axes")
         domain = Domain(matrix, tensor(raw["b"], "claim: domain: b", matrix.shape[:1]).fractions())
-    return Claim(question, answer, tolerance, domain, document.get("transformation"), count, flips, None, document)
+    return Claim(question, answer, tolerance, domain, document.get("transformation"), count, flips, written=document)
 
 
 def _flips(raw: Any) -> tuple[tuple[int, ...], ...]:

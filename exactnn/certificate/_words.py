@@ -38,6 +38,17 @@ def rows(matrix: Iterable[tuple[Sequence[int], Fraction]], denominator: int) -> 
     return ", ".join(found)
 
 
+def points(entries: Sequence[Fraction], size: int) -> str | None:
+    """(1, 1/2), (0, 3)"""
+    if len(entries) > LONG:
+        return None
+    texts = [number(v) for v in entries]
+    if None in texts:
+        return None
+    found = ", ".join(f"({', '.join(t for t in texts[k : k + size] if t is not None)})" for k in range(0, len(texts), size))
+    return found if len(found) <= LONG else None
+
+
 def steps(transformation: Sequence[Any]) -> str | None:
     """flip [0, 2] at 'relu1', scaling [1/2, 3] at 'relu2'; the steps have been checked before."""
     found: list[str] = []

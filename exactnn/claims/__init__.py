@@ -2,7 +2,16 @@
 
 from exactnn.claims._certificate import Certificate, check
 from exactnn.claims._claim import Claim
-from exactnn.claims._comparisons import Comparison, DeviationClaim, EqualClaim, ImageClaim, SameDecisionClaim, SymmetryClaim, ZeroClaim
+from exactnn.claims._comparisons import (
+    Comparison,
+    DeviationClaim,
+    EqualAtClaim,
+    EqualClaim,
+    ImageClaim,
+    SameDecisionClaim,
+    SymmetryClaim,
+    ZeroClaim,
+)
 from exactnn.claims._poles import PoleFreeClaim
 from exactnn.claims._values import OrbitsClaim, RegionCountClaim
 
@@ -11,6 +20,7 @@ __all__ = [
     "Claim",
     "Comparison",
     "DeviationClaim",
+    "EqualAtClaim",
     "EqualClaim",
     "ImageClaim",
     "OrbitsClaim",

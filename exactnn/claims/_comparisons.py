@@ -1,4 +1,4 @@
-"""Claims about two functions on a domain: equal, zero, kept by a transformation, how far apart, deciding alike."""
+"""Claims about two functions, on a domain or at points: equal, zero, kept by a transformation, how far apart, deciding alike."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from exactnn.claims._claim import Claim, place, stated_domain
+from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import rational_text
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.exact.writing import json_number
+from exactnn.exact.writing import json_number, json_tensor
 from exactnn.network import Network
 
 
@@ -97,6 +98,28 @@ class SameDecisionClaim(Claim):
     def stated(self, answer: str) -> dict[str, Any]:
         """Question, answer, domain."""
         return {"question": "same_decision", "answer": answer, "domain": stated_domain(self.domain)}
+
+    def models(self) -> dict[str, Network]:
+        """f and g."""
+        return {"f": self.f, "g": self.g}
+
+
+@dataclass(frozen=True, eq=False)
+class EqualAtClaim(Claim):
+    """f(x) = g(x) at each of these points, the rows of an array."""
+
+    f: Network
+    g: Network
+    points: RationalArray
+
+    def describe(self) -> str:
+        """The claim in words."""
+        count = len(self.points)
+        return f"f = g at {count} point{'s' if count > 1 else ''} of R^{self.f.input_dim}"
+
+    def stated(self, answer: str) -> dict[str, Any]:
+        """Question, answer, points."""
+        return {"question": "equal_at", "answer": answer, "points": json_tensor(self.points)}
 
     def models(self) -> dict[str, Network]:
         """f and g."""

@@ -18,6 +18,7 @@ import numpy as np
 from flint import fmpq_mat, fmpz, fmpz_mat
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
+from exactnn.exact._products import by_limbs
 from exactnn.exact.numbers import Number, as_fraction, rational_text
 
 _LIMIT = 1 << 62  # int64 numerators stay below this, so that a sum of two cannot overflow
@@ -253,6 +254,9 @@ class RationalArray:
                 return RationalArray(product.astype(np.int64), denominator)
             if reach < _LIMIT and m * k * n < 1 << 14:
                 return RationalArray(self.numerators @ other.numerators, denominator)
+        large = by_limbs(self.numerators, other.numerators, (self.bound, other.bound))
+        if large is not None:
+            return RationalArray(large, denominator)
         product = self.to_flint() * other.to_flint()
         return RationalArray(integer_array(product.entries(), (m, n)), denominator)
 

@@ -1,5 +1,7 @@
 """Tropical forms: a ReLU network as a difference of two tropical polynomials."""
 
+from exactnn.tropical._reduce import Decomposition
+from exactnn.tropical.at_points import CrossTerms, OwnTerms, PointwiseMap, extract_at
 from exactnn.tropical.extract import extract
 from exactnn.tropical.geometry import DualCell, Hypersurface, HypersurfaceCell
 from exactnn.tropical.layers import LayerMatrices
@@ -11,10 +13,14 @@ from exactnn.tropical.semiring import Tropical
 from exactnn.tropical.terms import Terms
 
 __all__ = [
+    "CrossTerms",
+    "Decomposition",
     "DualCell",
     "Hypersurface",
     "HypersurfaceCell",
     "LayerMatrices",
+    "OwnTerms",
+    "PointwiseMap",
     "RegionTerms",
     "Terms",
     "Tropical",
@@ -22,4 +28,5 @@ __all__ = [
     "TropicalPolynomial",
     "TropicalRationalMap",
     "extract",
+    "extract_at",
 ]

@@ -3,6 +3,7 @@
 from exactnn.claims import Certificate, check
 from exactnn.regions.certified import RegionCount, certified_region_count
 from exactnn.symmetry.certified import Orbits, certified_orbits
+from exactnn.verify.at_points import verify_equal_at
 from exactnn.verify.deviation import Deviation, max_deviation
 from exactnn.verify.equality import verify_equal, verify_symmetry, verify_zero
 from exactnn.verify.orbits import verify_single_orbit
@@ -22,6 +23,7 @@ __all__ = [
     "check",
     "max_deviation",
     "verify_equal",
+    "verify_equal_at",
     "verify_pole_free",
     "verify_same_decision",
     "verify_single_orbit",
