@@ -85,6 +85,14 @@ def test_gfan_finds_the_vertices(name: str) -> None:
     agrees(p, found_vertices(scales(text), gfan_section(fan, "RAYS"), gfan_section(fan, "LINEALITY_SPACE")))
 
 
+def test_gfan_takes_large_coefficients_with_a_common_factor() -> None:
+    p = TropicalPolynomial({a: Fraction(10**30, 7) * c + 5 for a, c in PLANE.terms.items()})
+    text = formats.text(p, "gfan")
+    assert scales(text)["C"] == [Fraction(21, 10**30)]
+    fan = output(needed("gfan"), "_tropicalhypersurface", stdin=text)
+    agrees(p, found_vertices(scales(text), gfan_section(fan, "RAYS"), []))
+
+
 def test_gfan_takes_a_map() -> None:
     gfan = needed("gfan")
     text = formats.text(MAP, "gfan")
@@ -100,8 +108,8 @@ def test_gfan_holds_nine_digits_and_no_more() -> None:
     text = formats.text(p, "gfan")
     fan = output(gfan, "_tropicalhypersurface", stdin=text)
     agrees(p, found_vertices(scales(text), gfan_section(fan, "RAYS"), []))
-    with pytest.raises(NotRepresentable, match=r"gfan: integer exponents of at most 999999999 .* use \.json"):
-        formats.text(TropicalPolynomial({(0,): 0, (1,): 10**9}), "gfan")
+    with pytest.raises(NotRepresentable, match=r"gfan: integer exponents of at most 999999999 .* use \.polymake"):
+        formats.text(TropicalPolynomial({(0,): 0, (1,): 10**9, (2,): 1}), "gfan")
     run = subprocess.run([gfan, "_tropicalhypersurface"], input="Q[t]{1+t^1000000000}", capture_output=True, text=True, check=False)
     assert run.returncode != 0
 
@@ -200,5 +208,5 @@ def test_polymake_finds_the_vertices_and_values(tmp_path: Path) -> None:
 
 
 def test_polymake_holds_sixty_three_bits_and_no_more() -> None:
-    with pytest.raises(NotRepresentable, match="polymake: integer exponents of at most 9223372036854775807 are needed, but term 1 of p"):
+    with pytest.raises(NotRepresentable, match=r"polymake: integer exponents of at most 9223372036854775807 .* term \d of p"):
         formats.text(TropicalPolynomial({(0,): 0, (2**63,): 1}), "polymake")

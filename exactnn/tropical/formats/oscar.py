@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from exactnn.exact.numbers import rational_text
+from exactnn.exact.numbers import rational_text, short
 from exactnn.tropical.formats._form import Form, Term, commented, description, variables, with_terms
 from exactnn.tropical.formats._lift import Row, check, exponent_scale
 
@@ -24,11 +24,14 @@ def oscar_text(form: Form) -> str:
     scale = exponent_scale(named)
     rows = {name: [scale.integers(a) for _, a in found] for name, found in named.items()}
     check(
-        {name: [(sum(row),) for row in found] for name, found in rows.items()}, "OSCAR", MOST, f"multiplied by S = {scale.factor}, summed"
+        {name: [(sum(row),) for row in found] for name, found in rows.items()},
+        "OSCAR",
+        MOST,
+        f"exponents times {short(scale.factor)}, of each term together",
     )
     words = [
         "The monomial of exponents b stands for the exponents a_i = s_i + b_i / S; coefficients are as they are.",
-        f"  exponents:     S = {scale.factor}, s = {scale.shift_text}",
+        f"  exponents:     S = {rational_text(scale.factor)}, s = {scale.shift_text}",
         "so that p(x) = s . x + max (c + b . x / S). A point y of the tropical hypersurface is the point x = S y of that of p.",
     ]
     names = ", ".join(f'"{name}"' for name in variables(form))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from exactnn.exact.numbers import rational_text
+from exactnn.exact.numbers import rational_text, short
 from exactnn.tropical.formats._form import Form, Term, commented, description, with_terms
 from exactnn.tropical.formats._lift import Row, check, exponent_scale
 
@@ -22,11 +22,11 @@ def polymake_text(form: Form) -> str:
     named = with_terms(form, "polymake")
     scale = exponent_scale(named)
     rows = {name: homogeneous([scale.integers(a) for _, a in found]) for name, found in named.items()}
-    check(rows, "polymake", MOST, f"exponents were multiplied by S = {scale.factor} and made homogeneous")
+    check(rows, "polymake", MOST, f"exponents times {short(scale.factor)}, made homogeneous")
     words = [
         "A row (b_h, b) of MONOMIALS stands for the exponents a_i = s_i + b_i / S; b_h, in front, makes all rows of a polynomial have",
         "the same sum (homogenised by polymake's x_0; our x0 is its x_1). COEFFICIENTS are as they are.",
-        f"  exponents:     S = {scale.factor}, s = {scale.shift_text}",
+        f"  exponents:     S = {rational_text(scale.factor)}, s = {scale.shift_text}",
         "so that p(x) = s . x + max (c + b . x / S). A row (1, 0, y) of VERTICES is the point x = S y of the hypersurface of p.",
         "A polynomial with one term has no hypersurface, and polymake's vertices of it mean nothing.",
     ]
