@@ -120,9 +120,6 @@ def plot_decision_boundary(F: TropicalRationalMap, *, ax: Axes | None = None, wi
     >>> ax = plot_decision_boundary(TropicalRationalMap((larger,), (zero,)))  # max(x0, x1) = 0
     >>> ax.figure.savefig("boundary.png")  # doctest: +SKIP
     """
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     classes = class_rows(F)
     inequalities = domain_inequalities(F)
     merged = merged_rows(classes)
@@ -156,14 +153,21 @@ def plot_decision_boundary(F: TropicalRationalMap, *, ax: Axes | None = None, wi
         if own:
             label(axes, centre(max(own, key=_area)), name)
     limits(axes, low, high)
-    present = sorted({j for _, j in single})
-    legend: list[Any] = [Patch(facecolor=shades[j], label=names[j]) for j in present]
-    legend += [Patch(facecolor="#ededed", hatch="///", edgecolor="#888888", label="equal outputs")] if tied else []
-    legend.append(Line2D([], [], color=_BOUNDARY, linewidth=2.0, label="decision boundary"))
-    axes.legend(handles=legend, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=4, frameon=False, fontsize="small", borderaxespad=0)
+    _legend(axes, names, shades, {j for _, j in single}, ties=bool(tied))
     what = "$F_0 = 0$" if F.output_dim == 1 else "$F_0 = F_1$" if F.output_dim == 2 else "largest output attained twice"
     axes.set(xlabel="$x_0$", ylabel="$x_1$", title=f"Decision boundary: {what}, {counted(len(boundary.segments), 'segment', 'segments')}")
     return axes
+
+
+def _legend(axes: Axes, names: Sequence[str], shades: Sequence[Any], present: set[int], *, ties: bool) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    entries: list[Any] = [Patch(facecolor=shades[j], label=names[j]) for j in sorted(present)]
+    if ties:
+        entries.append(Patch(facecolor="#ededed", hatch="///", edgecolor="#888888", label="equal outputs"))
+    entries.append(Line2D([], [], color=_BOUNDARY, linewidth=2.0, label="decision boundary"))
+    axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=4, frameon=False, fontsize="small", borderaxespad=0)
 
 
 def _rows(polynomial: TropicalPolynomial) -> list[Row]:
