@@ -53,7 +53,7 @@ def class_rows(F: TropicalRationalMap) -> list[list[Row]]:
         raise ArgumentError(f"F: a TropicalRationalMap is needed, got {type(F).__name__}")
     tables = [planar_table(p) for p in (*F.numerators, *F.denominators)]
     scale = math.lcm(*(table.denominator for table in tables))
-    every = [_needed(integer_rows(RationalArray(table.numerators * (scale // table.denominator)))) for table in tables]
+    every = [_needed(_times(integer_rows(table), scale // table.denominator)) for table in tables]
     tops, bottoms = every[: F.output_dim], every[F.output_dim :]
     if F.output_dim == 1:
         return [tops[0], bottoms[0]]
@@ -80,6 +80,10 @@ def _product(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
             key = (a + e, b + f)
             best[key] = max(best.get(key, c + d), c + d)
     return _needed([(c, a, b) for (a, b), c in best.items()])
+
+
+def _times(rows: Sequence[Row], factor: int) -> list[Row]:
+    return [(factor * c, factor * a, factor * b) for c, a, b in rows]
 
 
 def _needed(rows: Sequence[Row]) -> list[Row]:

@@ -128,14 +128,13 @@ def plot_decision_boundary(F: TropicalRationalMap, *, ax: Axes | None = None, wi
     domain = restricted(far, inequalities)
     if not domain:
         raise DomainError("F.domain: a domain with interior points is needed for a picture, but this one has none")
-    if window is None:
-        window_points = _ends(decision_boundary(classes, subdivide(rows, domain)), far)
-        if F.domain is not None and F.domain.is_bounded():
-            corners = F.domain.in_dimension(2).vertices()
-            window = Box([min(p[j] for p in corners) for j in (0, 1)], [max(p[j] for p in corners) for j in (0, 1)])
-    else:
-        window_points = []
-    low, high = shown_window(window, window_points)
+    ends: list[Point] = []
+    if window is None and F.domain is not None and F.domain.is_bounded():
+        corners = F.domain.in_dimension(2).vertices()
+        window = Box([min(p[j] for p in corners) for j in (0, 1)], [max(p[j] for p in corners) for j in (0, 1)])
+    elif window is None:
+        ends = _ends(decision_boundary(classes, subdivide(rows, domain)), far)
+    low, high = shown_window(window, ends)
     shown = subdivide(rows, restricted(rectangle(low, high), inequalities))
     boundary = decision_boundary(classes, shown)
     axes = given_axes(ax)
@@ -145,7 +144,8 @@ def plot_decision_boundary(F: TropicalRationalMap, *, ax: Axes | None = None, wi
     single = [(cell, next(iter(merged[rows[i]]))) for i, cell in shown.cells.items() if len(merged[rows[i]]) == 1]
     fill(axes, [(cell, shades[j]) for cell, j in single])
     fill(axes, [(cell, (0.93, 0.93, 0.93)) for cell in tied], hatch="///", gid="ties")
-    segments(axes, [e.ends for e in shown.edges if e.ends not in set(boundary.segments)], "#9a9a9a", "bends", 0.5)
+    own_bends = {edge.ends for edge in shown.edges} - set(boundary.segments)
+    segments(axes, sorted(own_bends), "#9a9a9a", "bends", 0.5)
     segments(axes, boundary.segments, _BOUNDARY, "boundary", 2.0)
     dots(axes, boundary.points, _BOUNDARY, "boundary points")
     for j, name in enumerate(names):

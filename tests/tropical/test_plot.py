@@ -19,7 +19,7 @@ from exactnn.tropical._decision import class_rows, decision_boundary, merged_row
 from exactnn.tropical._planar import far_frame, integer_rows, middle, rectangle, subdivide
 from exactnn.tropical.plot import plot, plot_decision_boundary
 from tests.strategies import law
-from tests.tropical._forms import CASES, PLANE, maximum, polynomials, spans, value, vertices, winners
+from tests.tropical._forms import CASES, PLANE, maximum, polynomials, spans, value, vertices
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -196,7 +196,7 @@ def sums(p: TropicalPolynomial, q: TropicalPolynomial) -> list[Term]:
     return [(c, a) for a, c in found.items()]
 
 
-@law(60)
+@law(30)
 @given(st.tuples(*[polynomials(2, most=4)] * 4))
 def test_the_boundary_is_where_two_outputs_are_equal(four: tuple[TropicalPolynomial, ...]) -> None:
     F = TropicalRationalMap(four[:2], four[2:])
@@ -276,10 +276,9 @@ def test_several_classes_on_a_domain() -> None:
 
 
 def test_the_boundary_of_a_network_with_different_denominators_is_that_of_the_network() -> None:
-    """max(x, y) - |x|, and 1: the segments by hand are x = -1/2 (y below) and y = 1 + |x|."""
+    """max(x, y) - |x| = 1 just where y = 1 + |x|."""
     absolute = TropicalPolynomial({(1, 0): 0, (-1, 0): 0})
     one = TropicalPolynomial({(0, 0): 1})
     F = TropicalRationalMap((TropicalPolynomial({(1, 0): 0, (0, 1): 0}), one), (absolute, ZERO))
     ax = plot_decision_boundary(F, window=xn.Box(-2, 2))
     assert floats(drawn(ax, "boundary")) == [[[-1, 2], [0, 1]], [[0, 1], [1, 2]]]
-    assert winners(PLANE, (Fraction(3), Fraction(13, 3))) == 3
