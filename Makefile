@@ -14,7 +14,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era test test-all lint bench format clean help
+.PHONY: demo era test test-all lint bench format tropical-systems clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -50,6 +50,18 @@ bench: $(VENV)/.installed-dev ## measure speed and memory against named baseline
 format: $(VENV)/.installed-dev ## rewrite the sources in the house format
 	@"$(BIN)" -m ruff format $(SOURCES)
 	@"$(BIN)" -m ruff check --fix $(SOURCES)
+
+# Their tests are skipped where they are not installed. sudo is asked for only where it is needed and there.
+tropical-systems: ## install polymake, gfan and Macaulay2 by apt-get (Debian, Ubuntu), for the tests of exported tropical forms
+	@command -v apt-get >/dev/null || { \
+	  echo "There is no apt-get here. Install polymake, gfan and Macaulay2 as your system does." >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || command -v sudo >/dev/null || { \
+	  echo "apt-get needs to be run as root: su, then make tropical-systems." >&2; exit 1; }
+	@echo "[tropical-systems] installing polymake, gfan and macaulay2 (a minute or two)"
+	@$(AS_ROOT) apt-get update -qq && $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -qq --no-install-recommends polymake gfan macaulay2 >/dev/null
+	@for program in polymake gfan M2; do command -v $$program; done
+AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 clean: ## remove the environment, caches, builds and out/
 	@if [ -e "$(VENV)/.made-by-make" ]; then \

@@ -1,6 +1,7 @@
 """A piecewise linear network as stages of rectified units, and its cells: the search by linear programs, and the face lattice."""
 
 from exactnn.cells._balls import FloatMap, Floats
+from exactnn.cells._interior import Interior
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
 from exactnn.cells._program import Program, Stage
 from exactnn.cells._reader import read_program
@@ -21,6 +22,7 @@ __all__ = [
     "FloatMap",
     "Floats",
     "IntegerMap",
+    "Interior",
     "Leaf",
     "Piece",
     "Point",

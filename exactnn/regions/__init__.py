@@ -1,9 +1,10 @@
 """Linear regions of piecewise linear networks: exact enumeration and counts, arrangements, bounds, slices, pictures."""
 
-from exactnn.regions._count import adjacency, count, iterate, statistics
+from exactnn.regions._count import adjacency, count, iterate
 from exactnn.regions._plot import plot
 from exactnn.regions.arrangement import chambers, characteristic_polynomial
 from exactnn.regions.bounds import bounds
+from exactnn.regions.collect import statistics
 from exactnn.regions.region import Inequality, Neuron, Region
 from exactnn.regions.slices import restrict, through
 

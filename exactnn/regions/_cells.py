@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from flint import fmpz_mat
 
-from exactnn.cells import Exact, Floats, Piece, Program, Signs, Subdivision
+from exactnn.cells import Interior, Piece, Program, Signs, Subdivision
 from exactnn.exact.polyhedron import Box
 from exactnn.regions.region import Inequality, Neuron, Point, Region
 
@@ -49,7 +49,7 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
     start, members = lattice.boundary[d]
     facet_zeros = lattice.face_signs(run.vertices.signs[piece.ids], d - 1) == 0
     inner = _inner_facets(groups, start, members, lattice.count(d - 1))
-    inside = _Inside(run, piece)
+    inside = Interior(run, piece)
     patterns = program.patterns(piece.signs)
     order = np.argsort(groups, kind="stable")
     borders = np.flatnonzero(np.diff(groups[order], prepend=-1, append=-1))
@@ -59,6 +59,7 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
         cells = order[borders[first] : borders[last]]
         stages, outputs = matrices(program, piece.signs[cells])
         place = {int(c): i for i, c in enumerate(cells)}
+        points = inside.points(order[borders[first:last]].tolist())
         for g in range(first, last):
             own = order[borders[g] : borders[g + 1]]
             rows: dict[Row, set[Neuron]] = {}
@@ -73,11 +74,10 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
                         names.add(Neuron("domain", _box_index(d, label)))
                     zero = np.flatnonzero(facet_zeros[facet] & (piece.signs[cell] != 0))
                     names.update(neuron_of(program, int(u)) for u in zero)
-            table = list(rows)
             yield Region(
                 program.named_pattern(patterns[own[0]]),
-                inside.point(own.tolist(), table),
-                tuple(Inequality(*row, tuple(sorted(rows[row], key=rank))) for row in table),
+                tuple(Fraction(v, points[g - first][-1]) for v in points[g - first][:-1]),
+                tuple(Inequality(*row, tuple(sorted(rows[row], key=rank))) for row in rows),
                 affine_map(outputs[0], place[int(own[0])], d),
                 not any(inside.unbounded[cell] for cell in own),
             )
@@ -162,57 +162,3 @@ def affine_map(output: tuple[fmpz_mat, int], place: int, d: int) -> tuple[tuple[
     matrix, scale = output
     rows = [[Fraction(int(matrix[j, place * (d + 1) + k]), scale) for k in range(d + 1)] for j in range(matrix.nrows())]
     return tuple(tuple(row[:d]) for row in rows), tuple(row[d] for row in rows)
-
-
-class _Inside:
-    """Points inside cells: the mean of the vertices, as floats with few bits if that is strictly inside, else exactly."""
-
-    def __init__(self, run: Subdivision, piece: Piece) -> None:
-        self.run, self.piece = run, piece
-        self.start, self.members = piece.lattice.cell_vertices()
-        far = run.vertices.walls[piece.ids] != 0
-        self.unbounded = np.logical_or.reduceat(far[self.members], self.start[:-1])
-
-    def point(self, cells: Sequence[int], rows: list[Row]) -> Point:
-        """A point strictly inside all rows."""
-        chosen = np.concatenate([self.members[self.start[c] : self.start[c + 1]] for c in cells])
-        ids = self.piece.ids[np.unique(chosen)]
-        mid = self.run.vertices.points.mid[ids]
-        mean = mid.mean(axis=0)
-        level = 4.0 * (1.0 + float(np.abs(mid[:, 0]).max(initial=0.0)))
-        for grown in (1.0, 2.0**10) if len(mean) == 2 else (1.0,):
-            with np.errstate(all="ignore"):  # only a proposal
-                where = mean[0] + (mean[1] * level * grown if len(mean) == 2 else 0.0)
-            for bits in (2, 6, 12, 24, 52):
-                point = _rounded(where, bits)
-                if point is not None and _strictly(point, rows):
-                    return point
-        return _exact_mean(self.run.vertices.exact_points(ids), rows)
-
-
-def _rounded(where: Floats, bits: int) -> Point | None:
-    if not np.isfinite(where).all() or np.abs(where).max(initial=0.0) > 2.0**900:
-        return None
-    unit = 2**bits
-    return tuple(Fraction(round(Fraction(v) * unit), unit) for v in where.tolist())
-
-
-def _strictly(point: Point, rows: list[Row]) -> bool:
-    q = math.lcm(*(v.denominator for v in point))
-    tops = [v.numerator * (q // v.denominator) for v in point]
-    return all(sum(a * v for a, v in zip(normal, tops, strict=True)) < offset * q for normal, offset in rows)
-
-
-def _exact_mean(points: list[Exact], rows: list[Row]) -> Point:
-    """The mean of x_0 + M x_1, for the first power of two M that is large enough."""
-    n = len(points)
-    zero = [sum((Fraction(p[0][j], p[2]) for p in points), Fraction(0)) / n for j in range(len(points[0][0]))]
-    one = [sum((Fraction(p[1][j], p[2]) for p in points), Fraction(0)) / n for j in range(len(points[0][1]))]
-    level = 1
-    while True:
-        point = tuple(a + level * b for a, b in zip(zero, one, strict=True))
-        if _strictly(point, rows):
-            return point
-        if not any(one):
-            raise AssertionError("the mean of a cell's vertices is not inside it; please report this")
-        level *= 4

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import closing
-from typing import Any
+from functools import partial
 
 import networkx as nx
 import numpy as np
 from tqdm import tqdm
 
-from exactnn.cells import DIMENSIONS, PIECE, Piece, Program, Signs, StageMap, Statistics, Subdivision, full_dimensional, read_program
+from exactnn.cells import DIMENSIONS, Program, Signs, StageMap, full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete, Undecided
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
-from exactnn.regions import _tasks
 from exactnn.regions._cells import facets_between, maps_of, regions_of
 from exactnn.regions._leaves import searched_regions
-from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components, search_cells
+from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components, make_tally
+from exactnn.regions.collect import bar, check_arguments, check_choice, chosen_method, collect, pieces
 from exactnn.regions.region import Region
-
-#: How the signs of this process's runs were found.
-statistics = Statistics()
 
 
 def count(
@@ -78,15 +74,9 @@ def count(
     ----------
     Stargalla, Hertrich, Reichman, 2025 (the definitions); thesis section 8; docs/regions.md.
     """
-    _choice("definition", definition, (*DEFINITIONS, "convex"))
+    check_choice("definition", definition, (*DEFINITIONS, "convex"))
     check_arguments(net, max_regions)
-    method = _chosen(method, net)
-    if executor is not None and not isinstance(executor, Executor):
-        raise ArgumentError(
-            f"executor: a concurrent.futures.Executor is needed, got {type(executor).__name__}; of a Dask client, client.get_executor()"
-        )
-    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
-        raise ArgumentError(f"checkpoint: the path of a file, or None, is needed, got {type(checkpoint).__name__}")
+    method = chosen_method(method, net)
     clock = Clock(time_limit)
     domain = full_dimensional(domain, net.input_dim)
     if method == "search" and definition not in ("activation", "affine"):
@@ -101,48 +91,10 @@ def count(
         if executor is not None or checkpoint is not None:
             raise ArgumentError("definition: 'closed-connected' is counted in one piece, without executor and checkpoint; leave them out")
         return _closed(program, clock, max_regions)
-    if executor is None and checkpoint is None:
-        return _directly(program, definition, method, clock, max_regions)
-    return _in_tasks(net, program, definition, method, clock, executor, checkpoint, max_regions)
+    return _counted(net, program, definition, method, clock, executor, checkpoint, max_regions)
 
 
-def _directly(program: Program, definition: str, method: str, clock: Clock, max_regions: int | None) -> int:
-    tally = Tally(definition)
-    if method == "search":
-        _search(program, tally, clock, max_regions)
-    else:
-        for run, piece in _pieces(program, clock, max_regions, tally):
-            tally.piece(run, piece)
-    return tally.count
-
-
-def _search(program: Program, tally: Tally, clock: Clock, max_regions: int | None) -> None:
-    with _bar(" regions") as bar:
-        try:
-            for _ in search_cells(program, tally, clock, max_regions=max_regions):
-                bar.update()
-        except Incomplete as stopped:
-            raise Incomplete(f"{stopped}; counted so far under {tally.definition!r}: {tally.count}", tally.count) from None
-
-
-def _pieces(
-    program: Program, clock: Clock, max_regions: int | None, tally: Tally | None = None, *, whole: bool = False
-) -> Iterator[tuple[Subdivision, Piece]]:
-    run = Subdivision(program, clock, max_cells=max_regions, piece=None if whole else PIECE)
-    with _bar(" regions") as bar:
-        try:
-            for piece in run.pieces():
-                yield run, piece
-                bar.update(run.finished - bar.n)
-        except Incomplete as stopped:
-            if tally is not None and tally.definition != "activation":
-                raise Incomplete(f"{stopped}; counted so far under {tally.definition!r}: {tally.count}", tally.count) from None
-            raise
-        finally:
-            statistics.add(run.statistics)
-
-
-def _in_tasks(
+def _counted(
     net: Network,
     program: Program,
     definition: str,
@@ -152,35 +104,13 @@ def _in_tasks(
     checkpoint: str | os.PathLike[str] | None,
     max_regions: int | None,
 ) -> int:
-    tasks = dict(enumerate(_tasks.prefixes(program, clock, method)))
-    total, finished, cells = len(tasks), 0, 0
-    file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, definition, tasks)
-    tally = Tally(definition)
-    for number, (size, result) in (file.done if file else {}).items():
-        _tasks.unpack(tally, result)
-        del tasks[number]
-        finished, cells = finished + 1, cells + size
-    found = _tasks.results(net, program.domain, definition, tasks, executor, clock, max_regions, method)
-    with _bar(" tasks", len(tasks)) as bar, closing(found):
-        try:
-            _few(cells, max_regions)
-            for number, (size, result) in found:
-                if file is not None:
-                    file.add(number, [size, result])
-                _tasks.unpack(tally, result)
-                finished, cells = finished + 1, cells + size
-                bar.update()
-                _few(cells, max_regions)
-        except Incomplete as stopped:
-            raise Incomplete(
-                f"{stopped}; {finished} of {total} tasks were finished, with {tally.count} regions", tally.count
-            ) from stopped.__cause__
+    tally, make = Tally(definition), partial(make_tally, definition=definition)
+    try:
+        collect(tally, make, net, program, method, clock, executor=executor, checkpoint=checkpoint, max_regions=max_regions)
+    except Incomplete as stopped:
+        least = stopped.partial if definition == "activation" and isinstance(stopped.partial, int) else tally.count
+        raise Incomplete(f"{stopped}; counted so far under {definition!r}: {tally.count}", max(least, tally.count)) from stopped.__cause__
     return tally.count
-
-
-def _few(cells: int, max_regions: int | None) -> None:
-    if max_regions is not None and cells > max_regions:
-        raise Incomplete(f"max_regions: there are more than {max_regions} regions")
 
 
 def _convex(
@@ -194,12 +124,8 @@ def _convex(
     """The cells are a complex of convex pieces, and each connected region needs one at least."""
     if checkpoint is not None:
         raise ArgumentError("checkpoint: for one count at a time, 'convex' takes two; leave it out")
-    lower = (
-        _in_tasks(net, program, "connected", "lattice", clock, executor, None, max_regions)
-        if executor
-        else _directly(program, "connected", "lattice", clock, max_regions)
-    )
-    upper = sum(piece.cells for _, piece in _pieces(program, clock, max_regions))
+    lower = _counted(net, program, "connected", "lattice", clock, executor, None, max_regions)
+    upper = sum(piece.cells for _, piece in pieces(program, clock, max_regions))
     if lower < upper:
         raise Undecided(
             f"the least number of convex regions is between {lower} (definition 'connected') and {upper} (all cells); "
@@ -223,14 +149,14 @@ def _closed(program: Program, clock: Clock, max_regions: int | None) -> int:
 def _count_closed(program: Program, clock: Clock, max_regions: int | None, counted: list[int]) -> None:
     """For each affine map L cut the cells by f - L and count the components, with interior, of its zero set."""
     signs: dict[Key, Signs] = {}
-    for run, piece in _pieces(program, clock, max_regions, whole=True):
+    for run, piece in pieces(program, clock, max_regions, whole=True):
         for row, key in zip(piece.signs, maps_of(run.program, piece.signs), strict=True):
             signs.setdefault(key, row.copy())
     for key in tqdm(signs, desc="closed sets of affine maps", delay=2, disable=None, leave=False, file=sys.stderr):
         *_, (_, scale) = program.cell_maps(signs[key][None])
         zero = _difference(program, key[0], scale)
         found = 0
-        for run, piece in _pieces(zero, clock, None, whole=True):
+        for run, piece in pieces(zero, clock, None, whole=True):
             members = closed_components(run, piece, len(zero.stages) - 1)
             found += len(set(members.values()))
         counted[0] += found
@@ -271,11 +197,11 @@ def iterate(
     check_arguments(net, max_regions)
     clock = Clock(time_limit)
     program = read_program([net], full_dimensional(domain, net.input_dim))
-    if _chosen(method, net) == "search":
-        regions = _bar(" regions", work=searched_regions(program, clock))
+    if chosen_method(method, net) == "search":
+        regions = bar(" regions", work=searched_regions(program, clock))
     else:
-        pieces = _pieces(program, clock, None, whole=not program.patterns_are_signs)
-        regions = (region for run, piece in pieces for region in regions_of(run, piece))
+        found_pieces = pieces(program, clock, None, whole=not program.patterns_are_signs)
+        regions = (region for run, piece in found_pieces for region in regions_of(run, piece))
     for found, region in enumerate(regions):
         if found == max_regions:
             raise Incomplete(f"max_regions: there are more than {max_regions} regions", found)
@@ -293,34 +219,9 @@ def adjacency(
     clock = Clock(time_limit)
     program = read_program([net], full_dimensional(domain, net.input_dim))
     graph: nx.Graph[int] = nx.Graph()
-    for run, piece in _pieces(program, clock, max_regions, whole=True):
+    for run, piece in pieces(program, clock, max_regions, whole=True):
         for number, region in enumerate(regions_of(run, piece)):
             graph.add_node(number, region=region)
         for (a, b), neurons in facets_between(run, piece).items():
             graph.add_edge(a, b, neurons=neurons)
     return graph
-
-
-def check_arguments(net: object, max_regions: object) -> None:
-    """ArgumentError unless they are a network and a number of regions, or None."""
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
-    whole = isinstance(max_regions, (int, np.integer)) and not isinstance(max_regions, bool)
-    if max_regions is not None and not (whole and max_regions >= 0):  # type: ignore[operator]
-        raise ArgumentError(f"max_regions: an integer >= 0, or None for no limit, is needed, got {max_regions!r}")
-
-
-def _chosen(method: str, net: Network) -> str:
-    _choice("method", method, ("auto", "lattice", "search"))
-    if method == "auto":
-        return "lattice" if net.input_dim <= DIMENSIONS else "search"
-    return method
-
-
-def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ArgumentError(f"{name}: one of {', '.join(map(repr, allowed))} is needed, got {value!r}")
-
-
-def _bar(unit: str, total: int | None = None, work: Iterable[Any] | None = None) -> tqdm:
-    return tqdm(work, total=total, unit=unit, delay=2, disable=None, leave=False, file=sys.stderr)

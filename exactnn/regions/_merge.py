@@ -8,15 +8,13 @@ connected    maximal open connected sets with one affine map: cells joined over 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from exactnn.cells import Piece, Program, Search, Signs, Subdivision
-from exactnn.errors import Incomplete
-from exactnn.exact.clock import Clock
+from exactnn.cells import Piece, Program, SearchCell, Subdivision
 from exactnn.regions._cells import maps_of
 
 DEFINITIONS = ("activation", "pattern", "connected", "closed-connected", "affine")
@@ -71,6 +69,11 @@ class Tally:
     roots: Roots = field(default_factory=Roots)
 
     @property
+    def key(self) -> str:
+        """The definition."""
+        return self.definition
+
+    @property
     def count(self) -> int:
         """The number of regions counted so far."""
         if self.definition == "connected":
@@ -94,9 +97,9 @@ class Tally:
         else:
             self.add(*_components(run, piece))
 
-    def cell(self, program: Program, signs: Signs) -> None:
-        """Count one cell, of "activation" or "affine", by the signs of all its units."""
-        row = signs[None]
+    def cell(self, program: Program, cell: SearchCell) -> None:
+        """Count one cell, of "activation" or "affine"."""
+        row = np.array(cell.signs, dtype=np.int8)[None]
         if self.definition == "affine":
             self.seen.update(maps_of(program, row))
         elif program.patterns_are_signs:
@@ -116,29 +119,39 @@ class Tally:
             elif self.components[here] == self.components[there]:
                 self.roots.join(here, there)
 
+    def pack(self) -> Any:
+        """The tally as JSON; the numbers of affine maps in hexadecimal, in which they may have any length."""
+        if self.definition == "connected":
+            components, rim = self.parts()
+            return [[_text(key) for key in components], [[facet.hex(), c] for facet, c in rim]]
+        return [self.total, [item.hex() if isinstance(item, bytes) else _text(item) for item in self.seen]]
+
+    def unpack(self, packed: Any) -> None:
+        """Add the result of a task."""
+        first, second = packed
+        if self.definition == "connected":
+            self.add([_key(k) for k in first], ((bytes.fromhex(facet), c) for facet, c in second))
+        else:
+            self.total += first
+            self.seen.update(bytes.fromhex(item) if isinstance(item, str) else _key(item) for item in second)
+
     def parts(self) -> tuple[list[Key], list[tuple[bytes, int]]]:
         """The components and the rim, for `add`."""
         number = {root: i for i, root in enumerate(self.roots.roots())}
         return [self.components[r] for r in number], [(facet, number[self.roots.find(c)]) for facet, c in self.rim.items()]
 
 
-def search_cells(program: Program, tally: Tally, clock: Clock, prefix: Sequence[int] = (), max_regions: int | None = None) -> Iterator[int]:
-    """Count the cells, with these signs of the first units, as the search finds them: how many there are so far, again and again.
+def make_tally(program: Program, definition: str) -> Tally:
+    """An empty tally."""
+    return Tally(definition)
 
-    Raises Incomplete at the end of the time, and beyond `max_regions` patterns.
-    """
-    patterns = tally if tally.definition == "activation" else Tally("activation")
-    search = Search(program, clock, prefix=prefix)
-    for cell, unit in search.walk():
-        if unit is not None:
-            continue
-        signs = np.array(cell.signs, dtype=np.int8)
-        tally.cell(program, signs)
-        if patterns is not tally:
-            patterns.cell(program, signs)
-        if max_regions is not None and patterns.count > max_regions:
-            raise Incomplete(f"max_regions: there are more than {max_regions} regions")
-        yield search.found
+
+def _text(key: Any) -> list[list[str]]:
+    return [[f"{v:x}" for v in row] for row in key]
+
+
+def _key(item: Any) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(int(v, 16) for v in row) for row in item)
 
 
 def _components(run: Subdivision, piece: Piece) -> tuple[list[Key], list[tuple[bytes, int]]]:

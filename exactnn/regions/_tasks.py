@@ -1,4 +1,4 @@
-"""A count as many small tasks: for executors, and for checkpoints that survive a kill.
+"""Work on cells as many small tasks: for executors, and for checkpoints that survive a kill.
 
 A task is the set of cells with given signs of the first units. The tasks of a program are the same on every run. The checkpoint is a text
 file: one line that names the question, then one line for each finished task with a checksum, each written at once.
@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Generator, Hashable
+from collections.abc import Callable, Generator, Hashable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from functools import lru_cache
 from pathlib import Path
@@ -24,8 +24,10 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.files import write_text
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
-from exactnn.regions._merge import Tally, search_cells
+from exactnn.regions._collector import Collector, search_cells
 
+#: Makes an empty collector for a program; it goes to other processes.
+Make = Callable[[Program], Collector]
 FORMAT = "exactnn-regions-checkpoint"
 VERSION = 2
 #: Tasks are made by cutting until there are this many cells; so there are fewer than twice as many.
@@ -47,32 +49,32 @@ def prefixes(program: Program, clock: Clock, method: str = "lattice") -> list[li
 def carry_out(
     net: Network,
     domain: Polyhedron | None,
-    definition: str,
+    make: Make,
     prefix: list[int],
     deadline: float | None,
     max_regions: int | None,
     method: str = "lattice",
 ) -> Any:
-    """[cells, tally] of one task, as plain lists and numbers (in a process of its own, perhaps on another machine).
+    """[cells, what was collected] of one task, as plain lists and numbers (in a process of its own, perhaps on another machine).
 
     deadline : a `time.time()`, however long the task waited for its turn; None as the result once it has passed
     """
     program = _program(net, domain)
-    tally = Tally(definition)
+    collector = make(program)
     clock = Clock(None if deadline is None else max(deadline - time.time(), 0.0))
     try:
         if method == "search":
-            cells = max(search_cells(program, tally, clock, prefix, max_regions), default=0)
+            cells = max(search_cells(program, collector, clock, prefix, max_regions), default=0)
         else:
             run = Subdivision(program, clock, prefix=np.array(prefix, dtype=np.int8), max_cells=max_regions)
             for piece in run.pieces():
-                tally.piece(run, piece)
+                collector.piece(run, piece)
             cells = run.finished
     except Incomplete:
         if clock.left() <= 0:
             return None
         raise
-    return [cells, pack(tally)]
+    return [cells, collector.pack()]
 
 
 def _program(net: Network, domain: Polyhedron | None) -> Program:
@@ -85,48 +87,22 @@ def _made(net: Network, domain: Polyhedron | None, rows: Hashable) -> Program:
     return read_program([net], domain)
 
 
-def pack(tally: Tally) -> Any:
-    """A tally as JSON; the numbers of affine maps in hexadecimal, in which they may have any length."""
-    if tally.definition == "connected":
-        components, rim = tally.parts()
-        return [[_text(key) for key in components], [[facet.hex(), c] for facet, c in rim]]
-    return [tally.total, [item.hex() if isinstance(item, bytes) else _text(item) for item in tally.seen]]
-
-
-def unpack(tally: Tally, packed: Any) -> None:
-    """Add the result of a task."""
-    first, second = packed
-    if tally.definition == "connected":
-        tally.add([_key(k) for k in first], ((bytes.fromhex(facet), c) for facet, c in second))
-    else:
-        tally.total += first
-        tally.seen.update(bytes.fromhex(item) if isinstance(item, str) else _key(item) for item in second)
-
-
-def _text(key: Any) -> list[list[str]]:
-    return [[f"{v:x}" for v in row] for row in key]
-
-
-def _key(item: Any) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(v, 16) for v in row) for row in item)
-
-
 def results(
     net: Network,
     domain: Polyhedron | None,
-    definition: str,
+    make: Make,
     tasks: dict[int, list[int]],
     executor: Executor | None,
     clock: Clock,
     max_regions: int | None,
     method: str,
 ) -> Generator[tuple[int, Any], None, None]:
-    """(task, [cells, tally]) in the order in which they are finished; close it to cancel the others."""
+    """(task, [cells, what was collected]) in the order in which they are finished; close it to cancel the others."""
     deadline = None if clock.limit is None else time.time() + clock.left()
     late = f"the time limit of {clock.limit} s was reached"
     if executor is None:
         for number, prefix in tasks.items():
-            result = carry_out(net, domain, definition, prefix, deadline, max_regions, method)
+            result = carry_out(net, domain, make, prefix, deadline, max_regions, method)
             if result is None:
                 raise Incomplete(late)
             yield number, result
@@ -135,7 +111,7 @@ def results(
     try:
         for number, prefix in tasks.items():
             try:
-                future = executor.submit(carry_out, net, domain, definition, prefix, deadline, max_regions, method)
+                future = executor.submit(carry_out, net, domain, make, prefix, deadline, max_regions, method)
             except BrokenExecutor:
                 raise
             except RuntimeError as refused:
@@ -172,9 +148,9 @@ class Checkpoint:
     Raises LoadError if the file is of another question or damaged; it is left as it is. A last line that was cut off is ignored.
     """
 
-    def __init__(self, path: str | os.PathLike[str], program: Program, definition: str, tasks: dict[int, list[int]]) -> None:
+    def __init__(self, path: str | os.PathLike[str], program: Program, key: str, tasks: dict[int, list[int]]) -> None:
         self.path = Path(path)
-        self.question = fingerprint(program, definition, tasks)
+        self.question = fingerprint(program, key, tasks)
         self.head = {"format": FORMAT, "version": VERSION, "question": self.question}
         self.done: dict[int, Any] = {}
         try:
@@ -211,7 +187,7 @@ class Checkpoint:
             if not isinstance(head, dict) or head.get("format") != FORMAT:
                 raise LoadError(f"checkpoint: {shown} is no checkpoint of exactnn; it was left as it is: name another file")
             raise LoadError(
-                f"checkpoint: {shown} belongs to another network, domain or definition, or to another version of exactnn; it was left as "
+                f"checkpoint: {shown} belongs to another network, domain or question, or to another version of exactnn; it was left as "
                 "it is: name another file, or the network it was made for"
             )
         for number, entry in enumerate(entries, 2):
@@ -244,8 +220,8 @@ class Checkpoint:
             ) from None
 
 
-def fingerprint(program: Program, definition: str, tasks: dict[int, list[int]]) -> str:
-    """A hash of the function, its units, the domain, the definition and the division into tasks."""
+def fingerprint(program: Program, key: str, tasks: dict[int, list[int]]) -> str:
+    """A hash of the function, its units, the domain, what is collected, and the division into tasks."""
     digest = hashlib.sha256()
 
     def add(*parts: Any) -> None:
@@ -258,7 +234,7 @@ def fingerprint(program: Program, definition: str, tasks: dict[int, list[int]]) 
         for k, m in sorted(form.matrices.items()):
             add(k, m.nrows(), m.ncols(), *(f"{int(v):x}" for v in m.entries()))
 
-    add(definition, program.input_dim, sorted(tasks.items()))
+    add(key, program.input_dim, sorted(tasks.items()))
     for stage, form in zip(program.stages, program.integers, strict=True):
         kind = program.nets[stage.net].operation(stage.node).kind if stage.node else ""
         add(stage.node, kind, stage.part, stage.places.tolist())

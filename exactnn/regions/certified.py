@@ -13,7 +13,7 @@ from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_integer
 from exactnn.network import MaxPool, Network
-from exactnn.regions._count import check_arguments
+from exactnn.regions.collect import check_arguments
 
 
 @dataclass(frozen=True)

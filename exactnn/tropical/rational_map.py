@@ -2,27 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from exactnn.exact.numbers import Number
+import numpy as np
+
+from exactnn.errors import ArgumentError, ShapeError
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.numbers import Number, as_fraction, shown
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.tropical._quotients import affine_image, larger, same, simplified
 from exactnn.tropical.polynomial import TropicalPolynomial
+from exactnn.tropical.semiring import is_scalar
+
+T = TypeVar("T")
+Pairs = Sequence[tuple[TropicalPolynomial, TropicalPolynomial]]
+
+if TYPE_CHECKING:
+    from exactnn.tropical.origin import Origin
 
 
 @dataclass(frozen=True)
 class TropicalRationalMap:
     """F_j(x) = numerators[j](x) - denominators[j](x).
 
+    The operators are the tropical ones, output by output: F + G is max(F, G), F * G the sum and F / G the difference of the functions;
+    a number, or one for each output, may stand on either side. `==` is equality of the polynomials, `equals` that of the functions.
+
+    Parameters
+    ----------
+    numerators, denominators : as many max-plus polynomials each, in the same variables, each with a term
     domain : where the map stands for the network that it was made of; None for everywhere
     decomposition : "construction", "irreducible" or "minimal"
+    origin : the regions of the network that it was extracted from
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        For polynomials that do not fit together, or are of the convention "min" (`negated` gives them in max-plus).
+
+    Examples
+    --------
+    >>> x = TropicalRationalMap.identity(1)
+    >>> F = x.affine_image([[1], [-1]]).relu().affine_image([[1, -1]])        # relu(x) - relu(-x)
+    >>> F.numerators[0], F.denominators[0]
+    (TropicalPolynomial(max(x, 2 x)), TropicalPolynomial(max(0, x)))
+    >>> F.equals(x), F.simplify() == x
+    (True, True)
     """
 
     numerators: tuple[TropicalPolynomial, ...]
     denominators: tuple[TropicalPolynomial, ...]
     domain: Polyhedron | None = field(default=None, kw_only=True)
     decomposition: str = field(default="construction", kw_only=True)
+    origin: Origin | None = field(default=None, kw_only=True, compare=False, repr=False)
+
+    __array_ufunc__ = None  # numpy's numbers leave the operators to this class
+
+    def __post_init__(self) -> None:
+        for name in ("numerators", "denominators"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if len(self.numerators) != len(self.denominators) or not self.numerators:
+            raise ShapeError(
+                f"denominators: as many as numerators, and one at least, are needed, got {len(self.numerators)} numerators "
+                f"and {len(self.denominators)} denominators"
+            )
+        for p in (*self.numerators, *self.denominators):
+            if not isinstance(p, TropicalPolynomial):
+                raise ArgumentError(f"numerators, denominators: tropical polynomials are needed, got {shown(p)}")
+            if p.convention != "max":
+                raise ArgumentError(f'numerators, denominators: max-plus polynomials are needed, got {p!r} of "min"; -p is p.negated()')
+            if p.dimension != self.input_dim:
+                raise ShapeError(f"numerators, denominators: {self.input_dim} variables are needed in each, got {p.dimension} in {p!r}")
+            if not len(p):
+                raise ArgumentError("numerators, denominators: a term in each is needed, got a polynomial without any, which is -infinity")
+
+    # --- making ------------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def affine(cls, W: Any, b: Any = None) -> TropicalRationalMap:
+        """x -> W x + b, with one term in each numerator, exponents >= 0, and one shared denominator.
+
+        Examples
+        --------
+        >>> F = TropicalRationalMap.affine([[1, -2]], [3])
+        >>> F.numerators, F.denominators
+        ((TropicalPolynomial(max(x1 + 3)),), (TropicalPolynomial(max(2 x2)),))
+        """
+        matrix = RationalArray.of(W, "W", ndim=2)
+        return cls.identity(matrix.shape[1]).affine_image(matrix, b, shared=True)
+
+    @classmethod
+    def identity(cls, dimension: int) -> TropicalRationalMap:
+        """x -> x."""
+        one = TropicalPolynomial.constant(0, dimension)
+        return cls(TropicalPolynomial.variables(dimension), (one,) * dimension)
+
+    @classmethod
+    def from_tables(cls, numerators: Sequence[Any], denominators: Sequence[Any]) -> TropicalRationalMap:
+        """The map of such matrices as `tables` gives, one row (coefficient, exponents) for each term."""
+        return cls(*(tuple(TropicalPolynomial.from_table(t) for t in part) for part in (numerators, denominators)))
+
+    def _made(self, pairs: Pairs, domain: Polyhedron | None) -> TropicalRationalMap:
+        """Every operation makes its result here; what belongs to the operands (witnesses, say) is left out."""
+        numerators, denominators = zip(*pairs, strict=True)
+        return TropicalRationalMap(numerators, denominators, domain=domain)
+
+    # --- the value ---------------------------------------------------------------------------------------------------------
 
     @property
     def input_dim(self) -> int:
@@ -34,5 +122,201 @@ class TropicalRationalMap:
         """The number of outputs."""
         return len(self.numerators)
 
+    @property
+    def tables(self) -> tuple[tuple[RationalArray, ...], tuple[RationalArray, ...]]:
+        """The matrices of the numerators and those of the denominators, one row (coefficient, exponents) for each term."""
+        return tuple(p.table for p in self.numerators), tuple(q.table for q in self.denominators)
+
+    def __getitem__(self, output: int) -> TropicalRationalMap:
+        """One output as a map of its own."""
+        return self._made([(self.numerators[output], self.denominators[output])], self.domain)
+
+    def __len__(self) -> int:
+        return len(self.numerators)
+
+    def __bool__(self) -> bool:
+        return True
+
     def __call__(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
-        return tuple(p(x) - q(x) for p, q in zip(self.numerators, self.denominators, strict=True))
+        point = RationalArray.of(x, "x")
+        if point.shape != (self.input_dim,) and not (point.ndim == 0 and self.input_dim == 1):
+            raise ShapeError(f"x: {self.input_dim} numbers are needed, one for each input, got shape {point.shape}")
+        return self.values(point.reshape(1, self.input_dim)).to_fractions()
+
+    def values(self, points: Any) -> RationalArray:
+        """F at each of m points, exactly and in one go.
+
+        Parameters
+        ----------
+        points : (m, d) numbers
+
+        Returns
+        -------
+        RationalArray
+            (m, outputs) numbers.
+        """
+        at = _once(lambda p: p.values(points))
+        columns = [(at(p) - at(q)).reshape(-1, 1) for p, q in zip(self.numerators, self.denominators, strict=True)]
+        return concatenate(columns, axis=1)
+
+    # --- the semifield of rational functions -------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> TropicalRationalMap:
+        G = self._other(other)
+        return NotImplemented if G is None else self._zipped(G, larger)
+
+    def __mul__(self, other: Any) -> TropicalRationalMap:
+        G = self._other(other)
+        return NotImplemented if G is None else self._zipped(G, lambda p, q, r, s: (p * r, q * s))
+
+    def __truediv__(self, other: Any) -> TropicalRationalMap:
+        G = self._other(other)
+        return NotImplemented if G is None else self._zipped(G, lambda p, q, r, s: (p * s, q * r))
+
+    def __rtruediv__(self, other: Any) -> TropicalRationalMap:
+        G = self._other(other)
+        return NotImplemented if G is None else G._zipped(self, lambda p, q, r, s: (p * s, q * r))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __pow__(self, exponent: int) -> TropicalRationalMap:
+        """The formal n-fold product, for a negative n of the inverse; `scaled` is the function n F with as few terms as F has."""
+        n = as_fraction(exponent, "exponent")
+        if n.denominator != 1:
+            raise ArgumentError(
+                f"exponent: an integer is needed, got {shown(exponent)}; F.scaled(n) is the function n F for any rational n"
+            )
+        return self._each(lambda p, q: (p ** int(n), q ** int(n)) if n >= 0 else (q ** int(-n), p ** int(-n)))
+
+    def scaled(self, factor: Number) -> TropicalRationalMap:
+        """The function n F for any rational n: each term times |n|, numerators and denominators swapped where n < 0."""
+        n = as_fraction(factor, "factor")
+        return self._each(lambda p, q: (p.scaled(n), q.scaled(n)) if n >= 0 else (q.scaled(-n), p.scaled(-n)))
+
+    def maximum(self, other: Any) -> TropicalRationalMap:
+        """max(F, G), which is F + G."""
+        result: TropicalRationalMap = self + other
+        return result
+
+    def relu(self) -> TropicalRationalMap:
+        """max(F, 0) = (P + Q)/Q."""
+        return self._each(lambda p, q: (p + q, q))
+
+    def _each(self, change: Callable[[TropicalPolynomial, TropicalPolynomial], tuple[Any, Any]]) -> TropicalRationalMap:
+        return self._made([change(p, q) for p, q in zip(self.numerators, self.denominators, strict=True)], self.domain)
+
+    def _other(self, other: Any) -> TropicalRationalMap | None:
+        """The other operand as a map; None if it is nothing of the kind."""
+        if isinstance(other, TropicalPolynomial):
+            polynomials: tuple[TropicalPolynomial, ...] = (other,)
+        elif is_scalar(other) or isinstance(other, (list, tuple, np.ndarray, RationalArray)):
+            numbers = [other] * self.output_dim if is_scalar(other) else RationalArray.of(other, "other", ndim=1).to_fractions()
+            polynomials = tuple(TropicalPolynomial.constant(v, self.input_dim) for v in numbers)
+        elif isinstance(other, TropicalRationalMap):
+            return other
+        else:
+            return None
+        return TropicalRationalMap(polynomials, tuple(TropicalPolynomial.constant(0, p.dimension) for p in polynomials))
+
+    def _zipped(self, other: TropicalRationalMap, change: Callable[..., tuple[Any, Any]]) -> TropicalRationalMap:
+        if (other.input_dim, other.output_dim) != (self.input_dim, self.output_dim):
+            raise ShapeError(
+                f"other: {self.input_dim} inputs and {self.output_dim} outputs are needed, got {other.input_dim} and {other.output_dim}"
+            )
+        pairs = zip(self.numerators, self.denominators, other.numerators, other.denominators, strict=True)
+        return self._made([change(*four) for four in pairs], _common(self.domain, other.domain))
+
+    # --- composition with affine maps --------------------------------------------------------------------------------------
+
+    def compose(self, A: Any, b: Any = None) -> TropicalRationalMap:
+        """F(A x + b), on the preimage of the domain.
+
+        Parameters
+        ----------
+        A : (d, k) numbers; b : d numbers, zeros if left out
+        """
+        domain = self.domain
+        if domain is not None:
+            C, e = domain.rows
+            matrix = RationalArray.of(A, "A", ndim=2)
+            domain = Polyhedron(C @ matrix, e if b is None else e - C @ RationalArray.of(b, "b"))
+        change = _once(lambda p: p.compose(A, b))
+        return self._made([(change(p), change(q)) for p, q in zip(self.numerators, self.denominators, strict=True)], domain)
+
+    def affine_image(self, W: Any, b: Any = None, *, shared: bool = False, prune: bool = False) -> TropicalRationalMap:
+        """W F + b, with W+ = max(W, 0) and W- = max(-W, 0):
+
+            sum_k W+_ik P_k + W-_ik Q_k + b_i   over   sum_k W+_ik Q_k + W-_ik P_k
+
+        Parameters
+        ----------
+        W : (m, outputs) numbers; b : m numbers, zeros if left out
+        shared : one denominator for all outputs, and a bias >= 0 in every term: with A- = sum_i W-_i, A+ = W + A- (the bias as a column of
+            them) and M the entrywise maximum of their rows,  sum_k A+_ik P_k + (M_k - A+_ik) Q_k  over  sum_k A-_k P_k + (M_k - A-_k) Q_k
+        prune : drop redundant terms after each product, by exact linear programs; without it a sum has the product of all numbers of terms
+        """
+        matrix = RationalArray.of(W, "W", ndim=2)
+        if matrix.shape[1] != self.output_dim or not len(matrix):
+            raise ShapeError(f"W: {self.output_dim} columns are needed, one for each output, and a row, got shape {matrix.shape}")
+        bias = RationalArray.zeros((len(matrix),)) if b is None else RationalArray.of(b, "b")
+        if bias.shape != (len(matrix),):
+            raise ShapeError(f"b: {len(matrix)} numbers are needed, one for each row of W, got shape {bias.shape}")
+        return self._made(affine_image(self.numerators, self.denominators, matrix, bias, shared=shared, prune=prune), self.domain)
+
+    # --- the functions -----------------------------------------------------------------------------------------------------
+
+    def reduced(self) -> TropicalRationalMap:
+        """The same polynomials with the terms only that alone are the maximum somewhere (in the interior of the domain)."""
+        change = _once(lambda p: p.reduced(self.domain))
+        return self._each(lambda p, q: (change(p), change(q)))
+
+    def simplify(self) -> TropicalRationalMap:
+        """The same map, `reduced`, and without what numerator and denominator have in common: a common monomial is taken out, so that the
+        least exponents and the first coefficient of the denominator are 0; of multiples by a monomial a single term is left.
+
+        Examples
+        --------
+        >>> p = TropicalPolynomial({(1,): 5, (3,): 4, (2,): 0})
+        >>> TropicalRationalMap((p,), (TropicalPolynomial({(1,): 2, (2,): 3}),)).simplify().numerators
+        (TropicalPolynomial(max(3, 2 x + 2)),)
+        """
+        return self.reduced()._each(simplified)
+
+    def equals(self, other: TropicalRationalMap) -> bool:
+        """Whether both are the same map: P + S = R + Q as functions, for F = P - Q and G = R - S; everywhere, or on their common domain.
+
+        Raises
+        ------
+        DomainError
+            If the common domain has no interior point.
+        """
+        if not isinstance(other, TropicalRationalMap):
+            raise ArgumentError(f"other: a tropical rational map is needed, got {shown(other)}")
+        if (other.input_dim, other.output_dim) != (self.input_dim, self.output_dim):
+            return False
+        domain = _common(self.domain, other.domain)
+        F, G = (R._made(list(zip(R.numerators, R.denominators, strict=True)), domain).reduced() for R in (self, other))
+        if domain is None:  # a difference is often seen at once
+            points = RationalArray.of([[(7 * k + 3 * j) % 23 - 11 for j in range(self.input_dim)] for k in range(32)])
+            if F.values(points) != G.values(points):
+                return False
+        return all(same(*four, domain) for four in zip(F.numerators, F.denominators, G.numerators, G.denominators, strict=True))
+
+
+def _once(change: Callable[[TropicalPolynomial], T]) -> Callable[[TropicalPolynomial], T]:
+    """The function, called once for each polynomial: outputs often share a denominator, and are to share its image."""
+    known: dict[int, T] = {}
+
+    def cached(p: TropicalPolynomial) -> T:
+        if id(p) not in known:
+            known[id(p)] = change(p)
+        return known[id(p)]
+
+    return cached
+
+
+def _common(a: Polyhedron | None, b: Polyhedron | None) -> Polyhedron | None:
+    """Where both maps stand for something."""
+    if a is None or b is None or a == b:
+        return b if a is None else a
+    return a.intersection(b)

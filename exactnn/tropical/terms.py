@@ -9,15 +9,16 @@ inputs would take more than a gigabyte as Fractions).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
 
-from exactnn.errors import ArgumentError, ShapeError
+from exactnn.errors import ArgumentError, ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.exact.numbers import as_fraction
+from exactnn.exact.numbers import as_fraction, shown
+from exactnn.tropical.semiring import Tropical
 
 Exponents = tuple[Fraction, ...]
 
@@ -56,17 +57,24 @@ class Terms(Mapping[Exponents, Fraction]):
     ----------
     blocks : tables of rows with exponents that differ, over all blocks
     dimension : d
+
+    Examples
+    --------
+    >>> terms = Terms.of({(0, 0): "1/3", (2, 0): 0}, None)
+    >>> len(terms), terms[2, 0], (1, 1) in terms
+    (2, Fraction(0, 1), False)
     """
 
     def __init__(self, blocks: Sequence[Block], dimension: int) -> None:
         self.blocks = tuple(blocks)
         self.dimension = dimension
-        self._index: dict[Exponents, Fraction] | None = None
 
     @classmethod
     def of(cls, terms: Mapping[Any, Any] | Iterable[tuple[Any, Any]], dimension: int | None, *, keep_largest: bool = True) -> Terms:
-        """The terms of pairs (exponents, coefficient); of equal exponents the largest coefficient (or the least)."""
+        """The terms of pairs (exponents, coefficient), in order; of equal exponents the largest coefficient stays (or the least)."""
         if isinstance(terms, Terms):
+            if dimension not in (None, terms.dimension):
+                raise ShapeError(f"dimension: these terms have {terms.dimension} variables, got dimension {dimension}")
             return terms
         pairs = terms.items() if isinstance(terms, Mapping) else terms
         found: dict[Exponents, Fraction] = {}
@@ -74,14 +82,20 @@ class Terms(Mapping[Exponents, Fraction]):
         try:
             pairs = [(exponents, coefficient) for exponents, coefficient in pairs]
         except (TypeError, ValueError):
-            raise ArgumentError(f"terms: a mapping {{exponents: coefficient}} is needed, got {terms!r}") from None
+            raise ArgumentError(f"terms: a mapping {{exponents: coefficient}} is needed, got {shown(terms)}") from None
         for exponents, coefficient in pairs:
-            if not isinstance(exponents, (tuple, list)):
-                raise ArgumentError(f"terms: exponents as a tuple of numbers, such as (2, 0), are needed, got {exponents!r}")
+            if not isinstance(exponents, (tuple, list, np.ndarray)):
+                raise ArgumentError(f"terms: exponents as a tuple of numbers, such as (2, 0), are needed, got {shown(exponents)}")
             key = tuple(as_fraction(a, "exponent") for a in exponents)
             dimension = len(key) if dimension is None else dimension
             if len(key) != dimension:
-                raise ShapeError(f"terms: {dimension} exponents in each term are needed, got {len(key)} in {exponents!r}")
+                raise ShapeError(f"terms: {dimension} exponents in each term are needed, got {len(key)} in {shown(exponents)}")
+            if isinstance(coefficient, Tropical):
+                if coefficient.convention != ("max" if keep_largest else "min"):
+                    raise ArgumentError(f"terms: a coefficient is {coefficient!r}, of the other convention; convert it by .converted()")
+                if coefficient.value is None:  # the semiring's zero: no term at all
+                    continue
+                coefficient = coefficient.value
             value = as_fraction(coefficient, "coefficient")
             found[key] = better(found[key], value) if key in found else value
         if dimension is None:
@@ -90,11 +104,9 @@ class Terms(Mapping[Exponents, Fraction]):
         return cls([StoredBlock(RationalArray.from_fractions(rows, (len(found), 1 + dimension)))], dimension)
 
     @classmethod
-    def of_table(cls, table: RationalArray) -> Terms:
-        """The rows of a table whose exponents differ, in lexicographic order of the exponents."""
-        rows = table.numerators
-        order = sorted(range(len(rows)), key=lambda i: rows[i, 1:].tolist())
-        return cls([StoredBlock(table[np.array(order, dtype=np.int64)])], table.shape[1] - 1)
+    def of_table(cls, table: RationalArray, *, keep_largest: bool = True) -> Terms:
+        """The rows of a table in lexicographic order of the exponents; of equal exponents the largest coefficient (or the least)."""
+        return cls([StoredBlock(merged(table, keep_largest=keep_largest))], table.shape[1] - 1)
 
     def tables(self) -> Iterator[RationalArray]:
         """The tables (rows, 1 + d), one block after the other."""
@@ -109,18 +121,80 @@ class Terms(Mapping[Exponents, Fraction]):
         return sum(block.count for block in self.blocks)
 
     def __iter__(self) -> Iterator[Exponents]:
-        return (exponents for exponents, _ in self._rows())
+        return (exponents for exponents, _ in self.rows())
 
     def __getitem__(self, exponents: object) -> Fraction:
-        if self._index is None:
-            self._index = dict(self._rows())
-        return self._index[exponents]  # type: ignore[index]
+        try:
+            wanted = [as_fraction(a, "exponent") for a in exponents]  # type: ignore[attr-defined]
+        except (TypeError, ExactnnError):
+            raise KeyError(exponents) from None
+        for table in self.tables() if len(wanted) == self.dimension else ():
+            row = find(table, wanted)
+            if row is not None:
+                return Fraction(int(table.numerators[row, 0]), table.denominator)
+        raise KeyError(exponents)
 
-    def _rows(self) -> Iterator[tuple[Exponents, Fraction]]:
+    def items(self) -> ItemsView[Exponents, Fraction]:
+        """The pairs, block by block."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[Fraction]:
+        """The coefficients, block by block."""
+        return _Values(self)
+
+    def rows(self) -> Iterator[tuple[Exponents, Fraction]]:
+        """(exponents, coefficient) of each term, block by block."""
         for table in self.tables():
             for row in table.numerators.tolist():
                 values = [Fraction(v, table.denominator) for v in row]
                 yield tuple(values[1:]), values[0]
 
     def __repr__(self) -> str:
-        return f"Terms({len(self)} terms in {self.dimension} variables)" if len(self) > 6 else f"Terms({dict(self._rows())})"
+        return f"Terms({len(self)} terms in {self.dimension} variables)" if len(self) > 6 else f"Terms({dict(self.rows())})"
+
+
+class _Items(ItemsView[Exponents, Fraction]):
+    """Pairs without a look-up for each."""
+
+    _mapping: Terms
+
+    def __iter__(self) -> Iterator[tuple[Exponents, Fraction]]:
+        return self._mapping.rows()
+
+
+class _Values(ValuesView[Fraction]):
+    """Coefficients without a look-up for each."""
+
+    _mapping: Terms
+
+    def __iter__(self) -> Iterator[Fraction]:
+        return (coefficient for _, coefficient in self._mapping.rows())
+
+
+def find(table: RationalArray, exponents: Sequence[Fraction]) -> int | None:
+    """The row of a table that has these exponents; None if there is none."""
+    scaled = [a * table.denominator for a in exponents]
+    if any(a.denominator != 1 for a in scaled):
+        return None
+    numerators = table.numerators[:, 1:]
+    if numerators.dtype != object and any(abs(a.numerator) >> 62 for a in scaled):
+        return None
+    key = np.array([a.numerator for a in scaled], dtype=numerators.dtype)
+    rows = np.flatnonzero((numerators == key).all(axis=1))
+    return int(rows[0]) if len(rows) else None
+
+
+def merged(table: RationalArray, *, keep_largest: bool = True) -> RationalArray:
+    """The rows in lexicographic order of their exponents; of equal exponents the largest coefficient stays (or the least)."""
+    rows = table.numerators
+    if len(rows) < 2:
+        return table
+    signed = rows[:, 0] if keep_largest else -rows[:, 0]
+    if rows.dtype != object:
+        order = np.lexsort((-signed, *rows[:, :0:-1].T))
+    else:
+        keys = [(row, -c) for row, c in zip(rows[:, 1:].tolist(), signed.tolist(), strict=True)]
+        order = np.array(sorted(range(len(rows)), key=keys.__getitem__), dtype=np.int64)
+    exponents = rows[order, 1:]
+    first = np.concatenate([[True], np.asarray(exponents[1:] != exponents[:-1], dtype=bool).any(axis=1)])
+    return table[order[first]]

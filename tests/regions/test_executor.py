@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Add, Affine, Builder, Input, MaxPool, Reshape
 from exactnn.regions import _tasks
+from exactnn.regions._merge import make_tally
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = ("activation", "pattern", "connected", "affine")
@@ -261,8 +263,9 @@ def test_workers_that_die() -> None:
 def test_a_task_keeps_the_deadline_however_long_it_waited() -> None:
     net = CASES["relu"][0]()
     prefix = _tasks.prefixes(read_program([net]), Clock())[0]
-    assert _tasks.carry_out(net, None, "activation", prefix, time.time() - 1, None) is None
-    cells, (total, seen) = _tasks.carry_out(net, None, "activation", prefix, time.time() + 60, None)
+    make = partial(make_tally, definition="activation")
+    assert _tasks.carry_out(net, None, make, prefix, time.time() - 1, None) is None
+    cells, (total, seen) = _tasks.carry_out(net, None, make, prefix, time.time() + 60, None)
     assert cells == total > 0
     assert seen == []
 
@@ -274,12 +277,12 @@ def recorded(monkeypatch: pytest.MonkeyPatch, *, seconds: float = 0.0, fail: dic
     """The prefixes of the tasks that are carried out from now on, in this process; call number k raises fail[k], once."""
     real, calls, failures = _tasks.carry_out, [], dict(fail or {})
 
-    def carry_out(net: Any, domain: Any, definition: str, prefix: Any, *rest: Any) -> Any:
+    def carry_out(net: Any, domain: Any, make: Any, prefix: Any, *rest: Any) -> Any:
         calls.append(tuple(prefix))
         time.sleep(seconds)
         if len(calls) in failures:
             raise failures.pop(len(calls))
-        return real(net, domain, definition, prefix, *rest)
+        return real(net, domain, make, prefix, *rest)
 
     monkeypatch.setattr(_tasks, "carry_out", carry_out)
     return calls
@@ -450,7 +453,7 @@ def test_another_question_is_refused(finished: bytes, tmp_path: Path) -> None:
         (random_mlp([2, 7, 6, 2], "leaky_relu(1/10)"), domain, "affine"),
     ]
     for question, where, definition in questions:
-        with pytest.raises(LoadError, match="belongs to another network, domain or definition"):
+        with pytest.raises(LoadError, match="belongs to another network, domain or question"):
             xn.regions.count(question, where, definition=definition, checkpoint=file)
         assert file.read_bytes() == finished
 

@@ -1,0 +1,147 @@
+"""All cells of a network, for what collects something of each: in one run, in tasks, with a checkpoint, by either engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from exactnn.cells import DIMENSIONS, PIECE, Piece, Program, Statistics, Subdivision
+from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.clock import Clock
+from exactnn.network import Network
+from exactnn.regions import _tasks
+from exactnn.regions._collector import Collector, search_cells
+from exactnn.regions._tasks import Make
+
+__all__ = ["Collector", "Make", "bar", "check_arguments", "check_choice", "chosen_method", "collect", "pieces", "statistics"]
+
+#: How the signs of this process's runs were found.
+statistics = Statistics()
+
+
+def collect(
+    collector: Collector,
+    make: Make,
+    net: Network,
+    program: Program,
+    method: str,
+    clock: Clock,
+    *,
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    max_regions: int | None = None,
+) -> None:
+    """Show a collector all full-dimensional cells of the network's program.
+
+    Parameters
+    ----------
+    collector : takes them; at a limit it holds what was reached
+    make : makes an empty one, for tasks; picklable where there is an executor
+    method : "lattice" or "search"
+    executor, checkpoint, max_regions : as for `exactnn.regions.count`
+
+    Raises
+    ------
+    Incomplete
+        At a limit.
+    """
+    if executor is not None and not isinstance(executor, Executor):
+        raise ArgumentError(
+            f"executor: a concurrent.futures.Executor is needed, got {type(executor).__name__}; of a Dask client, client.get_executor()"
+        )
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        raise ArgumentError(f"checkpoint: the path of a file, or None, is needed, got {type(checkpoint).__name__}")
+    if executor is not None or checkpoint is not None:
+        _in_tasks(net, program, make, collector, method, clock, executor, checkpoint, max_regions)
+    elif method == "search":
+        with bar(" regions") as shown:
+            for _ in search_cells(program, collector, clock, max_regions=max_regions):
+                shown.update()
+    else:
+        for run, piece in pieces(program, clock, max_regions):
+            collector.piece(run, piece)
+
+
+def pieces(program: Program, clock: Clock, max_regions: int | None, *, whole: bool = False) -> Iterator[tuple[Subdivision, Piece]]:
+    """The finished pieces of the face lattice, with their run; `whole` for one piece only."""
+    run = Subdivision(program, clock, max_cells=max_regions, piece=None if whole else PIECE)
+    with bar(" regions") as shown:
+        try:
+            for piece in run.pieces():
+                yield run, piece
+                shown.update(run.finished - shown.n)
+        finally:
+            statistics.add(run.statistics)
+
+
+def _in_tasks(
+    net: Network,
+    program: Program,
+    make: Make,
+    collector: Collector,
+    method: str,
+    clock: Clock,
+    executor: Executor | None,
+    checkpoint: str | os.PathLike[str] | None,
+    max_regions: int | None,
+) -> None:
+    tasks = dict(enumerate(_tasks.prefixes(program, clock, method)))
+    total, finished, cells = len(tasks), 0, 0
+    file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, collector.key, tasks)
+    for number, (size, result) in (file.done if file else {}).items():
+        collector.unpack(result)
+        del tasks[number]
+        finished, cells = finished + 1, cells + size
+    found = _tasks.results(net, program.domain, make, tasks, executor, clock, max_regions, method)
+    with bar(" tasks", len(tasks)) as shown, closing(found):
+        try:
+            _few(cells, max_regions)
+            for number, (size, result) in found:
+                if file is not None:
+                    file.add(number, [size, result])
+                collector.unpack(result)
+                finished, cells = finished + 1, cells + size
+                shown.update()
+                _few(cells, max_regions)
+        except Incomplete as stopped:
+            raise Incomplete(f"{stopped}; {finished} of {total} tasks were finished") from stopped.__cause__
+
+
+def _few(cells: int, max_regions: int | None) -> None:
+    if max_regions is not None and cells > max_regions:
+        raise Incomplete(f"max_regions: there are more than {max_regions} regions")
+
+
+def check_arguments(net: object, max_regions: object) -> None:
+    """ArgumentError unless they are a network and a number of regions, or None."""
+    if not isinstance(net, Network):
+        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    whole = isinstance(max_regions, (int, np.integer)) and not isinstance(max_regions, bool)
+    if max_regions is not None and not (whole and max_regions >= 0):  # type: ignore[operator]
+        raise ArgumentError(f"max_regions: an integer >= 0, or None for no limit, is needed, got {max_regions!r}")
+
+
+def chosen_method(method: str, net: Network) -> str:
+    """The engine: the one asked for, or the lattice where it goes."""
+    check_choice("method", method, ("auto", "lattice", "search"))
+    if method == "auto":
+        return "lattice" if net.input_dim <= DIMENSIONS else "search"
+    return method
+
+
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """ArgumentError unless the value is allowed."""
+    if value not in allowed:
+        raise ArgumentError(f"{name}: one of {', '.join(map(repr, allowed))} is needed, got {value!r}")
+
+
+def bar(unit: str, total: int | None = None, work: Iterable[Any] | None = None) -> tqdm:
+    """Progress on stderr, of work that takes longer than two seconds."""
+    return tqdm(work, total=total, unit=unit, delay=2, disable=None, leave=False, file=sys.stderr)
