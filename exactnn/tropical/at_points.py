@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from exactnn.claims import Certificate, EqualAtClaim
-from exactnn.errors import ArgumentError, Incomplete, ShapeError
-from exactnn.exact.array import RationalArray
+from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_tensor
@@ -44,6 +44,7 @@ Indices = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _ENTRIES = 1 << 22  # of all nodes' values, or of the rows of a block, at once
+_FEW = 8  # points at which the data points' patterns are faster than tables
 _CHECKED = 1 << 28  # products that the checker does for one certificate (docs/certificate-format.md, Limits)
 
 
@@ -105,7 +106,8 @@ class PointwiseMap(TropicalRationalMap):
     _source: ExactTerms | FloatTerms = field(kw_only=True)
     _clock: Clock = field(kw_only=True)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """The number of data points."""
         return len(self._source)
 
@@ -126,11 +128,11 @@ class PointwiseMap(TropicalRationalMap):
         if self.arithmetic != "exact":
             raise ArgumentError("certificate: a map made with arithmetic='exact' is needed; in float64 it is equal up to rounding only")
         shared = {id(p): len(p.terms) for p in (*self.numerators, *self.denominators)}
-        work = len(self) * (1 + self.input_dim) * sum(shared.values())
+        work = self.count * (1 + self.input_dim) * sum(shared.values())
         if work > _CHECKED:
             most = math.isqrt(_CHECKED // ((1 + self.input_dim) * (1 + self.output_dim)))
             raise ArgumentError(
-                f"certificate: the checker would evaluate {sum(shared.values())} terms at {len(self)} points, more than 2^28 products; "
+                f"certificate: the checker would evaluate {sum(shared.values())} terms at {self.count} points, more than 2^28 products; "
                 f"ask for the certificate of a map at about {most} points or fewer"
             )
         values = self.net.evaluate(self.points)
@@ -140,32 +142,28 @@ class PointwiseMap(TropicalRationalMap):
 
     def own_terms(self, point: int) -> OwnTerms:
         """The terms of data point number `point`."""
-        if not 0 <= point < len(self):
-            raise ArgumentError(f"point: the number of a data point, 0 to {len(self) - 1}, is needed, got {point!r}")
+        if not 0 <= point < self.count:
+            raise ArgumentError(f"point: the number of a data point, 0 to {self.count - 1}, is needed, got {point!r}")
         found = []
         for j in range(self.output_dim + 1):
             constant, *exponents = OwnBlock(self._source, j, np.array([point])).table().to_fractions()
             found.append((tuple(exponents), constant))
         return OwnTerms(tuple(found[:-1]), found[-1])
 
-    def __call__(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
-        """The exact value at a point; for an exact map without making the tables, by the pattern of each data point."""
-        point = RationalArray.of(x, "x")
-        if point.shape != (self.input_dim,):
-            raise ShapeError(f"x: a flat point of {self.input_dim} numbers is needed, got shape {point.shape}")
-        source = self._source
-        if isinstance(source, ExactTerms):
+    def values(self, points: Any) -> RationalArray:
+        """Exact values (m, outputs) at points (m, d); at a few points without making the tables, by the pattern of each data point."""
+        rows, source = as_points(self.net, points), self._source
+        if not isinstance(source, ExactTerms) or len(rows) > _FEW:
+            return super().values(rows)
+        found = []
+        for point in (rows[i] for i in range(len(rows))):
             tops = []
-            for part in _blocks(len(source), _per_block(self.net)):
-                own = source.take(part)
+            for part in _blocks(self.count, _per_block(self.net)):
                 repeated = RationalArray(np.broadcast_to(point.numerators, (len(part), self.input_dim)), point.denominator)
-                tops.append(own.values(repeated).max(axis=0).to_fractions())
-            highest = [max(column) for column in zip(*tops, strict=True)]
-        else:
-            with_one = RationalArray.of([1, *point.to_fractions()])
-            polynomials = (*self.numerators, self.denominators[0])
-            highest = [max(max((table @ with_one).to_fractions()) for table in p.terms.tables()) for p in polynomials]
-        return tuple(v - highest[-1] for v in highest[:-1])
+                tops.append(source.take(part).values(repeated).max(axis=0).reshape(1, -1))
+            highest = concatenate(tops).max(axis=0)
+            found.append((highest[:-1] - highest[-1]).reshape(1, -1))
+        return concatenate(found)
 
     def evaluate(self, points: Any) -> Floats:
         """Values (n, outputs) at new points (n, input_dim), in float64, block of terms by block of terms.
@@ -205,7 +203,7 @@ class PointwiseMap(TropicalRationalMap):
 
     def __repr__(self) -> str:
         sizes = ", ".join(str(len(p.terms)) for p in (*self.numerators[:4], self.denominators[0]))
-        return f"PointwiseMap({len(self)} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {sizes})"
+        return f"PointwiseMap({self.count} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {sizes})"
 
 
 def extract_at(
