@@ -67,7 +67,7 @@ def at_points(*, quick: bool) -> tuple[list[str], list[Row]]:
     share = exact.cross_terms(pixels[few : 2 * few]).share
     gap = np.abs(floats.evaluate(pixels[:few]) - module(x[:few]).detach().numpy()).max()
     notes = [
-        f"The exact map keeps patterns and constants; its {len(exact.numerators) + 1} tables are of {few:,} x {sizes[0] + 1} rationals with "
+        f"The exact map keeps patterns; its {len(exact.numerators) + 1} tables are of {few:,} x {sizes[0] + 1} rationals with "
         f"denominators of up to {bits.bit_length() - 1} bits, each made as Python's integers when it is asked for.",
         f"float64: off by {gap:.1e} at data points; peak memory {memory:.0f} MB, torch's Jacobians included.",
         f"The map of {few:,} at as many new points: at {float(share):.0%} of (point, output) its two terms are of different data points.",

@@ -19,7 +19,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.floats._units import rounded, unit
 from exactnn.floats.backend import FLOATS
 from exactnn.network import Affine, Constant, Input, MaxPool, Network
-from exactnn.network.linearise import levels
+from exactnn.network.pieces import levels
 from exactnn.network.points import check_shape
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -103,7 +103,7 @@ class FloatTerms:
     @property
     def patterns(self) -> list[bytes]:
         """For each point a text that points share exactly if all their units and windows are in the same pieces."""
-        found = [parts[0].reshape(len(self), -1).numpy() for parts in self._pieces.values()]
+        found = [np.ascontiguousarray(parts[0].reshape(len(self), -1).numpy()).view(np.uint8) for parts in self._pieces.values()]
         if not found:
             return [b""] * len(self)
         return [row.tobytes() for row in np.concatenate(found, axis=1)]
@@ -131,20 +131,25 @@ class FloatTerms:
                 values[name] = self._pool(name, operands[0], pieces)
                 if name in self._windows:
                     low, at = self._windows[name]
-                    total = total + operands[0].flatten(1) @ at.reshape(-1) - values[name].flatten(1) @ low.reshape(-1)
+                    total = (
+                        total
+                        + operands[0].reshape(len(operands[0]), -1) @ at.reshape(-1)
+                        - values[name].reshape(len(values[name]), -1) @ low.reshape(-1)
+                    )
             else:
                 (before,) = operands
                 operation: Any = net.operation(name)
                 if name not in pieces:
-                    pieces[name] = torch.zeros(before.shape, dtype=torch.uint8)
-                    for at_kink, _ in operation.expansion().kinks:
+                    kinks = operation.expansion().kinks
+                    pieces[name] = torch.zeros(before.shape, dtype=torch.uint8 if len(kinks) < 256 else torch.int64)
+                    for at_kink, _ in kinks:
                         pieces[name] += before > float(at_kink)
                 below = pieces[name]
                 slopes, constants = (self._looked_up(table, below) for table in self._levels[name])
                 values[name] = slopes * before + constants
                 if name in self._units:
                     slopes, constants = (self._by_entry(table, below) for table in self._units[name])
-                    total = total + (slopes * before.flatten(1) + constants).sum(dim=1)
+                    total = total + (slopes * before.reshape(len(before), -1) + constants).sum(dim=1)
         count = max(len(total), *(len(values[n]) for n in net.outputs))
         outputs = torch.cat([values[n].reshape(len(values[n]), -1).expand(count, -1) for n in net.outputs], dim=1)
         column = total[:, None].expand(count, 1)

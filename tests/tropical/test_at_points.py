@@ -24,6 +24,7 @@ from exactnn.network import (
     BatchNorm,
     Builder,
     Concat,
+    Constant,
     Conv,
     Input,
     MaxPool,
@@ -391,6 +392,47 @@ def test_floats_are_the_same_terms(make: Any) -> None:
         np.testing.assert_allclose(rows[1], rows[0], rtol=1e-9, atol=1e-7)
     values = floats.evaluate(x.to_float())
     np.testing.assert_allclose(values, net.evaluate(x).to_float(), rtol=1e-7, atol=1e-6)
+
+
+@law(40)
+@given(graphs(), st.data())
+def test_floats_of_any_graph(net: xn.Network, data: st.DataObject) -> None:
+    """Own terms at their own points, up to rounding of the numbers that they are made of."""
+    row = st.lists(st.sampled_from([0.0, 0.5, -1.0, 3.0, -2.75]), min_size=net.input_dim, max_size=net.input_dim)
+    x = np.array(data.draw(st.lists(row, min_size=1, max_size=6)))
+    found = extract_at(net, x, arithmetic="float64")
+    expected = net.evaluate(RationalArray.of(x)).to_float()
+    tables = [np.concatenate([b.floats() for b in p.terms.blocks]) for p in (*found.numerators, found.denominators[0])]  # type: ignore[attr-defined]
+    own = np.stack([t[found.owners[:, j]] for j, t in enumerate(tables)])
+    values = own[:, :, 0] + (own[:, :, 1:] * x).sum(axis=2)
+    size = (np.abs(own[:, :, 0]) + (np.abs(own[:, :, 1:]) * np.abs(x)).sum(axis=2)).max(axis=0)
+    assert (np.abs((values[:-1] - values[-1]).T - expected) <= 1e-9 * (1 + size[:, None])).all()
+
+
+def test_many_kinks() -> None:
+    """More pieces than a byte can number."""
+    unit = PiecewiseLinear.of(0, 0, [(k, (-1) ** k) for k in range(300)])
+    net = xn.mlp([([[1], [-1]], [0, 150]), ([[1, 2]], [0])], unit)
+    x = RationalArray.of([[Fraction(2 * k + 1, 2)] for k in range(-5, 310, 7)])
+    assert_terms_fit(net, x)
+    floats = extract_at(net, x.to_float(), arithmetic="float64")
+    np.testing.assert_allclose(floats.evaluate(x.to_float()), net.evaluate(x).to_float(), atol=1e-8)
+
+
+def test_inputs_without_axes_and_outputs_without_inputs() -> None:
+    builder = Builder()
+    builder.add("s", Input(()))
+    builder.add("x", Input((2,)))
+    builder.add("r", relu(), "s")
+    builder.add("c", Constant(RationalArray.of([3, 4])))
+    builder.add("a", activation("abs"), "c")
+    builder.add("y", Add(), "x", "r")
+    builder.add("z", leaky_relu(3), "y")
+    net = builder.build(["s", "x"], ["z", "a", "r"])
+    x = grid(net, 30, 1)
+    assert_terms_fit(net, x)
+    floats = extract_at(net, x.to_float(), arithmetic="float64")
+    np.testing.assert_allclose(floats.evaluate(x.to_float()), net.evaluate(x).to_float(), atol=1e-8)
 
 
 def test_floats_share_terms_of_one_pattern() -> None:
