@@ -25,7 +25,7 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_tensor
-from exactnn.network import Network
+from exactnn.network import Affine, Conv, Network
 from exactnn.network.linearise import linearise
 from exactnn.network.points import as_points
 from exactnn.tropical._networks import max_pool_network
@@ -127,18 +127,28 @@ class PointwiseMap(TropicalRationalMap):
         """
         if self.arithmetic != "exact":
             raise ArgumentError("certificate: a map made with arithmetic='exact' is needed; in float64 it is equal up to rounding only")
-        shared = {id(p): len(p.terms) for p in (*self.numerators, *self.denominators)}
-        work = self.count * (1 + self.input_dim) * sum(shared.values())
+        terms = sum({id(p): len(p.terms) for p in (*self.numerators, *self.denominators)}.values())
+        own = self._products()
+        work = self.count * (own + (1 + self.input_dim) * terms)
         if work > _CHECKED:
-            most = math.isqrt(_CHECKED // ((1 + self.input_dim) * (1 + self.output_dim)))
+            most = _fewer(own, (1 + self.input_dim) * (1 + self.output_dim))
             raise ArgumentError(
-                f"certificate: the checker would evaluate {sum(shared.values())} terms at {self.count} points, more than 2^28 products; "
-                f"ask for the certificate of a map at about {most} points or fewer"
+                f"certificate: the checker would evaluate the network and {terms} terms at {self.count} points, more than 2^28 products; "
+                + (f"a map at {most} points or fewer has a certificate" if most else "the network alone is too large for it")
             )
         values = self.net.evaluate(self.points)
         network = max_pool_network(self.numerators, self.denominators)
         claim = EqualAtClaim(self.net, network, self.points)
         return Certificate(claim, "proved", {"method": "values", "values": json_tensor(values)}, self._clock)
+
+    def _products(self) -> int:
+        """What the checker counts for one evaluation of the network and of the map's, but for its terms."""
+        found = self.input_dim + 5 * (1 + self.output_dim)
+        for name in self.net.order:
+            operation = self.net.operation(name)
+            weights = math.prod(operation.weight.shape[1:]) if isinstance(operation, (Affine, Conv)) else 1
+            found += math.prod(self.net.shape(name)) * weights
+        return found
 
     def own_terms(self, point: int) -> OwnTerms:
         """The terms of data point number `point`."""
@@ -333,6 +343,15 @@ def _map(source: Any, arithmetic: str, chosen: Sequence[Indices], owners: Indice
     *numerators, denominator = polynomials
     shared = (denominator,) * len(numerators)
     return PointwiseMap(tuple(numerators), shared, net=net, arithmetic=arithmetic, owners=owners, _source=source, _clock=clock)
+
+
+def _fewer(own: int, each: int) -> int:
+    """The largest n with n own + n^2 each <= 2^28: so many points, if each has terms of its own."""
+    n = 0
+    for bit in range(28, -1, -1):
+        more = n + (1 << bit)
+        n = more if more * (own + more * each) <= _CHECKED else n
+    return n
 
 
 def _per_block(net: Network) -> int:

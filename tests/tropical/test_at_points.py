@@ -481,9 +481,31 @@ def test_the_time_limit_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch, ari
 def test_certificates_beyond_the_checker_are_refused_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     net = chain(relu(), (2, 4, 2), 1)
     found = extract_at(net, grid(net, 30, 1))
-    monkeypatch.setattr(at_points, "_CHECKED", 100)
-    with pytest.raises(ArgumentError, match="more than 2\\^28 products; ask for the certificate of a map at about 3 points"):
+    monkeypatch.setattr(at_points, "_CHECKED", 1000)
+    with pytest.raises(ArgumentError, match=r"more than 2\^28 products; a map at (\d+) points or fewer") as error:
         _ = found.certificate
+    most = int(str(error.value).split(" a map at ")[1].split()[0])
+    assert most == max(n for n in range(100) if n * (2 + 4 * 2 + 4 + 2 * 4 + 2 + 5 * 3) + n * n * (1 + 2) * 3 <= 1000)
+    assert xn.check(extract_at(net, grid(net, most, 1)).certificate)
+    monkeypatch.setattr(at_points, "_CHECKED", 40)
+    with pytest.raises(ArgumentError, match="the network alone is too large"):
+        _ = found.certificate
+
+
+def test_the_certificate_counts_what_the_checker_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate that is made is never too large for the checker."""
+    from exactnn.certificate import Rejected, _budget, check
+
+    net = images(unit=relu(), pool=POOLS["overlapping"], padding=0)
+    found = extract_at(net, grid(net, 5, 1))
+    terms = sum(len(p.terms) for p in (*found.numerators, found.denominators[0]))
+    estimate = 5 * (found._products() + (1 + net.input_dim) * terms)
+    document = found.certificate.document
+    monkeypatch.setattr(_budget, "POINTS", estimate)
+    assert check(document)
+    monkeypatch.setattr(_budget, "POINTS", estimate * 9 // 10)
+    with pytest.raises(Rejected, match="too large for this checker"):
+        check(document)
 
 
 def test_bad_input() -> None:
