@@ -3,10 +3,12 @@
 from exactnn.tropical._reduce import Decomposition
 from exactnn.tropical.at_points import CrossTerms, OwnTerms, PointwiseMap, extract_at
 from exactnn.tropical.extract import extract
+from exactnn.tropical.formats import read_json
 from exactnn.tropical.geometry import DualCell, Hypersurface, HypersurfaceCell
 from exactnn.tropical.layers import LayerMatrices
 from exactnn.tropical.matrices import TropicalMatrix
 from exactnn.tropical.origin import RegionTerms
+from exactnn.tropical.plot import plot, plot_decision_boundary
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 from exactnn.tropical.semiring import Tropical
@@ -29,4 +31,7 @@ __all__ = [
     "TropicalRationalMap",
     "extract",
     "extract_at",
+    "plot",
+    "plot_decision_boundary",
+    "read_json",
 ]

@@ -14,19 +14,24 @@ Reference: Brandenburg, Grillo, Hertrich, arXiv 2410.04907; theory/tropical.md s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import lcm
 
 from flint import fmpq
 
-from exactnn.cells import DIMENSIONS, Interior, Piece, Program, Subdivision
+from exactnn.cells import DIMENSIONS, Interior, Piece, Program, StageMap, Subdivision, full_dimensional, read_program
 from exactnn.errors import ArgumentError
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import fraction
+from exactnn.exact.numbers import Number, fraction
 from exactnn.tropical._complex import Complex, complex_of
+from exactnn.tropical._networks import max_pool_network
+from exactnn.tropical._shift import denominator_form, shift_of
 from exactnn.tropical._weights import Classes
+from exactnn.tropical.extract import map_of
 from exactnn.tropical.origin import Gathered, Origin, Row
+from exactnn.tropical.polynomial import TropicalPolynomial
+from exactnn.tropical.rational_map import TropicalRationalMap
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,36 @@ class Decomposition:
             form[k] += fmpq(rest.numerator, rest.denominator)
         _need(classes.vanishes(form), "the multipliers do not combine to the objective")
         return True
+
+
+def reduced_map(F: TropicalRationalMap, max_regions: int | None, time_limit: Number | None) -> TropicalRationalMap:
+    """What `TropicalRationalMap.reduce` does."""
+    clock = Clock(time_limit)
+    if F.decomposition != "construction":
+        return F
+    if F.origin is not None and F.input_dim <= DIMENSIONS:
+        program = F.origin.program
+        shift = shift_of(program.nets[0], nonnegative=False)
+        program = replace(program, outputs=(*program.outputs, denominator_form(program, shift)))
+    else:
+        program = _program_of(F)
+    origin, proofs = decompositions(program, clock, max_regions)
+    kind = "minimal" if all(proof.kind == "minimal" for proof in proofs) else "irreducible"
+    return replace(map_of(origin, F.domain, kind), proofs=proofs)
+
+
+def _program_of(F: TropicalRationalMap) -> Program:
+    """A program whose first outputs are F and whose second ones are its denominators, for a map without a network."""
+    one = TropicalPolynomial.constant(0, F.input_dim)
+    distinct = list({id(q): q for q in F.denominators}.values())
+    denominators = F.denominators if len(distinct) > 1 else distinct
+    network = max_pool_network((*F.numerators, *denominators), (*F.denominators, *(one for _ in denominators)))
+    program = read_program([network], full_dimensional(F.domain, F.input_dim))
+    (whole,), m = program.outputs, F.output_dim
+    parts = [
+        StageMap({k: block[rows] for k, block in whole.blocks.items()}, whole.constant[rows]) for rows in (slice(None, m), slice(m, None))
+    ]
+    return replace(program, outputs=tuple(parts))
 
 
 def decompositions(program: Program, clock: Clock, max_regions: int | None) -> tuple[Origin, tuple[Decomposition, ...]]:

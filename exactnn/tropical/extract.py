@@ -91,7 +91,7 @@ def extract(
 def map_of(origin: Origin, domain: Polyhedron | None, decomposition: str = "construction") -> TropicalRationalMap:
     """The map whose terms these regions have."""
     d = origin.program.input_dim
-    made = [TropicalPolynomial(Terms([StoredBlock(t)], d)) for t in origin.tables]
+    made = [TropicalPolynomial.of_needed(Terms([StoredBlock(t)], d)) for t in origin.tables]
     outputs = len(origin.denominators)
     return TropicalRationalMap(
         tuple(made[:outputs]), tuple(made[i] for i in origin.denominators), domain=domain, decomposition=decomposition, origin=origin

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -21,7 +23,9 @@ T = TypeVar("T")
 Pairs = Sequence[tuple[TropicalPolynomial, TropicalPolynomial]]
 
 if TYPE_CHECKING:
-    from exactnn.tropical.origin import Origin
+    from exactnn.network import Network
+    from exactnn.tropical._reduce import Decomposition
+    from exactnn.tropical.origin import Origin, RegionTerms
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class TropicalRationalMap:
     domain : where the map stands for the network that it was made of; None for everywhere
     decomposition : "construction", "irreducible" or "minimal"
     origin : the regions of the network that it was extracted from
+    proofs : for each output why it is irreducible or minimal
 
     Raises
     ------
@@ -58,6 +63,7 @@ class TropicalRationalMap:
     domain: Polyhedron | None = field(default=None, kw_only=True)
     decomposition: str = field(default="construction", kw_only=True)
     origin: Origin | None = field(default=None, kw_only=True, compare=False, repr=False)
+    proofs: tuple[Decomposition, ...] = field(default=(), kw_only=True, compare=False, repr=False)
 
     __array_ufunc__ = None  # numpy's numbers leave the operators to this class
 
@@ -158,6 +164,105 @@ class TropicalRationalMap:
         at = _once(lambda p: p.values(points))
         columns = [(at(p) - at(q)).reshape(-1, 1) for p, q in zip(self.numerators, self.denominators, strict=True)]
         return concatenate(columns, axis=1)
+
+    # --- where the terms come from -----------------------------------------------------------------------------------------
+
+    @property
+    def regions(self) -> Sequence[RegionTerms]:
+        """The activation regions of the network that the map was extracted from, each with its terms.
+
+        ArgumentError for a map that was made in another way.
+        """
+        if self.origin is None:
+            raise ArgumentError(
+                "regions: a map that `extract` made of a network, or `reduce` of such a map, is needed; this one has no regions"
+            )
+        return self.origin
+
+    def witness(self, output: int, exponents: Sequence[Number], of: str = "numerator") -> tuple[Fraction, ...]:
+        """A point, inside the domain, where this term alone is the maximum.
+
+        Parameters
+        ----------
+        output : j
+        exponents : of the term
+        of : "numerator" or "denominator"
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such term, or none where it alone is the maximum.
+        """
+        if of not in ("numerator", "denominator"):
+            raise ArgumentError(f"of: 'numerator' or 'denominator' is needed, got {shown(of)}")
+        if not isinstance(output, int) or not 0 <= output < self.output_dim:
+            raise ArgumentError(f"output: 0 to {self.output_dim - 1} is needed, got {shown(output)}")
+        key = RationalArray.of(list(exponents), "exponents", ndim=1).to_fractions()
+        if self.origin is not None:
+            found = self.origin.witness(output if of == "numerator" else self.origin.denominators[output], key)
+        else:
+            found = (self.numerators if of == "numerator" else self.denominators)[output].witness(key, self.domain)
+        if found is None:
+            raise ArgumentError(f"exponents: those of a term that alone is the maximum somewhere are needed, got {shown(exponents)}")
+        return found
+
+    # --- other forms -------------------------------------------------------------------------------------------------------
+
+    def reduce(self, *, max_regions: int | None = None, time_limit: Number | None = None) -> TropicalRationalMap:
+        """The same map with fewer terms, and the proof that none can be taken away: see `decomposition` and `proofs` of the result.
+
+        "minimal" : numerators and denominators have the fewest terms of all decompositions of each output, both at once
+        "irreducible" : no convex function, affine on the cells of the map but not affine, can be taken from numerator and denominator
+
+        Each output gets its own denominator. Terms are nowhere more than before.
+
+        Parameters
+        ----------
+        max_regions, time_limit : Incomplete beyond so many cells or seconds
+
+        References
+        ----------
+        Brandenburg, Grillo, Hertrich, 2024; docs/theory.md 16.
+        """
+        from exactnn.tropical._reduce import reduced_map
+
+        return reduced_map(self, max_regions, time_limit)
+
+    def to_network(self, integer: bool = False) -> Network:
+        """A network with the same function.
+
+        Parameters
+        ----------
+        integer : the construction of the theorem of Zhang, Naitzat and Lim (thesis Theorem 8.3): integer weights, rational biases, units
+            max(x, 0). Exponents with the common denominator s make it s times the map; the network's `reading` says so. Else: affine maps,
+            a maximum over the terms of each polynomial (max pooling), differences.
+
+        Examples
+        --------
+        >>> F = TropicalRationalMap.affine([[1], [-1]]).relu()
+        >>> [N([-3]) for N in (F.to_network(), F.to_network(integer=True))]
+        [(Fraction(0, 1), Fraction(3, 1)), (Fraction(0, 1), Fraction(3, 1))]
+        """
+        from exactnn.tropical._networks import integer_network, max_pool_network
+
+        if not integer:
+            return max_pool_network(self.numerators, self.denominators)
+        scale = lcm(*(p.table[:, 1:].denominator for p in (*self.numerators, *self.denominators)))
+        network = integer_network(self.numerators, self.denominators, scale)
+        return network if scale == 1 else network.read(f"it is {scale} times the map, whose exponents have this common denominator")
+
+    def to_sympy(self) -> tuple[Any, ...]:
+        """Each output as a sympy expression Max(...) - Max(...) in x0, x1, ..."""
+        from exactnn.tropical.formats import to_sympy
+
+        expressions = to_sympy(self)
+        return tuple(expressions)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the map for another system, by suffix: .json .tex .sympy .smt2 .polymake .m2 .gfan .jl; docs/tropical-formats.md."""
+        from exactnn.tropical.formats import write
+
+        write(self, path)
 
     # --- the semifield of rational functions -------------------------------------------------------------------------------
 
