@@ -178,7 +178,8 @@ class PointwiseMap(TropicalRationalMap):
     def evaluate(self, points: Any) -> Floats:
         """Values (n, outputs) at new points (n, input_dim), in float64, block of terms by block of terms.
 
-        Numerators and denominator may be much larger than their difference, and each value is off by their rounding.
+        All tables are made, and let go again: for many calls `to_torch()` keeps them. Numerators and denominator may be much larger than
+        their difference, and each value is off by their rounding.
         """
         found = [values for values, _ in self._maxima(points)]
         return np.stack(found[:-1], axis=1) - found[-1][:, None]
@@ -228,7 +229,7 @@ def extract_at(
     arithmetic : "exact", or "float64" for whole data sets: the same terms up to rounding (a point within rounding of a kink may get the
         term of the other side)
     nonnegative : whether a common affine function is added to numerators and denominator that makes all exponents >= 0
-    time_limit : seconds; None for none
+    time_limit : seconds, looked at before each block of points; None for none
 
     Returns
     -------
