@@ -109,10 +109,11 @@ class Gathered:
 
     def add(self, signs: Signs, rows: Sequence[Row]) -> list[int]:
         """One region; the tables that get a new row."""
-        new = [p for p, (row, terms) in enumerate(zip(rows, self.terms, strict=True)) if row not in terms]
-        self.own.append(tuple(terms.setdefault(row, len(terms)) for row, terms in zip(rows, self.terms, strict=True)))
+        sizes = list(map(len, self.terms))
+        own = [terms.setdefault(row, size) for row, terms, size in zip(rows, self.terms, sizes, strict=True)]
+        self.own.append(tuple(own))
         self.signs.append(signs.tobytes())
-        return new
+        return [p for p, (number, size) in enumerate(zip(own, sizes, strict=True)) if number == size]
 
     def origin(self, scales: Sequence[int], denominators: Sequence[int]) -> Origin:
         """The regions, with the rows of each table sorted and divided by its scale."""
@@ -121,9 +122,9 @@ class Gathered:
         for terms, found, scale in zip(self.terms, self.points, scales, strict=True):
             rows = list(terms)
             order = sorted(range(len(rows)), key=rows.__getitem__)
-            table = np.empty((len(rows), d + 1), dtype=object)
-            table[:, 1:], table[:, 0] = [rows[i][:d] for i in order], [rows[i][d] for i in order]
-            tables.append(RationalArray(table, scale))
+            table = np.empty(len(rows) * (d + 1), dtype=object)
+            table[:] = [v for i in order for v in (rows[i][d], *rows[i][:d])]
+            tables.append(RationalArray(table.reshape(-1, d + 1), scale))
             points.append(tuple(found[i] for i in order))
             places.append(np.argsort(np.array(order, dtype=np.int64)).tolist())
         own = tuple(tuple(place[n] for place, n in zip(places, numbers, strict=True)) for numbers in self.own)
