@@ -144,12 +144,16 @@ class TropicalPolynomial(FunctionOfTerms):
     def __hash__(self) -> int:
         return hash((self._convention, self._canonical))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
+        """max(x0 + 1, 2 x1), or how many terms there are where these are many."""
         if len(self) > 6 or self.dimension > 6:
-            return f"TropicalPolynomial({self._convention} of {len(self)} terms in {self.dimension} variables)"
+            return f"{self._convention} of {len(self)} terms in {self.dimension} variables"
         names = [f"x{i}" for i in range(self.dimension)] if self.dimension > 1 else ["x"]
         texts = [sum_text([*zip(a, names, strict=False), (c, "")]) for a, c in self._terms.rows()]
-        return f"TropicalPolynomial({self._convention}({', '.join(texts)}))"
+        return f"{self._convention}({', '.join(texts)})"
+
+    def __repr__(self) -> str:
+        return f"TropicalPolynomial({self})"
 
     # --- values ------------------------------------------------------------------------------------------------------------
 
