@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from pathlib import Path
 
 from exactnn.errors import ArgumentError, ExactnnError, LoadError, NotFiniteError, ShapeError
@@ -11,6 +12,9 @@ from exactnn.network import Network
 from exactnn.network.points import as_points
 
 HELP = "data points: a .npy array (n, inputs), or a .csv file with one point a line, numbers like -1, 0.1 or 1/3 taken exactly, no header"
+
+#: what numpy and Python raise for damaged headers, numbers and texts
+_DAMAGED = (OSError, ValueError, OverflowError, EOFError, TypeError, SyntaxError, RecursionError, tokenize.TokenError)
 
 
 def read_points(path: str, net: Network) -> RationalArray:
@@ -25,7 +29,7 @@ def read_points(path: str, net: Network) -> RationalArray:
         return as_points(net, readers[suffix](path))
     except ExactnnError as error:
         raise type(error)(f"{path}: {error}") from None
-    except (OSError, ValueError, OverflowError, EOFError, TypeError) as error:  # what numpy makes of damaged headers is of many kinds
+    except _DAMAGED as error:
         raise LoadError(f"{path}: cannot be read: {error}") from None
 
 

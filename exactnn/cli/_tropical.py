@@ -15,6 +15,7 @@ from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._points import HELP as POINTS
 from exactnn.cli._points import read_points
 from exactnn.cli._questions import models
+from exactnn.cli._words import in_options
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.files import write_text
 from exactnn.exact.numbers import as_fraction
@@ -61,6 +62,8 @@ def add_tropical(parser: argparse.ArgumentParser) -> None:
 
 
 def _tropical(options: argparse.Namespace) -> Outcome:
+    from exactnn.tropical import TropicalRationalMap
+
     suffix = _checked(options)
     limit = None if options.time_limit is None else as_fraction(options.time_limit, "--time-limit")
     domain = None if options.domain is None else _domain.read_domain(options.domain)
@@ -73,10 +76,10 @@ def _tropical(options: argparse.Namespace) -> Outcome:
         form = _full(options, net, domain, limit) if points is None else _at(options, net, points, limit)
         axes = None if options.plot is None else _drawn(form)
     except Incomplete as stopped:
-        reached = _counts(stopped.partial)
-        reason = f"{stopped}; nothing was written"
-        document = report(options, "unknown", start, **_given(options, net), **reached, reason=reason)
-        return Outcome(UNKNOWN, f"UNKNOWN: the tropical form {_place(options, net)}: {reason}", document)
+        reason = f"{in_options(str(stopped))}; nothing was written"
+        details = [f"  reached: {_summary(stopped.partial)}"] if isinstance(stopped.partial, TropicalRationalMap) else []
+        document = report(options, "unknown", start, **_given(options, net), **_counts(stopped.partial), reason=reason)
+        return Outcome(UNKNOWN, f"UNKNOWN: the tropical form {_place(options, net)}: {reason}", document, details)
     return _told(options, net, form, start, _written(options, form, suffix, axes))
 
 
@@ -91,7 +94,8 @@ def _checked(options: argparse.Namespace) -> str | None:
         raise ArgumentError("--output, --plot, --certificate, --checkpoint: a file each is needed, but two of them are one file")
     if options.at is not None:
         for name in _FULL:
-            if getattr(options, name) not in (None, False):
+            value = getattr(options, name)
+            if value is not None and value is not False:
                 raise ArgumentError(f"--{name.replace('_', '-')}: only for the form on a whole domain; leave it out, or leave out --at")
     elif options.certificate is not None:
         raise ArgumentError("--certificate: only with --at, where it says that form and network are equal at the points; leave it out")
