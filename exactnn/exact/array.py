@@ -303,6 +303,24 @@ def concatenate(arrays: Sequence[RationalArray], axis: int = 0) -> RationalArray
     return RationalArray(np.concatenate(parts, axis=axis), denominator)
 
 
+def affine_table(column: RationalArray, left: RationalArray, right: RationalArray, row: RationalArray) -> RationalArray:
+    """The matrix (column | left right + row), the row added to each row of the product; without arrays in between where it is large.
+
+    Parameters
+    ----------
+    column, left, right, row : (m,), (m, k), (k, n), (n,)
+    """
+    denominator = math.lcm(left.denominator * right.denominator, row.denominator, column.denominator)
+    factor = denominator // (left.denominator * right.denominator)
+    rows, added = _scaled(left, factor), _scaled(row, denominator // row.denominator)
+    large = by_limbs(rows, right.numerators, (left.bound * factor, right.bound), added)
+    if large is None:
+        return concatenate([column.reshape(-1, 1), left @ right + row], axis=1)
+    table = np.empty((len(large), 1 + large.shape[1]), dtype=object)
+    table[:, 0], table[:, 1:] = _scaled(column, denominator // column.denominator), large
+    return RationalArray(table, denominator)
+
+
 def _combine(a: RationalArray, b: RationalArray, operation: Callable[[Any, Any], np.ndarray[Any, Any]]) -> RationalArray:
     """A sum, difference or maximum over the common denominator (no result exceeds the sum of the two sizes)."""
     denominator = math.lcm(a.denominator, b.denominator)

@@ -19,7 +19,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.floats._units import rounded, unit
 from exactnn.floats.backend import FLOATS
 from exactnn.network import Affine, Constant, Input, MaxPool, Network
-from exactnn.network.linearise import levels
+from exactnn.network.pieces import levels
 from exactnn.network.points import check_shape
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -49,11 +49,14 @@ class FloatTerms:
     ----------
     net : a piecewise linear network
     units, windows, inputs : the denominator Q node by node, as `exactnn.tropical` gives it exactly
+    first : the affine node by which alone the network reads its input, if there is one
     """
 
-    def __init__(self, net: Network, units: Mapping[str, Pair], windows: Mapping[str, Pair], inputs: RationalArray) -> None:
+    def __init__(
+        self, net: Network, units: Mapping[str, Pair], windows: Mapping[str, Pair], inputs: RationalArray, first: str | None
+    ) -> None:
         self.net = net
-        self.points = np.zeros((0, net.input_dim))
+        self._parts: list[Floats] = []
         self._units = {n: (rounded(slopes, _FLOAT), rounded(constants, _FLOAT)) for n, (slopes, constants) in units.items()}
         self._windows = {n: (rounded(low, _FLOAT), rounded(at, _FLOAT)) for n, (low, at) in windows.items()}
         self._inputs = rounded(inputs, _FLOAT)
@@ -69,11 +72,12 @@ class FloatTerms:
             elif not isinstance(operation, Input):
                 slopes, constants = (rounded(a, _FLOAT) for a in levels(operation))
                 self._levels[name] = slopes, constants
+        self._first = first
         self._pieces: dict[str, list[torch.Tensor]] = {name: [] for name in (*self._levels, *self._index)}
         self._constants: list[torch.Tensor] = []
 
     def __len__(self) -> int:
-        return len(self.points)
+        return sum(map(len, self._parts))
 
     def add(self, points: Floats) -> None:
         """Run the network at more points (n, input_dim)."""
@@ -81,57 +85,75 @@ class FloatTerms:
         self._run(torch.from_numpy(points), pieces)
         for name, found in pieces.items():
             self._pieces[name].append(found)
-        self._constants.append(self._run(torch.zeros(points.shape, dtype=_FLOAT), pieces))
-        self.points = np.concatenate([self.points, points]) if len(self.points) else points
+        self._constants.append(self._run(torch.zeros(1, self.net.input_dim, dtype=_FLOAT), pieces).expand(len(points), -1))
+        self._parts.append(points)
 
     def close(self) -> FloatTerms:
         """To be called when all points are there."""
+        self._parts = [np.concatenate(self._parts)]
         self._pieces = {name: [torch.cat(parts)] for name, parts in self._pieces.items()}
         self._constants = [torch.cat(self._constants)]
         return self
 
     @property
+    def points(self) -> Floats:
+        """The points (n, input_dim)."""
+        return self._parts[0]
+
+    @property
     def patterns(self) -> list[bytes]:
         """For each point a text that points share exactly if all their units and windows are in the same pieces."""
-        found = [parts[0].reshape(len(self), -1).numpy() for parts in self._pieces.values()]
+        found = [np.ascontiguousarray(parts[0].reshape(len(self), -1).numpy()).view(np.uint8) for parts in self._pieces.values()]
         if not found:
             return [b""] * len(self)
         return [row.tobytes() for row in np.concatenate(found, axis=1)]
 
     @torch.no_grad()
     def _run(self, x: torch.Tensor, pieces: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Values (n, outputs + 1) of the affine maps of numerators and denominator in these pieces; where a node has none, those at x."""
-        net, count = self.net, len(x)
+        """Values (n, outputs + 1) of the affine maps of numerators and denominator in these pieces; where a node has none, those at x.
+
+        One point for the pieces of many is carried as one until pieces make it many.
+        """
+        net = self.net
         sizes = [math.prod(net.shape(n)) for n in net.inputs]
         parts = torch.split(x, sizes, dim=1)
-        values = {n: p.reshape(count, *net.shape(n)) for n, p in zip(net.inputs, parts, strict=True)}
+        values = {n: p.reshape(len(x), *net.shape(n)) for n, p in zip(net.inputs, parts, strict=True)}
         total = x @ self._inputs
         for name in net.order:
             if name in values:
                 continue
             operands = [values[o] for o in net.operands(name)]
+            count = max((len(o) for o in operands), default=1)
+            operands = [o if len(o) == count else o.expand(count, *o.shape[1:]) for o in operands]
             if name in self._modules:
                 values[name] = self._modules[name](*(operands or [x]))
             elif name in self._index:
                 values[name] = self._pool(name, operands[0], pieces)
                 if name in self._windows:
                     low, at = self._windows[name]
-                    total = total + operands[0].reshape(count, -1) @ at.reshape(-1) - values[name].reshape(count, -1) @ low.reshape(-1)
+                    total = (
+                        total
+                        + operands[0].reshape(len(operands[0]), -1) @ at.reshape(-1)
+                        - values[name].reshape(len(values[name]), -1) @ low.reshape(-1)
+                    )
             else:
                 (before,) = operands
                 operation: Any = net.operation(name)
                 if name not in pieces:
-                    pieces[name] = torch.zeros(before.shape, dtype=torch.uint8)
-                    for at_kink, _ in operation.expansion().kinks:
+                    kinks = operation.expansion().kinks
+                    pieces[name] = torch.zeros(before.shape, dtype=torch.uint8 if len(kinks) < 256 else torch.int64)
+                    for at_kink, _ in kinks:
                         pieces[name] += before > float(at_kink)
                 below = pieces[name]
                 slopes, constants = (self._looked_up(table, below) for table in self._levels[name])
                 values[name] = slopes * before + constants
                 if name in self._units:
                     slopes, constants = (self._by_entry(table, below) for table in self._units[name])
-                    total = total + (slopes * before.reshape(count, -1) + constants).sum(dim=1)
-        outputs = torch.cat([values[n].reshape(count, -1) for n in net.outputs], dim=1)
-        return torch.cat([outputs + total[:, None], total[:, None]], dim=1)
+                    total = total + (slopes * before.reshape(len(before), -1) + constants).sum(dim=1)
+        count = max(len(total), *(len(values[n]) for n in net.outputs))
+        outputs = torch.cat([values[n].reshape(len(values[n]), -1).expand(count, -1) for n in net.outputs], dim=1)
+        column = total[:, None].expand(count, 1)
+        return torch.cat([outputs + column, column], dim=1)
 
     def _pool(self, name: str, before: torch.Tensor, pieces: dict[str, torch.Tensor]) -> torch.Tensor:
         index = self._index[name]
@@ -140,7 +162,7 @@ class FloatTerms:
             windows = flat[:, :, index.clamp(min=0)].masked_fill(index < 0, -math.inf)
             pieces[name] = windows.argmax(dim=3).to(torch.uint8 if index.shape[1] < 256 else torch.int32)
         places = index[torch.arange(len(index)), pieces[name].long()]
-        return flat.gather(2, places).reshape(len(before), *self.net.shape(name))
+        return flat.expand(len(places), -1, -1).gather(2, places).reshape(len(places), *self.net.shape(name))
 
     @staticmethod
     def _looked_up(table: torch.Tensor, pieces: torch.Tensor) -> torch.Tensor:
@@ -176,14 +198,18 @@ class FloatTerms:
             own = own.reshape(count, *net.shape(name))
             rows[name] = rows[name] + own if name in rows else own
             start += size
+        found = torch.empty(count, 1 + net.input_dim, dtype=_FLOAT)
+        found[:, 0] = self._constants[0][chosen, output]
         for name in reversed(net.order):
             if name not in rows or not net.operands(name):
                 continue
+            if name == self._first:  # the large product of many networks, written where it is to stand
+                weight: Any = self._modules[name].weight
+                torch.addmm(self._inputs, rows.pop(name), weight, out=found[:, 1:])
+                return np.asarray(found.numpy())
             for operand, more in zip(net.operands(name), self._back(name, rows.pop(name), chosen), strict=True):
                 rows[operand] = rows[operand] + more if operand in rows else more
         parts = [rows[n].reshape(count, -1) if n in rows else torch.zeros(count, math.prod(net.shape(n)), dtype=_FLOAT) for n in net.inputs]
-        found = torch.empty(count, 1 + net.input_dim, dtype=_FLOAT)
-        found[:, 0] = self._constants[0][chosen, output]
         torch.add(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), self._inputs, out=found[:, 1:])
         return np.asarray(found.numpy())
 

@@ -16,7 +16,9 @@ from exactnn.network.graph import Network
 Step = Callable[[str, RationalArray], tuple[RationalArray, ...]]
 
 
-def sweep(net: Network, seeds: Mapping[str, RationalArray], step: Step, keep: Collection[str] = ()) -> dict[str, RationalArray]:
+def sweep(
+    net: Network, seeds: Mapping[str, RationalArray], step: Step, keep: Collection[str] = (), *, stop: Collection[str] = ()
+) -> dict[str, RationalArray]:
     """Carry rows backwards.
 
     Parameters
@@ -24,19 +26,20 @@ def sweep(net: Network, seeds: Mapping[str, RationalArray], step: Step, keep: Co
     seeds : rows (n, *shape) at some nodes
     step : asked for each node with operands that rows reach
     keep : further nodes whose rows are wanted
+    stop : nodes whose rows are wanted, and carried no further
 
     Returns
     -------
-    dict of the rows at all inputs that rows reach, and at the nodes in `keep` that they reach
+    dict of the rows at all inputs that rows reach, and at the nodes in `keep` and `stop` that they reach
     """
     rows = dict(seeds)
-    wanted = {*net.inputs, *keep}
+    wanted = {*net.inputs, *keep, *stop}
     for name in reversed(net.order):
         if name not in rows:
             continue
         own = rows[name] if name in wanted else rows.pop(name)
         operands = net.operands(name)
-        if operands:
+        if operands and name not in stop:
             for operand, more in zip(operands, step(name, own), strict=True):
                 rows[operand] = rows[operand] + more if operand in rows else more
     return {name: found for name, found in rows.items() if name in wanted}

@@ -13,7 +13,6 @@ import math
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +22,8 @@ from exactnn.network.activations import PiecewiseLinear, PRelu, Rational
 from exactnn.network.backward import output_rows, sweep
 from exactnn.network.graph import Network
 from exactnn.network.operations import Add, Affine, BatchNorm, Constant, Input, Operation, Scale, Subtract, along_channels
+from exactnn.network.pieces import Integers, Mask, chosen, levels, looked_up, pieces_at, sent_back, tangent, times_slope
 from exactnn.network.windows import Conv, MaxPool
-
-Integers = np.ndarray[Any, np.dtype[Any]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 _ENTRIES = 1 << 22  # of the rows that show gradients to be 0, at once
 
@@ -79,13 +76,13 @@ class Linearisation:
         """What the piece around each point makes of the values (n, *shape) that a node without an affine function reads."""
         operation = self.net.operation(name)
         if isinstance(operation, MaxPool):
-            return _chosen(operation, before, self.pieces[name])
+            return chosen(operation, before, self.pieces[name])
         if isinstance(operation, Rational):
             slopes, constants = self.tangents[name]
             return before * slopes + constants
         slopes, constants = levels(operation)
-        scaled = _times(slopes, self.pieces[name], before)
-        return scaled if constants.is_zero() else scaled + _looked_up(constants, self.pieces[name])
+        scaled = times_slope(slopes, self.pieces[name], before)
+        return scaled if constants.is_zero() else scaled + looked_up(constants, self.pieces[name])
 
     def step(self, name: str, rows: RationalArray, points: Integers | None = None) -> tuple[RationalArray, ...]:
         """The step of a backward sweep: row i belongs to point i, or to points[i]."""
@@ -97,8 +94,8 @@ class Linearisation:
             return (rows * (slopes if points is None else slopes[points]),)
         pieces = self.pieces[name] if points is None else self.pieces[name][points]
         if isinstance(operation, MaxPool):
-            return (_sent_back(operation, rows, pieces, shapes[0]),)
-        return (_times(levels(operation)[0], pieces, rows),)
+            return (sent_back(operation, rows, pieces, shapes[0]),)
+        return (times_slope(levels(operation)[0], pieces, rows),)
 
     def adjoints(self, rows: RationalArray, keep: Collection[str] = ()) -> dict[str, RationalArray]:
         """Rows on the outputs carried backwards.
@@ -171,9 +168,9 @@ def linearise(net: Network, points: RationalArray, values: Mapping[str, Rational
     for name in bends:
         operation, before = net.operation(name), values[net.operands(name)[0]]
         if isinstance(operation, Rational):
-            tangents[name] = _tangent(operation, before)
+            tangents[name] = tangent(operation, before)
             continue
-        pieces[name], open_at = _pieces(operation, before)
+        pieces[name], open_at = pieces_at(operation, before)
         tied |= open_at.reshape(len(points), -1).any(axis=1)
     found = Linearisation(net, len(points), pieces, tangents)
     todo = np.flatnonzero(tied)
@@ -182,115 +179,10 @@ def linearise(net: Network, points: RationalArray, values: Mapping[str, Rational
             break
         here = {name: value[todo] for name, value in values.items()}
         moved, unlucky = _beside(found.take(todo), points[todo], here, direction)
-        for name, chosen in moved.pieces.items():
-            pieces[name][todo] = chosen
+        for name, resolved in moved.pieces.items():
+            pieces[name][todo] = resolved
         todo = todo[unlucky]
     return found
-
-
-def levels(operation: Operation) -> tuple[RationalArray, RationalArray]:
-    """Slopes and constants of a piecewise linear function's pieces, from left to right: (pieces, channels), or (pieces, 1) for all."""
-    assert isinstance(operation, (PiecewiseLinear, PRelu))
-    kinks = operation.expansion()
-    slopes, constants = [kinks.slope.reshape(1, -1)], [kinks.constant.reshape(1, -1) + kinks.slope.reshape(1, -1) * 0]
-    for at, jump in kinks.kinks:
-        slopes.append(slopes[-1] + jump.reshape(1, -1))
-        constants.append(constants[-1] - jump.reshape(1, -1) * at)
-    return concatenate(slopes), concatenate(constants)
-
-
-# --- pieces ------------------------------------------------------------------------------------------------------------------
-
-
-def _pieces(operation: Operation, before: RationalArray, slopes: RationalArray | None = None) -> tuple[Integers, Mask]:
-    """The pieces at these values, with derivatives `slopes` along a direction; and what is tied.
-
-    For a unit the mask has the shape of its value; for pooling (n, channels, places, window), all places of a window that win together.
-    """
-    if isinstance(operation, MaxPool):
-        return _winners(operation, before, slopes)
-    assert isinstance(operation, (PiecewiseLinear, PRelu))
-    below = np.zeros(before.shape, dtype=np.uint8)
-    tied = np.zeros(before.shape, dtype=bool)
-    for at, jump in operation.expansion().kinks:
-        side = (before - at if at else before).sign()
-        if slopes is not None:
-            side = np.where(side == 0, slopes.sign(), side)
-        below += side > 0
-        tied |= (side == 0) & along_channels(jump, before.ndim - 1).nonzero()
-    return below, tied
-
-
-def _winners(operation: MaxPool, before: RationalArray, slopes: RationalArray | None) -> tuple[Integers, Mask]:
-    index = operation.index(before.shape[2:])
-    best = np.broadcast_to(index >= 0, (*before.shape[:2], *index.shape))
-    for found in (before,) if slopes is None else (before, slopes):
-        entries = found.numerators.reshape(*found.shape[:2], -1)[:, :, index]
-        lowest = min(int(entries.min()), 0) - 1
-        entries = np.where(best, entries, lowest)
-        best = best & (entries == entries.max(axis=3, keepdims=True))
-    first = np.asarray(best.argmax(axis=3), dtype=np.uint8 if index.shape[1] < 256 else np.int64)
-    return first, best & (best.sum(axis=3, keepdims=True) > 1)
-
-
-def _tangent(operation: Rational, before: RationalArray) -> tuple[RationalArray, RationalArray]:
-    """Slope and constant of the tangents of P / Q:  (P' Q - P Q') / Q^2."""
-    operation.evaluate(before)  # refuses a pole
-    slopes, constants = [], []
-    for t in before.to_fractions():
-        (p, dp), (q, dq) = (_with_derivative(c, t) for c in (operation.numerator, operation.denominator))
-        slope = (dp * q - p * dq) / q**2
-        slopes.append(slope)
-        constants.append(p / q - slope * t)
-    return RationalArray.from_fractions(slopes, before.shape), RationalArray.from_fractions(constants, before.shape)
-
-
-def _with_derivative(coefficients: tuple[Any, ...], t: Any) -> tuple[Any, Any]:
-    value = slope = t * 0
-    for c in reversed(coefficients):
-        value, slope = value * t + c, slope * t + value
-    return value, slope
-
-
-# --- what the pieces do ------------------------------------------------------------------------------------------------------
-
-
-def _looked_up(table: RationalArray, pieces: Integers) -> RationalArray:
-    """Entries of a table (pieces, channels or 1) for each entry (n, channels, ...)."""
-    if table.shape[1] == 1:
-        return table[:, 0][pieces]
-    channels = np.arange(table.shape[1]).reshape(-1, *(1,) * (pieces.ndim - 2))
-    return table[pieces, channels]
-
-
-def _times(slopes: RationalArray, pieces: Integers, values: RationalArray) -> RationalArray:
-    """Each value times the slope of its piece."""
-    numbers = slopes.numerators
-    if slopes.denominator == 1 and slopes.shape[1] == 1 and ((numbers == 0) | (numbers == 1)).all():
-        return RationalArray(np.where((numbers[:, 0] == 1)[pieces], values.numerators, 0), values.denominator)
-    return values * _looked_up(slopes, pieces)
-
-
-def _chosen(operation: MaxPool, values: RationalArray, pieces: Integers) -> RationalArray:
-    """The entries that windows take."""
-    count, channels, *spatial = values.shape
-    index = operation.index(tuple(spatial))
-    places = index[np.arange(len(index)), pieces]  # (n, channels, places)
-    taken = np.take_along_axis(values.numerators.reshape(count, channels, -1), places, axis=2)
-    return RationalArray(taken.reshape(count, channels, *operation.places(tuple(spatial))), values.denominator)
-
-
-def _sent_back(operation: MaxPool, rows: RationalArray, pieces: Integers, shape: tuple[int, ...]) -> RationalArray:
-    """Rows at results as rows at the entries that the windows take."""
-    channels, *spatial = shape
-    index = operation.index(tuple(spatial))
-    dtype = np.int64 if rows.numerators.dtype != object and rows.bound * index.shape[1] < 1 << 62 else object
-    result = np.zeros((len(rows), channels, math.prod(spatial)), dtype=dtype)
-    flat = rows.numerators.reshape(len(rows), channels, -1)
-    for k in range(index.shape[1]):  # at one place of the window, different windows read different entries
-        live = np.flatnonzero(index[:, k] >= 0)
-        result[:, :, index[live, k]] += np.where(pieces[:, :, live] == k, flat[:, :, live], 0)
-    return RationalArray(result.reshape(len(rows), *shape), rows.denominator)
 
 
 def _inputs(net: Network, points: RationalArray) -> dict[str, RationalArray]:
@@ -329,7 +221,7 @@ def _beside(
     for name in net.order:
         if name in pieces:
             operand = net.operands(name)[0]
-            pieces[name], tied = _pieces(net.operation(name), values[operand], moved[operand] - values[operand])
+            pieces[name], tied = pieces_at(net.operation(name), values[operand], moved[operand] - values[operand])
             if tied.any():
                 ties[name] = tied
         if name not in moved:
@@ -354,11 +246,11 @@ def _pairs(net: Network, name: str, pieces: Integers, tied: Mask) -> tuple[Integ
     _, *spatial = net.shape(net.operands(name)[0])
     index = operation.index(tuple(spatial))
     owners, channels, places, window = np.nonzero(tied)
-    chosen = pieces[owners, channels, places]
-    other = window != chosen
-    owners, channels, places, window, chosen = (a[other] for a in (owners, channels, places, window, chosen))
+    winner = pieces[owners, channels, places]
+    other = window != winner
+    owners, channels, places, window, winner = (a[other] for a in (owners, channels, places, window, winner))
     start = channels * math.prod(spatial)
-    return owners, start + index[places, chosen], start + index[places, window]
+    return owners, start + index[places, winner], start + index[places, window]
 
 
 def _different(found: Linearisation, node: str, owners: Integers, entries: Integers, others: Integers) -> Integers:
@@ -393,10 +285,10 @@ def _moving(found: Linearisation, moved: Mapping[str, RationalArray]) -> dict[st
         elif operation.is_affine:
             masks[name] = _absolute(operation, len(shape) - 1).evaluate(*reads).nonzero()
         elif isinstance(operation, MaxPool):
-            masks[name] = _chosen(operation, reads[0], found.pieces[name]).nonzero()
+            masks[name] = chosen(operation, reads[0], found.pieces[name]).nonzero()
         else:
             table = levels(operation)[0] if name in found.pieces else None
-            slopes = found.tangents[name][0] if table is None else _looked_up(table, found.pieces[name])
+            slopes = found.tangents[name][0] if table is None else looked_up(table, found.pieces[name])
             masks[name] = reads[0].nonzero() & slopes.nonzero()
     return masks
 

@@ -67,6 +67,8 @@ def _difference(
 def _maximum(builder: Builder, polynomial: TropicalPolynomial, name: str, maximum: Callable[[Builder, str, int, str], str]) -> str:
     """A node of shape (1,) with the value of the polynomial."""
     table = polynomial.terms.table()
+    # Largest coefficients first: near 0 these win, so that the running maxima of questions about the network bend in fewer places.
+    table = table[np.array(sorted(range(len(table)), key=lambda i: -table.numerators[i, 0]), dtype=np.int64)]
     if not len(table):
         raise ArgumentError(f"{name}: a polynomial with at least one term is needed; without one it is -infinity, no value of a network")
     terms = builder.add(f"{name}_terms", Affine(table[:, 1:], table[:, 0]), "x")

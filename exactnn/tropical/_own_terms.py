@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.exact.array import RationalArray, concatenate
-from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
+from exactnn.exact.array import RationalArray, affine_table, concatenate
+from exactnn.network import Affine, MaxPool, Network, PiecewiseLinear, PRelu
 from exactnn.network.backward import output_rows, sweep
 from exactnn.network.linearise import Linearisation
 from exactnn.network.operations import along_channels, scattered
@@ -32,12 +32,17 @@ class Weights:
     units : for a unit node (slopes, constants), each (pieces, entries): what Q adds there, slopes z + constants, on each piece
     windows : for a pooling node (Lo, at): Lo for each result, (channels, places), and its sum at the first entries, (channels, size)
     inputs : K
+    first : the affine node by which alone the network reads its input, a vector; None where there is no such node
     """
 
     def __init__(self, net: Network, shift: Shift) -> None:
         self.net, self.inputs = net, shift.inputs
         self.units: dict[str, tuple[RationalArray, RationalArray]] = {}
         self.windows: dict[str, tuple[RationalArray, RationalArray]] = {}
+        readers = [name for name in net.order if set(net.operands(name)) & set(net.inputs)]
+        alone = len(readers) == len(net.inputs) == 1 and not set(net.inputs) & set(net.outputs)
+        is_vector = len(net.shape(net.inputs[0])) == 1
+        self.first = readers[0] if alone and is_vector and isinstance(net.operation(readers[0]), Affine) else None
         for name, (low, high) in shift.bounds.items():
             operation = net.operation(name)
             if isinstance(operation, MaxPool):
@@ -128,8 +133,14 @@ class ExactTerms:
 
     def exponents(self, output: int, points: Indices) -> RationalArray:
         """The exponents (k, d) of the own terms of these points; of the denominator where `output` is the number of outputs."""
-        weights, net = self.weights, self.weights.net
-        around = self.around.take(points)
+        net, found = self.net, self._rows(output, points)
+        shapes = {n: (len(points), int(np.prod(net.shape(n)))) for n in net.inputs}
+        parts = [found[n].reshape(*s) if n in found else RationalArray.zeros(s) for n, s in shapes.items()]
+        return concatenate(parts, axis=1) + self.weights.inputs
+
+    def _rows(self, output: int, points: Indices, stop: tuple[str, ...] = ()) -> dict[str, RationalArray]:
+        """The rows of these points at the inputs, without K, or at nodes before."""
+        weights, net, around = self.weights, self.net, self.around.take(points)
         count = len(points)
 
         def step(name: str, rows: RationalArray) -> tuple[RationalArray, ...]:
@@ -147,12 +158,14 @@ class ExactTerms:
         rows = np.zeros((count, net.output_dim), dtype=np.int64)
         if output < net.output_dim:
             rows[:, output] = 1
-        found = sweep(net, output_rows(net, RationalArray(rows)), step)
-        shapes = {n: (count, int(np.prod(net.shape(n)))) for n in net.inputs}
-        parts = [found[n].reshape(*s) if n in found else RationalArray.zeros(s) for n, s in shapes.items()]
-        whole = parts[0] if len(parts) == 1 else concatenate(parts, axis=1)
-        return whole if weights.inputs.is_zero() else whole + weights.inputs
+        return sweep(net, output_rows(net, RationalArray(rows)), step, stop=stop)
 
     def table(self, output: int, points: Indices) -> RationalArray:
         """Rows (constant, exponents)."""
-        return concatenate([self.constants[points, output].reshape(-1, 1), self.exponents(output, points)], axis=1)
+        constants = self.constants[points, output]
+        first = self.weights.first
+        if first is None:
+            return concatenate([constants.reshape(-1, 1), self.exponents(output, points)], axis=1)
+        layer = self.net.operation(first)
+        assert isinstance(layer, Affine)
+        return affine_table(constants, self._rows(output, points, (first,))[first], layer.weight, self.weights.inputs)

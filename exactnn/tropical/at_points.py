@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from exactnn.claims import Certificate, EqualAtClaim
-from exactnn.errors import ArgumentError, Incomplete, ShapeError
-from exactnn.exact.array import RationalArray
+from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_tensor
-from exactnn.network import Network
+from exactnn.network import Affine, Conv, Network
 from exactnn.network.linearise import linearise
 from exactnn.network.points import as_points
 from exactnn.tropical._networks import max_pool_network
@@ -44,6 +44,7 @@ Indices = np.ndarray[Any, np.dtype[np.int64]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _ENTRIES = 1 << 22  # of all nodes' values, or of the rows of a block, at once
+_FEW = 8  # points at which the data points' patterns are faster than tables
 _CHECKED = 1 << 28  # products that the checker does for one certificate (docs/certificate-format.md, Limits)
 
 
@@ -105,7 +106,8 @@ class PointwiseMap(TropicalRationalMap):
     _source: ExactTerms | FloatTerms = field(kw_only=True)
     _clock: Clock = field(kw_only=True)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """The number of data points."""
         return len(self._source)
 
@@ -125,52 +127,59 @@ class PointwiseMap(TropicalRationalMap):
         """
         if self.arithmetic != "exact":
             raise ArgumentError("certificate: a map made with arithmetic='exact' is needed; in float64 it is equal up to rounding only")
-        shared = {id(p): len(p.terms) for p in (*self.numerators, *self.denominators)}
-        work = len(self) * (1 + self.input_dim) * sum(shared.values())
+        terms = sum({id(p): len(p.terms) for p in (*self.numerators, *self.denominators)}.values())
+        own = self._products()
+        work = self.count * (own + (1 + self.input_dim) * terms)
         if work > _CHECKED:
-            most = math.isqrt(_CHECKED // ((1 + self.input_dim) * (1 + self.output_dim)))
+            most = _fewer(own, (1 + self.input_dim) * (1 + self.output_dim))
             raise ArgumentError(
-                f"certificate: the checker would evaluate {sum(shared.values())} terms at {len(self)} points, more than 2^28 products; "
-                f"ask for the certificate of a map at about {most} points or fewer"
+                f"certificate: the checker would evaluate the network and {terms} terms at {self.count} points, more than 2^28 products; "
+                + (f"a map at {most} points or fewer has a certificate" if most else "the network alone is too large for it")
             )
         values = self.net.evaluate(self.points)
         network = max_pool_network(self.numerators, self.denominators)
         claim = EqualAtClaim(self.net, network, self.points)
         return Certificate(claim, "proved", {"method": "values", "values": json_tensor(values)}, self._clock)
 
+    def _products(self) -> int:
+        """What the checker counts for one evaluation of the network and of the map's, but for its terms."""
+        found = self.input_dim + 5 * (1 + self.output_dim)
+        for name in self.net.order:
+            operation = self.net.operation(name)
+            weights = math.prod(operation.weight.shape[1:]) if isinstance(operation, (Affine, Conv)) else 1
+            found += math.prod(self.net.shape(name)) * weights
+        return found
+
     def own_terms(self, point: int) -> OwnTerms:
         """The terms of data point number `point`."""
-        if not 0 <= point < len(self):
-            raise ArgumentError(f"point: the number of a data point, 0 to {len(self) - 1}, is needed, got {point!r}")
+        if not 0 <= point < self.count:
+            raise ArgumentError(f"point: the number of a data point, 0 to {self.count - 1}, is needed, got {point!r}")
         found = []
         for j in range(self.output_dim + 1):
             constant, *exponents = OwnBlock(self._source, j, np.array([point])).table().to_fractions()
             found.append((tuple(exponents), constant))
         return OwnTerms(tuple(found[:-1]), found[-1])
 
-    def __call__(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
-        """The exact value at a point; for an exact map without making the tables, by the pattern of each data point."""
-        point = RationalArray.of(x, "x")
-        if point.shape != (self.input_dim,):
-            raise ShapeError(f"x: a flat point of {self.input_dim} numbers is needed, got shape {point.shape}")
-        source = self._source
-        if isinstance(source, ExactTerms):
+    def values(self, points: Any) -> RationalArray:
+        """Exact values (m, outputs) at points (m, d); at a few points without making the tables, by the pattern of each data point."""
+        rows, source = as_points(self.net, points), self._source
+        if not isinstance(source, ExactTerms) or len(rows) > _FEW:
+            return super().values(rows)
+        found = []
+        for point in (rows[i] for i in range(len(rows))):
             tops = []
-            for part in _blocks(len(source), _per_block(self.net)):
-                own = source.take(part)
+            for part in _blocks(self.count, _per_block(self.net)):
                 repeated = RationalArray(np.broadcast_to(point.numerators, (len(part), self.input_dim)), point.denominator)
-                tops.append(own.values(repeated).max(axis=0).to_fractions())
-            highest = [max(column) for column in zip(*tops, strict=True)]
-        else:
-            with_one = RationalArray.of([1, *point.to_fractions()])
-            polynomials = (*self.numerators, self.denominators[0])
-            highest = [max(max((table @ with_one).to_fractions()) for table in p.terms.tables()) for p in polynomials]
-        return tuple(v - highest[-1] for v in highest[:-1])
+                tops.append(source.take(part).values(repeated).max(axis=0).reshape(1, -1))
+            highest = concatenate(tops).max(axis=0)
+            found.append((highest[:-1] - highest[-1]).reshape(1, -1))
+        return concatenate(found)
 
     def evaluate(self, points: Any) -> Floats:
         """Values (n, outputs) at new points (n, input_dim), in float64, block of terms by block of terms.
 
-        Numerators and denominator may be much larger than their difference, and each value is off by their rounding.
+        All tables are made, and let go again: for many calls `to_torch()` keeps them. Numerators and denominator may be much larger than
+        their difference, and each value is off by their rounding.
         """
         found = [values for values, _ in self._maxima(points)]
         return np.stack(found[:-1], axis=1) - found[-1][:, None]
@@ -205,7 +214,7 @@ class PointwiseMap(TropicalRationalMap):
 
     def __repr__(self) -> str:
         sizes = ", ".join(str(len(p.terms)) for p in (*self.numerators[:4], self.denominators[0]))
-        return f"PointwiseMap({len(self)} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {sizes})"
+        return f"PointwiseMap({self.count} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {sizes})"
 
 
 def extract_at(
@@ -220,7 +229,7 @@ def extract_at(
     arithmetic : "exact", or "float64" for whole data sets: the same terms up to rounding (a point within rounding of a kink may get the
         term of the other side)
     nonnegative : whether a common affine function is added to numerators and denominator that makes all exponents >= 0
-    time_limit : seconds; None for none
+    time_limit : seconds, looked at before each block of points; None for none
 
     Returns
     -------
@@ -270,7 +279,7 @@ def _in_floats(weights: Weights, points: Any, clock: Clock) -> PointwiseMap:
     from exactnn.floats.own_terms import FloatTerms, float_points
 
     net, rows = weights.net, float_points(weights.net, points)
-    source = FloatTerms(net, weights.units, weights.windows, weights.inputs)
+    source = FloatTerms(net, weights.units, weights.windows, weights.inputs, weights.first)
     for part in _blocks(len(rows), _per_block(net)):
         _check(clock, part[0], len(rows), lambda: _float_map(source, Clock()))
         source.add(rows[part])
@@ -335,6 +344,15 @@ def _map(source: Any, arithmetic: str, chosen: Sequence[Indices], owners: Indice
     *numerators, denominator = polynomials
     shared = (denominator,) * len(numerators)
     return PointwiseMap(tuple(numerators), shared, net=net, arithmetic=arithmetic, owners=owners, _source=source, _clock=clock)
+
+
+def _fewer(own: int, each: int) -> int:
+    """The largest n with n own + n^2 each <= 2^28: so many points, if each has terms of its own."""
+    n = 0
+    for bit in range(28, -1, -1):
+        more = n + (1 << bit)
+        n = more if more * (own + more * each) <= _CHECKED else n
+    return n
 
 
 def _per_block(net: Network) -> int:

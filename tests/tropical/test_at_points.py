@@ -24,6 +24,7 @@ from exactnn.network import (
     BatchNorm,
     Builder,
     Concat,
+    Constant,
     Conv,
     Input,
     MaxPool,
@@ -319,7 +320,7 @@ def test_equal_terms_stand_once() -> None:
     found = extract_at(net, [[1], [2], [7], [-1], [-8], [0]])
     assert [dict(p.terms) for p in (found.numerators[0], found.denominators[0])] == [{(2,): 0, (1,): 0}, {(1,): 0, (0,): 0}]
     assert found.owners.tolist() == [[0, 0]] * 3 + [[1, 1]] * 2 + [[0, 0]]
-    assert len(found) == 6
+    assert found.count == 6
     assert repr(found) == "PointwiseMap(6 points, 1 -> 1, exact; terms: 2, 2)"
     assert found.points == RationalArray.of([[1], [2], [7], [-1], [-8], [0]])
 
@@ -349,7 +350,7 @@ def test_values_at_new_points() -> None:
         np.testing.assert_allclose(values[i], [float(v) for v in exact], rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose([float(v) for v in floats(point)], [float(v) for v in exact], rtol=1e-9, atol=1e-9)
     network = max_pool_network(found.numerators, found.denominators)
-    assert network.evaluate(new) == RationalArray.of([found(p) for p in new.to_rows()])
+    assert network.evaluate(new) == RationalArray.of([found(p) for p in new.to_rows()]) == found.values(new)
     half = found.to_torch(torch.float32)
     assert half(torch.zeros(1, 3)).dtype == torch.float32
     with pytest.raises(ArgumentError, match="dtype: "):
@@ -391,6 +392,47 @@ def test_floats_are_the_same_terms(make: Any) -> None:
         np.testing.assert_allclose(rows[1], rows[0], rtol=1e-9, atol=1e-7)
     values = floats.evaluate(x.to_float())
     np.testing.assert_allclose(values, net.evaluate(x).to_float(), rtol=1e-7, atol=1e-6)
+
+
+@law(40)
+@given(graphs(), st.data())
+def test_floats_of_any_graph(net: xn.Network, data: st.DataObject) -> None:
+    """Own terms at their own points, up to rounding of the numbers that they are made of."""
+    row = st.lists(st.sampled_from([0.0, 0.5, -1.0, 3.0, -2.75]), min_size=net.input_dim, max_size=net.input_dim)
+    x = np.array(data.draw(st.lists(row, min_size=1, max_size=6)))
+    found = extract_at(net, x, arithmetic="float64")
+    expected = net.evaluate(RationalArray.of(x)).to_float()
+    tables = [np.concatenate([b.floats() for b in p.terms.blocks]) for p in (*found.numerators, found.denominators[0])]  # type: ignore[attr-defined]
+    own = np.stack([t[found.owners[:, j]] for j, t in enumerate(tables)])
+    values = own[:, :, 0] + (own[:, :, 1:] * x).sum(axis=2)
+    size = (np.abs(own[:, :, 0]) + (np.abs(own[:, :, 1:]) * np.abs(x)).sum(axis=2)).max(axis=0)
+    assert (np.abs((values[:-1] - values[-1]).T - expected) <= 1e-9 * (1 + size[:, None])).all()
+
+
+def test_many_kinks() -> None:
+    """More pieces than a byte can number."""
+    unit = PiecewiseLinear.of(0, 0, [(k, (-1) ** k) for k in range(300)])
+    net = xn.mlp([([[1], [-1]], [0, 150]), ([[1, 2]], [0])], unit)
+    x = RationalArray.of([[Fraction(2 * k + 1, 2)] for k in range(-5, 310, 7)])
+    assert_terms_fit(net, x)
+    floats = extract_at(net, x.to_float(), arithmetic="float64")
+    np.testing.assert_allclose(floats.evaluate(x.to_float()), net.evaluate(x).to_float(), atol=1e-8)
+
+
+def test_inputs_without_axes_and_outputs_without_inputs() -> None:
+    builder = Builder()
+    builder.add("s", Input(()))
+    builder.add("x", Input((2,)))
+    builder.add("r", relu(), "s")
+    builder.add("c", Constant(RationalArray.of([3, 4])))
+    builder.add("a", activation("abs"), "c")
+    builder.add("y", Add(), "x", "r")
+    builder.add("z", leaky_relu(3), "y")
+    net = builder.build(["s", "x"], ["z", "a", "r"])
+    x = grid(net, 30, 1)
+    assert_terms_fit(net, x)
+    floats = extract_at(net, x.to_float(), arithmetic="float64")
+    np.testing.assert_allclose(floats.evaluate(x.to_float()), net.evaluate(x).to_float(), atol=1e-8)
 
 
 def test_floats_share_terms_of_one_pattern() -> None:
@@ -439,9 +481,31 @@ def test_the_time_limit_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch, ari
 def test_certificates_beyond_the_checker_are_refused_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     net = chain(relu(), (2, 4, 2), 1)
     found = extract_at(net, grid(net, 30, 1))
-    monkeypatch.setattr(at_points, "_CHECKED", 100)
-    with pytest.raises(ArgumentError, match="more than 2\\^28 products; ask for the certificate of a map at about 3 points"):
+    monkeypatch.setattr(at_points, "_CHECKED", 1000)
+    with pytest.raises(ArgumentError, match=r"more than 2\^28 products; a map at (\d+) points or fewer") as error:
         _ = found.certificate
+    most = int(str(error.value).split(" a map at ")[1].split()[0])
+    assert most == max(n for n in range(100) if n * (2 + 4 * 2 + 4 + 2 * 4 + 2 + 5 * 3) + n * n * (1 + 2) * 3 <= 1000)
+    assert xn.check(extract_at(net, grid(net, most, 1)).certificate)
+    monkeypatch.setattr(at_points, "_CHECKED", 40)
+    with pytest.raises(ArgumentError, match="the network alone is too large"):
+        _ = found.certificate
+
+
+def test_the_certificate_counts_what_the_checker_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate that is made is never too large for the checker."""
+    from exactnn.certificate import Rejected, _budget, check
+
+    net = images(unit=relu(), pool=POOLS["overlapping"], padding=0)
+    found = extract_at(net, grid(net, 5, 1))
+    terms = sum(len(p.terms) for p in (*found.numerators, found.denominators[0]))
+    estimate = 5 * (found._products() + (1 + net.input_dim) * terms)
+    document = found.certificate.document
+    monkeypatch.setattr(_budget, "POINTS", estimate)
+    assert check(document)
+    monkeypatch.setattr(_budget, "POINTS", estimate * 9 // 10)
+    with pytest.raises(Rejected, match="too large for this checker"):
+        check(document)
 
 
 def test_bad_input() -> None:
@@ -468,7 +532,7 @@ def test_bad_input() -> None:
     found = extract_at(net, [[0, 0]])
     with pytest.raises(ArgumentError, match="0 to 0, is needed, got 1"):
         found.own_terms(1)
-    with pytest.raises(ShapeError, match="a flat point of 2"):
+    with pytest.raises(ShapeError, match="2 numbers are needed"):
         found([1])
     with pytest.raises(ShapeError, match=r"shape \(n, 2\)"):
         found.evaluate([[1, 2, 3]])
