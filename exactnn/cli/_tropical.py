@@ -243,7 +243,7 @@ def _counts(form: Any) -> dict[str, Any]:
     at_points = isinstance(form, PointwiseMap)
     return {
         "regions": None if at_points else len(form.regions),
-        "points": len(form) if at_points else None,
+        "points": form.count if at_points else None,
         "terms": {"numerators": [len(p) for p in form.numerators], "denominators": [len(q) for q in form.denominators]},
         "decomposition": form.decomposition,
     }
