@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exactnn.errors import ArgumentError, ExactnnError, LoadError, NotFiniteError, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import as_fraction, shown
+from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
 from exactnn.network.points import as_points
 
@@ -57,9 +57,8 @@ def _csv(path: str) -> RationalArray:
             rows.append([as_fraction(cell, f"line {number}") for cell in cells])
         except NotFiniteError:
             raise
-        except ArgumentError:
-            hint = "; a header line is to be left out" if number == 1 else ""
-            raise LoadError(f"line {number}: numbers with commas between them are needed, got {shown(line)}{hint}") from None
+        except ArgumentError as error:
+            raise LoadError(f"{error}; a line is one point, with commas between its numbers, and there is no header") from None
         if len(rows[-1]) != len(rows[0]):
             raise ShapeError(f"line {number}: {len(rows[0])} numbers are needed, as in the lines before, got {len(rows[-1])}")
     if not rows:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from exactnn.exact.polyhedron import Polyhedron
     from exactnn.network import Network
-    from exactnn.tropical import PointwiseMap, TropicalRationalMap
+    from exactnn.tropical import PointwiseMap, TropicalPolynomial, TropicalRationalMap
 
 _SHOWN = 20  # outputs, at most, whose terms are told one by one
 #: options of the full form, and of --at, that mean nothing for the other
@@ -138,7 +138,7 @@ def _full(options: argparse.Namespace, net: Network, domain: Polyhedron | None, 
     log(options, f"extracted in {time.perf_counter() - start:.2f} s: {_summary(form)}")
     if not options.reduce:
         return form
-    left = None if limit is None else max(limit - as_fraction(time.perf_counter() - start), as_fraction(0))
+    left = None if limit is None else max(round(limit - as_fraction(time.perf_counter() - start), 3), as_fraction(0))
     try:
         reduced = form.reduce(max_regions=options.max_regions, time_limit=left)
     except Incomplete as stopped:
@@ -198,7 +198,7 @@ def _told(options: argparse.Namespace, net: Network, form: TropicalRationalMap, 
     if "text" in written:
         return Outcome(DONE, written["text"].removesuffix("\n"), document)
     pairs = list(zip(form.numerators, form.denominators, strict=True))
-    details = [f"  F{j} = P{j} - Q{j}, P{j} = {p}, Q{j} = {q}" for j, (p, q) in enumerate(pairs[:_SHOWN])]
+    details = [f"  F{j} = P{j} - Q{j}, P{j} = {_short(p)}, Q{j} = {_short(q)}" for j, (p, q) in enumerate(pairs[:_SHOWN])]
     details += [f"  ... ({len(pairs)} outputs in all)"] if len(pairs) > _SHOWN else []
     details += [f"  form: {line(options.output)}"] if options.output is not None else []
     details += [f"  picture: {line(options.plot)}"] if options.plot is not None else []
@@ -226,6 +226,11 @@ def _summary(form: TropicalRationalMap) -> str:
     return f"{words}, {below}{kind}"
 
 
+def _short(polynomial: TropicalPolynomial, width: int = 100) -> str:
+    text = str(polynomial)
+    return text if len(text) <= width else f"max of {len(polynomial)} terms in {polynomial.dimension} variables"
+
+
 def _list(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[:_SHOWN])) + (f", ... ({len(numbers)} in all)" if len(numbers) > _SHOWN else "")
 
@@ -240,10 +245,9 @@ def _counts(form: Any) -> dict[str, Any]:
 
     if not isinstance(form, TropicalRationalMap):
         return {"regions": None, "points": None, "terms": None, "decomposition": None}
-    at_points = isinstance(form, PointwiseMap)
     return {
-        "regions": None if at_points else len(form.regions),
-        "points": form.count if at_points else None,
+        "regions": None if isinstance(form, PointwiseMap) else len(form.regions),
+        "points": form.count if isinstance(form, PointwiseMap) else None,
         "terms": {"numerators": [len(p) for p in form.numerators], "denominators": [len(q) for q in form.denominators]},
         "decomposition": form.decomposition,
     }
