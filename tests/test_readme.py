@@ -18,7 +18,14 @@ README = ROOT / "README.md"
 
 @pytest.mark.parametrize(
     ("document", "examples"),
-    [("README.md", 10), ("docs/regions.md", 25), ("docs/fibre.md", 30), ("docs/zero-networks.md", 5), ("docs/rational.md", 30)],
+    [
+        ("README.md", 10),
+        ("docs/regions.md", 25),
+        ("docs/fibre.md", 30),
+        ("docs/zero-networks.md", 5),
+        ("docs/rational.md", 30),
+        ("docs/tropical.md", 30),
+    ],
 )
 def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -27,7 +34,9 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
     assert result.attempted >= examples
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/regions.md", "docs/fibre.md", "docs/zero-networks.md", "docs/rational.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", *(f"docs/{name}.md" for name in ("regions", "fibre", "zero-networks", "rational", "tropical"))]
+)
 def test_it_is_short(document: str) -> None:
     assert len((ROOT / document).read_text(encoding="utf-8").splitlines()) <= 150
 
@@ -51,6 +60,8 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/fibre.md",
         "docs/zero-networks.md",
         "docs/rational.md",
+        "docs/tropical.md",
+        "docs/tropical-formats.md",
         "CONTRIBUTING.md",
     ],
 )
@@ -76,6 +87,7 @@ def test_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
         "symmetry find",
         "symmetry search-zero",
         "regions count",
+        "tropical",
         "check",
         "info",
         "convert",

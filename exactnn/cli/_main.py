@@ -52,6 +52,11 @@ _COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
     "same-decision": ("are the same outputs maximal everywhere on a domain?", "_pairs", "add_same_decision"),
     "symmetry": ("transformations of the weights that keep the function", _SYMMETRY),
     "regions": ("the linear regions of a network: count, list, plot", _REGIONS),
+    "tropical": (
+        "the network as a tropical rational map: in full, fewer terms, at data points; as a file or picture",
+        "_tropical",
+        "add_tropical",
+    ),
     "poles": ("have rational activations real poles? how near are the nearest, how large are values and slopes", "_poles", "add_poles"),
     "info": ("what is in a model file", "_files", "add_info"),
     "check": ("re-check a certificate with the standalone checker", "_files", "add_check"),

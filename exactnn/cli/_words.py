@@ -12,8 +12,12 @@ _OPTIONS = (
     ("dtype='float64'", "--dtype float64"),
     ("rounding=True", "--rounding"),
     ("raw=True", "--raw"),
+    (" (.partial)", ""),
+    ("; `partial` is the map of these", ""),
 )
-_ARGUMENT = re.compile(r"^(dtype|tolerance|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon)s?(?=: |\[)")
+_ARGUMENT = re.compile(
+    r"^(dtype|tolerance|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon|max_regions)s?(?=: |\[)"
+)
 
 
 def in_options(message: str) -> str:

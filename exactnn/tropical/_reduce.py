@@ -88,6 +88,8 @@ class Decomposition:
 
 def reduced_map(F: TropicalRationalMap, max_regions: int | None, time_limit: Number | None) -> TropicalRationalMap:
     """What `TropicalRationalMap.reduce` does."""
+    if max_regions is not None and (not isinstance(max_regions, int) or isinstance(max_regions, bool) or max_regions < 0):
+        raise ArgumentError(f"max_regions: an integer >= 0, or None for no limit, is needed, got {max_regions!r}")
     clock = Clock(time_limit)
     if F.decomposition != "construction":
         return F

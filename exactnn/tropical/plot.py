@@ -236,7 +236,7 @@ def _subdivision(axes: Axes, exponents: Sequence[tuple[Fraction, ...]], whole: S
 def _lattice(outline: Sequence[tuple[Point, Point]], corners: Sequence[Point], low: Point, high: Point) -> list[Point]:
     """The integer points of the Newton polygon, if they are not too many."""
     columns = [range(math.ceil(a), math.floor(b) + 1) for a, b in zip(low, high, strict=True)]
-    if len(columns[0]) * len(columns[1]) > _LATTICE:
+    if math.prod(max(0, c.stop - c.start) for c in columns) > _LATTICE:  # a range too long for a machine integer has no len
         return []
     middle_point = centre(corners)
 

@@ -43,7 +43,7 @@ class TropicalPolynomial(FunctionOfTerms):
     >>> p == 0 + x**2 * "1/3" + y * 2 + x * y * -1
     True
     >>> (x + y) ** 2
-    TropicalPolynomial(max(2 x2, x1 + x2, 2 x1))
+    TropicalPolynomial(max(2 x1, x0 + x1, 2 x0))
     >>> ((x + y) ** 2).equals(x**2 + y**2), (x + y) ** 2 == x**2 + y**2
     (True, False)
 
@@ -69,7 +69,7 @@ class TropicalPolynomial(FunctionOfTerms):
         Examples
         --------
         >>> TropicalPolynomial.from_table([[1, 2, 0], [0, 0, 1]])
-        TropicalPolynomial(max(x2, 2 x1 + 1))
+        TropicalPolynomial(max(x1, 2 x0 + 1))
         """
         rows = RationalArray.of(table, "table", ndim=2)
         if rows.shape[1] < 1:
@@ -96,7 +96,7 @@ class TropicalPolynomial(FunctionOfTerms):
 
     @classmethod
     def variables(cls, dimension: int, *, convention: str = "max") -> tuple[TropicalPolynomial, ...]:
-        """The polynomials x_1, ..., x_d."""
+        """The polynomials x0, x1, ..."""
         return tuple(cls.monomial([int(i == j) for j in range(dimension)], convention=convention) for i in range(dimension))
 
     def _with(self, terms: Terms) -> TropicalPolynomial:
@@ -144,12 +144,16 @@ class TropicalPolynomial(FunctionOfTerms):
     def __hash__(self) -> int:
         return hash((self._convention, self._canonical))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
+        """max(x0 + 1, 2 x1), or how many terms there are where these are many."""
         if len(self) > 6 or self.dimension > 6:
-            return f"TropicalPolynomial({self._convention} of {len(self)} terms in {self.dimension} variables)"
-        names = [f"x{i + 1}" for i in range(self.dimension)] if self.dimension > 1 else ["x"]
+            return f"{self._convention} of {len(self)} terms in {self.dimension} variables"
+        names = [f"x{i}" for i in range(self.dimension)] if self.dimension > 1 else ["x"]
         texts = [sum_text([*zip(a, names, strict=False), (c, "")]) for a, c in self._terms.rows()]
-        return f"TropicalPolynomial({self._convention}({', '.join(texts)}))"
+        return f"{self._convention}({', '.join(texts)})"
+
+    def __repr__(self) -> str:
+        return f"TropicalPolynomial({self})"
 
     # --- values ------------------------------------------------------------------------------------------------------------
 

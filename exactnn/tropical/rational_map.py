@@ -95,7 +95,7 @@ class TropicalRationalMap:
         --------
         >>> F = TropicalRationalMap.affine([[1, -2]], [3])
         >>> F.numerators, F.denominators
-        ((TropicalPolynomial(max(x1 + 3)),), (TropicalPolynomial(max(2 x2)),))
+        ((TropicalPolynomial(max(x0 + 3)),), (TropicalPolynomial(max(2 x1)),))
         """
         matrix = RationalArray.of(W, "W", ndim=2)
         return cls.identity(matrix.shape[1]).affine_image(matrix, b, shared=True)

@@ -282,3 +282,9 @@ def test_the_boundary_of_a_network_with_different_denominators_is_that_of_the_ne
     F = TropicalRationalMap((TropicalPolynomial({(1, 0): 0, (0, 1): 0}), one), (absolute, ZERO))
     ax = plot_decision_boundary(F, window=xn.Box(-2, 2))
     assert floats(drawn(ax, "boundary")) == [[[-1, 2], [0, 1]], [[0, 1], [1, 2]]]
+
+
+def test_a_newton_polygon_too_large_for_its_lattice() -> None:
+    """Networks with weights of 1e30 draw, without the dots."""
+    axes = plot(TropicalPolynomial({(0, 0): 0, (10**30, 0): 0, (0, 10**30): 1, (10**30, 10**30): 0}))
+    assert all(c.get_gid() != "lattice" for c in axes[1].collections)

@@ -178,7 +178,7 @@ def test_polynomials_are_values() -> None:
     assert len({p, P(list(p.terms.items())[::-1]), p.converted("min").converted("max")}) == 1
     assert p != P(dict(p.terms), convention="min")
     assert p != 3
-    assert repr(p) == "TropicalPolynomial(max(x2 + 1/3, x1 + 2))"
+    assert repr(p) == "TropicalPolynomial(max(x1 + 1/3, x0 + 2))"
     assert repr(P({(k,): 0 for k in range(9)})) == "TropicalPolynomial(max of 9 terms in 1 variables)"
 
 

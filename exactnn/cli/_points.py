@@ -1,0 +1,66 @@
+"""The option --at: data points in a .npy or .csv file, every number read without rounding."""
+
+from __future__ import annotations
+
+import tokenize
+from pathlib import Path
+
+from exactnn.errors import ArgumentError, ExactnnError, LoadError, NotFiniteError, ShapeError
+from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import as_fraction
+from exactnn.network import Network
+from exactnn.network.points import as_points
+
+HELP = "data points: a .npy array (n, inputs), or a .csv file with one point a line, numbers like -1, 0.1 or 1/3 taken exactly, no header"
+
+#: what numpy and Python raise for damaged headers, numbers and texts
+_DAMAGED = (OSError, ValueError, OverflowError, EOFError, TypeError, SyntaxError, RecursionError, tokenize.TokenError)
+
+
+def read_points(path: str, net: Network) -> RationalArray:
+    """The points (n, inputs of the network) in a file."""
+    readers = {".npy": _npy, ".csv": _csv}
+    suffix = Path(path).suffix.lower()
+    if suffix not in readers:
+        raise ArgumentError(f"--at: a file that ends in .npy or .csv is needed, got {path!r}")
+    try:
+        if not Path(path).is_file():
+            raise LoadError(f"--at: a .npy or .csv file is needed, but {path!r} is no file")
+        return as_points(net, readers[suffix](path))
+    except ExactnnError as error:
+        raise type(error)(f"{path}: {error}") from None
+    except _DAMAGED as error:
+        raise LoadError(f"{path}: cannot be read: {error}") from None
+
+
+def _npy(path: str) -> RationalArray:
+    """Mapped, not loaded: a header that promises more than the file has is refused; and nothing pickled is read."""
+    import numpy as np
+
+    with open(path, "rb") as file:
+        if file.read(6) != np.lib.format.MAGIC_PREFIX:
+            raise LoadError("this is no .npy file (numpy.save writes them)")
+    array = np.lib.format.open_memmap(path, mode="r")
+    if array.dtype.kind not in "iuf":
+        raise LoadError(f"an array of real numbers is needed, got dtype {array.dtype}")
+    return RationalArray.of(np.array(array), "points")
+
+
+def _csv(path: str) -> RationalArray:
+    rows = []
+    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        cells = [cell.strip() for cell in line.split(",")]
+        try:
+            rows.append([as_fraction(cell, f"line {number}") for cell in cells])
+        except NotFiniteError:
+            raise
+        except ArgumentError as error:
+            raise LoadError(f"{error}; a line is one point, with commas between its numbers, and there is no header") from None
+        if len(rows[-1]) != len(rows[0]):
+            raise ShapeError(f"line {number}: {len(rows[0])} numbers are needed, as in the lines before, got {len(rows[-1])}")
+    if not rows:
+        raise ArgumentError("at least one point is needed, but there is no line")
+    return RationalArray.of(rows, "points")
