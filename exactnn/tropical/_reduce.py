@@ -24,6 +24,7 @@ from exactnn.cells import DIMENSIONS, Interior, Piece, Program, StageMap, Subdiv
 from exactnn.errors import ArgumentError
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, fraction
+from exactnn.regions.collect import check_max_regions
 from exactnn.tropical._complex import Complex, complex_of
 from exactnn.tropical._networks import max_pool_network
 from exactnn.tropical._shift import denominator_form, shift_of
@@ -88,6 +89,7 @@ class Decomposition:
 
 def reduced_map(F: TropicalRationalMap, max_regions: int | None, time_limit: Number | None) -> TropicalRationalMap:
     """What `TropicalRationalMap.reduce` does."""
+    check_max_regions(max_regions)
     clock = Clock(time_limit)
     if F.decomposition != "construction":
         return F
