@@ -46,7 +46,10 @@ def strictly_inside(net: Network, domain: Any = None) -> list[tuple[int, ...]]:
 
 
 NETWORKS: dict[str, tuple[Network, Any]] = {
-    **{name: (ZOO[name](), None) for name in ("identity", "sort2", "tent", "affine", "2^-60 apart", "0 behind abs", "three inputs", "residual")},
+    **{
+        name: (ZOO[name](), None)
+        for name in ("identity", "sort2", "tent", "affine", "2^-60 apart", "0 behind abs", "three inputs", "residual")
+    },
     "a line in the plane, no vertex": (hidden([[1, 1]], ["1/3"]), None),
     "parallel lines, far out": (hidden([[1, 2]] * 3, [0, -(10**30), 10**40]), None),
     "coordinates beyond floats": (hidden([[1], [1]], [-(10**400), -(10**400) - 1]), None),

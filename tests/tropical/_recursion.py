@@ -9,6 +9,7 @@ Backwards, with a row B and a constant for each term, and bounds Lo <= B <= Hi o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -82,7 +83,7 @@ def _preactivations(layers: Sequence[tuple[Any, Any]], unit: Kinks, x: Sequence[
 def _between(bends: Sequence[tuple[Fraction, Fraction]]) -> list[Fraction]:
     """A number in each piece."""
     places = sorted(t for t, _ in bends) or [Fraction(0)]
-    return [places[0] - 1, *((s + t) / 2 for s, t in zip(places, places[1:], strict=False)), places[-1] + 1]
+    return [places[0] - 1, *((s + t) / 2 for s, t in itertools.pairwise(places)), places[-1] + 1]
 
 
 def _slopes(rising: Any, falling: Any, at: Fraction) -> tuple[Fraction, Fraction]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -48,7 +49,7 @@ def tensor(*shape: int, seed: int = 0) -> RationalArray:
 def chain(widths: tuple[int, ...], unit: str = "relu", seed: int = 0, *, homogeneous: bool = False) -> Network:
     """A dense chain."""
     layers = []
-    for i, (m, n) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (m, n) in enumerate(itertools.pairwise(widths)):
         bias = RationalArray.zeros((n,)) if homogeneous else tensor(n, seed=seed + 50 + i)
         layers.append((tensor(n, m, seed=seed + i), bias))
     return xn.mlp(layers, activation=unit)
