@@ -93,7 +93,7 @@ def reduced_map(F: TropicalRationalMap, max_regions: int | None, time_limit: Num
     clock = Clock(time_limit)
     if F.decomposition != "construction":
         return F
-    if F.origin is not None and F.input_dim <= DIMENSIONS:
+    if F.origin is not None and F.origin.whole and F.input_dim <= DIMENSIONS:
         program = F.origin.program
         shift = shift_of(program.nets[0], nonnegative=False)
         program = replace(program, outputs=(*program.outputs, denominator_form(program, shift)))

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import multiprocessing
+import pickle
 import random
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -381,6 +383,32 @@ def test_what_was_reached_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         extract(net, max_regions=20)
     within(caught.value.partial, F)
     assert extract(net, max_regions=len(F.regions)) == F
+
+
+def test_a_part_is_reduced_as_the_map_that_it_is() -> None:
+    """Not as the network's, to which it is not equal."""
+    net = ZOO["deep relu"]()
+    with pytest.raises(Incomplete) as caught:
+        extract(net, method="search", max_regions=5)
+    part = caught.value.partial
+    assert isinstance(part, TropicalRationalMap)
+    assert not part.equals(extract(net))
+    less = part.reduce()
+    assert less.equals(part)
+    assert all(proof.check() for proof in less.proofs)
+
+
+@pytest.mark.parametrize("name", ["deep relu", "max pooling", "affine"])
+def test_maps_can_be_copied_and_pickled(name: str) -> None:
+    F = extract(ZOO[name](), TRIANGLE)
+    G = F.reduce()
+    sent = pickle.loads(pickle.dumps((F, G)))  # noqa: S301
+    for one, other in zip((F, G, F), (*sent, copy.deepcopy(F)), strict=True):
+        assert one == other
+        assert list(one.regions) == list(other.regions)
+        assert other.reduce() == G
+        witnessed(other, TRIANGLE)
+        assert all(proof.check() for proof in other.proofs)
 
 
 def test_limits_of_maps_with_pooling() -> None:

@@ -179,7 +179,7 @@ def test_chains_on_domains(c: Any, data: Any) -> None:
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_deep_chains_of_each_unit(unit: str, d: int) -> None:
-    net = chain((d, 3, 2, 1) if d < 3 else (d, 3, 2, 1), unit, seed=20 + d)
+    net = chain((d, 3, 2, 1), unit, seed=20 + d)
     if few(net, most=30):
         judged(net, extract(net))
 
