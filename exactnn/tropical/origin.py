@@ -42,6 +42,7 @@ class Origin(Sequence[RegionTerms]):
     denominators : for each output the number of its denominator's table
     points : for each row of each table a point (x, w), x / w, where that term alone is the maximum
     signs, own : for each region the signs of its first cell, and the place of its term in each table
+    whole : whether these are all regions of the program
     """
 
     program: Program
@@ -50,6 +51,7 @@ class Origin(Sequence[RegionTerms]):
     points: tuple[tuple[Point, ...], ...]
     signs: tuple[bytes, ...]
     own: tuple[tuple[int, ...], ...]
+    whole: bool = True
 
     @cached_property
     def _places(self) -> tuple[dict[Exponents, int], ...]:
