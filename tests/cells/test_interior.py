@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 import exactnn as xn
@@ -138,11 +138,12 @@ def test_pieces_and_some_cells_only(domain: Any) -> None:
 def test_any_chain(given_chain: Any, data: Any) -> None:
     net = given_chain.network()
     domain = polyhedron(data.draw(domains(net.input_dim)), net.input_dim) if data.draw(st.booleans()) else None
-    assume(domain is None or (not domain.is_empty() and domain.dimension == net.input_dim))
+    if domain is not None and (domain.is_empty() or domain.dimension < net.input_dim):
+        domain = None
     try:
-        assume(xn.regions.count(net, domain, max_regions=40) <= 40)
+        xn.regions.count(net, domain, max_regions=40)
     except Incomplete:
-        assume(False)
+        return
     strictly_inside(net, domain)
 
 

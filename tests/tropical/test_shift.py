@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 
 import exactnn as xn
 from exactnn.errors import Incomplete, NotPiecewiseLinear
@@ -146,11 +146,11 @@ def test_bounds_hold_zero_and_what_units_see(net: Network) -> None:
     """Lo <= 0 <= Hi, and no output's slope in a unit's value leaves its bounds."""
     for entries in bounds(net).values():
         assert all(low <= 0 <= high for low, high in entries)
-    assume(net.input_dim <= 3)
     try:
-        assume(xn.regions.count(net, max_regions=20) <= 20)
+        if net.input_dim > 3 or xn.regions.count(net, max_regions=20) > 20:
+            return
     except Incomplete:
-        assume(False)
+        return
     q = extract(net).denominators[0]
     for x in ((Fraction(1, 3),) * net.input_dim, (Fraction(-2),) * net.input_dim):
         assert q(x) == denominator(net, x)
