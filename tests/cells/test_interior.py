@@ -101,7 +101,7 @@ def test_kinks_and_sides_are_not_inside() -> None:
         for signs in piece.signs:
             tries = [[0, 0], [1, 0], [0, 1], [2, 2], [4, 3], [3, 1]]  # times 1/2, times 1/1
             for unit in (1, 2, 4):
-                holds = _interior.inside(run, tries, unit, np.repeat(signs[None], len(tries), axis=0))
+                holds = _interior.inside(run, np.array(tries), unit, np.repeat(signs[None], len(tries), axis=0))
                 for point, good in zip(tries, holds, strict=True):
                     x = [Fraction(v, unit) for v in point]
                     true = all((v > 0) - (v < 0) == s for v, s in zip(x, signs[-2:].tolist(), strict=True) if s) and all(x)
@@ -129,7 +129,7 @@ def test_pieces_and_some_cells_only(domain: Any) -> None:
         points = Interior(run, piece).points(range(piece.cells))
         for point, signs in zip(points, piece.signs, strict=True):
             known.remove(signs.tobytes())
-            assert _interior.inside(run, [point[:-1]], point[-1], signs[None]) == [True]
+            assert _interior.inside(run, np.array([point[:-1]], dtype=object), point[-1], signs[None]).tolist() == [True]
     assert not known
 
 
