@@ -9,8 +9,11 @@ from . import _budget
 from ._budget import Budget
 from ._claim import Claim
 from ._evaluate import evaluate
-from ._network import Network
-from ._numbers import index, mapping, need, rationals, show, tensor
+from ._network import Network, Node
+from ._numbers import Tensor, index, mapping, need, rationals, show, tensor
+from ._windows import Window
+
+_WINDOW = 4  # an entry of a window costs as much as so many products
 
 
 def check_values(claim: Claim, f: Network, g: Network, evidence: dict[str, Any]) -> None:
@@ -21,11 +24,11 @@ def check_values(claim: Claim, f: Network, g: Network, evidence: dict[str, Any])
     count, size = points.shape
     need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
     given = tensor(evidence["values"], "values", (count, f.output_size)).fractions()
-    _spend(count, f, g)
+    budget = _spend(count, f, g)
     entries = points.fractions()
     for i in range(count):
         for name, network in (("f", f), ("g", g)):
-            found = evaluate(network, entries[i * size : (i + 1) * size], f"point {i}: {name}")
+            found = evaluate(network, entries[i * size : (i + 1) * size], f"point {i}: {name}", budget)
             for j, value in enumerate(found):
                 stated = given[i * f.output_size + j]
                 need(value == stated, f"point {i}: {name}", f"output {j} is {show(value)} there, not {show(stated)}")
@@ -39,21 +42,34 @@ def check_one_point(claim: Claim, f: Network, g: Network, evidence: dict[str, An
     count, size = points.shape
     need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
     i = index(evidence["index"], count, "point: index")
-    _spend(1, f, g)
+    budget = _spend(1, f, g)
     values = []
     for name, network in (("f", f), ("g", g)):
         given = rationals(evidence[name], f"point: {name}", f.output_size)
-        found = evaluate(network, points.fractions()[i * size : (i + 1) * size], f"point: {name}")
+        found = evaluate(network, points.fractions()[i * size : (i + 1) * size], f"point: {name}", budget)
         for j, (a, b) in enumerate(zip(given, found, strict=True)):
             need(a == b, f"point: {name}", f"output {j} is {show(b)} there, not {show(a)}")
         values.append(found)
     need(values[0] != values[1], "point", "the values of f and g are the same there")
 
 
-def _spend(count: int, *networks: Network) -> None:
-    """The entries of all nodes, for those of `affine` and `conv` times the weights of one."""
+def _spend(count: int, *networks: Network) -> Budget:
+    """For each entry of all nodes what it is made of: weights, the entries of a window, kinks, coefficients."""
     budget = Budget(_budget.POINTS, "products", "evidence")
     for network in networks:
         for node in network.nodes:
-            weight = node.fields.get("weight") if node.op in ("affine", "conv") else None
-            budget.spend(count * prod(node.shape) * (1 if weight is None else prod(weight.shape[1:])))
+            budget.spend(count * prod(node.shape) * _each(node))
+    return budget
+
+
+def _each(node: Node) -> int:
+    fields = node.fields
+    if node.op in ("affine", "conv"):
+        weight: Tensor = fields["weight"]
+        return prod(weight.shape[1:])
+    if node.op in ("max_pool", "average_pool"):
+        window: Window = fields["window"]
+        return _WINDOW * prod(window.kernel)
+    if node.op == "piecewise_linear":
+        return 1 + len(fields["kinks"])
+    return len(fields["numerator"]) + len(fields["denominator"]) if node.op == "rational" else 1

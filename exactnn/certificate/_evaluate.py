@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm, prod
 
+from . import _budget
 from ._affine import AFFINE, affine_value
+from ._budget import Budget
 from ._network import Network, Node
 from ._numbers import LIMIT, Rejected, Tensor, lowest, need, pack
 from ._windows import Window
 
+_LONG = 2**8  # bits of a number whose products cost as much as those of short ones
 
-def evaluate(network: Network, point: Sequence[Fraction], step: str) -> list[Fraction]:
-    """The flat output at a flat input."""
+
+def evaluate(network: Network, point: Sequence[Fraction], step: str, budget: Budget | None = None) -> list[Fraction]:
+    """The flat output at a flat input; long numbers in rational functions are counted against a budget of products."""
+    budget = budget or Budget(_budget.POINTS, "products", step)
     starts = network.starts()
     values: list[Tensor] = []
     for i, node in enumerate(network.nodes):
@@ -24,11 +29,11 @@ def evaluate(network: Network, point: Sequence[Fraction], step: str) -> list[Fra
             if node.op in AFFINE:
                 values.append(affine_value(node, operands))
             else:
-                values.append(lowest(_bent_value(node, operands[0], f"{step}: node {node.name}")))
+                values.append(lowest(_bent_value(node, operands[0], f"{step}: node {node.name}", budget)))
     return [v for i in network.outputs for v in values[i].fractions()]
 
 
-def _bent_value(node: Node, a: Tensor, step: str) -> Tensor:
+def _bent_value(node: Node, a: Tensor, step: str, budget: Budget) -> Tensor:
     """The operations that are not affine."""
     if node.op == "piecewise_linear":
         return _piecewise_linear(node, a)
@@ -37,7 +42,7 @@ def _bent_value(node: Node, a: Tensor, step: str) -> Tensor:
     if node.op == "max_pool":
         return _max_pool(node, a)
     if node.op == "rational":
-        return _rational(node, a, step)
+        return _rational(node, a, step, budget)
     raise Rejected(step, f"{node.op} takes irrational values; evidence by a point needs exact ones")
 
 
@@ -70,10 +75,12 @@ def _max_pool(node: Node, a: Tensor) -> Tensor:
     return Tensor(node.shape, found, a.denominator)
 
 
-def _rational(node: Node, a: Tensor, step: str) -> Tensor:
+def _rational(node: Node, a: Tensor, step: str, budget: Budget) -> Tensor:
     polynomials = node.fields["numerator"], node.fields["denominator"]
     bits = max(a.denominator.bit_length(), *(n.bit_length() for n in a.numerators))
-    need(bits * max(map(len, polynomials)) < LIMIT, step, "the numbers grow absurdly long")
+    degree = max(map(len, polynomials))
+    need(bits * degree < LIMIT, step, "the numbers grow absurdly long")
+    budget.spend(len(a.numerators) * degree * (bits * degree // _LONG) ** 2)
     found = []
     for x in a.fractions():
         above, below = (_horner(p, x) for p in polynomials)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import rational_text
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_number, json_tensor
-from exactnn.network import Network
+from exactnn.network import Affine, AveragePool, Conv, MaxPool, Network, PiecewiseLinear, Rational
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,26 @@ class EqualAtClaim(Claim):
     f: Network
     g: Network
     points: RationalArray
+
+    #: Products that the checker does for one certificate (docs/certificate-format.md, Limits).
+    WORK: ClassVar[int] = 1 << 28
+
+    @staticmethod
+    def work_at_a_point(net: Network) -> int:
+        """The products that the checker counts for one evaluation of a network."""
+        found = 0
+        for name in net.order:
+            operation, each = net.operation(name), 1
+            if isinstance(operation, (Affine, Conv)):
+                each = math.prod(operation.weight.shape[1:])
+            elif isinstance(operation, (MaxPool, AveragePool)):
+                each = 4 * math.prod(operation.kernel)
+            elif isinstance(operation, PiecewiseLinear):
+                each = 1 + len(operation.kinks)
+            elif isinstance(operation, Rational):
+                each = len(operation.numerator) + len(operation.denominator)
+            found += math.prod(net.shape(name)) * each
+        return found
 
     def describe(self) -> str:
         """The claim in words."""

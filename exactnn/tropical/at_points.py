@@ -25,7 +25,7 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_tensor
-from exactnn.network import Affine, Conv, Network
+from exactnn.network import Network
 from exactnn.network.linearise import linearise
 from exactnn.network.points import as_points
 from exactnn.tropical._networks import max_pool_network
@@ -45,7 +45,6 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _ENTRIES = 1 << 22  # of all nodes' values, or of the rows of a block, at once
 _FEW = 8  # points at which the data points' patterns are faster than tables
-_CHECKED = 1 << 28  # products that the checker does for one certificate (docs/certificate-format.md, Limits)
 
 
 class OwnTerms(NamedTuple):
@@ -128,10 +127,10 @@ class PointwiseMap(TropicalRationalMap):
         if self.arithmetic != "exact":
             raise ArgumentError("certificate: a map made with arithmetic='exact' is needed; in float64 it is equal up to rounding only")
         terms = sum({id(p): len(p.terms) for p in (*self.numerators, *self.denominators)}.values())
-        own = self._products()
-        work = self.count * (own + (1 + self.input_dim) * terms)
-        if work > _CHECKED:
-            most = _fewer(own, (1 + self.input_dim) * (1 + self.output_dim))
+        # of the map's network: its terms, their row, the window over them, and a few nodes of its outputs
+        own, each = EqualAtClaim.work_at_a_point(self.net) + self.input_dim + 5 * (1 + self.output_dim), self.input_dim + 5
+        if self.count * (own + each * terms) > EqualAtClaim.WORK:
+            most = _fewer(own, each * (1 + self.output_dim))
             raise ArgumentError(
                 f"certificate: the checker would evaluate the network and {terms} terms at {self.count} points, more than 2^28 products; "
                 + (f"a map at {most} points or fewer has a certificate" if most else "the network alone is too large for it")
@@ -140,15 +139,6 @@ class PointwiseMap(TropicalRationalMap):
         network = max_pool_network(self.numerators, self.denominators)
         claim = EqualAtClaim(self.net, network, self.points)
         return Certificate(claim, "proved", {"method": "values", "values": json_tensor(values)}, self._clock)
-
-    def _products(self) -> int:
-        """What the checker counts for one evaluation of the network and of the map's, but for its terms."""
-        found = self.input_dim + 5 * (1 + self.output_dim)
-        for name in self.net.order:
-            operation = self.net.operation(name)
-            weights = math.prod(operation.weight.shape[1:]) if isinstance(operation, (Affine, Conv)) else 1
-            found += math.prod(self.net.shape(name)) * weights
-        return found
 
     def own_terms(self, point: int) -> OwnTerms:
         """The terms of data point number `point`."""
@@ -351,7 +341,7 @@ def _fewer(own: int, each: int) -> int:
     n = 0
     for bit in range(28, -1, -1):
         more = n + (1 << bit)
-        n = more if more * (own + more * each) <= _CHECKED else n
+        n = more if more * (own + more * each) <= EqualAtClaim.WORK else n
     return n
 
 

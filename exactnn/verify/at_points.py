@@ -28,7 +28,8 @@ def verify_equal_at(f: Network, g: Network, points: Sequence[Sequence[Number]] |
     Returns
     -------
     Verdict
-        Proved, or refuted with the first point where they differ; the certificate holds the values.
+        Proved, or refuted with the first point where they differ; the certificate holds the values. Unknown where they are equal at all
+        points, and these are more than the checker evaluates for one certificate; `reason` says how many it does.
 
     Raises
     ------
@@ -52,6 +53,12 @@ def verify_equal_at(f: Network, g: Network, points: Sequence[Sequence[Number]] |
     values, others = f.evaluate(rows), g.evaluate(rows)
     differ = np.flatnonzero((values - others).nonzero().any(axis=1))
     if not len(differ):
+        each = EqualAtClaim.work_at_a_point(f) + EqualAtClaim.work_at_a_point(g)
+        if len(rows) * each > EqualAtClaim.WORK:
+            reason = f"both have the same exact values, but at {len(rows)} points the checker cannot repeat that in one certificate; "
+            most = EqualAtClaim.WORK // each
+            reason += f"ask about at most {most} points at a time" if most else "it cannot for one point"
+            return Verdict("unknown", claim.describe(), reason)
         certificate = Certificate(claim, "proved", {"method": "values", "values": json_tensor(values)}, clock)
         return Verdict("proved", claim.describe(), "both have the same exact values", certificate)
     i = int(differ[0])

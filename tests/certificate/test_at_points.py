@@ -8,6 +8,10 @@ import pytest
 import exactnn as xn
 from exactnn.certificate import Rejected, _budget, check
 from exactnn.certificate._check import examine
+from exactnn.claims import Certificate, EqualAtClaim
+from exactnn.exact.array import RationalArray
+from exactnn.exact.writing import json_tensor
+from exactnn.network import Affine, Builder, Gather, Input, MaxPool, Reshape
 from tests.certificate import _oracle
 from tests.certificate._build import act, affine, certificate, mlp, network, node, rehash, shallow, tensor
 from tests.certificate.test_mutations import mutants, verdict
@@ -131,7 +135,7 @@ def test_bad_documents_are_rejected_by_name():
 
 
 def test_what_would_take_hours_is_rejected(monkeypatch):
-    work = 3 * (1 + 1 * 1 + 1 + 1) + 3 * (1 + 2 * 1 + 2 + 2)  # for each point: input, layer of n units, units, output of n weights
+    work = 3 * (1 + 1 * 1 + 2 * 1 + 1) + 3 * (1 + 2 * 1 + 2 * 2 + 2)  # input, n units, 1 + one kink each, output of n weights
     monkeypatch.setattr(_budget, "POINTS", work)
     assert check(CASES["line"]) is True
     monkeypatch.setattr(_budget, "POINTS", work - 1)
@@ -153,3 +157,39 @@ def test_the_question():
         xn.verify_equal_at(f, xn.mlp([([[1, 2]], [0])]), [[0]])
     with pytest.raises(xn.errors.NotRational):
         xn.verify_equal_at(xn.mlp([([[1]], [0]), ([[1]], [0])], "tanh"), g, [[0]])
+
+
+def test_more_points_than_one_certificate_takes_are_unknown(monkeypatch):
+    f, g = xn.mlp([([[1]], [0]), ([[1]], [0])]), xn.mlp([([[2]], [0]), ([["1/2"]], [0])])
+    each = EqualAtClaim.work_at_a_point(f) + EqualAtClaim.work_at_a_point(g)
+    monkeypatch.setattr(EqualAtClaim, "WORK", 2 * each)
+    assert xn.verify_equal_at(f, g, [[0], [1]]).proved
+    verdict = xn.verify_equal_at(f, g, [[0], [1], [2]])
+    assert verdict.unknown
+    assert "ask about at most 2 points at a time" in verdict.reason
+    assert xn.verify_equal_at(f, xn.mlp([([[1]], [0])]), [[0], [1], [-2]]).refuted  # one point is enough
+    monkeypatch.setattr(_budget, "POINTS", 2 * each)
+    assert xn.check(xn.verify_equal_at(f, g, [[0], [1]]).certificate)
+
+
+def test_small_files_cannot_ask_for_long_work():
+    """Windows as large as their grid count entry by entry; numbers that double their length with each node count by the square of it."""
+    b = Builder()
+    x = b.add("x", Input((1,)))
+    wide = b.add("wide", Reshape((1, 4096)), b.add("a", Affine(RationalArray.of([[1]] * 4096), RationalArray.zeros((4096,))), x))
+    pool = b.add("pool", MaxPool((4096,), (1,), ((4095, 2048),), (1,)), wide)
+    f = b.build([x], [b.add("y", Gather(RationalArray.zeros((1,))), pool)])
+    document = values_of(f, xn.mlp([([[1]], [0])]), [[i] for i in range(8)])
+    with pytest.raises(Rejected, match="too large for this checker"):
+        check(document)
+    squares = xn.mlp([([[1]], [0])] * 25, xn.rational.RationalFunction([0, 0, 1], [1]))
+    document = values_of(squares, xn.mlp([([[1]], [0])]), [["3/7"]])
+    with pytest.raises(Rejected, match="too large for this checker"):
+        check(document)
+
+
+def values_of(f, g, points):
+    """A certificate that states 0 everywhere: evaluation comes first."""
+    rows = RationalArray.of(points)
+    evidence = {"method": "values", "values": json_tensor(RationalArray.zeros((len(rows), 1)))}
+    return Certificate(EqualAtClaim(f, g, rows), "proved", evidence).document

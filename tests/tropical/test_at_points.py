@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exactnn as xn
+from exactnn.claims import EqualAtClaim
 from exactnn.errors import ArgumentError, Incomplete, NotFiniteError, NotPiecewiseLinear, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.network import (
@@ -481,13 +482,14 @@ def test_the_time_limit_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch, ari
 def test_certificates_beyond_the_checker_are_refused_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     net = chain(relu(), (2, 4, 2), 1)
     found = extract_at(net, grid(net, 30, 1))
-    monkeypatch.setattr(at_points, "_CHECKED", 1000)
+    own = EqualAtClaim.work_at_a_point(net) + 2 + 5 * 3
+    monkeypatch.setattr(EqualAtClaim, "WORK", 2000)
     with pytest.raises(ArgumentError, match=r"more than 2\^28 products; a map at (\d+) points or fewer") as error:
         _ = found.certificate
     most = int(str(error.value).split(" a map at ")[1].split()[0])
-    assert most == max(n for n in range(100) if n * (2 + 4 * 2 + 4 + 2 * 4 + 2 + 5 * 3) + n * n * (1 + 2) * 3 <= 1000)
+    assert most == max(n for n in range(100) if n * own + n * n * (2 + 5) * 3 <= 2000)
     assert xn.check(extract_at(net, grid(net, most, 1)).certificate)
-    monkeypatch.setattr(at_points, "_CHECKED", 40)
+    monkeypatch.setattr(EqualAtClaim, "WORK", 40)
     with pytest.raises(ArgumentError, match="the network alone is too large"):
         _ = found.certificate
 
@@ -499,11 +501,11 @@ def test_the_certificate_counts_what_the_checker_counts(monkeypatch: pytest.Monk
     net = images(unit=relu(), pool=POOLS["overlapping"], padding=0)
     found = extract_at(net, grid(net, 5, 1))
     terms = sum(len(p.terms) for p in (*found.numerators, found.denominators[0]))
-    estimate = 5 * (found._products() + (1 + net.input_dim) * terms)
+    estimate = 5 * (EqualAtClaim.work_at_a_point(net) + net.input_dim + 5 * (1 + net.output_dim) + (net.input_dim + 5) * terms)
     document = found.certificate.document
     monkeypatch.setattr(_budget, "POINTS", estimate)
     assert check(document)
-    monkeypatch.setattr(_budget, "POINTS", estimate * 9 // 10)
+    monkeypatch.setattr(_budget, "POINTS", estimate * 8 // 10)
     with pytest.raises(Rejected, match="too large for this checker"):
         check(document)
 
