@@ -3,6 +3,7 @@
 from exactnn.cells._balls import FloatMap, Floats
 from exactnn.cells._interior import Interior
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
+from exactnn.cells._output_maps import output_maps
 from exactnn.cells._program import Program, Stage
 from exactnn.cells._reader import read_program
 from exactnn.cells._search import Leaf, Search, polyhedron_of
@@ -36,6 +37,7 @@ __all__ = [
     "Subdivision",
     "Tree",
     "full_dimensional",
+    "output_maps",
     "polyhedron_of",
     "read_program",
     "rounded_points",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from flint import fmpz_mat
@@ -42,11 +43,9 @@ class Interior:
             if not len(left):
                 break
             left = left[np.isfinite(proposals[left]).all(axis=1)]
-            tops = [[int(v) for v in row] for row in proposals[left].tolist()]
-            signs = self.piece.signs[chosen[left]]
-            for i, row, good in zip(left.tolist(), tops, inside(self.run, tops, unit, signs), strict=True):
-                if good:
-                    found[i] = (*row, unit)
+            good = inside(self.run, proposals[left], unit, self.piece.signs[chosen[left]])
+            for i, row in zip(left[good].tolist(), proposals[left[good]].tolist(), strict=True):
+                found[i] = (*map(int, row), unit)
         return [found[i] if i in found else self._exactly(int(cell)) for i, cell in enumerate(chosen)]
 
     def _proposals(self, cells: Ids) -> Iterator[tuple[Floats, int]]:
@@ -76,36 +75,37 @@ class Interior:
             point = tuple(a + level * b for a, b in zip(zero, one, strict=True))
             unit = math.lcm(*(v.denominator for v in point))
             tops = [int(v * unit) for v in point]
-            if inside(self.run, [tops], unit, self.piece.signs[cell][None])[0]:
+            if inside(self.run, np.array([tops], dtype=object), unit, self.piece.signs[cell][None])[0]:
                 return (*tops, unit)
             if not any(one):
                 raise AssertionError("the mean of a cell's vertices is not inside it; please report this")
             level *= 4
 
 
-def inside(run: Subdivision, points: Sequence[Sequence[int]], unit: int, signs: Signs) -> list[bool]:
+def inside(run: Subdivision, points: np.ndarray[Any, Any], unit: int, signs: Signs) -> Bools:
     """Whether all units have these signs (points, units) at points / unit, and the points are strictly inside the box of the domain.
 
-    Floats with bounds of their errors settle most points, integers the others.
+    points : integers, as floats or as Python's. Floats with bounds of their errors settle most of them, integers the others.
     """
     program = run.program
     holds = np.ones(len(points), dtype=bool)
     if isinstance(program.domain, Box):
         low, high = (bound.to_fractions() for bound in program.domain.bounds)
-        holds[:] = [all(a * unit < v < b * unit for v, a, b in zip(row, low, high, strict=True)) for row in points]
+        rows = points.tolist()
+        holds[:] = [all(a * unit < int(v) < b * unit for v, a, b in zip(row, low, high, strict=True)) for row in rows]
     certain = _filtered(run, points, unit, signs, holds)
     left = np.flatnonzero(holds & ~certain)
     if len(left):
-        rows = fmpz_mat(len(left), program.input_dim, [v for i in left.tolist() for v in points[i]])
+        rows = fmpz_mat(len(left), program.input_dim, [int(v) for row in points[left].tolist() for v in row])
         weights = [unit] * len(left)
         for s, z in enumerate(program.exact_values(rows, weights, signs[left], len(program.stages) - 1)):
             wanted = signs[left, program.first[s] : program.first[s + 1]]
             found = np.array([(v > 0) - (v < 0) for v in z.entries()], dtype=np.int8).reshape(wanted.shape)
             holds[left] &= (found == wanted).all(axis=1)
-    return [bool(v) for v in holds]
+    return holds
 
 
-def _filtered(run: Subdivision, points: Sequence[Sequence[int]], unit: int, signs: Signs, holds: Bools) -> Bools:
+def _filtered(run: Subdivision, points: np.ndarray[Any, Any], unit: int, signs: Signs, holds: Bools) -> Bools:
     """Whether floats settle each point; those that they find outside no longer hold.
 
     A unit of sign 0 vanishes on its whole cell, so that it needs no look.
@@ -113,7 +113,11 @@ def _filtered(run: Subdivision, points: Sequence[Sequence[int]], unit: int, sign
     program = run.program
     certain = np.ones(len(points), dtype=bool)
     with np.errstate(all="ignore"):  # a bound that overflowed decides nothing
-        mid = np.array([[nearest_float(v, unit) for v in row] for row in points]).reshape(len(points), 1, program.input_dim)
+        if points.dtype == object:
+            mid = np.array([[nearest_float(v, unit) for v in row] for row in points.tolist()])
+        else:
+            mid = points / unit  # a power of two
+        mid = mid.reshape(len(points), 1, program.input_dim)
         rad = np.abs(mid) * 2 * UNIT
         values = {0: Balls(mid, rad)}
         for s, form in enumerate(run.vertices.forms):

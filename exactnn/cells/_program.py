@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +58,10 @@ class Program:
     domain: Polyhedron | None
     stages: tuple[Stage, ...]
     outputs: tuple[StageMap, ...]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was computed from the fields: FLINT's matrices cannot be pickled."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
     def input_dim(self) -> int:

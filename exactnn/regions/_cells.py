@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from flint import fmpz_mat
 
-from exactnn.cells import Interior, Piece, Program, Signs, Subdivision
+from exactnn.cells import Interior, Piece, Program, Signs, Subdivision, output_maps
 from exactnn.exact.polyhedron import Box
 from exactnn.regions.region import Inequality, Neuron, Point, Region
 
@@ -25,8 +25,7 @@ def maps_of(program: Program, signs: Signs) -> Iterator[tuple[tuple[int, ...], .
     d, size = program.input_dim, _batch(program)
     for start in range(0, len(signs), size):
         batch = signs[start : start + size]
-        *_, outputs = matrices(program, batch)
-        tables = [[[int(v) for v in row] for row in m.tolist()] for m, _ in outputs]
+        tables = [[[int(v) for v in row] for row in m.tolist()] for m, _ in output_maps(program, batch)]
         for c in range(len(batch)):
             yield tuple(tuple(v for row in table for v in row[c * (d + 1) : (c + 1) * (d + 1)]) for table in tables)
 

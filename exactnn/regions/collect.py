@@ -20,7 +20,18 @@ from exactnn.regions import _tasks
 from exactnn.regions._collector import Collector, search_cells
 from exactnn.regions._tasks import Make
 
-__all__ = ["Collector", "Make", "bar", "check_arguments", "check_choice", "chosen_method", "collect", "pieces", "statistics"]
+__all__ = [
+    "Collector",
+    "Make",
+    "bar",
+    "check_arguments",
+    "check_choice",
+    "check_max_regions",
+    "chosen_method",
+    "collect",
+    "pieces",
+    "statistics",
+]
 
 #: How the signs of this process's runs were found.
 statistics = Statistics()
@@ -123,6 +134,11 @@ def check_arguments(net: object, max_regions: object) -> None:
     """ArgumentError unless they are a network and a number of regions, or None."""
     if not isinstance(net, Network):
         raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_max_regions(max_regions)
+
+
+def check_max_regions(max_regions: object) -> None:
+    """ArgumentError unless it is a number of regions, or None."""
     whole = isinstance(max_regions, (int, np.integer)) and not isinstance(max_regions, bool)
     if max_regions is not None and not (whole and max_regions >= 0):  # type: ignore[operator]
         raise ArgumentError(f"max_regions: an integer >= 0, or None for no limit, is needed, got {max_regions!r}")

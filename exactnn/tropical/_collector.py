@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cells import Interior, Piece, Program, SearchCell, Signs, Subdivision, simplified_point
+from exactnn.cells import Interior, Piece, Program, SearchCell, Signs, Subdivision, output_maps, simplified_point
 from exactnn.tropical._shift import denominator_form, shift_of
 from exactnn.tropical.origin import Gathered, Origin, Row
 
@@ -52,12 +52,14 @@ class TermCollector:
     def piece(self, run: Subdivision, piece: Piece) -> None:
         """The regions of a finished piece."""
         new: list[tuple[int, int]] = []  # (table, cell) of each term that is new, in order
+        order = np.lexsort(piece.signs.T[::-1]) if piece.signs.shape[1] else np.arange(piece.cells)
         for start in range(0, piece.cells, self._batch):
-            signs = piece.signs[start : start + self._batch]
+            cells = order[start : start + self._batch]
+            signs = piece.signs[cells]
             for cell, rows in self._rows(signs):
-                new += [(p, start + cell) for p in self._found.add(signs[cell], rows)]
-        cells = sorted({cell for _, cell in new})
-        points = dict(zip(cells, Interior(run, piece).points(cells), strict=True)) if cells else {}
+                new += [(p, int(cells[cell])) for p in self._found.add(signs[cell], rows)]
+        needed = sorted({cell for _, cell in new})
+        points = dict(zip(needed, Interior(run, piece).points(needed), strict=True)) if needed else {}
         for p, cell in new:
             self._found.points[p].append(points[cell])
 
@@ -76,7 +78,7 @@ class TermCollector:
         chosen = [c for c in range(len(signs)) if self._found.is_new(signs[c])]
         if not chosen:
             return []
-        *_, (outputs, _), (common, _) = self._extended.cell_maps(signs[chosen])
+        (outputs, _), (common, _) = output_maps(self._extended, signs[chosen])
         width = self.program.input_dim + 1
         outputs, common = outputs * self._factors[0] + _repeated(common * self._factors[1], outputs.nrows()), common * self._factors[1]
         tables = [[int(v) for v in row] for row in (*outputs.tolist(), *common.tolist())]

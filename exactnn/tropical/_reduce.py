@@ -24,6 +24,7 @@ from exactnn.cells import DIMENSIONS, Interior, Piece, Program, StageMap, Subdiv
 from exactnn.errors import ArgumentError
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, fraction
+from exactnn.regions.collect import check_max_regions
 from exactnn.tropical._complex import Complex, complex_of
 from exactnn.tropical._networks import max_pool_network
 from exactnn.tropical._shift import denominator_form, shift_of
@@ -88,12 +89,11 @@ class Decomposition:
 
 def reduced_map(F: TropicalRationalMap, max_regions: int | None, time_limit: Number | None) -> TropicalRationalMap:
     """What `TropicalRationalMap.reduce` does."""
-    if max_regions is not None and (not isinstance(max_regions, int) or isinstance(max_regions, bool) or max_regions < 0):
-        raise ArgumentError(f"max_regions: an integer >= 0, or None for no limit, is needed, got {max_regions!r}")
+    check_max_regions(max_regions)
     clock = Clock(time_limit)
     if F.decomposition != "construction":
         return F
-    if F.origin is not None and F.input_dim <= DIMENSIONS:
+    if F.origin is not None and F.origin.whole and F.input_dim <= DIMENSIONS:
         program = F.origin.program
         shift = shift_of(program.nets[0], nonnegative=False)
         program = replace(program, outputs=(*program.outputs, denominator_form(program, shift)))

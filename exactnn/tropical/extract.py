@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 
 from exactnn.cells import full_dimensional, read_program
@@ -83,7 +84,7 @@ def extract(
     try:
         collect(collector, make, net, program, method, clock, executor=executor, checkpoint=checkpoint, max_regions=max_regions)
     except Incomplete as stopped:
-        reached = map_of(collector.origin, program.domain) if collector.count else None
+        reached = map_of(replace(collector.origin, whole=False), program.domain) if collector.count else None
         raise Incomplete(f"{stopped}; the terms of {collector.count} regions were kept (.partial)", reached) from stopped.__cause__
     return map_of(collector.origin, program.domain)
 

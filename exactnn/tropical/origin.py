@@ -42,6 +42,7 @@ class Origin(Sequence[RegionTerms]):
     denominators : for each output the number of its denominator's table
     points : for each row of each table a point (x, w), x / w, where that term alone is the maximum
     signs, own : for each region the signs of its first cell, and the place of its term in each table
+    whole : whether these are all regions of the program
     """
 
     program: Program
@@ -50,6 +51,7 @@ class Origin(Sequence[RegionTerms]):
     points: tuple[tuple[Point, ...], ...]
     signs: tuple[bytes, ...]
     own: tuple[tuple[int, ...], ...]
+    whole: bool = True
 
     @cached_property
     def _places(self) -> tuple[dict[Exponents, int], ...]:
@@ -109,10 +111,11 @@ class Gathered:
 
     def add(self, signs: Signs, rows: Sequence[Row]) -> list[int]:
         """One region; the tables that get a new row."""
-        new = [p for p, (row, terms) in enumerate(zip(rows, self.terms, strict=True)) if row not in terms]
-        self.own.append(tuple(terms.setdefault(row, len(terms)) for row, terms in zip(rows, self.terms, strict=True)))
+        sizes = list(map(len, self.terms))
+        own = [terms.setdefault(row, size) for row, terms, size in zip(rows, self.terms, sizes, strict=True)]
+        self.own.append(tuple(own))
         self.signs.append(signs.tobytes())
-        return new
+        return [p for p, (number, size) in enumerate(zip(own, sizes, strict=True)) if number == size]
 
     def origin(self, scales: Sequence[int], denominators: Sequence[int]) -> Origin:
         """The regions, with the rows of each table sorted and divided by its scale."""
@@ -121,9 +124,9 @@ class Gathered:
         for terms, found, scale in zip(self.terms, self.points, scales, strict=True):
             rows = list(terms)
             order = sorted(range(len(rows)), key=rows.__getitem__)
-            table = np.empty((len(rows), d + 1), dtype=object)
-            table[:, 1:], table[:, 0] = [rows[i][:d] for i in order], [rows[i][d] for i in order]
-            tables.append(RationalArray(table, scale))
+            table = np.empty(len(rows) * (d + 1), dtype=object)
+            table[:] = [v for i in order for v in (rows[i][d], *rows[i][:d])]
+            tables.append(RationalArray(table.reshape(-1, d + 1), scale))
             points.append(tuple(found[i] for i in order))
             places.append(np.argsort(np.array(order, dtype=np.int64)).tolist())
         own = tuple(tuple(place[n] for place, n in zip(places, numbers, strict=True)) for numbers in self.own)
