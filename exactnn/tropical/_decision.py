@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.tropical._planar import Point, Row, Subdivision, at, centre, far_frame, integer_rows, middle, subdivide
+from exactnn.tropical._planar import Point, Row, Subdivision, Values, centre, far_frame, homogeneous, integer_rows, middle, subdivide
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 
@@ -33,18 +33,19 @@ def decision_boundary(classes: Sequence[Sequence[Row]], cells: Subdivision) -> B
 
     Along an edge the maximum is affine and each R_j is convex and not above it: where they agree at an inner point they agree all along.
     """
-    segments = [edge.ends for edge in cells.edges if len(_attained(classes, middle(*edge.ends))) > 1]
+    owners = merged_rows(classes)
+    rows = list(owners)
+    values = Values(rows)
+
+    def attained(point: Point) -> int:
+        """How many classes have the maximum there: each has it by a row of its own, and rows of equal exponents are one in `owners`."""
+        return len(set[int]().union(*(owners[rows[i]] for i in values.largest(homogeneous(point)))))
+
+    segments = [edge.ends for edge in cells.edges if attained(middle(*edge.ends)) > 1]
     covered = {p for segment in segments for p in segment}
-    corners = {p for cell in cells.cells.values() if len(_attained(classes, centre(cell))) > 1 for p in cell}
-    points = [p for p in cells.vertices if p not in covered | corners and len(_attained(classes, p)) > 1]
+    corners = {p for cell in cells.cells.values() if attained(centre(cell)) > 1 for p in cell}
+    points = [p for p in cells.vertices if p not in covered | corners and attained(p) > 1]
     return Boundary(segments, points)
-
-
-def _attained(classes: Sequence[Sequence[Row]], point: Point) -> set[int]:
-    """The classes whose R_j is the largest at a point."""
-    values = [max(at(row, point) for row in rows) for rows in classes]
-    best = max(values)
-    return {j for j, value in enumerate(values) if value == best}
 
 
 def class_rows(F: TropicalRationalMap) -> list[list[Row]]:

@@ -24,6 +24,11 @@ Homogeneous = tuple[int, int, int]
 Point = tuple[Fraction, Fraction]
 FRAME = -1
 
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+_ROUNDING = 2.0**-49  # of a sum of three products of rounded numbers, relative to the sum of their sizes: 8 units of 2^-52
+_TINY = 2.0**-1000  # more than what underflow loses
+
 #: corner points in order, each with what cut the edge from it to the next: a term, or FRAME
 Polygon = list[tuple[Homogeneous, int]]
 
@@ -96,9 +101,8 @@ def _integers(inequality: Inequality) -> Row:
 
 def subdivide(rows: Sequence[Row], frame: Polygon) -> Subdivision:
     """The cells and edges of max_i rows[i] . (1, x, y) in a convex frame."""
-    largest = max(abs(v) for row in rows for v in row)
-    table = np.array(rows, dtype=np.int64 if largest < 1 << 60 else object)
-    cells = {i: cell for i in range(len(rows)) if (cell := _cell(table, largest, i, frame))}
+    values = Values(rows)
+    cells = {i: cell for i in range(len(rows)) if (cell := values.cell(i, frame))}
     border = [frame[k][0] for k in range(len(frame))]
     found: dict[tuple[Homogeneous, Homogeneous], list[int]] = {}
     for i, cell in cells.items():
@@ -121,11 +125,6 @@ def homogeneous(point: Point) -> Homogeneous:
     return w, int(x * w), int(y * w)
 
 
-def at(row: Row, point: Point) -> Fraction:
-    """The value of a row."""
-    return row[0] + row[1] * point[0] + row[2] * point[1]
-
-
 def middle(p: Point, q: Point) -> Point:
     """The midpoint."""
     return (p[0] + q[0]) / 2, (p[1] + q[1]) / 2
@@ -141,19 +140,62 @@ def place(point: Homogeneous) -> Point:
     return Fraction(point[1], point[0]), Fraction(point[2], point[0])
 
 
-def _cell(table: np.ndarray[Any, Any], largest: int, i: int, frame: Polygon) -> Polygon:
-    """Where row i of the table is maximal: cut by the term that is most above it at a corner, until none is."""
-    above = table - table[i]
-    cell = frame
-    while cell:
-        points = [p for p, _ in cell]
-        fits = 6 * largest * max(abs(v) for p in points for v in p) < 1 << 62
-        most = (above @ np.array(points, dtype=np.int64 if fits else object).T).max(axis=1)
-        j = int(most.argmax())
-        if most[j] <= 0:
-            break
-        cell = _cut(cell, (-int(above[j, 0]), -int(above[j, 1]), -int(above[j, 2])), j)
-    return cell
+class Values:
+    """The values of rows at points: floats with a bound of their own error say which rows can matter, integers decide among these.
+
+    Attributes
+    ----------
+    rows : as they were given
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        unit = max(1, *(abs(v) for row in rows for v in row))
+        self._floats = np.array([[v / unit for v in row] for row in rows])  # at most 1; a quotient of integers is rounded once
+
+    def bounds(self, numbers: Indices, points: Sequence[Homogeneous]) -> tuple[Floats, Floats]:
+        """Lower and upper bounds (rows, points) of the values of these rows at (w, x, y), in some unit for each point."""
+        units = [max(abs(v) for v in p) for p in points]
+        at = np.array([[v / unit for v in p] for p, unit in zip(points, units, strict=True)]).T
+        table = self._floats[numbers]
+        values, errors = table @ at, _ROUNDING * (np.abs(table) @ np.abs(at)) + _TINY
+        return values - errors, values + errors
+
+    def largest(self, point: Homogeneous) -> list[int]:
+        """All rows that are the maximum at a point."""
+        low, high = self.bounds(np.arange(len(self.rows)), [point])
+        near = np.flatnonzero(high[:, 0] >= low.max()).tolist()
+        values = [_dot(self.rows[i], point) for i in near]
+        best = max(values)
+        return [i for i, value in zip(near, values, strict=True) if value == best]
+
+    def cell(self, i: int, frame: Polygon) -> Polygon:
+        """Where row i is the maximum: cut by a row that is above it at a corner, until there is none."""
+        numbers, cell = np.arange(len(self.rows)), frame
+        while cell:
+            points = [p for p, _ in cell]
+            low, high = self.bounds(numbers, points)
+            own = int(np.searchsorted(numbers, i))  # it is never dropped
+            gaps = (low - high[own]).max(axis=1)
+            j = int(numbers[gaps.argmax()])
+            if gaps[gaps.argmax()] <= 0:  # floats see none
+                numbers = numbers[(high >= low[own]).any(axis=1)]
+                above = ((max(_dot(self.rows[k], p) - _dot(self.rows[i], p) for p in points), int(k)) for k in numbers)
+                most, j = max(above, key=lambda pair: pair[0])
+                if most <= 0:
+                    break
+            else:
+                numbers = numbers[(high >= low[own]).any(axis=1)]  # what is below at all corners stays below
+            cell = _cut(cell, _minus(self.rows[i], self.rows[j]), j)
+        return cell
+
+
+def _dot(row: Row, point: Homogeneous) -> int:
+    return row[0] * point[0] + row[1] * point[1] + row[2] * point[2]
+
+
+def _minus(row: Row, other: Row) -> Row:
+    return row[0] - other[0], row[1] - other[1], row[2] - other[2]
 
 
 def _on_border(point: Homogeneous, corners: Sequence[Homogeneous]) -> bool:
