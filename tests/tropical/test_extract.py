@@ -559,6 +559,9 @@ def test_witnesses_of_what_is_no_term() -> None:
     ):
         with pytest.raises(ArgumentError):
             F.witness(j, exponents, of=of)
+    for wrong in (None, 5, "ab", [[1, 2]], [float("nan"), 1]):
+        with pytest.raises(ArgumentError):
+            F.witness(0, wrong)  # type: ignore[arg-type]
 
 
 def test_regions_are_a_sequence() -> None:
