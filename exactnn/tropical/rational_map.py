@@ -197,7 +197,7 @@ class TropicalRationalMap:
             raise ArgumentError(f"of: 'numerator' or 'denominator' is needed, got {shown(of)}")
         if not isinstance(output, int) or not 0 <= output < self.output_dim:
             raise ArgumentError(f"output: 0 to {self.output_dim - 1} is needed, got {shown(output)}")
-        key = RationalArray.of(list(exponents), "exponents", ndim=1).to_fractions()
+        key = RationalArray.of(exponents, "exponents", ndim=1).to_fractions()
         if self.origin is not None:
             found = self.origin.witness(output if of == "numerator" else self.origin.denominators[output], key)
         else:
@@ -245,6 +245,8 @@ class TropicalRationalMap:
         """
         from exactnn.tropical._networks import integer_network, max_pool_network
 
+        if not isinstance(integer, bool):
+            raise ArgumentError(f"integer: True or False is needed, got {shown(integer)}")
         if not integer:
             return max_pool_network(self.numerators, self.denominators)
         scale = lcm(*(p.table[:, 1:].denominator for p in (*self.numerators, *self.denominators)))

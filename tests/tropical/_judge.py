@@ -125,6 +125,8 @@ def examine(
         if nonnegative:
             assert min((a for e in polynomial.terms for a in e), default=0) >= 0, "a negative exponent"
     witnessed(F, domain)
+    for x in [F.witness(0, e) for e in list(F.numerators[0].terms)[:3]]:
+        assert F(x) == net(x)
     for region in facets.regions[:6]:  # vertices are on kinks
         for x in (region.interior_point, *region.vertices()[:3]):
             assert F(x) == net(x)

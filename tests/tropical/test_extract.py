@@ -159,7 +159,7 @@ def test_the_map_is_the_network(name: str) -> None:
         assert F(x) == net(x)
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", [n for n in ZOO if not n.startswith("conv, average")])
 def test_without_the_last_shift_it_is_the_same_map(name: str) -> None:
     net, F, facets = made(name)
     G = extract(net, nonnegative=False)
@@ -329,7 +329,7 @@ DOMAINS = {
 
 
 @pytest.mark.parametrize("place", DOMAINS)
-@pytest.mark.parametrize("name", ["sort2", "max pooling", "deep hardtanh", "affine"])
+@pytest.mark.parametrize("name", ["sort2", "max pooling", "deep hardtanh"])
 def test_domains(name: str, place: str) -> None:
     net, domain = ZOO[name](), DOMAINS[place]
     F = extract(net, domain)
@@ -559,6 +559,9 @@ def test_witnesses_of_what_is_no_term() -> None:
     ):
         with pytest.raises(ArgumentError):
             F.witness(j, exponents, of=of)
+    for wrong in (None, 5, "ab", [[1, 2]], [float("nan"), 1]):
+        with pytest.raises(ArgumentError):
+            F.witness(0, wrong)  # type: ignore[arg-type]
 
 
 def test_regions_are_a_sequence() -> None:

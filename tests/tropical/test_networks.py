@@ -110,6 +110,8 @@ def test_what_stands_several_times_is_built_once() -> None:
 def test_a_polynomial_without_terms_is_no_network() -> None:
     with pytest.raises(ArgumentError, match="denominator0: a polynomial with at least one term"):
         max_pool_network([P.constant(0, 1)], [P({}, 1)])
+    with pytest.raises(ArgumentError, match="integer: True or False"):
+        R.identity(1).to_network(integer="yes")  # type: ignore[arg-type]
 
 
 # --- and back ----------------------------------------------------------------------------------------------------------------

