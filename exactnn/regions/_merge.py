@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.cells import Piece, Program, SearchCell, Subdivision
+from exactnn.exact.clock import Clock
 from exactnn.regions._cells import maps_of
 
 DEFINITIONS = ("activation", "pattern", "connected", "closed-connected", "affine")
@@ -141,7 +142,7 @@ class Tally:
         return [self.components[r] for r in number], [(facet, number[self.roots.find(c)]) for facet, c in self.rim.items()]
 
 
-def make_tally(program: Program, definition: str) -> Tally:
+def make_tally(program: Program, clock: Clock, *, definition: str) -> Tally:
     """An empty tally."""
     return Tally(definition)
 

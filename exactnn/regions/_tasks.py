@@ -26,8 +26,8 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 from exactnn.regions._collector import Collector, search_cells
 
-#: Makes an empty collector for a program; it goes to other processes.
-Make = Callable[[Program], Collector]
+#: Makes an empty collector for a program, with a clock that long steps of it ask; it goes to other processes.
+Make = Callable[[Program, Clock], Collector]
 FORMAT = "exactnn-regions-checkpoint"
 VERSION = 2
 #: Tasks are made by cutting until there are this many cells; so there are fewer than twice as many.
@@ -60,8 +60,8 @@ def carry_out(
     deadline : a `time.time()`, however long the task waited for its turn; None as the result once it has passed
     """
     program = _program(net, domain)
-    collector = make(program)
     clock = Clock(None if deadline is None else max(deadline - time.time(), 0.0))
+    collector = make(program, clock)
     try:
         if method == "search":
             cells = max(search_cells(program, collector, clock, prefix, max_regions), default=0)

@@ -33,6 +33,8 @@ __all__ = [
     "statistics",
 ]
 
+_SMALL = 1000  # cells of a piece where a limit is to leave something
+
 #: How the signs of this process's runs were found.
 statistics = Statistics()
 
@@ -48,6 +50,7 @@ def collect(
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     max_regions: int | None = None,
+    partly: bool = False,
 ) -> None:
     """Show a collector all full-dimensional cells of the network's program.
 
@@ -57,6 +60,8 @@ def collect(
     make : makes an empty one, for tasks; picklable where there is an executor
     method : "lattice" or "search"
     executor, checkpoint, max_regions : as for `exactnn.regions.count`
+    partly : whether something is to be kept at a limit: the lattice then works in smaller pieces, and sees `max_regions` only when so many
+        are finished
 
     Raises
     ------
@@ -75,14 +80,21 @@ def collect(
         with bar(" regions") as shown:
             for _ in search_cells(program, collector, clock, max_regions=max_regions):
                 shown.update()
+    elif partly and (clock.limit is not None or max_regions is not None):
+        size = _SMALL if max_regions is None else min(_SMALL, max(max_regions, 16))
+        for run, piece in pieces(program, clock, None, size=size):
+            collector.piece(run, piece)
+            _few(run.finished, max_regions)
     else:
         for run, piece in pieces(program, clock, max_regions):
             collector.piece(run, piece)
 
 
-def pieces(program: Program, clock: Clock, max_regions: int | None, *, whole: bool = False) -> Iterator[tuple[Subdivision, Piece]]:
+def pieces(
+    program: Program, clock: Clock, max_regions: int | None, *, size: int = PIECE, whole: bool = False
+) -> Iterator[tuple[Subdivision, Piece]]:
     """The finished pieces of the face lattice, with their run; `whole` for one piece only."""
-    run = Subdivision(program, clock, max_cells=max_regions, piece=None if whole else PIECE)
+    run = Subdivision(program, clock, max_cells=max_regions, piece=None if whole else size)
     with bar(" regions") as shown:
         try:
             for piece in run.pieces():
@@ -104,12 +116,11 @@ def _in_tasks(
     max_regions: int | None,
 ) -> None:
     tasks = dict(enumerate(_tasks.prefixes(program, clock, method)))
-    total, finished, cells = len(tasks), 0, 0
+    total, finished = len(tasks), 0
     file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, collector.key, tasks)
-    for number, (size, result) in (file.done if file else {}).items():
-        collector.unpack(result)
-        del tasks[number]
-        finished, cells = finished + 1, cells + size
+    ready: dict[int, Any] = dict(file.done) if file else {}
+    cells = sum(size for size, _ in ready.values())
+    tasks = {number: prefix for number, prefix in tasks.items() if number not in ready}
     found = _tasks.results(net, program.domain, make, tasks, executor, clock, max_regions, method)
     with bar(" tasks", len(tasks)) as shown, closing(found):
         try:
@@ -117,12 +128,19 @@ def _in_tasks(
             for number, (size, result) in found:
                 if file is not None:
                     file.add(number, [size, result])
-                collector.unpack(result)
-                finished, cells = finished + 1, cells + size
+                ready[number] = size, result
+                while finished in ready:  # in the order of the tasks, so that what is collected does not depend on the workers' speed
+                    collector.unpack(ready.pop(finished)[1])
+                    finished += 1
+                cells += size
                 shown.update()
                 _few(cells, max_regions)
         except Incomplete as stopped:
-            raise Incomplete(f"{stopped}; {finished} of {total} tasks were finished") from stopped.__cause__
+            done = finished + len(ready)
+            raise Incomplete(f"{stopped}; {done} of {total} tasks were finished") from stopped.__cause__
+        finally:
+            for number in sorted(ready):
+                collector.unpack(ready[number][1])
 
 
 def _few(cells: int, max_regions: int | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.cells import Interior, Piece, Program, SearchCell, Signs, Subdivision, output_maps, simplified_point
+from exactnn.exact.clock import Clock
 from exactnn.tropical._shift import denominator_form, shift_of
 from exactnn.tropical.origin import Gathered, Origin, Row
 
@@ -22,9 +23,9 @@ _BATCH, _NUMBERS = 256, 2_000_000
 class TermCollector:
     """The numerators' terms, then those of the denominator, over the cells that it is shown."""
 
-    def __init__(self, program: Program, *, nonnegative: bool) -> None:
+    def __init__(self, program: Program, clock: Clock, *, nonnegative: bool) -> None:
         net = program.nets[0]
-        self.program = program
+        self.program, self._clock = program, clock
         self.nonnegative = nonnegative
         self._extended = replace(program, outputs=(*program.outputs, denominator_form(program, shift_of(net, nonnegative=nonnegative))))
         first, second = (form.scale for form in self._extended.output_integers)
@@ -54,6 +55,8 @@ class TermCollector:
         new: list[tuple[int, int]] = []  # (table, cell) of each term that is new, in order
         order = np.lexsort(piece.signs.T[::-1]) if piece.signs.shape[1] else np.arange(piece.cells)
         for start in range(0, piece.cells, self._batch):
+            if self._clock.left() <= 0:
+                break
             cells = order[start : start + self._batch]
             signs = piece.signs[cells]
             for cell, rows in self._rows(signs):
@@ -62,6 +65,7 @@ class TermCollector:
         points = dict(zip(needed, Interior(run, piece).points(needed), strict=True)) if needed else {}
         for p, cell in new:
             self._found.points[p].append(points[cell])
+        self._clock.check("the terms of the regions were being made")
 
     def cell(self, program: Program, cell: SearchCell) -> None:
         """The region of one cell of the search."""
@@ -102,9 +106,9 @@ class TermCollector:
                     self._found.points[p].append(_row(points[p][own[p]]))
 
 
-def make_collector(program: Program, *, nonnegative: bool) -> TermCollector:
+def make_collector(program: Program, clock: Clock, *, nonnegative: bool) -> TermCollector:
     """An empty collector."""
-    return TermCollector(program, nonnegative=nonnegative)
+    return TermCollector(program, clock, nonnegative=nonnegative)
 
 
 def _repeated(row: Any, count: int) -> Any:

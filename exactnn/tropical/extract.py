@@ -77,12 +77,15 @@ def extract(
         raise ArgumentError(f"nonnegative: True or False is needed, got {nonnegative!r}")
     method = chosen_method(method, net)
     clock = Clock(time_limit)
-    shift_of(net)  # refuses a smooth node with a way out
-    program = read_program([net], full_dimensional(domain, net.input_dim))
-    collector = make_collector(program, nonnegative=nonnegative)
+    domain = full_dimensional(domain, net.input_dim)
+    shift_of(net)  # names a smooth node with a way out, before `read_program` refuses it
+    program = read_program([net], domain)
     make = partial(make_collector, nonnegative=nonnegative)
+    collector = make(program, clock)
     try:
-        collect(collector, make, net, program, method, clock, executor=executor, checkpoint=checkpoint, max_regions=max_regions)
+        collect(
+            collector, make, net, program, method, clock, executor=executor, checkpoint=checkpoint, max_regions=max_regions, partly=True
+        )
     except Incomplete as stopped:
         reached = map_of(replace(collector.origin, whole=False), program.domain) if collector.count else None
         raise Incomplete(f"{stopped}; the terms of {collector.count} regions were kept (.partial)", reached) from stopped.__cause__
