@@ -153,8 +153,7 @@ def _count_closed(program: Program, clock: Clock, max_regions: int | None, count
         for row, key in zip(piece.signs, maps_of(run.program, piece.signs), strict=True):
             signs.setdefault(key, row.copy())
     for key in tqdm(signs, desc="closed sets of affine maps", delay=2, disable=None, leave=False, file=sys.stderr):
-        *_, (_, scale) = program.cell_maps(signs[key][None])
-        zero = _difference(program, key[0], scale)
+        zero = _difference(program, key[0], program.output_integers[0].scale)
         found = 0
         for run, piece in pieces(zero, clock, None, whole=True):
             members = closed_components(run, piece, len(zero.stages) - 1)

@@ -8,7 +8,7 @@ connected    maximal open connected sets with one affine map: cells joined over 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,40 +16,12 @@ import numpy as np
 
 from exactnn.cells import Piece, Program, SearchCell, Subdivision
 from exactnn.exact.clock import Clock
+from exactnn.exact.disjoint import DisjointSets
 from exactnn.regions._cells import maps_of
 
 DEFINITIONS = ("activation", "pattern", "connected", "closed-connected", "affine")
 #: An affine map, as `maps_of` gives it.
 Key = tuple[tuple[int, ...], ...]
-
-
-class Roots:
-    """Disjoint sets of 0, 1, ..., n - 1."""
-
-    def __init__(self) -> None:
-        self.parent: list[int] = []
-
-    def extend(self, count: int) -> int:
-        """`count` more elements; the first one's number."""
-        first = len(self.parent)
-        self.parent += range(first, first + count)
-        return first
-
-    def find(self, i: int) -> int:
-        """The representative of an element's set."""
-        parent = self.parent
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    def join(self, i: int, j: int) -> None:
-        """Make one set of two."""
-        self.parent[self.find(i)] = self.find(j)
-
-    def roots(self) -> Iterator[int]:
-        """One element of each set."""
-        return (i for i in range(len(self.parent)) if self.parent[i] == i)
 
 
 @dataclass
@@ -67,7 +39,7 @@ class Tally:
     seen: set[Hashable] = field(default_factory=set)
     components: list[Key] = field(default_factory=list)
     rim: dict[bytes, int] = field(default_factory=dict)
-    roots: Roots = field(default_factory=Roots)
+    roots: DisjointSets = field(default_factory=DisjointSets)
 
     @property
     def key(self) -> str:
@@ -160,7 +132,7 @@ def _components(run: Subdivision, piece: Piece) -> tuple[list[Key], list[tuple[b
     d = run.program.input_dim
     lattice = piece.lattice
     keys = list(maps_of(run.program, piece.signs))
-    roots = Roots()
+    roots = DisjointSets()
     roots.extend(piece.cells)
     start, members = lattice.boundary[d]
     owner = np.repeat(np.arange(piece.cells), np.diff(start))
@@ -197,7 +169,7 @@ def closed_components(run: Subdivision, piece: Piece, stage: int) -> dict[int, i
     for level in lattice.face_bits(bits):
         zero.append(~level.any(axis=1))
         offsets.append(offsets[-1] + len(level))
-    roots = Roots()
+    roots = DisjointSets()
     roots.extend(offsets[-1])
     for k in range(1, lattice.dimension + 1):
         start, members = lattice.boundary[k]

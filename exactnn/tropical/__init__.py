@@ -1,7 +1,7 @@
 """Tropical forms: a ReLU network as a difference of two tropical polynomials."""
 
-from exactnn.tropical._reduce import Decomposition
 from exactnn.tropical.at_points import CrossTerms, OwnTerms, PointwiseMap, extract_at
+from exactnn.tropical.decomposition import Decomposition
 from exactnn.tropical.extract import extract
 from exactnn.tropical.formats import read_json
 from exactnn.tropical.geometry import DualCell, Hypersurface, HypersurfaceCell

@@ -20,6 +20,7 @@ from flint import fmpz_mat
 
 from exactnn.cells import Piece, Program, Subdivision
 from exactnn.exact.clock import Clock
+from exactnn.exact.disjoint import DisjointSets
 from exactnn.exact.numbers import primitive
 from exactnn.regions.collect import pieces
 from exactnn.tropical.origin import Row
@@ -40,8 +41,8 @@ class Complex:
     forms : for each facet h
     rounds : for each ridge the facets around it, each with 1 where it is crossed from a to b, else -1
     outputs, scales : for each form of outputs its affine maps, for each entry and each cell, and the factor they are multiplied by
-    pieces : functions z 1_C, z the pre-activation of a unit and C a connected set of cells where it has one sign; facet -> weight of each,
-        times some positive factor
+    unit_functions : functions z 1_C, z the pre-activation of a unit and C a connected set of cells where it has one sign;
+        facet -> weight of each, times some positive factor
     """
 
     sides: tuple[tuple[int, int], ...]
@@ -50,7 +51,7 @@ class Complex:
     outputs: tuple[tuple[tuple[Row, ...], ...], ...]
     scales: tuple[int, ...]
     cells: int
-    pieces: tuple[dict[int, int], ...]
+    unit_functions: tuple[dict[int, int], ...]
 
     def weights(self, maps: Sequence[Row]) -> list[int]:
         """The weights of a function, whose maps are given on all cells, times the same factor.
@@ -79,7 +80,10 @@ class Complex:
                     step = sign * weights[f]
                     maps[other] = tuple(u + step * v for u, v in zip(own, self.forms[f], strict=True)) if step else own
                     stack.append(other)
-        return [m for m in maps if m is not None]
+        reached = [m for m in maps if m is not None]
+        if len(reached) < self.cells:
+            raise AssertionError("the cells of a convex domain hang together; please report this")
+        return reached
 
 
 def complex_of(program: Program, clock: Clock, max_regions: int | None = None) -> tuple[Complex, Subdivision, Piece]:
@@ -163,17 +167,10 @@ def _weight(difference: Sequence[int], h: Row) -> int:
 
 def _components(cells: int, pairs: Sides) -> list[int]:
     """For each cell the representative of those that it is joined to."""
-    parent = list(range(cells))
-
-    def find(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
+    sets = DisjointSets(cells)
     for i, j in pairs.tolist():
-        parent[find(i)] = find(j)
-    return [find(i) for i in range(cells)]
+        sets.join(i, j)
+    return [sets.find(i) for i in range(cells)]
 
 
 def _rounds(boundary: tuple[Any, Any], number: dict[int, int], sides: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], ...]]:

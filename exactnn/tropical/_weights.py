@@ -2,8 +2,8 @@
 
 Around a ridge where two hyperplanes cross, the two facets of each have the same weight, whatever the function. Facets that are joined in
 this way are one class. The other ridges give linear equations among classes, and few degrees of freedom are left. A basis is known where no
-wall of a unit runs through an older ridge: the functions z 1_C of `Complex.pieces`; elimination modulo a prime shows that there are no
-more (a rank modulo a prime is never too large), else exact elimination finds the others. In these coordinates the least weights are one
+wall of a unit runs through an older ridge: the functions z 1_C (`Complex.unit_functions`); elimination modulo a prime shows that there are
+no more (a rank modulo a prime is never too large), else exact elimination finds the others. In these coordinates the least weights are one
 small exact linear program.
 """
 
@@ -16,6 +16,7 @@ from functools import cached_property
 from flint import fmpq
 
 from exactnn.exact.clock import Clock
+from exactnn.exact.disjoint import DisjointSets
 from exactnn.exact.lp import LinearSystem, Optimal
 from exactnn.tropical._complex import Complex
 from exactnn.tropical.origin import Row
@@ -44,14 +45,7 @@ class Classes:
 
     def __init__(self, complex_: Complex, clock: Clock) -> None:
         self._complex, self._clock = complex_, clock
-        parent = list(range(len(complex_.sides)))
-
-        def find(i: int) -> int:
-            while parent[i] != i:
-                parent[i] = parent[parent[i]]
-                i = parent[i]
-            return i
-
+        sets = DisjointSets(len(complex_.sides))
         self._ridges = []
         for way in complex_.rounds:
             pairs = _crossing(way, complex_.forms)
@@ -59,9 +53,9 @@ class Classes:
                 self._ridges.append(way)
             else:
                 for f, g in pairs:
-                    parent[find(f)] = find(g)
+                    sets.join(f, g)
         number: dict[int, int] = {}
-        self.of = [number.setdefault(find(f), len(number)) for f in range(len(parent))]
+        self.of = [number.setdefault(sets.find(f), len(number)) for f in range(len(complex_.sides))]
         self.count = len(number)
         sizes = [0] * self.count
         for k, h in zip(self.of, complex_.forms, strict=True):
@@ -87,7 +81,8 @@ class Classes:
         """Weights class -> number of functions that span all functions affine on the cells, but for those that are affine."""
         found: list[dict[int, fmpq]] = []
         independent = _Modular()
-        for weights in self._complex.pieces:
+        for weights in self._complex.unit_functions:
+            self._clock.check("the weights of the units were being compared")
             own = {self.of[f]: w for f, w in weights.items() if w}
             if independent.add(own):
                 found.append({k: fmpq(w) for k, w in own.items()})

@@ -24,7 +24,7 @@ Pairs = Sequence[tuple[TropicalPolynomial, TropicalPolynomial]]
 
 if TYPE_CHECKING:
     from exactnn.network import Network
-    from exactnn.tropical._reduce import Decomposition
+    from exactnn.tropical.decomposition import Decomposition
     from exactnn.tropical.origin import Origin, RegionTerms
 
 
@@ -227,6 +227,16 @@ class TropicalRationalMap:
         from exactnn.tropical._reduce import reduced_map
 
         return reduced_map(self, max_regions, time_limit)
+
+    def check(self) -> bool:
+        """Repeat the proofs of a map that `reduce` made, exactly, and compare them with its terms.
+
+        True, or AssertionError naming the step that fails; ArgumentError for a map without proofs. That the map is the function of some
+        network is another question: `equals`, or `verify_equal` with `to_network()`.
+        """
+        from exactnn.tropical.decomposition import check_map
+
+        return check_map(self)
 
     def to_network(self, integer: bool = False) -> Network:
         """A network with the same function.

@@ -412,3 +412,20 @@ def test_beyond_six_inputs() -> None:
     net = hidden([[1, 0, 0, 0, 0, 0, -1], [0, 1, 1, 0, 0, 0, 0]], [0, 1])
     with pytest.raises(ArgumentError, match=r"reduce.*6 inputs.*restrict"):
         extract(net).reduce()
+
+
+def test_a_proof_is_of_its_map() -> None:
+    """Of the very polynomials: not of others, not of another output, and not without its kind or its numbers."""
+    G = extract(ZOO["deep relu"]()).reduce()
+    assert G.check() is True
+    other = extract(ZOO["deep relu"](), xn.Box(0, 1)).reduce()
+    (proof,), (foreign,) = G.proofs, other.proofs
+    moved = replace(G, numerators=(G.numerators[0] + (-(10**6)),))
+    for wrong in (moved, replace(G, proofs=(foreign,)), replace(G, proofs=(replace(proof, kind="foo"),))):
+        with pytest.raises(AssertionError, match="the proof of a decomposition does not check"):
+            wrong.check()
+    short = replace(proof, weights=proof.weights[1:])
+    with pytest.raises(AssertionError, match="a number for each of"):
+        replace(G, proofs=(short,)).check()
+    with pytest.raises(ArgumentError, match="carries no proofs"):
+        extract(ZOO["deep relu"]()).check()
