@@ -419,13 +419,14 @@ def test_a_proof_is_of_its_map() -> None:
     G = extract(ZOO["deep relu"]()).reduce()
     assert G.check() is True
     other = extract(ZOO["deep relu"](), xn.Box(0, 1)).reduce()
-    (proof,), (foreign,) = G.proofs, other.proofs
-    moved = replace(G, numerators=(G.numerators[0] + (-(10**6)),))
-    for wrong in (moved, replace(G, proofs=(foreign,)), replace(G, proofs=(replace(proof, kind="foo"),))):
+    first, *others = G.proofs
+    moved = replace(G, numerators=(G.numerators[0] * 1, *G.numerators[1:]))
+    turned = replace(G, proofs=(*others, first))
+    for wrong in (moved, turned, replace(G, proofs=other.proofs), replace(G, proofs=(replace(first, kind="foo"), *others))):
         with pytest.raises(AssertionError, match="the proof of a decomposition does not check"):
             wrong.check()
-    short = replace(proof, weights=proof.weights[1:])
+    short = replace(first, weights=first.weights[1:])
     with pytest.raises(AssertionError, match="a number for each of"):
-        replace(G, proofs=(short,)).check()
+        replace(G, proofs=(short, *others)).check()
     with pytest.raises(ArgumentError, match="carries no proofs"):
         extract(ZOO["deep relu"]()).check()
