@@ -20,12 +20,11 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.writing import json_tensor
 from exactnn.tropical.formats._form import Form, dimension, polynomials
 from exactnn.tropical.polynomial import TropicalPolynomial
-from exactnn.tropical.rational_map import TropicalRationalMap
+from exactnn.tropical.rational_map import DECOMPOSITIONS, TropicalRationalMap
 from exactnn.tropical.terms import Terms
 
 FORMAT = "exactnn-tropical"
 VERSION = 1
-DECOMPOSITIONS = ("construction", "irreducible", "minimal")
 
 _MAX_FILE = 1 << 30
 _MAX_DIMENSION = 1 << 24
