@@ -288,6 +288,11 @@ class MaxPlusMap(nn.Module):
         return torch.stack([maxima[p] - maxima[q] for p, q in zip(self.numerators, self.denominators, strict=True)], dim=1)
 
 
+def difference(above: Floats, below: Floats) -> Floats:
+    """above - below; NotFiniteError where it is beyond float64."""
+    return np.asarray(_finite(torch.from_numpy(above) - torch.from_numpy(below), "points: values of the map there are").numpy())
+
+
 @torch.no_grad()
 def maxima(tables: Iterable[Floats], points: Floats) -> tuple[Floats, np.ndarray[Any, np.dtype[np.int64]]]:
     """The maximum over the terms of all tables at each point, and the number of the first term that attains it; table by table."""

@@ -186,8 +186,10 @@ class PointwiseMap(TropicalRationalMap):
         All tables are made, and let go again: for many calls `to_torch()` keeps them. Numerators and denominator may be much larger than
         their difference, and each value is off by their rounding.
         """
+        from exactnn.floats.own_terms import difference
+
         found = [values for values, _ in self._maxima(points)]
-        return np.stack(found[:-1], axis=1) - found[-1][:, None]
+        return difference(np.stack(found[:-1], axis=1), found[-1][:, None])
 
     def cross_terms(self, points: Any) -> CrossTerms:
         """At which new points (n, input_dim), for which outputs, the map takes numerator and denominator from different data points.

@@ -12,6 +12,7 @@ import pytest
 import exactnn as xn
 from exactnn.errors import ArgumentError, DomainError, ExactnnError, NotFiniteError, ShapeError
 from exactnn.exact.array import RationalArray
+from exactnn.floats.own_terms import difference
 from exactnn.tropical import LayerMatrices, TropicalMatrix, TropicalPolynomial, TropicalRationalMap, extract_at, formats
 
 P, R, M = TropicalPolynomial, TropicalRationalMap, TropicalMatrix
@@ -164,6 +165,7 @@ HIGH = xn.mlp([([[1], [-1]], [0, 0]), ([[10**308, 10**308]], [10**308])])
         (lambda: extract_at(STEEP, [[1], [-1]]).cross_terms([[1]]), "points: values of terms"),
         (lambda: G.evaluate([[10**400, 1]]), "points: a number is"),
         (lambda: extract_at(HIGH, [[1]]).evaluate([[1e300]]), "points: values of terms"),
+        (lambda: difference(np.array([[1e308]]), np.array([[-1e308]])), "points: values of the map"),
     ],
 )
 @pytest.mark.filterwarnings("error")
