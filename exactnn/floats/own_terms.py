@@ -16,7 +16,7 @@ from torch import nn
 
 from exactnn.errors import ArgumentError, NotFiniteError
 from exactnn.exact.array import RationalArray
-from exactnn.floats._units import rounded, unit
+from exactnn.floats._units import unit
 from exactnn.floats.backend import FLOATS
 from exactnn.network import Affine, Constant, Input, MaxPool, Network
 from exactnn.network.pieces import levels
@@ -26,6 +26,17 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Pair = tuple[RationalArray, RationalArray]
 
 _FLOAT = torch.float64
+_EXACT = "use exact arithmetic: extract_at(..., arithmetic='exact'), and G(x) or G.values(points)"
+
+
+def _finite(numbers: torch.Tensor, what: str) -> torch.Tensor:
+    if not torch.isfinite(numbers).all():
+        raise NotFiniteError(f"{what} beyond float64; {_EXACT}")
+    return numbers
+
+
+def _rounded(array: RationalArray) -> torch.Tensor:
+    return _finite(torch.from_numpy(array.to_float()), "net: a number of the network, or of its denominator, is")
 
 
 def float_points(net: Network, points: Any) -> Floats:
@@ -38,7 +49,7 @@ def float_points(net: Network, points: Any) -> Floats:
             index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             raise NotFiniteError(f"points: finite numbers are needed, got {array[index]} at index {index}; no rational equals it")
     else:
-        array = RationalArray.of(points, "points").to_float()
+        array = _finite(torch.from_numpy(RationalArray.of(points, "points").to_float()), "points: a number is").numpy()
     return array.reshape(len(array), -1) if check_shape(net, array.shape) else array
 
 
@@ -57,20 +68,23 @@ class FloatTerms:
     ) -> None:
         self.net = net
         self._parts: list[Floats] = []
-        self._units = {n: (rounded(slopes, _FLOAT), rounded(constants, _FLOAT)) for n, (slopes, constants) in units.items()}
-        self._windows = {n: (rounded(low, _FLOAT), rounded(at, _FLOAT)) for n, (low, at) in windows.items()}
-        self._inputs = rounded(inputs, _FLOAT)
+        self._units = {n: (_rounded(slopes), _rounded(constants)) for n, (slopes, constants) in units.items()}
+        self._windows = {n: (_rounded(low), _rounded(at)) for n, (low, at) in windows.items()}
+        self._inputs = _rounded(inputs)
         self._modules: dict[str, nn.Module] = {}
         self._levels: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         self._index: dict[str, torch.Tensor] = {}
         for name in net.order:
             operation, shapes = net.operation(name), tuple(net.shape(o) for o in net.operands(name))
             if operation.is_affine:
-                self._modules[name] = unit(operation, shapes, _FLOAT).requires_grad_(False)
+                try:
+                    self._modules[name] = unit(operation, shapes, _FLOAT).requires_grad_(False)
+                except ArgumentError:
+                    raise NotFiniteError(f"node {name!r}: a number is beyond float64; {_EXACT}") from None
             elif isinstance(operation, MaxPool):
                 self._index[name] = torch.from_numpy(operation.index(shapes[0][1:]))
             elif not isinstance(operation, Input):
-                slopes, constants = (rounded(a, _FLOAT) for a in levels(operation))
+                slopes, constants = (_rounded(a) for a in levels(operation))
                 self._levels[name] = slopes, constants
         self._first = first
         self._pieces: dict[str, list[torch.Tensor]] = {name: [] for name in (*self._levels, *self._index)}
@@ -80,12 +94,13 @@ class FloatTerms:
         return sum(map(len, self._parts))
 
     def add(self, points: Floats) -> None:
-        """Run the network at more points (n, input_dim)."""
+        """Run the network at more points (n, input_dim); NotFiniteError where a value or a constant is beyond float64."""
         pieces: dict[str, torch.Tensor] = {}
-        self._run(torch.from_numpy(points), pieces)
+        _finite(self._run(torch.from_numpy(points), pieces), "points: values of the network there, or of its denominator, are")
         for name, found in pieces.items():
             self._pieces[name].append(found)
-        self._constants.append(self._run(torch.zeros(1, self.net.input_dim, dtype=_FLOAT), pieces).expand(len(points), -1))
+        constants = self._run(torch.zeros(1, self.net.input_dim, dtype=_FLOAT), pieces)
+        self._constants.append(_finite(constants, "net: constants of its terms are").expand(len(points), -1))
         self._parts.append(points)
 
     def close(self) -> FloatTerms:
@@ -185,7 +200,13 @@ class FloatTerms:
 
     @torch.no_grad()
     def table(self, output: int, points: np.ndarray[Any, np.dtype[np.int64]]) -> Floats:
-        """Rows (constant, exponents) of the own terms of these points; of the denominator where `output` is the number of outputs."""
+        """Rows (constant, exponents) of the own terms of these points; of the denominator where `output` is the number of outputs.
+
+        NotFiniteError where one is beyond float64.
+        """
+        return np.asarray(_finite(self._table(output, points), "net: exponents of its terms are").numpy())
+
+    def _table(self, output: int, points: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
         net, chosen = self.net, torch.from_numpy(points)
         count = len(points)
         rows: dict[str, torch.Tensor] = {}
@@ -206,12 +227,12 @@ class FloatTerms:
             if name == self._first:  # the large product of many networks, written where it is to stand
                 weight: Any = self._modules[name].weight
                 torch.addmm(self._inputs, rows.pop(name), weight, out=found[:, 1:])
-                return np.asarray(found.numpy())
+                return found
             for operand, more in zip(net.operands(name), self._back(name, rows.pop(name), chosen), strict=True):
                 rows[operand] = rows[operand] + more if operand in rows else more
         parts = [rows[n].reshape(count, -1) if n in rows else torch.zeros(count, math.prod(net.shape(n)), dtype=_FLOAT) for n in net.inputs]
         torch.add(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), self._inputs, out=found[:, 1:])
-        return np.asarray(found.numpy())
+        return found
 
     def _back(self, name: str, rows: torch.Tensor, chosen: torch.Tensor) -> Sequence[torch.Tensor]:
         operation, shapes = self.net.operation(name), [self.net.shape(o) for o in self.net.operands(name)]
@@ -255,13 +276,21 @@ class MaxPlusMap(nn.Module):
         if dtype not in FLOATS:
             raise ArgumentError(f"dtype: {', '.join(map(str, FLOATS))}, or None for float64, is needed, got {dtype!r}")
         for number, table in enumerate(tables):
-            self.register_buffer(f"table{number}", torch.from_numpy(table).to(dtype))
+            rounded = torch.from_numpy(table).to(dtype)
+            if not torch.isfinite(rounded).all():
+                raise NotFiniteError(f"dtype: {dtype} holds not all numbers of the terms; choose a wider dtype, or {_EXACT}")
+            self.register_buffer(f"table{number}", rounded)
         self.numerators, self.denominators, self.count = tuple(numerators), tuple(denominators), len(tables)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tables = [self.get_buffer(f"table{number}") for number in range(self.count)]
         maxima = [torch.addmm(t[:, 0], x, t[:, 1:].T).max(dim=1).values for t in tables]
         return torch.stack([maxima[p] - maxima[q] for p, q in zip(self.numerators, self.denominators, strict=True)], dim=1)
+
+
+def difference(above: Floats, below: Floats) -> Floats:
+    """above - below; NotFiniteError where it is beyond float64."""
+    return np.asarray(_finite(torch.from_numpy(above) - torch.from_numpy(below), "points: values of the map there are").numpy())
 
 
 @torch.no_grad()
@@ -274,6 +303,7 @@ def maxima(tables: Iterable[Floats], points: Floats) -> tuple[Floats, np.ndarray
     for table in tables:
         rows = torch.from_numpy(table)
         found = torch.addmm(rows[:, 0], x, rows[:, 1:].T).max(dim=1)
+        _finite(found.values, "points: values of terms there are")
         better = found.values > best
         best, winner = torch.where(better, found.values, best), torch.where(better, found.indices + start, winner)
         start += len(rows)

@@ -5,7 +5,6 @@ What the format does not name is refused: unknown keys, decimals, NaN, duplicate
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from exactnn.errors import LoadError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.exact.polynomials import from_fractions
+from exactnn.exact.reading import parse_json
 from exactnn.load._file import ModelFile, NotFiniteInFile, naming
 from exactnn.load._limits import CHECKER_ENTRIES, MAX_AXES, Budget, checked_size
 from exactnn.network import Network, Operation, Source
@@ -55,24 +55,7 @@ def read_json(file: ModelFile) -> Network:
 
 def parse(data: bytes) -> Any:
     """JSON in UTF-8, integers exact and of any size; LoadError for anything else."""
-    try:
-        text = data.decode("utf-8")
-        try:
-            return _loads(text, int)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:  # Python's own limit of 4,300 digits; FLINT reads them, and quickly
-            return _loads(text, lambda digits: int(fmpz(digits)))
-    except UnicodeDecodeError as error:
-        raise LoadError(f"byte {error.start}: UTF-8 is needed, but {error.reason}") from None
-    except json.JSONDecodeError as error:
-        raise LoadError(f"line {error.lineno}, column {error.colno}: JSON is needed, but: {error.msg}") from None
-    except RecursionError:
-        raise LoadError("JSON: nested too deeply for a network file") from None
-
-
-def _loads(text: str, parse_int: Callable[[str], int]) -> Any:
-    return json.loads(text, parse_int=parse_int, parse_float=_Float, parse_constant=_Float, object_pairs_hook=_object)
+    return parse_json(data, _Float)
 
 
 def network_from_document(document: Any, *, file: ModelFile | None = None) -> Network:
@@ -110,15 +93,6 @@ def network_from_document(document: Any, *, file: ModelFile | None = None) -> Ne
 
 
 # --- nodes -----------------------------------------------------------------------------------------------------------
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise LoadError(f"JSON: each key once is needed, but {shown(twice)} stands twice in one object")
-    return found
 
 
 def _fields(value: Any, place: str, keys: tuple[str, ...]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import numpy as np
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import Number, as_fraction, shown
+from exactnn.exact.numbers import Number, shown
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.tropical._arguments import domain_of, exponents_of
 from exactnn.tropical._irredundant import cell, needed_rows
 from exactnn.tropical.geometry import DualCell, Hypersurface, dual_subdivision, hypersurface, newton_vertices
 from exactnn.tropical.semiring import Convention
@@ -78,7 +79,7 @@ class FunctionOfTerms:
         >>> TropicalPolynomial({(0,): 0, (1,): 0, (2,): 0}).reduced()
         TropicalPolynomial(max(0, 2 x))
         """
-        return self._reduced if domain is None else self._kept(needed_rows(self.signed_table, domain))
+        return self._reduced if domain_of(domain) is None else self._kept(needed_rows(self.signed_table, domain))
 
     @cached_property
     def _reduced(self) -> Self:
@@ -97,6 +98,7 @@ class FunctionOfTerms:
         if not isinstance(other, FunctionOfTerms):
             raise ArgumentError(f"other: a tropical polynomial is needed, got {shown(other)}")
         self._other(other)
+        domain_of(domain)
         return self == other or self.reduced(domain) == other.reduced(domain)
 
     def witness(self, exponents: Sequence[Number], domain: Polyhedron | None = None) -> tuple[Fraction, ...]:
@@ -113,13 +115,12 @@ class FunctionOfTerms:
         >>> TropicalPolynomial({(0,): 0, (1,): 0, (2,): -5}).witness((1,))
         (Fraction(1, 1),)
         """
-        region = self.region(exponents)
-        if domain is not None:
-            region = region.intersection(domain)
-        if self._row(exponents) not in self._needed or region.dimension < self.dimension:
-            raise ArgumentError(
-                f"exponents: the term {shown(tuple(exponents))} is alone the maximum at no point; .reduced() has those that are"
-            )
+        row = self._row(exponents)
+        region, inside = cell(self.signed_table, row, self._needed), domain_of(domain)
+        if inside is not None:
+            region = region.intersection(inside)
+        if row not in self._needed or region.dimension < self.dimension:
+            raise ArgumentError(f"exponents: the term {shown(exponents)} is alone the maximum at no point; .reduced() has those that are")
         return region.interior_point()
 
     def region(self, exponents: Sequence[Number]) -> Polyhedron:
@@ -127,9 +128,10 @@ class FunctionOfTerms:
         return cell(self.signed_table, self._row(exponents), self._needed)
 
     def _row(self, exponents: Sequence[Number]) -> int:
-        row = find(self.table, [as_fraction(a, "exponents") for a in exponents]) if len(exponents) == self.dimension else None
+        key = exponents_of(exponents)
+        row = find(self.table, key) if len(key) == self.dimension else None
         if row is None:
-            raise ArgumentError(f"exponents: those of a term are needed, got {shown(tuple(exponents))}; p.terms has them")
+            raise ArgumentError(f"exponents: those of a term are needed, got {shown(exponents)}; p.terms has them")
         return row
 
     # --- geometry ----------------------------------------------------------------------------------------------------------

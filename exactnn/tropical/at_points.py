@@ -28,12 +28,13 @@ from exactnn.exact.writing import json_tensor
 from exactnn.network import Network
 from exactnn.network.linearise import linearise
 from exactnn.network.points import as_points
+from exactnn.tropical._arguments import flag, whole
 from exactnn.tropical._networks import max_pool_network
 from exactnn.tropical._own_terms import ExactTerms, Weights
 from exactnn.tropical._shift import shift_of
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
-from exactnn.tropical.terms import Exponents, Terms
+from exactnn.tropical.terms import Block, Exponents, StoredBlock, Terms
 
 if TYPE_CHECKING:
     import torch
@@ -80,6 +81,12 @@ class OwnBlock:
     def table(self) -> RationalArray:
         """The rows (count, 1 + d): coefficient, exponents."""
         return RationalArray.of(self._source.table(self._output, self._points))
+
+    def take(self, rows: Indices) -> Block:
+        """Some of the rows; floats are rounded as they are in the whole table, which depends on all of its rows."""
+        if isinstance(self._source, ExactTerms):
+            return OwnBlock(self._source, self._output, self._points[rows])
+        return StoredBlock(RationalArray.of(self._source.table(self._output, self._points)[rows]))
 
     def floats(self) -> Floats:
         """The rows in float64."""
@@ -142,11 +149,9 @@ class PointwiseMap(TropicalRationalMap):
 
     def own_terms(self, point: int) -> OwnTerms:
         """The terms of data point number `point`."""
-        if not 0 <= point < self.count:
-            raise ArgumentError(f"point: the number of a data point, 0 to {self.count - 1}, is needed, got {point!r}")
-        found = []
+        number, found = np.array([whole(point, "point", 0, self.count - 1)]), []
         for j in range(self.output_dim + 1):
-            constant, *exponents = OwnBlock(self._source, j, np.array([point])).table().to_fractions()
+            constant, *exponents = OwnBlock(self._source, j, number).table().to_fractions()
             found.append((tuple(exponents), constant))
         return OwnTerms(tuple(found[:-1]), found[-1])
 
@@ -171,8 +176,10 @@ class PointwiseMap(TropicalRationalMap):
         All tables are made, and let go again: for many calls `to_torch()` keeps them. Numerators and denominator may be much larger than
         their difference, and each value is off by their rounding.
         """
+        from exactnn.floats.own_terms import difference
+
         found = [values for values, _ in self._maxima(points)]
-        return np.stack(found[:-1], axis=1) - found[-1][:, None]
+        return difference(np.stack(found[:-1], axis=1), found[-1][:, None])
 
     def cross_terms(self, points: Any) -> CrossTerms:
         """At which new points (n, input_dim), for which outputs, the map takes numerator and denominator from different data points.
@@ -252,7 +259,7 @@ def extract_at(
     if arithmetic not in ("exact", "float64"):
         raise ArgumentError(f"arithmetic: 'exact' or 'float64' is needed, got {arithmetic!r}")
     clock = Clock(time_limit)
-    weights = Weights(net, shift_of(net, nonnegative=nonnegative))
+    weights = Weights(net, shift_of(net, nonnegative=flag(nonnegative, "nonnegative")))
     return (_exactly if arithmetic == "exact" else _in_floats)(weights, points, clock)
 
 

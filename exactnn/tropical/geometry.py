@@ -24,6 +24,7 @@ from flint import fmpq, fmpq_mat
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import primitive
 from exactnn.exact.polyhedron import Generators, Polyhedron
+from exactnn.tropical._arguments import whole
 from exactnn.tropical._irredundant import needed_rows
 from exactnn.tropical.terms import Exponents
 
@@ -114,6 +115,7 @@ class _Faces:
     """Which terms are the maximum at which generators of the epigraph."""
 
     def __init__(self, p: FunctionOfTerms, limit: int) -> None:
+        limit = whole(limit, "limit", 0)
         self.table, self.signed, self.d = p.table, p.signed_table, p.dimension
         self.needed = needed_rows(self.signed)
         found = _epigraph(self.signed[np.array(self.needed, dtype=np.int64)], limit) if self.needed else Generators((), (), ())

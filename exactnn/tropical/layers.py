@@ -9,7 +9,8 @@ from typing import Any
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.exact.numbers import Number
+from exactnn.exact.numbers import Number, shown
+from exactnn.tropical._arguments import point_of
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 
@@ -47,6 +48,8 @@ class LayerMatrices:
     @classmethod
     def of_map(cls, F: TropicalRationalMap) -> LayerMatrices:
         """The matrices of a map with one term in each numerator and the same single term in all denominators."""
+        if not isinstance(F, TropicalRationalMap):
+            raise ArgumentError(f"F: a TropicalRationalMap is needed, got {shown(F)}")
         if any(len(p) != 1 for p in (*F.numerators, *F.denominators)) or len(set(F.denominators)) != 1:
             raise ArgumentError(
                 "F: a map with one term in each numerator and one denominator of one term is needed, got "
@@ -66,5 +69,5 @@ class LayerMatrices:
         return rows[:, 1:], rows[:, 0]
 
     def __call__(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
-        column = RationalArray.of([1, *x], "x")
-        return ((self.positive - self.negative) @ column).to_fractions()
+        W, b = self.layer()
+        return (W @ point_of(x, W.shape[1], "input") + b).to_fractions()

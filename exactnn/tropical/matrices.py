@@ -14,6 +14,7 @@ import numpy as np
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import as_fraction, shown
+from exactnn.tropical._arguments import whole
 from exactnn.tropical.semiring import Convention, Tropical, checked, finite_or_zero, is_scalar, one_convention
 
 
@@ -61,12 +62,14 @@ class TropicalMatrix:
     @classmethod
     def identity(cls, size: int, *, convention: str = "max") -> TropicalMatrix:
         """0 on the diagonal, the semiring's zero elsewhere."""
-        return cls._made(RationalArray.zeros((size, size)), np.eye(size, dtype=bool), checked(convention))
+        n = whole(size, "size", 0)
+        return cls._made(RationalArray.zeros((n, n)), np.eye(n, dtype=bool), checked(convention))
 
     @classmethod
     def zero(cls, rows: int, columns: int, *, convention: str = "max") -> TropicalMatrix:
         """The semiring's zero everywhere."""
-        return cls._made(RationalArray.zeros((rows, columns)), np.zeros((rows, columns), dtype=bool), checked(convention))
+        shape = whole(rows, "rows", 0), whole(columns, "columns", 0)
+        return cls._made(RationalArray.zeros(shape), np.zeros(shape, dtype=bool), checked(convention))
 
     @classmethod
     def _made(cls, numbers: RationalArray, finite: np.ndarray[Any, Any], convention: Convention) -> TropicalMatrix:
@@ -88,7 +91,9 @@ class TropicalMatrix:
         return self._finite.shape[0], self._finite.shape[1]
 
     def __getitem__(self, place: tuple[int, int]) -> Tropical:
-        i, j = place
+        if not isinstance(place, tuple) or len(place) != 2:
+            raise ArgumentError(f"place: row and column, A[i, j], are needed, got {shown(place)}")
+        i, j = (whole(v, "place") for v in place)
         return Tropical(self._numbers[i, j].item() if self._finite[i, j] else None, self._convention)
 
     def rows(self) -> tuple[tuple[Tropical, ...], ...]:
@@ -143,7 +148,9 @@ class TropicalMatrix:
     def __matmul__(self, other: Any) -> Any:
         """The product with a matrix, or with a vector of numbers (a tuple of `Tropical`)."""
         if not isinstance(other, TropicalMatrix):
-            column = TropicalMatrix([[v] for v in other], self._convention)
+            column = TropicalMatrix(
+                [[v] for v in _entries(other, "other: a TropicalMatrix or a vector (a list of entries)")], self._convention
+            )
             return tuple(row[0] for row in (self @ column).rows())
         one_convention(self._convention, other._convention)
         (m, k), (inner, n) = self.shape, other.shape
@@ -220,13 +227,13 @@ def _rows(entries: Any, convention: Convention) -> list[list[Fraction | None]]:
     return found
 
 
-def _entries(values: Any) -> Iterator[Any]:
+def _entries(values: Any, words: str = "entries: a matrix (a list of rows)") -> Iterator[Any]:
     if isinstance(values, RationalArray):
         values = values.to_rows() if values.ndim == 2 else values.to_fractions()
     if not isinstance(values, (list, tuple, range)):
         values = np.asarray(values).tolist()
     if not isinstance(values, (list, tuple, range)):
-        raise ShapeError(f"entries: a matrix (a list of rows) is needed, got {shown(values)}")
+        raise ShapeError(f"{words} is needed, got {shown(values)}")
     return iter(values)
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import Number, as_fraction, rational_text, shown, sum_text
+from exactnn.tropical._arguments import exponents_of, listed, point_of, whole
 from exactnn.tropical._evaluation import attaining, extremes
 from exactnn.tropical._function import FunctionOfTerms
 from exactnn.tropical.semiring import Convention, Tropical, checked, is_scalar, one_convention
 from exactnn.tropical.terms import Exponents, Terms, merged
+
+_PRODUCTS = 1 << 22  # sums of two terms that one power may make
 
 
 class TropicalPolynomial(FunctionOfTerms):
@@ -86,18 +92,19 @@ class TropicalPolynomial(FunctionOfTerms):
     @classmethod
     def constant(cls, value: Any, dimension: int, *, convention: str = "max") -> TropicalPolynomial:
         """The constant, which may be a `Tropical`; without terms for the semiring's zero."""
-        scalar = Tropical(value, convention)
-        return cls({} if scalar.value is None else {(0,) * dimension: scalar.value}, dimension, convention=convention)
+        scalar, d = Tropical(value, convention), whole(dimension, "dimension", 0)
+        return cls({} if scalar.value is None else {(0,) * d: scalar.value}, d, convention=convention)
 
     @classmethod
     def monomial(cls, exponents: Sequence[Number], coefficient: Number = 0, *, convention: str = "max") -> TropicalPolynomial:
         """coefficient + exponents . x."""
-        return cls([(tuple(exponents), coefficient)], convention=convention)
+        return cls([(exponents_of(exponents), coefficient)], convention=convention)
 
     @classmethod
     def variables(cls, dimension: int, *, convention: str = "max") -> tuple[TropicalPolynomial, ...]:
         """The polynomials x0, x1, ..."""
-        return tuple(cls.monomial([int(i == j) for j in range(dimension)], convention=convention) for i in range(dimension))
+        d = whole(dimension, "dimension", 0)
+        return tuple(cls.monomial([int(i == j) for j in range(d)], convention=convention) for i in range(d))
 
     def _with(self, terms: Terms) -> TropicalPolynomial:
         return TropicalPolynomial(terms, convention=self._convention)
@@ -204,12 +211,7 @@ class TropicalPolynomial(FunctionOfTerms):
         return attaining(self._terms, point, self.values([point]).item())
 
     def _point(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
-        point = RationalArray.of(x, "x")
-        if point.ndim == 0 and self.dimension == 1:
-            point = point.reshape(1)
-        if point.shape != (self.dimension,):
-            raise ShapeError(f"x: {self.dimension} numbers are needed, one for each variable, got shape {point.shape}")
-        return point.to_fractions()
+        return point_of(x, self.dimension, "variable").to_fractions()
 
     def _points(self, points: Any) -> RationalArray:
         X = RationalArray.of(points, "points")
@@ -240,7 +242,10 @@ class TropicalPolynomial(FunctionOfTerms):
     __radd__, __rmul__ = __add__, __mul__
 
     def __pow__(self, exponent: int) -> TropicalPolynomial:
-        """The formal n-fold product, with all its terms; as a function it is n p, which `scaled` gives with as few terms as p has."""
+        """The formal n-fold product, with all its terms; as a function it is n p, which `scaled` gives with as few terms as p has.
+
+        ArgumentError where it would take more than 2^22 sums of two terms.
+        """
         n = as_fraction(exponent, "exponent")
         if n.denominator != 1 or n < 0:
             raise ArgumentError(
@@ -253,10 +258,14 @@ class TropicalPolynomial(FunctionOfTerms):
         if len(self) <= 1:
             return self.scaled(n)
         if len(self) == 2:  # k times the one and n - k times the other
-            steps = RationalArray.of([[k, count - k] for k in range(count + 1)])
-            return self._from(steps @ self.table)
-        result = self
+            _check_products(count + 1, count)
+            once = np.arange(count + 1)
+            return self._from(RationalArray(np.stack([once, count - once], axis=1)) @ self.table)
+        result, made = self, 0
+        _check_products((count - 1) * len(self) ** 2, count)  # no factor makes the terms fewer
         for _ in range(count - 1):  # squaring would multiply two large polynomials
+            made += len(result) * len(self)
+            _check_products(made, count)
             result = result * self
         return result
 
@@ -315,7 +324,7 @@ class TropicalPolynomial(FunctionOfTerms):
 
         Exponents of any sign where all q_i are monomials (of one term each: an affine map); otherwise integers >= 0.
         """
-        parts = list(polynomials)
+        parts = listed(polynomials, "polynomials", "a tuple of tropical polynomials, one for each variable,")
         if len(parts) != self.dimension or not parts or not all(isinstance(q, TropicalPolynomial) for q in parts):
             raise ArgumentError(f"polynomials: {self.dimension} tropical polynomials are needed, one for each variable, got {shown(parts)}")
         for q in parts:
@@ -328,9 +337,15 @@ class TropicalPolynomial(FunctionOfTerms):
         for exponents, coefficient in self._terms.rows():
             product = TropicalPolynomial.constant(coefficient, total.dimension, convention=self._convention)
             for a, q in zip(exponents, parts, strict=True):
-                product = product * (q.scaled(a) if len(q) == 1 and a >= 0 else q**a)  # type: ignore[operator]
+                product = product * (q.scaled(a) if len(q) == 1 and a >= 0 else q**a)
             total = total + product
         return total
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write p for another system, by suffix: .json .tex .sympy .smt2 .polymake .m2 .gfan .jl; docs/tropical-formats.md."""
+        from exactnn.tropical.formats import write
+
+        write(self, path)
 
     # --- the other convention ----------------------------------------------------------------------------------------------
 
@@ -356,3 +371,11 @@ class TropicalPolynomial(FunctionOfTerms):
     def _swapped(self, change: Callable[[RationalArray], RationalArray]) -> TropicalPolynomial:
         other = "min" if self._convention == "max" else "max"
         return TropicalPolynomial(Terms.of_table(change(self.table)), convention=other)
+
+
+def _check_products(made: int, count: int) -> None:
+    if made > _PRODUCTS:
+        raise ArgumentError(
+            f"exponent: a product with at most {_PRODUCTS} sums of two terms on the way is needed, but {shown(count)} factors take more; "
+            f"scaled({shown(count)}) is the same function, with no more terms than one factor has"
+        )

@@ -15,12 +15,16 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import Number, as_fraction, shown
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.tropical._arguments import domain_of, exponents_of, flag, listed, point_of, whole
 from exactnn.tropical._quotients import affine_image, larger, same, simplified
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.semiring import is_scalar
 
 T = TypeVar("T")
 Pairs = Sequence[tuple[TropicalPolynomial, TropicalPolynomial]]
+
+#: what may be known of the numbers of terms of a map, see `reduce`
+DECOMPOSITIONS = ("construction", "irreducible", "minimal")
 
 if TYPE_CHECKING:
     from exactnn.network import Network
@@ -69,7 +73,9 @@ class TropicalRationalMap:
 
     def __post_init__(self) -> None:
         for name in ("numerators", "denominators"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            object.__setattr__(
+                self, name, tuple(listed(getattr(self, name), name, "a tuple of tropical polynomials, one for each output,"))
+            )
         if len(self.numerators) != len(self.denominators) or not self.numerators:
             raise ShapeError(
                 f"denominators: as many as numerators, and one at least, are needed, got {len(self.numerators)} numerators "
@@ -84,6 +90,9 @@ class TropicalRationalMap:
                 raise ShapeError(f"numerators, denominators: {self.input_dim} variables are needed in each, got {p.dimension} in {p!r}")
             if not len(p):
                 raise ArgumentError("numerators, denominators: a term in each is needed, got a polynomial without any, which is -infinity")
+        domain_of(self.domain)
+        if not isinstance(self.decomposition, str) or self.decomposition not in DECOMPOSITIONS:
+            raise ArgumentError(f"decomposition: one of {', '.join(DECOMPOSITIONS)} is needed, got {shown(self.decomposition)}")
 
     # --- making ------------------------------------------------------------------------------------------------------------
 
@@ -103,13 +112,15 @@ class TropicalRationalMap:
     @classmethod
     def identity(cls, dimension: int) -> TropicalRationalMap:
         """x -> x."""
-        one = TropicalPolynomial.constant(0, dimension)
-        return cls(TropicalPolynomial.variables(dimension), (one,) * dimension)
+        d = whole(dimension, "dimension", 1)
+        return cls(TropicalPolynomial.variables(d), (TropicalPolynomial.constant(0, d),) * d)
 
     @classmethod
     def from_tables(cls, numerators: Sequence[Any], denominators: Sequence[Any]) -> TropicalRationalMap:
         """The map of such matrices as `tables` gives, one row (coefficient, exponents) for each term."""
-        return cls(*(tuple(TropicalPolynomial.from_table(t) for t in part) for part in (numerators, denominators)))
+        both = {"numerators": numerators, "denominators": denominators}
+        parts = [listed(tables, name, "a list of tables, one for each output,") for name, tables in both.items()]
+        return cls(*(tuple(map(TropicalPolynomial.from_table, tables)) for tables in parts))
 
     def _made(self, pairs: Pairs, domain: Polyhedron | None) -> TropicalRationalMap:
         """Every operation makes its result here; what belongs to the operands (witnesses, say) is left out."""
@@ -135,7 +146,8 @@ class TropicalRationalMap:
 
     def __getitem__(self, output: int) -> TropicalRationalMap:
         """One output as a map of its own."""
-        return self._made([(self.numerators[output], self.denominators[output])], self.domain)
+        j = whole(output, "output")
+        return self._made([(self.numerators[j], self.denominators[j])], self.domain)
 
     def __len__(self) -> int:
         return len(self.numerators)
@@ -144,10 +156,7 @@ class TropicalRationalMap:
         return True
 
     def __call__(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
-        point = RationalArray.of(x, "x")
-        if point.shape != (self.input_dim,) and not (point.ndim == 0 and self.input_dim == 1):
-            raise ShapeError(f"x: {self.input_dim} numbers are needed, one for each input, got shape {point.shape}")
-        return self.values(point.reshape(1, self.input_dim)).to_fractions()
+        return self.values(point_of(x, self.input_dim, "input").reshape(1, -1)).to_fractions()
 
     def values(self, points: Any) -> RationalArray:
         """F at each of m points, exactly and in one go.
@@ -195,9 +204,7 @@ class TropicalRationalMap:
         """
         if of not in ("numerator", "denominator"):
             raise ArgumentError(f"of: 'numerator' or 'denominator' is needed, got {shown(of)}")
-        if not isinstance(output, int) or not 0 <= output < self.output_dim:
-            raise ArgumentError(f"output: 0 to {self.output_dim - 1} is needed, got {shown(output)}")
-        key = RationalArray.of(exponents, "exponents", ndim=1).to_fractions()
+        output, key = whole(output, "output", 0, self.output_dim - 1), exponents_of(exponents)
         if self.origin is not None:
             found = self.origin.witness(output if of == "numerator" else self.origin.denominators[output], key)
         else:
@@ -255,9 +262,7 @@ class TropicalRationalMap:
         """
         from exactnn.tropical._networks import integer_network, max_pool_network
 
-        if not isinstance(integer, bool):
-            raise ArgumentError(f"integer: True or False is needed, got {shown(integer)}")
-        if not integer:
+        if not flag(integer, "integer"):
             return max_pool_network(self.numerators, self.denominators)
         scale = lcm(*(p.table[:, 1:].denominator for p in (*self.numerators, *self.denominators)))
         network = integer_network(self.numerators, self.denominators, scale)
@@ -378,7 +383,8 @@ class TropicalRationalMap:
         bias = RationalArray.zeros((len(matrix),)) if b is None else RationalArray.of(b, "b")
         if bias.shape != (len(matrix),):
             raise ShapeError(f"b: {len(matrix)} numbers are needed, one for each row of W, got shape {bias.shape}")
-        return self._made(affine_image(self.numerators, self.denominators, matrix, bias, shared=shared, prune=prune), self.domain)
+        options = {"shared": flag(shared, "shared"), "prune": flag(prune, "prune")}
+        return self._made(affine_image(self.numerators, self.denominators, matrix, bias, **options), self.domain)
 
     # --- the functions -----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ inputs would take more than a gigabyte as Fractions).
 
 from __future__ import annotations
 
+import math
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from fractions import Fraction
 from typing import Any, Protocol
@@ -18,9 +19,11 @@ import numpy as np
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import as_fraction, shown
+from exactnn.tropical._arguments import exponents_of, whole
 from exactnn.tropical.semiring import Tropical
 
 Exponents = tuple[Fraction, ...]
+Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Block(Protocol):
@@ -32,6 +35,9 @@ class Block(Protocol):
 
     def table(self) -> RationalArray:
         """The rows (count, 1 + d): coefficient, exponents."""
+
+    def take(self, rows: Indices) -> Block:
+        """Some of the rows, the same as in the table; more cheaply than by the table of all, where that can be."""
 
 
 class StoredBlock:
@@ -48,6 +54,10 @@ class StoredBlock:
     def table(self) -> RationalArray:
         """The rows."""
         return self._table
+
+    def take(self, rows: Indices) -> StoredBlock:
+        """Some of the rows."""
+        return StoredBlock(self._table[rows])
 
 
 class Terms(Mapping[Exponents, Fraction]):
@@ -68,10 +78,13 @@ class Terms(Mapping[Exponents, Fraction]):
     def __init__(self, blocks: Sequence[Block], dimension: int) -> None:
         self.blocks = tuple(blocks)
         self.dimension = dimension
+        self._places: dict[int, list[tuple[int, int]]] = {}  # hash of exponents -> (block, row), for the first blocks
+        self._indexed = 0  # so many of them
 
     @classmethod
     def of(cls, terms: Mapping[Any, Any] | Iterable[tuple[Any, Any]], dimension: int | None, *, keep_largest: bool = True) -> Terms:
         """The terms of pairs (exponents, coefficient), in order; of equal exponents the largest coefficient stays (or the least)."""
+        dimension = None if dimension is None else whole(dimension, "dimension", 0)
         if isinstance(terms, Terms):
             if dimension not in (None, terms.dimension):
                 raise ShapeError(f"dimension: these terms have {terms.dimension} variables, got dimension {dimension}")
@@ -125,14 +138,29 @@ class Terms(Mapping[Exponents, Fraction]):
 
     def __getitem__(self, exponents: object) -> Fraction:
         try:
-            wanted = [as_fraction(a, "exponent") for a in exponents]  # type: ignore[attr-defined]
-        except (TypeError, ExactnnError):
+            wanted = exponents_of(exponents)
+        except ExactnnError:
             raise KeyError(exponents) from None
-        for table in self.tables() if len(wanted) == self.dimension else ():
-            row = find(table, wanted)
-            if row is not None:
-                return Fraction(int(table.numerators[row, 0]), table.denominator)
+        scale = math.lcm(*(a.denominator for a in wanted))
+        for row in self._rows_of(hash((scale, *(int(a * scale) for a in wanted)))) if len(wanted) == self.dimension else ():
+            coefficient, *found = row.table().to_fractions()
+            if tuple(found) == wanted:
+                return coefficient
         raise KeyError(exponents)
+
+    def _rows_of(self, mark: int) -> Iterator[Block]:
+        """The rows whose exponents have this hash. Each table is made once for the index, when no earlier one has the row."""
+        for number, row in self._places.get(mark, ()):
+            yield self.blocks[number].take(np.array([row]))
+        while self._indexed < len(self.blocks):
+            number, own = self._indexed, []
+            for row, found in enumerate(_marks(self.blocks[number].table())):
+                self._places.setdefault(found, []).append((number, row))
+                if found == mark:
+                    own.append(row)
+            self._indexed = number + 1
+            for row in own:
+                yield self.blocks[number].take(np.array([row]))
 
     def items(self) -> ItemsView[Exponents, Fraction]:
         """The pairs, block by block."""
@@ -169,6 +197,13 @@ class _Values(ValuesView[Fraction]):
 
     def __iter__(self) -> Iterator[Fraction]:
         return (coefficient for _, coefficient in self._mapping.rows())
+
+
+def _marks(table: RationalArray) -> Iterator[int]:
+    """A hash of the exponents of each row, as integers over their least common denominator."""
+    for row in table.numerators[:, 1:].tolist():
+        common = math.gcd(table.denominator, *row)
+        yield hash((table.denominator // common, *(v // common for v in row)))
 
 
 def find(table: RationalArray, exponents: Sequence[Fraction]) -> int | None:

@@ -532,7 +532,7 @@ def test_bad_input() -> None:
     with pytest.raises(ArgumentError, match="net: a Network"):
         extract_at("net", [[0, 0]])  # type: ignore[arg-type]
     found = extract_at(net, [[0, 0]])
-    with pytest.raises(ArgumentError, match="0 to 0, is needed, got 1"):
+    with pytest.raises(ArgumentError, match="point: an integer from 0 to 0 is needed, got 1"):
         found.own_terms(1)
     with pytest.raises(ShapeError, match="2 numbers are needed"):
         found([1])

@@ -19,6 +19,7 @@ from exactnn.errors import ArgumentError, DomainError, NotFiniteError, ShapeErro
 from exactnn.exact.array import RationalArray
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.tropical import Terms, Tropical, TropicalPolynomial
+from exactnn.tropical.terms import StoredBlock
 from tests.strategies import TINY, law
 from tests.tropical._drawn import Pairs, naive, pairs, points, polynomials
 
@@ -78,6 +79,9 @@ class Lazy:
     def table(self) -> RationalArray:
         self.made += 1
         return self._table
+
+    def take(self, rows: Any) -> StoredBlock:
+        return StoredBlock(self._table[rows])
 
 
 def test_lazy_blocks_are_made_when_needed_only() -> None:

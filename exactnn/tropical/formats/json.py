@@ -6,26 +6,24 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flint import fmpz
 
 from exactnn.errors import ArgumentError, ExactnnError, LoadError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.reading import parse_json
 from exactnn.exact.writing import json_tensor
 from exactnn.tropical.formats._form import Form, dimension, polynomials
 from exactnn.tropical.polynomial import TropicalPolynomial
-from exactnn.tropical.rational_map import TropicalRationalMap
+from exactnn.tropical.rational_map import DECOMPOSITIONS, TropicalRationalMap
 from exactnn.tropical.terms import Terms
 
 FORMAT = "exactnn-tropical"
 VERSION = 1
-DECOMPOSITIONS = ("construction", "irreducible", "minimal")
 
 _MAX_FILE = 1 << 30
 _MAX_DIMENSION = 1 << 24
@@ -83,7 +81,7 @@ def read_json(path: str | os.PathLike[str]) -> Form:
     try:
         if len(data) > _MAX_FILE:
             raise LoadError(f"at most {_MAX_FILE} bytes are read, but the file has more")
-        return from_document(_parse(data))
+        return from_document(parse_json(data, _refused))
     except LoadError as error:
         raise LoadError(f"{given}: {error}") from None
 
@@ -194,36 +192,5 @@ def _fields(value: Any, place: str, keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: value[key] for key in keys}
 
 
-def _parse(data: bytes) -> Any:
-    """JSON in UTF-8, integers exact and of any size."""
-    try:
-        text = data.decode("utf-8")
-        try:
-            return _loads(text, int)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:  # Python's own limit of 4,300 digits; FLINT reads them, and quickly
-            return _loads(text, lambda digits: int(fmpz(digits)))
-    except UnicodeDecodeError as error:
-        raise LoadError(f"byte {error.start}: UTF-8 is needed, but {error.reason}") from None
-    except json.JSONDecodeError as error:
-        raise LoadError(f"line {error.lineno}, column {error.colno}: JSON is needed, but: {error.msg}") from None
-    except RecursionError:
-        raise LoadError("JSON: nested too deeply for a tropical form") from None
-
-
-def _loads(text: str, parse_int: Callable[[str], int]) -> Any:
-    return json.loads(text, parse_int=parse_int, parse_float=_refused, parse_constant=_refused, object_pairs_hook=_object)
-
-
 def _refused(text: str) -> Any:
     raise LoadError(f"JSON: integers are needed everywhere, got {shown(text)}; write exact numbers as numerators over a denominator")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise LoadError(f"JSON: each key once is needed, but {shown(twice)} stands twice in one object")
-    return found
