@@ -43,6 +43,7 @@ class Complex:
     outputs, scales : for each form of outputs its affine maps, for each entry and each cell, and the factor they are multiplied by
     unit_functions : functions z 1_C, z the pre-activation of a unit and C a connected set of cells where it has one sign;
         facet -> weight of each, times some positive factor
+    simple : whether no wall of a unit runs through an older ridge: around each ridge the walls of two units at most meet
     """
 
     sides: tuple[tuple[int, int], ...]
@@ -52,6 +53,7 @@ class Complex:
     scales: tuple[int, ...]
     cells: int
     unit_functions: tuple[dict[int, int], ...]
+    simple: bool
 
     def weights(self, maps: Sequence[Row]) -> list[int]:
         """The weights of a function, whose maps are given on all cells, times the same factor.
@@ -103,7 +105,8 @@ def complex_of(program: Program, clock: Clock, max_regions: int | None = None) -
     rounds = tuple(_rounds(lattice.boundary[d - 1], number, pairs)) if d > 1 else ()
     scales = tuple(form.scale for form in program.output_integers)
     made = tuple(_unit_functions(program, piece, sides, forms, stages, clock))
-    return Complex(pairs, tuple(forms), rounds, outputs, scales, piece.cells, made), run, piece
+    simple = all(len({int(units[f]) for f, _ in way}) <= 2 for way in rounds)
+    return Complex(pairs, tuple(forms), rounds, outputs, scales, piece.cells, made, simple), run, piece
 
 
 def _forms(

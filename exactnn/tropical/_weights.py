@@ -2,9 +2,9 @@
 
 Around a ridge where two hyperplanes cross, the two facets of each have the same weight, whatever the function. Facets that are joined in
 this way are one class. The other ridges give linear equations among classes, and few degrees of freedom are left. A basis is known where no
-wall of a unit runs through an older ridge: the functions z 1_C (`Complex.unit_functions`); elimination modulo a prime shows that there are
-no more (a rank modulo a prime is never too large), else exact elimination finds the others. In these coordinates the least weights are one
-small exact linear program.
+wall of a unit runs through an older ridge: the functions z 1_C (`Complex.unit_functions`; docs/theory.md 16). Elsewhere elimination modulo
+a prime shows whether there are more (a rank modulo a prime is never too large), and exact elimination finds them. In these coordinates the
+least weights are one small exact linear program.
 """
 
 from __future__ import annotations
@@ -86,6 +86,8 @@ class Classes:
             own = {self.of[f]: w for f, w in weights.items() if w}
             if independent.add(own):
                 found.append({k: fmpq(w) for k, w in own.items()})
+        if self._complex.simple:
+            return tuple(found)
         equations = _Modular()
         for row in self._equations():
             equations.add(row)

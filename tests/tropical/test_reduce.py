@@ -21,9 +21,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import exactnn as xn
+from exactnn.cells import read_program
 from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.clock import Clock
 from exactnn.network import Network
 from exactnn.tropical import Decomposition, TropicalPolynomial, TropicalRationalMap, _weights, extract
+from exactnn.tropical._complex import complex_of
 from tests.strategies import PIECEWISE, TINY, chains, domains, graphs, law, polyhedron, shallows
 from tests.tropical._drawn import polynomials
 from tests.tropical._judge import Facets, examine, minus, region_terms, sizes, witnessed
@@ -340,6 +343,16 @@ def test_elimination_finds_the_same_optimum(monkeypatch: pytest.MonkeyPatch) -> 
         for a, b in zip(usual[name].proofs, other.proofs, strict=True):
             assert value(a) == value(b)
             assert a.check()
+
+
+@law(30)
+@given(chains(st.integers(1, 3)))
+def test_the_functions_of_the_units_span_all_where_ridges_are_simple(given_net: Any) -> None:
+    net = given_net.network()
+    complex_, _, _ = complex_of(read_program([net]), Clock(), 2_000)
+    classes = _weights.Classes(complex_, Clock())
+    if complex_.simple:
+        assert len(classes.basis) == len(list(classes._eliminated()))
 
 
 def value(proof: Decomposition) -> Fraction:
