@@ -93,7 +93,7 @@ class TropicalMatrix:
     def __getitem__(self, place: tuple[int, int]) -> Tropical:
         if not isinstance(place, tuple) or len(place) != 2:
             raise ArgumentError(f"place: row and column, A[i, j], are needed, got {shown(place)}")
-        i, j = (whole(v, "place") for v in place)
+        i, j = (whole(v, "place", -n, n - 1) for v, n in zip(place, self.shape, strict=True))
         return Tropical(self._numbers[i, j].item() if self._finite[i, j] else None, self._convention)
 
     def rows(self) -> tuple[tuple[Tropical, ...], ...]:

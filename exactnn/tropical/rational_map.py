@@ -107,6 +107,8 @@ class TropicalRationalMap:
         ((TropicalPolynomial(max(x0 + 3)),), (TropicalPolynomial(max(2 x1)),))
         """
         matrix = RationalArray.of(W, "W", ndim=2)
+        if not matrix.shape[1]:
+            raise ShapeError(f"W: a column for each input, and one at least, are needed, got shape {matrix.shape}")
         return cls.identity(matrix.shape[1]).affine_image(matrix, b, shared=True)
 
     @classmethod

@@ -55,7 +55,8 @@ def integers() -> Iterator[tuple[Call, str]]:
     yield lambda: F["a"], "output: an integer is needed, got 'a'"  # type: ignore[index]
     yield lambda: A[0], r"place: row and column, A\[i, j\], are needed, got 0"  # type: ignore[index]
     yield lambda: A["a"], "place: row and column"  # type: ignore[index]
-    yield lambda: A[0, "a"], "place: an integer is needed, got 'a'"  # type: ignore[index]
+    yield lambda: A[0, 2], "place: an integer from -2 to 1 is needed, got 2"
+    yield lambda: A[0, "a"], "place: an integer from -2 to 1 is needed, got 'a'"  # type: ignore[index]
 
 
 def others() -> Iterator[tuple[Call, str]]:
@@ -103,6 +104,7 @@ def test_domains_are_sets(call: Call) -> None:
         (lambda: A @ "12", "other: a TropicalMatrix or a vector"),
         (lambda: LayerMatrices.of([[1, 2]])(3), "x: 2 numbers are needed, one for each input"),
         (lambda: LayerMatrices.of([[1, 2]])([1]), "x: 2 numbers"),
+        (lambda: R.affine(np.zeros((2, 0))), "W: a column for each input"),
         (lambda: F(3), "x: 2 numbers are needed, one for each input"),
         (lambda: p(3), "x: 2 numbers are needed, one for each variable"),
     ],
