@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exactnn.cli._options import check_target
-from exactnn.errors import ArgumentError
+from exactnn.errors import ArgumentError, MissingDependency
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,10 +23,11 @@ def check_picture(path: str | None, option: str, inputs: Sequence[str]) -> None:
     if Path(path).suffix.lower() not in _SUFFIXES:
         raise ArgumentError(f"{option}: a name that ends in {', '.join(_SUFFIXES)} is needed, got {path!r}")
     check_target(path, option, inputs)
-    with contextlib.suppress(ImportError):  # `plot` says what is missing
+    try:
         import matplotlib
-
-        matplotlib.use("Agg")
+    except ImportError as error:
+        raise MissingDependency(f"{option}: pictures need matplotlib, which is not installed; pip install 'exactnn[plot]'") from error
+    matplotlib.use("Agg")
 
 
 def write_picture(axes: Axes, path: str) -> None:

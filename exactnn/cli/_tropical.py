@@ -228,7 +228,7 @@ def _summary(form: TropicalRationalMap) -> str:
 
 def _short(polynomial: TropicalPolynomial, width: int = 100) -> str:
     text = str(polynomial)
-    return text if len(text) <= width else f"max of {len(polynomial)} terms in {polynomial.dimension} variables"
+    return text if len(text) <= width else f"max of {len(polynomial)} terms"
 
 
 def _list(numbers: list[int]) -> str:

@@ -231,8 +231,9 @@ class Network:
             raise ShapeError(f"x: a flat point of {self.input_dim} numbers is needed, got shape {point.shape}")
         return self.evaluate(point.reshape(1, -1)).to_fractions()
 
-    def evaluate(self, points: RationalArray) -> RationalArray:
-        """Exact values (batch, output_dim) at flat points (batch, input_dim)."""
+    def evaluate(self, points: Any) -> RationalArray:
+        """Exact values (batch, output_dim) at flat points (batch, input_dim): an array, or nested lists of numbers."""
+        points = RationalArray.of(points, "points")
         values = self.trace(points, keep=self.outputs)
         flat = [values[n].reshape(len(points), -1) for n in self.outputs]
         return flat[0] if len(flat) == 1 else concatenate(flat, axis=1)

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MARGIN = Fraction(2, 5)
+_FAR_OUT = 8  # times what the middle nine tenths span
 _LARGEST = Fraction(10**300)
 
 
 def shown_window(window: Box | None, points: Sequence[Point]) -> tuple[Point, Point]:
-    """The corners of what is shown: all points with a margin, or the window given."""
+    """The corners of what is shown: the window given, or all points with a margin; of many points the middle ones, if a few are far out."""
     if window is not None:
         if not isinstance(window, Box):
             raise ArgumentError(f"window: a Box or None is needed, got {type(window).__name__}")
         low, high = (bound.to_fractions() for bound in _box(window).bounds)
     else:
-        spans = [(min((p[j] for p in points), default=Fraction(0)), max((p[j] for p in points), default=Fraction(0))) for j in (0, 1)]
+        spans = [_span([p[j] for p in points]) for j in (0, 1)]
         most = max(b - a for a, b in spans) or Fraction(2)
         halves = [max(b - a, most / 2) * (Fraction(1, 2) + _MARGIN) for a, b in spans]
         middles = [(a + b) / 2 for a, b in spans]
@@ -35,6 +36,15 @@ def shown_window(window: Box | None, points: Sequence[Point]) -> tuple[Point, Po
     if max(abs(v) for v in (*low, *high)) > _LARGEST or any(float(a) == float(b) for a, b in zip(low, high, strict=True)):
         raise DomainError("window: a box that floats can draw is needed (up to 1e300, and not too thin); give another one")
     return (low[0], low[1]), (high[0], high[1])
+
+
+def _span(values: Sequence[Fraction]) -> tuple[Fraction, Fraction]:
+    """From the least to the largest; without the outer twentieths, if there are many values and most of the way is there."""
+    ordered = sorted(values) or [Fraction(0)]
+    outer = len(ordered) // 20
+    low, high = ordered[outer], ordered[-1 - outer]
+    whole = ordered[-1] - ordered[0]
+    return (low, high) if low < high and whole > _FAR_OUT * (high - low) else (ordered[0], ordered[-1])
 
 
 def _box(window: Box) -> Box:

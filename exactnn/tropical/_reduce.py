@@ -40,7 +40,7 @@ def reduced_map(F: TropicalRationalMap, max_regions: int | None, time_limit: Num
     """What `TropicalRationalMap.reduce` does."""
     check_max_regions(max_regions)
     clock = Clock(time_limit)
-    if F.decomposition != "construction":
+    if F.decomposition in ("irreducible", "minimal"):
         return F
     if F.origin is not None and F.origin.whole and F.input_dim <= DIMENSIONS:
         program = F.origin.program

@@ -210,8 +210,9 @@ class PointwiseMap(TropicalRationalMap):
         return MaxPlusMap(tables, range(self.output_dim), [self.output_dim] * self.output_dim, dtype).eval()
 
     def __repr__(self) -> str:
-        sizes = ", ".join(str(len(p.terms)) for p in (*self.numerators[:4], self.denominators[0]))
-        return f"PointwiseMap({self.count} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {sizes})"
+        sizes = ", ".join(str(len(p.terms)) for p in self.numerators[:4]) + (", ..." if self.output_dim > 4 else "")
+        words = f"{sizes} in the numerator{'s' if self.output_dim > 1 else ''}, {len(self.denominators[0].terms)} in the denominator"
+        return f"PointwiseMap({self.count} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {words})"
 
 
 def extract_at(
@@ -340,7 +341,9 @@ def _map(source: Any, arithmetic: str, chosen: Sequence[Indices], owners: Indice
         polynomials.append(TropicalPolynomial(Terms(blocks, net.input_dim)))
     *numerators, denominator = polynomials
     shared = (denominator,) * len(numerators)
-    return PointwiseMap(tuple(numerators), shared, net=net, arithmetic=arithmetic, owners=owners, _source=source, _clock=clock)
+    return PointwiseMap(
+        tuple(numerators), shared, decomposition="partial", net=net, arithmetic=arithmetic, owners=owners, _source=source, _clock=clock
+    )
 
 
 def _fewer(own: int, each: int) -> int:

@@ -87,7 +87,7 @@ def extract(
             collector, make, net, program, method, clock, executor=executor, checkpoint=checkpoint, max_regions=max_regions, partly=True
         )
     except Incomplete as stopped:
-        reached = map_of(replace(collector.origin, whole=False), program.domain) if collector.count else None
+        reached = map_of(replace(collector.origin, whole=False), program.domain, "partial") if collector.count else None
         raise Incomplete(f"{stopped}; the terms of {collector.count} regions were kept (.partial)", reached) from stopped.__cause__
     return map_of(collector.origin, program.domain)
 

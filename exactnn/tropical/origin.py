@@ -65,6 +65,19 @@ class Origin(Sequence[RegionTerms]):
         *tops, unit = self.points[table][place]
         return tuple(Fraction(v, unit) for v in tops)
 
+    def maps(self) -> dict[bytes, tuple[tuple[Fraction, ...], ...]]:
+        """For each region, by its signs, the affine map of each output (coefficient, exponents): numerator's term minus denominator's."""
+        found = {}
+        for signs, own in zip(self.signs, self.own, strict=True):
+            rows = []
+            for j, q in enumerate(self.denominators):
+                p = self.tables[j]
+                top, bottom = p.numerators[own[j]].tolist(), self.tables[q].numerators[own[q]].tolist()
+                m, n = p.denominator, self.tables[q].denominator
+                rows.append(tuple(Fraction(u * n - v * m, m * n) for u, v in zip(top, bottom, strict=True)))
+            found[signs] = tuple(rows)
+        return found
+
     def __len__(self) -> int:
         return len(self.own)
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _CURVE, _BOUNDARY = "#22223b", "#c1121f"
 _NAMED = 14  # terms whose names stand in the picture
+_LONG = 24  # characters of such a name, at most
 _LEAST = Fraction(1, 250)  # of the picture, for a cell whose name is written into it
 _LATTICE = 2500  # lattice points that are drawn
 
@@ -53,7 +54,8 @@ def plot(polynomial: TropicalPolynomial, *, axes: Axes | Sequence[Axes] | None =
     polynomial : in two variables
     axes : two matplotlib Axes, for curve and subdivision; one, for the curve alone; None for a new
         figure. Nothing is shown or saved: that is for the caller to do
-    window : what is shown of the curve; None for all its vertices with a margin, so that each unbounded ray is seen
+    window : what is shown of the curve; None for its vertices with a margin, so that each unbounded ray is seen (of many vertices those in
+        the middle, if a few are far out)
 
     Returns
     -------
@@ -87,7 +89,7 @@ def plot(polynomial: TropicalPolynomial, *, axes: Axes | Sequence[Axes] | None =
             names = [polynomial.terms[exponents[i]], *exponents[i]]
             text = sum_text(zip(names, ("", "$x_0$", "$x_1$"), strict=True))
             if 2 * _LEAST * room < _area(cell):  # the area counts twice
-                label(where[0], _inward(centre(cell), text, low, high), text if len(text) < 40 else f"term {i}")
+                label(where[0], _inward(centre(cell), text, low, high), text if len(text) <= _LONG else f"term {i}")
     limits(where[0], low, high)
     count = f"{len(whole.cells)} of {len(rows)} terms" if len(whole.cells) < len(rows) else counted(len(rows), "term", "terms")
     where[0].set(xlabel="$x_0$", ylabel="$x_1$", title=f"Tropical curve: {count}, {counted(len(whole.vertices), 'vertex', 'vertices')}")
@@ -167,7 +169,7 @@ def _legend(axes: Axes, names: Sequence[str], shades: Sequence[Any], present: se
     if ties:
         entries.append(Patch(facecolor="#ededed", hatch="///", edgecolor="#888888", label="equal outputs"))
     entries.append(Line2D([], [], color=_BOUNDARY, linewidth=2.0, label="decision boundary"))
-    axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=4, frameon=False, fontsize="small", borderaxespad=0)
+    axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(0, -0.17), ncols=4, frameon=False, fontsize="small", borderaxespad=0)
 
 
 def _rows(polynomial: TropicalPolynomial) -> list[Row]:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 Pairs = Sequence[tuple[TropicalPolynomial, TropicalPolynomial]]
 
 #: what may be known of the numbers of terms of a map, see `reduce`
-DECOMPOSITIONS = ("construction", "irreducible", "minimal")
+DECOMPOSITIONS = ("partial", "construction", "irreducible", "minimal")
 
 if TYPE_CHECKING:
     from exactnn.network import Network
@@ -43,7 +43,8 @@ class TropicalRationalMap:
     ----------
     numerators, denominators : as many max-plus polynomials each, in the same variables, each with a term
     domain : where the map stands for the network that it was made of; None for everywhere
-    decomposition : "construction", "irreducible" or "minimal"
+    decomposition : "construction", "irreducible" or "minimal"; "partial" for the terms of some regions or data points only, where alone the
+        map equals the network
     origin : the regions of the network that it was extracted from
     proofs : for each output why it is irreducible or minimal
 
@@ -407,6 +408,18 @@ class TropicalRationalMap:
         """
         return self.reduced()._each(simplified)
 
+    def _equal_by_regions(self, other: TropicalRationalMap) -> bool | None:
+        """The answer of `equals` for two maps that come from all regions of one network: region by region; None for others."""
+        a, b = self.origin, other.origin
+        if a is None or b is None or a.program.nets != b.program.nets or self.domain != other.domain or not (a.whole and b.whole):
+            return None
+        for F, origin in ((self, a), (other, b)):
+            tables = (*F.numerators, *(F.denominators[origin.denominators.index(i)] for i in sorted(set(origin.denominators))))
+            if any(p.table != table for p, table in zip(tables, origin.tables, strict=True)):
+                return None
+        mine, others = a.maps(), b.maps()
+        return mine == others if mine.keys() == others.keys() else None
+
     def equals(self, other: TropicalRationalMap) -> bool:
         """Whether both are the same map: P + S = R + Q as functions, for F = P - Q and G = R - S; everywhere, or on their common domain.
 
@@ -419,6 +432,9 @@ class TropicalRationalMap:
             raise ArgumentError(f"other: a tropical rational map is needed, got {shown(other)}")
         if (other.input_dim, other.output_dim) != (self.input_dim, self.output_dim):
             return False
+        known = self._equal_by_regions(other)
+        if known is not None:
+            return known
         domain = _common(self.domain, other.domain)
         F, G = (R._made(list(zip(R.numerators, R.denominators, strict=True)), domain).reduced() for R in (self, other))
         if domain is None:  # a difference is often seen at once

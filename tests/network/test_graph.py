@@ -280,3 +280,10 @@ def test_trace_keeps_what_is_asked_for() -> None:
     assert net.evaluate(at) == values["layer2"]
     assert activation("relu") == net.operation("relu1")
     assert issubclass(NetworkError, ExactnnError)
+
+
+def test_values_at_lists_of_points() -> None:
+    net = xn.mlp([([[1, 2]], ["1/3"])])
+    assert net.evaluate([[1, 2], ["1/2", 0]]).to_fractions() == (Fraction(16, 3), Fraction(5, 6))
+    with pytest.raises(ShapeError, match=r"points: shape \(batch, 2\) is needed, got \(2,\)"):
+        net.evaluate([1, 2])

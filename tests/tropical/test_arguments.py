@@ -65,7 +65,10 @@ def others() -> Iterator[tuple[Call, str]]:
     yield lambda: R(p, p), "numerators: a tuple of tropical polynomials"  # type: ignore[arg-type]
     yield lambda: R.from_tables(3, 4), "numerators: a list of tables, one for each output, is needed, got 3"  # type: ignore[arg-type]
     yield lambda: R.from_tables([p.table], 4), "denominators: a list of tables"  # type: ignore[arg-type]
-    yield lambda: R((p,), (p,), decomposition="foo"), "decomposition: one of construction, irreducible, minimal is needed, got 'foo'"
+    yield (
+        lambda: R((p,), (p,), decomposition="foo"),
+        "decomposition: one of partial, construction, irreducible, minimal is needed, got 'foo'",
+    )
     yield lambda: R((p,), (p,), decomposition=["minimal"]), "decomposition: one of"  # type: ignore[arg-type]
     yield lambda: p.substitute(None), "polynomials: a tuple of tropical polynomials"  # type: ignore[arg-type]
     yield lambda: LayerMatrices.of_map(3), "F: a TropicalRationalMap is needed, got 3"  # type: ignore[arg-type]

@@ -322,7 +322,7 @@ def test_equal_terms_stand_once() -> None:
     assert [dict(p.terms) for p in (found.numerators[0], found.denominators[0])] == [{(2,): 0, (1,): 0}, {(1,): 0, (0,): 0}]
     assert found.owners.tolist() == [[0, 0]] * 3 + [[1, 1]] * 2 + [[0, 0]]
     assert found.count == 6
-    assert repr(found) == "PointwiseMap(6 points, 1 -> 1, exact; terms: 2, 2)"
+    assert repr(found) == "PointwiseMap(6 points, 1 -> 1, exact; terms: 2 in the numerator, 2 in the denominator)"
     assert found.points == RationalArray.of([[1], [2], [7], [-1], [-8], [0]])
 
 

@@ -118,8 +118,8 @@ HOSTILE: list[tuple[str, str]] = [
         changed("numerators", 0, to={"shape": [2, 3], "denominator": 1, "numerators": [0, 1, 2, 5, 1, 2]}),
         r"numerators\[0\]: exponents that differ are needed, but rows 0 and 1",
     ),
-    (changed("decomposition", to="best"), "decomposition: one of construction"),
-    (changed("decomposition", to=["minimal"]), "decomposition: one of construction"),
+    (changed("decomposition", to="best"), "decomposition: one of partial, construction"),
+    (changed("decomposition", to=["minimal"]), "decomposition: one of partial, construction"),
     (changed("domain", to=3), "domain: an object with the keys A, b"),
     (changed("domain", "lower", "numerators", to=[9, 9]), r"domain: lower\[0\]"),
     (changed("domain", "lower", to={"shape": [1], "denominator": 1, "numerators": [0]}), "domain.lower.shape: 2 numbers"),
@@ -361,3 +361,20 @@ def test_what_a_system_cannot_hold_leaves_the_file_as_it_was(tmp_path: Path, suf
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SaveError, match="cannot be written"):
         formats.write(PLANE, tmp_path / "none" / "p.json")
+
+
+def test_a_min_polynomial_is_refused() -> None:
+    low = TropicalPolynomial({(1,): 1, (0,): 0}, convention="min")
+    for suffix in formats.FORMATS:
+        with pytest.raises(ArgumentError, match=r"a max-plus polynomial is needed, got .*; -p is p\.negated\(\)"):
+            formats.text(low, suffix)
+
+
+def test_files_of_partial_maps_say_so() -> None:
+    net = xn.mlp([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0])])
+    G = xn.tropical.extract_at(net, [[-1, -1], [2, 1]])
+    for suffix in formats.FORMATS:
+        if suffix not in (".json", ".sympy"):
+            assert "only at the data points" in " ".join(formats.text(G, suffix).replace(";", " ").replace("%", " ").split())
+    assert "domain" not in formats.text(G, "smt2")
+    assert json.loads(formats.text(G, "json"))["decomposition"] == "partial"

@@ -443,3 +443,13 @@ def test_a_proof_is_of_its_map() -> None:
         replace(G, proofs=(short, *others)).check()
     with pytest.raises(ArgumentError, match="carries no proofs"):
         extract(ZOO["deep relu"]()).check()
+
+
+def test_maps_of_one_network_are_compared_region_by_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    F = extract(chain((2, 8, 8, 3), seed=2))
+    R = F.reduce()
+    wrong = replace(R, numerators=(R.numerators[0] * 1, *R.numerators[1:]))  # not what its regions say
+    assert not wrong.equals(F)
+    monkeypatch.setattr(TropicalPolynomial, "equals", None)  # the other way would take long
+    assert R.equals(F)
+    assert F.equals(R)

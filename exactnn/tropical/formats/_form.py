@@ -18,6 +18,8 @@ Term: TypeAlias = tuple[Fraction, tuple[Fraction, ...]]  # coefficient, exponent
 def polynomials(form: Form) -> dict[str, TropicalPolynomial]:
     """{"p": a polynomial}, or {"P0": numerator 0, "Q0": denominator 0, "P1": ...} of a map."""
     if isinstance(form, TropicalPolynomial):
+        if form.convention != "max":
+            raise ArgumentError(f"form: a max-plus polynomial is needed, got {form!r}; -p is p.negated(), -p(-x) is p.converted('max')")
         return {"p": form}
     if isinstance(form, TropicalRationalMap):
         pairs = zip(form.numerators, form.denominators, strict=True)
@@ -59,6 +61,8 @@ def description(form: Form) -> list[str]:
         f"Tropical rational map F from R^{len(names)} to R^{form.output_dim}, F_j = P_j - Q_j for j = 0, 1, ...,",
         f"each P_j and Q_j a maximum of terms c + a . x (max-plus); {count} terms together. Decomposition: {form.decomposition}.",
     ]
+    if form.decomposition == "partial":
+        words += ["It equals its network only at the data points, or on the regions, that it was made of."]
     if form.domain is not None:
         words += ["It stands for its network on the domain", *(f"  {line}" for line in inequalities(form))]
     return words

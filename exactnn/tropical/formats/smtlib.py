@@ -11,13 +11,16 @@ from fractions import Fraction
 from exactnn.exact.numbers import rational_text
 from exactnn.tropical.formats._form import Form, commented, description, domain_rows, variables, with_terms
 from exactnn.tropical.polynomial import TropicalPolynomial
+from exactnn.tropical.rational_map import TropicalRationalMap
 
 
 def smtlib_text(form: Form) -> str:
-    """Declarations of x0, ...; definitions of the polynomials, of F_j = P_j - Q_j, and of the domain as a Bool; nothing is asserted."""
+    """Declarations of x0, ...; definitions of the polynomials, of F_j = P_j - Q_j, and of the domain as a Bool (none for a partial map)."""
     named = with_terms(form, "SMT-LIB")
     names = variables(form)
-    words = ["F0, F1, ... are the outputs, domain the set where they are those of the network." if "p" not in named else "p is the value."]
+    partial = isinstance(form, TropicalRationalMap) and form.decomposition == "partial"
+    words = ["p is the value." if "p" in named else "F0, F1, ... are the outputs."]
+    words += [] if "p" in named or partial else ["domain is the set where they are those of the network."]
     words += ["Nothing is asserted here, and nothing was scaled."]
     text = commented([*description(form), *words], ";") + "(set-logic QF_LRA)\n"
     text += "".join(f"(declare-fun {name} () Real)\n" for name in names)
@@ -27,6 +30,8 @@ def smtlib_text(form: Form) -> str:
     if isinstance(form, TropicalPolynomial):
         return text
     text += "".join(f"(define-fun F{j} () Real (- P{j} Q{j}))\n" for j in range(form.output_dim))
+    if partial:
+        return text
     rows_of_domain = [f"(<= {_affine(Fraction(0), a, names)} {number(b)})" for a, b in domain_rows(form)]
     return text + f"(define-fun domain () Bool {_applied('and', rows_of_domain, 'true')})\n"
 
