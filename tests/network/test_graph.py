@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import exactnn as xn
 from exactnn.errors import ArgumentError, ExactnnError, NetworkError, NotRational, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.network import (
