@@ -23,7 +23,7 @@ from ._windows import Window
 
 PRECISION = 4096  # bits at the most
 _LONG = 2**10  # bits of a number whose products cost as much as those of short ones
-NORM, BENT = 24, 16  # roundings of a batch norm; of a piecewise linear function, without one for each kink
+NORM, BENT = 16, 16  # roundings of a batch norm; of a piecewise linear function, without one for each kink
 
 
 class Format(NamedTuple):
@@ -272,7 +272,7 @@ class _Run(NamedTuple):
             steepest = max(Fraction(1), abs(slope))
             error = x.error * steepest
             if slope not in (0, 1, -1):
-                whole, flushed = (x.size + x.error) * steepest, (x.size + x.error + 1) * (2 * least)
+                whole, flushed = (x.size + x.error) * abs(slope), (x.size + x.error + 1) * (2 * least)
                 self._fits(whole * (1 + gamma) + flushed, step)
                 error += whole * gamma + flushed
             found.append((*_range(slope, Fraction(0), [(Fraction(0), 1 - slope)], x), error))
@@ -293,9 +293,10 @@ class _Run(NamedTuple):
             return lambda x: x.error * steepest + rounded
         if constant == 0 and all(at == 0 for at, _ in kinks):
             few = form.gamma(3, step)
+            own = max((abs(s) for s in slopes if s not in (0, 1, -1)), default=Fraction(0))
 
             def leaky(x: Entry) -> Fraction:
-                whole, flushed = (x.size + x.error) * steepest, (x.size + x.error + 1) * (2 * least)
+                whole, flushed = (x.size + x.error) * own, (x.size + x.error + 1) * (2 * least)
                 self._fits(whole * (1 + few) + flushed, step)
                 return x.error * steepest + whole * few + flushed
 

@@ -29,8 +29,8 @@ from exactnn.network import Input, Network, Operation
 
 #: bits behind the binary point of all numbers that are kept
 BITS = 128
-#: roundings of a batch norm that is run as it stands: 12 for the scale, 5 for what it multiplies, 7 to spare
-_NORM = 24
+#: roundings of a batch norm that is run as it stands: 9 for the scale, 5 for what it multiplies, 2 to spare
+_NORM = 16
 #: roundings of a piecewise linear function of any form, without one for each kink: 10 and 6 to spare
 _BENT = 16
 
@@ -256,7 +256,7 @@ def _bent(node: _Node, x: State) -> State:
         rounded = largest_of(form.loss(c, node.name) for s, c in zip(slopes, parts, strict=True) if not s)
         found = error * steepest + rounded
     elif not operation.constant and all(not at for at, _ in operation.kinks):  # x times one of two numbers: leaky relu
-        whole = (size + error) * steepest
+        whole = (size + error) * largest_of(abs(s) for s in slopes if s not in (0, 1, -1))
         found = error * steepest + whole * node.gamma(3) + (size + error + 1) * (2 * least)
         node.fits(whole * (1 + node.gamma(3)) + (size + error + 1) * (2 * least))
     else:
@@ -274,12 +274,12 @@ def _bent(node: _Node, x: State) -> State:
 
 def _channels_bent(node: _Node, x: State) -> State:
     slopes = node.operation.slopes
-    exact = [q in (0, 1, -1) for q in slopes.to_fractions()]
-    steepest = _along(_magnitude(slopes).maximum(1), x.lo.ndim)
-    chosen = _along(RationalArray.of([int(not e) for e in exact]), x.lo.ndim)
+    rounded = [q not in (0, 1, -1) for q in slopes.to_fractions()]
+    steepest, own = _along(_magnitude(slopes).maximum(1), x.lo.ndim), _along(_magnitude(slopes), x.lo.ndim)
+    chosen = _along(RationalArray.of([int(r) for r in rounded]), x.lo.ndim)
     error, size, gamma, least = node.read(x), x.size, node.gamma(3), node.form.smallest
     flushed = (size + error + 1) * (2 * least)
-    whole = (size + error) * steepest
+    whole = (size + error) * own
     node.fits((whole * (1 + gamma) + flushed) * chosen)
     return _ranged(node, x, [Fraction(0)], error * steepest + (whole * gamma + flushed) * chosen)
 
