@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import random
 from fractions import Fraction
@@ -19,6 +20,7 @@ import exactnn as xn
 from exactnn import network as ops
 from exactnn.difference import _run_format, _run_pass
 from exactnn.errors import ArgumentError, CertificateRejected, DomainError, NotPiecewiseLinear
+from exactnn.exact.writing import json_number
 from exactnn.network import Builder, Input, activation
 from tests.difference._machine import FORMATS, Machine, Overflow
 from tests.strategies import graphs, law
@@ -167,6 +169,23 @@ def exceeded(net: xn.Network, dtype: str, seed: int, runs: int = 6) -> bool:
 @given(graphs(), st.sampled_from(list(FORMATS)), st.integers(0, 2**32))
 def test_the_machine_never_exceeds_it(net: xn.Network, dtype: str, seed: int) -> None:
     assert not exceeded(net, dtype, seed)
+
+
+@law(40)
+@given(graphs(), st.sampled_from(list(FORMATS)))
+def test_the_checker_finds_the_same_numbers(net: xn.Network, dtype: str) -> None:
+    """Of engine and checker neither is 2^-128 above or below the other."""
+    try:
+        found = xn.execution_error(net, domain=xn.Box("-3/7", 1), dtype=dtype)
+    except DomainError:
+        return
+    document = found.certificate.document
+    assert xn.check(document)
+    for j, bound in enumerate(found.per_output):
+        lower = copy.deepcopy(document)
+        lower["claim"]["bounds"][j] = json_number(bound - Fraction(1, 2**128))
+        with pytest.raises(CertificateRejected):
+            xn.check(lower)
 
 
 UNSOUND = {
