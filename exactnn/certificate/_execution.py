@@ -262,7 +262,7 @@ class _Run(NamedTuple):
         """q t + r + sum p max(t - k, 0)."""
         slope, constant, kinks = node.fields["slope"], node.fields["constant"], node.fields["kinks"]
         rule = self._bent(slope, constant, kinks, step)
-        return self._state((*_range(slope, constant, kinks, x), rule(x)) for x in self._entries(operands[0]))
+        return self._state((*_range(slope, constant, kinks, x.lo, x.hi), rule(x)) for x in self._entries(operands[0]))
 
     def prelu(self, node: Node, operands: list[State], shapes: list[Any], step: str) -> State:
         """t or s t, by channel."""
@@ -275,7 +275,7 @@ class _Run(NamedTuple):
                 whole, flushed = (x.size + x.error) * abs(slope), (x.size + x.error + 1) * (2 * least)
                 self._fits(whole * (1 + gamma) + flushed, step)
                 error += whole * gamma + flushed
-            found.append((*_range(slope, Fraction(0), [(Fraction(0), 1 - slope)], x), error))
+            found.append((*_range(slope, Fraction(0), [(Fraction(0), 1 - slope)], x.lo, x.hi), error))
         return self._state(iter(found))
 
     def _bent(
@@ -290,7 +290,12 @@ class _Run(NamedTuple):
         steepest = max(abs(s) for s in slopes)
         if all(s == 0 or (abs(s) == 1 and c == 0) for s, c in zip(slopes, parts, strict=True)):
             rounded = max((form.loss(c, step) for s, c in zip(slopes, parts, strict=True) if s == 0), default=Fraction(0))
-            return lambda x: x.error * steepest + rounded
+
+            def chosen(x: Entry) -> Fraction:
+                ends = _range(slope, constant, kinks, x.lo - x.error, x.hi + x.error)
+                return min(x.error * steepest, ends[1] - ends[0]) + rounded
+
+            return chosen
         if constant == 0 and all(at == 0 for at, _ in kinks):
             few = form.gamma(3, step)
             own = max((abs(s) for s in slopes if s not in (0, 1, -1)), default=Fraction(0))
@@ -315,9 +320,11 @@ class _Run(NamedTuple):
         return general
 
 
-def _range(slope: Fraction, constant: Fraction, kinks: Sequence[tuple[Fraction, Fraction]], x: Entry) -> tuple[Fraction, Fraction]:
+def _range(
+    slope: Fraction, constant: Fraction, kinks: Sequence[tuple[Fraction, Fraction]], lo: Fraction, hi: Fraction
+) -> tuple[Fraction, Fraction]:
     """The least and the largest value between the ends, which are at an end or at a kink."""
-    places = [x.lo, x.hi, *(t for t, _ in kinks if x.lo < t < x.hi)]
+    places = [lo, hi, *(t for t, _ in kinks if lo < t < hi)]
     values = [slope * t + constant + sum((p * (t - k) for k, p in kinks if t > k), Fraction(0)) for t in places]
     return min(values), max(values)
 

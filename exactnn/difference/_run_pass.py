@@ -254,7 +254,8 @@ def _bent(node: _Node, x: State) -> State:
     error, size = node.read(x), x.size
     if all(s == 0 or (abs(s) == 1 and not c) for s, c in zip(slopes, parts, strict=True)):  # x, -x or a constant: relu, abs, clip
         rounded = largest_of(form.loss(c, node.name) for s, c in zip(slopes, parts, strict=True) if not s)
-        found = error * steepest + rounded
+        least_value, most_value = _range(node, x.lo - error, x.hi + error)  # both values lie between: nothing is left of a unit that is off
+        found = -(-error * steepest).maximum(least_value - most_value) + rounded
     elif not operation.constant and all(not at for at, _ in operation.kinks):  # x times one of two numbers: leaky relu
         whole = (size + error) * largest_of(abs(s) for s in slopes if s not in (0, 1, -1))
         found = error * steepest + whole * node.gamma(3) + (size + error + 1) * (2 * least)
@@ -269,7 +270,7 @@ def _bent(node: _Node, x: State) -> State:
         flushed = (size + error + (1 + steep + places)) * (8 * (count + 1) * least)
         node.fits(whole * (1 + gamma) + flushed + (size + error) + places)
         found = error * steepest + whole * gamma + flushed
-    return _ranged(node, x, [at for at, _ in operation.kinks], found)
+    return _outward(*_range(node, x.lo, x.hi), found)
 
 
 def _channels_bent(node: _Node, x: State) -> State:
@@ -281,14 +282,15 @@ def _channels_bent(node: _Node, x: State) -> State:
     flushed = (size + error + 1) * (2 * least)
     whole = (size + error) * own
     node.fits((whole * (1 + gamma) + flushed) * chosen)
-    return _ranged(node, x, [Fraction(0)], error * steepest + (whole * gamma + flushed) * chosen)
+    return _outward(*_range(node, x.lo, x.hi), error * steepest + (whole * gamma + flushed) * chosen)
 
 
-def _ranged(node: _Node, x: State, kinks: list[Fraction], error: RationalArray) -> State:
-    """The values at the ends and at the kinks between them hold the least and the largest one."""
-    points = [x.lo, x.hi, *(-(-x.lo.maximum(k)).maximum(-x.hi) for k in kinks)]
-    values = node.operation.evaluate(_batch(*points))
-    return _outward(-(-values).max(0), values.max(0), error)
+def _range(node: _Node, lo: RationalArray, hi: RationalArray) -> tuple[RationalArray, RationalArray]:
+    """The least and the largest value between lo and hi, which are taken at an end or at a kink."""
+    operation = node.operation
+    kinks = [at for at, _ in operation.kinks] if isinstance(operation, ops.PiecewiseLinear) else [Fraction(0)]
+    values = operation.evaluate(_batch(lo, hi, *(-(-lo.maximum(k)).maximum(-hi) for k in kinks)))
+    return -(-values).max(0), values.max(0)
 
 
 _RULES: dict[type[Operation], Callable[..., State]] = {

@@ -280,6 +280,12 @@ def test_relu_moves_and_points_cost_nothing_but_subnormals() -> None:
     assert xn.execution_error(single(2), domain=xn.Box(1, 1)).upper < Fraction(7, 2**24)
 
 
+def test_a_unit_that_is_off_passes_nothing_on() -> None:
+    net = xn.mlp([([["1/3", "2/3"]], [0]), ([[1]], [0])])
+    assert xn.execution_error(net, domain=xn.Box(-2, -1)).upper < Fraction(1, 2**120)
+    assert xn.execution_error(net, domain=xn.Box(1, 2)).upper > Fraction(1, 2**24)
+
+
 def test_weights_of_the_format_are_held_without_loss() -> None:
     form = _run_format.Format.of("float32")
     for value in (Fraction(0), Fraction(1, 2**126), Fraction(2**24 - 1), Fraction(-(2**24 - 1), 2**60), form.largest):
