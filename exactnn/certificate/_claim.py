@@ -15,7 +15,8 @@ MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",), "regions": ("
 MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g"), "orbits": ("f",), "pole_free": ("f",)}
 MODELS |= {"equal_at": ("f", "g")}
 MODELS |= {"execution_error": ("f",)}
-DTYPES = ("float32", "float64", "bfloat16")  # of a run
+# the formats of a run, and a wider one in which it may be known to take its sums
+DTYPES = {"float32": "float64", "float64": None, "bfloat16": "float32"}
 
 
 class Domain(NamedTuple):
@@ -35,9 +36,10 @@ class Domain(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The format of a float run, and how far each output may be off."""
+    """The format of a float run, a wider one of its sums or None, and how far each output may be off."""
 
     dtype: str
+    accumulation: str | None
     bounds: list[Fraction]
 
 
@@ -110,7 +112,10 @@ class Claim(NamedTuple):
         place = f"the inputs of that format on {self._place(dimension)}"
         details = self._details().partition("; the claim has the sha256")[0]
         most = _words.above(bound)
-        return f"proved: a {run.dtype} run of f is off by at most {most}, for {place}{details}; the claim has the sha256 {self.sha256}"
+        sums = f", its sums in {run.accumulation}," if run.accumulation else ""
+        return (
+            f"proved: a {run.dtype} run of f{sums} is off by at most {most}, for {place}{details}; the claim has the sha256 {self.sha256}"
+        )
 
     def _orbits(self) -> str:
         flips = self.flips or ()
@@ -181,15 +186,17 @@ def _read_domain(document: Any) -> Domain | None:
 def _read_run(document: Any) -> Claim:
     """A float run's distance: proved, on a domain."""
     step = "claim"
-    mapping(document, step, ("question", "answer", "domain", "dtype", "bounds"))
+    mapping(document, step, ("question", "answer", "domain", "dtype", "accumulation", "bounds"))
     need(document["answer"] == "proved", step, "a bound is proved, not refuted")
     dtype = document["dtype"]
     need(type(dtype) is str and dtype in DTYPES, "claim: dtype", f"expected one of {list(DTYPES)}, found {show(dtype)}")
+    wide = document["accumulation"]
+    need(wide is None or (type(wide) is str and wide == DTYPES[dtype]), "claim: accumulation", f"{show(wide)} does not go with {dtype}")
     bounds = rationals(document["bounds"], "claim: bounds")
     need(bool(bounds) and min(bounds) >= 0, "claim: bounds", "one bound >= 0 for each output is expected")
     domain = _read_domain(document["domain"])
     need(domain is not None, "claim: domain", "a run has a bound on a box only")
-    return Claim(document["question"], "proved", Fraction(0), domain, None, run=Run(dtype, bounds), written=document)
+    return Claim(document["question"], "proved", Fraction(0), domain, None, run=Run(dtype, wide, bounds), written=document)
 
 
 def _flips(raw: Any) -> tuple[tuple[int, ...], ...]:

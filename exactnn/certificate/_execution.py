@@ -27,9 +27,10 @@ NORM, BENT = 16, 16  # roundings of a batch norm; of a piecewise linear function
 
 
 class Format(NamedTuple):
-    """u = 2^-bits, the smallest normal number, the largest number."""
+    """u = 2^-bits, that of the sums, the smallest normal number, the largest number."""
 
     bits: int
+    wide: int | None
     smallest: Fraction
     largest: Fraction
 
@@ -37,6 +38,13 @@ class Format(NamedTuple):
         """n u / (1 - n u)."""
         need(roundings < 1 << self.bits, step, "so many roundings have no bound in this format")
         return Fraction(roundings, (1 << self.bits) - roundings)
+
+    def gamma_of_sum(self, roundings: int, behind: int, step: str) -> Fraction:
+        """The same for a sum, with so many of its roundings behind it, which may be taken in a wider format and rounded."""
+        if self.wide is None:
+            return self.gamma(roundings, step)
+        need(roundings < 1 << self.wide, step, "so many roundings have no bound in this format")
+        return (1 + Fraction(roundings, (1 << self.wide) - roundings)) * (1 + self.gamma(behind + 1, step)) - 1
 
     def loss(self, value: Fraction, step: str) -> Fraction:
         """How far the number that a run has in place of `value` can be."""
@@ -75,7 +83,8 @@ def check_rounding(claim: Claim, f: Network, g: Network | None, evidence: dict[s
     need(len(claim.run.bounds) == f.output_size, "claim: bounds", f"{len(claim.run.bounds)} bounds for {f.output_size} outputs")
     p, least, most = FORMATS[claim.run.dtype]
     largest = (2 - Fraction(2, 1 << p)) * Fraction(2) ** most
-    run = _Run(Format(p, Fraction(2) ** least, largest), bits, max(bits, -least))
+    wide = None if claim.run.accumulation is None else FORMATS[claim.run.accumulation][0]
+    run = _Run(Format(p, wide, Fraction(2) ** least, largest), bits, max(bits, -least))
     found = run.outputs(f, *_box(claim.domain))
     for j, (bound, stated) in enumerate(zip(found, claim.run.bounds, strict=True)):
         need(bound <= stated, f"rounding: output {j}", "the bound of the pass is above the claimed one")
@@ -147,7 +156,7 @@ class _Run(NamedTuple):
         """W x + b; sums of integers for each entry."""
         x, weight = operands[0], node.fields["weight"]
         terms = prod(weight.shape[1:])
-        gamma = self.form.gamma(terms + 1, step)
+        gamma = self.form.gamma_of_sum(terms + 1, 1, step)
         flushed = 2 * (terms + 1) * self.form.smallest * (1 + gamma)
         losses = [self.form.loss(Fraction(n, weight.denominator), step) for n in weight.numerators]
         lost = pack(losses, weight.shape)
@@ -235,7 +244,7 @@ class _Run(NamedTuple):
         """The mean over a window."""
         window: Window = node.fields["window"]
         terms, entries, found = prod(window.kernel), list(self._entries(operands[0])), []
-        gamma = self.form.gamma(terms + 3, step)
+        gamma = self.form.gamma_of_sum(terms + 3, 3, step)
         flushed = 2 * (terms + 1) * self.form.smallest * (1 + gamma)
         for row in window.entries(shapes[0], node.shape):
             count = terms if node.fields["count_padding"] else len(row)

@@ -14,25 +14,28 @@ from exactnn.network import Network
 
 @dataclass(frozen=True, eq=False)
 class ExecutionErrorClaim(Claim):
-    """A run of f in `dtype` is at most bounds[j] off at output j, for all inputs of that format in the domain."""
+    """A run of f in `dtype`, its sums taken in `accumulation` if that is not None, is at most bounds[j] off at output j, for all inputs of that format in the domain."""
 
     f: Network
     domain: Polyhedron
     dtype: str
+    accumulation: str | None
     bounds: tuple[Fraction, ...]
 
     def describe(self) -> str:
         """The claim in words."""
-        return f"a {self.dtype} run of f is within {float(max(self.bounds)):.6g} of f {place(self.domain, self.f.input_dim)}"
+        sums = "" if self.accumulation is None else f", its sums in {self.accumulation},"
+        return f"a {self.dtype} run of f{sums} is within {float(max(self.bounds)):.6g} of f {place(self.domain, self.f.input_dim)}"
 
     def stated(self, answer: str) -> dict[str, Any]:
-        """Question, answer, domain, dtype, bounds."""
+        """Question, answer, domain, dtype, accumulation, bounds."""
         bounds = [json_number(q) for q in self.bounds]
         return {
             "question": "execution_error",
             "answer": answer,
             "domain": stated_domain(self.domain),
             "dtype": self.dtype,
+            "accumulation": self.accumulation,
             "bounds": bounds,
         }
 

@@ -22,6 +22,11 @@ def add_run_error(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json; piecewise linear")
     parser.add_argument("--domain", metavar="FILE|LO:HI", help=HELP)
     parser.add_argument("--dtype", choices=("float32", "float64", "bfloat16"), default="float32", help="the format of the run (float32)")
+    parser.add_argument(
+        "--accumulation",
+        choices=("float32", "float64"),
+        help="a wider format in which all sums are taken: float32 for bfloat16, float64 for float32 (not known)",
+    )
     parser.add_argument("--certificate", metavar="OUT.json", help="write the certificate here, for exactnn check")
     add_raw(parser)
     add_output(parser)
@@ -37,7 +42,7 @@ def _run(options: argparse.Namespace) -> Outcome:
     check_target(options.certificate, "--certificate", [options.f])
     (f,) = load(options, options.f)
     start = time.perf_counter()
-    found = execution_error(f, domain=domain, dtype=options.dtype)
+    found = execution_error(f, domain=domain, dtype=options.dtype, accumulation=options.accumulation)
     log(options, f"bounded in {time.perf_counter() - start:.2f} s")
     details = [f"  for each output: {listed([f'{float(q):.6g}' for q in found.per_output])}"]
     written = None
@@ -50,6 +55,7 @@ def _run(options: argparse.Namespace) -> Outcome:
         start,
         domain=options.domain,
         dtype=options.dtype,
+        accumulation=options.accumulation,
         upper=rational_text(found.upper),
         per_output=texts(found.per_output),
         models=models({"f": f}),

@@ -12,6 +12,8 @@ from exactnn.exact.rounding import FORMATS
 
 #: the formats of a run; float16 is not offered, since flushing to its smallest normal number 2^-14 leaves no useful bound
 DTYPES = ("float32", "float64", "bfloat16")
+#: the wider formats in which sums may be known to be taken: twice as many bits, so that products are exact there
+WIDER = {"bfloat16": "float32", "float32": "float64"}
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,18 @@ class Format:
     bits: int
     least: int
     most: int
+    #: bits of the format in which sums are taken; None where that is this one, or not known
+    wide: int | None = None
 
     @classmethod
-    def of(cls, name: object) -> Format:
-        """The format of this name; ArgumentError for others."""
+    def of(cls, name: object, accumulation: object = None) -> Format:
+        """The format of this name, and that of its sums; ArgumentError for others."""
         if not isinstance(name, str) or name not in DTYPES:
             raise ArgumentError(f"dtype: 'float32', 'float64' or 'bfloat16' is needed, got {name!r}")
-        return cls(name, *FORMATS[name])
+        if accumulation is not None and accumulation != WIDER.get(name):
+            allowed = f"None or {WIDER[name]!r}" if name in WIDER else "None"
+            raise ArgumentError(f"accumulation: {allowed} is needed for dtype {name!r}, got {accumulation!r}")
+        return cls(name, *FORMATS[name], None if accumulation is None else FORMATS[WIDER[name]][0])
 
     @property
     def unit(self) -> Fraction:
@@ -47,12 +54,23 @@ class Format:
 
     def gamma(self, roundings: int, node: str) -> Fraction:
         """n u / (1 - n u); ArgumentError naming the node where that is no bound."""
-        if roundings >= 1 << self.bits:
+        return self._gamma(roundings, self.bits, node)
+
+    def gamma_of_sum(self, roundings: int, behind: int, node: str) -> Fraction:
+        """The same for a sum with so many roundings, `behind` of them behind it: (1 + gamma_n) (1 + gamma_{behind + 1}) - 1 where it is taken
+        in a wider format, the first gamma being that of this format, and the 1 for rounding the sum.
+        """
+        if self.wide is None:
+            return self._gamma(roundings, self.bits, node)
+        return (1 + self._gamma(roundings, self.wide, node)) * (1 + self.gamma(behind + 1, node)) - 1
+
+    def _gamma(self, roundings: int, bits: int, node: str) -> Fraction:
+        if roundings >= 1 << bits:
             raise ArgumentError(
-                f"dtype: node {node!r} adds up to {roundings} roundings of {self.name}, for which there is no bound "
-                f"(fewer than {1 << self.bits} are needed); take a wider dtype"
+                f"dtype: node {node!r} adds up to {roundings} roundings of 2^-{bits} in {self.name}, for which there is no bound "
+                f"(fewer than {1 << bits} are needed); take a wider dtype, or a wider accumulation where the run has one"
             )
-        return Fraction(roundings, (1 << self.bits) - roundings)
+        return Fraction(roundings, (1 << bits) - roundings)
 
     def loss(self, value: Fraction, node: str) -> Fraction:
         """How far the number that a run has for `value` can be: 0 for normal numbers of the format, else 2 u |value| + lambda."""

@@ -138,7 +138,7 @@ def _linear(node: _Node, x: State) -> State:
     operation = node.operation
     weight, bias = operation.weight, operation.bias
     terms = math.prod(weight.shape[1:])
-    gamma, least = node.gamma(terms + 1), node.form.smallest
+    gamma, least = node.form.gamma_of_sum(terms + 1, 1, node.name), node.form.smallest
     lost, bias_lost = node.form.losses(weight, node.name), node.loss(bias)
     wide = _magnitude(weight) if lost is None else _magnitude(weight) + lost
     error, size = node.read(x), x.size
@@ -225,7 +225,7 @@ def _summed(node: _Node, a: State, b: State) -> State:
 
 def _averaged(node: _Node, x: State) -> State:
     terms = math.prod(node.operation.kernel)
-    gamma, least = node.gamma(terms + 3), node.form.smallest
+    gamma, least = node.form.gamma_of_sum(terms + 3, 3, node.name), node.form.smallest
     error = node.read(x)
     means = node.operation.evaluate(_batch(x.lo, x.hi, error, x.size + error))
     flushed = 2 * (terms + 1) * least * (1 + gamma)

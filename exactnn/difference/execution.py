@@ -28,19 +28,21 @@ class ExecutionError:
     upper : the largest of the bounds
     per_output : a bound for each flat output
     dtype : the format of the run
+    accumulation : the wider format in which its sums are taken, or None
     certificate : what the standalone checker repeats
     """
 
     upper: Fraction
     per_output: tuple[Fraction, ...]
     dtype: str
+    accumulation: str | None
     certificate: Certificate = field(repr=False)
 
     def __str__(self) -> str:
         return f"a {self.dtype} run is within {float(self.upper):.3g} of the exact network"
 
 
-def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32") -> ExecutionError:
+def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32", accumulation: str | None = None) -> ExecutionError:
     """A bound on |run(x) - f(x)| over the inputs x in the box that are numbers of the format, run being the network in that format.
 
     A run carries out the nodes of `net` one by one, each number and each sum rounded to the nearest number of the format or computed in a
@@ -53,7 +55,10 @@ def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32")
     ----------
     net : a piecewise linear network; batch norm, convolutions and pooling included
     domain : a Box
-    dtype : "float32", "float64" or "bfloat16" (accumulation in bfloat16, or wider)
+    dtype : "float32", "float64" or "bfloat16"
+    accumulation : None: sums are taken in `dtype`, or in a wider format and rounded. "float32" for bfloat16, "float64" for float32: affine maps,
+        convolutions and means are known to take their sums in this format and to round them to `dtype` after that, before or after the
+        bias; which lowers the bound, and gives one for bfloat16 beyond 254 terms. Matrix units for bfloat16 do so.
 
     Returns
     -------
@@ -80,11 +85,13 @@ def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32")
     """
     if not isinstance(net, Network):
         raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
-    form = Format.of(dtype)
+    form = Format.of(dtype, accumulation)
     clock = Clock()
     box = domain.in_dimension(net.input_dim) if isinstance(domain, Box) else None
     if not isinstance(box, Box):
         raise DomainError(f"domain: a Box (xn.Box(lower, upper)) is needed, got {type(domain).__name__}; take one that holds your domain")
     bounds = run_bounds(net, *box.bounds, form)
-    claim = ExecutionErrorClaim(net, box, dtype, bounds)
-    return ExecutionError(max(bounds), bounds, dtype, Certificate(claim, "proved", {"method": "rounding", "bits": BITS}, clock))
+    claim = ExecutionErrorClaim(net, box, dtype, accumulation, bounds)
+    return ExecutionError(
+        max(bounds), bounds, dtype, accumulation, Certificate(claim, "proved", {"method": "rounding", "bits": BITS}, clock)
+    )

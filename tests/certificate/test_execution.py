@@ -16,13 +16,16 @@ from tests.certificate._build import HARDTANH, LEAKY, act, affine, box, certific
 WEIGHTS = [[["1/3", "-2/7"], [1, "1/2"], ["-5/3", 2]], ["1/9", 0, -1]], [[[1, "-1/3", "2/3"]], ["1/7"]]
 
 
-def claimed(model: Any, bounds: list[Any], domain: Any = None, dtype: str = "float32", bits: int = 128) -> dict[str, Any]:
+def claimed(
+    model: Any, bounds: list[Any], domain: Any = None, dtype: str = "float32", bits: int = 128, wide: str | None = None
+) -> dict[str, Any]:
     found = certificate("execution_error", "proved", (model,), {"method": "rounding", "bits": bits}, box((-1, 1), (-1, 1)))
     found["claim"] = {
         "question": "execution_error",
         "answer": "proved",
         "domain": found["claim"]["domain"] if domain is None else domain,
         "dtype": dtype,
+        "accumulation": wide,
         "bounds": [number(b) for b in bounds],
     }
     return found
@@ -126,6 +129,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("claim.dtype", "bfloat16", "output 0: the bound of the pass is above"),
         ("claim.dtype", "float16", "expected one of"),
         ("claim.dtype", 32, "expected one of"),
+        ("claim.accumulation", "bfloat16", "does not go with float32"),
+        ("claim.accumulation", 64, "does not go with float32"),
         ("claim.domain", box((-1, 1), (-1000, 1000)), "output 0: the bound of the pass is above"),
         ("claim.domain", {"A": tensor([[1, 0], [-1, 0]]), "b": tensor([1, 1])}, "input 1 has no bounds"),
         ("claim.domain", {"A": tensor([[1, 1], [-1, 1], [0, -1]]), "b": tensor([1, 1, 1])}, "input 0 has no bounds"),
@@ -166,6 +171,7 @@ def test_too_many_roundings() -> None:
     assert check(claimed(model, [1]))
     with pytest.raises(Rejected, match="node h: so many roundings"):
         check(claimed(model, [10**9], dtype="bfloat16"))
+    assert check(claimed(model, [3], dtype="bfloat16", wide="float32"))
 
 
 def test_a_number_beyond_the_format() -> None:

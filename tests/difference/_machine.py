@@ -24,8 +24,9 @@ class Overflow(Exception):
 class Machine:
     """Rounding to nearest, orders of sums, fused or not, one rounding of an exact sum, subnormal numbers kept or flushed: as `rng` says."""
 
-    def __init__(self, dtype: str, rng: random.Random) -> None:
+    def __init__(self, dtype: str, rng: random.Random, accumulation: str | None = None) -> None:
         self.bits, self.least, self.most = FORMATS[dtype]
+        self.wide = None if accumulation is None else Machine(accumulation, rng)
         self.rng = rng
         self.flush = rng.random() < 0.5
 
@@ -67,6 +68,10 @@ class Machine:
         pairs = [(self.held(w), self.read(x)) for w, x in zip(weights, values, strict=True)]
         bias, kind = self.held(bias), self.rng.randint(0, 3)
         self.rng.shuffle(pairs)
+        if self.wide is not None:
+            if kind == 0:  # the bias within
+                return self.round(self.wide.total([*(self.wide.round(w * x) for w, x in pairs), bias]))
+            return self.round(self.round(self.wide.total([Fraction(0), *(self.wide.round(w * x) for w, x in pairs)])) + bias)
         if kind == 0:  # fused, one after the other
             total = bias if self.rng.random() < 0.5 else Fraction(0)
             left = Fraction(0) if total is bias else bias
@@ -151,7 +156,8 @@ class Machine:
 
     def _mean(self, op: Any, entries: list[Fraction]) -> Fraction:
         count = Fraction(math.prod(op.kernel) if op.count_padding else len(entries))
-        total = self.total([self.read(t) for t in entries])
+        read = [self.read(t) for t in entries]
+        total = self.total(read) if self.wide is None else self.round(self.wide.total(read))
         return self.round(total / count) if self.rng.random() < 0.5 else self.round(total * self.held(1 / count))
 
     def _norm(self, op: Any, c: int, t: Fraction) -> Fraction:

@@ -19,6 +19,7 @@ from torch import nn
 import exactnn as xn
 from exactnn import network as ops
 from exactnn.difference import _run_format, _run_pass
+from exactnn.difference._run_format import WIDER
 from exactnn.errors import ArgumentError, CertificateRejected, DomainError, NotPiecewiseLinear
 from exactnn.exact.writing import json_number
 from exactnn.network import Builder, Input, activation
@@ -137,6 +138,14 @@ def test_onnxruntime_never_exceeds_it(name: str, tmp_path: Path) -> None:
     assert seen <= found.upper <= 100 * seen
 
 
+@pytest.mark.parametrize("name", MADE)
+def test_torch_takes_the_sums_of_bfloat16_in_float32(name: str) -> None:
+    module, net, shape = made(name)
+    found = xn.execution_error(net, domain=xn.Box(-1, 1), dtype="bfloat16", accumulation="float32")
+    seen = worst(module.bfloat16(), net, inputs(shape, torch.bfloat16))
+    assert seen <= found.upper <= 100 * seen
+
+
 def test_it_grows_with_the_format() -> None:
     _, net, _ = made("dense")
     bounds = [xn.execution_error(net, domain=xn.Box(-1, 1), dtype=d).upper for d in ("float64", "float32", "bfloat16")]
@@ -146,18 +155,18 @@ def test_it_grows_with_the_format() -> None:
 # --- a slow machine ------------------------------------------------------------------------------------------------------------
 
 
-def exceeded(net: xn.Network, dtype: str, seed: int, runs: int = 6) -> bool:
+def exceeded(net: xn.Network, dtype: str, seed: int, runs: int = 6, accumulation: str | None = None) -> bool:
     """Whether a run of the machine in [-2, 2]^d is off by more than the bound, or overflows."""
     rng = random.Random(seed)
     try:
-        found = xn.execution_error(net, domain=xn.Box(-2, 2), dtype=dtype)
+        found = xn.execution_error(net, domain=xn.Box(-2, 2), dtype=dtype, accumulation=accumulation)
     except DomainError:  # an overflow is possible
         return False
     assert xn.check(found.certificate)
     for _ in range(runs):
         point = [Fraction(rng.choice([-16, 16, rng.randint(-16, 16), rng.randint(-16, 16)]), 8) for _ in range(net.input_dim)]
         try:
-            run = Machine(dtype, rng).run(net, point)
+            run = Machine(dtype, rng, accumulation).run(net, point)
         except Overflow:
             return True
         if any(abs(a - b) > bound for a, b, bound in zip(run, net(point), found.per_output, strict=True)):
@@ -169,6 +178,12 @@ def exceeded(net: xn.Network, dtype: str, seed: int, runs: int = 6) -> bool:
 @given(graphs(), st.sampled_from(list(FORMATS)), st.integers(0, 2**32))
 def test_the_machine_never_exceeds_it(net: xn.Network, dtype: str, seed: int) -> None:
     assert not exceeded(net, dtype, seed)
+
+
+@law(40)
+@given(graphs(), st.sampled_from(["float32", "bfloat16"]), st.integers(0, 2**32))
+def test_nor_does_a_machine_with_wide_sums(net: xn.Network, dtype: str, seed: int) -> None:
+    assert not exceeded(net, dtype, seed, accumulation=WIDER[dtype])
 
 
 @law(40)
@@ -220,8 +235,23 @@ def single(terms: int) -> xn.Network:
 
 def test_no_bound_where_roundings_are_too_many() -> None:
     assert xn.execution_error(single(254), domain=xn.Box(0, 1), dtype="bfloat16").upper > 0
-    with pytest.raises(ArgumentError, match=r"dtype: node '.*' adds up to 256 roundings of bfloat16"):
+    with pytest.raises(ArgumentError, match=r"dtype: node '.*' adds up to 256 roundings of 2\^-8 in bfloat16"):
         xn.execution_error(single(255), domain=xn.Box(0, 1), dtype="bfloat16")
+
+
+def test_wide_sums_have_a_bound_and_a_smaller_one() -> None:
+    for dtype, terms in (("bfloat16", 200), ("float32", 200)):
+        narrow, wide = (
+            xn.execution_error(single(terms), domain=xn.Box(0, 1), dtype=dtype, accumulation=a).upper for a in (None, WIDER[dtype])
+        )
+        assert 0 < 50 * wide < narrow
+    found = xn.execution_error(single(1000), domain=xn.Box(0, 1), dtype="bfloat16", accumulation="float32")
+    assert found.accumulation == "float32"
+    assert "its sums in float32" in repr(found.certificate)
+    assert xn.check(found.certificate)
+    for dtype, wrong in (("float64", "float64"), ("bfloat16", "float64"), ("float32", "float32"), ("float32", 64)):
+        with pytest.raises(ArgumentError, match="accumulation: None"):
+            xn.execution_error(single(2), domain=xn.Box(0, 1), dtype=dtype, accumulation=wrong)  # type: ignore[arg-type]
 
 
 def test_overflow_is_named() -> None:
