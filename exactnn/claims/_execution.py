@@ -14,7 +14,10 @@ from exactnn.network import Network
 
 @dataclass(frozen=True, eq=False)
 class ExecutionErrorClaim(Claim):
-    """A run of f in `dtype`, its sums taken in `accumulation` if that is not None, is at most bounds[j] off at output j, for all inputs of that format in the domain."""
+    """A run of f in `dtype` is at most bounds[j] off at output j, for all inputs of that format in the domain.
+
+    Its sums are taken in `accumulation`, if that is not None.
+    """
 
     f: Network
     domain: Polyhedron

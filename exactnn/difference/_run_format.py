@@ -57,8 +57,9 @@ class Format:
         return self._gamma(roundings, self.bits, node)
 
     def gamma_of_sum(self, roundings: int, behind: int, node: str) -> Fraction:
-        """The same for a sum with so many roundings, `behind` of them behind it: (1 + gamma_n) (1 + gamma_{behind + 1}) - 1 where it is taken
-        in a wider format, the first gamma being that of this format, and the 1 for rounding the sum.
+        """The same for a sum with so many roundings, `behind` of them behind it.
+
+        (1 + gamma_n) (1 + gamma_{behind + 1}) - 1 where it is taken in a wider format, whose gamma the first one is; the 1 rounds the sum.
         """
         if self.wide is None:
             return self._gamma(roundings, self.bits, node)

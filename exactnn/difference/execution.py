@@ -56,9 +56,9 @@ def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32",
     net : a piecewise linear network; batch norm, convolutions and pooling included
     domain : a Box
     dtype : "float32", "float64" or "bfloat16"
-    accumulation : None: sums are taken in `dtype`, or in a wider format and rounded. "float32" for bfloat16, "float64" for float32: affine maps,
-        convolutions and means are known to take their sums in this format and to round them to `dtype` after that, before or after the
-        bias; which lowers the bound, and gives one for bfloat16 beyond 254 terms. Matrix units for bfloat16 do so.
+    accumulation : None: sums are taken in `dtype`, or in a wider format and rounded. "float32" for bfloat16, "float64" for float32:
+        affine maps, convolutions and means are known to take their sums in this format and to round them to `dtype` after that, before or
+        after the bias; which lowers the bound, and gives one for bfloat16 beyond 254 terms. Matrix units for bfloat16 do so.
 
     Returns
     -------
