@@ -71,7 +71,7 @@ def dense(*sizes: int, unit: type[nn.Module] = nn.ReLU) -> nn.Sequential:
 
 MADE: dict[str, tuple[Any, tuple[int, ...]]] = {
     "dense": (lambda: dense(4, 16, 3), (4,)),
-    "deep": (lambda: dense(3, 8, 8, 2, unit=nn.LeakyReLU), (3,)),
+    "deep": (lambda: dense(3, 6, 6, 2, unit=nn.LeakyReLU), (3,)),
     "clipped": (lambda: dense(4, 12, 6, 2, unit=nn.Hardtanh), (4,)),
     "residual": (Residual, (4,)),
     "normed": (normed, (1, 5, 5)),
@@ -119,8 +119,10 @@ def test_torch_never_exceeds_it_and_comes_near(name: str, dtype: str) -> None:
     assert dtype in str(found)
 
 
+@pytest.mark.parametrize("level", ["ORT_DISABLE_ALL", "ORT_ENABLE_ALL"])
 @pytest.mark.parametrize("name", MADE)
-def test_onnxruntime_never_exceeds_it(name: str, tmp_path: Path) -> None:
+def test_onnxruntime_never_exceeds_it(name: str, level: str, tmp_path: Path) -> None:
+    """As the graph stands; rewritten it is not covered, and was not seen to exceed it either."""
     runtime = pytest.importorskip("onnxruntime")
     _, net, shape = made(name)
     path = tmp_path / "net.onnx"
@@ -129,6 +131,7 @@ def test_onnxruntime_never_exceeds_it(name: str, tmp_path: Path) -> None:
     found = xn.execution_error(loaded, domain=xn.Box(-1, 1))
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, level)
     session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     (entry,) = session.get_inputs()
     points = inputs(shape, torch.float32, 100)
@@ -174,13 +177,13 @@ def exceeded(net: xn.Network, dtype: str, seed: int, runs: int = 6, accumulation
     return False
 
 
-@law(100)
+@law(60)
 @given(graphs(), st.sampled_from(list(FORMATS)), st.integers(0, 2**32))
 def test_the_machine_never_exceeds_it(net: xn.Network, dtype: str, seed: int) -> None:
     assert not exceeded(net, dtype, seed)
 
 
-@law(40)
+@law(30)
 @given(graphs(), st.sampled_from(["float32", "bfloat16"]), st.integers(0, 2**32))
 def test_nor_does_a_machine_with_wide_sums(net: xn.Network, dtype: str, seed: int) -> None:
     assert not exceeded(net, dtype, seed, accumulation=WIDER[dtype])
