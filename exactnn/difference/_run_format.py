@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,14 +92,14 @@ class Format:
     def _losses(self, array: RationalArray, node: str) -> list[Fraction]:
         bottom, flat = array.denominator, array.numerators.ravel().tolist()
         if bottom & (bottom - 1) == 0:  # most arrays hold floats: integers alone decide that nothing is lost
-            least, largest = self.smallest * bottom, self.largest * bottom
+            least, largest = math.ceil(self.smallest * bottom), math.floor(self.largest * bottom)
             if all(_normal(abs(n), self.bits, least, largest) for n in set(flat)):
                 return [Fraction(0)] * len(flat)
         known: dict[int, Fraction] = {n: self.loss(Fraction(n, bottom), node) for n in set(flat)}
         return [known[n] for n in flat]
 
 
-def _normal(n: int, bits: int, least: Fraction, largest: Fraction) -> bool:
+def _normal(n: int, bits: int, least: int, largest: int) -> bool:
     return n == 0 or (least <= n <= largest and (n // (n & -n)).bit_length() <= bits)
 
 
