@@ -56,12 +56,23 @@ class Format(NamedTuple):
         return Fraction(2, 1 << self.bits) * size + self.smallest
 
 
+class Parts(NamedTuple):
+    """What a batch norm needs of the affine map or convolution before it, into which it may be folded."""
+
+    passed: list[Fraction]
+    whole: list[Fraction]
+    terms: int
+    reach: Fraction
+    heaviest: Fraction
+
+
 class State(NamedTuple):
     """lo, hi, error of each entry, in units of 2^-bits."""
 
     lo: list[int]
     hi: list[int]
     error: list[int]
+    parts: Parts | None = None
 
 
 class Entry(NamedTuple):
@@ -140,7 +151,7 @@ class _Run(NamedTuple):
 
     def _entries(self, x: State) -> Iterator[Entry]:
         unit = 1 << self.bits
-        for lo, hi, error in zip(*x, strict=True):
+        for lo, hi, error in zip(x.lo, x.hi, x.error, strict=True):
             read = Fraction(error, unit) + self.form.smallest
             yield Entry(Fraction(lo, unit), Fraction(hi, unit), read, Fraction(max(hi, -lo), unit))
 
@@ -175,6 +186,13 @@ class _Run(NamedTuple):
             sizes,
         )
         found: list[tuple[Fraction, Fraction, Fraction]] = []
+        parts = Parts(
+            [],
+            [],
+            terms,
+            Fraction(terms * max(columns[3]), 1 << self.fine),
+            Fraction(max(wide.numerators), wide.denominator),
+        )
         for channel, places in _sums(node, shapes[0]):
             row = slice(channel * terms, (channel + 1) * terms)
             middles, radii, read, whole, size = ([c[p] if p >= 0 else 0 for p in places] for c in columns)
@@ -187,7 +205,9 @@ class _Run(NamedTuple):
             total = Fraction(_dot(own, whole), wide.denominator << self.fine) + abs(bias) + bias_lost
             self._fits(total * (1 + gamma) + flushed, step)
             found.append((middle - radius, middle + radius, passed + total * gamma + flushed))
-        return self._state(iter(found))
+            parts.passed.append(passed)
+            parts.whole.append(total)
+        return self._state(iter(found))._replace(parts=parts)
 
     def batch_norm(self, node: Node, operands: list[State], shapes: list[Any], step: str) -> State:
         """s (x - mean) + bias as a run has it that computes s from the statistics."""
@@ -203,13 +223,20 @@ class _Run(NamedTuple):
                 self._fits(2 * abs(number), step)
             change = abs(scale) * Fraction(2, 1 << bits) + Fraction(2) ** (lowest - bits + 2)
             rules.append((scale, shift, abs(scale) + change, change, 1 + 1 / total, abs(mean), abs(bias)))
-        repeat, found = prod(node.shape[1:]), []
+        repeat, found, parts = prod(node.shape[1:]), [], operands[0].parts
         for i, x in enumerate(self._entries(operands[0])):
             scale, shift, wide, change, root, mean, bias = rules[i // repeat]
             apart = x.size + x.error + mean
             flushed = (root * (apart + 1) + wide + 1) * (8 * least)
             self._fits((apart * (wide + root) + bias) * (1 + gamma) + flushed, step)
             error = x.error * wide + change * (x.size + mean) + (apart * wide + bias) * gamma + flushed
+            if parts is not None:
+                folded = form.gamma_of_sum(parts.terms + 1 + NORM, 1 + NORM, step)
+                whole = (parts.whole[i] + mean) * wide + bias
+                flushed = (root * (parts.whole[i] + mean + 1) + wide + 1) * 8 + 4 * (parts.terms + 1 + parts.reach)
+                flushed *= least * (1 + folded)
+                self._fits((whole + wide * parts.heaviest) * (1 + folded) + flushed, step)
+                error = max(error, parts.passed[i] * wide + change * (x.size + mean) + whole * folded + flushed)
             ends = sorted((scale * x.lo + shift, scale * x.hi + shift))
             found.append((ends[0], ends[1], error))
         return self._state(iter(found))
@@ -232,7 +259,9 @@ class _Run(NamedTuple):
         unit, found = Fraction(1, 1 << self.form.bits), []
         wide = []
         for x, shape in zip(operands, shapes, strict=True):
-            wide.append(self._entries(State(*(broadcast_to(Tensor(shape, part, 1), node.shape).numerators for part in x))))
+            wide.append(
+                self._entries(State(*(broadcast_to(Tensor(shape, part, 1), node.shape).numerators for part in (x.lo, x.hi, x.error))))
+            )
         for a, b in zip(*wide, strict=True):
             lo, hi = (a.lo - b.hi, a.hi - b.lo) if node.op == "subtract" else (a.lo + b.lo, a.hi + b.hi)
             error, size = a.error + b.error, max(hi, -lo)
@@ -265,7 +294,12 @@ class _Run(NamedTuple):
     def move(self, node: Node, operands: list[State], shapes: list[Any], step: str) -> State:
         """Entries in another order."""
         places = moves(node, shapes)
-        return State(*([operands[k][part][i] for k, i in places] for part in range(3)))
+        found = State([], [], [])
+        for k, i in places:
+            found.lo.append(operands[k].lo[i])
+            found.hi.append(operands[k].hi[i])
+            found.error.append(operands[k].error[i])
+        return found
 
     def piecewise_linear(self, node: Node, operands: list[State], shapes: list[Any], step: str) -> State:
         """q t + r + sum p max(t - k, 0)."""

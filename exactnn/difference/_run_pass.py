@@ -36,12 +36,28 @@ _BENT = 16
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Of an affine map or convolution: what a batch norm behind it needs where a runtime folds it in.
+
+    passed: the errors that the weights pass on; whole: |W~| (m + e) + |b~|; terms: their number; reach: a bound on the sum of the sizes of
+    what an entry reads; heaviest: the largest |w~|.
+    """
+
+    passed: RationalArray
+    whole: RationalArray
+    terms: int
+    reach: Fraction
+    heaviest: Fraction
+
+
+@dataclass(frozen=True)
 class State:
     """lo <= exact values <= hi, |run - exact| <= error, each of the node's shape."""
 
     lo: RationalArray
     hi: RationalArray
     error: RationalArray
+    parts: Parts | None = None
 
     @property
     def size(self) -> RationalArray:
@@ -159,7 +175,12 @@ def _linear(node: _Node, x: State) -> State:
     flushed = 2 * (terms + 1) * least * (1 + gamma)
     node.fits(whole * (1 + gamma) + flushed)
     middle = middle + shaped(bias)
-    return _outward(middle - radius, middle + radius, passed + whole * gamma + flushed)
+    state = _outward(middle - radius, middle + radius, passed + whole * gamma + flushed)
+    return replace(state, parts=Parts(passed, whole, terms, terms * _largest(size + error), _largest(wide)))
+
+
+def _largest(values: RationalArray) -> Fraction:
+    return values.reshape(-1).max(0).item()
 
 
 def _along(values: RationalArray, ndim: int) -> RationalArray:
@@ -193,6 +214,13 @@ def _normalised(node: _Node, x: State) -> State:
     flushed = (root * (apart + 1) + scale + 1) * (8 * least)
     node.fits((apart * (scale + root) + bias) * (1 + gamma) + flushed)
     found = error * scale + change * (size + mean) + (apart * scale + bias) * gamma + flushed
+    if x.parts is not None:  # folded into what it reads, or not
+        parts = x.parts
+        folded = form.gamma_of_sum(parts.terms + 1 + _NORM, 1 + _NORM, node.name)
+        whole = (parts.whole + mean) * scale + bias
+        flushed = ((root * (parts.whole + mean + 1) + scale + 1) * 8 + 4 * (parts.terms + 1 + parts.reach)) * (least * (1 + folded))
+        node.fits((whole + scale * parts.heaviest) * (1 + folded) + flushed)
+        found = found.maximum(parts.passed * scale + change * (size + mean) + whole * folded + flushed)
     ends = operation.evaluate(_batch(x.lo, x.hi))
     return _outward(-(-ends[0]).maximum(-ends[1]), ends[0].maximum(ends[1]), found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import random
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from exactnn import network as ops
+from exactnn.exact.array import RationalArray
 from exactnn.network import Network
 
 #: bits, least exponent of a normal number, largest exponent
@@ -99,6 +101,12 @@ class Machine:
             values[name] = _array(left[:size], net.shape(name))
             left = left[size:]
         for name in net.order:
+            op, source = net.operation(name), net.operands(name)[:1]
+            before = net.operation(source[0]) if source else None
+            if isinstance(op, ops.BatchNorm) and isinstance(before, ops.Affine | ops.Conv) and self.rng.random() < 0.5:
+                if isinstance(before, ops.Conv) or net.shape(name) == op.mean.shape:
+                    values[name] = self._node(self._folded(before, op), [values[net.operands(source[0])[0]]], net.shape(name))
+                    continue
             if name not in values:
                 values[name] = self._node(net.operation(name), [values[o] for o in net.operands(name)], net.shape(name))
         return [q for name in net.outputs for q in values[name].ravel()]
@@ -160,12 +168,25 @@ class Machine:
         total = self.total(read) if self.wide is None else self.round(self.wide.total(read))
         return self.round(total / count) if self.rng.random() < 0.5 else self.round(total * self.held(1 / count))
 
-    def _norm(self, op: Any, c: int, t: Fraction) -> Fraction:
-        mean, variance, weight, bias = (self.held(a.to_fractions()[c]) for a in (op.mean, op.variance, op.weight, op.bias))
-        total = self.round(variance + self.held(op.epsilon))
+    def _folded(self, before: Any, norm: Any) -> Any:
+        """The batch norm within the weights, as a runtime does it."""
+        scales = [self.round(self._inverse(norm, c) * self.held(w)) for c, w in enumerate(norm.weight.to_fractions())]
+        share = math.prod(before.weight.shape[1:])
+        weight = [self.round(self.held(w) * scales[i // share]) for i, w in enumerate(before.weight.to_fractions())]
+        columns = zip(before.bias.to_fractions(), norm.mean.to_fractions(), norm.bias.to_fractions(), scales, strict=True)
+        bias = [self.round(self.round(self.round(self.held(b) - self.held(m)) * s) + self.held(t)) for b, m, t, s in columns]
+        made = RationalArray.from_fractions(weight, before.weight.shape), RationalArray.from_fractions(bias, before.bias.shape)
+        return dataclasses.replace(before, weight=made[0], bias=made[1])
+
+    def _inverse(self, op: Any, c: int) -> Fraction:
+        total = self.round(self.held(op.variance.to_fractions()[c]) + self.held(op.epsilon))
         root = Fraction(math.isqrt(int(total * 4**200)), 2**200)
         inverse = self.round(1 / self.round(root)) * (1 + self.rng.randint(-2, 2) * Fraction(1, 2**self.bits))
-        inverse = self.round(inverse)
+        return self.round(inverse)
+
+    def _norm(self, op: Any, c: int, t: Fraction) -> Fraction:
+        mean, weight, bias = (self.held(a.to_fractions()[c]) for a in (op.mean, op.weight, op.bias))
+        inverse = self._inverse(op, c)
         if self.rng.random() < 0.5:
             return self.round(self.round(self.round(self.round(self.read(t) - mean) * inverse) * weight) + bias)
         scale = self.round(inverse * weight)
