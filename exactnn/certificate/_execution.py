@@ -259,9 +259,8 @@ class _Run(NamedTuple):
         unit, found = Fraction(1, 1 << self.form.bits), []
         wide = []
         for x, shape in zip(operands, shapes, strict=True):
-            wide.append(
-                self._entries(State(*(broadcast_to(Tensor(shape, part, 1), node.shape).numerators for part in (x.lo, x.hi, x.error))))
-            )
+            lows, highs, errors = (broadcast_to(Tensor(shape, part, 1), node.shape).numerators for part in (x.lo, x.hi, x.error))
+            wide.append(self._entries(State(lows, highs, errors)))
         for a, b in zip(*wide, strict=True):
             lo, hi = (a.lo - b.hi, a.hi - b.lo) if node.op == "subtract" else (a.lo + b.lo, a.hi + b.hi)
             error, size = a.error + b.error, max(hi, -lo)
