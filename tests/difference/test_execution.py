@@ -214,7 +214,7 @@ UNSOUND = {
 
 
 def test_batch_norm_may_be_folded_where_values_cancel() -> None:
-    """At x = 1 the affine map takes 1000/3 - 1000/3: what folding rounds is seen in its weights only, and the bound knows it."""
+    """At x = 1 the affine map takes 1000/3 - 1000/3: runs with and without folding stay within the bound."""
     builder = Builder()
     last = builder.add("twice", ops.Gather(RationalArray.of([0, 0])), builder.add("x", Input((1,))))
     last = builder.add("wide", ops.Affine(RationalArray.of([["1000/3", "-1000/3"]]), RationalArray.of([0])), last)
