@@ -13,6 +13,7 @@ import pytest
 
 from exactnn import certificate as checker
 from exactnn.claims import Certificate
+from exactnn.difference import ExecutionError
 from exactnn.regions.certified import RegionCount
 from exactnn.symmetry.certified import Orbits
 from exactnn.tropical import PointwiseMap
@@ -20,7 +21,7 @@ from exactnn.verdict import Verdict
 from exactnn.verify import Deviation
 
 #: The classes with a certificate; tests/test_structure.py looks for others.
-ANSWERS = (Verdict, Deviation, RegionCount, Orbits, PointwiseMap)
+ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap)
 
 _made: list[Any] = []
 _accepted: dict[int, Any] = {}  # documents by their identity

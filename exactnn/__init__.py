@@ -15,6 +15,7 @@ from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
     from exactnn import rational, regions, symmetry, tropical
+    from exactnn.difference import execution_error
     from exactnn.exact.polyhedron import Box, Polyhedron
     from exactnn.export import save
     from exactnn.load import from_torch, load
@@ -41,6 +42,7 @@ _LAZY = {
     "certified_orbits": "exactnn.verify",
     "certified_region_count": "exactnn.verify",
     "check": "exactnn.verify",
+    "execution_error": "exactnn.difference",
     "from_torch": "exactnn.load",
     "load": "exactnn.load",
     "max_deviation": "exactnn.verify",
@@ -66,6 +68,7 @@ __all__ = [
     "certified_region_count",
     "check",
     "errors",
+    "execution_error",
     "from_torch",
     "load",
     "max_deviation",

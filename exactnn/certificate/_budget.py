@@ -17,6 +17,7 @@ TERMS = 2**32  # numbers that are added up to test sets of neurons
 STURM = (
     2**38
 )  # claim "pole_free": for each function n^4 times the bits of its coefficients, of the ends and of n; n: terms of the longer side
+RUN = 2**28  # claim "execution_error": for each entry 4 times the numbers that it is made of
 CONFIGURATIONS = 2**26  # evidence "enumeration": products, for all configurations
 
 

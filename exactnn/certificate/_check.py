@@ -10,6 +10,7 @@ from ._at_points import check_one_point, check_values
 from ._claim import Claim, read_claim
 from ._decision import check_decision_point, check_decision_tree, check_deviation
 from ._enclosure import check_enclosure
+from ._execution import check_rounding
 from ._fibre import check_enumeration, check_free, check_halves, check_lattice, check_odd
 from ._forms import check_forms
 from ._line import check_line
@@ -35,6 +36,7 @@ _OWN: dict[tuple[str, str], dict[str, Callable[..., None]]] = {
     ("equal_at", "refuted"): {"point": check_one_point},
     ("pole_free", "proved"): {"sturm": check_pole_free},
     ("pole_free", "refuted"): {"pole": check_pole},
+    ("execution_error", "proved"): {"rounding": check_rounding},
     ("orbits", "proved"): {
         "free": check_free,
         "halves": check_halves,

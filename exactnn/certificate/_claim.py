@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 from . import _poles, _words
 from ._models import canonical_hash
-from ._numbers import Tensor, integer, items, mapping, need, rational, show, tensor
+from ._numbers import Tensor, integer, items, mapping, need, rational, rationals, show, tensor
 
 MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",), "regions": ("f",)}
 MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g"), "orbits": ("f",), "pole_free": ("f",)}
 MODELS |= {"equal_at": ("f", "g")}
+MODELS |= {"execution_error": ("f",)}
+# the formats of a run, and a wider one in which it may be known to take its sums
+DTYPES = {"float32": "float64", "float64": None, "bfloat16": "float32"}
 
 
 class Domain(NamedTuple):
@@ -32,6 +35,14 @@ class Domain(NamedTuple):
         return ((self.row(r), bound) for r, bound in enumerate(self.bounds))
 
 
+class Run(NamedTuple):
+    """The format of a float run, a wider one of its sums or None, and how far each output may be off."""
+
+    dtype: str
+    accumulation: str | None
+    bounds: list[Fraction]
+
+
 class Claim(NamedTuple):
     """The question, the answer claimed for it, and what they speak about."""
 
@@ -44,6 +55,7 @@ class Claim(NamedTuple):
     flips: tuple[tuple[int, ...], ...] | None = None  # sets of neurons; None unless the question is "orbits"
     poles: _poles.PoleClaim | None = None  # None unless the question is "pole_free"
     points: Tensor | None = None  # one row for each; None unless the question is "equal_at"
+    run: Run | None = None  # None unless the question is "execution_error"
     written: Any = None  # the claim as it stands in the certificate
 
     @property
@@ -71,6 +83,8 @@ class Claim(NamedTuple):
             return f"proved: f has exactly {show(self.regions)} activation regions on {self._place(dimension)}{self._details()}"
         if self.question == "equal_at":
             return self._at_points(dimension)
+        if self.run is not None:
+            return self._run(dimension, self.run)
         place = self._place(dimension)
         if self.question == "deviation":
             return f"proved: max |f_j - g_j| = {show(self.tolerance)} on {place}{self._details()}"
@@ -92,6 +106,16 @@ class Claim(NamedTuple):
         shown = f": {listed}" if listed else f"; the claim has the sha256 {self.sha256}"
         where = f"{count} point{'s' if count > 1 else ''} of R^{dimension}{shown}"
         return f"proved: f = g at {where}" if self.answer == "proved" else f"refuted: f differs from g at one of {where}"
+
+    def _run(self, dimension: int, run: Run) -> str:
+        bound = max(run.bounds)
+        place = f"the inputs of that format on {self._place(dimension)}"
+        details = self._details().partition("; the claim has the sha256")[0]
+        most = _words.above(bound)
+        sums = f", its sums in {run.accumulation}," if run.accumulation else ""
+        return (
+            f"proved: a {run.dtype} run of f{sums} is off by at most {most}, for {place}{details}; the claim has the sha256 {self.sha256}"
+        )
 
     def _orbits(self) -> str:
         flips = self.flips or ()
@@ -134,6 +158,8 @@ def read_claim(document: Any) -> Claim:
         points = tensor(document["points"], "claim: points")
         need(len(points.shape) == 2, "claim: points", "one row for each point is expected")
         return Claim(question, answer, Fraction(0), None, None, points=points, written=document)
+    if question == "execution_error":
+        return _read_run(document)
     keys = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": (), "orbits": ("flips",)}
     extra = keys.get(question, ("tolerance",))
     mapping(document, step, ("question", "answer", "domain", *extra))
@@ -144,13 +170,33 @@ def read_claim(document: Any) -> Claim:
     flips = _flips(document["flips"]) if question == "orbits" else None
     need(question != "orbits" or answer == "proved", step, "a list of orbits is proved, not refuted")
     need(question != "orbits" or document["domain"] is None, "claim: domain", "null is expected: fibres are those of functions on R^d")
-    domain = None
-    if document["domain"] is not None:
-        raw = mapping(document["domain"], "claim: domain", ("A", "b"))
-        matrix = tensor(raw["A"], "claim: domain: A")
-        need(len(matrix.shape) == 2, "claim: domain: A", "a matrix has two axes")
-        domain = Domain(matrix, tensor(raw["b"], "claim: domain: b", matrix.shape[:1]).fractions())
+    domain = _read_domain(document["domain"])
     return Claim(question, answer, tolerance, domain, document.get("transformation"), count, flips, written=document)
+
+
+def _read_domain(document: Any) -> Domain | None:
+    if document is None:
+        return None
+    raw = mapping(document, "claim: domain", ("A", "b"))
+    matrix = tensor(raw["A"], "claim: domain: A")
+    need(len(matrix.shape) == 2, "claim: domain: A", "a matrix has two axes")
+    return Domain(matrix, tensor(raw["b"], "claim: domain: b", matrix.shape[:1]).fractions())
+
+
+def _read_run(document: Any) -> Claim:
+    """A float run's distance: proved, on a domain."""
+    step = "claim"
+    mapping(document, step, ("question", "answer", "domain", "dtype", "accumulation", "bounds"))
+    need(document["answer"] == "proved", step, "a bound is proved, not refuted")
+    dtype = document["dtype"]
+    need(type(dtype) is str and dtype in DTYPES, "claim: dtype", f"expected one of {list(DTYPES)}, found {show(dtype)}")
+    wide = document["accumulation"]
+    need(wide is None or (type(wide) is str and wide == DTYPES[dtype]), "claim: accumulation", f"{show(wide)} does not go with {dtype}")
+    bounds = rationals(document["bounds"], "claim: bounds")
+    need(bool(bounds) and min(bounds) >= 0, "claim: bounds", "one bound >= 0 for each output is expected")
+    domain = _read_domain(document["domain"])
+    need(domain is not None, "claim: domain", "a run has a bound on a box only")
+    return Claim(document["question"], "proved", Fraction(0), domain, None, run=Run(dtype, wide, bounds), written=document)
 
 
 def _flips(raw: Any) -> tuple[tuple[int, ...], ...]:

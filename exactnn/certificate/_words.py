@@ -19,6 +19,19 @@ def number(value: Fraction) -> str | None:
     return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
 
 
+def above(value: Fraction) -> str:
+    """A short decimal that is not below a number >= 0."""
+    top, bottom = value.numerator, value.denominator
+    if max(top, bottom).bit_length() > 2**14:
+        return "the bound in the certificate"
+    exponent = (top.bit_length() - bottom.bit_length()) * 30103 // 100000 - 4
+    digits = -(-top * 10 ** max(-exponent, 0) // (bottom * 10 ** max(exponent, 0)))
+    while digits >= 10**4:
+        digits, exponent = -(-digits // 10), exponent + 1
+    shown = str(digits)
+    return f"{shown[0]}.{shown[1:] or '0'}e{exponent + len(shown) - 1}" if digits else "0"
+
+
 def rows(matrix: Iterable[tuple[Sequence[int], Fraction]], denominator: int) -> str | None:
     """x_0 + 2 x_1 <= 1/2, -x_1 <= 0"""
     found: list[str] = []

@@ -12,6 +12,7 @@ from exactnn.claims._comparisons import (
     SymmetryClaim,
     ZeroClaim,
 )
+from exactnn.claims._execution import ExecutionErrorClaim
 from exactnn.claims._poles import PoleFreeClaim
 from exactnn.claims._values import OrbitsClaim, RegionCountClaim
 
@@ -22,6 +23,7 @@ __all__ = [
     "DeviationClaim",
     "EqualAtClaim",
     "EqualClaim",
+    "ExecutionErrorClaim",
     "ImageClaim",
     "OrbitsClaim",
     "PoleFreeClaim",

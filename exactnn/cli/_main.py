@@ -50,6 +50,7 @@ _COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
     "zero": ("is a network zero everywhere?", "_questions", "add_zero"),
     "deviation": ("how far are two networks apart, at most, on a domain?", "_pairs", "add_deviation"),
     "same-decision": ("are the same outputs maximal everywhere on a domain?", "_pairs", "add_same_decision"),
+    "run-error": ("how far can a run in floats be from the exact network, at most, on a box?", "_run_error", "add_run_error"),
     "symmetry": ("transformations of the weights that keep the function", _SYMMETRY),
     "regions": ("the linear regions of a network: count, list, plot", _REGIONS),
     "tropical": (
