@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "floats": BASE,
     "claims": BASE | {"certificate"},
     "forms": BASE,
+    "difference": BASE,
     "cells": BASE,
     "load": BASE | {"claims", "floats"},
     "symmetry": CELLS | {"forms"},
@@ -48,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cooling": BASE | {"claims", "rational", "floats"},
     "export": BASE | {"claims", "floats"} | ENGINES,
     "nn": BASE | {"claims", "floats", "load", "export"} | ENGINES,
-    "verify": CELLS | {"forms", "floats", "load", "export", "nn", "certificate"} | ENGINES,
+    "verify": CELLS | {"forms", "difference", "floats", "load", "export", "nn", "certificate"} | ENGINES,
 }
 # These speak to the package as a user does, and may reach into any room for its public names.
 USERS: dict[str, set[str]] = {

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, check
+from exactnn.difference import BITS, NotBounded, bounding_box, difference_bounds
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, nearest_float
 from exactnn.exact.clock import Clock
 from exactnn.exact.writing import json_number
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
@@ -68,6 +69,9 @@ class Decision:
         self.clock.check("nothing was tried")
         linear = all(net.is_piecewise_linear for net in self.nets)
         shallow = all(_depth(net) <= 1 for net in self.nets)
+        found = self._by_pass()
+        if found is not None:
+            return found
         found = self._by_forms(mirror=shallow, elements=shallow)
         if found is not None:
             return found
@@ -101,6 +105,22 @@ class Decision:
             raise Incomplete(f"{stopped}; give a time_limit for a longer search", stopped.partial) from None
 
     # --- methods -----------------------------------------------------------------------------------------------------------
+
+    def _by_pass(self) -> Verdict | None:
+        """Intervals for the difference, layer by layer, on the box around the domain."""
+        box = bounding_box(self.claim.domain) if self.claim.tolerance else None
+        if box is None:
+            return None
+        try:
+            reached = difference_bounds(self.f, self.g, box, clock=self.clock).largest
+        except NotBounded as reason:
+            self.tried.append(f"there are no bounds of the difference layer by layer ({reason})")
+            return None
+        if reached > self.claim.tolerance:
+            return None
+        shown = reached * Fraction(101, 100)  # so that three digits do not say less than was proved
+        size = nearest_float(shown.numerator, shown.denominator)
+        return self._proved({"method": "pass", "bits": BITS}, f"bounds of the difference layer by layer: at most {size:.3g}")
 
     def _by_forms(self, *, mirror: bool, elements: bool, decide: Decide | None = None, signs: Signs | None = None) -> Verdict | None:
         """Value numbering of both networks; for one hidden layer both answers."""

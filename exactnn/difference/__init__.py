@@ -1,0 +1,12 @@
+"""How far apart two networks are on a bounded domain: bounds of the difference, layer by layer, that the checker repeats.
+
+Source: docs/theory.md 17.
+"""
+
+from __future__ import annotations
+
+from exactnn.difference._bounds import Bounds
+from exactnn.difference._box import bounding_box
+from exactnn.difference._pass import BITS, NotBounded, difference_bounds
+
+__all__ = ["BITS", "Bounds", "NotBounded", "bounding_box", "difference_bounds"]

@@ -1,0 +1,117 @@
+"""Affine operations as a linear part and a shift:  W [c - r, c + r] + b = W c + b +- |W| r."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import cached_property
+
+from exactnn.difference._bounds import Bounds
+from exactnn.exact.array import RationalArray
+from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, PiecewiseLinear, PRelu, Scale, Subtract
+from exactnn.network.operations import Add, Operation, along_channels
+
+#: the fields in which operations of one structure may differ
+_LOOSE: dict[type[Operation], tuple[str, ...]] = {
+    Affine: ("weight", "bias"),
+    Conv: ("weight", "bias"),
+    Scale: ("factor",),
+    Constant: ("value",),
+    BatchNorm: ("mean", "variance", "weight", "bias", "epsilon", "precision"),
+    PiecewiseLinear: ("slope", "constant", "kinks"),
+    PRelu: ("slopes",),
+}
+
+
+class Linear:
+    """The linear part of an affine operation (None for constants), and what is added to it (None for nothing)."""
+
+    def __init__(self, part: Operation | None, shift: RationalArray | None) -> None:
+        self.part, self.shift = part, shift
+
+    @cached_property
+    def absolute(self) -> Operation | None:
+        """The linear part with the absolute values of its coefficients."""
+        part = self.part
+        if isinstance(part, Subtract):
+            return Add()
+        if isinstance(part, (Affine, Conv)):
+            return replace(part, weight=_absolute(part.weight))
+        return Scale(_absolute(part.factor)) if isinstance(part, Scale) else part
+
+    def ends(self, operands: Sequence[Bounds], *, shifted: bool = True) -> tuple[RationalArray, RationalArray]:
+        """The exact range of each entry; without the shift if wanted."""
+        if self.part is None:
+            assert self.shift is not None
+            value = self.shift.reshape(1, *self.shift.shape)
+            return (value, value) if shifted else (RationalArray.zeros(value.shape),) * 2
+        assert self.absolute is not None
+        centre = self.part.evaluate(*(a.lo + a.hi for a in operands))
+        radius = self.absolute.evaluate(*(a.hi - a.lo for a in operands))
+        low, high = (centre - radius) / 2, (centre + radius) / 2
+        if self.shift is None or not shifted:
+            return low, high
+        return low + self.shift, high + self.shift
+
+    def minus(self, other: Linear) -> Linear | None:
+        """The operation with the coefficients of this one less those of the other, of the same structure; None if they are the same."""
+        part, shift = self.part, self.shift
+        if shift is not None and other.shift is not None:
+            shift = shift - other.shift
+        same = shift is None or shift.is_zero()
+        if isinstance(part, (Affine, Conv)) and isinstance(other.part, (Affine, Conv)):
+            weight = part.weight - other.part.weight
+            return None if same and weight.is_zero() else Linear(replace(part, weight=weight), shift)
+        if isinstance(part, Scale) and isinstance(other.part, Scale):
+            factor = part.factor - other.part.factor
+            return None if same and factor.is_zero() else Linear(Scale(factor), shift)
+        return None if same else Linear(None, shift)
+
+
+def linear(operation: Operation, ndim: int) -> Linear:
+    """The parts of an affine operation whose value has `ndim` axes."""
+    if isinstance(operation, Constant):
+        return Linear(None, operation.value)
+    if isinstance(operation, BatchNorm):
+        return Linear(Scale(along_channels(operation.scale, ndim)), along_channels(operation.shift, ndim))
+    if isinstance(operation, (Affine, Conv)):
+        shift = operation.bias if isinstance(operation, Affine) else along_channels(operation.bias, ndim)
+        return Linear(replace(operation, bias=RationalArray.zeros(operation.bias.shape)), shift)
+    return Linear(operation, None)
+
+
+def folded(net: Network) -> dict[str, tuple[Operation, tuple[str, ...]]]:
+    """Operation and operands of each node, a batch norm behind a convolution or an affine map of one axis joined with it.
+
+    s (W h + b) + t = (s W) h + (s b + t), exactly.
+    """
+    found: dict[str, tuple[Operation, tuple[str, ...]]] = {}
+    for name in net.order:
+        operation, operands = net.operation(name), net.operands(name)
+        if isinstance(operation, BatchNorm):
+            inner, below = found[operands[0]]
+            if isinstance(inner, Conv) or (isinstance(inner, Affine) and len(net.shape(name)) == 1):
+                weight = inner.weight * along_channels(operation.scale, inner.weight.ndim)
+                operation = replace(inner, weight=weight, bias=inner.bias * operation.scale + operation.shift)
+                operands = below
+        found[name] = operation, operands
+    return found
+
+
+def same_structure(a: Operation, b: Operation) -> bool:
+    """Whether two operations agree but for weights and the numbers of units, whose shapes agree."""
+    if type(a) is not type(b):
+        return False
+    loose = _LOOSE.get(type(a), ())
+    for field in fields(a):  # type: ignore[arg-type]
+        own, other = getattr(a, field.name), getattr(b, field.name)
+        if field.name not in loose:
+            if own != other:
+                return False
+        elif isinstance(own, RationalArray) and own.shape != other.shape:
+            return False
+    return True
+
+
+def _absolute(a: RationalArray) -> RationalArray:
+    return a.maximum(-a)
