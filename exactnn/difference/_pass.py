@@ -19,12 +19,13 @@ from collections.abc import Sequence
 
 from exactnn.difference._bounds import Bounds, joined, outward
 from exactnn.difference._linear import folded, linear, same_structure
-from exactnn.difference._units import difference_of_units, unit
+from exactnn.difference._smooth import SLOPES, smooth_values
+from exactnn.difference._units import difference_of_units, scaled, unit
 from exactnn.errors import NotPiecewiseLinear
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box
-from exactnn.network import Input, MaxPool, Network, PiecewiseLinear, PRelu, Reshape
+from exactnn.network import Input, MaxPool, Network, PiecewiseLinear, PRelu, Reshape, Smooth
 from exactnn.network.operations import Operation, Shape
 
 #: fractional bits of all numbers
@@ -126,7 +127,9 @@ class _Values:
             return Bounds(operation.evaluate(x.lo), operation.evaluate(x.hi))
         if isinstance(operation, (PiecewiseLinear, PRelu)):
             return outward(*unit(operation, x.lo.ndim - 1).range(x), self.bits)
-        raise NotBounded(f"node {name!r}: bounds are known for piecewise linear operations, got {operation.kind}")
+        if isinstance(operation, Smooth):
+            return smooth_values(operation, x, self.bits)
+        raise NotBounded(f"node {name!r}: bounds are known for piecewise linear and smooth operations, got {operation.kind}")
 
 
 class _Pairs:
@@ -197,6 +200,9 @@ class _Pairs:
         if isinstance(first, (PiecewiseLinear, PRelu)) and isinstance(second, (PiecewiseLinear, PRelu)):
             ndim = below[0].lo.ndim - 1
             return difference_of_units(unit(first, ndim), unit(second, ndim), x[0], y[0], below[0], self.bits)
+        if isinstance(first, Smooth) and first.function in SLOPES:
+            least, most = (RationalArray.of(s) for s in SLOPES[first.function])
+            return outward(*scaled(least, most, below[0]), self.bits)
         return None
 
     def _affine(self, pair: tuple[Operation, Operation], x: Sequence[Bounds], below: Sequence[Bounds], ndim: int) -> Bounds:

@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp, symmetry, verify_equal, verify_symmetry, verify_zero
-from exactnn.difference import NotBounded, _pass, _units, bounding_box, difference_bounds
+from exactnn.certificate import _difference
+from exactnn.difference import Bounds, NotBounded, _pass, _units, bounding_box, difference_bounds
+from exactnn.difference._smooth import SLOPES, smooth_values
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.network import Affine, BatchNorm, Builder, Conv, Input, MaxPool, Rational, Reshape, activation, relu
-from tests.strategies import PIECEWISE, TINY, chains, graphs, law, renamed, replaced, weights, with_weight
+from exactnn.network import Affine, BatchNorm, Builder, Conv, Input, MaxPool, Rational, Reshape, Smooth, activation, relu
+from tests.strategies import PIECEWISE, SMOOTH, TINY, chains, graphs, law, renamed, replaced, weights, with_weight
 
 STEPS = st.sampled_from([Fraction(0), TINY, Fraction(1, 2**11), Fraction(-1, 3), Fraction(2)])
 
@@ -236,6 +239,57 @@ def test_batch_norm_folded_in_float32() -> None:
     wrong = normed(1e-2, folded=True)
     assert difference_bounds(f, wrong, box).largest > Fraction(1, 100)
     assert_contained(f, wrong, box, 5)
+
+
+# --- smooth units ---------------------------------------------------------------------------------------------------------------
+
+
+def smooth_pair(name: str, step: Fraction) -> tuple[Network, Network]:
+    f = mlp([([[1, -2], [3, 1], ["1/2", 1]], [0, -1, 2]), ([[1, -1, 2], [1, 1, 1]], [0, 1])], activation=name)
+    place = weights(f)
+    return f, with_weight(f, place[2], step)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_smooth_copies(name: str) -> None:
+    """Against float values in double precision, and within a tolerance that only the slope rule reaches."""
+    f, g = smooth_pair(name, Fraction(1, 100))
+    found = difference_bounds(f, g, Box([-1, -1], [1, 1]))
+    x = points(Box([-1, -1], [1, 1]), 3)
+    runs = [net.to_torch()(torch.tensor(x.to_float())).detach().numpy() for net in (f, g)]
+    gaps = runs[0] - runs[1]
+    assert (gaps >= found.lo.to_float() - 1e-12).all()
+    assert (gaps <= found.hi.to_float() + 1e-12).all()
+    verdict = verify_equal(f, g, domain=Box(-1, 1), tolerance="1/10" if name != "gelu_tanh" else 100, time_limit=5)
+    assert verdict.proved, str(verdict)
+    assert verdict.certificate is not None
+    assert verdict.certificate.kind == "pass"
+    assert check(verdict.certificate)
+
+
+@law(40)
+@given(st.sampled_from(SMOOTH), st.integers(-400, 400), st.integers(0, 80), st.sampled_from([16, 64]))
+def test_the_checkers_enclosures_lie_inside(name: str, start: int, width: int, bits: int) -> None:
+    low, high = Fraction(start, 16), Fraction(start + width, 16)
+    ours = smooth_values(Smooth(name), Bounds(RationalArray.of([[low]]), RationalArray.of([[high]])), bits)
+    theirs = _difference._smooth_values(
+        name, (low.numerator * 2**bits // low.denominator, high.numerator * 2**bits // high.denominator), bits
+    )
+    assert ours.lo.item() * 2**bits <= theirs[0] <= theirs[1] <= ours.hi.item() * 2**bits
+
+
+def test_slopes_of_smooth_functions() -> None:
+    """phi' by differences of doubles stays within the table, and comes near its ends."""
+    t = torch.linspace(-12, 12, 4001, dtype=torch.float64, requires_grad=True)
+    functions = {"gelu": torch.nn.functional.gelu, "silu": torch.nn.functional.silu, "softplus": torch.nn.functional.softplus}
+    functions |= {"tanh": torch.tanh, "sigmoid": torch.sigmoid}
+    for name, (least, most) in SLOPES.items():
+        (slope,) = torch.autograd.grad(functions[name](t).sum(), t)
+        assert float(least) <= slope.min() + 1e-15
+        assert slope.max() <= float(most) + 1e-15
+        assert slope.min() < float(least) + 0.002
+        assert slope.max() > float(most) - 0.002
+    assert {name: tuple(ends) for name, ends in _difference.SLOPES.items()} == SLOPES
 
 
 # --- domains, and what is passed on ---------------------------------------------------------------------------------------------
