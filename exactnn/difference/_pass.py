@@ -25,15 +25,31 @@ from exactnn.errors import NotPiecewiseLinear
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box
-from exactnn.network import Input, MaxPool, Network, PiecewiseLinear, PRelu, Reshape, Smooth
+from exactnn.network import Affine, AveragePool, Conv, Input, MaxPool, Network, PiecewiseLinear, PRelu, Reshape, Smooth
 from exactnn.network.operations import Operation, Shape
 
 #: fractional bits of all numbers
 BITS = 64
+#: products of entries and weights that the checker makes for one certificate (docs/certificate-format.md, Limits)
+PRODUCTS = 1 << 30
 
 
 class NotBounded(NotPiecewiseLinear):
-    """A node that the pass has no rule for."""
+    """A node that the pass has no rule for, or more work than the checker would repeat."""
+
+
+class _Work:
+    """The clock, and the products that the checker will count."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.left = clock, PRODUCTS
+
+    def spend(self, operation: Operation, shape: Shape) -> None:
+        """One node, or one pair of nodes."""
+        self.clock.check("bounds of the difference were being computed")
+        self.left -= 2 * math.prod(shape) * _products(operation)
+        if self.left < 0:
+            raise NotBounded(f"more than {PRODUCTS} products are needed, which the checker would not make")
 
 
 def difference_bounds(f: Network, g: Network | None, box: Box, *, bits: int = BITS, clock: Clock | None = None) -> Bounds:
@@ -64,18 +80,17 @@ def difference_bounds(f: Network, g: Network | None, box: Box, *, bits: int = BI
     >>> found.lo.to_fractions(), found.hi.to_fractions()
     ((Fraction(-1, 4),), (Fraction(1, 4),))
     """
-    clock = clock or Clock(None)
-    first = _Values(f, box, bits, clock)
+    work = _Work(clock or Clock(None))
+    first = _Values(f, box, bits, work)
     if g is None:
         return first.outputs()
-    second = first if g is f else _Values(g, box, bits, clock)
-    return _Pairs(first, second, clock).outputs()
+    return _Pairs(first, _Values(g, box, bits, work), work).outputs()
 
 
 class _Values:
     """An interval for each value of one network that its outputs need."""
 
-    def __init__(self, net: Network, box: Box, bits: int, clock: Clock) -> None:
+    def __init__(self, net: Network, box: Box, bits: int, work: _Work) -> None:
         self.net, self.bits = net, bits
         self.nodes = folded(net)
         self.found: dict[str, Bounds] = {}
@@ -89,9 +104,10 @@ class _Values:
             start += size
         needed = self._needed()
         for name in net.order:
-            if name in needed and name not in self.found:
-                clock.check("bounds of the difference were being computed")
-                self.found[name] = self._value(name)
+            if name in needed:
+                work.spend(self.nodes[name][0], net.shape(name))
+                if name not in self.found:
+                    self.found[name] = self._value(name)
 
     def source(self, name: str) -> str:
         """The node whose flat entries this one repeats."""
@@ -135,14 +151,14 @@ class _Values:
 class _Pairs:
     """An interval for the difference of each pair of values that correspond."""
 
-    def __init__(self, first: _Values, second: _Values, clock: Clock) -> None:
+    def __init__(self, first: _Values, second: _Values, work: _Work) -> None:
         self.first, self.second, self.bits = first, second, first.bits
         self.found: dict[tuple[str, str], Bounds] = {}
         sizes = [[math.prod(v.net.shape(n)) for n in v.net.outputs] for v in (first, second)]
         self.alike = sizes[0] == sizes[1]
         place = {name: i for i, name in enumerate(first.net.order)}
         for pair in sorted(self._needed(), key=lambda pair: place[pair[0]]) if self.alike else ():
-            clock.check("bounds of the difference were being computed")
+            work.spend(first.nodes[pair[0]][0], first.net.shape(pair[0]))
             self.found[pair] = self._sharpened(*pair)
 
     def outputs(self) -> Bounds:
@@ -213,6 +229,17 @@ class _Pairs:
             less, more = change.ends(x)
             low, high = low + less, high + more
         return outward(low, high, self.bits)
+
+
+def _products(operation: Operation) -> int:
+    """What one entry is made of, as the checker counts it."""
+    if isinstance(operation, (Affine, Conv)):
+        return math.prod(operation.weight.shape[1:])
+    if isinstance(operation, (MaxPool, AveragePool)):
+        return 4 * math.prod(operation.kernel)
+    if isinstance(operation, PiecewiseLinear):
+        return 1 + len(operation.kinks)
+    return 512 if isinstance(operation, Smooth) else 1
 
 
 def _is_identity(operation: Operation) -> bool:

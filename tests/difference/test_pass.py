@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp, symmetry, verify_equal, verify_symmetry, verify_zero
-from exactnn.certificate import _difference
+from exactnn.certificate import _budget, _difference
 from exactnn.difference import Bounds, NotBounded, _pass, _units, bounding_box, difference_bounds
 from exactnn.difference._smooth import SLOPES, smooth_values
-from exactnn.errors import Incomplete
+from exactnn.errors import CertificateRejected, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Affine, BatchNorm, Builder, Conv, Input, MaxPool, Rational, Reshape, Smooth, activation, relu
@@ -342,6 +342,29 @@ def test_rational_units_are_passed_on() -> None:
     verdict = verify_equal(net, other, domain=Box(0, 1), tolerance=1, time_limit=2)
     assert verdict.unknown
     assert "layer by layer" in str(verdict)
+
+
+def test_what_the_checker_would_not_repeat_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both count alike: to the product."""
+    box = Box([0, 0], [1, 1])
+    verdict = verify_equal(F, G, domain=box, tolerance="1/10")
+
+    def enough(limit: int) -> bool:
+        monkeypatch.setattr(_pass, "PRODUCTS", limit)
+        try:
+            difference_bounds(F, G, box)
+        except NotBounded:
+            return False
+        return True
+
+    limit = next(n for n in itertools.count(1) if enough(n))
+    assert limit > 50
+    assert verdict.certificate is not None
+    monkeypatch.setattr(_budget, "PASS", limit)
+    assert check(verdict.certificate)
+    monkeypatch.setattr(_budget, "PASS", limit - 1)
+    with pytest.raises(CertificateRejected, match="products"):
+        check(verdict.certificate)
 
 
 def test_the_clock_is_looked_at() -> None:
