@@ -18,7 +18,7 @@ from ._budget import Budget
 from ._claim import Claim, Domain
 from ._enclosure import smooth_range
 from ._network import Network, Node
-from ._numbers import Tensor, index, mapping, need
+from ._numbers import Tensor, index, items, mapping, need, rational
 from ._unit import units
 from ._windows import Window
 
@@ -47,20 +47,20 @@ class Bounds(NamedTuple):
 
 def check_pass(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """|f_j - g_j| <= tolerance on the box that the domain lies in; g None stands for 0."""
-    mapping(evidence, "evidence", ("method", "bits"))
+    mapping(evidence, "evidence", ("method", "bits"), ("box",))
     bits = index(evidence["bits"], PRECISION + 1, "bits")
     need(bits >= 16, "bits", "at least 16 bits are needed")
-    found = difference(claim.domain, f, g, bits)
+    found = difference(claim.domain, f, g, bits, evidence.get("box", []))
     for j, (low, high) in enumerate(zip(found.lo, found.hi, strict=True)):
         reached = Fraction(max(-low, high), 1 << bits)
         need(reached <= claim.tolerance, f"pass: output {j}", "the bound exceeds the tolerance")
 
 
-def difference(domain: Domain | None, f: Network, g: Network | None, bits: int) -> Bounds:
+def difference(domain: Domain | None, f: Network, g: Network | None, bits: int, proofs: Any) -> Bounds:
     """Bounds of the flat output of f - g, or of f."""
     need(domain is not None, "claim: domain", "the pass needs a bounded domain")
     assert domain is not None
-    box = box_of(domain, bits)
+    box = box_of(domain, bits, proofs)
     budget = Budget(_budget.PASS, "products", "evidence")
     first = _Values(f, box, bits, budget, "f")
     if g is None:
@@ -68,29 +68,48 @@ def difference(domain: Domain | None, f: Network, g: Network | None, bits: int) 
     return _Pairs(first, _Values(g, box, bits, budget, "g"), budget).outputs()
 
 
-def box_of(domain: Domain, bits: int) -> Bounds:
-    """The box that the rows with one entry describe."""
+def box_of(domain: Domain, bits: int, proofs: Any) -> Bounds:
+    """The box that rows with one entry and the given combinations of rows describe."""
     size = domain.matrix.shape[1]
-    low: list[int | None] = [None] * size
-    high: list[int | None] = [None] * size
+    sides: dict[tuple[int, int], Fraction] = {}  # s x_j <= value
+
+    def add(j: int, s: int, limit: Fraction) -> None:
+        sides[j, s] = min(sides.get((j, s), limit), limit)
+
     for row, bound in domain.rows():
         places = [j for j, a in enumerate(row) if a]
-        if len(places) != 1:
-            continue
-        (j,) = places
-        limit = bound * domain.matrix.denominator / row[j] * (1 << bits)
-        if row[j] > 0:
-            up = -(-limit.numerator // limit.denominator)
-            old = high[j]
-            high[j] = up if old is None else min(old, up)
-        else:
-            down = limit.numerator // limit.denominator
-            old = low[j]
-            low[j] = down if old is None else max(old, down)
-    lo, hi = [n for n in low if n is not None], [n for n in high if n is not None]
-    need(len(lo) == len(hi) == size, "claim: domain", "an input is not bounded on both sides by rows with one entry")
+        if len(places) == 1:
+            a = row[places[0]]
+            add(places[0], 1 if a > 0 else -1, bound * domain.matrix.denominator / abs(a))
+    for k, side in enumerate(items(proofs, "box")):
+        step = f"box: side {k}"
+        j, s, terms = items(side, step, 3)
+        j = index(j, size, step)
+        need(type(s) is int and s in (1, -1), step, "the sign must be 1 or -1")
+        add(j, s, _combined(domain, j, s, terms, step))
+    need(len(sides) == 2 * size, "claim: domain", "an input is not bounded on both sides")
+    lo = [-_ceil(sides[j, -1] * (1 << bits)) for j in range(size)]
+    hi = [_ceil(sides[j, 1] * (1 << bits)) for j in range(size)]
     need(all(a <= b for a, b in zip(lo, hi, strict=True)), "claim: domain", "the domain is empty")
     return Bounds((size,), lo, hi)
+
+
+def _combined(domain: Domain, j: int, s: int, terms: Any, step: str) -> Fraction:
+    """sum of y b for y >= 0 with sum of y A = s e_j."""
+    total, bound = [Fraction(0)] * domain.matrix.shape[1], Fraction(0)
+    for term in items(terms, step):
+        r, y = items(term, step, 2)
+        r, y = index(r, len(domain.bounds), step), rational(y, step)
+        need(y >= 0, step, "a negative multiplier")
+        bound += y * domain.bounds[r]
+        total = [t + y * a for t, a in zip(total, domain.row(r), strict=True)]
+    goal = [Fraction(s * domain.matrix.denominator * (i == j)) for i in range(len(total))]
+    need(total == goal, step, "the rows do not add up to the side")
+    return bound
+
+
+def _ceil(q: Fraction) -> int:
+    return -(-q.numerator // q.denominator)
 
 
 class _Values:

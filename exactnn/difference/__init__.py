@@ -6,7 +6,7 @@ Source: docs/theory.md 17.
 from __future__ import annotations
 
 from exactnn.difference._bounds import Bounds
-from exactnn.difference._box import bounding_box
+from exactnn.difference._box import BoundingBox, bounding_box
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 
-__all__ = ["BITS", "Bounds", "NotBounded", "bounding_box", "difference_bounds"]
+__all__ = ["BITS", "BoundingBox", "Bounds", "NotBounded", "bounding_box", "difference_bounds"]

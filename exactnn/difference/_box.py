@@ -1,39 +1,71 @@
-"""The box around a domain, read from its rows with one entry; a certificate needs to say nothing about it."""
+"""The box around a domain: rows with one entry say it, linear programs find the rest, with multipliers as proof."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any, NamedTuple
 
+from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
+from exactnn.exact.lp import Optimal
+from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.writing import json_number
+
+_INPUTS = 64  # beyond, only rows with one entry are used: two linear programs for each input would take too long
 
 
-def bounding_box(domain: Polyhedron | None) -> Box | None:
-    """The box that a domain's rows with one entry describe; None if they leave an input unbounded.
+class BoundingBox(NamedTuple):
+    """A box that holds a domain, and what the checker needs beyond the domain's rows: [j, s, [[row, y]...]] for s x_j <= sum y b_row."""
+
+    box: Box
+    proofs: list[Any]
+
+
+def bounding_box(domain: Polyhedron | None, clock: Clock | None = None) -> BoundingBox | None:
+    """The box around a non-empty domain; None if an input is not known to be bounded.
+
+    It is the least one for up to 64 inputs; beyond, the one that the domain's rows with a single entry describe.
 
     Examples
     --------
     >>> from exactnn import Polyhedron
-    >>> bounding_box(Polyhedron([[1, 0], [-2, 0], [0, 1], [0, -1], [1, 1]], [1, 1, 1, 0, 1])).lower
-    (Fraction(-1, 2), Fraction(0, 1))
+    >>> found = bounding_box(Polyhedron([[1, 1], [-2, 0], [0, -1]], [1, 1, 0]))
+    >>> found.box.upper, found.proofs
+    ((Fraction(1, 1), Fraction(3, 2)), [[0, 1, [[0, 1], [2, 1]]], [1, 1, [[0, 1], [1, '1/2']]]])
     """
-    if domain is None or isinstance(domain, Box):
-        return domain
+    if domain is None:
+        return None
+    if isinstance(domain, Box):
+        return BoundingBox(domain, [])
+    sides, proofs = _stated(domain), []
+    A, _ = domain.rows
+    inputs = range(A.shape[1])
+    if len(inputs) <= _INPUTS and (A.nonzero().sum(axis=1) > 1).any():
+        for j in inputs:
+            for s in (1, -1):
+                if clock is not None:
+                    clock.check("the box around the domain was being computed")
+                found = domain.maximise([s * (i == j) for i in inputs])
+                if isinstance(found, Optimal) and ((j, s) not in sides or fraction(found.value) < sides[j, s]):
+                    sides[j, s] = fraction(found.value)
+                    proofs.append([j, s, [[r, json_number(fraction(y))] for r, y in enumerate(found.dual) if y]])
+    if len(sides) < 2 * len(inputs):
+        return None
+    low, high = ([s * sides[j, s] for j in inputs] for s in (-1, 1))
+    return BoundingBox(Box(RationalArray.of(low), RationalArray.of(high)), proofs)
+
+
+def _stated(domain: Polyhedron) -> dict[tuple[int, int], Fraction]:
+    """s x_j <= value, for each row with one entry."""
     A, b = domain.rows
-    low: dict[int, Fraction] = {}
-    high: dict[int, Fraction] = {}
     filled = A.nonzero()
     bounds = b.to_fractions()
+    found: dict[tuple[int, int], Fraction] = {}
     for r in range(len(A)):
-        if filled[r].sum() != 1:
-            continue
-        j = int(filled[r].argmax())
-        entry = A[r, j].item()
-        limit = bounds[r] / entry
-        if entry > 0:
-            high[j] = min(high.get(j, limit), limit)
-        else:
-            low[j] = max(low.get(j, limit), limit)
-    inputs = range(A.shape[1])
-    if not all(j in low and j in high for j in inputs):
-        return None
-    return Box([low[j] for j in inputs], [high[j] for j in inputs])
+        if filled[r].sum() == 1:
+            j = int(filled[r].argmax())
+            entry = A[r, j].item()
+            side, limit = (j, 1 if entry > 0 else -1), bounds[r] / abs(entry)
+            found[side] = min(found.get(side, limit), limit)
+    return found

@@ -108,17 +108,17 @@ class Decision:
 
     def _by_pass(self) -> Verdict | None:
         """Intervals for the difference, layer by layer, on the box around the domain."""
-        box = bounding_box(self.claim.domain) if self.claim.tolerance else None
-        if box is None:
+        around = bounding_box(self.claim.domain, self.clock) if self.claim.tolerance else None
+        if around is None:
             return None
         try:
-            reached = difference_bounds(self.f, self.g, box, clock=self.clock).largest
+            reached = difference_bounds(self.f, self.g, around.box, clock=self.clock).largest
         except NotBounded as reason:
             self.tried.append(f"there are no bounds of the difference layer by layer ({reason})")
             return None
         if reached > self.claim.tolerance:
             return None
-        evidence = {"method": "pass", "bits": BITS}
+        evidence = {"method": "pass", "bits": BITS, **({"box": around.proofs} if around.proofs else {})}
         if self._smooth:  # the checker encloses smooth functions in its own way
             try:
                 check(Certificate(self.claim, "proved", evidence, self.clock))

@@ -18,7 +18,7 @@ from exactnn.certificate._numbers import pack
 from exactnn.difference import difference_bounds
 from exactnn.network import Network
 from exactnn.network.document import document
-from tests.certificate._build import ABS, LEAKY, act, affine, box, certificate, mlp, network, node, number, rehash, shallow
+from tests.certificate._build import ABS, LEAKY, act, affine, box, certificate, mlp, network, node, number, rehash, shallow, tensor
 from tests.difference.test_pass import boxes, nearby, points
 from tests.strategies import PIECEWISE, TINY, chains, graphs, law
 
@@ -52,7 +52,7 @@ def test_the_checker_contains_every_difference_and_agrees_with_the_engine(data: 
     f = data.draw(st.one_of(graphs(), chains(units=PIECEWISE).map(lambda c: c.network())))
     g = data.draw(nearby(f))
     where = data.draw(boxes(f.input_dim))
-    low, high = ends(_difference.difference(domain(where), read(f), read(g), bits), bits)
+    low, high = ends(_difference.difference(domain(where), read(f), read(g), bits, []), bits)
     x = points(where, seed, 6)
     for row in (f.evaluate(x) - g.evaluate(x)).to_rows():
         assert all(a <= v <= b for a, v, b in zip(low, row, high, strict=True))
@@ -66,7 +66,7 @@ def test_a_planted_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     where = Domain(pack([Fraction(1), Fraction(-1)], (2, 1)), [Fraction(1), Fraction(1)])
 
     def holds() -> bool:
-        low, high = ends(_difference.difference(where, f, g, 64), 64)
+        low, high = ends(_difference.difference(where, f, g, 64, []), 64)
         return low[0] <= -1 and high[0] >= 0  # at x = 1 and at x = -1
 
     assert holds()
@@ -95,8 +95,11 @@ MOVED = {
     "bits that are no number": claim(SLACK, evidence={"method": "pass", "bits": "64"}),
     "bits true": claim(SLACK, evidence={"method": "pass", "bits": True}),
     "no bits": claim(SLACK, evidence={"method": "pass"}),
-    "more than bits": claim(SLACK, evidence={**PASS, "box": []}),
+    "more than bits": claim(SLACK, evidence={**PASS, "cube": []}),
     "refuted": {**claim(SLACK), "claim": {**claim(SLACK)["claim"], "answer": "refuted"}},
+    "a box that is no list": claim(SLACK, evidence={**PASS, "box": {}}),
+    "a side of no input": claim(SLACK, evidence={**PASS, "box": [[2, 1, []]]}),
+    "a side without rows": claim(SLACK, evidence={**PASS, "box": [[0, 1, []]]}),
     "another question": certificate("deviation", "proved", (F, G), PASS, domain=UNIT, tolerance=SLACK),
     "zero": certificate("zero", "proved", (F,), PASS, domain=UNIT, tolerance=SLACK),
     "an empty domain": claim(SLACK, domain=box((1, -1), (0, 1))),
@@ -108,6 +111,34 @@ MOVED["a domain without an upper bound"]["claim"]["domain"]["A"]["numerators"][0
 def test_rejected(name: str) -> None:
     with pytest.raises(Rejected):
         check(MOVED[name])
+
+
+TRIANGLE = {"A": tensor([[1, 1], [-1, 0], [0, -1]]), "b": tensor([1, 0, 0])}
+SIDES = [[0, 1, [[0, 1], [2, 1]]], [1, 1, [[0, 1], [1, 1]]]]
+
+
+def on_a_triangle(sides: Any) -> dict[str, Any]:
+    return claim(SLACK, domain=TRIANGLE, evidence={**PASS, "box": sides})
+
+
+def test_sides_by_combinations_of_rows() -> None:
+    assert check(on_a_triangle(SIDES))
+    with pytest.raises(Rejected, match="not bounded"):
+        check(on_a_triangle(SIDES[:1]))
+
+
+@pytest.mark.parametrize("place", [(0,), (1,), (2, 0, 0), (2, 0, 1), (2, 1, 0), (2, 1, 1)])
+@pytest.mark.parametrize("other", [0, -1, 2, "1/2", True, None])
+def test_changed_sides(place: tuple[int, ...], other: Any) -> None:
+    sides = copy.deepcopy(SIDES)
+    inner: Any = sides[0]
+    for i in place[:-1]:
+        inner = inner[i]
+    if inner[place[-1]] == other and type(inner[place[-1]]) is type(other):
+        return
+    inner[place[-1]] = other
+    with pytest.raises(Rejected):
+        check(on_a_triangle(sides))
 
 
 def test_every_changed_weight_is_seen() -> None:

@@ -20,7 +20,7 @@ from exactnn.errors import CertificateRejected, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Affine, BatchNorm, Builder, Conv, Input, MaxPool, Rational, Reshape, Smooth, activation, relu
-from tests.strategies import PIECEWISE, SMOOTH, TINY, chains, graphs, law, renamed, replaced, weights, with_weight
+from tests.strategies import PIECEWISE, SMOOTH, TINY, chains, domains, graphs, law, polyhedron, renamed, replaced, weights, with_weight
 
 STEPS = st.sampled_from([Fraction(0), TINY, Fraction(1, 2**11), Fraction(-1, 3), Fraction(2)])
 
@@ -300,17 +300,42 @@ G = mlp([([[1, 2], [3, -1]], [0, 1]), ([[1, 1], [-1, 2]], [1, 0]), ([[1, "-2001/
 
 
 def test_the_box_around_a_polyhedron() -> None:
-    rows = Polyhedron([[2, 0], [1, 0], [-1, 0], [0, 1], [0, -3], [1, 1]], [4, 3, 0, 1, 0, 1])
-    box = bounding_box(rows)
-    assert box is not None
-    assert (box.lower, box.upper) == ((0, 0), (2, 1))
-    verdict = verify_equal(F, G, domain=rows, tolerance="1/10")
+    simplex = Polyhedron([[2, 0], [1, 0], [-1, 0], [0, -3], [1, 1]], [4, 3, 0, 0, "3/2"])
+    found = bounding_box(simplex)
+    assert found is not None
+    assert (found.box.lower, found.box.upper) == ((0, 0), (Fraction(3, 2), Fraction(3, 2)))
+    verdict = verify_equal(F, G, domain=simplex, tolerance="1/10")
     assert verdict.proved
     assert verdict.certificate is not None
     assert verdict.certificate.kind == "pass"
     assert check(verdict.certificate)
     assert bounding_box(Polyhedron([[1, 0], [-1, 0], [0, 1]], [1, 0, 1])) is None
+    assert bounding_box(Polyhedron([[1, 1], [-1, 0], [1, 0]], [1, 0, 1])) is None
     assert bounding_box(None) is None
+
+
+def test_rows_with_one_entry_need_no_proof() -> None:
+    found = bounding_box(Polyhedron([[2, 0], [1, 0], [-1, 0], [0, 1], [0, -3]], [4, 3, 0, 1, 0]))
+    assert found == (Box([0, 0], [2, 1]), [])
+
+
+@law(30)
+@given(st.data())
+def test_domains(data: Any) -> None:
+    """Whatever the domain, the box holds its vertices, and the checker follows."""
+    domain = polyhedron(data.draw(domains(2)), 2)
+    if domain.is_empty():
+        return
+    found = bounding_box(domain if len(domain.rows[0]) else None)
+    if found is None:
+        assert not domain.is_bounded()
+        return
+    assert all(found.box.contains(v) for v in domain.vertices())
+    verdict = verify_equal(F, G, domain=domain, tolerance=Fraction(10**60), time_limit=5)
+    assert verdict.proved
+    assert verdict.certificate is not None
+    assert verdict.certificate.kind == "pass"
+    assert check(verdict.certificate)
 
 
 def test_only_with_a_tolerance_and_a_bounded_domain() -> None:
