@@ -12,6 +12,7 @@ from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.writing import json_number
 
+_TIGHT = 8  # inputs beyond which a side that a row with one entry states is not made tighter
 _INPUTS = 64  # beyond, only rows with one entry are used: two linear programs for each input would take too long
 
 
@@ -25,7 +26,8 @@ class BoundingBox(NamedTuple):
 def bounding_box(domain: Polyhedron | None, clock: Clock | None = None) -> BoundingBox | None:
     """The box around a non-empty domain; None if an input is not known to be bounded.
 
-    It is the least one for up to 64 inputs; beyond, the one that the domain's rows with a single entry describe.
+    It is the least one for up to 8 inputs; beyond, what the domain's rows with a single entry say is used as it stands, and for more than
+    64 inputs nothing else.
 
     Examples
     --------
@@ -44,6 +46,8 @@ def bounding_box(domain: Polyhedron | None, clock: Clock | None = None) -> Bound
     if len(inputs) <= _INPUTS and (A.nonzero().sum(axis=1) > 1).any():
         for j in inputs:
             for s in (1, -1):
+                if len(inputs) > _TIGHT and (j, s) in sides:
+                    continue
                 if clock is not None:
                     clock.check("the box around the domain was being computed")
                 found = domain.maximise([s * (i == j) for i in inputs])

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, check
-from exactnn.difference import BITS, NotBounded, bounding_box, difference_bounds
+from exactnn.difference import NotBounded, upper_bound
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
-from exactnn.exact.array import RationalArray, nearest_float
+from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.writing import json_number
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
@@ -108,25 +108,21 @@ class Decision:
 
     def _by_pass(self) -> Verdict | None:
         """Intervals for the difference, layer by layer, on the box around the domain."""
-        around = bounding_box(self.claim.domain, self.clock) if self.claim.tolerance else None
-        if around is None:
+        if not self.claim.tolerance:
             return None
         try:
-            reached = difference_bounds(self.f, self.g, around.box, clock=self.clock).largest
+            found = upper_bound(self.f, self.g, self.claim.domain, clock=self.clock)
         except NotBounded as reason:
             self.tried.append(f"there are no bounds of the difference layer by layer ({reason})")
             return None
-        if reached > self.claim.tolerance:
+        if found is None or found.value > self.claim.tolerance:
             return None
-        evidence = {"method": "pass", "bits": BITS, **({"box": around.proofs} if around.proofs else {})}
         if self._smooth:  # the checker encloses smooth functions in its own way
             try:
-                check(Certificate(self.claim, "proved", evidence, self.clock))
+                check(Certificate(self.claim, "proved", found.evidence, self.clock))
             except CertificateRejected:
                 return None
-        shown = reached * Fraction(101, 100)  # so that three digits do not say less than was proved
-        size = nearest_float(shown.numerator, shown.denominator)
-        return self._proved(evidence, f"bounds of the difference layer by layer: at most {size:.3g}")
+        return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
 
     def _by_forms(self, *, mirror: bool, elements: bool, decide: Decide | None = None, signs: Signs | None = None) -> Verdict | None:
         """Value numbering of both networks; for one hidden layer both answers."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp, symmetry, verify_equal, verify_symmetry, verify_zero
 from exactnn.certificate import _budget, _difference
-from exactnn.difference import Bounds, NotBounded, _pass, _units, bounding_box, difference_bounds
+from exactnn.difference import Bounds, NotBounded, UpperBound, _pass, _units, bounding_box, difference_bounds, upper_bound
 from exactnn.difference._smooth import SLOPES, smooth_values
 from exactnn.errors import CertificateRejected, Incomplete
 from exactnn.exact.array import RationalArray
@@ -312,6 +312,25 @@ def test_the_box_around_a_polyhedron() -> None:
     assert bounding_box(Polyhedron([[1, 0], [-1, 0], [0, 1]], [1, 0, 1])) is None
     assert bounding_box(Polyhedron([[1, 1], [-1, 0], [1, 0]], [1, 0, 1])) is None
     assert bounding_box(None) is None
+
+
+def test_the_text_of_a_bound_says_no_less() -> None:
+    for value in (Fraction(0), Fraction(1, 3), Fraction(999999, 1000), Fraction(1, 2**60), Fraction(10**300)):
+        assert Fraction(UpperBound(value, {}).text) >= value
+    found = upper_bound(F, G, Box([0, 0], [1, 1]))
+    assert found is not None
+    assert found.evidence == {"method": "pass", "bits": 64}
+    assert upper_bound(F, G, None) is None
+
+
+def test_sides_that_rows_state_are_kept_in_many_dimensions() -> None:
+    n = 9
+    rows = [[s * (i == j) for i in range(n)] for j in range(n) for s in (1, -1)] + [[1] * n]
+    found = bounding_box(Polyhedron(rows[1:], [0, *[1] * (2 * n - 2), 2]))  # no row with x_0 <= 1
+    assert found is not None
+    assert found.proofs[0][:2] == [0, 1]
+    assert len(found.proofs) == 1
+    assert found.box.upper[0] == 10  # type: ignore[index]
 
 
 def test_rows_with_one_entry_need_no_proof() -> None:
