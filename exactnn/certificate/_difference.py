@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import prod
+from operator import mul
 from typing import Any, NamedTuple
 
 from . import _budget
@@ -205,7 +206,7 @@ class _Pairs:
     def _rule(self, i: int, j: int) -> Bounds | None:
         a, b = self.first.nodes[i], self.second.nodes[j]
         if a.op == b.op == "input":
-            same = a.shape == b.shape and self.first.starts[i] == self.second.starts[j]
+            same = prod(a.shape) == prod(b.shape) and self.first.starts[i] == self.second.starts[j]
             return Bounds(a.shape, [0] * prod(a.shape), [0] * prod(a.shape)) if same else None
         if not _same_structure(self.first, a, self.second, b):
             return None
@@ -272,7 +273,7 @@ def _same_structure(first: _Values, a: Node, second: _Values, b: Node) -> bool:
     """The same operation on operands of the same shapes, but for its weights and the numbers of units."""
     if a.op != b.op or a.shape != b.shape or len(a.operands) != len(b.operands) or a.op in ("input", "rational"):
         return False
-    if any(first.nodes[p].shape != second.nodes[q].shape for p, q in zip(a.operands, b.operands, strict=True)):
+    if a.op != "affine" and any(first.nodes[p].shape != second.nodes[q].shape for p, q in zip(a.operands, b.operands, strict=True)):
         return False
     weights = [table[a.op] for table in (_LINEAR, _SHIFT) if a.op in table]
     if any(a.fields[key].shape != b.fields[key].shape for key in weights):
@@ -286,17 +287,55 @@ def _identity(node: Node) -> bool:
 
 
 def _folded(network: Network) -> list[Node]:
-    """Each batch norm behind a convolution or an affine map of one axis as one node:  s (W h + b) + t = (s W) h + (s b + t)."""
+    """The nodes, each joined with an affine map that it reads, where that is cheap and exact."""
     nodes: list[Node] = []
     for node in network.nodes:
-        inner = nodes[node.operands[0]] if node.op == "batch_norm" else node
-        if inner is not node and (inner.op == "conv" or (inner.op == "affine" and len(inner.shape) == 1)):
-            scale, shift = node.fields["scale"], node.fields["shift"]
-            weight = _by_channel(inner.fields["weight"], scale)
-            bias = sum_of(_by_channel(inner.fields["bias"], scale), shift)
-            node = inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
+        if node.op == "batch_norm":
+            node = _with_norm(nodes[node.operands[0]], node)
+        elif node.op == "affine":
+            node = _with_diagonal(nodes, node)
         nodes.append(node)
     return nodes
+
+
+def _with_norm(inner: Node, node: Node) -> Node:
+    """Behind a convolution or an affine map of one axis:  s (W h + b) + t = (s W) h + (s b + t)."""
+    if inner.op != "conv" and (inner.op != "affine" or len(inner.shape) > 1):
+        return node
+    scale, shift = node.fields["scale"], node.fields["shift"]
+    weight = _by_channel(inner.fields["weight"], scale)
+    bias = sum_of(_by_channel(inner.fields["bias"], scale), shift)
+    return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
+
+
+def _with_diagonal(nodes: Sequence[Node], node: Node) -> Node:
+    """W (V h + c) + b = (W V) h + (W c + b), where W or V is diagonal; a single vector may be reshaped in between."""
+    weight: Tensor = node.fields["weight"]
+    (m, n), (p,) = weight.shape, node.operands
+    while nodes[p].op == "reshape" and prod(nodes[p].shape) == n:
+        (p,) = nodes[p].operands
+    inner = nodes[p]
+    if inner.op != "affine" or inner.shape[-1] != n:
+        return node
+    first, shift = inner.fields["weight"], inner.fields["bias"]
+    outer, within = _diagonal(weight), _diagonal(first)
+    if outer is not None:
+        joint = _by_channel(first, outer)
+    elif within is not None:
+        joint = Tensor((m, n), list(map(mul, weight.numerators, within.numerators * m)), weight.denominator * within.denominator)
+    else:
+        return node
+    fields = {"weight": joint, "bias": affine_value(node._replace(shape=(m,)), [shift])}
+    return node._replace(operands=inner.operands, fields=fields)
+
+
+def _diagonal(a: Tensor) -> Tensor | None:
+    """The diagonal of a matrix that has nothing else."""
+    m, n = a.shape
+    found = a.numerators[:: n + 1]
+    if m != n or sum(map(bool, found)) != sum(map(bool, a.numerators)):
+        return None
+    return Tensor((n,), found, a.denominator)
 
 
 def _by_channel(a: Tensor, scale: Tensor) -> Tensor:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import cached_property
 
+import numpy as np
+
 from exactnn.difference._bounds import Bounds
 from exactnn.exact.array import RationalArray
-from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, PiecewiseLinear, PRelu, Scale, Subtract
-from exactnn.network.operations import Add, Operation, along_channels
+from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, PiecewiseLinear, PRelu, Reshape, Scale, Subtract
+from exactnn.network.operations import Add, Operation, Shape, along_channels
 
 #: the fields in which operations of one structure may differ
 _LOOSE: dict[type[Operation], tuple[str, ...]] = {
@@ -39,8 +42,8 @@ class Linear:
             return replace(part, weight=_absolute(part.weight))
         return Scale(_absolute(part.factor)) if isinstance(part, Scale) else part
 
-    def ends(self, operands: Sequence[Bounds], *, shifted: bool = True) -> tuple[RationalArray, RationalArray]:
-        """The exact range of each entry; without the shift if wanted."""
+    def ends(self, operands: Sequence[Bounds], shape: Shape, *, shifted: bool = True) -> tuple[RationalArray, RationalArray]:
+        """The exact range of each entry of a value of this shape; without the shift if wanted."""
         if self.part is None:
             assert self.shift is not None
             value = self.shift.reshape(1, *self.shift.shape)
@@ -48,7 +51,7 @@ class Linear:
         assert self.absolute is not None
         centre = self.part.evaluate(*(a.lo + a.hi for a in operands))
         radius = self.absolute.evaluate(*(a.hi - a.lo for a in operands))
-        low, high = (centre - radius) / 2, (centre + radius) / 2
+        low, high = ((a / 2).reshape(1, *shape) for a in (centre - radius, centre + radius))
         if self.shift is None or not shifted:
             return low, high
         return low + self.shift, high + self.shift
@@ -80,22 +83,58 @@ def linear(operation: Operation, ndim: int) -> Linear:
     return Linear(operation, None)
 
 
-def folded(net: Network) -> dict[str, tuple[Operation, tuple[str, ...]]]:
-    """Operation and operands of each node, a batch norm behind a convolution or an affine map of one axis joined with it.
+Node = tuple[Operation, tuple[str, ...]]
 
-    s (W h + b) + t = (s W) h + (s b + t), exactly.
-    """
-    found: dict[str, tuple[Operation, tuple[str, ...]]] = {}
+
+def folded(net: Network) -> dict[str, Node]:
+    """Operation and operands of each node, joined with an affine map that it reads, where that is cheap and exact."""
+    found: dict[str, Node] = {}
     for name in net.order:
         operation, operands = net.operation(name), net.operands(name)
         if isinstance(operation, BatchNorm):
-            inner, below = found[operands[0]]
-            if isinstance(inner, Conv) or (isinstance(inner, Affine) and len(net.shape(name)) == 1):
-                weight = inner.weight * along_channels(operation.scale, inner.weight.ndim)
-                operation = replace(inner, weight=weight, bias=inner.bias * operation.scale + operation.shift)
-                operands = below
-        found[name] = operation, operands
+            found[name] = _with_norm(found[operands[0]], operation, operands, len(net.shape(name)))
+        elif isinstance(operation, Affine):
+            found[name] = _with_diagonal(net, found, operation, operands)
+        else:
+            found[name] = operation, operands
     return found
+
+
+def _with_norm(below: Node, norm: BatchNorm, operands: tuple[str, ...], ndim: int) -> Node:
+    """Behind a convolution or an affine map of one axis:  s (W h + b) + t = (s W) h + (s b + t)."""
+    inner, further = below
+    if isinstance(inner, Conv) or (isinstance(inner, Affine) and ndim == 1):
+        weight = inner.weight * along_channels(norm.scale, inner.weight.ndim)
+        return replace(inner, weight=weight, bias=inner.bias * norm.scale + norm.shift), further
+    return norm, operands
+
+
+def _with_diagonal(net: Network, found: dict[str, Node], outer: Affine, operands: tuple[str, ...]) -> Node:
+    """W (V h + c) + b = (W V) h + (W c + b), where W or V is diagonal; a single vector may be reshaped in between."""
+    size = outer.weight.shape[1]
+    (name,) = operands
+    while isinstance(found[name][0], Reshape) and math.prod(net.shape(name)) == size:
+        (name,) = found[name][1]
+    inner, further = found[name]
+    if not isinstance(inner, Affine) or net.shape(name)[-1] != size:
+        return outer, operands
+    diagonal = _diagonal(outer.weight)
+    if diagonal is not None:
+        weight = inner.weight * diagonal.reshape(-1, 1)
+    elif (within := _diagonal(inner.weight)) is not None:
+        weight = outer.weight * within
+    else:
+        return outer, operands
+    return Affine(weight, outer.weight @ inner.bias + outer.bias), further
+
+
+def _diagonal(a: RationalArray) -> RationalArray | None:
+    """The diagonal of a matrix that has nothing else."""
+    m, n = a.shape
+    if m != n or a.nonzero().sum() != a.nonzero().diagonal().sum():
+        return None
+    places = np.arange(n)
+    return a[places, places]
 
 
 def same_structure(a: Operation, b: Operation) -> bool:

@@ -137,7 +137,8 @@ class _Values:
         operation, operands = self.nodes[name]
         below = [self.found[o] for o in operands]
         if operation.is_affine:
-            return outward(*linear(operation, len(self.net.shape(name))).ends(below), self.bits)
+            shape = self.net.shape(name)
+            return outward(*linear(operation, len(shape)).ends(below, shape), self.bits)
         (x,) = below
         if isinstance(operation, MaxPool):
             return Bounds(operation.evaluate(x.lo), operation.evaluate(x.hi))
@@ -172,7 +173,9 @@ class _Pairs:
         return [(self.first.source(a), self.second.source(b)) for a, b in outputs]
 
     def _correspond(self, a: str, b: str) -> bool:
-        if self.first.net.shape(a) != self.second.net.shape(b) or self.first.operand_shapes(a) != self.second.operand_shapes(b):
+        if self.first.net.shape(a) != self.second.net.shape(b):
+            return False
+        if not isinstance(self.first.nodes[a][0], Affine) and self.first.operand_shapes(a) != self.second.operand_shapes(b):
             return False
         return same_structure(self.first.nodes[a][0], self.second.nodes[b][0])
 
@@ -199,18 +202,19 @@ class _Pairs:
         return apart if rule is None else rule.within(apart)
 
     def _rule(self, a: str, b: str) -> Bounds | None:
+        first, second = self.first.nodes[a][0], self.second.nodes[b][0]
+        if isinstance(first, Input) and isinstance(second, Input):
+            zero = RationalArray.zeros((1, *first.shape))
+            same = math.prod(first.shape) == math.prod(second.shape) and self.first.starts[a] == self.second.starts[b]
+            return Bounds(zero, zero) if same else None
         if not self._correspond(a, b):
             return None
-        first, second = self.first.nodes[a][0], self.second.nodes[b][0]
-        if isinstance(first, Input):
-            zero = RationalArray.zeros((1, *first.shape))
-            return Bounds(zero, zero) if self.first.starts[a] == self.second.starts[b] else None
         shapes = self.second.operand_shapes(b)
         below = [self.found[pair].reshaped(shape) for pair, shape in zip(self._operands(a, b), shapes, strict=True)]
         x = [self.first.found[o] for o in self.first.nodes[a][1]]
         y = [self.second.found[o] for o in self.second.nodes[b][1]]
         if first.is_affine:
-            return self._affine((first, second), x, below, len(self.first.net.shape(a)))
+            return self._affine((first, second), x, below, self.first.net.shape(a))
         if isinstance(first, MaxPool):
             return Bounds(-first.evaluate(-below[0].lo), first.evaluate(below[0].hi))
         if isinstance(first, (PiecewiseLinear, PRelu)) and isinstance(second, (PiecewiseLinear, PRelu)):
@@ -221,12 +225,12 @@ class _Pairs:
             return outward(*scaled(least, most, below[0]), self.bits)
         return None
 
-    def _affine(self, pair: tuple[Operation, Operation], x: Sequence[Bounds], below: Sequence[Bounds], ndim: int) -> Bounds:
-        first, second = (linear(operation, ndim) for operation in pair)
-        low, high = second.ends(below, shifted=False)
+    def _affine(self, pair: tuple[Operation, Operation], x: Sequence[Bounds], below: Sequence[Bounds], shape: Shape) -> Bounds:
+        first, second = (linear(operation, len(shape)) for operation in pair)
+        low, high = second.ends(below, shape, shifted=False)
         change = first.minus(second)
         if change is not None:
-            less, more = change.ends(x)
+            less, more = change.ends(x, shape)
             low, high = low + less, high + more
         return outward(low, high, self.bits)
 

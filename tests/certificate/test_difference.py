@@ -19,7 +19,7 @@ from exactnn.difference import difference_bounds
 from exactnn.network import Network
 from exactnn.network.document import document
 from tests.certificate._build import ABS, LEAKY, act, affine, box, certificate, mlp, network, node, number, rehash, shallow, tensor
-from tests.difference.test_pass import boxes, nearby, points
+from tests.difference.test_pass import boxes, nearby, points, spelled_out
 from tests.strategies import PIECEWISE, TINY, chains, graphs, law
 
 F = mlp(([[1, 2], [3, -1]], [0, 1]), ([[1, -2]], [3]))
@@ -58,6 +58,18 @@ def test_the_checker_contains_every_difference_and_agrees_with_the_engine(data: 
         assert all(a <= v <= b for a, v, b in zip(low, row, high, strict=True))
     found = difference_bounds(f, g, where, bits=bits)
     assert (tuple(low), tuple(high)) == (found.lo.to_fractions(), found.hi.to_fractions())
+
+
+@law(25)
+@given(st.data())
+def test_folding_agrees_with_the_engine(data: Any) -> None:
+    f = data.draw(chains(units=PIECEWISE)).network()
+    g = spelled_out(data.draw(nearby(f).filter(lambda net: net.order[0] == net.inputs[0])))
+    where = data.draw(boxes(f.input_dim))
+    for pair in ((f, g), (g, f)):
+        low, high = ends(_difference.difference(domain(where), *map(read, pair), 64, []), 64)
+        found = difference_bounds(*pair, where)
+        assert (tuple(low), tuple(high)) == (found.lo.to_fractions(), found.hi.to_fractions())
 
 
 def test_a_planted_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
