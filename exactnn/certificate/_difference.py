@@ -13,7 +13,7 @@ from operator import mul
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._affine import AFFINE, affine_value, along_channels, sum_of
+from ._affine import AFFINE, affine_value, along_channels, broadcast_to, sum_of
 from ._at_points import each
 from ._budget import Budget
 from ._claim import Claim, Domain
@@ -25,6 +25,7 @@ from ._windows import Window
 
 PRECISION = 1024  # bits at the most
 _SMOOTH = 2**9  # an entry of a smooth node costs as much as so many products
+_ADDED = 2**10  # entries of a vector to which a constant is added
 #: the slopes of smooth functions lie between these
 SLOPES = {
     "tanh": (Fraction(0), Fraction(1)),
@@ -291,10 +292,11 @@ def _folded(network: Network) -> list[Node]:
     nodes: list[Node] = []
     for node in network.nodes:
         if node.op == "batch_norm":
-            node = _with_norm(nodes[node.operands[0]], node)
-        elif node.op == "affine":
-            node = _with_diagonal(nodes, node)
-        nodes.append(node)
+            nodes.append(_with_norm(nodes[node.operands[0]], node))
+            continue
+        if node.op in ("add", "subtract"):
+            node = _with_constant(nodes, node)
+        nodes.append(_with_diagonal(nodes, node) if node.op == "affine" else node)
     return nodes
 
 
@@ -306,6 +308,24 @@ def _with_norm(inner: Node, node: Node) -> Node:
     weight = _by_channel(inner.fields["weight"], scale)
     bias = sum_of(_by_channel(inner.fields["bias"], scale), shift)
     return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
+
+
+def _with_constant(nodes: Sequence[Node], node: Node) -> Node:
+    """A single vector to which a constant is added, or the other way round, as an affine map."""
+    size, sign = prod(node.shape), -1 if node.op == "subtract" else 1
+    if node.shape[-1:] != (size,) or size > _ADDED:
+        return node
+    p, q = node.operands
+    if nodes[q].op == "constant" and nodes[p].shape == node.shape:
+        source, place, own, other = p, q, 1, sign
+    elif nodes[p].op == "constant" and nodes[q].shape == node.shape:
+        source, place, own, other = q, p, sign, 1
+    else:
+        return node
+    value = broadcast_to(nodes[place].fields["value"], node.shape)
+    weight = Tensor((size, size), [own * (i == j) for i in range(size) for j in range(size)], 1)
+    bias = Tensor((size,), [other * n for n in value.numerators], value.denominator)
+    return Node(node.name, "affine", (source,), node.shape, {"weight": weight, "bias": bias})
 
 
 def _with_diagonal(nodes: Sequence[Node], node: Node) -> Node:

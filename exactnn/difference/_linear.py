@@ -14,6 +14,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, PiecewiseLinear, PRelu, Reshape, Scale, Subtract
 from exactnn.network.operations import Add, Operation, Shape, along_channels
 
+_ADDED = 1 << 10  # entries of a vector to which a constant is added
 #: the fields in which operations of one structure may differ
 _LOOSE: dict[type[Operation], tuple[str, ...]] = {
     Affine: ("weight", "bias"),
@@ -93,11 +94,27 @@ def folded(net: Network) -> dict[str, Node]:
         operation, operands = net.operation(name), net.operands(name)
         if isinstance(operation, BatchNorm):
             found[name] = _with_norm(found[operands[0]], operation, operands, len(net.shape(name)))
-        elif isinstance(operation, Affine):
-            found[name] = _with_diagonal(net, found, operation, operands)
         else:
             found[name] = operation, operands
+        if isinstance(operation, (Add, Subtract)):
+            found[name] = _with_constant(net, name, operation.sign)
+        operation, operands = found[name]
+        if isinstance(operation, Affine) and not isinstance(net.operation(name), BatchNorm):
+            found[name] = _with_diagonal(net, found, operation, operands)
     return found
+
+
+def _with_constant(net: Network, name: str, sign: int) -> Node:
+    """A single vector to which a constant is added, or the other way round, as an affine map."""
+    shape, (first, second) = net.shape(name), net.operands(name)
+    size = math.prod(shape)
+    if shape[-1:] == (size,) and size <= _ADDED:
+        for source, place, own, other in ((first, second, 1, sign), (second, first, sign, 1)):
+            constant = net.operation(place)
+            if isinstance(constant, Constant) and net.shape(source) == shape:
+                bias = (RationalArray.zeros(shape) + constant.value * other).reshape(size)
+                return Affine(RationalArray.eye(size) * own, bias), (source,)
+    return net.operation(name), net.operands(name)
 
 
 def _with_norm(below: Node, norm: BatchNorm, operands: tuple[str, ...], ndim: int) -> Node:

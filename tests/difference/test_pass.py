@@ -19,7 +19,21 @@ from exactnn.difference._smooth import SLOPES, smooth_values
 from exactnn.errors import CertificateRejected, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.network import Affine, BatchNorm, Builder, Conv, Input, MaxPool, Rational, Reshape, Smooth, activation, relu
+from exactnn.network import (
+    Affine,
+    BatchNorm,
+    Builder,
+    Constant,
+    Conv,
+    Input,
+    MaxPool,
+    Rational,
+    Reshape,
+    Smooth,
+    Subtract,
+    activation,
+    relu,
+)
 from tests.strategies import PIECEWISE, SMOOTH, TINY, chains, domains, graphs, law, polyhedron, renamed, replaced, weights, with_weight
 
 STEPS = st.sampled_from([Fraction(0), TINY, Fraction(1, 2**11), Fraction(-1, 3), Fraction(2)])
@@ -299,7 +313,7 @@ def spelled_out(net: Network) -> Network:
     n = net.input_dim
     shift = RationalArray.of([Fraction(k, 7) for k in range(n)])
     now = b.add("x", Input((1, 1, n)))
-    now = b.add("less", Affine(RationalArray.eye(n), shift), now)
+    now = b.add("less", Subtract(), now, b.add("mean", Constant(-shift)))
     now = b.add("flat", Reshape((n,)), now)
     for name in net.order[1:]:
         operation = net.operation(name)
@@ -308,7 +322,8 @@ def spelled_out(net: Network) -> Network:
             bias = operation.bias - operation.weight @ shift if now == "flat" else operation.bias
             now = b.add(f"{name}_product", Affine(operation.weight, RationalArray.zeros((size,))), now)
             now = b.add(f"{name}_sum", Affine(RationalArray.eye(size) * 2, bias * 2), now)
-            now = b.add(f"{name}_half", Affine(RationalArray.eye(size) / 2, RationalArray.zeros((size,))), now)
+            now = b.add(f"{name}_half", Affine(RationalArray.eye(size) / -2, RationalArray.zeros((size,))), now)
+            now = b.add(f"{name}_minus", Subtract(), b.add(f"{name}_zero", Constant(RationalArray.zeros((1,)))), now)
         else:
             now = b.add(name, operation, now)
     return b.build(["x"], [now])
