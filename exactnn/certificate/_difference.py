@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import prod
-from operator import mul
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._affine import AFFINE, affine_value, along_channels, broadcast_to, sum_of
+from ._affine import AFFINE, affine_value, sum_of
 from ._at_points import each
 from ._budget import Budget
 from ._claim import Claim, Domain
 from ._enclosure import smooth_range
+from ._folding import folded
 from ._network import Network, Node
 from ._numbers import Tensor, index, items, mapping, need, rational
 from ._unit import units
@@ -25,7 +25,6 @@ from ._windows import Window
 
 PRECISION = 1024  # bits at the most
 _SMOOTH = 2**9  # an entry of a smooth node costs as much as so many products
-_ADDED = 2**10  # entries of a vector to which a constant is added
 #: the slopes of smooth functions lie between these
 SLOPES = {
     "tanh": (Fraction(0), Fraction(1)),
@@ -119,7 +118,7 @@ class _Values:
 
     def __init__(self, network: Network, box: Bounds, bits: int, budget: Budget, name: str) -> None:
         self.network, self.bits, self.starts = network, bits, network.starts()
-        self.nodes = _folded(network)
+        self.nodes = folded(network)
         self.found: dict[int, Bounds] = {}
         for i in sorted(self._needed()):
             node = self.nodes[i]
@@ -285,82 +284,6 @@ def _same_structure(first: _Values, a: Node, second: _Values, b: Node) -> bool:
 
 def _identity(node: Node) -> bool:
     return node.op == "piecewise_linear" and not node.fields["kinks"] and node.fields["slope"] == 1 and node.fields["constant"] == 0
-
-
-def _folded(network: Network) -> list[Node]:
-    """The nodes, each joined with an affine map that it reads, where that is cheap and exact."""
-    nodes: list[Node] = []
-    for node in network.nodes:
-        if node.op == "batch_norm":
-            nodes.append(_with_norm(nodes[node.operands[0]], node))
-            continue
-        if node.op in ("add", "subtract"):
-            node = _with_constant(nodes, node)
-        nodes.append(_with_diagonal(nodes, node) if node.op == "affine" else node)
-    return nodes
-
-
-def _with_norm(inner: Node, node: Node) -> Node:
-    """Behind a convolution or an affine map of one axis:  s (W h + b) + t = (s W) h + (s b + t)."""
-    if inner.op != "conv" and (inner.op != "affine" or len(inner.shape) > 1):
-        return node
-    scale, shift = node.fields["scale"], node.fields["shift"]
-    weight = _by_channel(inner.fields["weight"], scale)
-    bias = sum_of(_by_channel(inner.fields["bias"], scale), shift)
-    return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
-
-
-def _with_constant(nodes: Sequence[Node], node: Node) -> Node:
-    """A single vector to which a constant is added, or the other way round, as an affine map."""
-    size, sign = prod(node.shape), -1 if node.op == "subtract" else 1
-    if node.shape[-1:] != (size,) or size > _ADDED:
-        return node
-    p, q = node.operands
-    if nodes[q].op == "constant" and nodes[p].shape == node.shape:
-        source, place, own, other = p, q, 1, sign
-    elif nodes[p].op == "constant" and nodes[q].shape == node.shape:
-        source, place, own, other = q, p, sign, 1
-    else:
-        return node
-    value = broadcast_to(nodes[place].fields["value"], node.shape)
-    weight = Tensor((size, size), [own * (i == j) for i in range(size) for j in range(size)], 1)
-    bias = Tensor((size,), [other * n for n in value.numerators], value.denominator)
-    return Node(node.name, "affine", (source,), node.shape, {"weight": weight, "bias": bias})
-
-
-def _with_diagonal(nodes: Sequence[Node], node: Node) -> Node:
-    """W (V h + c) + b = (W V) h + (W c + b), where W or V is diagonal; a single vector may be reshaped in between."""
-    weight: Tensor = node.fields["weight"]
-    (m, n), (p,) = weight.shape, node.operands
-    while nodes[p].op == "reshape" and prod(nodes[p].shape) == n:
-        (p,) = nodes[p].operands
-    inner = nodes[p]
-    if inner.op != "affine" or inner.shape[-1] != n:
-        return node
-    first, shift = inner.fields["weight"], inner.fields["bias"]
-    outer, within = _diagonal(weight), _diagonal(first)
-    if outer is not None:
-        joint = _by_channel(first, outer)
-    elif within is not None:
-        joint = Tensor((m, n), list(map(mul, weight.numerators, within.numerators * m)), weight.denominator * within.denominator)
-    else:
-        return node
-    fields = {"weight": joint, "bias": affine_value(node._replace(shape=(m,)), [shift])}
-    return node._replace(operands=inner.operands, fields=fields)
-
-
-def _diagonal(a: Tensor) -> Tensor | None:
-    """The diagonal of a matrix that has nothing else."""
-    m, n = a.shape
-    found = a.numerators[:: n + 1]
-    if m != n or sum(map(bool, found)) != sum(map(bool, a.numerators)):
-        return None
-    return Tensor((n,), found, a.denominator)
-
-
-def _by_channel(a: Tensor, scale: Tensor) -> Tensor:
-    factors = along_channels(scale, a.shape).numerators
-    return Tensor(a.shape, [n * s for n, s in zip(a.numerators, factors, strict=True)], a.denominator * scale.denominator)
 
 
 def _bent(node: Node, a: Bounds, bits: int, step: str) -> Bounds:
