@@ -13,7 +13,7 @@ import time
 
 from benchmarks.measure import Row, run_alone, table
 
-JOBS = ("equality", "against_z3", "evaluation", "regions", "fibre", "rational", "activations", "loading", "tropical")
+JOBS = ("equality", "difference", "against_z3", "evaluation", "regions", "fibre", "rational", "activations", "loading", "tropical")
 
 
 def main() -> int:

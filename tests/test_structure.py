@@ -45,11 +45,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "regions": CELLS,
     "rational": GROUND | {"exact", "claims"},
     "tropical": CELLS | {"regions", "floats"},
-    "difference": CELLS | {"forms", "floats"},
+    "difference": BASE | {"claims"},
     "cooling": BASE | {"claims", "rational", "floats"},
     "export": BASE | {"claims", "floats"} | ENGINES,
     "nn": BASE | {"claims", "floats", "load", "export"} | ENGINES,
-    "verify": CELLS | {"forms", "floats", "load", "export", "nn", "certificate", "difference"} | ENGINES,
+    "verify": CELLS | {"forms", "difference", "floats", "load", "export", "nn", "certificate"} | ENGINES,
 }
 # These speak to the package as a user does, and may reach into any room for its public names.
 USERS: dict[str, set[str]] = {

@@ -35,7 +35,7 @@ def affine_value(node: Node, operands: Sequence[Tensor], linear: bool = False) -
         shift = along_channels(fields["shift"], node.shape)
     else:
         return lowest(_linear_value(node, operands))
-    return lowest(found if linear else _sum(found, shift))
+    return lowest(found if linear else sum_of(found, shift))
 
 
 def _linear_value(node: Node, operands: Sequence[Tensor]) -> Tensor:
@@ -46,7 +46,7 @@ def _linear_value(node: Node, operands: Sequence[Tensor]) -> Tensor:
         return _product(operands[0], broadcast_to(node.fields["factor"], node.shape))
     if node.op in ("add", "subtract"):
         first, second = (broadcast_to(a, node.shape) for a in operands)
-        return _sum(first, second, node.op == "subtract")
+        return sum_of(first, second, node.op == "subtract")
     lists, common = _over_common_denominator(operands)
     moved = [lists[k][i] for k, i in moves(node, [a.shape for a in operands])]
     return Tensor(node.shape, moved, common)
@@ -97,7 +97,8 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     return Tensor(a.shape, list(map(mul, a.numerators, b.numerators)), a.denominator * b.denominator)
 
 
-def _sum(a: Tensor, b: Tensor, minus: bool = False) -> Tensor:
+def sum_of(a: Tensor, b: Tensor, minus: bool = False) -> Tensor:
+    """a + b, or a - b, entry by entry."""
     (first, second), common = _over_common_denominator((a, b))
     return Tensor(a.shape, list(map(sub if minus else add, first, second)), common)
 

@@ -58,11 +58,12 @@ def _spend(count: int, *networks: Network) -> Budget:
     budget = Budget(_budget.POINTS, "products", "evidence")
     for network in networks:
         for node in network.nodes:
-            budget.spend(count * prod(node.shape) * _each(node))
+            budget.spend(count * prod(node.shape) * each(node))
     return budget
 
 
-def _each(node: Node) -> int:
+def each(node: Node) -> int:
+    """The products that one entry of a node is made of."""
     fields = node.fields
     if node.op in ("affine", "conv"):
         weight: Tensor = fields["weight"]

@@ -7,6 +7,7 @@ from ._numbers import need
 LINE = 2**25  # evidence "line": for each node on each cell 8, and 1 for each entry and each place where it may have a kink
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
 FORMS = 2**22  # evidence "forms": forms of one network, those counted that are written entry by entry
+PASS = 2**30  # evidence "pass": products of entries and weights, for all nodes and pairs of nodes together
 ENCLOSURE = 2**28  # evidence "enclosure": bits of all entries behind nodes that are not affine, of one network
 TREE = 2**32  # evidence "tree": products of coefficients, on all cells together
 COLUMNS = 2**25  # and coefficients of one value

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ._at_points import check_one_point, check_values
 from ._claim import Claim, read_claim
 from ._decision import check_decision_point, check_decision_tree, check_deviation
+from ._difference import check_pass
 from ._enclosure import check_enclosure
 from ._execution import check_rounding
 from ._fibre import check_enumeration, check_free, check_halves, check_lattice, check_odd
@@ -24,7 +25,7 @@ from ._tree import check_tree
 
 _METHODS: dict[str, dict[str, Callable[..., None]]] = {
     "refuted": {"point": check_point, "enclosure": check_enclosure},
-    "proved": {"line": check_line, "forms": check_forms, "tree": check_tree},
+    "proved": {"line": check_line, "forms": check_forms, "tree": check_tree, "pass": check_pass},
 }
 # questions that not every method of their answer understands
 _OWN: dict[tuple[str, str], dict[str, Callable[..., None]]] = {

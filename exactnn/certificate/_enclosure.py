@@ -120,7 +120,7 @@ def _entry(node: Node, channel: int, x: tuple[Fraction, Fraction], bits: int, st
         slope = node.fields["slopes"].fractions()[channel]
         return _bends(slope, Fraction(0), [(Fraction(0), 1 - slope)], x)
     if node.op == "smooth":
-        return _smooth(node.fields["function"], x, bits)
+        return smooth_range(node.fields["function"], x, bits)
     raise Rejected(step, f"{node.op} is not enclosed")
 
 
@@ -133,7 +133,8 @@ def _bends(
     return min(values), max(values)
 
 
-def _smooth(name: str, x: tuple[Fraction, Fraction], bits: int) -> tuple[Fraction, Fraction]:
+def smooth_range(name: str, x: tuple[Fraction, Fraction], bits: int) -> tuple[Fraction, Fraction]:
+    """Bounds of a smooth function on an interval."""
     if name in _real.MONOTONE:
         ends = _real.MONOTONE[name](x[0], bits)[0], _real.MONOTONE[name](x[1], bits)[1]
         return Fraction(ends[0], 1 << bits), Fraction(ends[1], 1 << bits)

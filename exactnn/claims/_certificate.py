@@ -43,7 +43,7 @@ class Certificate:
 
     @property
     def kind(self) -> str:
-        """The method of the evidence: "forms", "line", "tree", "point" or "enclosure"; at points "values" or "point";
+        """The method of the evidence: "forms", "pass", "line", "tree", "point" or "enclosure"; at points "values" or "point";
         for orbits "free", "halves", "lattice", "odd" or "enumeration"; for poles "sturm" or "pole"; for float runs "rounding".
         """
         return str(self._evidence["method"])

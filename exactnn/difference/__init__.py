@@ -1,5 +1,25 @@
-"""How far two networks, or a network and its run in floats, can be apart: bounds with proofs."""
+"""How far two networks, or a network and its run in floats, can be apart on a bounded domain: bounds with proofs.
 
+Source: docs/theory.md 17 and 18.
+"""
+
+from __future__ import annotations
+
+from exactnn.difference._bound import UpperBound, upper_bound
+from exactnn.difference._bounds import Bounds
+from exactnn.difference._box import BoundingBox, bounding_box
+from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference.execution import ExecutionError, execution_error
 
-__all__ = ["ExecutionError", "execution_error"]
+__all__ = [
+    "BITS",
+    "BoundingBox",
+    "Bounds",
+    "ExecutionError",
+    "NotBounded",
+    "UpperBound",
+    "bounding_box",
+    "difference_bounds",
+    "execution_error",
+    "upper_bound",
+]

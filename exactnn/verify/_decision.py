@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, check
+from exactnn.difference import NotBounded, upper_bound
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -68,6 +69,9 @@ class Decision:
         self.clock.check("nothing was tried")
         linear = all(net.is_piecewise_linear for net in self.nets)
         shallow = all(_depth(net) <= 1 for net in self.nets)
+        found = self._by_pass()
+        if found is not None:
+            return found
         found = self._by_forms(mirror=shallow, elements=shallow)
         if found is not None:
             return found
@@ -101,6 +105,25 @@ class Decision:
             raise Incomplete(f"{stopped}; give a time_limit for a longer search", stopped.partial) from None
 
     # --- methods -----------------------------------------------------------------------------------------------------------
+
+    def _by_pass(self) -> Verdict | None:
+        """Intervals for the difference, layer by layer, on the box around the domain."""
+        if not self.claim.tolerance:
+            return None
+        try:
+            found = upper_bound(self.f, self.g, self.claim.domain, clock=self.clock)
+        except NotBounded as reason:
+            self.tried.append(f"there are no bounds of the difference layer by layer ({reason})")
+            return None
+        if found is None or found.value > self.claim.tolerance:
+            return None
+        files = any(net.source is not None and net.source.checkable for net in self.nets)
+        if self._smooth or files:  # the checker encloses smooth functions, and reads some nodes of a file, in its own way
+            try:
+                check(Certificate(self.claim, "proved", found.evidence, self.clock))
+            except CertificateRejected:
+                return None
+        return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
 
     def _by_forms(self, *, mirror: bool, elements: bool, decide: Decide | None = None, signs: Signs | None = None) -> Verdict | None:
         """Value numbering of both networks; for one hidden layer both answers."""

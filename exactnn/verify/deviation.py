@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
+from exactnn.difference import NotBounded, upper_bound
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -109,10 +110,19 @@ def max_deviation(f: Network, g: Network, *, domain: Polyhedron, norm: str = "li
                     best.search(run, piece, form)
                     bar.update(piece.cells)
             except Incomplete as stopped:
-                raise Incomplete(f"{stopped}; a deviation of {best.value} was seen", best.value) from None
+                raise Incomplete(f"{stopped}; a deviation of {best.value} was seen{_at_most(f, g, whole)}", best.value) from None
     assert best.point is not None
     claim = DeviationClaim(f, g, whole, best.value)
     return Deviation(best.value, best.value, best.point, (f(best.point), g(best.point)), norm, claim)
+
+
+def _at_most(f: Network, g: Network, domain: Polyhedron) -> str:
+    """What bounds layer by layer say of the largest deviation."""
+    try:
+        found = upper_bound(f, g, domain)
+    except NotBounded:  # too large
+        return ""
+    return "" if found is None else f"; none is larger than {found.text}"
 
 
 class _Best:

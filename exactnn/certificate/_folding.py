@@ -1,0 +1,92 @@
+"""Affine maps that one node reads from another as one node, before two networks are walked together.
+
+What is joined: a batch norm behind a convolution or an affine map; two affine maps, one of them diagonal; a constant added to a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from operator import mul
+
+from ._affine import affine_value, along_channels, broadcast_to, sum_of
+from ._network import Network, Node
+from ._numbers import Tensor
+
+_ADDED = 2**10  # entries of a vector to which a constant is added
+
+
+def folded(network: Network) -> list[Node]:
+    """The nodes, each joined with an affine map that it reads, where that is cheap and exact."""
+    nodes: list[Node] = []
+    for node in network.nodes:
+        if node.op == "batch_norm":
+            nodes.append(_with_norm(nodes[node.operands[0]], node))
+            continue
+        if node.op in ("add", "subtract"):
+            node = _with_constant(nodes, node)
+        nodes.append(_with_diagonal(nodes, node) if node.op == "affine" else node)
+    return nodes
+
+
+def _with_norm(inner: Node, node: Node) -> Node:
+    """Behind a convolution or an affine map of one axis:  s (W h + b) + t = (s W) h + (s b + t)."""
+    if inner.op != "conv" and (inner.op != "affine" or len(inner.shape) > 1):
+        return node
+    scale, shift = node.fields["scale"], node.fields["shift"]
+    weight = _by_channel(inner.fields["weight"], scale)
+    bias = sum_of(_by_channel(inner.fields["bias"], scale), shift)
+    return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
+
+
+def _with_constant(nodes: Sequence[Node], node: Node) -> Node:
+    """A single vector to which a constant is added, or the other way round, as an affine map."""
+    size, sign = prod(node.shape), -1 if node.op == "subtract" else 1
+    if node.shape[-1:] != (size,) or size > _ADDED:
+        return node
+    p, q = node.operands
+    if nodes[q].op == "constant" and nodes[p].shape == node.shape:
+        source, place, own, other = p, q, 1, sign
+    elif nodes[p].op == "constant" and nodes[q].shape == node.shape:
+        source, place, own, other = q, p, sign, 1
+    else:
+        return node
+    value = broadcast_to(nodes[place].fields["value"], node.shape)
+    weight = Tensor((size, size), [own * (i == j) for i in range(size) for j in range(size)], 1)
+    bias = Tensor((size,), [other * n for n in value.numerators], value.denominator)
+    return Node(node.name, "affine", (source,), node.shape, {"weight": weight, "bias": bias})
+
+
+def _with_diagonal(nodes: Sequence[Node], node: Node) -> Node:
+    """W (V h + c) + b = (W V) h + (W c + b), where W or V is diagonal; a single vector may be reshaped in between."""
+    weight: Tensor = node.fields["weight"]
+    (m, n), (p,) = weight.shape, node.operands
+    while nodes[p].op == "reshape" and prod(nodes[p].shape) == n:
+        (p,) = nodes[p].operands
+    inner = nodes[p]
+    if inner.op != "affine" or inner.shape[-1] != n:
+        return node
+    first, shift = inner.fields["weight"], inner.fields["bias"]
+    outer, within = _diagonal(weight), _diagonal(first)
+    if outer is not None:
+        joint = _by_channel(first, outer)
+    elif within is not None:
+        joint = Tensor((m, n), list(map(mul, weight.numerators, within.numerators * m)), weight.denominator * within.denominator)
+    else:
+        return node
+    fields = {"weight": joint, "bias": affine_value(node._replace(shape=(m,)), [shift])}
+    return node._replace(operands=inner.operands, fields=fields)
+
+
+def _diagonal(a: Tensor) -> Tensor | None:
+    """The diagonal of a matrix that has nothing else."""
+    m, n = a.shape
+    found = a.numerators[:: n + 1]
+    if m != n or sum(map(bool, found)) != sum(map(bool, a.numerators)):
+        return None
+    return Tensor((n,), found, a.denominator)
+
+
+def _by_channel(a: Tensor, scale: Tensor) -> Tensor:
+    factors = along_channels(scale, a.shape).numerators
+    return Tensor(a.shape, [n * s for n, s in zip(a.numerators, factors, strict=True)], a.denominator * scale.denominator)
