@@ -7,6 +7,7 @@ At an affine node the step is its adjoint; what happens at the others is said by
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 
 from exactnn.exact.array import RationalArray
@@ -51,9 +52,7 @@ def output_rows(net: Network, rows: RationalArray) -> dict[str, RationalArray]:
     start = 0
     for name in net.outputs:
         shape = net.shape(name)
-        size = 1
-        for length in shape:
-            size *= length
+        size = math.prod(shape)
         own = rows[:, start : start + size].reshape(len(rows), *shape)
         seeds[name] = seeds[name] + own if name in seeds else own
         start += size

@@ -244,12 +244,7 @@ class Network:
             raise ShapeError(f"points: shape (batch, {self.input_dim}) is needed, got {points.shape}")
         kept = set(self.order if keep is None else keep)
         left = {n: len(self.consumers(n)) for n in self.order}
-        values: dict[str, RationalArray] = {}
-        start = 0
-        for name in self.inputs:
-            size = math.prod(self._shapes[name])
-            values[name] = points[:, start : start + size].reshape(len(points), *self._shapes[name])
-            start += size
+        values = self.input_values(points)
         for name in self.order:
             operation = self.operation(name)
             if not isinstance(operation, Input):
@@ -259,6 +254,15 @@ class Network:
                 if not left[source] and source not in kept:
                     del values[source]
         return {n: values[n] for n in kept}
+
+    def input_values(self, points: RationalArray) -> dict[str, RationalArray]:
+        """The value (batch, *shape) of each input node at flat points (batch, input_dim)."""
+        values, start = {}, 0
+        for name in self.inputs:
+            size = math.prod(self._shapes[name])
+            values[name] = points[:, start : start + size].reshape(len(points), *self._shapes[name])
+            start += size
+        return values
 
     def _value(self, name: str, operation: Operation, values: dict[str, RationalArray], batch: int) -> RationalArray:
         if not self._operands[name]:  # a constant

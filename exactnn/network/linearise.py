@@ -55,7 +55,7 @@ class Linearisation:
 
     def values(self, points: RationalArray, keep: Iterable[str] | None = None) -> dict[str, RationalArray]:
         """Values (n, *shape) that the affine map around each point takes at a point of its own, (n, input_dim); as `Network.trace`."""
-        net, values, kept = self.net, _inputs(self.net, points), set(self.net.outputs if keep is None else keep)
+        net, values, kept = self.net, self.net.input_values(points), set(self.net.outputs if keep is None else keep)
         left = {name: len(net.consumers(name)) for name in net.order}
         for name in net.order:
             if name not in values:
@@ -185,15 +185,6 @@ def linearise(net: Network, points: RationalArray, values: Mapping[str, Rational
     return found
 
 
-def _inputs(net: Network, points: RationalArray) -> dict[str, RationalArray]:
-    values, start = {}, 0
-    for name in net.inputs:
-        size = math.prod(net.shape(name))
-        values[name] = points[:, start : start + size].reshape(len(points), *net.shape(name))
-        start += size
-    return values
-
-
 def _repeated(array: RationalArray, count: int) -> RationalArray:
     return RationalArray(np.broadcast_to(array.numerators, (count, *array.shape)), array.denominator)
 
@@ -216,7 +207,7 @@ def _beside(
     """The maps at x + eps v, and for which points v is no direction without ties."""
     net, pieces = around.net, dict(around.pieces)
     found = Linearisation(net, len(points), pieces, around.tangents)
-    moved = _inputs(net, points + direction)  # values that the map takes at x + v
+    moved = net.input_values(points + direction)  # values that the map takes at x + v
     ties: dict[str, Mask] = {}
     for name in net.order:
         if name in pieces:
