@@ -15,6 +15,7 @@ from exactnn.claims._comparisons import (
 from exactnn.claims._execution import ExecutionErrorClaim
 from exactnn.claims._poles import PoleFreeClaim
 from exactnn.claims._values import OrbitsClaim, RegionCountClaim
+from exactnn.claims._work import products_of_an_entry
 
 __all__ = [
     "Certificate",
@@ -32,4 +33,5 @@ __all__ = [
     "SymmetryClaim",
     "ZeroClaim",
     "check",
+    "products_of_an_entry",
 ]

@@ -8,11 +8,12 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from exactnn.claims._claim import Claim, place, stated_domain
+from exactnn.claims._work import products_of_an_entry
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import rational_text
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_number, json_tensor
-from exactnn.network import Affine, AveragePool, Conv, MaxPool, Network, PiecewiseLinear, Rational
+from exactnn.network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,19 +120,7 @@ class EqualAtClaim(Claim):
     @staticmethod
     def work_at_a_point(net: Network) -> int:
         """The products that the checker counts for one evaluation of a network."""
-        found = 0
-        for name in net.order:
-            operation, each = net.operation(name), 1
-            if isinstance(operation, (Affine, Conv)):
-                each = math.prod(operation.weight.shape[1:])
-            elif isinstance(operation, (MaxPool, AveragePool)):
-                each = 4 * math.prod(operation.kernel)
-            elif isinstance(operation, PiecewiseLinear):
-                each = 1 + len(operation.kinks)
-            elif isinstance(operation, Rational):
-                each = len(operation.numerator) + len(operation.denominator)
-            found += math.prod(net.shape(name)) * each
-        return found
+        return sum(math.prod(net.shape(name)) * products_of_an_entry(net.operation(name)) for name in net.order)
 
     def describe(self) -> str:
         """The claim in words."""

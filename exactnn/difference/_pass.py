@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from exactnn.claims import products_of_an_entry
 from exactnn.difference._bounds import Bounds, joined, outward
 from exactnn.difference._linear import folded, linear, same_structure
 from exactnn.difference._smooth import SLOPES, smooth_values
@@ -25,13 +26,14 @@ from exactnn.errors import NotPiecewiseLinear
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box
-from exactnn.network import Affine, AveragePool, Conv, Input, MaxPool, Network, PiecewiseLinear, PRelu, Reshape, Smooth
+from exactnn.network import Affine, Input, MaxPool, Network, PiecewiseLinear, PRelu, Reshape, Smooth
 from exactnn.network.operations import Operation, Shape
 
 #: fractional bits of all numbers
 BITS = 64
 #: products of entries and weights that the checker makes for one certificate (docs/certificate-format.md, Limits)
 PRODUCTS = 1 << 30
+_SMOOTH = 1 << 9  # an entry of a smooth node costs as much as so many products
 
 
 class NotBounded(NotPiecewiseLinear):
@@ -47,7 +49,8 @@ class _Work:
     def spend(self, operation: Operation, shape: Shape) -> None:
         """One node, or one pair of nodes."""
         self.clock.check("bounds of the difference were being computed")
-        self.left -= 2 * math.prod(shape) * _products(operation)
+        each = _SMOOTH if isinstance(operation, Smooth) else products_of_an_entry(operation)
+        self.left -= 2 * math.prod(shape) * each
         if self.left < 0:
             raise NotBounded(f"more than {PRODUCTS} products are needed, which the checker would not make")
 
@@ -233,17 +236,6 @@ class _Pairs:
             less, more = change.ends(x, shape)
             low, high = low + less, high + more
         return outward(low, high, self.bits)
-
-
-def _products(operation: Operation) -> int:
-    """What one entry is made of, as the checker counts it."""
-    if isinstance(operation, (Affine, Conv)):
-        return math.prod(operation.weight.shape[1:])
-    if isinstance(operation, (MaxPool, AveragePool)):
-        return 4 * math.prod(operation.kernel)
-    if isinstance(operation, PiecewiseLinear):
-        return 1 + len(operation.kinks)
-    return 512 if isinstance(operation, Smooth) else 1
 
 
 def _is_identity(operation: Operation) -> bool:
