@@ -10,6 +10,7 @@ FORMS = 2**22  # evidence "forms": forms of one network, those counted that are 
 PASS = 2**30  # evidence "pass": products of entries and weights, for all nodes and pairs of nodes together
 ENCLOSURE = 2**28  # evidence "enclosure": bits of all entries behind nodes that are not affine, of one network
 TREE = 2**32  # evidence "tree": products of coefficients, on all cells together
+BOXES = 2**33  # evidence "boxes": products of a weight and a coefficient, on all leaves together
 COLUMNS = 2**25  # and coefficients of one value
 SHALLOW = 2**26  # claim "orbits": products by which the affine nodes are composed; numbers in vectors; products of an elimination
 ROWS = 2**12  # evidence "free" and "lattice": neurons

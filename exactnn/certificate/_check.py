@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ._at_points import check_one_point, check_values
+from ._boxes import check_boxes
 from ._claim import Claim, read_claim
-from ._decision import check_decision_point, check_decision_tree, check_deviation
+from ._decision import check_decision_point, check_decision_tree
+from ._deviation import UPPER, check_deviation
 from ._difference import check_pass
 from ._enclosure import check_enclosure
 from ._execution import check_rounding
@@ -25,14 +27,14 @@ from ._tree import check_tree
 
 _METHODS: dict[str, dict[str, Callable[..., None]]] = {
     "refuted": {"point": check_point, "enclosure": check_enclosure},
-    "proved": {"line": check_line, "forms": check_forms, "tree": check_tree, "pass": check_pass},
+    "proved": {"line": check_line, "forms": check_forms, "tree": check_tree, "pass": check_pass, "boxes": check_boxes},
 }
 # questions that not every method of their answer understands
 _OWN: dict[tuple[str, str], dict[str, Callable[..., None]]] = {
     ("regions", "proved"): {"tree": check_tree},
-    ("same_decision", "proved"): {"tree": check_decision_tree},
+    ("same_decision", "proved"): {"tree": check_decision_tree, "boxes": check_boxes},
     ("same_decision", "refuted"): {"point": check_decision_point},
-    ("deviation", "proved"): {"tree": check_deviation},
+    ("deviation", "proved"): dict.fromkeys(UPPER, check_deviation),
     ("equal_at", "proved"): {"values": check_values},
     ("equal_at", "refuted"): {"point": check_one_point},
     ("pole_free", "proved"): {"sturm": check_pole_free},

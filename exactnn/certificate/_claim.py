@@ -56,12 +56,19 @@ class Claim(NamedTuple):
     poles: _poles.PoleClaim | None = None  # None unless the question is "pole_free"
     points: Tensor | None = None  # one row for each; None unless the question is "equal_at"
     run: Run | None = None  # None unless the question is "execution_error"
+    lower: Fraction | None = None  # None unless the question is "deviation"
+    norm: str = "linf"  # or "l1", where the question is "deviation"
     written: Any = None  # the claim as it stands in the certificate
 
     @property
     def models(self) -> tuple[str, ...]:
         """The names of the networks that the claim is about."""
         return () if self.poles is not None and self.poles.functions is not None else MODELS[self.question]
+
+    @property
+    def least(self) -> Fraction:
+        """What the largest deviation reaches at least."""
+        return self.tolerance if self.lower is None else self.lower
 
     @property
     def sha256(self) -> str:
@@ -87,7 +94,7 @@ class Claim(NamedTuple):
             return self._run(dimension, self.run)
         place = self._place(dimension)
         if self.question == "deviation":
-            return f"proved: max |f_j - g_j| = {show(self.tolerance)} on {place}{self._details()}"
+            return f"proved: {self._bracket()} on {place}{self._details()}"
         if self.question == "same_decision":
             if self.answer == "proved":
                 return f"proved: f and g have the same maximal outputs on {place}{self._details()}"
@@ -98,6 +105,13 @@ class Claim(NamedTuple):
             return f"proved: {relation} on {place}{self._details()}"
         excess = f" by more than {show(self.tolerance)}" if self.tolerance else ""
         return f"refuted: at a point of {place.removeprefix('all of ')}, f differs from {other}{excess}{self._details()}"
+
+    def _bracket(self) -> str:
+        """The largest deviation, or what it lies between."""
+        largest = "max sum_j |f_j - g_j|" if self.norm == "l1" else "max |f_j - g_j|"
+        if self.least == self.tolerance:
+            return f"{largest} = {show(self.tolerance)}"
+        return f"{show(self.least)} <= {largest} <= {show(self.tolerance)}"
 
     def _at_points(self, dimension: int) -> str:
         assert self.points is not None
@@ -132,7 +146,7 @@ class Claim(NamedTuple):
 
     def _details(self) -> str:
         """Rows of the domain and steps of T; where they, or a number, are long, the hash of the claim instead."""
-        found, whole = "", _words.number(self.tolerance) is not None and (self.regions or 0).bit_length() <= _words.LONG
+        found, whole = "", None not in map(_words.number, (self.tolerance, self.least)) and (self.regions or 0).bit_length() <= _words.LONG
         if self.domain is not None:
             rows = _words.rows(self.domain.rows(), self.domain.matrix.denominator)
             found += f"; the rows: {rows}" if rows else ""
@@ -162,16 +176,21 @@ def read_claim(document: Any) -> Claim:
         return _read_run(document)
     keys = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": (), "orbits": ("flips",)}
     extra = keys.get(question, ("tolerance",))
-    mapping(document, step, ("question", "answer", "domain", *extra))
+    mapping(document, step, ("question", "answer", "domain", *extra), ("lower", "norm") if question == "deviation" else ())
     tolerance = rational(document.get("tolerance", 0), "claim: tolerance")
     need(tolerance >= 0, "claim: tolerance", "a negative tolerance")
+    lower = rational(document["lower"], "claim: lower") if "lower" in document else None
+    need(lower is None or 0 <= lower <= tolerance, "claim: lower", "it is not between 0 and the tolerance")
+    norm = document.get("norm", "linf")
+    need(type(norm) is str and norm in ("linf", "l1"), "claim: norm", f'expected "linf" or "l1", found {show(norm)}')
     count = integer(document["count"], "claim: count") if question == "regions" else None
     need(question not in ("regions", "deviation") or answer == "proved", step, "a number is proved, not refuted")
     flips = _flips(document["flips"]) if question == "orbits" else None
     need(question != "orbits" or answer == "proved", step, "a list of orbits is proved, not refuted")
     need(question != "orbits" or document["domain"] is None, "claim: domain", "null is expected: fibres are those of functions on R^d")
     domain = _read_domain(document["domain"])
-    return Claim(question, answer, tolerance, domain, document.get("transformation"), count, flips, written=document)
+    steps = document.get("transformation")
+    return Claim(question, answer, tolerance, domain, steps, count, flips, lower=lower, norm=norm, written=document)
 
 
 def _read_domain(document: Any) -> Domain | None:

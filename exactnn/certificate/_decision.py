@@ -16,17 +16,18 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from ._budget import Budget
 from ._cells import AffineRow, Cell
 from ._claim import Claim
 from ._evaluate import evaluate
 from ._network import Network, Node
-from ._numbers import integer, items, mapping, need, rationals, show
+from ._numbers import integer, items, mapping, need, rationals
 from ._operations import OPERATIONS, Shape
 from ._point import inside
-from ._tree import check_tree, primitive, remainder, walk
+from ._tree import primitive, remainder, walk
 
 
-def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any], budget: Budget | None = None) -> None:
     """On each leaf a pair of proofs for each output."""
     assert g is not None
     mapping(evidence, "evidence", ("method", "hull", "tree"))
@@ -42,13 +43,13 @@ def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: d
             for a, proof in zip((0, 1), items(pair, here, 2), strict=True):
                 _implied(below[a][i], below[1 - a][i], path, proof, here)
 
-    walk(claim, f, networks, evidence, leaf, False)
+    walk(claim, f, networks, evidence, leaf, False, budget)
 
 
 def check_decision_point(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """At the point the sets of maximal outputs differ."""
     mapping(evidence, "evidence", ("method", "point", "f", "g"))
-    a, b = _values(claim, f, g, evidence["point"])
+    a, b = values(claim, f, g, evidence["point"])
     for name, found in (("f", a), ("g", b)):
         given = rationals(evidence[name], f"point: {name}", f.output_size)
         need(list(given) == found, f"point: {name}", "the values there are others")
@@ -56,16 +57,8 @@ def check_decision_point(claim: Claim, f: Network, g: Network | None, evidence: 
     need(highest[0] != highest[1], "point", "the maximal outputs are the same there")
 
 
-def check_deviation(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
-    """The tolerance bounds the distance everywhere, and the point attains it."""
-    mapping(evidence, "evidence", ("method", "hull", "tree", "point"))
-    a, b = _values(claim, f, g, evidence["point"])
-    gap = max(abs(u - v) for u, v in zip(a, b, strict=True))
-    need(gap >= claim.tolerance, "point", f"the values differ by {show(gap)} only")
-    check_tree(claim, f, g, {key: evidence[key] for key in ("method", "hull", "tree")})
-
-
-def _values(claim: Claim, f: Network, g: Network | None, raw: Any) -> tuple[list[Fraction], list[Fraction]]:
+def values(claim: Claim, f: Network, g: Network | None, raw: Any) -> tuple[list[Fraction], list[Fraction]]:
+    """f and g at a point of the domain."""
     assert g is not None
     point = rationals(raw, "point", f.input_size)
     if claim.domain is not None:

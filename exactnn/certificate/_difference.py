@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import prod
+from operator import neg
 from typing import Any, NamedTuple
 
 from . import _budget
@@ -51,10 +52,16 @@ def check_pass(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
     mapping(evidence, "evidence", ("method", "bits"), ("box",))
     bits = index(evidence["bits"], PRECISION + 1, "bits")
     need(bits >= 16, "bits", "at least 16 bits are needed")
-    found = difference(claim.domain, f, g, bits, evidence.get("box", []))
-    for j, (low, high) in enumerate(zip(found.lo, found.hi, strict=True)):
-        reached = Fraction(max(-low, high), 1 << bits)
-        need(reached <= claim.tolerance, f"pass: output {j}", "the bound exceeds the tolerance")
+    need_within(claim, difference(claim.domain, f, g, bits, evidence.get("box", [])), bits, "pass")
+
+
+def need_within(claim: Claim, found: Bounds, bits: int, step: str) -> None:
+    """Rejected unless differences between these bounds are within the tolerance: each of them, or for "l1" their absolute values' sum."""
+    sizes = list(map(max, map(neg, found.lo), found.hi))
+    if claim.norm == "l1":
+        need(Fraction(sum(sizes), 1 << bits) <= claim.tolerance, step, "the bound of the sum exceeds the tolerance")
+    for j, size in enumerate(sizes):
+        need(Fraction(size, 1 << bits) <= claim.tolerance, f"{step}: output {j}", "the bound exceeds the tolerance")
 
 
 def difference(domain: Domain | None, f: Network, g: Network | None, bits: int, proofs: Any) -> Bounds:
@@ -62,11 +69,21 @@ def difference(domain: Domain | None, f: Network, g: Network | None, bits: int, 
     need(domain is not None, "claim: domain", "the pass needs a bounded domain")
     assert domain is not None
     box = box_of(domain, bits, proofs)
-    budget = Budget(_budget.PASS, "products", "evidence")
-    first = _Values(f, box, bits, budget, "f")
-    if g is None:
-        return first.outputs()
-    return _Pairs(first, _Values(g, box, bits, budget, "g"), budget).outputs()
+    return Pass(f, g, bits).outputs(box)
+
+
+class Pass:
+    """The pass for both networks, on any number of boxes."""
+
+    def __init__(self, f: Network, g: Network | None, bits: int) -> None:
+        self.bits, self.budget = bits, Budget(_budget.PASS, "products", "evidence")
+        self._networks = [(net, folded(net)) for net in (f, g) if net is not None]
+
+    def outputs(self, box: Bounds) -> Bounds:
+        """Bounds of the flat output of f - g, or of f, on the box."""
+        pairs = zip(self._networks, "fg", strict=False)
+        first, *more = [_Values(net, nodes, box, self.bits, self.budget, name) for (net, nodes), name in pairs]
+        return _Pairs(first, more[0], self.budget).outputs() if more else first.outputs()
 
 
 def box_of(domain: Domain, bits: int, proofs: Any) -> Bounds:
@@ -116,9 +133,9 @@ def _ceil(q: Fraction) -> int:
 class _Values:
     """An interval for each value of one network that its outputs need."""
 
-    def __init__(self, network: Network, box: Bounds, bits: int, budget: Budget, name: str) -> None:
+    def __init__(self, network: Network, nodes: Sequence[Node], box: Bounds, bits: int, budget: Budget, name: str) -> None:
         self.network, self.bits, self.starts = network, bits, network.starts()
-        self.nodes = folded(network)
+        self.nodes = nodes  # folded
         self.found: dict[int, Bounds] = {}
         for i in sorted(self._needed()):
             node = self.nodes[i]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import product
 from math import gcd, lcm
 from operator import mul
 from typing import Any
@@ -24,9 +25,11 @@ from ._network import Network
 from ._numbers import index, integer, items, mapping, need, show
 
 Leaf = Callable[[Cell, Sequence[AffineRow], Any, str], None]
+Gap = tuple[Row, int]  # a difference times a scale, and the scale
+SIGNED = 8  # outputs whose sum of absolute values is written sign by sign
 
 
-def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any], budget: Budget | None = None) -> None:
     """f = g on each leaf, within the tolerance; or, for "regions", the leaves are the regions, and counted."""
     mapping(evidence, "evidence", ("method", "hull", "tree"))
     if claim.question == "regions":
@@ -37,17 +40,26 @@ def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
         return
 
     def leaf(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
-        _agree(cell, path, f.output_size, claim.tolerance, raw, step)
+        _agree(cell, path, f.output_size, claim, raw, step)
 
-    walk(claim, f, [f] if g is None else [f, g], evidence, leaf, False)
+    walk(claim, f, [f] if g is None else [f, g], evidence, leaf, False, budget)
 
 
-def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[str, Any], leaf: Leaf, all_fixed: bool) -> int:
+def walk(
+    claim: Claim,
+    f: Network,
+    networks: Sequence[Network],
+    evidence: dict[str, Any],
+    leaf: Leaf,
+    all_fixed: bool,
+    budget: Budget | None = None,
+) -> int:
     """Through the nodes of the tree, asking `leaf` at each leaf with its cell, the cell's inequalities and the leaf's end; their number."""
+    budget = budget or Budget(_budget.TREE, "products", "tree")
     inputs, denominator = _inputs(claim, f, evidence["hull"])
     path = _domain(claim.domain, inputs, denominator)
     nodes = items(evidence["tree"], "tree")
-    waiting = [(Cell(networks, inputs, denominator, Budget(_budget.TREE, "products", "tree"), all_fixed), path)]
+    waiting = [(Cell(networks, inputs, denominator, budget, all_fixed), path)]
     leaves = 0
     for number, raw in enumerate(nodes):
         step = f"tree: node {number}"
@@ -160,7 +172,7 @@ def _region(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
         need(value > 0 or (value == 0 and not any(form)), step, f"the point is not strictly inside inequality {i}")
 
 
-def _agree(cell: Cell, path: Sequence[AffineRow], count: int, tolerance: Fraction, raw: Any, step: str) -> None:
+def _agree(cell: Cell, path: Sequence[AffineRow], count: int, claim: Claim, raw: Any, step: str) -> None:
     """null: the outputs are identical on the cell; else a pair of proofs for each output, tolerance -+ (f - g) >= 0."""
     while not cell.finished:
         cell.complete()
@@ -169,21 +181,42 @@ def _agree(cell: Cell, path: Sequence[AffineRow], count: int, tolerance: Fractio
         for j, (gap, _) in enumerate(gaps):
             need(not gap, step, f"output {j}: the functions are not the same on this leaf")
         return
-    need(tolerance > 0, step, "without a tolerance a leaf needs no proofs")
-    for j, (pair, (gap, scale)) in enumerate(zip(items(raw, step, len(gaps)), gaps, strict=True)):
+    need(claim.tolerance > 0, step, "without a tolerance a leaf needs no proofs")
+    if claim.norm == "l1":
+        _sum_within(cell, path, gaps, claim.tolerance, raw, step)
+        return
+    for j, pair in enumerate(items(raw, step, len(gaps))):
         here = f"{step}, output {j}"
-        need(max(gap, default=0) <= cell.one, here, "the difference depends on units that were left open")
-        row = [gap.get(key, 0) for key in range(cell.one + 1)]
-        for sign, proof in zip((-1, 1), items(pair, here, 2), strict=True):
-            form = [sign * c * tolerance.denominator for c in row]
-            form[-1] += tolerance.numerator * scale
-            factor, terms = items(proof, here, 2)
-            _nonnegative(primitive(form), path, factor, terms, here)
+        for sign, proof in zip((1, -1), items(pair, here, 2), strict=True):
+            _at_most(cell, path, gaps[j : j + 1], [sign], claim.tolerance, proof, here)
 
 
-def _gaps(cell: Cell, count: int) -> list[tuple[Row, int]]:
+def _sum_within(cell: Cell, path: Sequence[AffineRow], gaps: list[Gap], tolerance: Fraction, raw: Any, step: str) -> None:
+    """A proof for each choice of signs: tolerance - sum of s_j (f - g)_j >= 0."""
+    need(len(gaps) <= SIGNED, step, f"the sum over more than {SIGNED} outputs has too many signs")
+    for signs, proof in zip(product((1, -1), repeat=len(gaps)), items(raw, step, 2 ** len(gaps)), strict=True):
+        _at_most(cell, path, gaps, signs, tolerance, proof, f"{step}, signs {list(signs)}")
+
+
+def _at_most(
+    cell: Cell, path: Sequence[AffineRow], gaps: Sequence[Gap], signs: Sequence[int], tolerance: Fraction, proof: Any, step: str
+) -> None:
+    """tolerance - sum of s gap >= 0 on the cell."""
+    common = lcm(*(scale for _, scale in gaps))
+    form = [0] * (cell.one + 1)
+    form[-1] = tolerance.numerator * common
+    for sign, (row, scale) in zip(signs, gaps, strict=True):
+        need(max(row, default=0) <= cell.one, step, "the difference depends on units that were left open")
+        factor = sign * tolerance.denominator * (common // scale)
+        for key, n in row.items():
+            form[key] -= factor * n
+    factor, terms = items(proof, step, 2)
+    _nonnegative(primitive(form), path, factor, terms, step)
+
+
+def _gaps(cell: Cell, count: int) -> list[Gap]:
     """(scale (f - g), scale) for each output; f alone is compared with 0."""
-    gaps = []
+    gaps: list[Gap] = []
     for j in range(count):
         row, scale = cell.resolved(cell.outputs[j]), cell.scales[j]
         if len(cell.outputs) > count:

@@ -79,10 +79,26 @@ class ImageClaim(EqualClaim):
     words = "T(f) = f"
 
 
+@dataclass(frozen=True, eq=False)
 class DeviationClaim(Comparison):
-    """max |f_j(x) - g_j(x)| = tolerance, attained at a point in the evidence."""
+    """lower <= max over x of |f(x) - g(x)| <= tolerance; the evidence has a point that attains `lower`.
 
+    `norm` is "linf", the largest |f_j - g_j|, or "l1", their sum; `lower` None stands for the tolerance: then this is the maximum.
+    """
+
+    lower: Fraction | None = None
+    norm: str = "linf"
     question, words = "deviation", "the largest deviation of f from g"
+
+    def describe(self) -> str:
+        """The claim in words."""
+        bracket = "" if self.lower is None else f", at least {rational_text(self.lower)}"
+        return f"{super().describe()}{bracket}{' (the sum over the outputs)' if self.norm == 'l1' else ''}"
+
+    def stated(self, answer: str) -> dict[str, Any]:
+        """Question, answer, domain, tolerance; the lower end and the norm only where they say more."""
+        bracket = {} if self.lower is None else {"lower": json_number(self.lower)}
+        return {**super().stated(answer), **bracket, **({} if self.norm == "linf" else {"norm": self.norm})}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,140 @@
+"""Evidence "boxes" for "proved": the box around the domain is cut into boxes, and each is proved on its own.
+
+On a leaf the joint zonotope pass (_zonotope), the interval pass (_difference), or a tree of cells (_tree) about the part of the domain in
+the box bounds the difference. Cuts are closed on both sides, so that the leaves cover the domain.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+from . import _budget
+from ._budget import Budget
+from ._claim import Claim, Domain
+from ._decision import check_decision_tree
+from ._difference import PRECISION, Bounds, Pass, box_of, need_within
+from ._network import Network
+from ._numbers import Rejected, Tensor, index, items, mapping, need
+from ._tree import check_tree
+from ._zonotope import Joint, lead
+
+_HEXADECIMAL = re.compile(r"(0|[1-9a-f][0-9a-f]*)\Z")
+
+
+def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+    """|f - g| <= tolerance on each leaf, or the same maximal output."""
+    mapping(evidence, "evidence", ("method", "bits", "tree"), ("box",))
+    bits = index(evidence["bits"], PRECISION + 1, "bits")
+    need(bits >= 16, "bits", "at least 16 bits are needed")
+    need(claim.domain is not None, "claim: domain", "boxes need a bounded domain")
+    assert claim.domain is not None
+    box = box_of(claim.domain, bits, evidence.get("box", []))
+    leaves = _Leaves(claim, f, g, bits)
+    nodes = items(evidence["tree"], "boxes")
+    leaves.expect(sum(type(raw) is list and raw[:1] == ["leaf"] for raw in nodes))
+    waiting = [box]
+    for number, raw in enumerate(nodes):
+        step = f"boxes: node {number}"
+        need(bool(waiting), step, "the tree is complete before it")
+        here = waiting.pop()
+        need(type(raw) is list and bool(raw) and type(raw[0]) is str, step, "expected a list that begins with its kind")
+        if raw[0] == "split":
+            leaves.budget.spend(len(box.lo))
+            waiting += _split(here, raw, step)
+        else:
+            leaves.check(here, raw, step)
+    need(not waiting, "boxes", f"{len(waiting)} nodes are missing at its end")
+
+
+def _split(box: Bounds, raw: list[Any], step: str) -> tuple[Bounds, Bounds]:
+    """["split", j, n]: first x_j <= n 2^-bits, then x_j >= n 2^-bits; so the first comes last."""
+    _, j, cut = items(raw, step, 3)
+    j = index(j, len(box.lo), step)
+    need(type(cut) is int and box.lo[j] < cut < box.hi[j], step, f"the cut is not strictly inside side {j} of the box")
+    below, above = list(box.hi), list(box.lo)
+    below[j] = above[j] = cut
+    return box._replace(lo=above), box._replace(hi=below)
+
+
+class _Leaves:
+    """The proofs on single boxes; what they need of the networks is made once, when it is first asked for."""
+
+    def __init__(self, claim: Claim, f: Network, g: Network | None, bits: int) -> None:
+        self.claim, self.f, self.g, self.bits = claim, f, g, bits
+        self.decision = claim.question == "same_decision"
+        self.budget = Budget(_budget.BOXES, "products", "boxes")
+        self.cells = Budget(_budget.TREE, "products", "boxes")
+        self._joint: Joint | None = None
+        self._pass: Pass | None = None
+
+    def expect(self, count: int) -> None:
+        """Rejected if so many zonotope leaves must be too many."""
+        if count:
+            self._joint = Joint(self.f, self.g, self.bits, self.budget)
+            least = count * self._joint.least
+            need(least <= self.budget.left, "boxes", f"{count} leaves are too many for this checker")
+
+    def check(self, box: Bounds, raw: list[Any], step: str) -> None:
+        """One leaf."""
+        kind = raw[0]
+        if kind == "leaf":
+            self._zonotope(box, raw, step)
+        elif kind == "exact":
+            self._exact(box, raw, step)
+        else:
+            need(kind == "pass" and not self.decision, step, "unknown kind of node")
+            items(raw, step, 1)
+            if self._pass is None:
+                self._pass = Pass(self.f, self.g, self.bits)
+            need_within(self.claim, self._pass.outputs(box), self.bits, step)
+
+    def _zonotope(self, box: Bounds, raw: list[Any], step: str) -> None:
+        joint = self._joint
+        assert joint is not None
+        self.budget.step = step
+        couplings = raw[1] if len(raw) > 1 else None
+        need(type(couplings) is str and bool(_HEXADECIMAL.match(couplings)), step, "the couplings must be a hexadecimal number")
+        assert type(couplings) is str
+        coupled = int(couplings, 16)
+        need(coupled.bit_length() <= joint.pairs, step, f"more couplings than the {joint.pairs} pairs of units")
+        items(raw, step, 3 if self.decision else 2)
+        found = joint.outputs(box.lo, box.hi, coupled)
+        if self.decision:
+            chosen = index(raw[2], len(found.f), step)
+            for name, forms in (("f", found.f), ("g", found.g)):
+                for j, form in enumerate(forms):
+                    need(j == chosen or lead(forms[chosen], form) > 0, step, f"output {chosen} of {name} may not be above output {j}")
+            return
+        lo, hi = zip(*found.differences, strict=True)
+        need_within(self.claim, Bounds((len(lo),), list(lo), list(hi)), self.bits, step)
+
+    def _exact(self, box: Bounds, raw: list[Any], step: str) -> None:
+        """["exact", hull, tree]: evidence "tree" for the domain with the sides of the box as further rows."""
+        _, hull, tree = items(raw, step, 3)
+        assert self.claim.domain is not None
+        size, rows = len(box.lo), len(self.claim.domain.bounds)
+        self.cells.step = step
+        self.cells.spend((2 * size + rows) * size)
+        inside = self.claim._replace(domain=_within(self.claim.domain, box, self.bits))
+        evidence = {"method": "tree", "hull": hull, "tree": tree}
+        check = check_decision_tree if self.decision else check_tree
+        try:
+            check(inside, self.f, self.g, evidence, self.cells)
+        except Rejected as error:
+            raise Rejected(f"{step}: {error.step}", error.reason) from None
+
+
+def _within(domain: Domain, box: Bounds, bits: int) -> Domain:
+    """The rows of the domain, then x_j <= hi_j and -x_j <= -lo_j for each input."""
+    rows, size = domain.matrix.shape
+    one = domain.matrix.denominator
+    numerators: list[int] = []
+    bounds: list[Fraction] = []
+    for j, (low, high) in enumerate(zip(box.lo, box.hi, strict=True)):
+        for sign, bound in ((1, high), (-1, -low)):
+            numerators += [sign * one if i == j else 0 for i in range(size)]
+            bounds.append(Fraction(bound, 1 << bits))
+    matrix = Tensor((rows + 2 * size, size), domain.matrix.numerators + numerators, one)
+    return Domain(matrix, [*domain.bounds, *bounds])
