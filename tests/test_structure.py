@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "regions": CELLS,
     "rational": GROUND | {"exact", "claims"},
     "tropical": CELLS | {"regions", "floats"},
-    "difference": BASE | {"claims"},
+    "difference": CELLS,
     "cooling": BASE | {"claims", "rational", "floats"},
     "export": BASE | {"claims", "floats"} | ENGINES,
     "nn": BASE | {"claims", "floats", "load", "export"} | ENGINES,

@@ -29,6 +29,10 @@ class Clock:
         """Seconds left; infinity without a limit."""
         return math.inf if self.limit is None else self.limit - self.elapsed()
 
+    def at_most(self, seconds: float) -> Clock:
+        """A clock of so many seconds from now on, or of those that are left, if they are fewer: for one step among several."""
+        return Clock(max(min(seconds, self.left()), 0.0))
+
     def check(self, progress: str, partial: object = None) -> None:
         """Incomplete, saying how far the work got, once the limit has passed."""
         if self.left() <= 0:

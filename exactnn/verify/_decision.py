@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, check
-from exactnn.difference import NotBounded, upper_bound
+from exactnn.difference import Distance, NotBounded, Splitting, upper_bound
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.polyhedron import Box
 from exactnn.exact.writing import json_number
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Network, Smooth
@@ -28,6 +29,7 @@ from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_p
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line, _search
+from exactnn.verify._boxes import exactly, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
@@ -36,6 +38,10 @@ from exactnn.verify._signs import Signs, scaled
 #: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
+#: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
+_BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 1.0, 100
+#: how many boxes that resist may be left to the search over cells
+_FEW_BOXES = 64
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
 _ATTEMPTS = 8
 
@@ -82,6 +88,9 @@ class Decision:
         if found is not None:
             return found
         self.clock.check("value numbering did not prove equality, and no small point refuted it")
+        found = self._by_boxes(_QUICK_BOXES if self._small else min(_BOXES_SECONDS, self.clock.left() / 2))
+        if found is not None:
+            return found
         samples = _search.sample_points(self.where).to_float()
         signs = Signs(self.where.region, samples, self.clock)
         found = self._by_forms(mirror=True, elements=True, decide=signs.decide, signs=signs)
@@ -89,6 +98,10 @@ class Decision:
             return found
         if not linear:
             return self._by_enclosure()
+        if self._small:
+            found = self._by_boxes(min(_BOXES_SECONDS, self.clock.left() / 2))
+            if found is not None:
+                return found
         try:
             return self._by_cells(Clock(min(_QUICK_SECONDS, max(self.clock.left(), 0.0))), _QUICK_CELLS)
         except Incomplete:
@@ -124,6 +137,46 @@ class Decision:
             except CertificateRejected:
                 return None
         return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
+
+    def _by_boxes(self, seconds: float) -> Verdict | None:
+        """Joint zonotopes on a tree of boxes, for at most so many seconds more; if few boxes resist, those cell by cell."""
+        tree = self._tree
+        if tree is None:
+            return None
+        tolerance = self.claim.tolerance
+        tree.run(self.clock.at_most(seconds), tolerance=tolerance)
+        if tree.points.point is not None and tree.points.value is not None and tree.points.value > tolerance:
+            return self._refuted(RationalArray.of(list(tree.points.point)), "a point found by ascent from boxes, confirmed exactly")
+        resisting = tree.open(tolerance)
+        others: dict[int, list[Any]] = {}
+        if resisting:
+            if len(resisting) > _FEW_BOXES or not isinstance(self.claim.domain, Box):
+                return None
+            try:
+                answer = exactly(self.claim, tree, resisting, self.clock.at_most(seconds))
+            except Incomplete:
+                return None
+            if isinstance(answer, RationalArray):
+                return self._refuted(answer, "the outputs differ on a cell inside a box on which no bound suffices")
+            others = answer
+        count = len(tree.boxes.leaves)
+        cells = f", on {len(others)} of them cell by cell" if others else ""
+        return self._proved(tree.evidence(others), f"linear bounds of the difference on {count} box{'es' if count > 1 else ''}{cells}")
+
+    @property
+    def _small(self) -> bool:
+        """Whether linear programs over the neurons and the search over cells are worth a try before boxes are given time."""
+        return self._tree is not None and self._tree.stages.units <= _SMALL
+
+    @cached_property
+    def _tree(self) -> Splitting | None:
+        if not self.claim.tolerance or self.claim.domain is None:
+            return None
+        found = splitting(self.claim, Distance(), self.clock, self.claim.tolerance)
+        if isinstance(found, str):
+            self.tried.append(found)
+            return None
+        return found
 
     def _by_forms(self, *, mirror: bool, elements: bool, decide: Decide | None = None, signs: Signs | None = None) -> Verdict | None:
         """Value numbering of both networks; for one hidden layer both answers."""

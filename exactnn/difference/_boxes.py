@@ -1,0 +1,163 @@
+"""A tree of boxes, each of which is bounded by a joint zonotope, or cut in two; the worst box first.
+
+Cut is the input with the largest sum, over the units that are not stable, of |coefficient of the input * its half-width| / (u - l):
+nearly free, and better than the widest input or the steepest one. The middle of each box and the corner at which its bound is reached
+are tried as points, which a projected ascent moves uphill.
+
+References: docs/theory.md 19.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exactnn.difference._pass import NotBounded
+from exactnn.difference._questions import Question
+from exactnn.difference._stages import ROUND, TINY, Floats, Stages
+from exactnn.difference._zonotope import Mask, joint_pass
+from exactnn.exact.array import nearest_float
+from exactnn.exact.polyhedron import Box
+
+_NUMBERS = 1 << 22  # of one form of a stage, for all boxes of a batch
+_MOST = 16  # boxes of a batch
+
+
+class Leaf(NamedTuple):
+    """A box, its bound, and what proves it: the pairs of units that are coupled, the output that is maximal; and the input to be cut."""
+
+    bound: float
+    lo: Floats
+    hi: Floats
+    couplings: Mask
+    chosen: int | None
+    cut: int
+
+    def written(self) -> list[Any]:
+        """As docs/certificate-format.md writes it."""
+        pairs = sum(1 << int(p) for p in np.flatnonzero(self.couplings))
+        return ["leaf", f"{pairs:x}", *(() if self.chosen is None else (self.chosen,))]
+
+
+class Grid:
+    """The box in units of 2^-bits, rounded outwards, and as floats around it."""
+
+    def __init__(self, box: Box, bits: int) -> None:
+        self.bits = bits
+        scale = 1 << bits
+        lower, upper = (side.to_fractions() for side in box.bounds)
+        self.low = [(q.numerator * scale) // q.denominator for q in lower]
+        self.high = [-((-q.numerator * scale) // q.denominator) for q in upper]
+        low, high = (np.array([nearest_float(n, scale) for n in side]) for side in (self.low, self.high))
+        point = np.array([a == b and Fraction(v) * scale == a for a, b, v in zip(self.low, self.high, low.tolist(), strict=True)])
+        wide = np.where(point, 0.0, 1.0)
+        self.lo, self.hi = low - (np.abs(low) * ROUND + TINY) * wide, high + (np.abs(high) * ROUND + TINY) * wide
+        if not (np.isfinite(self.lo).all() and np.isfinite(self.hi).all()):
+            raise NotBounded("a side of the domain is beyond the range of float64")
+
+    def middle(self, lo: Floats, hi: Floats) -> Floats:
+        """The middle, on the grid."""
+        return np.asarray(np.ldexp(np.rint(np.ldexp((lo + hi) / 2, self.bits)), -self.bits))
+
+    def units(self, place: float) -> int:
+        """A place on the grid as an integer."""
+        return int(Fraction(place) * (1 << self.bits))
+
+    def box(self, leaf: Leaf) -> tuple[list[int], list[int]]:
+        """The sides of a box of the tree in units."""
+        low = [n if v == w else self.units(v) for v, w, n in zip(leaf.lo.tolist(), self.lo.tolist(), self.low, strict=True)]
+        return low, [n if v == w else self.units(v) for v, w, n in zip(leaf.hi.tolist(), self.hi.tolist(), self.high, strict=True)]
+
+
+class Boxes:
+    """A tree of boxes on its way to a proof.
+
+    Parameters
+    ----------
+    stages : the networks
+    grid : the box around the domain
+    question : what is bounded on each box
+    tried : is called with points (inputs, points) of the boxes where the bound may be attained
+
+    Attributes
+    ----------
+    leaves : the boxes that are not cut, by the numbers of their nodes
+    stuck : those of them that are too small to be cut
+    """
+
+    def __init__(self, stages: Stages, grid: Grid, question: Question, tried: Callable[[Floats], None]) -> None:
+        self.stages, self.grid, self.question, self.tried = stages, grid, question, tried
+        self.leaves: dict[int, Leaf] = {}
+        self.stuck: set[int] = set()
+        self._cuts: dict[int, tuple[int, float, int]] = {}  # input, place, first child
+        self._heap: list[tuple[float, int]] = []
+        self._nodes = 1
+        self.batch = int(np.clip(_NUMBERS // (max(stages.sizes) * (65 + stages.sizes[0])), 2, _MOST))
+        self._evaluate([0], grid.lo[:, None], grid.hi[:, None])
+
+    @property
+    def bound(self) -> float:
+        """The largest bound of all boxes."""
+        top = -self._heap[0][0] if self._heap else -np.inf
+        return max(top, *(self.leaves[node].bound for node in self.stuck)) if self.stuck else top
+
+    def above(self, threshold: float) -> dict[int, Leaf]:
+        """The boxes whose bound exceeds the threshold, by the numbers of their nodes."""
+        return {node: leaf for node, leaf in self.leaves.items() if leaf.bound > threshold}
+
+    def refine(self, threshold: float) -> bool:
+        """Cut the worst boxes whose bound exceeds the threshold; whether there were any that could be cut."""
+        ids: list[int] = []
+        low: list[Floats] = []
+        high: list[Floats] = []
+        while self._heap and -self._heap[0][0] > threshold and len(ids) < self.batch:
+            _, node = heapq.heappop(self._heap)
+            leaf = self.leaves[node]
+            place = self.grid.middle(leaf.lo, leaf.hi)[leaf.cut]
+            if not leaf.lo[leaf.cut] < place < leaf.hi[leaf.cut]:
+                self.stuck.add(node)
+                continue
+            del self.leaves[node]
+            self._cuts[node] = leaf.cut, float(place), self._nodes
+            below, over = leaf.hi.copy(), leaf.lo.copy()
+            below[leaf.cut] = over[leaf.cut] = place
+            low += [leaf.lo, over]
+            high += [below, leaf.hi]
+            ids += [self._nodes, self._nodes + 1]
+            self._nodes += 2
+        if ids:
+            self._evaluate(ids, np.array(low).T, np.array(high).T)
+        return bool(ids)
+
+    def _evaluate(self, ids: Sequence[int], lo: Floats, hi: Floats) -> None:
+        found = joint_pass(self.stages, lo, hi)
+        judged = self.question.judge(found)
+        centre = (lo + hi) / 2
+        corner = np.where(judged.towards > 0, hi, np.where(judged.towards < 0, lo, centre))
+        self.tried(np.concatenate([centre, corner], axis=1))
+        scores = np.where(hi > lo, found.scores, -1.0)
+        scores = np.where((scores > 0).any(axis=0), scores, hi - lo)  # all units are stable: the widest
+        cuts = scores.argmax(axis=0)
+        for k, node in enumerate(ids):
+            chosen = None if judged.chosen is None else int(judged.chosen[k])
+            bound = float(judged.bounds[k])
+            self.leaves[node] = Leaf(bound, lo[:, k], hi[:, k], found.couplings[k], chosen, int(cuts[k]))
+            heapq.heappush(self._heap, (-bound, node))
+
+    def written(self, others: Mapping[int, list[Any]]) -> list[Any]:
+        """The tree in preorder as docs/certificate-format.md writes it; `others` stand for leaves that are proved otherwise."""
+        result: list[Any] = []
+        waiting = [0]
+        while waiting:
+            node = waiting.pop()
+            if node in self._cuts:
+                j, place, first = self._cuts[node]
+                result.append(["split", j, self.grid.units(place)])
+                waiting += [first + 1, first]
+            else:
+                result.append(others[node] if node in others else self.leaves[node].written())
+        return result

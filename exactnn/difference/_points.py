@@ -1,0 +1,102 @@
+"""Points of a domain at which a difference is large: floats propose and climb, the exact values of the best one count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from exactnn.difference._questions import Question
+from exactnn.difference._stages import Floats, Stages
+from exactnn.exact.polyhedron import Box, Polyhedron
+
+Point = tuple[Fraction, ...]
+_KEPT = 24  # points that are climbed from
+_STEPS = 60
+_BITS = 30  # of a point, relative to the widest side of the box
+_AGAIN = 1 + 2.0**-30  # how much larger a float must be for its exact value to be asked
+
+
+class Points:
+    """The best point so far.
+
+    Parameters
+    ----------
+    stages, question : what is evaluated in floats
+    domain : where points may lie; lo, hi : the box around it
+    exact : the exact size at a point
+
+    Attributes
+    ----------
+    value, point : the largest exact size, and where; None before a point was confirmed
+    """
+
+    def __init__(self, stages: Stages, question: Question, domain: Polyhedron, box: Box, exact: Callable[[Point], Fraction]) -> None:
+        self.stages, self.question, self.domain, self.exact = stages, question, domain, exact
+        self.lo, self.hi = (a.to_float() for a in box.bounds)
+        self.sides = [a.to_fractions() for a in box.bounds]
+        self.inside = None if isinstance(domain, Box) else tuple(domain.interior_point())
+        self.value: Fraction | None = None
+        self.point: Point | None = None
+        self._asked = -np.inf  # the float size whose exact value was asked last
+        self._kept = np.zeros((len(self.lo), 0))
+        self._sizes = np.zeros(0)
+
+    def offer(self, x: Floats) -> None:
+        """Points (inputs, points) as floats; the largest are kept."""
+        sizes = self.question.sizes([v for v, _ in self.stages.values(x)])
+        x, sizes = np.concatenate([self._kept, x], axis=1), np.concatenate([self._sizes, sizes])
+        best = np.argsort(-sizes, kind="stable")[:_KEPT]
+        self._kept, self._sizes = x[:, best], sizes[best]
+
+    def climb(self) -> None:
+        """Move the kept points along the signs of the gradient, in steps that become shorter, and keep what is better."""
+        x, step = self._kept, (self.hi - self.lo)[:, None] / 4
+        lo, hi = self.lo[:, None], self.hi[:, None]
+        for _ in range(_STEPS):
+            found = self.stages.values(x)
+            rows = self.question.rows([v for v, _ in found])
+            slope = self.stages.gradient(rows, [on for _, on in found], len(self.lo))
+            x = np.clip(x + step * np.sign(slope), lo, hi)
+            step = step * 0.85
+            self.offer(x)
+
+    def confirm(self) -> bool:
+        """Ask the exact value at the best point; whether it is larger than before."""
+        if not len(self._sizes) or not self._sizes[0] > self._asked * _AGAIN:
+            return False
+        self._asked = float(self._sizes[0])
+        better = False
+        for x in (self._rounded(self._kept[:, 0]), self._within(self._kept[:, 0])):
+            found = self.exact(x)
+            if self.value is None or found > self.value:
+                self.value, self.point, better = found, x, True
+        return better
+
+    def start(self) -> None:
+        """The middle, corners and random points of the box."""
+        random = np.random.default_rng(0)
+        n = len(self.lo)
+        share = np.concatenate([np.full((n, 1), 0.5), random.random((n, 64)), random.integers(0, 2, (n, 64)).astype(np.float64)], axis=1)
+        self.offer(self.lo[:, None] + (self.hi - self.lo)[:, None] * share)
+
+    def _rounded(self, x: Floats) -> Point:
+        """With few bits."""
+        width = float((self.hi - self.lo).max())
+        bits = _BITS - int(np.frexp(width)[1]) if width else 0
+        return self._within(np.ldexp(np.rint(np.ldexp(x, bits)), -bits))
+
+    def _within(self, x: Floats) -> Point:
+        """The nearest point of the box; of other domains, the last one on the way from an inner point."""
+        point = tuple(min(max(Fraction(v), low), high) for v, low, high in zip(x.tolist(), *self.sides, strict=True))
+        if self.inside is None or self.domain.contains(point):
+            return point
+        share = Fraction(1)
+        A, b = self.domain.rows
+        for row, bound in zip(A.to_rows(), b.to_fractions(), strict=True):
+            start = sum((a * v for a, v in zip(row, self.inside, strict=True)), Fraction(0))
+            change = sum((a * (v - w) for a, v, w in zip(row, point, self.inside, strict=True)), Fraction(0))
+            if change > 0:
+                share = min(share, (bound - start) / change)
+        return tuple(w + share * (v - w) for v, w in zip(point, self.inside, strict=True))

@@ -1,0 +1,93 @@
+"""Questions on a bounded domain by a tree of boxes (`difference`), and the search over cells on the boxes that resist.
+
+Source: docs/theory.md 19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from exactnn.claims import Comparison, SameDecisionClaim
+from exactnn.difference import Distance, Leaf, Margin, NotBounded, Splitting, bounding_box
+from exactnn.errors import NotPiecewiseLinear
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.clock import Clock
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.network import Network
+from exactnn.verify._alike import Alike
+from exactnn.verify._complete import Complete
+from exactnn.verify._domain import coordinates
+
+Point = tuple[Fraction, ...]
+
+
+def splitting(
+    claim: Comparison | SameDecisionClaim, question: Distance | Margin, clock: Clock, tolerance: Fraction | None = None
+) -> Splitting | str:
+    """The search by boxes before its first cut; or why there is none."""
+    assert claim.domain is not None
+    try:
+        around = bounding_box(claim.domain, clock)
+        if around is None:
+            return "the domain is not known to be bounded"
+        return Splitting(claim.f, claim.g, claim.domain, around, question, sizes(claim.f, claim.g, question), tolerance)
+    except (NotBounded, NotPiecewiseLinear) as reason:
+        return f"there are no linear bounds of the difference ({reason})"
+
+
+def sizes(f: Network, g: Network | None, question: Distance | Margin) -> Callable[[Point], Fraction]:
+    """The exact size of a question at a point."""
+
+    def size(x: Point) -> Fraction:
+        first = f(x)
+        second = (Fraction(0),) * len(first) if g is None else g(x)
+        if isinstance(question, Margin):
+            return Fraction(_maximal(first) != _maximal(second))
+        gaps = [abs(a - b) for a, b in zip(first, second, strict=True)]
+        return sum(gaps, Fraction(0)) if question.norm == "l1" else max(gaps)
+
+    return size
+
+
+def exactly(
+    claim: Comparison | SameDecisionClaim, tree: Splitting, leaves: dict[int, Leaf], clock: Clock
+) -> dict[int, list[Any]] | RationalArray:
+    """The claim on each of these boxes by the search over cells: nodes for the evidence; or a point, an input, at which it fails.
+
+    Incomplete at the end of the time.
+    """
+    found: dict[int, list[Any]] = {}
+    with tqdm(leaves.items(), unit=" boxes", delay=2, disable=None, leave=False) as bar:
+        for node, leaf in bar:
+            inside = replace(claim, domain=restricted(claim.domain, tree, leaf))
+            where = coordinates(inside.domain, claim.f.input_dim)
+            if isinstance(inside, SameDecisionClaim):
+                answer = Alike(inside, where, clock).decide()
+            else:
+                answer = Complete(inside, where, clock, None).decide()
+            if isinstance(answer, RationalArray):
+                return where.to_input(answer.reshape(1, -1))[0]
+            found[node] = ["exact", answer["hull"], answer["tree"]]
+    return found
+
+
+def restricted(domain: Polyhedron | None, tree: Splitting, leaf: Leaf) -> Polyhedron:
+    """The domain with the sides of a box of the tree as further rows, x_j <= hi_j and -x_j <= -lo_j for each j in turn."""
+    assert domain is not None
+    A, b = domain.rows
+    low, high = tree.box(leaf).bounds
+    d = len(low)
+    sides = concatenate([RationalArray.eye(d), -RationalArray.eye(d)])
+    turns = np.arange(2 * d).reshape(2, d).T.ravel()
+    return Polyhedron(concatenate([A, sides[turns]]), concatenate([b, concatenate([high, -low])[turns]]))
+
+
+def _maximal(values: Point) -> set[int]:
+    top = max(values)
+    return {j for j, v in enumerate(values) if v == top}
