@@ -10,7 +10,7 @@ from math import comb
 
 from exactnn.errors import Incomplete, Undecided
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
 from exactnn.symmetry._configurations import Configuration, Jumps, jumps_of, realised
@@ -295,6 +295,7 @@ def _orbit_key(layer: Shallow, flips: Subset) -> object:
     return tuple(sorted(neurons))
 
 
+@timed
 def fibre(net: Network, *, time_limit: Number | None = None) -> Fibre:
     """All weights of the same width and activation that compute the same function.
 
@@ -328,5 +329,5 @@ def fibre(net: Network, *, time_limit: Number | None = None) -> Fibre:
     >>> found.is_single_orbit, found.dimension, found.families
     (True, 2, ())
     """
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     return Fibre(net, shallow(net, "fibre"), clock)

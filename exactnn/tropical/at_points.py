@@ -22,7 +22,7 @@ import numpy as np
 from exactnn.claims import Certificate, EqualAtClaim
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_tensor
 from exactnn.network import Network
@@ -215,6 +215,7 @@ class PointwiseMap(TropicalRationalMap):
         return f"PointwiseMap({self.count} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {words})"
 
 
+@timed
 def extract_at(
     net: Network, points: Any, *, arithmetic: str = "exact", nonnegative: bool = True, time_limit: Number | None = None
 ) -> PointwiseMap:
@@ -259,7 +260,7 @@ def extract_at(
         raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
     if arithmetic not in ("exact", "float64"):
         raise ArgumentError(f"arithmetic: 'exact' or 'float64' is needed, got {arithmetic!r}")
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     weights = Weights(net, shift_of(net, nonnegative=flag(nonnegative, "nonnegative")))
     return (_exactly if arithmetic == "exact" else _in_floats)(weights, points, clock)
 
@@ -286,8 +287,9 @@ def _in_floats(weights: Weights, points: Any, clock: Clock) -> PointwiseMap:
 
 def _check(clock: Clock, done: int, count: int, partial: Any) -> None:
     if clock.left() <= 0:
-        words = f"the time limit of {clock.limit} s was reached at {done} of {count} points; `partial` is the map of these"
-        raise Incomplete(words, partial() if done else None)
+        words = f"the time limit of {round(clock.limit or 0.0, 3)} s was reached at {done} of {count} points; `partial` is the map of these"
+        with clock.grace():
+            raise Incomplete(words, partial() if done else None)
 
 
 def _float_map(source: FloatTerms, clock: Clock) -> PointwiseMap:

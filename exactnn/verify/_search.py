@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from exactnn.cells import rounded_points
-from exactnn.errors import ArgumentError
+from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.lp import Optimal, Unbounded
 from exactnn.network import Network
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, enclosures
@@ -58,8 +58,15 @@ def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tu
     """An interior point and extreme points in random directions; and rays, of largest entry 1, along which the domain is unbounded."""
     assert where.region is not None
     corners, rays = [where.inside], []
+    clock = clock_in_force()
+    share = clock.at_most(clock.left() / 4)  # they are proposals, and other ways need time too
     for _ in range(count):
-        best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
+        try:
+            with share.running():
+                best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
+        except Incomplete:
+            clock.check("points of the domain were being sought")
+            break
         if isinstance(best, Optimal):
             corners.append(RationalArray.of(list(best.point)))
         elif isinstance(best, Unbounded):
@@ -109,7 +116,7 @@ def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance:
     from exactnn.floats.ascent import largest_gaps  # torch takes a second to import
 
     starts = _float_points(where, 2048)
-    patience = Clock(min(max(clock.left(), 0.0), 20.0))
+    patience = clock.at_most(20)
     for scale in [2.0**k for k in (0, -3, 3, -8, 8)] if where.region is None else [1.0]:
         if patience.left() <= 0:
             return None
