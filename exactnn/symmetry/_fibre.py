@@ -217,6 +217,7 @@ class Fibre:
         odd = layer.family == "odd"
         alive = 0
         for neurons in layer.members.values():
+            self._clock.check("the hyperplanes of the function were being counted")
             factors = [layer.factors[i] * (layer.signs[i] if odd else 1) for i in neurons]
             total = layer.outgoing[:, neurons] @ RationalArray.from_fractions(factors, (len(factors),))
             alive += not total.is_zero()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from tqdm import tqdm
 
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
@@ -38,7 +39,7 @@ def breakpoints(nets: list[Network], domain: Polyhedron | None, clock: Clock) ->
             if isinstance(operation, (PiecewiseLinear, PRelu, MaxPool)):
                 points = _with_ends(sorted(inner), low, high)
                 (operand,) = net.operands(name)
-                for part in blocks(points):
+                for part in tqdm(blocks(points), desc=f"breakpoints at {name}", unit=" blocks", delay=2, disable=None, leave=False):
                     clock.check(f"{len(inner)} breakpoints of the functions of one variable found", partial=len(inner))
                     values = net.trace(_column(part), keep=[operand])[operand]
                     left = low if part[0] == points[0] else part[0]

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from exactnn.cells import rounded_points
 from exactnn.errors import ArgumentError, Incomplete
@@ -60,8 +61,9 @@ def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tu
     corners, rays = [where.inside], []
     clock = clock_in_force()
     share = clock.at_most(clock.left() / 4)  # they are proposals, and other ways need time too
-    for _ in range(count):
+    for _ in tqdm(range(count), desc="points of the domain", unit="", delay=2, disable=None, leave=False):
         try:
+            share.check("points of the domain were being sought")
             with share.running():
                 best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
         except Incomplete:
@@ -84,16 +86,18 @@ def differing_point(
     A few of them first, then twice as many at a time: the clock is asked in between, and small points often decide.
     """
     start, block = 0, 8
-    while start < len(points):
-        if clock is not None:
-            clock.check(f"the values at {start} of {len(points)} points agreed, the others were being computed")
-        chosen = points[start : start + block]
-        values = f.evaluate(chosen)
-        difference = values if g is None else values - g.evaluate(chosen)
-        hits = np.flatnonzero(difference.exceeds(tolerance).any(axis=1))
-        if len(hits):
-            return chosen[int(hits[0])]
-        start, block = start + block, 2 * block
+    with tqdm(total=len(points), unit=" points", delay=2, disable=None, leave=False) as bar:
+        while start < len(points):
+            if clock is not None:
+                clock.check(f"the values at {start} of {len(points)} points agreed, the others were being computed")
+            chosen = points[start : start + block]
+            values = f.evaluate(chosen)
+            difference = values if g is None else values - g.evaluate(chosen)
+            hits = np.flatnonzero(difference.exceeds(tolerance).any(axis=1))
+            if len(hits):
+                return chosen[int(hits[0])]
+            bar.update(len(chosen))
+            start, block = start + block, 2 * block
     return None
 
 
