@@ -85,12 +85,13 @@ class Subdivision:
                 "without such a limit, and exactnn.regions.restrict gives the network on a slice of its input"
             )
         self.program, self.clock, self.exact = program, clock, exact
-        self.vertices = Vertices(program, exact=exact)
+        self.vertices = Vertices(program, self._wait, exact=exact)
         self.prefix = np.zeros(0, dtype=np.int8) if prefix is None else prefix
         self.limit = piece
         self.max_cells = max_cells
         self.finished = 0
         self.open_cells = 0
+        self._at: Piece | None = None
 
     @property
     def statistics(self) -> Statistics:
@@ -127,7 +128,8 @@ class Subdivision:
     def step(self, piece: Piece) -> None:
         """Cut by the next unit."""
         program, unit = self.program, piece.unit
-        self.clock.check(*self._progress(piece))
+        self._at = piece
+        self._wait()
         stage, column = program.stage_of(unit)
         if piece.values is None:
             piece.values = Table(self.vertices.enter(piece.ids, stage, piece.kept))
@@ -187,6 +189,10 @@ class Subdivision:
             kept = {k: table.kept(vertices) for k, table in piece.kept.items()}
             parts.append(Piece(lattice, piece.ids[vertices], piece.labels[facets], piece.unit, self.vertices.count, values, kept))
         return parts
+
+    def _wait(self) -> None:
+        if self._at is not None:
+            self.clock.check(*self._progress(self._at))
 
     def _progress(self, piece: Piece) -> tuple[str, int]:
         """How far the work got, and a lower bound of the number of regions: a cell that is open yet holds one at least."""

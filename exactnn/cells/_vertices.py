@@ -15,7 +15,7 @@ the two ends are not computed at all.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
@@ -29,6 +29,7 @@ from exactnn.cells._program import Program
 #: x_0 and x_1 over one positive denominator
 Exact = tuple[list[int], list[int], int]
 
+_BLOCK = 256  # vertices whose exact values are computed at once
 _GUESS = 1e-9  # the tolerance of the float-only mode, which is for comparison and decides nothing
 
 
@@ -51,11 +52,12 @@ class Vertices:
 
     Parameters
     ----------
+    wait : called at every step of the exact computations, to ask a clock
     exact : False for floats with a fixed tolerance, which only benchmarks use
     """
 
-    def __init__(self, program: Program, *, exact: bool = True) -> None:
-        self.program = program
+    def __init__(self, program: Program, wait: Callable[[], None], *, exact: bool = True) -> None:
+        self.program, self._wait = program, wait
         self.forms = [FloatMap(s.form) for s in program.stages]
         self.exact_mode = exact
         self.statistics = Statistics()
@@ -296,15 +298,21 @@ class Vertices:
 
     def _exact_stage(self, ids: Ids, stage: int) -> tuple[list[list[fmpz]], list[int]]:
         """weight scale z of a stage: entries, row by row, of each part; and the weights (denominators of the points)."""
-        points = [self._known(int(i)) for i in ids]
-        weights = [p[2] for p in points]
         d = self.program.input_dim
-        signs = self.signs[ids]
-        result = []
-        for part in range(self.parts):
-            rows = fmpz_mat(len(points), d, [v for p in points for v in (p[1] if part else p[0])])
-            *_, z = self.program.exact_values(rows, weights if part == 0 else [0] * len(points), signs, stage)
-            result.append(z.entries())
+        result: list[list[fmpz]] = [[] for _ in range(self.parts)]
+        weights: list[int] = []
+        for start in range(0, len(ids), _BLOCK):
+            chosen = ids[start : start + _BLOCK]
+            points = [self._known(int(i)) for i in chosen]
+            own = [p[2] for p in points]
+            weights += own
+            for part, entries in enumerate(result):
+                rows = fmpz_mat(len(points), d, [v for p in points for v in (p[1] if part else p[0])])
+                values = self.program.exact_values(rows, own if part == 0 else [0] * len(points), self.signs[chosen], stage)
+                for s, z in enumerate(values):
+                    self._wait()
+                    if s == stage:
+                        entries += z.entries()
         return result, weights
 
     def _refresh(self, ids: Ids) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.lp import Optimal
 from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.writing import json_number
 
+_SHARE = 0.25  # of the time that is left, for one side
 _TIGHT = 8  # inputs beyond which a side that a row with one entry states is not made tighter
 _INPUTS = 64  # beyond, only rows with one entry are used: two linear programs for each input would take too long
 
@@ -38,6 +40,7 @@ def bounding_box(domain: Polyhedron | None, clock: Clock | None = None) -> Bound
     """
     if domain is None:
         return None
+    clock = clock or clock_in_force()
     if isinstance(domain, Box):
         return BoundingBox(domain, [])
     sides, proofs = _stated(domain), []
@@ -48,9 +51,13 @@ def bounding_box(domain: Polyhedron | None, clock: Clock | None = None) -> Bound
             for s in (1, -1):
                 if len(inputs) > _TIGHT and (j, s) in sides:
                     continue
-                if clock is not None:
+                clock.check("the box around the domain was being computed")
+                try:
+                    with clock.at_most(clock.left() * _SHARE).running():
+                        found = domain.maximise([s * (i == j) for i in inputs])
+                except Incomplete:  # other ways to an answer need time too
                     clock.check("the box around the domain was being computed")
-                found = domain.maximise([s * (i == j) for i in inputs])
+                    continue
                 if isinstance(found, Optimal) and ((j, s) not in sides or fraction(found.value) < sides[j, s]):
                     sides[j, s] = fraction(found.value)
                     proofs.append([j, s, [[r, json_number(fraction(y))] for r, y in enumerate(found.dual) if y]])

@@ -7,6 +7,7 @@ ones to HiGHS. Nothing here is trusted: whatever comes out is only where the exa
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,15 +56,15 @@ class FloatRows:
 
 
 def propose(rows: FloatRows, cost: Sequence[int] | None, seconds: float = math.inf) -> Guess | None:
-    """A basis that a float solver thinks is the last one; None if it failed."""
+    """A basis that a float solver thinks is the last one, or the one it has after so many seconds; None if it failed."""
     c = rows.cost(cost) if cost is not None else np.zeros(rows.a.shape[1])
     with np.errstate(all="ignore"):
         if rows.a.size <= DENSE_LIMIT:
-            return _tableau(rows.a, rows.b, c)
+            return _tableau(rows.a, rows.b, c, seconds)
         return _highs(rows.a, rows.b, c, seconds)
 
 
-def _tableau(a: FloatArray, b: FloatArray, c: FloatArray) -> Guess | None:
+def _tableau(a: FloatArray, b: FloatArray, c: FloatArray, seconds: float) -> Guess | None:
     """The two-phase simplex method on the dense tableau [a | slack; cost], as in `_simplex` but in floats."""
     m, n = a.shape
     table = np.empty((m + 1, n + 1))
@@ -75,7 +76,10 @@ def _tableau(a: FloatArray, b: FloatArray, c: FloatArray) -> Guess | None:
     hint = -1
     if m == 0:
         return None
-    for _ in range(4 * (m + n) + 20):
+    end = time.monotonic() + seconds
+    for step in range(4 * (m + n) + 20):
+        if step % 64 == 63 and time.monotonic() > end:
+            break
         row = int(slack.argmin())
         if slack[row] < -_SMALL:
             reach = left[row]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from flint import fmpq
 
 from exactnn.errors import Incomplete
+from exactnn.exact.clock import clock_in_force
 from exactnn.exact.lp import LinearSystem, Point
 from exactnn.exact.numbers import primitive
 
@@ -37,7 +38,9 @@ def generate(system: LinearSystem, limit: int) -> Generated:
     rays: list[tuple[_Integers, int]] = []  # a ray, and the bit mask of the inequalities that are tight at it
     halfspaces = [(1, *(0,) * system.width)]
     halfspaces += [(beta, *(-a for a in row)) for row, beta in zip(integers.rows, integers.rhs, strict=True)]
+    clock = clock_in_force()
     for step, h in enumerate(halfspaces):
+        clock.check(f"the vertices of a polyhedron were being found, {step} of {len(halfspaces)} inequalities done")
         bit = 1 << step
         outside = next((line for line in lines if _dot(h, line)), None)
         if outside is None:
@@ -69,7 +72,9 @@ def _cut(rays: list[tuple[_Integers, int]], h: _Integers, bit: int) -> list[tupl
     below = [(ray, mask, v) for (ray, mask), v in zip(rays, values, strict=True) if v < 0]
     kept = [(ray, mask) for ray, mask, _ in above]
     kept += [(ray, mask | bit) for (ray, mask), v in zip(rays, values, strict=True) if v == 0]
+    clock = clock_in_force()
     for p, mask_p, v_p in above:
+        clock.check("the vertices of a polyhedron were being found")
         for n, mask_n, v_n in below:
             common = mask_p & mask_n
             if all(common & ~mask or ray is p or ray is n for ray, mask in rays):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat, fmpz_mat
 
+from exactnn.exact.clock import clock_in_force
 from exactnn.exact.lp import Feasible, Infeasible, LinearSystem, Point
 from exactnn.exact.numbers import power_of_two, simplest_between
 
@@ -93,9 +94,11 @@ def _reduced(system: LinearSystem, rows: list[int], origin: Point, directions: t
 def _simplified(inequalities: tuple[list[list[fmpq]], list[fmpq]], start: Sequence[fmpq]) -> list[fmpq]:
     """A point with few bits where all inequalities are strict, near `start`, at which they are."""
     rows, rhs = inequalities
+    clock = clock_in_force()
     system = LinearSystem(fmpq_mat(len(rows), len(start), [a for row in rows for a in row]), rhs)
     point = list(start)
     for candidate in _roundings(start):
+        clock.check("a point inside the domain was being simplified")
         if system.contains(candidate, strict=True):
             point = candidate
             break
@@ -105,6 +108,7 @@ def _simplified(inequalities: tuple[list[list[fmpq]], list[fmpq]], start: Sequen
     for j, u in enumerate(point):
         if u == 0:
             continue
+        clock.check("a point inside the domain was being simplified")
         low: fmpq | None = None
         high: fmpq | None = None
         for row, s in zip(rows, slack, strict=True):

@@ -14,7 +14,7 @@ square system afresh with FLINT.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -46,6 +46,10 @@ class Outcome:
     pivots: int
 
 
+#: FLINT takes about this times n^3 bits^1.5 seconds for a square system of n rows; nothing interrupts it (see `exactnn.exact.clock`).
+_SECONDS = 4e-10
+
+
 class SingularBasis(Exception):
     """The proposed rows and columns have no single common point; internal."""
 
@@ -53,8 +57,8 @@ class SingularBasis(Exception):
 class _Basis:
     """One basis and the two linear systems it stands for; rows of one entry are eliminated first."""
 
-    def __init__(self, system: IntegerRows, tight: Sequence[int], zero: Sequence[int]) -> None:
-        self.system, self.zero = system, zero
+    def __init__(self, system: IntegerRows, tight: Sequence[int], zero: Sequence[int], wait: Callable[[float], None]) -> None:
+        self.system, self.zero, self._wait = system, zero, wait
         single = system.single
         self.dense = [i for i in tight if single[i] < 0]
         self.fixed = {single[i]: i for i in tight if single[i] >= 0}
@@ -64,6 +68,8 @@ class _Basis:
         if not distinct or len(self.dense) != len(self.free):
             raise SingularBasis
         rows, size = system.rows, len(self.free)
+        bits = max((system.bits[i] for i in self.dense), default=0)
+        self._seconds = _SECONDS * size**3 * bits**1.5
         self.block = fmpz_mat(size, size, [rows[i][j] for i in self.dense for j in self.free])
 
     @cached_property
@@ -88,6 +94,7 @@ class _Basis:
         wanted = fmpz_mat(len(self.dense), 1, [value(i) * scale for i in self.dense])
         if self.fixed or held is not None:
             wanted -= self._wide * fmpz_mat(system.width, 1, known)
+        self._wait(self._seconds)
         numerators, denominator = _solve(self.block, wanted)
         if self.fixed or held is not None:
             known = [v * denominator for v in known]
@@ -102,6 +109,7 @@ class _Basis:
         denominator = fmpz(1)
         if self.free:
             goal = fmpz_mat(len(self.free), 1, [vector[j] for j in self.free])
+            self._wait(self._seconds)
             numerators, denominator = _solve(self.block.transpose(), goal)
             y = {i: fmpq(v, denominator) for i, v in zip(self.dense, numerators, strict=True)}
             if self.fixed or self.zero:
@@ -146,6 +154,7 @@ class _Run:
         system = self.system
         while True:
             point = basis.solve()
+            self._wait()
             violated = [(i, s) for i, s in enumerate(system.slack(point)) if s < 0]
             if not violated:
                 return self._outcome("optimal", point, dual if cost is not None else {})
@@ -225,8 +234,12 @@ class _Run:
         return self._basis()
 
     def _basis(self) -> _Basis:
-        self.clock.check(f"an exact linear program was being solved, {self.pivots} pivots done")
-        return _Basis(self.system, self.tight, self.zero)
+        self._wait()
+        return _Basis(self.system, self.tight, self.zero, self._wait)
+
+    def _wait(self, seconds: float = 0.0) -> None:
+        """Incomplete if the time is up, or will be before a step of so many seconds ends."""
+        self.clock.check(f"an exact linear program was being solved, {self.pivots} pivots done", seconds=seconds)
 
     def _outcome(
         self,

@@ -19,10 +19,12 @@ from flint import fmpq_mat, fmpz, fmpz_mat
 
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
 from exactnn.exact._products import by_limbs
+from exactnn.exact.clock import clock_in_force
 from exactnn.exact.numbers import Number, as_fraction, rational_text
 
 _LIMIT = 1 << 62  # int64 numerators stay below this, so that a sum of two cannot overflow
 _EXACT_FLOAT = 1 << 53
+_PRODUCTS = 1 << 26  # words times words in a product of FLINT's matrices, between two looks at the clock
 
 
 class RationalArray:
@@ -257,8 +259,18 @@ class RationalArray:
         large = by_limbs(self.numerators, other.numerators, (self.bound, other.bound))
         if large is not None:
             return RationalArray(large, denominator)
-        product = self.to_flint() * other.to_flint()
-        return RationalArray(integer_array(product.entries(), (m, n)), denominator)
+        clock = clock_in_force()
+        words = (self.bound.bit_length() + other.bound.bit_length()) // 64 + 1
+        step = max(_PRODUCTS // (k * n * words + 1), 1)
+        if step >= m:
+            clock.check("an exact product of matrices was to be computed")
+            return RationalArray(integer_array((self.to_flint() * other.to_flint()).entries(), (m, n)), denominator)
+        entries: list[Any] = []
+        for start in range(0, m, step):
+            clock.check(f"an exact product of matrices was being computed, {start} of {m} rows done")
+            rows = self.numerators[start : start + step]
+            entries += (fmpz_mat(len(rows), k, rows.ravel().tolist()) * other.to_flint()).entries()
+        return RationalArray(integer_array(entries, (m, n)), denominator)
 
     def maximum(self, other: RationalArray | Number) -> RationalArray:
         """Entrywise maximum."""

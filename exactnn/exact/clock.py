@@ -1,12 +1,25 @@
-"""A time limit that long work asks as it goes along."""
+"""A time limit that long work asks as it goes along.
+
+A limit of T seconds is kept to T / 10 + 1 s. A public function of a `time_limit` is `timed`: while it runs, its clock is in force, and what
+has no clock of its own (polyhedra, exact products, values of networks) asks that one. A step that nothing interrupts, one call of FLINT,
+say, is not begun if it would take longer than is left.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
 
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.numbers import Number, as_fraction
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class Clock:
@@ -33,7 +46,57 @@ class Clock:
         """A clock of so many seconds from now on, or of those that are left, if they are fewer: for one step among several."""
         return Clock(max(min(seconds, self.left()), 0.0))
 
-    def check(self, progress: str, partial: object = None) -> None:
-        """Incomplete, saying how far the work got, once the limit has passed."""
-        if self.left() <= 0:
-            raise Incomplete(f"the time limit of {self.limit} s was reached; {progress}", partial)
+    def check(self, progress: str, partial: object = None, *, seconds: float = 0.0) -> None:
+        """Incomplete, saying how far the work got, once the limit has passed.
+
+        seconds : what the next step is expected to take, if nothing can interrupt it
+        """
+        if self.limit is None:
+            return
+        left = self.left()
+        if left <= 0:
+            raise Incomplete(f"the time limit of {round(self.limit, 3)} s was reached; {progress}", partial)
+        if seconds > left + self.limit / 20 + 0.5:
+            words = f"the time limit of {round(self.limit, 3)} s leaves too little for the next step, of about {seconds:.2g} s"
+            raise Incomplete(f"{words}; {progress}", partial)
+
+    @contextmanager
+    def grace(self) -> Iterator[None]:
+        """For the last words of what was stopped, its partial answer: in force meanwhile is a clock of T / 20 + 1/2 s more."""
+        token = _in_force.set(None if self.limit is None else Clock(self.limit / 20 + 0.5))
+        try:
+            yield
+        finally:
+            _in_force.reset(token)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """In force meanwhile, unless an outer clock that is has less time left."""
+        outer = _in_force.get()
+        token = _in_force.set(outer if outer is not None and outer.left() < self.left() else self)
+        try:
+            yield
+        finally:
+            _in_force.reset(token)
+
+
+_in_force: ContextVar[Clock | None] = ContextVar("clock", default=None)
+
+
+def clock_in_force() -> Clock:
+    """The clock of the public function that runs; one without a limit if there is none."""
+    return _in_force.get() or _UNLIMITED
+
+
+_UNLIMITED = Clock()
+
+
+def timed(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A function of a keyword `time_limit`, under a clock of so many seconds, which is its `clock_in_force()`."""
+
+    @functools.wraps(function)
+    def under_the_clock(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with Clock(kwargs.get("time_limit")).running():
+            return function(*args, **kwargs)
+
+    return under_the_clock

@@ -13,7 +13,6 @@ References: A. Schrijver, Theory of Linear and Integer Programming, chapters 7 a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -24,7 +23,7 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact._float_lp import FloatRows, propose
 from exactnn.exact._integer_rows import IntegerRows, Matrix, Vector, common, integer_rows, numbers
 from exactnn.exact._simplex import Guess, Outcome, SingularBasis, solve
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.numbers import Number, rational
 
 __all__ = [
@@ -136,7 +135,7 @@ class LinearSystem:
     ----------
     A : m x n matrix; b : m numbers
     equalities : (E, d), or None
-    clock : asked between pivots; Incomplete once its time has passed
+    clock : asked between pivots; Incomplete once its time has passed; None for the one in force when a question is asked
 
     Examples
     --------
@@ -335,10 +334,12 @@ def guided(
     system: IntegerRows, cost: list[int] | None, floats: Callable[[], FloatRows], clock: Clock | None, direct: int = DIRECT_LIMIT
 ) -> Outcome:
     """The exact method from a float proposal; from nothing where that is no basis, or for up to `direct` entries not worth its time."""
+    clock = clock or clock_in_force()
+    clock.check("a linear program was to be solved")
     guess: Guess | None = None
     asked = len(system.rows) * system.width > direct and not (cost is None and min(system.rhs, default=0) >= 0)
     if asked:
-        guess = propose(floats(), cost, math.inf if clock is None else clock.left())
+        guess = propose(floats(), cost, clock.left())
     ended: Outcome | None = None
     if guess is not None:
         try:
@@ -346,7 +347,7 @@ def guided(
         except SingularBasis:
             guess = None
     if ended is None:
-        ended = solve(system, cost, clock=clock)
+        ended = solve(system, cost, None, clock)
     statistics.pivots += ended.pivots
     if not asked:
         statistics.direct += 1

@@ -9,7 +9,7 @@ import math
 import numbers
 import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -135,6 +135,22 @@ def short(value: object, width: int = 60) -> str:
     """A number, or the text of something else, in at most `width` characters."""
     text = rational_text(value) if isinstance(value, Fraction) else str(value)
     return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def approximately(value: Fraction) -> str:
+    """A rational for a sentence: as it is in up to 24 characters, else six digits.
+
+    Examples
+    --------
+    >>> approximately(Fraction(1, 3)), approximately(Fraction(10**40, 3**100))
+    ('1/3', 'about 1.94033e-8')
+    """
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) < 80:
+        text = rational_text(value)
+        if len(text) <= 24:
+            return text
+    wide = Context(prec=6, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return f"about {wide.divide(Decimal(value.numerator), Decimal(value.denominator))}".replace("E", "e")
 
 
 def shown(value: object) -> str:

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from exactnn.network import Network
+
+_STEPS = 30  # uphill
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -35,7 +38,7 @@ def largest_gaps(
         chosen = gap(t).argsort(descending=True)[:64]
     best = t[chosen].clone().requires_grad_(True)
     optimiser = torch.optim.Adam([best], lr=0.05 * scale)
-    for _ in range(30):
+    for _ in tqdm(range(_STEPS), desc="points by floats", unit=" steps", delay=2, disable=None, leave=False):
         if time.monotonic() > end:
             break
         optimiser.zero_grad()

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable
 from fractions import Fraction
 
 import numpy as np
+from tqdm import tqdm
 
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -52,7 +53,8 @@ class Activations:
         index = np.full(size, -1)
         factor, own = [Fraction(0)] * size, [Fraction(0)] * size
         found: list[tuple[Line, int]] = []
-        for i, (row, p) in enumerate(zip(value.rows(at), weights, strict=True)):
+        rows = zip(value.rows(at), weights, strict=True)
+        for i, (row, p) in enumerate(tqdm(rows, "value numbering", size, unit=" neurons", delay=2, disable=None, leave=False)):
             self.clock.check("value numbering was at a layer of neurons")
             if not p:
                 found.append((None, -1))

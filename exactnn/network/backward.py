@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 
 from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import clock_in_force
 from exactnn.network.graph import Network
 
 #: For a node and the rows (n, *shape) at its value, the rows at each of its operands.
@@ -35,9 +36,11 @@ def sweep(
     """
     rows = dict(seeds)
     wanted = {*net.inputs, *keep, *stop}
+    clock = clock_in_force()
     for name in reversed(net.order):
         if name not in rows:
             continue
+        clock.check(f"rows of coefficients were being carried through node {name!r}")
         own = rows[name] if name in wanted else rows.pop(name)
         operands = net.operands(name)
         if operands and name not in stop:

@@ -19,6 +19,7 @@ import networkx as nx
 
 from exactnn.errors import ArgumentError, ExactnnError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.clock import clock_in_force
 from exactnn.exact.numbers import Number
 from exactnn.network.activations import Activation, Rational, Smooth
 from exactnn.network.operations import Input, Operation, Shape
@@ -245,7 +246,9 @@ class Network:
         kept = set(self.order if keep is None else keep)
         left = {n: len(self.consumers(n)) for n in self.order}
         values = self.input_values(points)
+        clock = clock_in_force()
         for name in self.order:
+            clock.check(f"exact values of node {name!r} were being computed")
             operation = self.operation(name)
             if not isinstance(operation, Input):
                 values[name] = self._value(name, operation, values, len(points))

@@ -18,6 +18,7 @@ import numpy as np
 
 from exactnn.errors import ShapeError
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.clock import clock_in_force
 from exactnn.network.activations import PiecewiseLinear, PRelu, Rational
 from exactnn.network.backward import output_rows, sweep
 from exactnn.network.graph import Network
@@ -57,7 +58,9 @@ class Linearisation:
         """Values (n, *shape) that the affine map around each point takes at a point of its own, (n, input_dim); as `Network.trace`."""
         net, values, kept = self.net, self.net.input_values(points), set(self.net.outputs if keep is None else keep)
         left = {name: len(net.consumers(name)) for name in net.order}
+        clock = clock_in_force()
         for name in net.order:
+            clock.check(f"the affine maps around points were being taken to node {name!r}")
             if name not in values:
                 values[name] = self._value(name, values)
             for source in set(net.operands(name)):

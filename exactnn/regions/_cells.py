@@ -60,6 +60,7 @@ def regions_of(run: Subdivision, piece: Piece) -> Iterator[Region]:
         place = {int(c): i for i, c in enumerate(cells)}
         points = inside.points(order[borders[first:last]].tolist())
         for g in range(first, last):
+            run.clock.check(f"the inequalities of {run.finished} regions were being made")
             own = order[borders[g] : borders[g + 1]]
             rows: dict[Row, set[Neuron]] = {}
             for cell in own.tolist():

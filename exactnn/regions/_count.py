@@ -15,7 +15,7 @@ from tqdm import tqdm
 from exactnn.cells import DIMENSIONS, Program, Signs, StageMap, full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete, Undecided
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -26,6 +26,7 @@ from exactnn.regions.collect import bar, check_arguments, check_choice, chosen_m
 from exactnn.regions.region import Region
 
 
+@timed
 def count(
     net: Network,
     domain: Polyhedron | None = None,
@@ -77,7 +78,7 @@ def count(
     check_choice("definition", definition, (*DEFINITIONS, "convex"))
     check_arguments(net, max_regions)
     method = chosen_method(method, net)
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     domain = full_dimensional(domain, net.input_dim)
     if method == "search" and definition not in ("activation", "affine"):
         raise ArgumentError(
@@ -195,7 +196,8 @@ def iterate(
     """
     check_arguments(net, max_regions)
     clock = Clock(time_limit)
-    program = read_program([net], full_dimensional(domain, net.input_dim))
+    with clock.running():
+        program = read_program([net], full_dimensional(domain, net.input_dim))
     if chosen_method(method, net) == "search":
         regions = bar(" regions", work=searched_regions(program, clock))
     else:
@@ -207,6 +209,7 @@ def iterate(
         yield region
 
 
+@timed
 def adjacency(
     net: Network, domain: Polyhedron | None = None, *, max_regions: int | None = None, time_limit: Number | None = None
 ) -> nx.Graph[int]:
@@ -215,7 +218,7 @@ def adjacency(
     Parameters and errors as for `count`; all regions are held in memory.
     """
     check_arguments(net, max_regions)
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     program = read_program([net], full_dimensional(domain, net.input_dim))
     graph: nx.Graph[int] = nx.Graph()
     for run, piece in pieces(program, clock, max_regions, whole=True):

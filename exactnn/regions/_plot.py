@@ -11,6 +11,7 @@ from exactnn.cells import full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.axes import given_axes
+from exactnn.exact.clock import timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import MaxPool, Network
@@ -27,6 +28,7 @@ REGIONS = 20_000
 _DOTTED = (0, (1, 1.6))
 
 
+@timed
 def plot(
     net: Network,
     domain: Polyhedron | None = None,

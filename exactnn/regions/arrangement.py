@@ -38,7 +38,7 @@ from flint import fmpz_mat, fmpz_poly
 
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number, primitive, upright
 
 Array = np.ndarray[Any, Any]
@@ -48,6 +48,7 @@ _LIMIT = 1 << 62  # int64 numbers stay below it
 _MEMORY = 1 << 32  # bytes that the flats of two neighbouring ranks may take
 
 
+@timed
 def chambers(normals: Any, offsets: Any = None, *, time_limit: Number | None = None) -> int:
     """Number of components of R^d minus the hyperplanes {x : normals[i].x = offsets[i]}: (-1)^d chi(-1).
 
@@ -76,10 +77,11 @@ def chambers(normals: Any, offsets: Any = None, *, time_limit: Number | None = N
     >>> chambers([[1, 0], [0, 1], [1, 1]], [0, 0, "1/1000"])
     7
     """
-    _, polynomial = _whitney(normals, offsets, Clock(time_limit))
+    _, polynomial = _whitney(normals, offsets, clock_in_force())
     return int(polynomial(1))
 
 
+@timed
 def characteristic_polynomial(normals: Any, offsets: Any = None, *, time_limit: Number | None = None) -> tuple[int, ...]:
     """Coefficients of chi(t) = sum over flats F of mu(F) t^{dim F}, constant term first (d + 1 of them, the last is 1).
 
@@ -103,7 +105,7 @@ def characteristic_polynomial(normals: Any, offsets: Any = None, *, time_limit: 
     >>> characteristic_polynomial([[1, -1, 0], [0, 1, -1], [1, 0, -1]])
     (0, 2, -3, 1)
     """
-    dimension, polynomial = _whitney(normals, offsets, Clock(time_limit))
+    dimension, polynomial = _whitney(normals, offsets, clock_in_force())
     return tuple((-1) ** (dimension - k) * int(polynomial[dimension - k]) for k in range(dimension + 1))
 
 

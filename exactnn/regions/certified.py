@@ -8,7 +8,7 @@ from typing import Any
 from exactnn.cells import Search, Tree, full_dimensional, read_program, simplified_point
 from exactnn.claims import Certificate, RegionCountClaim
 from exactnn.errors import ArgumentError
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_integer
@@ -24,6 +24,7 @@ class RegionCount:
     certificate: Certificate
 
 
+@timed
 def certified_region_count(
     net: Network, domain: Polyhedron | None = None, *, max_regions: int | None = None, time_limit: Number | None = None
 ) -> RegionCount:
@@ -49,7 +50,7 @@ def certified_region_count(
     """
     check_arguments(net, max_regions)
     where = full_dimensional(domain, net.input_dim)
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     count, evidence = count_with_tree(net, where, clock, max_regions)
     return RegionCount(count, Certificate(RegionCountClaim(net, where, count), "proved", evidence, clock))
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from exactnn.errors import NotReduced
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
 from exactnn.symmetry._shallow import Shallow, shallow
 from exactnn.symmetry._subset_sums import SUBSETS, Found, Integers, Subset, Vectors, subset_sums
 
 
+@timed
 def orbits(net: Network, *, time_limit: Number | None = None) -> list[Subset]:
     """All T with r sum_{i in T} a_i w_i^T = 0, for reduced weights of f(x) = c + sum_i a_i phi(w_i . x + b_i), phi(t) - phi(-t) = r t.
 
@@ -47,7 +48,7 @@ def orbits(net: Network, *, time_limit: Number | None = None) -> list[Subset]:
     >>> orbits(mlp([([[1, 0], [0, 1], [-1, -1]], [0, 0, 0]), ([[1, 1, 1]], [0])]))
     [(), (0, 1, 2)]
     """
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     layer = shallow(net, "orbits")
     check_reduced(layer)
     return list(flip_sets(layer, clock).subsets)

@@ -22,6 +22,7 @@ import numpy as np
 
 from exactnn.errors import ArgumentError, ExactnnError, NotOneHiddenLayer, NotRational
 from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import clock_in_force
 from exactnn.network import Affine, Builder, Input, Network, PiecewiseLinear, Smooth
 from exactnn.network.activations import PRelu
 from exactnn.network.neurons import layer_at
@@ -85,18 +86,19 @@ class Shallow:
         b = self.bias.numerators.astype(object) * (self.weight.denominator)
         denominator = self.weight.denominator * self.bias.denominator
         rows = np.concatenate([w, b.reshape(-1, 1)], axis=1) if self.width else np.zeros((0, 0), dtype=object)
-        common = np.gcd.reduce(rows, axis=1) if self.width else np.zeros(0, dtype=object)
         live = self.weight.nonzero()
         classes: list[Class | None] = []
         signs, factors = [], []
+        clock = clock_in_force()
         for i in range(self.width):
+            clock.check(f"the classes of neurons were being found, {i} of {self.width} done")
             if not live[i].any():
                 classes.append(None)
                 signs.append(1)
                 factors.append(Fraction(1))
                 continue
             sign = 1 if rows[i, int(live[i].argmax())] > 0 else -1
-            whole = int(common[i])
+            whole = math.gcd(*rows[i].tolist())
             plane = tuple((sign * rows[i] // whole).tolist())
             factor = Fraction(whole, denominator)
             scaled = self.family == _HOMOGENEOUS

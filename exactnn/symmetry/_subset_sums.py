@@ -39,6 +39,7 @@ WIDEST = 56  # elements that `split` goes through at most
 NODES = 1 << 19  # partial assignments in the lattice; the checker allows twice as many
 SUBSETS = 1 << 20  # subsets that are listed at most
 _CHUNK = 1 << 20
+_ROWS, _ENTRIES = 1 << 12, 1 << 18  # joined halves, and entries of the terms, between two looks at the clock
 _PANEL = 64
 _BLOCK = 1 << 16
 _REDUCED = 1 << 25
@@ -161,18 +162,25 @@ class _Search:
             rng = np.random.default_rng(1)
             factors = [int(v) for v in rng.integers(1, WORD, size=self.vectors.size)]
             words = [0] * self.n
-            for start in range(0, self.vectors.size, 4096):
-                part = range(start, min(start + 4096, self.vectors.size))
+            for part in self._parts("the terms of the neurons were being hashed"):
                 for i, row in enumerate(self.vectors.columns(part).tolist()):
-                    words[i] = (words[i] + sum(f * int(v) for f, v in zip(factors[start : start + 4096], row, strict=True))) % WORD
+                    words[i] = (words[i] + sum(f * int(v) for f, v in zip(factors[part.start : part.stop], row, strict=True))) % WORD
             goal = 0 if self.target is None else sum(f * t for f, t in zip(factors, self.target, strict=True)) % WORD
             self._hashed = np.array(words, dtype=np.uint64), goal
         return self._hashed
 
+    def _parts(self, progress: str) -> Iterator[range]:
+        """All columns, some at a time, the clock being asked before each part."""
+        step = max(1, _ENTRIES // max(self.n, 1))
+        for start in range(0, self.vectors.size, step):
+            self.clock.check(progress, ())
+            yield range(start, min(start + step, self.vectors.size))
+
     def _exact(self, rows: Integers) -> Integers:
         """Those of the rows of booleans whose sum is the target."""
         if self._all is None:
-            whole = self.vectors.columns(range(self.vectors.size))
+            parts = [self.vectors.columns(part) for part in self._parts("the terms of the neurons were being computed")]
+            whole = np.concatenate(parts, axis=1) if parts else self.vectors.columns(range(0))
             target = np.array(self.target or [0] * self.vectors.size, dtype=object)
             largest = max((abs(int(v)) for part in (whole, target) for v in part.ravel()), default=0)
             kind = np.int64 if (self.n + 1) * largest < 2**62 else object
@@ -271,7 +279,7 @@ class _Search:
                 row[:, len(head) : len(head) + len(left)] = _bits(np.array([start + i]), len(left))
                 row[:, len(head) + len(left) :] = _bits(halves, self.n - len(head) - len(left))
                 rows.append(row)
-                if made >= _BLOCK:
+                if made >= _BLOCK or len(rows) >= _ROWS:
                     yield np.concatenate(rows)
                     rows, made = [], 0
         if rows:

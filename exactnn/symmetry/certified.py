@@ -9,7 +9,7 @@ from typing import Any
 
 from exactnn.claims import Certificate, OrbitsClaim, check
 from exactnn.errors import CertificateRejected, NotRational, Undecided
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
 from exactnn.symmetry._fibre import Fibre
@@ -34,6 +34,7 @@ class Orbits:
     reason: str
 
 
+@timed
 def certified_orbits(f: Network, *, time_limit: Number | None = None) -> Orbits:
     """The list of `symmetry.orbits` with a certificate that it is complete.
 
@@ -46,7 +47,7 @@ def certified_orbits(f: Network, *, time_limit: Number | None = None) -> Orbits:
     >>> found.flips, check(found.certificate)
     (((), (0, 1, 2)), True)
     """
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     layer = shallow(f, "certified_orbits")
     check_reduced(layer)
     found = flip_sets(layer, clock)

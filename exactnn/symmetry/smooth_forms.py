@@ -20,7 +20,7 @@ import numpy as np
 
 from exactnn.errors import ArgumentError, Undecided
 from exactnn.exact.array import RationalArray, concatenate, integer_array
-from exactnn.exact.numbers import fraction
+from exactnn.exact.numbers import approximately, fraction
 from exactnn.forms import Atom, Atoms, Forms
 from exactnn.network import Add, Affine, Builder, Input, Network, Smooth
 from exactnn.symmetry._enclosures import Ball, value
@@ -173,9 +173,10 @@ class SmoothNormalForm:
     def constant_text(self) -> str:
         """k + sum_b C_b phi(b) in words, one output that has a phi(b) in it."""
         j = next((j for j in range(len(self.levels)) if not self.levels[j].is_zero()), 0)
-        terms = [f"{c} {self.activation}({b})" for b, c in zip(self.biases, self.levels[j].to_fractions(), strict=True) if c]
+        levels = zip(self.biases, self.levels[j].to_fractions(), strict=True)
+        terms = [f"{approximately(c)} {self.activation}({approximately(b)})" for b, c in levels if c]
         shown = terms if len(terms) <= 4 else [*terms[:3], "..."]
-        return " + ".join([str(self.offset[j].item()), *shown])
+        return " + ".join([approximately(self.offset[j].item()), *shown])
 
     def __repr__(self) -> str:
         rows, columns = self.slope.shape

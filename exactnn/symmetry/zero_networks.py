@@ -16,7 +16,7 @@ import numpy as np
 
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number, rational_text, sum_text
 from exactnn.network import Affine, Network
 from exactnn.symmetry._zero_layer import FirstLayer, LayerSearch
@@ -78,6 +78,7 @@ class ZeroSearch:
         return f"ZeroSearch({self.summary})"
 
 
+@timed
 def search_zero(
     inputs: int,
     neurons: int,
@@ -147,7 +148,7 @@ def search_zero(
             raise ArgumentError(f"{name}: True or False is needed, got {value!r}")
     if solver not in ("exact", "z3"):
         raise ArgumentError(f"solver: 'exact' or 'z3' is needed, got {solver!r}")
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     plan: Plan
     if first_layer is None:
         plan = Free(d, m, bound, irreducible, nonzero, no_linear_pair, range(1, n + 1) if fewest else range(n, n + 1))

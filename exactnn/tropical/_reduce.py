@@ -22,7 +22,7 @@ from flint import fmpq
 
 from exactnn.cells import DIMENSIONS, Interior, Piece, Program, StageMap, Subdivision, full_dimensional, read_program
 from exactnn.errors import ArgumentError
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number, fraction
 from exactnn.regions.collect import check_max_regions
 from exactnn.tropical._complex import Complex, complex_of
@@ -36,10 +36,11 @@ from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 
 
+@timed
 def reduced_map(F: TropicalRationalMap, max_regions: int | None, time_limit: Number | None) -> TropicalRationalMap:
     """What `TropicalRationalMap.reduce` does."""
     check_max_regions(max_regions)
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     if F.decomposition in ("irreducible", "minimal"):
         return F
     if F.origin is not None and F.origin.whole and F.input_dim <= DIMENSIONS:

@@ -11,7 +11,7 @@ Reference: theory/tropical.md section 1; Trimmel, Petzka, Sminchisescu, TropEx (
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -22,7 +22,7 @@ import numpy as np
 from exactnn.claims import Certificate, EqualAtClaim
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_tensor
 from exactnn.network import Network
@@ -215,6 +215,7 @@ class PointwiseMap(TropicalRationalMap):
         return f"PointwiseMap({self.count} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {words})"
 
 
+@timed
 def extract_at(
     net: Network, points: Any, *, arithmetic: str = "exact", nonnegative: bool = True, time_limit: Number | None = None
 ) -> PointwiseMap:
@@ -259,7 +260,7 @@ def extract_at(
         raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
     if arithmetic not in ("exact", "float64"):
         raise ArgumentError(f"arithmetic: 'exact' or 'float64' is needed, got {arithmetic!r}")
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     weights = Weights(net, shift_of(net, nonnegative=flag(nonnegative, "nonnegative")))
     return (_exactly if arithmetic == "exact" else _in_floats)(weights, points, clock)
 
@@ -267,10 +268,21 @@ def extract_at(
 def _exactly(weights: Weights, points: Any, clock: Clock) -> PointwiseMap:
     net, rows = weights.net, as_points(weights.net, points)
     parts: list[ExactTerms] = []
-    for part in _blocks(len(rows), _per_block(net)):
-        _check(clock, part[0], len(rows), lambda: _exact_map(ExactTerms.joined(parts), Clock()))
-        parts.append(ExactTerms(weights, rows[part], linearise(net, rows[part])))
-    return _exact_map(ExactTerms.joined(parts), clock)
+    marks: list[RationalArray] = []
+    seen: set[bytes] = set()
+    for part in _growing_blocks(len(rows), _per_block(net)):
+        try:
+            clock.check("the terms of points were being made")
+            terms = ExactTerms(weights, rows[part], linearise(net, rows[part]))
+            patterns = terms.patterns
+            new = [i for pattern, i in {p: i for i, p in reversed(list(enumerate(patterns)))}.items() if pattern not in seen]
+            if new:
+                marks.append(terms.take(np.array(sorted(new), dtype=np.int64)).marks())
+        except Incomplete:
+            raise _stopped(clock, int(part[0]), len(rows), lambda: _exact_map(ExactTerms.joined(parts), marks, Clock())) from None
+        seen.update(patterns)
+        parts.append(terms)
+    return _exact_map(ExactTerms.joined(parts), marks, clock)
 
 
 def _in_floats(weights: Weights, points: Any, clock: Clock) -> PointwiseMap:
@@ -278,16 +290,23 @@ def _in_floats(weights: Weights, points: Any, clock: Clock) -> PointwiseMap:
 
     net, rows = weights.net, float_points(weights.net, points)
     source = FloatTerms(net, weights.units, weights.windows, weights.inputs, weights.first)
-    for part in _blocks(len(rows), _per_block(net)):
-        _check(clock, part[0], len(rows), lambda: _float_map(source, Clock()))
+    for part in _growing_blocks(len(rows), _per_block(net)):
+        if clock.left() <= 0:
+            raise _stopped(clock, int(part[0]), len(rows), lambda: _float_map(source, Clock()))
         source.add(rows[part])
     return _float_map(source, clock)
 
 
-def _check(clock: Clock, done: int, count: int, partial: Any) -> None:
-    if clock.left() <= 0:
-        words = f"the time limit of {clock.limit} s was reached at {done} of {count} points; `partial` is the map of these"
-        raise Incomplete(words, partial() if done else None)
+def _stopped(clock: Clock, done: int, count: int, partial: Callable[[], PointwiseMap]) -> Incomplete:
+    """At so many points, whose map is made if that does not take long."""
+    words = f"the time limit of {round(clock.limit or 0.0, 3)} s was reached at {done} of {count} points"
+    if not done:
+        return Incomplete(words)
+    try:
+        with clock.grace():
+            return Incomplete(f"{words}; `partial` is the map of these", partial())
+    except Incomplete:
+        return Incomplete(f"{words}, too many for a map of these in time")
 
 
 def _float_map(source: FloatTerms, clock: Clock) -> PointwiseMap:
@@ -297,10 +316,13 @@ def _float_map(source: FloatTerms, clock: Clock) -> PointwiseMap:
     return _map(source, "float64", [firsts] * columns, np.repeat(numbers[:, None], columns, axis=1), clock)
 
 
-def _exact_map(source: ExactTerms, clock: Clock) -> PointwiseMap:
-    """Points with equal exponents share their term: seen from the pattern, else from a fingerprint of the exponents, else exactly."""
+def _exact_map(source: ExactTerms, parts: Sequence[RationalArray], clock: Clock) -> PointwiseMap:
+    """Points with equal exponents share their term: seen from the pattern, else from a fingerprint of the exponents, else exactly.
+
+    parts : the fingerprints of the first point of each pattern, in their order
+    """
     firsts, numbers = _first_of_each(source.patterns)
-    marks = source.take(firsts).marks()
+    marks = concatenate(parts)
     chosen, owners = [], []
     for j in range(marks.shape[1]):
         groups: dict[int, list[int]] = {}
@@ -358,6 +380,14 @@ def _fewer(own: int, each: int) -> int:
 def _per_block(net: Network) -> int:
     """How many points at once."""
     return max(1, min(1 << 11, _ENTRIES // sum(math.prod(net.shape(n)) for n in net.order)))
+
+
+def _growing_blocks(count: int, size: int) -> Iterator[Indices]:
+    """Blocks of up to so many, the first ones small: the clock is asked in between, and how long a block takes is not known before."""
+    start, step = 0, min(16, size)
+    while start < count:
+        yield np.arange(start, min(start + step, count))
+        start, step = start + step, min(2 * step, size)
 
 
 def _blocks(count: int, size: int) -> Iterator[Indices]:

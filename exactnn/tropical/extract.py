@@ -9,7 +9,7 @@ from functools import partial
 
 from exactnn.cells import full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -22,6 +22,7 @@ from exactnn.tropical.rational_map import TropicalRationalMap
 from exactnn.tropical.terms import StoredBlock, Terms
 
 
+@timed
 def extract(
     net: Network,
     domain: Polyhedron | None = None,
@@ -76,7 +77,7 @@ def extract(
     if not isinstance(nonnegative, bool):
         raise ArgumentError(f"nonnegative: True or False is needed, got {nonnegative!r}")
     method = chosen_method(method, net)
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     domain = full_dimensional(domain, net.input_dim)
     shift_of(net)  # names a smooth node with a way out, before `read_program` refuses it
     program = read_program([net], domain)
@@ -87,7 +88,8 @@ def extract(
             collector, make, net, program, method, clock, executor=executor, checkpoint=checkpoint, max_regions=max_regions, partly=True
         )
     except Incomplete as stopped:
-        reached = map_of(replace(collector.origin, whole=False), program.domain, "partial") if collector.count else None
+        with clock.grace():
+            reached = map_of(replace(collector.origin, whole=False), program.domain, "partial") if collector.count else None
         raise Incomplete(f"{stopped}; the terms of {collector.count} regions were kept (.partial)", reached) from stopped.__cause__
     return map_of(collector.origin, program.domain)
 

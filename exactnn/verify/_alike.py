@@ -14,6 +14,7 @@ from math import lcm
 from typing import Any
 
 from flint import fmpq
+from tqdm import tqdm
 
 from exactnn.cells import AffineRow, Farkas, Search, SearchCell, Tree, read_program
 from exactnn.claims import SameDecisionClaim
@@ -44,7 +45,12 @@ class Alike:
 
     def decide(self) -> RationalArray | dict[str, Any]:
         """A point, in t, at which the sets of maximal outputs differ; or the evidence that there is none."""
+        with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+            return self._walk(bar)
+
+    def _walk(self, bar: tqdm) -> RationalArray | dict[str, Any]:
         for cell, unit in self.search.walk():
+            bar.update(unit is None)
             if unit is not None:
                 self.tree.split(cell, unit)
                 continue

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from flint import fmpz_mat
+from tqdm import tqdm
 
 from exactnn.cells import AffineRow, Farkas, Point, Search, SearchCell, Tree, polyhedron_of, read_program, value_at
 from exactnn.claims import Comparison
@@ -71,7 +72,12 @@ class Complete:
 
     def decide(self) -> RationalArray | dict[str, Any]:
         """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none."""
+        with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+            return self._walk(bar)
+
+    def _walk(self, bar: tqdm) -> RationalArray | dict[str, Any]:
         for cell, unit in self.search.walk():
+            bar.update(unit is None)
             if unit is not None:
                 if cell.late and not self.claim.tolerance:
                     return self._witness(cell, list(cell.pending))

@@ -54,14 +54,14 @@ class Decision:
         self.clock = clock
         self.f, self.g = claim.f, claim.g
         self.nets = [net for net in (claim.f, claim.g) if net is not None]
-        self.where: Coordinates = coordinates(claim.domain, claim.f.input_dim)
         self.tried: list[str] = []
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
     def verdict(self) -> Verdict:
         """Proved, Refuted, or Unknown with what was tried."""
         try:
-            found = self._decide()
+            with self.clock.running():
+                found = self._decide()
         except Incomplete as stopped:
             return self._unknown(f"{stopped}")
         if found is not None:
@@ -73,6 +73,7 @@ class Decision:
 
     def _decide(self) -> Verdict | None:
         self.clock.check("nothing was tried")
+        _ = self.where  # EmptyDomain, which anything would be true on
         linear = all(net.is_piecewise_linear for net in self.nets)
         shallow = all(_depth(net) <= 1 for net in self.nets)
         found = self._by_pass()
@@ -103,7 +104,7 @@ class Decision:
             if found is not None:
                 return found
         try:
-            return self._by_cells(Clock(min(_QUICK_SECONDS, max(self.clock.left(), 0.0))), _QUICK_CELLS)
+            return self._by_cells(self.clock.at_most(_QUICK_SECONDS), _QUICK_CELLS)
         except Incomplete:
             self.clock.check("value numbering did not prove equality, and no point was found at which the outputs differ")
         point = _search.proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
@@ -116,6 +117,11 @@ class Decision:
             return self._by_cells(Clock(_SECONDS), _CELLS)
         except Incomplete as stopped:
             raise Incomplete(f"{stopped}; give a time_limit for a longer search", stopped.partial) from None
+
+    @cached_property
+    def where(self) -> Coordinates:
+        """The domain in coordinates of its affine hull."""
+        return coordinates(self.claim.domain, self.claim.f.input_dim)
 
     # --- methods -----------------------------------------------------------------------------------------------------------
 
@@ -327,7 +333,11 @@ class Decision:
 
     def _on_a_line(self) -> Verdict:
         points = _line.breakpoints(self.nets, self.claim.domain, self.clock)
-        found = self._at_inputs(RationalArray.from_fractions(points, (len(points), 1)), "breakpoints of one variable")
+        found = None
+        for part in _line.blocks(points):
+            found = self._at_inputs(RationalArray.from_fractions(part, (len(part), 1)), "breakpoints of one variable")
+            if found is not None:
+                break
         if found is None and self.claim.tolerance:
             far = _line.far_points(self.f, self.g, points, self.claim.domain, self.claim.tolerance)
             if far:

@@ -8,9 +8,11 @@ between which both are affine, and at one point beyond each end.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from tqdm import tqdm
 
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
@@ -19,6 +21,7 @@ from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
 
 LIMIT = 200_000
+_LEAST, _MOST, _BITS = 32, 4096, 1024  # points in one block; beyond the least number, their common denominator has at most so many bits
 CHECKER = 1 << 25  # what the checker does on the cells of a line at the most, counted as docs/certificate-format.md does
 
 
@@ -34,15 +37,30 @@ def breakpoints(nets: list[Network], domain: Polyhedron | None, clock: Clock) ->
         for name in net.order:
             operation = net.operation(name)
             if isinstance(operation, (PiecewiseLinear, PRelu, MaxPool)):
-                clock.check(f"{len(inner)} breakpoints of the functions of one variable found", partial=len(inner))
                 points = _with_ends(sorted(inner), low, high)
                 (operand,) = net.operands(name)
-                values = net.trace(_column(points), keep=[operand])[operand]
-                for level in _levels(operation, values):
-                    inner |= _crossings(points, level, low, high)
+                for part in tqdm(blocks(points), desc=f"breakpoints at {name}", unit=" blocks", delay=2, disable=None, leave=False):
+                    clock.check(f"{len(inner)} breakpoints of the functions of one variable found", partial=len(inner))
+                    values = net.trace(_column(part), keep=[operand])[operand]
+                    left = low if part[0] == points[0] else part[0]
+                    right = high if part[-1] == points[-1] else part[-1]
+                    for level in _levels(operation, values):
+                        inner |= _crossings(part, level, left, right)
                 if len(inner) > LIMIT:
                     raise Incomplete(f"more than {LIMIT} breakpoints on the line", partial=len(inner))
     return _with_ends(sorted(inner), low, high)
+
+
+def blocks(points: list[Fraction]) -> Iterator[list[Fraction]]:
+    """The points, increasing, some at a time, with a common denominator that stays small; the last of a block is the first of the next."""
+    start, end = 0, 0
+    while end < len(points):
+        common, end = points[start].denominator, start + 1
+        while end < len(points) and end - start < _MOST and (end - start < _LEAST or common.bit_length() <= _BITS):
+            common = math.lcm(common, points[end].denominator)
+            end += 1
+        yield points[start:end]
+        start = end - 1
 
 
 def far_points(f: Network, g: Network | None, points: list[Fraction], domain: Polyhedron | None, tolerance: Fraction) -> list[Fraction]:

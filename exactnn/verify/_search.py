@@ -8,11 +8,12 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from exactnn.cells import rounded_points
-from exactnn.errors import ArgumentError
+from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.lp import Optimal, Unbounded
 from exactnn.network import Network
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, enclosures
@@ -58,8 +59,16 @@ def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tu
     """An interior point and extreme points in random directions; and rays, of largest entry 1, along which the domain is unbounded."""
     assert where.region is not None
     corners, rays = [where.inside], []
-    for _ in range(count):
-        best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
+    clock = clock_in_force()
+    share = clock.at_most(clock.left() / 4)  # they are proposals, and other ways need time too
+    for _ in tqdm(range(count), desc="points of the domain", unit="", delay=2, disable=None, leave=False):
+        try:
+            share.check("points of the domain were being sought")
+            with share.running():
+                best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
+        except Incomplete:
+            clock.check("points of the domain were being sought")
+            break
         if isinstance(best, Optimal):
             corners.append(RationalArray.of(list(best.point)))
         elif isinstance(best, Unbounded):
@@ -77,16 +86,18 @@ def differing_point(
     A few of them first, then twice as many at a time: the clock is asked in between, and small points often decide.
     """
     start, block = 0, 8
-    while start < len(points):
-        if clock is not None:
-            clock.check(f"the values at {start} of {len(points)} points agreed, the others were being computed")
-        chosen = points[start : start + block]
-        values = f.evaluate(chosen)
-        difference = values if g is None else values - g.evaluate(chosen)
-        hits = np.flatnonzero(difference.exceeds(tolerance).any(axis=1))
-        if len(hits):
-            return chosen[int(hits[0])]
-        start, block = start + block, 2 * block
+    with tqdm(total=len(points), unit=" points", delay=2, disable=None, leave=False) as bar:
+        while start < len(points):
+            if clock is not None:
+                clock.check(f"the values at {start} of {len(points)} points agreed, the others were being computed")
+            chosen = points[start : start + block]
+            values = f.evaluate(chosen)
+            difference = values if g is None else values - g.evaluate(chosen)
+            hits = np.flatnonzero(difference.exceeds(tolerance).any(axis=1))
+            if len(hits):
+                return chosen[int(hits[0])]
+            bar.update(len(chosen))
+            start, block = start + block, 2 * block
     return None
 
 
@@ -109,7 +120,7 @@ def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance:
     from exactnn.floats.ascent import largest_gaps  # torch takes a second to import
 
     starts = _float_points(where, 2048)
-    patience = Clock(min(max(clock.left(), 0.0), 20.0))
+    patience = clock.at_most(20)
     for scale in [2.0**k for k in (0, -3, 3, -8, 8)] if where.region is None else [1.0]:
         if patience.left() <= 0:
             return None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
+from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import LinearSystem, Nonnegative, Optimal
 from exactnn.exact.numbers import Number, fraction, rational
@@ -23,6 +24,7 @@ from exactnn.exact.writing import from_json_number, json_number
 from exactnn.forms import Atoms, Fact, Row
 
 Proof = list[list[object]]
+_SHARE = 0.25  # of the time that is left, for one sign
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -85,7 +87,15 @@ class Signs:
         return None
 
     def nonnegative(self, row: Row, atoms: Atoms) -> Proof | None:
-        """A proof of form >= 0, or None."""
+        """A proof of form >= 0, or None; also where the linear program takes more than its share of the time."""
+        try:
+            with self.clock.at_most(self.clock.left() * _SHARE).running():
+                return self._nonnegative(row, atoms)
+        except Incomplete:
+            self.clock.check("signs of neurons on the domain were being decided")
+            return None
+
+    def _nonnegative(self, row: Row, atoms: Atoms) -> Proof | None:
         used = self._closure(row, atoms)
         if used is None:
             return None
@@ -134,7 +144,7 @@ class Signs:
                 left.append([v - slope * f for f, v in zip(form, unit, strict=True)])
                 right.append(slope * (inner.constant - low))
                 names.append(("chord", a))
-        return LinearSystem(left, right, clock=self.clock), names
+        return LinearSystem(left, right), names
 
     def _bound(self, a: int, atoms: Atoms) -> Bounds | None:
         """Proved bounds of the form inside an atom, by two linear programs over earlier atoms; None if there are none."""

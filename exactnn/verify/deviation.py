@@ -20,8 +20,8 @@ from exactnn.claims import Certificate, DeviationClaim
 from exactnn.difference import NotBounded, upper_bound
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import Number
+from exactnn.exact.clock import Clock, clock_in_force, timed
+from exactnn.exact.numbers import Number, approximately
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
@@ -64,6 +64,7 @@ class Deviation:
         return Certificate(self.claim, "proved", {**evidence, "point": [json_number(q) for q in self.point]}, clock)
 
 
+@timed
 def max_deviation(f: Network, g: Network, *, domain: Polyhedron, norm: str = "linf", time_limit: Number | None = None) -> Deviation:
     """max |f_j(x) - g_j(x)| over the domain and all outputs j, exactly.
 
@@ -92,7 +93,7 @@ def max_deviation(f: Network, g: Network, *, domain: Polyhedron, norm: str = "li
     whole = check_domain(domain, f)
     if whole is None or not whole.is_bounded():
         raise DomainError(f"domain: a bounded Box or Polyhedron is needed, got {domain!r}; on an unbounded one the maximum may be infinite")
-    clock = Clock(time_limit)
+    clock = clock_in_force()
     where = coordinates(whole, f.input_dim)
     best = _Best(f, g, where)
     if not where.dimension:
@@ -110,17 +111,21 @@ def max_deviation(f: Network, g: Network, *, domain: Polyhedron, norm: str = "li
                     best.search(run, piece, form)
                     bar.update(piece.cells)
             except Incomplete as stopped:
-                raise Incomplete(f"{stopped}; a deviation of {best.value} was seen{_at_most(f, g, whole)}", best.value) from None
+                with clock.grace():
+                    words = f"a deviation of {approximately(best.value)} was seen{_at_most(f, g, whole)}"
+                raise Incomplete(f"{stopped}; {words}", best.value) from None
     assert best.point is not None
     claim = DeviationClaim(f, g, whole, best.value)
-    return Deviation(best.value, best.value, best.point, (f(best.point), g(best.point)), norm, claim)
+    with clock.grace():
+        values = f(best.point), g(best.point)
+    return Deviation(best.value, best.value, best.point, values, norm, claim)
 
 
 def _at_most(f: Network, g: Network, domain: Polyhedron) -> str:
     """What bounds layer by layer say of the largest deviation."""
     try:
-        found = upper_bound(f, g, domain)
-    except NotBounded:  # too large
+        found = upper_bound(f, g, domain, clock=clock_in_force())
+    except (NotBounded, Incomplete):  # too large
         return ""
     return "" if found is None else f"; none is larger than {found.text}"
 

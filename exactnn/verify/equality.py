@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from exactnn.claims import EqualClaim, ImageClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import ArgumentError, DomainError, ShapeError
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -23,6 +23,7 @@ from exactnn.verify._decision import Decision
 from exactnn.verify._images import checker_builds
 
 
+@timed
 def verify_equal(
     f: Network, g: Network, *, domain: Polyhedron | None = None, tolerance: Number = 0, time_limit: Number | None = None
 ) -> Verdict:
@@ -56,9 +57,10 @@ def verify_equal(
     ('refuted', (Fraction(1, 1),))
     """
     check_pair(f, g)
-    return Decision(EqualClaim(f, g, check_domain(domain, f), _tolerance(tolerance)), Clock(time_limit)).verdict()
+    return Decision(EqualClaim(f, g, asked_domain(domain, f), _tolerance(tolerance)), clock_in_force()).verdict()
 
 
+@timed
 def verify_zero(f: Network, *, domain: Polyhedron | None = None, tolerance: Number = 0, time_limit: Number | None = None) -> Verdict:
     """Decide whether f(x) = 0 for all x of the domain; arguments and answers as for `verify_equal`.
 
@@ -69,9 +71,10 @@ def verify_zero(f: Network, *, domain: Polyhedron | None = None, tolerance: Numb
     'proved'
     """
     _network(f, "f")
-    return Decision(ZeroClaim(f, check_domain(domain, f), _tolerance(tolerance)), Clock(time_limit)).verdict()
+    return Decision(ZeroClaim(f, asked_domain(domain, f), _tolerance(tolerance)), clock_in_force()).verdict()
 
 
+@timed
 def verify_symmetry(
     f: Network, transformation: Transformation, *, domain: Polyhedron | None = None, tolerance: Number = 0, time_limit: Number | None = None
 ) -> Verdict:
@@ -93,9 +96,9 @@ def verify_symmetry(
             "transformation: a Permutation, Scaling, Flip, SignFlip or a composition of them is needed, "
             f"got {type(transformation).__name__}"
         )
-    asked = transformation.apply(f), check_domain(domain, f), _tolerance(tolerance)
+    asked = transformation.apply(f), asked_domain(domain, f), _tolerance(tolerance)
     named = SymmetryClaim(f, *asked, tuple(transformation.steps(f)))
-    return Decision(named if checker_builds(named) else ImageClaim(f, *asked), Clock(time_limit)).verdict()
+    return Decision(named if checker_builds(named) else ImageClaim(f, *asked), clock_in_force()).verdict()
 
 
 def check_pair(f: Network, g: Network) -> None:
@@ -116,12 +119,19 @@ def _network(value: object, argument: str) -> None:
 
 def check_domain(domain: Polyhedron | None, net: Network) -> Polyhedron | None:
     """A non-empty domain in the network's dimension, None for all of R^d; DomainError, EmptyDomain otherwise."""
+    whole = asked_domain(domain, net)
+    if whole is not None:
+        whole.interior_point()  # raises EmptyDomain
+    return whole
+
+
+def asked_domain(domain: Polyhedron | None, net: Network) -> Polyhedron | None:
+    """A domain in the network's dimension, None for all of R^d; DomainError otherwise. Whether it is empty is not looked at."""
     if domain is None:
         return None
     if not isinstance(domain, Polyhedron):
         raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {type(domain).__name__}")
     whole = domain.in_dimension(net.input_dim)
-    whole.interior_point()  # raises EmptyDomain
     return whole if len(whole.rows[0]) else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exactnn.errors import ArgumentError, ExactnnError, Incomplete, NotRational, Undecided
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
 from exactnn.symmetry import Fibre, fibre
@@ -12,6 +12,7 @@ from exactnn.verdict import Verdict
 from exactnn.verify.equality import verify_equal
 
 
+@timed
 def verify_single_orbit(f: Network | Fibre, *, time_limit: Number | None = None) -> Verdict:
     """Whether permutations and positive scalings (tanh, sigmoid: sign flips) of neurons lead to every network of f's width with f's
     function.
@@ -36,10 +37,13 @@ def verify_single_orbit(f: Network | Fibre, *, time_limit: Number | None = None)
     >>> print(verify_single_orbit(mlp([([[1], [1]], [0, -1]), ([[1, -1]], [0])])).reason)
     flipping neurons 0, 1 keeps the function, and leads to another orbit
     """
-    clock = Clock()
+    clock = clock_in_force()
     if isinstance(f, Fibre) and time_limit is not None:
         raise ArgumentError("time_limit: a fibre has a time limit of its own; give it to fibre(net, time_limit=...)")
-    found = f if isinstance(f, Fibre) else fibre(f, time_limit=time_limit)
+    try:
+        found = f if isinstance(f, Fibre) else fibre(f, time_limit=time_limit)
+    except Incomplete as error:
+        return Verdict("unknown", "all networks of the width of f with its function arise from f by symmetries of its neurons", str(error))
     group = {"homogeneous": "permutations and positive scalings", "mirror": "permutations", "odd": "permutations and sign flips"}
     width = f"{found.width} neuron{'s' * (found.width != 1)}"
     question = f"all networks of {width} with the function of f arise from f by {group[found.family]}"

@@ -16,7 +16,7 @@ from exactnn.cells import DIMENSIONS, Piece, Subdivision
 from exactnn.claims import Certificate, SameDecisionClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_number
@@ -25,11 +25,12 @@ from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
-from exactnn.verify.equality import check_domain, check_pair
+from exactnn.verify.equality import asked_domain, check_pair
 
 Point = tuple[Fraction, ...]
 
 
+@timed
 def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, time_limit: Number | None = None) -> Verdict:
     """Decide whether {j : f_j(x) = max f(x)} = {j : g_j(x) = max g(x)} for all x of the domain.
 
@@ -54,11 +55,11 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
     (Fraction(0, 1),)
     """
     check_pair(f, g)
-    whole = check_domain(domain, f)
-    clock = Clock(time_limit)
-    where = coordinates(whole, f.input_dim)
+    whole = asked_domain(domain, f)
+    clock = clock_in_force()
     claim = SameDecisionClaim(f, g, whole)
     try:
+        where = coordinates(whole, f.input_dim)
         point = _difference(f, g, where, clock) if where.dimension <= DIMENSIONS else None
         if point is None:
             answer = Alike(claim, where, clock).decide()
@@ -66,9 +67,15 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
                 how = "on every cell the same outputs are maximal at the same points"
                 return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", answer, clock))
             point = where.to_input(answer.reshape(1, -1))[0].to_fractions()
+        return _refuted(claim, point, clock)
     except Incomplete as stopped:
         return Verdict("unknown", claim.describe(), f"{stopped}; no difference was seen there")
-    point = _fewer_bits(f, g, whole, point)
+
+
+def _refuted(claim: SameDecisionClaim, point: Point, clock: Clock) -> Verdict:
+    """The sets of maximal outputs differ at this point of the domain."""
+    f, g = claim.f, claim.g
+    point = _fewer_bits(f, g, claim.domain, point)
     values = f(point), g(point)
     assert _highest(values[0]) != _highest(values[1])
     evidence: dict[str, object] = {"method": "point", "point": [json_number(q) for q in point]}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
+import time
+from collections.abc import Callable
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,9 @@ from hypothesis import strategies as st
 import exactnn as xn
 from exactnn.claims import EqualAtClaim
 from exactnn.errors import ArgumentError, Incomplete, NotFiniteError, NotPiecewiseLinear, ShapeError
+from exactnn.exact import clock
 from exactnn.exact.array import RationalArray
+from exactnn.floats.own_terms import FloatTerms
 from exactnn.network import (
     Add,
     Affine,
@@ -40,6 +45,7 @@ from exactnn.network import (
 )
 from exactnn.tropical import PointwiseMap, TropicalPolynomial, at_points, extract_at
 from exactnn.tropical._networks import max_pool_network
+from exactnn.tropical._own_terms import ExactTerms
 from tests.strategies import graphs, law
 
 UNITS = {
@@ -468,8 +474,19 @@ def test_the_time_limit_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch, ari
         extract_at(net, x, arithmetic=arithmetic, time_limit=0)
     assert stopped.value.partial is None
     monkeypatch.setattr(at_points, "_per_block", lambda net: 10)
-    left = iter([1, 1, -1])
-    monkeypatch.setattr(at_points.Clock, "left", lambda self: next(left))
+    blocks = iter(range(3))
+
+    def after_two_blocks(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            if next(blocks) == 1:
+                later = time.monotonic() + 100
+                monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: later))
+            return function(*args)
+
+        return call
+
+    monkeypatch.setattr(ExactTerms, "marks", after_two_blocks(ExactTerms.marks))
+    monkeypatch.setattr(FloatTerms, "add", after_two_blocks(FloatTerms.add))
     with pytest.raises(Incomplete, match="at 20 of 30 points") as stopped:
         extract_at(net, x, arithmetic=arithmetic, time_limit=60)
     partial = stopped.value.partial
