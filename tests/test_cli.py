@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import exactnn as xn
-from exactnn.cli import main
+from exactnn.cli import _outcome, main
 from exactnn.cli._outcome import point_text, short
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,6 +101,19 @@ def test_equal_refuted(shell: Shell) -> None:
         "  f(x) = 0, g(x) = 1/1000000000000000000000000000000, difference -1/1000000000000000000000000000000",
     ]
     assert shell("check c.json").code == 0
+
+
+def test_a_certificate_is_compressed_where_its_name_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_outcome, "_LARGE", 500)
+    answer = shell("equal f.json g.json --certificate c.json.gz")
+    assert "(exactnn check c.json.gz)" in answer.out
+    assert shell("check c.json.gz f.json g.json").code == 0
+    answer = shell("equal f.json g.json --certificate c.json")
+    assert "(exactnn check c.json; 0.0 MB, compressed where the name ends in .gz)" in answer.out
+    assert Path("c.json.gz").stat().st_size < Path("c.json").stat().st_size
+    Path("c.json.gz").write_bytes(Path("c.json.gz").read_bytes()[:-1])
+    answer = shell("check c.json.gz")
+    assert (answer.code, answer.first.split(": ")[:3]) == (4, ["REJECTED", "certificate", "gzip"])
 
 
 def test_unknown_writes_no_certificate(shell: Shell) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from . import _gzip
 from ._at_points import check_one_point, check_values
 from ._boxes import check_boxes
 from ._claim import Claim, read_claim
@@ -98,8 +99,10 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
     """``check``, returning what was claimed about which models."""
     try:
         if isinstance(certificate, str | os.PathLike):
-            document = read_json(read_file(certificate), "certificate")
-            return _examine(document, models, os.path.dirname(certificate) if folder is None else folder)
+            data = read_file(certificate)
+            if data.startswith(_gzip.MAGIC):
+                data = _gzip.decompressed(data, "certificate", _gzip.largest(data))
+            return _examine(read_json(data, "certificate"), models, os.path.dirname(certificate) if folder is None else folder)
         return _examine(certificate, models, os.curdir if folder is None else folder)
     except (RecursionError, MemoryError, OverflowError) as error:
         raise Rejected("certificate", f"absurdly deep or large ({type(error).__name__})") from None

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Re-check a certificate of exactnn, trusting nothing but this program and the model files.",
         epilog="Exit status: 0 accepted, 4 rejected, 2 a file cannot be read or wrong usage.",
     )
-    parser.add_argument("certificate", metavar="FILE", help="the certificate (JSON)")
+    parser.add_argument("certificate", metavar="FILE", help="the certificate (JSON, or that compressed by gzip)")
     parser.add_argument(
         "moved", metavar="MODEL", nargs="*", default=[], help="model files that are no longer where the certificate names them"
     )

@@ -7,10 +7,10 @@ import json
 import os
 import re
 import stat
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ._gzip import decompressed
 from ._network import Network, read_network
 from ._nnet import read_nnet
 from ._numbers import Rejected, Unreadable, boolean, mapping, need, read_json, show, text
@@ -112,7 +112,7 @@ def _model(entry: Any, step: str, folder: Path, files: Sequence[File]) -> Model:
     if kind == "json":
         return Model(read_network(read_json(data, step), step), digest, source)
     if kind.startswith("onnx"):
-        data = _decompressed(data, step) if kind == "onnx.gz" else data
+        data = decompressed(data, step, _UNCOMPRESSED, _MEMBERS) if kind == "onnx.gz" else data
         if "data" not in entry:
             return Model(read_onnx(data, step), digest, source)
         source, beside = _with_data(entry["data"], step, [(shown, place) for shown, place, _ in candidates], files)
@@ -152,20 +152,3 @@ def _with_data(stated: Any, step: str, candidates: Sequence[tuple[Path, Path]], 
         listed = ", ".join(f"{name} (sha256 {digest})" for name, digest in stated.items())
         return f"{os.fspath(shown)} with its data in {listed}", beside
     raise AssertionError("there is at least one candidate")
-
-
-def _decompressed(data: bytes, step: str) -> bytes:
-    """What gzip compressed, in one or more members."""
-    pieces: list[bytes] = []
-    left = _UNCOMPRESSED
-    try:
-        while data:
-            need(len(pieces) < _MEMBERS, step, "too many members of gzip")
-            member = zlib.decompressobj(wbits=31)
-            pieces.append(member.decompress(data, left + 1))
-            left -= len(pieces[-1])
-            need(left >= 0 and member.eof, step, "not gzip, truncated, or too large")
-            data = member.unused_data
-    except zlib.error as error:
-        raise Rejected(step, f"not gzip: {error}") from None
-    return b"".join(pieces)

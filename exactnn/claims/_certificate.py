@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +18,12 @@ from exactnn._version import __version__
 from exactnn.claims._claim import Claim
 from exactnn.errors import ArgumentError, CertificateRejected, LoadError
 from exactnn.exact.clock import Clock
-from exactnn.exact.files import write_text
+from exactnn.exact.files import write_bytes
 from exactnn.network import Network
 from exactnn.network.document import canonical_hash, document
+
+#: what the checker takes from a compressed file: so many bytes, and beyond them so many times those of the file
+_UNSUSPICIOUS, _TIMES = 2**26, 100
 
 
 class Certificate:
@@ -62,7 +66,10 @@ class Certificate:
         }
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it as JSON (to a temporary file, then renamed); model files are named relative to it."""
+        """Write it as JSON (to a temporary file, then renamed); model files are named relative to it.
+
+        A path that ends in `.gz` gets the same text compressed by gzip; the checker reads both, whatever their names.
+        """
         try:
             target = Path(path)
             folder = target.resolve().parent
@@ -70,7 +77,8 @@ class Certificate:
             raise ArgumentError(f"path: the path of a file is needed: {error}") from None
         written = dict(self.document)
         written["models"] = {k: _relative(m, folder) for k, m in written["models"].items()}
-        write_text(target, json.dumps(written, separators=(",", ":")) + "\n")
+        text = (json.dumps(written, separators=(",", ":")) + "\n").encode("ascii")
+        write_bytes(target, _compressed(text) if target.suffix.lower() == ".gz" else text)
         return target
 
     def __repr__(self) -> str:
@@ -109,6 +117,19 @@ def check(
         raise CertificateRejected(rejected.step, rejected.reason) from None
     except OSError as error:
         raise LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error.strerror or error}") from None
+
+
+def _compressed(text: bytes) -> bytes:
+    """gzip without a time or a name, so that equal texts are equal files; never smaller than the checker takes for the text."""
+    packed = _gzip(text, zlib.Z_DEFAULT_STRATEGY)
+    if len(text) <= max(_UNSUSPICIOUS, _TIMES * len(packed)):
+        return packed
+    return _gzip(text, zlib.Z_HUFFMAN_ONLY)  # nothing but Huffman's code, at least a bit for each byte
+
+
+def _gzip(text: bytes, strategy: int) -> bytes:
+    packer = zlib.compressobj(6, wbits=31, strategy=strategy)
+    return packer.compress(text) + packer.flush()
 
 
 def _model(net: Network) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def add_info(parser: argparse.ArgumentParser) -> None:
 
 def add_check(parser: argparse.ArgumentParser) -> None:
     """check CERT [MODEL...]."""
-    parser.add_argument("certificate", metavar="CERT", help="a certificate (JSON)")
+    parser.add_argument("certificate", metavar="CERT", help="a certificate (JSON, or that compressed by gzip)")
     parser.add_argument("model", metavar="MODEL", nargs="*", help="model files to use instead of those that the certificate names")
     add_output(parser)
     parser.set_defaults(run=_check)

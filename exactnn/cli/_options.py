@@ -15,6 +15,8 @@ from exactnn.errors import ArgumentError, SaveError
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
 
+CERTIFICATE = "write the certificate here, for exactnn check; compressed if the name ends in .gz"
+
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     """--json and --quiet."""
@@ -35,7 +37,7 @@ def add_question(parser: argparse.ArgumentParser, *, domain: bool = True, tolera
     if domain and tolerance:
         parser.add_argument("--tolerance", metavar="Q", default="0", help="claim a difference of at most Q (0)")
     parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with the verdict UNKNOWN (no limit)")
-    parser.add_argument("--certificate", metavar="OUT.json", help="write the certificate here, for exactnn check")
+    parser.add_argument("--certificate", metavar="OUT.json", help=CERTIFICATE)
 
 
 def question(options: argparse.Namespace) -> dict[str, Any]:

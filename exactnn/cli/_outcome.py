@@ -21,6 +21,9 @@ DONE, REFUTED, BAD_INPUT, UNKNOWN, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 #: exit code of each verdict
 CODES = {"proved": DONE, "refuted": REFUTED, "unknown": UNKNOWN}
 
+#: bytes of a certificate beyond which people are told that it can be compressed
+_LARGE = 2**20
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -71,8 +74,10 @@ def report(options: Any, status: str, start: float | None = None, **fields: Any)
 
 
 def certificate_line(path: str) -> str:
-    """Where a certificate is, and how to check it."""
-    return f"  certificate: {line(path)} (exactnn check {line(path)})"
+    """Where a certificate is, and how to check it; of a large one that is not compressed also how it would be."""
+    size = os.path.getsize(path)
+    advice = f"; {size / 1e6:.1f} MB, compressed where the name ends in .gz" if size > _LARGE and not path.lower().endswith(".gz") else ""
+    return f"  certificate: {line(path)} (exactnn check {line(path)}{advice})"
 
 
 # --- numbers for people ----------------------------------------------------------------------------------------------------

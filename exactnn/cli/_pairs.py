@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from exactnn.cli._float_runs import float_runs
 from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, log, point_text, report, short
 from exactnn.cli._questions import answer, models, texts
@@ -38,7 +39,7 @@ def _same_decision(options: argparse.Namespace) -> Outcome:
     arguments = question(options)
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
-    return answer(options, {"f": f, "g": g}, lambda: verify_same_decision(f, g, **arguments))
+    return answer(options, {"f": f, "g": g}, lambda: verify_same_decision(f, g, **arguments), domain=arguments["domain"])
 
 
 def _deviation(options: argparse.Namespace) -> Outcome:
@@ -55,7 +56,7 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         found = max_deviation(f, g, **arguments)
     except Incomplete as stopped:
         least = None if stopped.partial is None else rational_text(stopped.partial)  # type: ignore[arg-type]
-        document = report(options, "unknown", start, **about, lower=least, upper=None, reason=str(stopped))
+        document = report(options, "unknown", start, **about, lower=least, upper=None, float32_error=None, reason=str(stopped))
         return Outcome(UNKNOWN, f"UNKNOWN: {stopped}", document)
     log(options, f"found in {time.perf_counter() - start:.2f} s")
     details = [f"  attained at x = {point_text(found.point)}"]
@@ -67,6 +68,8 @@ def _deviation(options: argparse.Namespace) -> Outcome:
     if options.certificate is not None:
         written = str(found.certificate.save(options.certificate))
         details.append(certificate_line(written))
+    rounding = float_runs(options, arguments["domain"], {"f": f, "g": g}, start)
+    details += rounding.lines
     document = report(
         options,
         "done",
@@ -76,6 +79,7 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         upper=rational_text(found.upper),
         point=texts(found.point),
         values={k: texts(v) for k, v in zip("fg", found.values, strict=True)},
+        float32_error=rounding.document,
         certificate=written,
     )
     return Outcome(DONE, f"max |f - g| = {short(found.upper)}, about {float(found.upper):.6g}, on {options.domain}", document, details)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exactnn.cli._domain import read_json
-from exactnn.cli._options import add_output, check_target, load
+from exactnn.cli._options import CERTIFICATE, add_output, check_target, load
 from exactnn.cli._outcome import CODES, Outcome, line, log, report, short
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import certified, models, texts
@@ -49,7 +49,7 @@ def add_poles(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--epsilon", metavar="Q", help="of the fractions (0)")
     parser.add_argument("--interval", metavar="LO:HI", help="poles there only; LO: and :HI for half lines (the real line)")
     parser.add_argument("--window", metavar="LO:HI", help="where values, slopes and the picture are (the interval if bounded, else -10:10)")
-    parser.add_argument("--certificate", metavar="OUT.json", help="write the certificate here, for exactnn check")
+    parser.add_argument("--certificate", metavar="OUT.json", help=CERTIFICATE)
     parser.add_argument("--plot", metavar="OUT.png", help="draw the functions (.png, .pdf, .svg)")
     add_output(parser)
     parser.set_defaults(run=_poles)

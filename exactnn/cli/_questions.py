@@ -8,10 +8,12 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from exactnn.cli._float_runs import FloatRuns, float_runs
 from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import CODES, Outcome, certificate_line, listed, log, point_text, report, short
 from exactnn.cli._transformation import add_options, read_transformation
 from exactnn.exact.numbers import as_fraction, rational_text
+from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.symmetry import Transformation
 from exactnn.verdict import Verdict
@@ -50,7 +52,7 @@ def _equal(options: argparse.Namespace) -> Outcome:
     arguments = question(options)
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
-    return answer(options, {"f": f, "g": g}, lambda: verify_equal(f, g, **arguments))
+    return answer(options, {"f": f, "g": g}, lambda: verify_equal(f, g, **arguments), domain=arguments["domain"])
 
 
 def _zero(options: argparse.Namespace) -> Outcome:
@@ -59,7 +61,7 @@ def _zero(options: argparse.Namespace) -> Outcome:
     arguments = question(options)
     check_target(options.certificate, "--certificate", [options.f])
     (f,) = load(options, options.f)
-    return answer(options, {"f": f}, lambda: verify_zero(f, **arguments))
+    return answer(options, {"f": f}, lambda: verify_zero(f, **arguments), domain=arguments["domain"])
 
 
 def _symmetry(options: argparse.Namespace) -> Outcome:
@@ -69,18 +71,31 @@ def _symmetry(options: argparse.Namespace) -> Outcome:
     check_target(options.certificate, "--certificate", [options.f])
     (f,) = load(options, options.f)
     transformation = read_transformation(options.steps, f)
-    found = answer(options, {"f": f}, lambda: verify_symmetry(f, transformation, **arguments))
+    runs = {"f": f, "T(f)": transformation.apply(f)}
+    found = answer(options, {"f": f}, lambda: verify_symmetry(f, transformation, **arguments), domain=arguments["domain"], runs=runs)
     document = {**found.document, "transformation": transformation.steps(f)}
     return Outcome(found.code, found.headline, document, [f"  T = {shortened(transformation)}", *found.details])
 
 
-def answer(options: argparse.Namespace, nets: dict[str, Network], ask: Callable[[], Verdict]) -> Outcome:
-    """Ask, write the certificate if one is wanted, and say what was found."""
+def answer(
+    options: argparse.Namespace,
+    nets: dict[str, Network],
+    ask: Callable[[], Verdict],
+    *,
+    domain: Polyhedron | None = None,
+    runs: dict[str, Network] | None = None,
+) -> Outcome:
+    """Ask, write the certificate if one is wanted, and say what was found.
+
+    Where that is decided on a box, also how far float32 runs can be from the exact networks: `runs`, or all `nets`.
+    """
     start = time.perf_counter()
     verdict = ask()
     log(options, f"decided in {time.perf_counter() - start:.2f} s")
     details = [f"  {line}" for line in _refutation(options.command, verdict)]
     written = certified(options, verdict, details)
+    rounding = FloatRuns() if verdict.status == "unknown" else float_runs(options, domain, runs or nets, start)
+    details += rounding.lines
     document = report(
         options,
         verdict.status,
@@ -91,6 +106,7 @@ def answer(options: argparse.Namespace, nets: dict[str, Network], ask: Callable[
         tolerance=rational_text(as_fraction(getattr(options, "tolerance", 0))),
         counterexample=texts(verdict.counterexample),
         values=None if verdict.values is None else {k: texts(v) for k, v in zip("fg", verdict.values, strict=True)},
+        float32_error=rounding.document,
         models=models(nets),
         certificate=written,
     )

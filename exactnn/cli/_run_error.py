@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 
-from exactnn.cli._domain import HELP, read_domain
-from exactnn.cli._options import add_output, add_raw, check_target, load
-from exactnn.cli._outcome import DONE, Outcome, certificate_line, listed, log, report, short
+from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, listed, log, report, short
 from exactnn.cli._questions import models, texts
-from exactnn.errors import DomainError
+from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.numbers import rational_text
 
 
@@ -20,14 +19,13 @@ def add_run_error(parser: argparse.ArgumentParser) -> None:
         "in any order of summation, fused or not. Winograd and FFT convolutions, TF32 and quantised kernels are not covered."
     )
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json; piecewise linear")
-    parser.add_argument("--domain", metavar="FILE|LO:HI", help=HELP)
+    add_question(parser, tolerance=False)
     parser.add_argument("--dtype", choices=("float32", "float64", "bfloat16"), default="float32", help="the format of the run (float32)")
     parser.add_argument(
         "--accumulation",
         choices=("float32", "float64"),
         help="a wider format in which all sums are taken: float32 for bfloat16, float64 for float32 (not known)",
     )
-    parser.add_argument("--certificate", metavar="OUT.json", help="write the certificate here, for exactnn check")
     add_raw(parser)
     add_output(parser)
     parser.set_defaults(run=_run)
@@ -36,13 +34,18 @@ def add_run_error(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> Outcome:
     from exactnn.difference import execution_error
 
-    if options.domain is None:
+    arguments = question(options)
+    if arguments["domain"] is None:
         raise DomainError("--domain: a box is needed, such as --domain -1:1 or a JSON file")
-    domain = read_domain(options.domain)
     check_target(options.certificate, "--certificate", [options.f])
     (f,) = load(options, options.f)
+    about = {"domain": options.domain, "dtype": options.dtype, "accumulation": options.accumulation, "models": models({"f": f})}
     start = time.perf_counter()
-    found = execution_error(f, domain=domain, dtype=options.dtype, accumulation=options.accumulation)
+    try:
+        found = execution_error(f, dtype=options.dtype, accumulation=options.accumulation, **arguments)
+    except Incomplete as stopped:
+        document = report(options, "unknown", start, **about, upper=None, per_output=None, certificate=None, reason=str(stopped))
+        return Outcome(UNKNOWN, f"UNKNOWN: {stopped}", document)
     log(options, f"bounded in {time.perf_counter() - start:.2f} s")
     details = [f"  for each output: {listed([f'{float(q):.6g}' for q in found.per_output])}"]
     written = None
@@ -53,12 +56,9 @@ def _run(options: argparse.Namespace) -> Outcome:
         options,
         "done",
         start,
-        domain=options.domain,
-        dtype=options.dtype,
-        accumulation=options.accumulation,
+        **about,
         upper=rational_text(found.upper),
         per_output=texts(found.per_output),
-        models=models({"f": f}),
         certificate=written,
     )
     headline = f"|{options.dtype} run - exact| <= {short(found.upper)}, about {float(found.upper):.6g}, on {options.domain}"

@@ -19,13 +19,15 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from exactnn import network as ops
 from exactnn.difference._run_format import Format, largest_of
 from exactnn.errors import DomainError, NotPiecewiseLinear
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.clock import Clock
 from exactnn.exact.rounding import FORMATS
-from exactnn.network import Input, Network, Operation
+from exactnn.network import Network, Operation
 
 #: bits behind the binary point of all numbers that are kept
 BITS = 128
@@ -65,14 +67,14 @@ class State:
         return self.hi.maximum(-self.lo)
 
 
-def run_bounds(net: Network, lower: RationalArray, upper: RationalArray, form: Format) -> tuple[Fraction, ...]:
-    """A bound for each flat output on |run - exact| over the box, the inputs being numbers of the format.
+def run_bounds(net: Network, lower: RationalArray, upper: RationalArray, form: Format, clock: Clock) -> tuple[Fraction, ...]:
+    """A bound for each flat output on |run - exact| over the box, the inputs being numbers of the format; the clock is asked at each node.
 
     Examples
     --------
     >>> import exactnn as xn
     >>> net = xn.mlp([([[1, 1]], [0])])
-    >>> (bound,) = run_bounds(net, RationalArray.of([-1, -1]), RationalArray.of([1, 1]), Format.of("float32"))
+    >>> (bound,) = run_bounds(net, RationalArray.of([-1, -1]), RationalArray.of([1, 1]), Format.of("float32"), Clock())
     >>> float(bound) / 2**-24 < 6.1
     True
     """
@@ -83,9 +85,11 @@ def run_bounds(net: Network, lower: RationalArray, upper: RationalArray, form: F
         part = slice(start, start + math.prod(shape))
         start = part.stop
         states[name] = _outward(lower[part].reshape(*shape), upper[part].reshape(*shape), RationalArray.zeros(shape))
-    for name in net.order:
-        operation = net.operation(name)
-        if not isinstance(operation, Input):
+    nodes = [name for name in net.order if name not in states]
+    with tqdm(nodes, desc="rounding", unit=" nodes", delay=2, disable=None, leave=False) as bar:
+        for done, name in enumerate(bar):
+            clock.check(f"{done} of {len(nodes)} nodes were bounded")
+            operation = net.operation(name)
             rule = _RULES.get(type(operation))
             if rule is None:
                 raise NotPiecewiseLinear(

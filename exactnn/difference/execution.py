@@ -15,6 +15,7 @@ from exactnn.difference._run_format import Format
 from exactnn.difference._run_pass import BITS, run_bounds
 from exactnn.errors import ArgumentError, DomainError
 from exactnn.exact.clock import Clock
+from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 
@@ -42,7 +43,9 @@ class ExecutionError:
         return f"a {self.dtype} run is within {float(self.upper):.3g} of the exact network"
 
 
-def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32", accumulation: str | None = None) -> ExecutionError:
+def execution_error(
+    net: Network, *, domain: Polyhedron, dtype: str = "float32", accumulation: str | None = None, time_limit: Number | None = None
+) -> ExecutionError:
     """A bound on |run(x) - f(x)| over the inputs x in the box that are numbers of the format, run being the network in that format.
 
     A run carries out the nodes of `net` one by one, each number and each sum rounded to the nearest number of the format or computed in a
@@ -60,6 +63,7 @@ def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32",
     accumulation : None: sums are taken in `dtype`, or in a wider format and rounded. "float32" for bfloat16, "float64" for float32:
         affine maps, convolutions and means are known to take their sums in this format and to round them to `dtype` after that, before or
         after the bias; which lowers the bound, and gives one for bfloat16 beyond 254 terms. Matrix units for bfloat16 do so.
+    time_limit : seconds, asked before each node; None for none
 
     Returns
     -------
@@ -75,6 +79,8 @@ def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32",
         the format.
     DomainError
         The domain is no box of the network's dimension; or numbers may overflow at a node, which is named.
+    Incomplete
+        The time limit was reached.
 
     Examples
     --------
@@ -87,11 +93,11 @@ def execution_error(net: Network, *, domain: Polyhedron, dtype: str = "float32",
     if not isinstance(net, Network):
         raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
     form = Format.of(dtype, accumulation)
-    clock = Clock()
+    clock = Clock(time_limit)
     box = domain.in_dimension(net.input_dim) if isinstance(domain, Box) else None
     if not isinstance(box, Box):
         raise DomainError(f"domain: a Box (xn.Box(lower, upper)) is needed, got {type(domain).__name__}; take one that holds your domain")
-    bounds = run_bounds(net, *box.bounds, form)
+    bounds = run_bounds(net, *box.bounds, form, clock)
     claim = ExecutionErrorClaim(net, box, dtype, accumulation, bounds)
     return ExecutionError(
         max(bounds), bounds, dtype, accumulation, Certificate(claim, "proved", {"method": "rounding", "bits": BITS}, clock)
