@@ -69,10 +69,16 @@ class Points:
         self._asked = float(self._sizes[0])
         better = False
         for x in (self._rounded(self._kept[:, 0]), self._within(self._kept[:, 0])):
-            found = self.exact(x)
-            if self.value is None or found > self.value:
-                self.value, self.point, better = found, x, True
+            before = self.value
+            self.take(x)
+            better |= self.value != before
         return better
+
+    def take(self, x: Point) -> None:
+        """A point of the domain."""
+        found = self.exact(x)
+        if self.value is None or found > self.value:
+            self.value, self.point = found, x
 
     def start(self) -> None:
         """The middle, corners and random points of the box."""

@@ -17,11 +17,19 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def largest_gaps(
-    f: Network, g: Network | None, starts: Floats, offset: Floats | None, basis: Floats | None, scale: float, seconds: float
+    f: Network,
+    g: Network | None,
+    starts: Floats,
+    offset: Floats | None,
+    basis: Floats | None,
+    scale: float,
+    seconds: float,
+    box: tuple[Floats, Floats] | None = None,
 ) -> Floats:
     """Points t, best first, at which max_j |f_j(x) - g_j(x)| is large in float64, x = offset + basis^T t (x = t without them).
 
-    The best of the starts (batch, dimension) are moved uphill by Adam for at most `seconds`. g None stands for 0.
+    The best of the starts (batch, dimension) are moved uphill by Adam for at most `seconds`, and kept in the box (lower, upper) if there
+    is one. g None stands for 0.
     """
     end = time.monotonic() + seconds
     nets = [net.to_torch(torch.float64) for net in (f, g) if net is not None]
@@ -44,6 +52,9 @@ def largest_gaps(
         optimiser.zero_grad()
         (-gap(best)).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        if box is not None:
+            with torch.no_grad():
+                best.clamp_(*map(torch.from_numpy, box))
     with torch.no_grad():
         order = gap(best).argsort(descending=True)[:16]
     return np.asarray(best.detach()[order].numpy())

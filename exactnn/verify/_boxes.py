@@ -5,7 +5,7 @@ Source: docs/theory.md 19.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -49,10 +49,15 @@ def sizes(f: Network, g: Network | None, question: Distance | Margin) -> Callabl
         second = (Fraction(0),) * len(first) if g is None else g(x)
         if isinstance(question, Margin):
             return Fraction(_maximal(first) != _maximal(second))
-        gaps = [abs(a - b) for a, b in zip(first, second, strict=True)]
-        return sum(gaps, Fraction(0)) if question.norm == "l1" else max(gaps)
+        return distance(first, second, question.norm)
 
     return size
+
+
+def distance(u: Sequence[Fraction], v: Sequence[Fraction], norm: str) -> Fraction:
+    """max |u_j - v_j| for "linf", the sum for "l1"."""
+    gaps = [abs(a - b) for a, b in zip(u, v, strict=True)]
+    return sum(gaps, Fraction(0)) if norm == "l1" else max(gaps)
 
 
 def exactly(

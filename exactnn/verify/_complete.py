@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from math import lcm
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from flint import fmpz_mat
 from tqdm import tqdm
 
 from exactnn.cells import AffineRow, Farkas, Point, Search, SearchCell, Tree, polyhedron_of, read_program, value_at
-from exactnn.claims import Comparison
+from exactnn.claims import Comparison, DeviationClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
@@ -29,6 +31,8 @@ from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
 from exactnn.verify._ridge_domain import crossing_witness
 
+#: outputs up to which a sum of absolute values is proved sign by sign
+SIGNS = 8
 Columns = tuple[int, ...]  # one number for each output
 
 
@@ -166,21 +170,34 @@ class Complete:
     # --- answers ---------------------------------------------------------------------------------------------------------------
 
     def _bounded(self, cell: SearchCell, rest: list[list[int]]) -> list[Any] | RationalArray:
-        """For each output the proofs of tolerance - (f - g) >= 0 and tolerance + (f - g) >= 0; or a point where one is negative."""
-        tolerance = self.claim.tolerance
+        """For each output the proofs of tolerance - (f - g) >= 0 and tolerance + (f - g) >= 0; or a point where one is negative.
+
+        For a deviation in the l1 norm the proofs of tolerance - sum_j s_j (f - g)_j >= 0, for all signs s.
+        """
+        if isinstance(self.claim, DeviationClaim) and self.claim.norm == "l1":
+            sums = [[sum(map(mul, signs, column)) for column in zip(*rest, strict=True)] for signs in product((1, -1), repeat=len(rest))]
+            return self._within(cell, sums, -1)
         pairs = []
         for line in rest:
-            pair = []
-            for sign in (-1, 1):
-                form = [sign * tolerance.denominator * c for c in line]
-                form[-1] += tolerance.numerator * self.scale * self.unit
-                row = primitive(form)
-                found = self._least(cell, row)
-                if not isinstance(found, Farkas):
-                    return _as_array(_finite(row, found, cell.inner))
-                pair.append(self.tree.proof(cell, found))
-            pairs.append(pair)
+            pair = [self._within(cell, [line], sign) for sign in (-1, 1)]
+            for found in pair:
+                if isinstance(found, RationalArray):
+                    return found
+            pairs.append([found[0] for found in pair])
         return pairs
+
+    def _within(self, cell: SearchCell, lines: list[list[int]], sign: int) -> list[Any] | RationalArray:
+        """For each line the proof of tolerance + sign line / scale >= 0; or a point where one is negative."""
+        tolerance, proofs = self.claim.tolerance, []
+        for line in lines:
+            form = [sign * tolerance.denominator * c for c in line]
+            form[-1] += tolerance.numerator * self.scale * self.unit
+            row = primitive(form)
+            found = self._least(cell, row)
+            if not isinstance(found, Farkas):
+                return _as_array(_finite(row, found, cell.inner))
+            proofs.append(self.tree.proof(cell, found))
+        return proofs
 
     @staticmethod
     def _least(cell: SearchCell, row: AffineRow) -> Farkas | Point:

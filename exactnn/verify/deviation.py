@@ -1,13 +1,16 @@
-"""The largest deviation of two networks on a bounded domain, exactly.
+"""The largest deviation of two networks on a bounded domain: a bracket that closes with time, exact where a search ends.
 
-    max over x in the domain and outputs j of |f_j(x) - g_j(x)|
+    lower <= max over x in the domain of |f(x) - g(x)| <= upper,  |.| the largest output (linf) or the sum over the outputs (l1)
 
-f - g is affine on the common cells of f and g, so that the maximum is attained at a vertex of one.
+f - g is affine on the common cells of f and g, so that the maximum is attained at a vertex of one: up to 6 inputs, where there are few
+cells, these are gone through. Else boxes bound it from above and points from below (`difference`); the boxes that resist in the end are
+searched cell by cell.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -17,32 +20,39 @@ from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
-from exactnn.difference import NotBounded, upper_bound
+from exactnn.difference import Distance, Splitting
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
-from exactnn.exact.numbers import Number, approximately
-from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.numbers import Number, approximately, as_fraction
+from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
-from exactnn.verify._complete import Complete
+from exactnn.verify._boxes import distance, exactly, splitting
+from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
+from exactnn.verify._wide import wide_bracket
 from exactnn.verify.equality import check_domain, check_pair
 
 Point = tuple[Fraction, ...]
 _BATCH = 512
+_SECONDS = 120.0  # without a time limit
+_VERTICES = 1 << 21  # of so many arrangements of the units at most the cells are gone through
+_NORMS = ("linf", "l1")
+_ROUNDED = 2.0**-40  # more than a sum of floats over the outputs is off
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """lower <= max |f_j(x) - g_j(x)| <= upper on the domain.
+    """lower <= max |f(x) - g(x)| <= upper on the domain, the largest output (linf) or their sum (l1).
 
     Attributes
     ----------
-    lower, upper : equal, since the maximum is found exactly
-    point : a point of the domain, a vertex of the common cells, at which it is attained
+    lower, upper : the bracket; equal where the maximum is known
+    point : a point of the domain at which the deviation is `lower`
     values : (f(point), g(point))
+    norm : "linf" or "l1"
     """
 
     lower: Fraction
@@ -51,96 +61,174 @@ class Deviation:
     values: tuple[Point, Point]
     norm: str
     claim: DeviationClaim = field(repr=False)
+    evidence: dict[str, Any] | None = field(default=None, repr=False)
     semantics: str = "real arithmetic"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the maximum is known."""
+        return self.lower == self.upper
 
     @cached_property
     def certificate(self) -> Certificate:
-        """The proof that `upper` is an upper bound and that `point` attains `lower`; made when first asked for, which can take long."""
-        where = coordinates(self.claim.domain, self.claim.f.input_dim)
+        """The proof of both ends. Where all cells were gone through it is made when first asked for, which can take long."""
         clock = Clock()
-        evidence = Complete(self.claim, where, clock, None).decide()
-        if isinstance(evidence, RationalArray):
-            raise AssertionError("a point beyond the largest deviation was found; please report this")
+        evidence = self.evidence
+        if evidence is None:
+            where = coordinates(self.claim.domain, self.claim.f.input_dim)
+            answer = Complete(self.claim, where, clock, None).decide()
+            if isinstance(answer, RationalArray):
+                raise AssertionError("a point beyond the largest deviation was found; please report this")
+            evidence = answer
         return Certificate(self.claim, "proved", {**evidence, "point": [json_number(q) for q in self.point]}, clock)
+
+    def __str__(self) -> str:
+        if self.is_exact:
+            return f"max |f - g| = {approximately(self.upper)}"
+        return f"{approximately(self.lower)} <= max |f - g| <= {approximately(self.upper)}"
 
 
 @timed
-def max_deviation(f: Network, g: Network, *, domain: Polyhedron, norm: str = "linf", time_limit: Number | None = None) -> Deviation:
-    """max |f_j(x) - g_j(x)| over the domain and all outputs j, exactly.
+def max_deviation(
+    f: Network, g: Network, *, domain: Polyhedron, norm: str = "linf", gap: Number = 0, time_limit: Number | None = None
+) -> Deviation:
+    """A bracket of max |f(x) - g(x)| over the domain, with a point that attains its lower end and a certificate of both ends.
 
     Parameters
     ----------
-    f, g : piecewise linear networks with equal numbers of inputs and outputs
-    domain : a bounded Box or Polyhedron of at most 6 dimensions (a slice of a larger input space is one)
-    norm : "linf", the largest output counts
-    time_limit : seconds; Incomplete with the largest deviation seen so far (`.partial`, a lower bound) once they have passed
+    f, g : networks with equal numbers of inputs and outputs
+    domain : a bounded Box or Polyhedron
+    norm : "linf", the largest |f_j - g_j|, or "l1", their sum
+    gap : a rational >= 0; the search ends once upper <= (1 + gap) lower; 0 for the exact maximum
+    time_limit : seconds; None for 120
+
+    Returns
+    -------
+    Deviation
+        With `lower` = `upper` where the search ended in time.
 
     Raises
     ------
-    ShapeError, DomainError, EmptyDomain, ArgumentError, NotPiecewiseLinear, Incomplete
+    ShapeError, DomainError, EmptyDomain, ArgumentError
+    NotPiecewiseLinear
+        For smooth or rational nodes: values at points are irrational; verify_equal with a tolerance bounds smooth networks.
+    Incomplete
+        There is no bound at all within the time: the networks are too large.
 
     Examples
     --------
     >>> from exactnn import Box, max_deviation, mlp
     >>> f = mlp([([[1], [1]], [0, -1]), ([[1, -1]], [0])])       # min(max(x, 0), 1)
     >>> found = max_deviation(f, mlp([([["1/2"]], [0])]), domain=Box(-2, 3))
-    >>> found.upper, found.point
-    (Fraction(1, 1), (Fraction(-2, 1),))
+    >>> found.lower, found.upper, found.point
+    (Fraction(1, 1), Fraction(1, 1), (Fraction(-2, 1),))
     """
     check_pair(f, g)
-    if norm != "linf":
-        raise ArgumentError(f"norm: 'linf' (the largest output) is needed, got {norm!r}")
+    if norm not in _NORMS:
+        raise ArgumentError(f"norm: 'linf' (the largest output) or 'l1' (the sum over the outputs) is needed, got {norm!r}")
+    near = as_fraction(gap, "gap")
+    if near < 0:
+        raise ArgumentError(f"gap: a number >= 0 is needed, got {gap}")
     whole = check_domain(domain, f)
     if whole is None or not whole.is_bounded():
         raise DomainError(f"domain: a bounded Box or Polyhedron is needed, got {domain!r}; on an unbounded one the maximum may be infinite")
     clock = clock_in_force()
-    where = coordinates(whole, f.input_dim)
-    best = _Best(f, g, where)
-    if not where.dimension:
-        best.offer(where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions())
-    elif where.dimension > DIMENSIONS:
-        raise DomainError(
-            f"domain: at most {DIMENSIONS} dimensions are needed, got {where.dimension}; take a slice, or verify_equal with a tolerance"
-        )
-    else:
-        joint = Joint(f, g, where)
+    if clock.limit is None:
+        clock = Clock(_SECONDS)
+    question = Bracket(DeviationClaim(f, g, whole, Fraction(0), norm=norm), clock, near)
+    return question.answer()
+
+
+class Bracket:
+    """One question on its way to an answer; `claim.tolerance` is open."""
+
+    def __init__(self, claim: DeviationClaim, clock: Clock, gap: Fraction) -> None:
+        self.claim, self.clock, self.gap = claim, clock, gap
+        self.f, self.g, self.question = claim.f, claim.g, Distance(claim.norm)
+        assert self.g is not None
+        self.where = coordinates(claim.domain, self.f.input_dim)
+        self.best = _Best(self.f, self.g, self.where, claim.norm)
+
+    def answer(self) -> Deviation:
+        """The cells, if they are few; else boxes, and cells on those that resist."""
+        if not self.where.dimension:
+            self.best.offer(self.where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions())
+            return self._found(self.best.value, None)
+        if self._by_cells():
+            return self._found(self.best.value, None)
+        tree = splitting(self.claim, self.question, self.clock)
+        if isinstance(tree, str):
+            return self._found(*wide_bracket(self.claim, self.best.offer, self.clock, tree))
+        if self.best.point is not None:
+            tree.points.take(self.best.point)
+        seconds = self.clock.left()
+        tree.run(self.clock.at_most(seconds if self.gap or not self._exactly_later else seconds / 2), gap=self.gap)
+        others = None
+        if not self.gap and self._exactly_later:
+            others = self._on_boxes(tree)
+        with self.clock.grace():
+            assert tree.points.point is not None
+            self.best.offer(tree.points.point)
+            return self._found(self.best.value if others is not None else max(tree.upper, self.best.value), tree.evidence(others))
+
+    def _by_cells(self) -> bool:
+        """Go through the vertices of all common cells, if they can be few."""
+        if self.where.dimension > DIMENSIONS or (self.claim.norm == "l1" and self.f.output_dim > SIGNS):
+            return False
+        assert self.g is not None
+        joint = Joint(self.f, self.g, self.where)
+        if math.comb(joint.program.unit_count + self.where.dimension, self.where.dimension) > _VERTICES:
+            return False
         form = FloatMap(joint.difference)
         with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
             try:
-                for run, piece in joint.pieces(clock):
-                    best.search(run, piece, form)
+                for run, piece in joint.pieces(self.clock.at_most(self.clock.left() / 2)):
+                    self.best.search(run, piece, form)
                     bar.update(piece.cells)
-            except Incomplete as stopped:
-                with clock.grace():
-                    words = f"a deviation of {approximately(best.value)} was seen{_at_most(f, g, whole)}"
-                raise Incomplete(f"{stopped}; {words}", best.value) from None
-    assert best.point is not None
-    claim = DeviationClaim(f, g, whole, best.value)
-    with clock.grace():
-        values = f(best.point), g(best.point)
-    return Deviation(best.value, best.value, best.point, values, norm, claim)
+            except Incomplete:
+                return False
+        return True
 
+    @property
+    def _exactly_later(self) -> bool:
+        return isinstance(self.claim.domain, Box) and self.claim.norm == "linf"
 
-def _at_most(f: Network, g: Network, domain: Polyhedron) -> str:
-    """What bounds layer by layer say of the largest deviation."""
-    try:
-        found = upper_bound(f, g, domain, clock=clock_in_force())
-    except (NotBounded, Incomplete):  # too large
-        return ""
-    return "" if found is None else f"; none is larger than {found.text}"
+    def _on_boxes(self, tree: Splitting) -> dict[int, list[Any]] | None:
+        """The boxes whose bound exceeds the best point, cell by cell, until no better point is found; None at the end of the time."""
+        while self.clock.left() > 0:
+            best = tree.points.value
+            assert best is not None
+            try:
+                found = exactly(replace(self.claim, tolerance=best), tree, tree.open(best), self.clock)
+            except Incomplete:
+                return None
+            if not isinstance(found, RationalArray):
+                return found
+            tree.points.take(found.to_fractions())
+        return None
+
+    def _found(self, upper: Fraction, evidence: dict[str, Any] | None) -> Deviation:
+        best = self.best
+        assert self.g is not None
+        assert best.point is not None
+        with self.clock.grace():
+            values = self.f(best.point), self.g(best.point)
+        lower = None if best.value == upper else best.value
+        claim = replace(self.claim, tolerance=upper, lower=lower)
+        return Deviation(best.value, upper, best.point, values, claim.norm, claim, evidence)
 
 
 class _Best:
     """The largest deviation at the points offered so far."""
 
-    def __init__(self, f: Network, g: Network, where: Coordinates) -> None:
-        self.f, self.g, self.where = f, g, where
+    def __init__(self, f: Network, g: Network, where: Coordinates, norm: str) -> None:
+        self.f, self.g, self.where, self.norm = f, g, where, norm
         self.value = Fraction(0)
         self.point: Point | None = None
 
     def offer(self, x: Point) -> None:
         """One point of the domain."""
-        found = max(abs(a - b) for a, b in zip(self.f(x), self.g(x), strict=True))
+        found = distance(self.f(x), self.g(x), self.norm)
         if found > self.value or self.point is None:
             self.value, self.point = found, x
 
@@ -150,8 +238,11 @@ class _Best:
         with np.errstate(all="ignore"):
             balls = run.vertices.values(ids, form)
         assert balls.rad is not None
-        size = np.abs(balls.mid[:, 0]).max(axis=1)
-        reach = (np.abs(balls.mid[:, 0]) + balls.rad[:, 0]).max(axis=1)
+        size, reach = np.abs(balls.mid[:, 0]), np.abs(balls.mid[:, 0]) + balls.rad[:, 0]
+        if self.norm == "l1":
+            size, reach = size.sum(axis=1), reach.sum(axis=1) * (1 + _ROUNDED)
+        else:
+            size, reach = size.max(axis=1), reach.max(axis=1)
         order = np.argsort(-size, kind="stable")
         first = 1
         while len(order):
@@ -163,7 +254,7 @@ class _Best:
     def _exactly(self, run: Subdivision, ids: Any) -> None:
         a, b = run.vertices.exact_outputs(ids)
         for k, (u, v) in enumerate(zip(a, b, strict=True)):
-            found = max(abs(p - q) for p, q in zip(u, v, strict=True))
+            found = distance(u, v, self.norm)
             if found > self.value or self.point is None:
                 zero, _, q = run.vertices.exact_points(ids[k : k + 1])[0]
                 t = RationalArray.from_fractions([Fraction(n, q) for n in zero], (1, len(zero)))
