@@ -1,16 +1,19 @@
-"""Sums of multiples of vectors of integers, each vector packed into one large integer, so that Python multiplies them whole.
+"""Matrices of integers applied to vectors, each column packed into one large integer, so that Python multiplies columns whole.
 
-The entries stand `width` bytes apart: sum n_s 2^(8 width s). The width is so large that for all entries of the sum |n_s| < 2^(8 width - 1).
+The entries of a column stand `width` bytes apart: sum over i of n_i 2^(8 width i). The width is so large that |n_i| < 2^(8 width - 1) for
+all entries of all sums.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import compress
+from itertools import compress, zip_longest
 from operator import mul
 from typing import NamedTuple
 
+from . import _budget
 from ._budget import Budget
+from ._numbers import need
 
 Keys = tuple[int, ...]
 
@@ -18,83 +21,143 @@ Keys = tuple[int, ...]
 class Form(NamedTuple):
     """slots[0] + sum over s > 0 of slots[s] e_s + [-error, error], each e_s in [-1, 1]."""
 
-    slots: list[int]
+    slots: Sequence[int]
     error: int
 
 
-class Term(NamedTuple):
-    """Weights of the keys of each row, and their absolute values; no row's absolute values have a sum above ``norm``."""
+class Sides(NamedTuple):
+    """The inputs of a box: their middles, their half widths, and the slots of their symbols, 0 where the width is 0."""
 
-    weights: Sequence[Keys]
-    sizes: Sequence[Keys]
-    norm: int
-
-
-def term(weights: Sequence[Keys]) -> Term:
-    """The weights with what is read off them."""
-    sizes = [tuple(map(abs, row)) for row in weights]
-    return Term(weights, sizes, max(map(sum, sizes), default=0))
+    centres: list[int]
+    radii: list[int]
+    places: list[int]
+    slots: int
+    one: int  # the constant 1
 
 
-def sums(
-    keys: Sequence[Keys], used: frozenset[int], terms: Sequence[tuple[Term, Mapping[int, Form]]], least: int, budget: Budget
-) -> list[tuple[list[int], int]]:
-    """For each row the slots and the error of sum over terms and keys of weight form; keys without a form stand for 0."""
-    found = [(t, {k: forms[k] for k in used & forms.keys()}) for t, forms in terms if t.norm]
-    found = [(t, forms) for t, forms in found if forms]
-    length = max(least, *(len(form.slots) for _, forms in found for form in forms.values()), 0)
-    if not found:
-        return [([0] * least, 0) for _ in keys]
-    bound = sum(t.norm * max(max(map(abs, form.slots), default=0) for form in forms.values()) for t, forms in found)
-    width = (bound.bit_length() + 8) // 8
-    packed = [(t, {k: (pack(form.slots, width), form.error) for k, form in forms.items()}) for t, forms in found]
-    words = length * (1 + width // 32)
-    results: list[tuple[list[int], int]] = []
-    last: Keys | None = None
-    chosen: list[_Chosen] = []
-    cost = 0
-    for i, row in enumerate(keys):
-        if row is not last:
-            last = row
-            chosen = [_chosen(t, row, forms) for t, forms in packed]
-            cost = words * (1 + sum(len(c.live) for c in chosen))
-        budget.spend(cost)
-        total = error = 0
-        for t, mask, live, errors in chosen:
-            total += sum(map(mul, compress(t.weights[i], mask), live))
-            error += sum(map(mul, compress(t.sizes[i], mask), errors))
-        results.append((unpack(total, length, width), error))
-    return results
+class Columns:
+    """Columns of integers of one length, those of some keys."""
+
+    def __init__(self, keys: Keys, columns: Sequence[Sequence[int]]) -> None:
+        self.keys, self._columns = keys, columns
+        #: the largest sum of absolute values in a row
+        self.norm = max(map(sum, zip(*(map(abs, column) for column in columns), strict=True)), default=0)
+        self._width = 0
+        self._packed: list[int] = []
+        self._sizes: list[int] = []
+
+    def at(self, width: int) -> tuple[list[int], list[int]]:
+        """The columns, and those of the absolute values, packed."""
+        if width != self._width:
+            self._width = width
+            self._packed = [pack(column, width) for column in self._columns]
+            self._sizes = [pack(list(map(abs, column)), width) for column in self._columns]
+        return self._packed, self._sizes
 
 
-class _Chosen(NamedTuple):
-    term: Term
+class _Term(NamedTuple):
+    """A matrix and the forms that it is applied to: for each slot the coefficients of all forms."""
+
+    columns: Columns
     mask: list[bool]
-    live: list[int]
+    slots: list[tuple[int, ...]]
     errors: list[int]
 
+    @property
+    def largest(self) -> int:
+        """The largest absolute value in a sum."""
+        return self.columns.norm * max(max(map(max, self.slots)), -min(map(min, self.slots)), max(self.errors))
 
-def _chosen(t: Term, row: Keys, forms: Mapping[int, tuple[int, int]]) -> _Chosen:
-    mask = [k in forms for k in row]
-    live = [forms[k] for k in compress(row, mask)]
-    return _Chosen(t, mask, [n for n, _ in live], [e for _, e in live])
+
+def _term(columns: Columns, forms: Mapping[int, Form]) -> _Term | None:
+    mask = [key in forms for key in columns.keys]
+    live = [forms[key] for key in compress(columns.keys, mask)]
+    slots = list(zip_longest(*(form.slots for form in live), fillvalue=0))
+    return _Term(columns, mask, slots, [form.error for form in live]) if slots and columns.norm else None
 
 
-def _middle(length: int, width: int) -> int:
+class Rows:
+    """Affine functions that read the same keys, over one denominator; `change` is a second matrix for differences."""
+
+    def __init__(
+        self, places: list[int], denominator: int, constants: list[int], inputs: Columns, weights: Columns, change: Columns | None = None
+    ) -> None:
+        #: where they belong in their stage
+        self.places = places
+        self.weights, self.change = weights, change
+        self._denominator = denominator
+        self._constants, self._inputs = Columns((0,), [constants]), inputs
+        largest = max(columns.norm for columns in (self._constants, inputs, weights, change) if columns is not None)
+        self._width = max(1 + _whole_bytes(denominator), _width(largest))
+
+    def combined(self, pairs: Sequence[tuple[Columns, Mapping[int, Form]]], sides: Sides | None, budget: Budget) -> list[Form]:
+        """sum of weight form over all pairs, with the constant and the inputs if there are sides; keys without a form stand for 0.
+
+        Each coefficient is rounded down at the end, which the error takes in: less than 1 for each that is not 0 in all rows.
+        """
+        count, denominator = len(self.places), self._denominator
+        terms = [term for term in (_term(*pair) for pair in pairs) if term is not None]
+        length = max(sides.slots if sides else 0, *(len(term.slots) for term in terms), 0)
+        bound = sum(term.largest for term in terms)
+        if sides:
+            bound += self._constants.norm * sides.one + self._inputs.norm * max(map(abs, (*sides.centres, *sides.radii)), default=0)
+        need(count * length <= _budget.COLUMNS, budget.step, f"more than {_budget.COLUMNS} coefficients: too large for this checker")
+        if bound >> (8 * self._width - 1):  # in steps of four bytes, since all columns are packed anew
+            self._width = _width(bound)
+        width = self._width
+        budget.spend(count * (length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32))
+        totals, error = [0] * length, 0
+        for columns, mask, slots, errors in terms:
+            packed, sizes = columns.at(width)
+            live = list(compress(packed, mask))
+            for s, scalars in enumerate(slots):
+                totals[s] += sum(map(mul, live, scalars))
+            error += sum(map(mul, compress(sizes, mask), errors))
+        if sides:
+            self._add_inputs(totals, sides, width, budget)
+        inexact = length - totals.count(0) if denominator > 1 else 0
+        entries = [unpack(total, count, width, denominator) for total in totals]
+        errors = [inexact - (-n // denominator) for n in unpack(error, count, width, 1)]
+        return list(map(Form, zip(*entries, strict=True) if entries else [()] * count, errors))
+
+    def _add_inputs(self, totals: list[int], sides: Sides, width: int, budget: Budget) -> None:
+        """The constants, and the middles and half widths of the inputs."""
+        inputs = self._inputs
+        budget.spend(2 * len(inputs.keys) * len(self.places))
+        totals[0] += self._constants.at(width)[0][0] * sides.one
+        for j, column in zip(inputs.keys, inputs.at(width)[0], strict=True):
+            totals[0] += column * sides.centres[j]
+            if sides.places[j]:
+                totals[sides.places[j]] += column * sides.radii[j]
+
+
+def _width(bound: int) -> int:
+    """Bytes for numbers up to the bound, and their sign; four at a time."""
+    return 4 * (1 + bound.bit_length() // 32)
+
+
+def _whole_bytes(denominator: int) -> int:
+    """k for 2^(8 k), else 0."""
+    return (denominator.bit_length() - 1) // 8 if not denominator & (denominator - 1) and denominator.bit_length() % 8 == 1 else 0
+
+
+def _middle(count: int, width: int) -> int:
     """2^(8 width - 1) in each entry."""
-    return int.from_bytes((b"\x00" * (width - 1) + b"\x80") * length, "little")
+    return int.from_bytes((b"\x00" * (width - 1) + b"\x80") * count, "little")
 
 
-def pack(slots: Sequence[int], width: int) -> int:
-    """sum slots[s] 2^(8 width s)."""
+def pack(column: Sequence[int], width: int) -> int:
+    """sum column[i] 2^(8 width i)."""
     half = 1 << (8 * width - 1)
-    return int.from_bytes(b"".join([(n + half).to_bytes(width, "little") for n in slots]), "little") - _middle(len(slots), width)
+    return int.from_bytes(b"".join([(n + half).to_bytes(width, "little") for n in column]), "little") - _middle(len(column), width)
 
 
-def unpack(total: int, length: int, width: int) -> list[int]:
-    """The entries of a packed vector."""
+def unpack(total: int, count: int, width: int, denominator: int) -> list[int]:
+    """The entries, divided by the denominator and rounded down; for a power of 256 the bytes below it are left out."""
     if not total:
-        return [0] * length
-    half, read = 1 << (8 * width - 1), int.from_bytes
-    data = (total + _middle(length, width)).to_bytes(length * width, "little")
-    return [read(data[s : s + width], "little") - half for s in range(0, length * width, width)]
+        return [0] * count
+    data, read, skip = (total + _middle(count, width)).to_bytes(count * width, "little"), int.from_bytes, _whole_bytes(denominator)
+    half = 1 << (8 * (width - skip) - 1)
+    if skip or denominator == 1:
+        return [read(data[i + skip : i + width], "little") - half for i in range(0, count * width, width)]
+    return [(read(data[i : i + width], "little") - half) // denominator for i in range(0, count * width, width)]

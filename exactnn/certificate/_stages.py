@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import lcm, prod
 from typing import NamedTuple
 
+from . import _budget
 from ._affine import MOVING, moves
 from ._budget import Budget
 from ._network import Network, Node
@@ -53,6 +54,7 @@ class _Walk:
 
     def __init__(self, network: Network, budget: Budget, name: str) -> None:
         self.network, self.budget, self.name = network, budget, name
+        self.held = Budget(_budget.STAGED, "weights", f"boxes: {name}")
         self.units = 0
         self.stages: list[Stage] = []
         self.values: list[Stage] = []
@@ -60,7 +62,7 @@ class _Walk:
     def result(self) -> Staged:
         starts = self.network.starts()
         for i, node in enumerate(self.network.nodes):
-            step = self.budget.step = f"boxes: {self.name}: node {node.name}"
+            step = self.budget.step = self.held.step = f"boxes: {self.name}: node {node.name}"
             operands = [self.values[p] for p in node.operands]
             if node.op == "input":
                 value = Stage([{starts[i] + k: 1} for k in range(prod(node.shape))], 1)
@@ -91,6 +93,7 @@ class _Walk:
                 for key, n in operands[k].rows[i].items():
                     total[key] = total.get(key, 0) + factor * n
             found.append({key: n for key, n in total.items() if n})
+            self.held.spend(len(total))
         return Stage(found, common * grain)
 
     def _enter(self, stage: Stage) -> list[int]:
@@ -98,7 +101,7 @@ class _Walk:
         first = self.network.input_size + 2 * self.units
         self.stages.append(stage)
         self.units += len(stage.rows)
-        self.budget.spend(sum(map(len, stage.rows)))
+        self.held.spend(sum(map(len, stage.rows)))
         return list(range(first, first + 2 * len(stage.rows), 2))
 
     def _bent(self, node: Node, operand: Stage) -> Stage:

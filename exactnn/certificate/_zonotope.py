@@ -8,23 +8,26 @@ keeps the symbols of f (and of the inputs) and all others apart, so that what it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from math import lcm
 from typing import NamedTuple
 
+from . import _budget
 from ._budget import Budget
 from ._network import Network
-from ._packed import Form, Keys, Term, sums, term
+from ._packed import Columns, Form, Keys, Rows, Sides
 from ._stages import ONE, Row, Stage, staged
 
 Range = tuple[int, int]
+UNIT = 2**8  # an affine function costs so many products, whatever it reads
+DENSE = 4  # a matrix is treated as a whole if it has at most so many entries for each that is not 0
 
 
 class Apart(NamedTuple):
     """A difference: `own` over the places of f's forms, `other` over symbols that f's forms lack, and the error."""
 
-    own: list[int]
-    other: list[int]
+    own: Sequence[int]
+    other: Sequence[int]
     error: int
 
 
@@ -37,15 +40,28 @@ class Outputs(NamedTuple):
 
 
 class _Lines(NamedTuple):
-    """The rows of a stage; `change` is of a pair: (w - w') beside the weights w' of g."""
+    """The affine functions of a stage, those together that read the same keys."""
 
-    denominator: int
-    constants: list[int]
-    inputs: list[list[tuple[int, int]]]
-    keys: list[Keys]
-    used: frozenset[int]
-    weights: Term
-    change: Term | None
+    size: int
+    rows: list[Rows]
+
+    def values(self, forms: dict[int, Form], sides: Sides, budget: Budget) -> list[Form]:
+        """The forms, from those of the keys."""
+        return self._placed([(rows, rows.combined([(rows.weights, forms)], sides, budget)) for rows in self.rows])
+
+    def changes(self, forms: dict[int, Form], own: dict[int, Form], sides: Sides, budget: Budget) -> list[Form]:
+        """sum of (w - w') form + w' own, in the slots of f's forms."""
+        return self._placed(
+            [(rows, rows.combined([(rows.change, forms), (rows.weights, own)], sides, budget)) for rows in self.rows if rows.change]
+        )
+
+    def others(self, other: dict[int, Form], budget: Budget) -> list[Form]:
+        """sum of w' other."""
+        return self._placed([(rows, rows.combined([(rows.weights, other)], None, budget)) for rows in self.rows])
+
+    def _placed(self, parts: list[tuple[Rows, list[Form]]]) -> list[Form]:
+        placed = {i: form for rows, forms in parts for i, form in zip(rows.places, forms, strict=True)}
+        return [placed[i] for i in range(self.size)]
 
 
 class _Relaxed(NamedTuple):
@@ -71,12 +87,13 @@ class Joint:
         if self._g is not None and self.paired:
             steps = zip((*self._f.stages, self._f.outputs), (*self._g.stages, self._g.outputs), strict=True)
             self._both = [_difference(a, b, self._f.inputs) for a, b in steps]
-        self._read = frozenset().union(*(line.used for lines in (*self._lines, self._both) for line in lines))
-        #: a leaf costs no less than this
-        self.least = sum(len(line.constants) for lines in (*self._lines, self._both) for line in lines)
+        self._read = {key for lines in (*self._lines, self._both) for line in lines for rows in line.rows for key in rows.weights.keys}
+        #: a box costs no less than this
+        self.least = UNIT * sum(line.size for lines in (*self._lines, self._both) for line in lines)
 
     def outputs(self, lo: Sequence[int], hi: Sequence[int], couplings: int = 0) -> Outputs:
         """On the box lo <= x <= hi; bit p of ``couplings``: the pair of units p is coupled."""
+        self.budget.spend(self.least)
         run = _Run(self, lo, hi)
         last = len(self._f.stages)
         if self._both:
@@ -100,34 +117,50 @@ class Joint:
         return key in self._read
 
 
-def _units(row: Row, inputs: int) -> Keys:
-    return tuple(sorted(key for key in row if key >= inputs))
-
-
 def _compiled(stage: Stage, inputs: int) -> _Lines:
-    known: dict[Keys, Keys] = {}  # rows of the same keys share one tuple
-    keys = [known.setdefault(k, k) for k in (_units(row, inputs) for row in stage.rows)]
-    weights = term([tuple(row[k] for k in ks) for row, ks in zip(stage.rows, keys, strict=True)])
-    constants, entries = [r.get(ONE, 0) for r in stage.rows], [_entries(r, inputs) for r in stage.rows]
-    return _Lines(stage.denominator, constants, entries, keys, frozenset().union(*known), weights, None)
-
-
-def _entries(row: Row, inputs: int) -> list[tuple[int, int]]:
-    return [(key, n) for key, n in row.items() if 0 <= key < inputs and n]
+    """The rows of a stage."""
+    return _Lines(len(stage.rows), [_rows(places, keys, stage, None, inputs) for keys, places in _grouped(stage.rows)])
 
 
 def _difference(a: Stage, b: Stage, inputs: int) -> _Lines:
-    """(w - w') and w' over the keys of both rows and one denominator."""
+    """(w - w') and w', over one denominator."""
     common = lcm(a.denominator, b.denominator)
     p, q = common // a.denominator, common // b.denominator
-    known: dict[Keys, Keys] = {}
-    rows = [({k: p * n for k, n in r.items()}, {k: q * n for k, n in s.items()}) for r, s in zip(a.rows, b.rows, strict=True)]
-    changes = [{k: r.get(k, 0) - s.get(k, 0) for k in r.keys() | s.keys()} for r, s in rows]
-    keys = [known.setdefault(k, k) for k in (_units(c, inputs) for c in changes)]
-    change = term([tuple(c[k] for k in ks) for c, ks in zip(changes, keys, strict=True)])
-    weights = term([tuple(s.get(k, 0) for k in ks) for (_, s), ks in zip(rows, keys, strict=True)])
-    constants, entries = [c.get(ONE, 0) for c in changes], [_entries(c, inputs) for c in changes]
-    return _Lines(common, constants, entries, keys, frozenset().union(*known), weights, change)
+    weights = [{k: q * n for k, n in row.items()} for row in b.rows]
+    changes = []
+    for first, second in zip(a.rows, weights, strict=True):
+        # keys of weight 0 stay: both matrices are about the same keys
+        changes.append({k: p * first.get(k, 0) - second.get(k, 0) for k in first.keys() | second.keys()})
+    stages = Stage(changes, common), Stage(weights, common)
+    return _Lines(len(changes), [_rows(places, keys, *stages, inputs) for keys, places in _grouped(changes)])
+
+
+def _grouped(rows: Sequence[Row]) -> list[tuple[Keys, list[int]]]:
+    """Rows that are treated as one matrix: all of them, if few of its entries are 0; else those with the same keys."""
+    union = set().union(*rows)
+    if len(union) * len(rows) <= DENSE * sum(map(len, rows)):
+        return [(tuple(sorted(union)), list(range(len(rows))))]
+    found: dict[Keys, list[int]] = {}
+    for i, row in enumerate(rows):
+        found.setdefault(tuple(sorted(row)), []).append(i)
+    return list(found.items())
+
+
+def _rows(places: list[int], keys: Keys, first: Stage, second: Stage | None, inputs: int) -> Rows:
+    """The rows at these places; with a second stage its weights are the weights, and those of the first one the change."""
+    # a power of 2 becomes one of 256, which is divided by quickly
+    bits = first.denominator.bit_length() - 1
+    grain = 1 << -bits % 8 if first.denominator == 1 << bits else 1
+
+    def columns(stage: Stage, chosen: Keys) -> Columns:
+        return Columns(chosen, [[grain * stage.rows[i].get(key, 0) for i in places] for key in chosen])
+
+    units = tuple(key for key in keys if key >= inputs)
+    constants = [grain * first.rows[i].get(ONE, 0) for i in places]
+    entries = columns(first, tuple(key for key in keys if 0 <= key < inputs))
+    if second is None:
+        return Rows(places, grain * first.denominator, constants, entries, columns(first, units))
+    return Rows(places, grain * first.denominator, constants, entries, columns(second, units), columns(first, units))
 
 
 def reach(slots: Sequence[int], error: int) -> Range:
@@ -154,49 +187,28 @@ class _Run:
 
     def __init__(self, joint: Joint, lo: Sequence[int], hi: Sequence[int]) -> None:
         self.joint, self.bits, self.budget = joint, joint.bits, joint.budget
-        self.centres = [(a + b) // 2 for a, b in zip(lo, hi, strict=True)]
-        self.radii = [max(b - c, c - a) for a, b, c in zip(lo, hi, self.centres, strict=True)]
-        self.places: list[int] = []  # of each input's symbol among the slots, 0 where it is fixed
-        count = 1
-        for radius in self.radii:
-            self.places.append(count if radius else 0)
-            count += 1 if radius else 0
-        self.least = count
+        centres = [(a + b) // 2 for a, b in zip(lo, hi, strict=True)]
+        radii = [max(b - c, c - a) for a, b, c in zip(lo, hi, centres, strict=True)]
+        places = [k if radius else 0 for k, radius in zip(accumulate(1 if radius else 0 for radius in radii), radii, strict=True)]
+        count = 1 + sum(radius > 0 for radius in radii)
+        self.sides = Sides(centres, radii, places, count, 1 << self.bits)
         self.count = [count, count]  # slots of f's forms, of g's
         self.other = 0  # slots of differences beside those of f
         self.known: list[dict[int, Form]] = [{}, {}]
         self.own: dict[int, Form] = {}  # differences, in two halves
         self.others: dict[int, Form] = {}
         self.next = [len(lo), len(lo)]  # keys
+        self.held = Budget(_budget.COLUMNS, "coefficients", self.budget.step)
 
     def values(self, i: int, lines: _Lines) -> list[Form]:
         """The affine functions of a stage of network i."""
-        found = sums(lines.keys, lines.used, [(lines.weights, self.known[i])], self.least, self.budget)
-        return [self._rounded(lines, k, slots, error) for k, (slots, error) in enumerate(found)]
+        return lines.values(self.known[i], self.sides, self.budget)
 
     def differences(self, lines: _Lines) -> list[Apart]:
         """(c - c') + (w - w') x + sum of (w - w') max(a, 0) + w' (max(a, 0) - max(b, 0))."""
-        assert lines.change is not None
-        own = sums(lines.keys, lines.used, [(lines.change, self.known[0]), (lines.weights, self.own)], self.least, self.budget)
-        other = sums(lines.keys, lines.used, [(lines.weights, self.others)], 0, self.budget)
-        found = []
-        for k, ((slots, error), (more, _)) in enumerate(zip(own, other, strict=True)):
-            form = self._rounded(lines, k, slots, error)
-            inexact = len(more) - more.count(0)
-            found.append(Apart(form.slots, [n // lines.denominator for n in more], form.error + inexact))
-        return found
-
-    def _rounded(self, lines: _Lines, k: int, slots: list[int], error: int) -> Form:
-        """Row k with its constant and inputs, over the denominator; what is rounded is off by less than 1."""
-        total = slots[0] + (lines.constants[k] << self.bits)
-        self.budget.spend(len(lines.inputs[k]))
-        for j, weight in lines.inputs[k]:
-            total += weight * self.centres[j]
-            if self.places[j]:
-                slots[self.places[j]] += weight * self.radii[j]
-        slots[0] = total
-        inexact = len(slots) - slots.count(0)
-        return Form([n // lines.denominator for n in slots], -(-error // lines.denominator) + inexact)
+        own = lines.changes(self.known[0], self.own, self.sides, self.budget)
+        other = lines.others(self.others, self.budget)
+        return [Apart(a.slots, b.slots, a.error + b.error) for a, b in zip(own, other, strict=True)]
 
     def reach(self, d: Apart) -> Range:
         """The range of a difference."""
@@ -206,9 +218,9 @@ class _Run:
 
     def separate(self, a: Form, b: Form) -> Apart:
         """a - b of networks that are not paired: they share the inputs' symbols."""
-        least = self.least
-        own = [x - y for x, y in zip_longest(a.slots, b.slots[:least], fillvalue=0)]
-        return Apart(own, b.slots[least:], a.error + b.error)
+        shared = self.sides.slots
+        own = [x - y for x, y in zip_longest(a.slots, b.slots[:shared], fillvalue=0)]
+        return Apart(own, b.slots[shared:], a.error + b.error)
 
     def stage(self, i: int, lines: _Lines) -> None:
         """The units of a stage of network i alone."""
@@ -234,6 +246,7 @@ class _Run:
         return couplings
 
     def _keep(self, key: int, d: Apart) -> None:
+        self.held.spend(len(d.own) + len(d.other))
         self.own[key] = Form(d.own, d.error)
         if d.other:
             self.others[key] = Form(d.other, 0)
@@ -244,7 +257,8 @@ class _Run:
         if self.joint.reads(key + 1):
             self.known[i][key + 1] = a
         if self.joint.reads(key) and (relaxed.slope or relaxed.place):
-            self.known[i][key] = self._above(a, relaxed) if relaxed.place else a
+            self.known[i][key] = form = self._above(a, relaxed) if relaxed.place else a
+            self.held.spend(len(form.slots))
         return relaxed
 
     def _line(self, i: int, ends: Range) -> _Relaxed:
@@ -292,6 +306,6 @@ class _Run:
         return Apart(own, other, error)
 
 
-def _added(slots: list[int], place: int, coefficient: int) -> list[int]:
+def _added(slots: Sequence[int], place: int, coefficient: int) -> list[int]:
     """The slots with a new symbol's coefficient at its place behind them."""
     return [*slots, *[0] * (place - len(slots)), coefficient]

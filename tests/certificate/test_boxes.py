@@ -1,26 +1,32 @@
-"""Evidence "boxes": the joint zonotopes contain every exact value and agree with a slow oracle; trees are accepted, and nothing that is wrong."""
+"""Evidence "boxes": the joint zonotopes contain every exact value and agree with a slow oracle; trees are accepted, wrong ones not."""
 
 from __future__ import annotations
 
 import copy
+import random
+import time
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from exactnn import Box
-from exactnn.certificate import Rejected, _boxes, _budget, _packed, _zonotope, check
+from exactnn import Box, Polyhedron, verify_same_decision
+from exactnn.certificate import Rejected, _budget, _packed, _zonotope, check
 from exactnn.certificate._budget import Budget
+from exactnn.certificate._claim import read_claim
 from exactnn.certificate._network import read_network
 from exactnn.certificate._zonotope import Joint, reach
+from exactnn.claims import DeviationClaim
+from exactnn.load.json import network_from_document as mlp_of
 from exactnn.network import Network
 from exactnn.network.document import document
-from tests.certificate._build import LEAKY, act, affine, box, certificate, mlp, network, node, number, rehash, tensor
+from tests.certificate._build import LEAKY, act, affine, box, certificate, mlp, network, node, tensor
 from tests.certificate._forms_oracle import bounds
 from tests.difference.test_pass import boxes, nearby, points
-from tests.strategies import PIECEWISE, chains, graphs, law
+from tests.strategies import PIECEWISE, TINY, chains, graphs, law
 
 
 def read(net: Network) -> Any:
@@ -92,7 +98,7 @@ UNITS: tuple[Any, ...] = (
 
 @st.composite
 def tame(draw: st.DrawFn) -> tuple[Any, Any, int]:
-    """Two documents with small numbers: a chain with a pool, a residual sum and a prelu; the second one near the first, or without units."""
+    """Two documents with small numbers: a chain with a residual sum, a prelu, perhaps a pool; the second one near it, or without units."""
     d, m = draw(st.integers(1, 3)), draw(st.integers(1, 4))
 
     def matrix(rows: int, columns: int) -> list[list[Fraction]]:
@@ -130,8 +136,8 @@ def test_the_slow_oracle_agrees(data: Any, bits: int) -> None:
     ranges = [reach(*form) for form in found.f], [reach(*form) for form in found.g], found.differences
     for ours, theirs in zip(ranges, expected, strict=True):
         for (low, high), (a, b) in zip(fractions(ours, bits), theirs, strict=True):
-            assert abs(low - a) <= Fraction(1, 2**40) and abs(high - b) <= Fraction(1, 2**40)
-            assert low <= a + Fraction(1, 2**60) and high >= b - Fraction(1, 2**60)
+            assert -TINY <= a - low <= Fraction(1, 2**40)
+            assert -TINY <= high - b <= Fraction(1, 2**40)
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------------
@@ -150,9 +156,8 @@ def boxes_evidence(tree: Any, **change: Any) -> dict[str, Any]:
 
 
 def equal(tree: Any, tolerance: Any = "3/500", models: Any = (F, G), **change: Any) -> dict[str, Any]:
-    return certificate(
-        "equal", "proved", models, boxes_evidence(tree, **change.pop("evidence", {})), **{"domain": UNIT, "tolerance": tolerance, **change}
-    )
+    evidence = boxes_evidence(tree, **change.pop("evidence", {}))
+    return certificate("equal", "proved", models, evidence, **{"domain": UNIT, "tolerance": tolerance, **change})
 
 
 def test_trees_are_accepted() -> None:
@@ -162,8 +167,422 @@ def test_trees_are_accepted() -> None:
     assert check(equal([["split", 1, 5], EXACT, ["leaf", "3"]], 0, (F, F)))
 
 
+@law(20)
+@given(st.data())
+def test_random_trees(data: Any) -> None:
+    """A bound that holds on every leaf holds for the tree; one sampled difference more is too much."""
+    f, g, d = data.draw(tame())
+    nets = read_network(f, "f"), read_network(g, "g")
+    run = joint(*nets)
+    left, tree, worst = [([-HALF] * d, [HALF] * d)], [], Fraction(0)
+    while left:
+        lo, hi = left.pop()
+        j = data.draw(st.integers(0, d - 1))
+        if len(tree) < 6 and data.draw(st.booleans()):
+            cut = data.draw(st.integers(lo[j] + 1, hi[j] - 1))
+            tree.append(["split", j, cut])
+            left += [([cut if i == j else v for i, v in enumerate(lo)], hi), (lo, [cut if i == j else v for i, v in enumerate(hi)])]
+            continue
+        coupled = data.draw(COUPLINGS) & ((1 << run.pairs) - 1)
+        tree.append(["leaf", f"{coupled:x}"])
+        worst = max(worst, *(max(-a, b) for a, b in fractions(run.outputs(lo, hi, coupled).differences, 64)))
+    where = box(*[(Fraction(-1, 2), Fraction(1, 2))] * d)
+    assert check(certificate("equal", "proved", (f, g), boxes_evidence(tree), domain=where, tolerance=worst))
+    if worst:
+        with pytest.raises(Rejected, match="exceeds the tolerance"):
+            check(certificate("equal", "proved", (f, g), boxes_evidence(tree), domain=where, tolerance=worst - TINY / 64))
+
+
+# |f_0 - g_0| = max(z, 0)/1000, z = 3 x_0 - x_1 + 1, at most 1/250, and |f_1 - g_1| = 1/1000; z is unit 1
+ABOVE = ["leaf", [], [[[1, [[4, 3], [7, 1]]], [1, [[8, 1]]]], [[1, []], [1, []]]]]
+BELOW = ["leaf", [], [[[1, []], [1, []]], [[1, []], [1, []]]]]
+NESTED = ["exact", None, [["split", [], 1], ABOVE, BELOW]]
+
+
+def test_nested_trees() -> None:
+    """Rows 4 to 7 are the sides of the box."""
+    tree = [["split", 0, 0], NESTED, NESTED]
+    assert check(equal(tree, "1/250"))
+    changed = copy.deepcopy(tree)
+    changed[1][2][1][2][0][0][1][0][0] = 5
+    for wrong in (changed, [["split", 0, 0], ["exact", None, NESTED[2][:2]], NESTED], [["exact", None, [BELOW]]]):
+        with pytest.raises(Rejected, match=r"boxes: node \d: tree"):
+            check(equal(wrong, "1/250"))
+    with pytest.raises(Rejected, match="hull"):
+        check(equal([["exact", {}, NESTED[2]]], "1/250"))
+
+
+def test_a_nested_tree_is_about_its_box_alone() -> None:
+    """With x_0 <= 0, z <= 1; this does not hold for x_0 >= 0, and not without the rows of the box."""
+    above = ["leaf", [], [[[1, [[4, 3], [7, 1]]], [1, [[8, 1]]]], [[1, []], [1, []]]]]
+    small = ["exact", None, [["split", [], 1], above, BELOW]]
+    claims = {
+        place: equal(tree, "1/1000", domain=where)
+        for place, tree, where in (
+            ("left", [small], box((-1, 0), (0, 1))),
+            ("both", [["split", 0, 0], small, small], UNIT),
+        )
+    }
+    assert check(claims["left"])
+    with pytest.raises(Rejected, match="node 2: tree: node 1"):
+        check(claims["both"])
+
+
 def test_what_is_beyond_the_bound_is_rejected() -> None:
     """At (1, 0) the second output's neuron is 4, so that the first outputs differ by 1/250."""
     assert check(equal(CUT, "5/1000"))
     with pytest.raises(Rejected, match="exceeds the tolerance"):
         check(equal(CUT, "399/100000"))
+
+
+def without(key: str) -> dict[str, Any]:
+    evidence = boxes_evidence(CUT)
+    del evidence[key]
+    return evidence
+
+
+WRONG_TREES: dict[str, Any] = {
+    "nothing": [],
+    "no list": {},
+    "a missing node": CUT[:-1],
+    "a further node": [*CUT, ["pass"]],
+    "a cut on the side": [["split", 0, -2 * HALF], *LEAF, *LEAF],
+    "a cut outside": [["split", 1, -1], *LEAF, *LEAF],
+    "a cut outside a part": [["split", 0, 0], ["split", 0, 1], *LEAF, *LEAF, *LEAF],
+    "a cut that is no integer": [["split", 0, "0"], *LEAF, *LEAF],
+    "a cut that is true": [["split", 1, True], *LEAF, *LEAF],
+    "an input that is not there": [["split", 2, 0], *LEAF, *LEAF],
+    "a split with an entry more": [["split", 0, 0, 0], *LEAF, *LEAF],
+    "an unknown kind": [["leaves", "3"]],
+    "a node that is no list": ["pass"],
+    "an empty node": [[]],
+    "a kind that is no text": [[0]],
+    "a pass with an entry more": [["pass", 0]],
+    "a leaf without couplings": [["leaf"]],
+    "a leaf with an entry more": [["leaf", "3", 0]],
+    "too many couplings": [["leaf", "4"]],
+    "couplings in capitals": [["leaf", "A"]],
+    "couplings that begin with 0": [["leaf", "03"]],
+    "couplings with a sign": [["leaf", "-3"]],
+    "couplings with a line": [["leaf", "3\n"]],
+    "couplings that are a number": [["leaf", 3]],
+    "no couplings": [["leaf", ""]],
+    "exact without a tree": [["exact", None]],
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TREES)
+def test_wrong_trees_are_rejected(name: str) -> None:
+    with pytest.raises(Rejected):
+        check(equal(WRONG_TREES[name]))
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        without("bits"),
+        without("tree"),
+        boxes_evidence(CUT, more=0),
+        boxes_evidence(CUT, bits=15),
+        boxes_evidence(CUT, bits=1025),
+        boxes_evidence(CUT, bits=True),
+        boxes_evidence(CUT, box=[[0, 1, [[0, 2]]]]),
+        boxes_evidence(CUT, point=[0, 0]),
+    ],
+)
+def test_wrong_evidence_is_rejected(evidence: Any) -> None:
+    with pytest.raises(Rejected):
+        check(certificate("equal", "proved", (F, G), evidence, domain=UNIT, tolerance="3/500"))
+
+
+def test_a_domain_is_needed() -> None:
+    for where in (None, {"A": tensor([[1, 0]]), "b": tensor([1])}):
+        with pytest.raises(Rejected, match="domain"):
+            check(equal(CUT, domain=where))
+
+
+def test_smooth_networks_have_the_pass_only() -> None:
+    net = network([node("x", "input", shape=[1]), node("s", "smooth", "x", function="tanh")])
+    claims = [equal(tree, "1/2", (net, net), domain=box((0, 1))) for tree in ([["pass"]], [["leaf", "0"]])]
+    assert check(claims[0])
+    with pytest.raises(Rejected, match="not piecewise linear"):
+        check(claims[1])
+
+
+def test_zero_and_symmetry() -> None:
+    small = mlp(([[1, 2]], [-3]), ([["1/100"]], [0]))
+    zero = certificate("zero", "proved", (small,), boxes_evidence([["leaf", "0"]]), domain=UNIT, tolerance="1/300")
+    assert check(zero)
+    zero["evidence"]["tree"] = [["leaf", "1"]]  # there are no pairs
+    with pytest.raises(Rejected, match="more couplings"):
+        check(zero)
+    steps = [{"kind": "permutation", "layer": "r0", "order": [0, 1]}]
+    symmetry = certificate("symmetry", "proved", (F,), boxes_evidence(LEAF), domain=UNIT, transformation=steps)
+    assert check(symmetry)
+    symmetry["claim"]["transformation"][0]["order"] = [1, 0]
+    with pytest.raises(Rejected, match="exceeds the tolerance"):
+        check(symmetry)
+
+
+# --- deviations and decisions -------------------------------------------------------------------------------------------------
+
+
+def deviation(evidence: dict[str, Any], tolerance: Any, **change: Any) -> dict[str, Any]:
+    evidence = {**evidence, "point": change.pop("point", [1, 0])}
+    return certificate("deviation", "proved", (F, G), evidence, domain=UNIT, tolerance=tolerance, **change)
+
+
+PASS = {"method": "pass", "bits": 64}
+SIGNS = [[1, [[0, 3], [3, 1]]], [1, [[0, 3], [3, 1]]], [1, [[4, 1]]], [1, [[4, 1]]]]
+SIGNED = {"method": "tree", "hull": None, "tree": [["split", [], 1], ["leaf", [], SIGNS], ["leaf", [], [[1, []]] * 4]]}
+
+
+def test_brackets() -> None:
+    """The largest difference is 1/250, the largest sum of differences 1/200, both at (1, 0)."""
+    for evidence in (PASS, boxes_evidence(CUT), boxes_evidence([["split", 0, 0], NESTED, NESTED])):
+        assert check(deviation(evidence, "1/200", lower="1/250"))
+        assert check(deviation(evidence, "1/200", lower="1/500", point=["1/2", "1/2"], norm="linf"))
+        for wrong in ({"lower": "1/249"}, {"lower": "1/250", "point": [0, 0]}, {}, {"lower": "1/199"}, {"lower": "-1/2"}, {"lower": None}):
+            with pytest.raises(Rejected):
+                check(deviation(evidence, "1/200", **wrong))
+        for tolerance in ("1/251", "1/300"):
+            with pytest.raises(Rejected):
+                check(deviation(evidence, tolerance, lower="1/500"))
+
+
+def test_sums_of_differences() -> None:
+    for evidence in (PASS, boxes_evidence(CUT), SIGNED, boxes_evidence([["pass"]])):
+        assert check(deviation(evidence, "6/1000", lower="1/200", norm="l1"))
+        for wrong in (
+            {"lower": "1/199", "norm": "l1"},
+            {"lower": "1/200"},
+            {"lower": "1/250", "norm": "l2"},
+            {"lower": "1/250", "norm": ["l1"]},
+        ):
+            with pytest.raises(Rejected):
+                check(deviation(evidence, "6/1000", **wrong))
+        with pytest.raises(Rejected):
+            check(deviation(evidence, "9/2000", lower="1/250", norm="l1"))
+    assert check(deviation(SIGNED, "1/200", norm="l1"))
+    short = {**SIGNED, "tree": [*SIGNED["tree"][:2], ["leaf", [], [[1, []]] * 2]]}
+    with pytest.raises(Rejected, match="expected 4 entries"):
+        check(deviation(short, "1/200", norm="l1"))
+    with pytest.raises(Rejected):
+        check(deviation(SIGNED, "1/200"))
+    wide = mlp(([[1]] * 9, [0] * 9))
+    signs = {"method": "tree", "hull": None, "tree": [["leaf", [], [[1, []]] * 512]], "point": [0]}
+    with pytest.raises(Rejected, match="too many signs"):
+        check(certificate("deviation", "proved", (wide, wide), signs, box((0, 1)), 1, lower=0, norm="l1"))
+
+
+def test_a_point_is_needed_and_only_deviations_have_brackets() -> None:
+    with pytest.raises(Rejected, match="missing key 'point'"):
+        check(certificate("deviation", "proved", (F, G), boxes_evidence(CUT), domain=UNIT, tolerance="1/200"))
+    for key, value in (("lower", 0), ("norm", "l1")):
+        with pytest.raises(Rejected, match="unknown key"):
+            check(equal(CUT, **{key: value}))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "max |f_j - g_j| = 1/200 on"),
+        ({"lower": "1/200", "norm": "linf"}, "max |f_j - g_j| = 1/200 on"),
+        ({"lower": "1/250"}, "1/250 <= max |f_j - g_j| <= 1/200 on"),
+        ({"norm": "l1"}, "max sum_j |f_j - g_j| = 1/200 on"),
+        ({"lower": 0, "norm": "l1"}, "0 <= max sum_j |f_j - g_j| <= 1/200 on"),
+    ],
+)
+def test_the_sentence(change: Any, words: str) -> None:
+    sentence = read_claim(deviation(PASS, "1/200", **change)["claim"]).sentence(2)
+    assert sentence.startswith(f"proved: {words}")
+
+
+def test_claims_write_what_they_say() -> None:
+    f, g = mlp_of(F), mlp_of(G)
+    where = Box([-1, 0], [1, 1])
+    plain = DeviationClaim(f, g, where, Fraction(1, 200))
+    assert set(plain.stated("proved")) == {"question", "answer", "domain", "tolerance"}
+    more = DeviationClaim(f, g, where, Fraction(1, 200), lower=Fraction(1, 250), norm="l1").stated("proved")
+    assert (more["lower"], more["norm"]) == ("1/250", "l1")
+    assert check(deviation(PASS, "6/1000", norm="l1", lower=more["lower"]))
+
+
+NEARBY = box((Fraction(1, 2), 1), (0, Fraction(1, 4)))  # here z >= 9/4, and f_1 - f_0 = 3 z - 3
+
+
+def decision(tree: Any, where: Any = NEARBY, models: Any = (F, G)) -> dict[str, Any]:
+    document = certificate("same_decision", "proved", models, boxes_evidence(tree), domain=where)
+    del document["claim"]["tolerance"]
+    return document
+
+
+def test_decisions() -> None:
+    assert check(decision([["leaf", "0", 1]]))
+    assert check(decision([["split", 1, HALF // 4], ["leaf", "0", 1], ["leaf", "3", 1]]))
+    for tree in ([["leaf", "0", 0]], [["leaf", "0", 2]], [["leaf", "0"]], [["pass"]], [["leaf", "0", 1, 1]]):
+        with pytest.raises(Rejected):
+            check(decision(tree))
+    with pytest.raises(Rejected, match="may not be above"):
+        check(decision([["leaf", "0", 1]], UNIT))
+    other = mlp(([[1, 2], [3, -1]], [0, 1]), ([[1, -2], [1, 1]], [30, 0]))
+    for models in ((F, other), (other, F)):
+        with pytest.raises(Rejected, match="may not be above"):
+            check(decision([["leaf", "0", 1]], models=models))
+
+
+def test_a_nested_tree_of_decisions() -> None:
+    """The engine's trees for parts of the domain, with the rows of the box behind those of the domain."""
+    twice = mlp(([[1, 2], [3, -1]], [0, 1]), ([[2, -4], [2, 2]], [6, 0]))
+    last = Fraction(1, 4)
+
+    def nested(low: Any, high: Any) -> Any:
+        sides = Polyhedron([[1, 0], [-1, 0], [0, 1], [0, -1]] * 2, [1, 1, last, 0, high, -low, last, 0])
+        evidence = verify_same_decision(mlp_of(F), mlp_of(twice), domain=sides).certificate.document["evidence"]
+        assert evidence["method"] == "tree"
+        return ["exact", evidence["hull"], evidence["tree"]]
+
+    parts = nested(-1, 0), nested(0, last)
+    cuts = [["split", 0, 0], ["split", 0, HALF // 2]]
+    where = box((-1, 1), (0, last))
+    assert check(decision([cuts[0], parts[0], cuts[1], parts[1], ["leaf", "0", 1]], where, (F, twice)))
+    with pytest.raises(Rejected, match=r"boxes: node [13]: tree"):
+        check(decision([cuts[0], parts[1], cuts[1], parts[0], ["leaf", "0", 1]], where, (F, twice)))
+
+
+# --- rules that would be wrong ------------------------------------------------------------------------------------------------
+
+
+def everything_contained() -> bool:
+    """At corners and other points of boxes, for networks whose units are all across their kinks."""
+    generator = random.Random(7)
+
+    def near(rows: Any, step: int) -> Any:
+        return [[q + Fraction(generator.randint(-step, step), 16) for q in row] for row in rows]
+
+    for couplings in (0, -1):
+        for _ in range(12):
+            sizes = (2, 3, 3, 2)
+            layers = [[[Fraction(generator.randint(-8, 8), 4) for _ in range(n)] for _ in range(m)] for n, m in pairwise(sizes)]
+            biases = [[generator.choice((0, 0, 9)) for _ in rows] for rows in layers]
+            f = mlp(*zip(layers, biases, strict=True))
+            g = mlp(*((near(rows, 4), near([bias], 4)[0]) for rows, bias in zip(layers, biases, strict=True)))
+            try:
+                assert_contained(mlp_of(f), mlp_of(g), Box([-1, -1], [1, 1]), couplings, generator.randint(0, 99))
+            except AssertionError:
+                return False
+    return True
+
+
+def test_the_rules_as_they_are() -> None:
+    assert everything_contained()
+
+
+def _half_way(self: Any, d: Any, ends: Any) -> Any:
+    """delta between 0 and d/2."""
+    own, other = [n >> 2 for n in d.own], [n >> 2 for n in d.other]
+    self.other += 1
+    return _zonotope.Apart(own, _zonotope._added(other, self.other - 1, max(map(abs, ends)) // 4 + 1), d.error + 9)
+
+
+def _steep(self: Any, i: int, ends: Any, line: Any = _zonotope._Run._line) -> Any:
+    """A slope above 1, with the shift as if it were not."""
+    found, slope = line(self, i, ends), 3 << self.bits - 1
+    return found._replace(slope=slope, shift=slope * -ends[0] >> self.bits + 1) if found.place else found
+
+
+def _no_shift(self: Any, i: int, ends: Any, line: Any = _zonotope._Run._line) -> Any:
+    return line(self, i, ends)._replace(shift=0)
+
+
+def _same_symbol(self: Any, i: int, ends: Any, line: Any = _zonotope._Run._line) -> Any:
+    found = line(self, i, ends)
+    return found._replace(place=self.sides.slots) if found.place else found
+
+
+def _too_sharp(a: Any, b: Any, d: Any, sharpened: Any = _zonotope.sharpened) -> Any:
+    """0 is said to be a bound of the difference."""
+    first, second, (low, high) = sharpened(a, b, d)
+    return first, second, (max(low, 0), high) if low + high > 0 else (low, min(high, 0))
+
+
+def _shared(self: Any, a: Any, d: Any, first: Any, second: Any, relaxed: Any = _zonotope._Run._relaxed) -> Any:
+    """The symbol of g is taken to be that of f, so that the shifts cancel."""
+    found = relaxed(self, a, d, first, second)
+    if not (first.place and second.place):
+        return found
+    own = [*found.own[:-1], first.shift - second.shift]
+    return found._replace(own=own, other=[*found.other[:-1], 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [("_coupled", _half_way), ("_line", _steep), ("_line", _no_shift), ("_line", _same_symbol), ("_relaxed", _shared)],
+)
+def test_a_wrong_rule_is_caught(name: str, rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_zonotope._Run, name, rule)
+    assert not everything_contained()
+
+
+def test_ranges_that_are_too_sharp_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_zonotope, "sharpened", _too_sharp)
+    assert not everything_contained()
+
+
+def test_forgotten_rounding_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 16 bits."""
+    f, g = (mlp(([[Fraction(1, 3)]] * 2, [0, 0]), ([[1, q], [1, 1]], [0, 0]), ([[2**9, 2**9]], [0])) for q in (1, Fraction(2, 3)))
+    where = Box([Fraction(1, 2)], [Fraction(1, 2)])
+    assert_contained(mlp_of(f), mlp_of(g), where, 0, 1, bits=16)
+    rounded = _packed.Rows.combined
+    monkeypatch.setattr(_packed.Rows, "combined", lambda *a: [form._replace(error=0) for form in rounded(*a)])
+    with pytest.raises(AssertionError):
+        assert_contained(mlp_of(f), mlp_of(g), where, 0, 1, bits=16)
+
+
+# --- limits -------------------------------------------------------------------------------------------------------------------
+
+
+def wide(count: int) -> Any:
+    return mlp(([[1]] * count, [0] * count), ([[1] * count], [0]))
+
+
+def seconds(document: Any, match: str) -> float:
+    begin = time.process_time()
+    with pytest.raises(Rejected, match=match):
+        check(document)
+    return time.process_time() - begin
+
+
+def chain(count: int) -> list[Any]:
+    """So many cuts, each of the upper part."""
+    return [node for k in range(1, count) for node in (["split", 0, k], ["leaf", "0"])] + [["leaf", "0"]]
+
+
+def test_many_leaves_are_refused_at_once() -> None:
+    net = wide(500)
+    assert seconds(equal(chain(20000), 10**6, (net, net), domain=box((-1, 1))), "20000 leaves are too many") < 5
+
+
+def test_the_work_of_leaves_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = wide(40)
+    document = equal(chain(20), 10**6, (net, net), domain=box((-1, 1)))
+    assert check(document)
+    monkeypatch.setattr(_budget, "BOXES", 640000)
+    assert seconds(document, "boxes: node .*more than 640000 products") < 5
+    monkeypatch.setattr(_budget, "BOXES", 2**32)
+    monkeypatch.setattr(_budget, "COLUMNS", 1000)
+    assert seconds(document, "more than 1000 coefficients") < 5
+    monkeypatch.setattr(_budget, "STAGED", 50)
+    assert seconds(document, "more than 50 weights") < 5
+
+
+def test_passes_and_nested_trees_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = equal([["split", 0, 0], ["pass"], ["pass"]])
+    nested = equal([["split", 0, 0], NESTED, NESTED])
+    monkeypatch.setattr(_budget, "PASS", 100)
+    assert check(equal([["pass"]]))
+    assert seconds(passes, "more than 100 products") < 5
+    monkeypatch.setattr(_budget, "TREE", 250)
+    assert check(equal([NESTED]))
+    assert seconds(nested, "more than 250 products") < 5
