@@ -16,6 +16,7 @@ from ._budget import Budget
 from ._numbers import need
 
 Keys = tuple[int, ...]
+Range = tuple[int, int]
 
 
 class Form(NamedTuple):
@@ -102,9 +103,7 @@ class Rows:
         if sides:
             bound += self._constants.norm * sides.one + self._inputs.norm * max(map(abs, (*sides.centres, *sides.radii)), default=0)
         need(count * length <= _budget.COLUMNS, budget.step, f"more than {_budget.COLUMNS} coefficients: too large for this checker")
-        if bound >> (8 * self._width - 1):  # in steps of four bytes, since all columns are packed anew
-            self._width = _width(bound)
-        width = self._width
+        width = self._fit(bound)
         budget.spend(count * (length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32))
         totals, error = [0] * length, 0
         for columns, mask, slots, errors in terms:
@@ -119,6 +118,30 @@ class Rows:
         entries = [unpack(total, count, width, denominator) for total in totals]
         errors = [inexact - (-n // denominator) for n in unpack(error, count, width, 1)]
         return list(map(Form, zip(*entries, strict=True) if entries else [()] * count, errors))
+
+    def spans(self, pairs: Sequence[tuple[Columns, Mapping[int, Range]]], box: Sequence[Range], one: int, budget: Budget) -> list[Range]:
+        """The interval of sum of weight interval over all pairs, with the constant and the inputs; keys without an interval stand for 0."""
+        count, denominator = len(self.places), self._denominator
+        terms = [(columns, {k: spans[k] for k in columns.keys if k in spans}) for columns, spans in pairs]
+        terms.append((self._inputs, {j: box[j] for j in self._inputs.keys}))
+        sizes = [columns.norm * max((max(abs(lo), abs(hi)) for lo, hi in spans.values()), default=0) for columns, spans in terms]
+        width = self._fit(2 * (sum(sizes) + self._constants.norm * one))
+        budget.spend(4 * count * sum(len(spans) for _, spans in terms) * (1 + width // 32))
+        middle, radius = 2 * one * self._constants.at(width)[0][0], 0  # twice these
+        for columns, spans in terms:
+            mask = [key in spans for key in columns.keys]
+            ends = [spans[key] for key in compress(columns.keys, mask)]
+            packed, absolute = columns.at(width)
+            middle += sum(map(mul, compress(packed, mask), [lo + hi for lo, hi in ends]))
+            radius += sum(map(mul, compress(absolute, mask), [hi - lo for lo, hi in ends]))
+        low, high = unpack(middle - radius, count, width, 1), unpack(middle + radius, count, width, 1)
+        return [(lo // (2 * denominator), -(-hi // (2 * denominator))) for lo, hi in zip(low, high, strict=True)]
+
+    def _fit(self, bound: int) -> int:
+        """The width, larger from now on if numbers up to the bound need it: in steps, since all columns are packed anew."""
+        if bound >> (8 * self._width - 1):
+            self._width = _width(bound)
+        return self._width
 
     def _add_inputs(self, totals: list[int], sides: Sides, width: int, budget: Budget) -> None:
         """The constants, and the middles and half widths of the inputs."""

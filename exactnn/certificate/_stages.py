@@ -1,8 +1,7 @@
 """Piecewise linear networks as stages of units: every z an affine function of the inputs and of what the units before it are.
 
 Units are numbered as in evidence "tree", and here none is merged or left out. An affine function is a row, a dict from keys to integers
-over the denominator of its stage: key j is input j, ONE the constant; unit u has the key d + 2 u for max(z_u, 0) and d + 2 u + 1 for z_u
-itself, which is read where a slope is left beside the kinks (a leaky unit), so that rows stay as short as the layers are.
+over the denominator of its stage: key j is input j, ONE the constant, and d + u is max(z_u, 0) for unit u.
 """
 
 from __future__ import annotations
@@ -98,30 +97,28 @@ class _Walk:
 
     def _enter(self, stage: Stage) -> list[int]:
         """A new stage; the keys of max(z, 0) for its units."""
-        first = self.network.input_size + 2 * self.units
+        first = self.network.input_size + self.units
         self.stages.append(stage)
         self.units += len(stage.rows)
         self.held.spend(sum(map(len, stage.rows)))
-        return list(range(first, first + 2 * len(stage.rows), 2))
+        return list(range(first, first + len(stage.rows)))
 
     def _bent(self, node: Node, operand: Stage) -> Stage:
-        """q e + r + sum over the kinks t of p max(e - t, 0), where e is read as z + t of the first kink."""
+        """q e + r + sum over the kinks t of p max(e - t, 0)."""
         size = len(operand.rows)
         slopes, constant, kinks = _kinks(node)
         over = lcm(constant.denominator, *(q.denominator for q in slopes), *(p.denominator for _, jumps in kinks for p in jumps))
         each = [[int(q * over) for q in values for _ in range(size // len(values))] for values in (slopes, *(jumps for _, jumps in kinks))]
-        if not kinks:
-            shift = int(constant * over) * operand.denominator
-            return Stage([_line(row, q, shift) for row, q in zip(operand.rows, each[0], strict=True)], over * operand.denominator)
         entered = [self._enter(_shifted(operand, t)) for t, _ in kinks]
-        first = kinks[0][0]
-        grain = over * first.denominator
+        grain = operand.denominator if any(each[0]) else 1  # where nothing is left of e, max(z, 0) alone stays
+        shift = int(constant * over) * grain
         rows = []
-        for i, q in enumerate(each[0]):
-            row = {entered[0][i] + 1: q * first.denominator, ONE: int(constant * grain) + q * first.numerator}
-            row |= {keys[i]: jumps[i] * first.denominator for keys, jumps in zip(entered, each[1:], strict=True)}
-            rows.append({key: n for key, n in row.items() if n})
-        return Stage(rows, grain)
+        for i, (row, q) in enumerate(zip(operand.rows, each[0], strict=True)):
+            total = _line(row if q else {}, q, shift)
+            total |= {keys[i]: jumps[i] * grain for keys, jumps in zip(entered, each[1:], strict=True) if jumps[i]}
+            self.held.spend(len(total))
+            rows.append(total)
+        return Stage(rows, over * grain)
 
     def _highest(self, node: Node, shape: tuple[int, ...], operand: Stage) -> Stage:
         """e_0, then m + max(e_k - m, 0) for each further entry of the window."""

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, zip_longest
 from math import lcm
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from . import _budget
 from ._budget import Budget
 from ._network import Network
-from ._packed import Columns, Form, Keys, Rows, Sides
+from ._packed import Columns, Form, Keys, Range, Rows, Sides
 from ._stages import ONE, Row, Stage, staged
 
-Range = tuple[int, int]
+T = TypeVar("T")
 UNIT = 2**8  # an affine function costs so many products, whatever it reads
 DENSE = 4  # a matrix is treated as a whole if it has at most so many entries for each that is not 0
 
@@ -59,8 +59,16 @@ class _Lines(NamedTuple):
         """sum of w' other."""
         return self._placed([(rows, rows.combined([(rows.weights, other)], None, budget)) for rows in self.rows])
 
-    def _placed(self, parts: list[tuple[Rows, list[Form]]]) -> list[Form]:
-        placed = {i: form for rows, forms in parts for i, form in zip(rows.places, forms, strict=True)}
+    def spans(self, of: dict[int, Range], delta: dict[int, Range] | None, box: Sequence[Range], one: int, budget: Budget) -> list[Range]:
+        """The intervals, from those of the keys; of a difference with those of max(a, 0) and of max(a, 0) - max(b, 0)."""
+        found = []
+        for rows in self.rows:
+            pairs = [(rows.weights, of)] if rows.change is None or delta is None else [(rows.change, of), (rows.weights, delta)]
+            found.append((rows, rows.spans(pairs, box, one, budget)))
+        return self._placed(found)
+
+    def _placed(self, parts: list[tuple[Rows, list[T]]]) -> list[T]:
+        placed = {i: value for rows, values in parts for i, value in zip(rows.places, values, strict=True)}
         return [placed[i] for i in range(self.size)]
 
 
@@ -99,18 +107,17 @@ class Joint:
         if self._both:
             for k in range(last):
                 couplings = run.pair_stage([lines[k] for lines in self._lines], self._both[k], couplings)
-            a, b = (run.values(i, lines[last]) for i, lines in enumerate(self._lines))
-            d = run.differences(self._both[last])
-            return Outputs(a, b, [sharpened(reach(*x), reach(*y), run.reach(z))[2] for x, y, z in zip(a, b, d, strict=True)])
+            ends = run.pairs([lines[last] for lines in self._lines], self._both[last])
+            return Outputs([a for a, *_ in ends], [b for _, b, *_ in ends], [ranges[2] for *_, ranges in ends])
         found = []
         for i, lines in enumerate(self._lines):
             for line in lines[:-1]:
                 run.stage(i, line)
             found.append(run.values(i, lines[-1]))
         if len(found) == 1:
-            return Outputs(found[0], [], [reach(*form) for form in found[0]])
-        a, b = found
-        return Outputs(a, b, [run.reach(run.separate(x, y)) for x, y in zip(a, b, strict=True)])
+            return Outputs([a for a, _ in found[0]], [], [ends for _, ends in found[0]])
+        pairs = [(a, b, sharpened(p, q, run.reach(run.separate(a, b)))[2]) for (a, p), (b, q) in zip(*found, strict=True)]
+        return Outputs([a for a, *_ in pairs], [b for _, b, _ in pairs], [d for *_, d in pairs])
 
     def reads(self, key: int) -> bool:
         """Whether anything is made of the value with this key."""
@@ -169,6 +176,10 @@ def reach(slots: Sequence[int], error: int) -> Range:
     return slots[0] - radius, slots[0] + radius
 
 
+def _common(a: Range, b: Range) -> Range:
+    return max(a[0], b[0]), min(a[1], b[1])
+
+
 def lead(a: Form, b: Form) -> int:
     """What a - b is at least, for forms over the same symbols."""
     return reach([x - y for x, y in zip_longest(a.slots, b.slots, fillvalue=0)], a.error + b.error)[0]
@@ -197,12 +208,25 @@ class _Run:
         self.known: list[dict[int, Form]] = [{}, {}]
         self.own: dict[int, Form] = {}  # differences, in two halves
         self.others: dict[int, Form] = {}
+        self.box = list(zip(lo, hi, strict=True))
+        self.spans: list[dict[int, Range]] = [{}, {}]  # intervals of max(z, 0)
+        self.apart: dict[int, Range] = {}  # and of max(a, 0) - max(b, 0)
         self.next = [len(lo), len(lo)]  # keys
         self.held = Budget(_budget.COLUMNS, "coefficients", self.budget.step)
 
-    def values(self, i: int, lines: _Lines) -> list[Form]:
-        """The affine functions of a stage of network i."""
-        return lines.values(self.known[i], self.sides, self.budget)
+    def values(self, i: int, lines: _Lines) -> list[tuple[Form, Range]]:
+        """The affine functions of a stage of network i, and their ranges."""
+        forms = lines.values(self.known[i], self.sides, self.budget)
+        spans = lines.spans(self.spans[i], None, self.box, self.sides.one, self.budget)
+        return [(form, _common(reach(*form), span)) for form, span in zip(forms, spans, strict=True)]
+
+    def pairs(self, lines: Sequence[_Lines], both: _Lines) -> list[tuple[Form, Form, Apart, tuple[Range, Range, Range]]]:
+        """Those of both networks, and of their differences, the ranges sharpened."""
+        spans = both.spans(self.spans[0], self.apart, self.box, self.sides.one, self.budget)
+        found = []
+        for (a, p), (b, q), d, span in zip(*map(self.values, (0, 1), lines), self.differences(both), spans, strict=True):
+            found.append((a, b, d, sharpened(p, q, _common(self.reach(d), span))))
+        return found
 
     def differences(self, lines: _Lines) -> list[Apart]:
         """(c - c') + (w - w') x + sum of (w - w') max(a, 0) + w' (max(a, 0) - max(b, 0))."""
@@ -224,24 +248,21 @@ class _Run:
 
     def stage(self, i: int, lines: _Lines) -> None:
         """The units of a stage of network i alone."""
-        for form in self.values(i, lines):
-            self._unit(i, form, reach(*form))
-            self.next[i] += 2
+        for form, ends in self.values(i, lines):
+            self._unit(i, form, ends)
+            self.next[i] += 1
 
     def pair_stage(self, lines: Sequence[_Lines], both: _Lines, couplings: int) -> int:
         """The units of a stage of both networks; the couplings of the stages behind."""
-        forms = zip(self.values(0, lines[0]), self.values(1, lines[1]), self.differences(both), strict=True)
-        for a, b, d in forms:
-            ranges = sharpened(reach(*a), reach(*b), self.reach(d))
+        for a, b, d, ranges in self.pairs(lines, both):
             key = self.next[0]
             first, second = self._unit(0, a, ranges[0]), self._unit(1, b, ranges[1])
             if self.joint.reads(key):
                 delta = self._coupled(d, ranges[2]) if couplings & 1 else self._relaxed(a, d, first, second)
                 if delta is not None:
                     self._keep(key, delta)
-            if self.joint.reads(key + 1):
-                self._keep(key + 1, d)
-            self.next = [key + 2, key + 2]
+                self.apart[key] = _between(*ranges)
+            self.next = [key + 1, key + 1]
             couplings >>= 1
         return couplings
 
@@ -252,13 +273,12 @@ class _Run:
             self.others[key] = Form(d.other, 0)
 
     def _unit(self, i: int, a: Form, ends: Range) -> _Relaxed:
-        """Keep the forms of a and of max(a, 0) that are read later."""
+        """Keep the form and the interval of max(a, 0), if it is read later and not 0."""
         relaxed, key = self._line(i, ends), self.next[i]
-        if self.joint.reads(key + 1):
-            self.known[i][key + 1] = a
-        if self.joint.reads(key) and (relaxed.slope or relaxed.place):
-            self.known[i][key] = form = self._above(a, relaxed) if relaxed.place else a
+        if self.joint.reads(key) and ends[1] > 0:
+            form = self._above(a, relaxed) if relaxed.place else a
             self.held.spend(len(form.slots))
+            self.known[i][key], self.spans[i][key] = form, (max(ends[0], 0), ends[1])
         return relaxed
 
     def _line(self, i: int, ends: Range) -> _Relaxed:
@@ -304,6 +324,14 @@ class _Run:
             self.other += 1
             other = _added(other, self.other - 1, -second.shift)
         return Apart(own, other, error)
+
+
+def _between(a: Range, b: Range, d: Range) -> Range:
+    """max(a, 0) - max(b, 0) = s d, s in [0, 1] a mean slope between a and b: 1 where both are >= 0, 0 where both are <= 0."""
+    if max(a[1], b[1]) <= 0:
+        return 0, 0
+    slope = d if min(a[0], b[0]) >= 0 else (min(d[0], 0), max(d[1], 0))
+    return _common(slope, (max(a[0], 0) - max(b[1], 0), max(a[1], 0) - max(b[0], 0)))
 
 
 def _added(slots: Sequence[int], place: int, coefficient: int) -> list[int]:

@@ -118,12 +118,20 @@ def bounds(f: Any, g: Any, box: list[tuple[Fraction, Fraction]], couplings: int 
     x: dict[Any, Form] = {("x", j): {None: (a + b) / 2, ("in", j): (b - a) / 2} for j, (a, b) in enumerate(box)}
     one: Form = {None: Fraction(1)}
     values: list[dict[Any, Form]] = [{**x, None: one} for _ in nets]
+    plain = {**{("x", j): side for j, side in enumerate(box)}, None: (Fraction(1), Fraction(1))}
+    spans: list[dict[Any, Any]] = [dict(plain) for _ in nets]
+
+    def within(found: Any, *parts: tuple[Any, dict[Any, Any]]) -> Any:
+        """The range, and the interval of the same combination of intervals."""
+        ends = [sorted((q * lo, q * hi)) for z, known in parts for key, q in z.terms.items() for lo, hi in [known[key]]]
+        return max(found[0], sum(lo for lo, _ in ends)), min(found[1], sum(hi for _, hi in ends))
 
     def at(i: int, z: Lin) -> Form:
         return combined(*((q, values[i][key]) for key, q in z.terms.items()))
 
     if len(nets) == 2 and list(map(len, nets[0][0])) == list(map(len, nets[1][0])):
         delta: dict[Any, Form] = {}
+        far: dict[Any, Any] = dict.fromkeys(plain, (Fraction(0), Fraction(0)))
 
         def apart(z: Lin, w: Lin) -> Form:
             parts = [((z - w).terms.get(key, Fraction(0)), values[0][key]) for key in z.terms | w.terms]
@@ -131,10 +139,10 @@ def bounds(f: Any, g: Any, box: list[tuple[Fraction, Fraction]], couplings: int 
 
         unit = 0
         for first, second in zip(nets[0][0], nets[1][0], strict=True):
-            made = []
+            made, later = [], []
             for z, w in zip(first, second, strict=True):
                 a, b, d = at(0, z), at(1, w), apart(z, w)
-                r = sharper(ends(a), ends(b), ends(d))
+                r = sharper(within(ends(a), (z, spans[0])), within(ends(b), (w, spans[1])), within(ends(d), (z - w, spans[0]), (w, far)))
                 (p, h), (q, k) = relaxed(r[0]), relaxed(r[1])
                 above = [
                     combined((s, c), (t, {None: Fraction(1), key: Fraction(1)}))
@@ -146,24 +154,40 @@ def bounds(f: Any, g: Any, box: list[tuple[Fraction, Fraction]], couplings: int 
                     new = {None: h - k, ("f", unit): h, ("g", unit): -k}
                     both = combined((p - q, a), (q, d), (Fraction(1), new))
                 made.append((("y", unit), *above, both))
+                slope = min(r[2][0], 0), max(r[2][1], 0)
+                if min(r[0][0], r[1][0]) >= 0:
+                    slope = r[2]
+                if max(r[0][1], r[1][1]) <= 0:
+                    slope = Fraction(0), Fraction(0)
+                ya, yb = ((max(lo, 0), max(hi, 0)) for lo, hi in r[:2])
+                later.append((("y", unit), ya, yb, (max(slope[0], ya[0] - yb[1]), min(slope[1], ya[1] - yb[0]))))
                 unit += 1
+            for key, ya, yb, between in later:
+                spans[0][key], spans[1][key], far[key] = ya, yb, between
             for key, *forms in made:
                 values[0][key], values[1][key], delta[key] = forms
         a, b = ([ends(at(i, z)) for z in net[1]] for i, net in enumerate(nets))
-        d = [ends(apart(z, w)) for z, w in zip(nets[0][1], nets[1][1], strict=True)]
-        return a, b, [sharper(*r)[2] for r in zip(a, b, d, strict=True)]
+        rows = list(zip(nets[0][1], nets[1][1], a, b, strict=True))
+        d = [within(ends(apart(z, w)), (z - w, spans[0]), (w, far)) for z, w, *_ in rows]
+        inside = [(within(p, (z, spans[0])), within(q, (w, spans[1]))) for z, w, p, q in rows]
+        return a, b, [sharper(p, q, r)[2] for (p, q), r in zip(inside, d, strict=True)]
     for i, (stages, _) in enumerate(nets):
         unit = 0
         for stage in stages:
-            made = []
+            made, later = [], {}
             for z in stage:
                 a = at(i, z)
-                slope, shift = relaxed(ends(a))
+                low, high = within(ends(a), (z, spans[i]))
+                slope, shift = relaxed((low, high))
+                later[("y", unit)] = max(low, 0), max(high, 0)
                 made.append((("y", unit), combined((slope, a), (shift, {None: Fraction(1), (i, unit): Fraction(1)}))))
                 unit += 1
             values[i].update(made)
+            spans[i].update(later)
     forms = [[at(i, z) for z in net[1]] for i, net in enumerate(nets)]
+    inside = [[within(ends(a), (z, spans[i])) for a, z in zip(forms[i], net[1], strict=True)] for i, net in enumerate(nets)]
+    outer = [list(map(ends, own)) for own in forms]
     if len(nets) == 1:
-        return list(map(ends, forms[0])), [], list(map(ends, forms[0]))
+        return outer[0], [], inside[0]
     apart_ = [ends(combined((Fraction(1), a), (Fraction(-1), b))) for a, b in zip(*forms, strict=True)]
-    return list(map(ends, forms[0])), list(map(ends, forms[1])), apart_
+    return *outer, [sharper(p, q, r)[2] for p, q, r in zip(*inside, apart_, strict=True)]

@@ -570,7 +570,7 @@ def test_the_work_of_leaves_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(document)
     monkeypatch.setattr(_budget, "BOXES", 640000)
     assert seconds(document, "boxes: node .*more than 640000 products") < 5
-    monkeypatch.setattr(_budget, "BOXES", 2**32)
+    monkeypatch.setattr(_budget, "BOXES", 2**33)
     monkeypatch.setattr(_budget, "COLUMNS", 1000)
     assert seconds(document, "more than 1000 coefficients") < 5
     monkeypatch.setattr(_budget, "STAGED", 50)
