@@ -80,6 +80,8 @@ class Joint:
         self._f = staged(f, budget, "f")
         self._g = None if g is None else staged(g, budget, "g")
         self.paired = self._g is not None and self._g.sizes == self._f.sizes
+        #: whether all activations are constant left of their kinks: then intervals are kept beside the forms
+        self.plain = all(_plain(net) for net in (f, g) if net is not None)
         #: the number of pairs of units
         self.pairs = sum(self._f.sizes) if self.paired else 0
         self._lines = [[_compiled(s, net.inputs) for s in (*net.stages, net.outputs)] for net in (self._f, self._g) if net is not None]
@@ -99,18 +101,20 @@ class Joint:
         if self._both:
             for k in range(last):
                 couplings = run.pair_stage([lines[k] for lines in self._lines], self._both[k], couplings)
-            a, b = (run.values(i, lines[last]) for i, lines in enumerate(self._lines))
-            d = run.differences(self._both[last])
-            return Outputs(a, b, [sharpened(reach(*x), reach(*y), run.reach(z))[2] for x, y, z in zip(a, b, d, strict=True)])
+            a, b, d = run.pairs([lines[last] for lines in self._lines], self._both[last])
+            return Outputs(
+                [x for x, _ in a], [y for y, _ in b], [sharpened(x, y, z)[2] for (_, x), (_, y), (_, z) in zip(a, b, d, strict=True)]
+            )
         found = []
         for i, lines in enumerate(self._lines):
             for line in lines[:-1]:
                 run.stage(i, line)
             found.append(run.values(i, lines[-1]))
         if len(found) == 1:
-            return Outputs(found[0], [], [reach(*form) for form in found[0]])
+            return Outputs([a for a, _ in found[0]], [], [ends for _, ends in found[0]])
         a, b = found
-        return Outputs(a, b, [run.reach(run.separate(x, y)) for x, y in zip(a, b, strict=True)])
+        apart = [sharpened(x, y, run.reach(run.separate(p, q)))[2] for (p, x), (q, y) in zip(a, b, strict=True)]
+        return Outputs([form for form, _ in a], [form for form, _ in b], apart)
 
     def reads(self, key: int) -> bool:
         """Whether anything is made of the value with this key."""
@@ -163,6 +167,11 @@ def _rows(places: list[int], keys: Keys, first: Stage, second: Stage | None, inp
     return Rows(places, grain * first.denominator, constants, entries, columns(second, units), columns(first, units))
 
 
+def _plain(net: Network) -> bool:
+    bent = [node for node in net.nodes if node.op in ("piecewise_linear", "prelu")]
+    return all(node.op == "piecewise_linear" and (not node.fields["slope"] or not node.fields["kinks"]) for node in bent)
+
+
 def reach(slots: Sequence[int], error: int) -> Range:
     """The range of a form."""
     radius = sum(map(abs, slots)) - abs(slots[0]) + error
@@ -172,6 +181,11 @@ def reach(slots: Sequence[int], error: int) -> Range:
 def lead(a: Form, b: Form) -> int:
     """What a - b is at least, for forms over the same symbols."""
     return reach([x - y for x, y in zip_longest(a.slots, b.slots, fillvalue=0)], a.error + b.error)[0]
+
+
+def met(a: Range, b: Range) -> Range:
+    """What lies in both."""
+    return max(a[0], b[0]), min(a[1], b[1])
 
 
 def sharpened(a: Range, b: Range, d: Range) -> tuple[Range, Range, Range]:
@@ -197,18 +211,30 @@ class _Run:
         self.known: list[dict[int, Form]] = [{}, {}]
         self.own: dict[int, Form] = {}  # differences, in two halves
         self.others: dict[int, Form] = {}
+        self.intervals: list[dict[int, Form]] = [{}, {}, {}]  # of max(a, 0), of max(b, 0), of their difference: a middle and an error
         self.next = [len(lo), len(lo)]  # keys
         self.held = Budget(_budget.COLUMNS, "coefficients", self.budget.step)
 
-    def values(self, i: int, lines: _Lines) -> list[Form]:
-        """The affine functions of a stage of network i."""
-        return lines.values(self.known[i], self.sides, self.budget)
+    def values(self, i: int, lines: _Lines) -> list[tuple[Form, Range]]:
+        """The affine functions of a stage of network i, and their ranges."""
+        forms = lines.values(self.known[i], self.sides, self.budget)
+        if not self.joint.plain:
+            return [(form, reach(*form)) for form in forms]
+        intervals = lines.values(self.intervals[i], self.sides, self.budget)
+        return [(form, met(reach(*form), reach(*apart))) for form, apart in zip(forms, intervals, strict=True)]
 
-    def differences(self, lines: _Lines) -> list[Apart]:
-        """(c - c') + (w - w') x + sum of (w - w') max(a, 0) + w' (max(a, 0) - max(b, 0))."""
-        own = lines.changes(self.known[0], self.own, self.sides, self.budget)
-        other = lines.others(self.others, self.budget)
-        return [Apart(a.slots, b.slots, a.error + b.error) for a, b in zip(own, other, strict=True)]
+    def pairs(
+        self, lines: Sequence[_Lines], both: _Lines
+    ) -> tuple[list[tuple[Form, Range]], list[tuple[Form, Range]], list[tuple[Apart, Range]]]:
+        """Those of both networks, and (c - c') + (w - w') x + sum of (w - w') max(a, 0) + w' (max(a, 0) - max(b, 0))."""
+        own = both.changes(self.known[0], self.own, self.sides, self.budget)
+        other = both.others(self.others, self.budget)
+        forms = [Apart(a.slots, b.slots, a.error + b.error) for a, b in zip(own, other, strict=True)]
+        ranges = [self.reach(form) for form in forms]
+        if self.joint.plain:
+            intervals = both.changes(self.intervals[0], self.intervals[2], self.sides, self.budget)
+            ranges = [met(ends, reach(*apart)) for ends, apart in zip(ranges, intervals, strict=True)]
+        return self.values(0, lines[0]), self.values(1, lines[1]), list(zip(forms, ranges, strict=True))
 
     def reach(self, d: Apart) -> Range:
         """The range of a difference."""
@@ -224,16 +250,17 @@ class _Run:
 
     def stage(self, i: int, lines: _Lines) -> None:
         """The units of a stage of network i alone."""
-        for form in self.values(i, lines):
-            self._unit(i, form, reach(*form))
+        for form, ends in self.values(i, lines):
+            self._unit(i, form, ends)
             self.next[i] += 2
 
     def pair_stage(self, lines: Sequence[_Lines], both: _Lines, couplings: int) -> int:
         """The units of a stage of both networks; the couplings of the stages behind."""
-        forms = zip(self.values(0, lines[0]), self.values(1, lines[1]), self.differences(both), strict=True)
-        for a, b, d in forms:
-            ranges = sharpened(reach(*a), reach(*b), self.reach(d))
+        for (a, x), (b, y), (d, z) in zip(*self.pairs(lines, both), strict=True):
+            ranges = sharpened(x, y, z)
             key = self.next[0]
+            if self.joint.reads(key):
+                self._interval(2, key, _delta(*ranges))
             first, second = self._unit(0, a, ranges[0]), self._unit(1, b, ranges[1])
             if self.joint.reads(key):
                 delta = self._coupled(d, ranges[2]) if couplings & 1 else self._relaxed(a, d, first, second)
@@ -256,10 +283,17 @@ class _Run:
         relaxed, key = self._line(i, ends), self.next[i]
         if self.joint.reads(key + 1):
             self.known[i][key + 1] = a
+        if self.joint.reads(key):
+            self._interval(i, key, (max(ends[0], 0), max(ends[1], 0)))
         if self.joint.reads(key) and (relaxed.slope or relaxed.place):
             self.known[i][key] = form = self._above(a, relaxed) if relaxed.place else a
             self.held.spend(len(form.slots))
         return relaxed
+
+    def _interval(self, i: int, key: int, ends: Range) -> None:
+        if ends != (0, 0):
+            middle = (ends[0] + ends[1]) // 2
+            self.intervals[i][key] = Form([middle], ends[1] - middle)
 
     def _line(self, i: int, ends: Range) -> _Relaxed:
         """max(x, 0) - slope x lies between 0 and the larger of (1 - slope) u and -slope l, for l <= x <= u."""
@@ -304,6 +338,12 @@ class _Run:
             self.other += 1
             other = _added(other, self.other - 1, -second.shift)
         return Apart(own, other, error)
+
+
+def _delta(a: Range, b: Range, d: Range) -> Range:
+    """max(a, 0) - max(b, 0) is s d, s one of the slopes between a and b; and what the values say."""
+    low, high = (0, 0) if max(a[1], b[1]) <= 0 else d if min(a[0], b[0]) >= 0 else (min(d[0], 0), max(d[1], 0))
+    return max(low, max(a[0], 0) - max(b[1], 0)), min(high, max(a[1], 0) - max(b[0], 0))
 
 
 def _added(slots: Sequence[int], place: int, coefficient: int) -> list[int]:
