@@ -7,7 +7,7 @@ The weights are the exact ones rounded to the nearest float64; `Combination.erro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from exactnn.cells import Program, StageMap, read_program
 from exactnn.difference._pass import NotBounded
 from exactnn.exact.array import RationalArray
-from exactnn.network import Network
+from exactnn.network import Network, PiecewiseLinear, PRelu
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -53,6 +53,7 @@ class Stages:
     Attributes
     ----------
     nets : for each network its stages, the outputs last
+    plain : whether all activations are constant left of their kinks: then intervals are kept beside the forms
     changes : for paired networks, for each stage (outputs last) the coefficients of f less those of g
     sizes : of y_0 = x and the stages of f
     """
@@ -62,6 +63,7 @@ class Stages:
         if sum(_entries(p) for p in programs) > _ENTRIES:
             raise NotBounded(f"linear bounds need matrices of more than {_ENTRIES} entries")
         forms = [_forms(p) for p in programs]
+        self.plain = all(_is_plain(net) for net in (f, g) if net is not None)
         self.nets = [[Combination.of(form) for form in own] for own in forms]
         self.sizes = programs[0].sizes
         self.paired = len(programs) == 2 and programs[0].sizes == programs[1].sizes
@@ -99,6 +101,11 @@ def _run(stages: list[Combination], x: Floats) -> tuple[Floats, list[Floats]]:
     return np.broadcast_to(z, (len(z), x.shape[1])), active[:-1]
 
 
+def _is_plain(net: Network) -> bool:
+    bent = [op for op in map(net.operation, net.order) if isinstance(op, (PiecewiseLinear, PRelu))]
+    return all(isinstance(op, PiecewiseLinear) and (not op.slope or not op.kinks) for op in bent)
+
+
 def _forms(program: Program) -> list[StageMap]:
     (output,) = program.outputs
     return [*(stage.form for stage in program.stages), output]
@@ -119,13 +126,4 @@ def _floats(a: RationalArray) -> Floats:
     found = a.to_float()
     if not np.isfinite(found).all():
         raise NotBounded("a number of a network is beyond the range of float64")
-    return found
-
-
-def total(parts: Iterable[Floats]) -> Floats:
-    """The sum of the arrays."""
-    found = None
-    for part in parts:
-        found = part if found is None else found + part
-    assert found is not None
     return found
