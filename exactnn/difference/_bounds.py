@@ -14,7 +14,7 @@ import numpy as np
 from exactnn.exact.array import RationalArray
 from exactnn.exact.limbs import Limbs, cut
 
-Integers = np.ndarray[Any, np.dtype[np.object_]]
+Integers = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Ends:
     @property
     def lo(self) -> Integers:
         """The lower ends."""
-        return self.array[0]
+        return np.asarray(self.array[0])
 
     @property
     def hi(self) -> Integers:
         """The upper ends."""
-        return -self.array[1]
+        return np.asarray(-self.array[1])
 
     @cached_property
     def limbs(self) -> Limbs:
@@ -127,5 +127,5 @@ def both(first: Integers, second: Integers) -> Integers:
 def times(ends: Integers, factor: Any) -> Integers:
     """Lower bounds (l, -u) of x and -x, times integers of any sign: for factors < 0 they change places."""
     if isinstance(factor, int):
-        return ends * factor if factor >= 0 else ends[::-1] * -factor
+        return np.asarray(ends * factor if factor >= 0 else ends[::-1] * -factor)
     return np.asarray(ends * np.maximum(factor, 0) + ends[::-1] * np.maximum(-factor, 0), dtype=object)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import fields, replace
 
 import numpy as np
 
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, PiecewiseLinear, PRelu, Reshape, Scale, Subtract
-from exactnn.network.operations import Add, Operation, Shape, along_channels
+from exactnn.network.operations import Add, Operation, along_channels
 
 _ADDED = 1 << 10  # entries of a vector to which a constant is added
 #: the fields in which operations of one structure may differ

@@ -25,7 +25,7 @@ def linear(operation: Operation, shape: Shape) -> Map:
     if isinstance(operation, Conv):
         return _Windows(operation, shape)
     if weight is not None:
-        return _Matrix(weight) if isinstance(operation, Affine) else _Factor(weight)
+        return _Matrix(weight, shape) if isinstance(operation, Affine) else _Factor(weight)
     if isinstance(operation, Reshape):
         return lambda operands: Exact(operands[0].reshaped(shape).array, 1)
     return _Positive(operation)
@@ -59,11 +59,12 @@ def _plus(part: Map, shift: RationalArray | None, shape: Shape, bits: int) -> Ma
 class _Matrix:
     """W x on the last axis."""
 
-    def __init__(self, weight: RationalArray) -> None:
-        self.matrix, self.over = weight.to_cut(), 2 * weight.denominator
+    def __init__(self, weight: RationalArray, shape: Shape) -> None:
+        self.matrix, self.shape, self.over = weight.to_cut(), shape, 2 * weight.denominator
 
     def __call__(self, operands: Sequence[Ends]) -> Exact:
-        return Exact(self.matrix(operands[0].limbs), self.over)
+        found = self.matrix(operands[0].limbs)  # a folded map may read a vector that was reshaped
+        return Exact(found.reshape(*found.shape[:2], *self.shape), self.over)
 
 
 class _Windows:

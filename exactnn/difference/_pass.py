@@ -204,7 +204,7 @@ class _Values:
         if operation.is_affine:
             return shifted(self.part(name), operation, shape, self.bits)
         if isinstance(operation, MaxPool):
-            greatest = Maximum(operation, *self.operand_shapes(name), shape)
+            greatest = Maximum(operation, self.operand_shapes(name)[0], shape)
             return lambda operands: greatest.range(operands[0])
         if isinstance(operation, (PiecewiseLinear, PRelu)):
             own = unit(operation, len(shape), self.bits)
@@ -290,7 +290,7 @@ class _Pairs:
         if first.is_affine:
             return _affine_step(change(first, second, shape, bits), self.second.part(b))
         if isinstance(first, MaxPool):
-            greatest = Maximum(first, *self.first.operand_shapes(a), shape)
+            greatest = Maximum(first, self.first.operand_shapes(a)[0], shape)
             return lambda x, y, d: greatest.step(d[0])
         if isinstance(first, (PiecewiseLinear, PRelu)) and isinstance(second, (PiecewiseLinear, PRelu)):
             return _bent_step(unit(first, len(shape), bits), unit(second, len(shape), bits))

@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Limbs(NamedTuple):
-    """An array of integers as sum_j digits[j] 2^(16 places[j]), the places increasing; where there are many, those that are 0 are left out."""
+    """An array of integers as sum_j digits[j] 2^(16 places[j]), the places increasing; of many, those that are 0 are left out."""
 
     digits: Array
     places: tuple[int, ...]
