@@ -324,7 +324,7 @@ def _bent(node: Node, a: Bounds, bits: int, step: str) -> Bounds:
 
 
 def _bent_rule(a: Node, b: Node, bounds: tuple[Bounds, Bounds, Bounds], bits: int) -> Bounds:
-    """phi(x) - psi(y) = (phi - psi)(x) + slope d, the slope one of psi between x and y."""
+    """phi(x) - psi(y) = (phi - psi)(x) + psi(x) - psi(y)."""
     first, second = units(a, bits), units(b, bits)
     changes = [None if p.same(q) else p.minus(q) for p, q in zip(first, second, strict=True)]
     x, y, d = bounds
@@ -332,9 +332,8 @@ def _bent_rule(a: Node, b: Node, bounds: tuple[Bounds, Bounds, Bounds], bits: in
 
     def values(k: int, ends: tuple[int, ...]) -> tuple[int, int]:
         unit, change = second[k // repeat], changes[k // repeat]
-        least, most = unit.slopes(min(ends[0], ends[2]), max(ends[1], ends[3]))
-        corners = [s * t for s in (least, most) for t in ends[4:]]
-        low, high, scale = min(corners), max(corners), unit.scale
+        low, high = unit.step((ends[0], ends[1]), (ends[2], ends[3]), (ends[4], ends[5]))
+        scale = unit.scale
         if change is not None:
             below, above = change.range(ends[0], ends[1])
             low, high = low * change.scale + below * scale, high * change.scale + above * scale

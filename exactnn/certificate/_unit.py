@@ -73,6 +73,24 @@ class Unit:
         ]
         return (min(met), max(met)) if met else (0, 0)
 
+    def step(self, x: tuple[int, int], y: tuple[int, int], d: tuple[int, int]) -> tuple[int, int]:
+        """The least and the largest  phi(a) - phi(b)  for a in x, b in y, a - b in d, times the scale."""
+        if self.is_convex:
+            return self._rise(x, y, d[0]), -self._rise(y, x, -d[1])
+        corners = [s * t for s in self.slopes(min(x[0], y[0]), max(x[1], y[1])) for t in d]
+        return min(corners), max(corners)
+
+    @cached_property
+    def is_convex(self) -> bool:
+        """Whether the slopes are >= 0 and increase."""
+        slopes = [slope for slope, _ in self.pieces]
+        return slopes[0] >= 0 and slopes == sorted(slopes)
+
+    def _rise(self, x: tuple[int, int], y: tuple[int, int], d: int) -> int:
+        """A lower bound where a - b >= d: phi(a) - phi(a - d) is least at the lower end of x for d >= 0, at the upper one otherwise."""
+        a, b = (ends[d < 0] for ends in (x, y))
+        return max(self._value(a) - self._value(a - d), self._value(b + d) - self._value(b))
+
     def _value(self, n: int) -> int:
         piece = sum(n > down for down, _, _ in self.borders)
         slope, constant = self.pieces[piece]

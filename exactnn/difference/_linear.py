@@ -1,173 +1,139 @@
-"""Affine operations as a linear part and a shift:  W [c - r, c + r] + b = W c + b +- |W| r."""
+"""Affine operations on intervals:  2 (W [l, u] + b) = W (l + u) + 2 b +- |W| (l - u)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import fields, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from exactnn.difference._bounds import Bounds
+from exactnn.difference._bounds import Ends, Exact, times
 from exactnn.exact.array import RationalArray
-from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, PiecewiseLinear, PRelu, Reshape, Scale, Subtract
+from exactnn.exact.limbs import CutMatrix, Limbs
+from exactnn.network import Affine, BatchNorm, Constant, Conv, Reshape, Scale, Subtract
 from exactnn.network.operations import Add, Operation, Shape, along_channels
 
-_ADDED = 1 << 10  # entries of a vector to which a constant is added
-#: the fields in which operations of one structure may differ
-_LOOSE: dict[type[Operation], tuple[str, ...]] = {
-    Affine: ("weight", "bias"),
-    Conv: ("weight", "bias"),
-    Scale: ("factor",),
-    Constant: ("value",),
-    BatchNorm: ("mean", "variance", "weight", "bias", "epsilon", "precision"),
-    PiecewiseLinear: ("slope", "constant", "kinks"),
-    PRelu: ("slopes",),
-}
+Map = Callable[[Sequence[Ends]], Exact]
 
 
-class Linear:
-    """The linear part of an affine operation (None for constants), and what is added to it (None for nothing)."""
-
-    def __init__(self, part: Operation | None, shift: RationalArray | None) -> None:
-        self.part, self.shift = part, shift
-
-    @cached_property
-    def absolute(self) -> Operation | None:
-        """The linear part with the absolute values of its coefficients."""
-        part = self.part
-        if isinstance(part, Subtract):
-            return Add()
-        if isinstance(part, (Affine, Conv)):
-            return replace(part, weight=_absolute(part.weight))
-        return Scale(_absolute(part.factor)) if isinstance(part, Scale) else part
-
-    def ends(self, operands: Sequence[Bounds], shape: Shape, *, shifted: bool = True) -> tuple[RationalArray, RationalArray]:
-        """The exact range of each entry of a value of this shape; without the shift if wanted."""
-        if self.part is None:
-            assert self.shift is not None
-            value = self.shift.reshape(1, *self.shift.shape)
-            return (value, value) if shifted else (RationalArray.zeros(value.shape),) * 2
-        assert self.absolute is not None
-        centre = self.part.evaluate(*(a.lo + a.hi for a in operands))
-        radius = self.absolute.evaluate(*(a.hi - a.lo for a in operands))
-        low, high = ((a / 2).reshape(1, *shape) for a in (centre - radius, centre + radius))
-        if self.shift is None or not shifted:
-            return low, high
-        return low + self.shift, high + self.shift
-
-    def minus(self, other: Linear) -> Linear | None:
-        """The operation with the coefficients of this one less those of the other, of the same structure; None if they are the same."""
-        part, shift = self.part, self.shift
-        if shift is not None and other.shift is not None:
-            shift = shift - other.shift
-        same = shift is None or shift.is_zero()
-        if isinstance(part, (Affine, Conv)) and isinstance(other.part, (Affine, Conv)):
-            weight = part.weight - other.part.weight
-            return None if same and weight.is_zero() else Linear(replace(part, weight=weight), shift)
-        if isinstance(part, Scale) and isinstance(other.part, Scale):
-            factor = part.factor - other.part.factor
-            return None if same and factor.is_zero() else Linear(Scale(factor), shift)
-        return None if same else Linear(None, shift)
-
-
-def linear(operation: Operation, ndim: int) -> Linear:
-    """The parts of an affine operation whose value has `ndim` axes."""
+def linear(operation: Operation, shape: Shape) -> Map:
+    """The linear part: the exact range of each entry of a value of this shape, without what is added."""
     if isinstance(operation, Constant):
-        return Linear(None, operation.value)
-    if isinstance(operation, BatchNorm):
-        return Linear(Scale(along_channels(operation.scale, ndim)), along_channels(operation.shift, ndim))
+        zero = _fixed(RationalArray.zeros(()), shape, 0)
+        return lambda operands: zero
+    weight = _weight(operation, len(shape))
+    if isinstance(operation, Conv):
+        return _Windows(operation, shape)
+    if weight is not None:
+        return _Matrix(weight, shape) if isinstance(operation, Affine) else _Factor(weight)
+    if isinstance(operation, Reshape):
+        return lambda operands: Exact(operands[0].reshaped(shape).array, 1)
+    return _Positive(operation)
+
+
+def shifted(part: Map, operation: Operation, shape: Shape, bits: int) -> Map:
+    """The linear part, and what the operation adds."""
+    return _plus(part, _shift(operation, len(shape)), shape, bits)
+
+
+def change(first: Operation, second: Operation, shape: Shape, bits: int) -> Map | None:
+    """(W - V) h + (c - e) for two operations of one structure; None where all their numbers are the same."""
+    weight, shift = (_less(part(first, len(shape)), part(second, len(shape))) for part in (_weight, _shift))
+    if weight is not None:
+        part: Operation = replace(first, weight=weight) if isinstance(first, (Affine, Conv)) else Scale(weight)
+        return _plus(linear(part, shape), shift, shape, bits)
+    return None if shift is None else _plus(linear(Constant(shift), shape), shift, shape, bits)
+
+
+def _less(a: RationalArray | None, b: RationalArray | None) -> RationalArray | None:
+    return None if a is None or b is None or a == b else a - b
+
+
+def _plus(part: Map, shift: RationalArray | None, shape: Shape, bits: int) -> Map:
+    if shift is None or shift.is_zero():
+        return part
+    added = _fixed(shift, shape, bits)
+    return lambda operands: part(operands) + added
+
+
+class _Matrix:
+    """W x on the last axis."""
+
+    def __init__(self, weight: RationalArray, shape: Shape) -> None:
+        self.matrix, self.shape, self.over = weight.to_cut(), shape, 2 * weight.denominator
+
+    def __call__(self, operands: Sequence[Ends]) -> Exact:
+        found = self.matrix(operands[0].limbs)  # a folded map may read a vector that was reshaped
+        return Exact(found.reshape(*found.shape[:2], *self.shape), self.over)
+
+
+class _Windows:
+    """A convolution, as a product of its kernels with the windows."""
+
+    def __init__(self, operation: Conv, shape: Shape) -> None:
+        self.operation, self.shape, self.over = operation, shape, 2 * operation.weight.denominator
+        rows = operation.weight.numerators.reshape(operation.groups, shape[0] // operation.groups, -1)
+        self.matrices = [CutMatrix(group) for group in rows]
+
+    def __call__(self, operands: Sequence[Ends]) -> Exact:
+        (x,) = operands
+        index = self.operation.index(x.array.shape[3:])
+        digits, places = x.limbs
+        flat = digits.reshape(*digits.shape[:4], -1)  # (limbs, 2, batch, channels, entries)
+        padded = np.concatenate([flat, np.zeros((*flat.shape[:4], 1))], axis=4)  # index -1 reads this zero
+        windows = np.moveaxis(padded[..., index], 3, 4)  # (limbs, 2, batch, places, channels, kernel)
+        width, parts = self.operation.weight.shape[1], []
+        for group, matrix in enumerate(self.matrices):
+            own = windows[..., group * width : (group + 1) * width, :]
+            parts.append(matrix(Limbs(own.reshape(*own.shape[:4], -1), places)))
+        found = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+        return Exact(np.moveaxis(found, -1, 2).reshape(*x.array.shape[:2], *self.shape), self.over)
+
+
+class _Factor:
+    """A number for each entry."""
+
+    def __init__(self, factor: RationalArray) -> None:
+        self.numbers, self.over = factor.numerators.astype(object), factor.denominator
+
+    def __call__(self, operands: Sequence[Ends]) -> Exact:
+        return Exact(times(operands[0].array, self.numbers), self.over)
+
+
+class _Positive:
+    """What has coefficients >= 0 only, so that each end is a value; or a difference of two operands."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation: Operation = Add() if isinstance(operation, Subtract) else operation
+        self.turned = isinstance(operation, Subtract)
+
+    def __call__(self, operands: Sequence[Ends]) -> Exact:
+        arrays = [o.array[::-1] if self.turned and k else o.array for k, o in enumerate(operands)]
+        found = self.operation.evaluate(*(RationalArray(a.reshape(-1, *a.shape[2:])) for a in arrays))
+        return Exact(found.numerators.astype(object).reshape(2, -1, *found.shape[1:]), found.denominator)
+
+
+def _fixed(value: RationalArray, shape: Shape, bits: int) -> Exact:
+    """A constant that broadcasts to this shape, as an interval for any batch."""
+    numbers = np.broadcast_to(value.numerators.astype(object) << bits, shape)
+    return Exact(np.stack([numbers, -numbers])[:, None], value.denominator)
+
+
+def _weight(operation: Operation, ndim: int) -> RationalArray | None:
+    """What an operand is multiplied with."""
     if isinstance(operation, (Affine, Conv)):
-        shift = operation.bias if isinstance(operation, Affine) else along_channels(operation.bias, ndim)
-        return Linear(replace(operation, bias=RationalArray.zeros(operation.bias.shape)), shift)
-    return Linear(operation, None)
+        return operation.weight
+    if isinstance(operation, BatchNorm):
+        return along_channels(operation.scale, ndim)
+    return operation.factor if isinstance(operation, Scale) else None
 
 
-Node = tuple[Operation, tuple[str, ...]]
-
-
-def folded(net: Network) -> dict[str, Node]:
-    """Operation and operands of each node, joined with an affine map that it reads, where that is cheap and exact."""
-    found: dict[str, Node] = {}
-    for name in net.order:
-        operation, operands = net.operation(name), net.operands(name)
-        if isinstance(operation, BatchNorm):
-            found[name] = _with_norm(found[operands[0]], operation, operands, len(net.shape(name)))
-        else:
-            found[name] = operation, operands
-        if isinstance(operation, (Add, Subtract)):
-            found[name] = _with_constant(net, name, operation.sign)
-        operation, operands = found[name]
-        if isinstance(operation, Affine) and not isinstance(net.operation(name), BatchNorm):
-            found[name] = _with_diagonal(net, found, operation, operands)
-    return found
-
-
-def _with_constant(net: Network, name: str, sign: int) -> Node:
-    """A single vector to which a constant is added, or the other way round, as an affine map."""
-    shape, (first, second) = net.shape(name), net.operands(name)
-    size = math.prod(shape)
-    if shape[-1:] == (size,) and size <= _ADDED:
-        for source, place, own, other in ((first, second, 1, sign), (second, first, sign, 1)):
-            constant = net.operation(place)
-            if isinstance(constant, Constant) and net.shape(source) == shape:
-                bias = (RationalArray.zeros(shape) + constant.value * other).reshape(size)
-                return Affine(RationalArray.eye(size) * own, bias), (source,)
-    return net.operation(name), net.operands(name)
-
-
-def _with_norm(below: Node, norm: BatchNorm, operands: tuple[str, ...], ndim: int) -> Node:
-    """Behind a convolution or an affine map of one axis:  s (W h + b) + t = (s W) h + (s b + t)."""
-    inner, further = below
-    if isinstance(inner, Conv) or (isinstance(inner, Affine) and ndim == 1):
-        weight = inner.weight * along_channels(norm.scale, inner.weight.ndim)
-        return replace(inner, weight=weight, bias=inner.bias * norm.scale + norm.shift), further
-    return norm, operands
-
-
-def _with_diagonal(net: Network, found: dict[str, Node], outer: Affine, operands: tuple[str, ...]) -> Node:
-    """W (V h + c) + b = (W V) h + (W c + b), where W or V is diagonal; a single vector may be reshaped in between."""
-    size = outer.weight.shape[1]
-    (name,) = operands
-    while isinstance(found[name][0], Reshape) and math.prod(net.shape(name)) == size:
-        (name,) = found[name][1]
-    inner, further = found[name]
-    if not isinstance(inner, Affine) or net.shape(name)[-1] != size:
-        return outer, operands
-    diagonal = _diagonal(outer.weight)
-    if diagonal is not None:
-        weight = inner.weight * diagonal.reshape(-1, 1)
-    elif (within := _diagonal(inner.weight)) is not None:
-        weight = outer.weight * within
-    else:
-        return outer, operands
-    return Affine(weight, outer.weight @ inner.bias + outer.bias), further
-
-
-def _diagonal(a: RationalArray) -> RationalArray | None:
-    """The diagonal of a matrix that has nothing else."""
-    m, n = a.shape
-    if m != n or a.nonzero().sum() != a.nonzero().diagonal().sum():
-        return None
-    places = np.arange(n)
-    return a[places, places]
-
-
-def same_structure(a: Operation, b: Operation) -> bool:
-    """Whether two operations agree but for weights and the numbers of units, whose shapes agree."""
-    if type(a) is not type(b):
-        return False
-    loose = _LOOSE.get(type(a), ())
-    for field in fields(a):  # type: ignore[arg-type]
-        own, other = getattr(a, field.name), getattr(b, field.name)
-        if field.name not in loose:
-            if own != other:
-                return False
-        elif isinstance(own, RationalArray) and own.shape != other.shape:
-            return False
-    return True
-
-
-def _absolute(a: RationalArray) -> RationalArray:
-    return a.maximum(-a)
+def _shift(operation: Operation, ndim: int) -> RationalArray | None:
+    """What is added."""
+    if isinstance(operation, Constant):
+        return operation.value
+    if isinstance(operation, Affine):
+        return operation.bias
+    if isinstance(operation, Conv):
+        return along_channels(operation.bias, ndim)
+    return along_channels(operation.shift, ndim) if isinstance(operation, BatchNorm) else None

@@ -2,7 +2,7 @@
 
     d = a - b in [dl, du],  a in [l, u],  b in [l', u']:
     affine   (W h + c) - (V k + e) = (W - V) h + V (h - k) + (c - e)
-    units    phi(a) - psi(b) = (phi - psi)(a) + slope of psi between a and b * d
+    units    phi(a) - psi(b) = (phi - psi)(a) + psi(a) - psi(b); the latter by the slope of psi between a and b, or by its convexity
     maximum  max a_i - max b_i in [min dl_i, max du_i]
     always   l - u' <= d <= u - l'
 
@@ -15,13 +15,17 @@ References: docs/theory.md 17; the rules are those of ReluDiff (Paulsen, Wang, W
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from exactnn.claims import products_of_an_entry
-from exactnn.difference._bounds import Bounds, joined, outward
-from exactnn.difference._linear import folded, linear, same_structure
-from exactnn.difference._smooth import SLOPES, smooth_values
-from exactnn.difference._units import difference_of_units, scaled, unit
+from exactnn.difference._bounds import Bounds, Ends, Exact, joined
+from exactnn.difference._folding import folded, same_structure
+from exactnn.difference._linear import Map, change, linear, shifted
+from exactnn.difference._maximum import Maximum
+from exactnn.difference._smooth import smooth_step, smooth_values
+from exactnn.difference._units import Unit, unit
 from exactnn.errors import NotPiecewiseLinear
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -35,24 +39,13 @@ BITS = 64
 PRODUCTS = 1 << 30
 _SMOOTH = 1 << 9  # an entry of a smooth node costs as much as so many products
 
+Pair = tuple[str, str]
+#: what is known of a difference from the values in f, in g, and the differences of what the node reads
+Step = Callable[[Sequence[Ends], Sequence[Ends], Sequence[Ends]], "Exact | None"]
+
 
 class NotBounded(NotPiecewiseLinear):
     """A node that the pass has no rule for, or more work than the checker would repeat."""
-
-
-class _Work:
-    """The clock, and the products that the checker will count."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock, self.left = clock, PRODUCTS
-
-    def spend(self, operation: Operation, shape: Shape) -> None:
-        """One node, or one pair of nodes."""
-        self.clock.check("bounds of the difference were being computed")
-        each = _SMOOTH if isinstance(operation, Smooth) else products_of_an_entry(operation)
-        self.left -= 2 * math.prod(shape) * each
-        if self.left < 0:
-            raise NotBounded(f"more than {PRODUCTS} products are needed, which the checker would not make")
 
 
 def difference_bounds(f: Network, g: Network | None, box: Box, *, bits: int = BITS, clock: Clock | None = None) -> Bounds:
@@ -83,34 +76,98 @@ def difference_bounds(f: Network, g: Network | None, box: Box, *, bits: int = BI
     >>> found.lo.to_fractions(), found.hi.to_fractions()
     ((Fraction(-1, 4),), (Fraction(1, 4),))
     """
-    work = _Work(clock or Clock(None))
-    first = _Values(f, box, bits, work)
-    if g is None:
-        return first.outputs()
-    return _Pairs(first, _Values(g, box, bits, work), work).outputs()
+    lower, upper = (a.reshape(1, -1) for a in box.bounds)
+    return Pass(f, g, bits=bits, clock=clock).bounds(lower, upper)
+
+
+class Pass:
+    """The pass over two networks, its weights prepared once for any number of boxes; arguments and errors as for `difference_bounds`.
+
+    Examples
+    --------
+    >>> from exactnn import mlp
+    >>> f, g = mlp([([[1]], [0])]), mlp([([[2]], [0])])
+    >>> found = Pass(f, g).bounds(RationalArray.of([[0], [3]]), RationalArray.of([[1], [4]]))
+    >>> found.lo.to_rows(), found.hi.to_rows()
+    (((Fraction(-1, 1),), (Fraction(-4, 1),)), ((Fraction(0, 1),), (Fraction(-3, 1),)))
+    """
+
+    def __init__(self, f: Network, g: Network | None, *, bits: int = BITS, clock: Clock | None = None) -> None:
+        self.bits, self.clock = bits, clock or Clock(None)
+        work = _Work(self.clock)
+        self.first = _Values(f, bits, work)
+        self.second = None if g is None else _Values(g, bits, work)
+        self.pairs = None if self.second is None else _Pairs(self.first, self.second, work)
+
+    def bounds(self, lower: RationalArray, upper: RationalArray) -> Bounds:
+        """Bounds for each box of a batch.
+
+        Parameters
+        ----------
+        lower, upper : (boxes, inputs)
+
+        Returns
+        -------
+        Bounds
+            of shape (boxes, outputs)
+        """
+        box = Ends.around(lower, upper, self.bits)
+        a = self.first.run(box, self.clock)
+        if self.second is None or self.pairs is None:
+            return self.first.outputs(a).bounds(self.bits)
+        return self.pairs.run(a, self.second.run(box, self.clock), self.clock).bounds(self.bits)
+
+
+class _Work:
+    """The clock, and the products that the checker will count."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.left = clock, PRODUCTS
+
+    def spend(self, operation: Operation, shape: Shape) -> None:
+        """One node, or one pair of nodes."""
+        _look(self.clock)
+        each = _SMOOTH if isinstance(operation, Smooth) else products_of_an_entry(operation)
+        self.left -= 2 * math.prod(shape) * each
+        if self.left < 0:
+            raise NotBounded(f"more than {PRODUCTS} products are needed, which the checker would not make")
+
+
+def _look(clock: Clock) -> None:
+    clock.check("bounds of the difference were being computed")
 
 
 class _Values:
     """An interval for each value of one network that its outputs need."""
 
-    def __init__(self, net: Network, box: Box, bits: int, work: _Work) -> None:
+    def __init__(self, net: Network, bits: int, work: _Work) -> None:
         self.net, self.bits = net, bits
         self.nodes = folded(net)
-        self.found: dict[str, Bounds] = {}
-        low, high = (a.reshape(1, -1) for a in box.bounds)
         self.starts: dict[str, int] = {}
         start = 0
         for name in net.inputs:
             self.starts[name] = start
-            size = math.prod(net.shape(name))
-            self.found[name] = outward(low[:, start : start + size], high[:, start : start + size], bits).reshaped(net.shape(name))
-            start += size
+            start += math.prod(net.shape(name))
         needed = self._needed()
+        self.parts: dict[str, Map] = {}
+        self.rules: dict[str, Map] = {}
         for name in net.order:
             if name in needed:
                 work.spend(self.nodes[name][0], net.shape(name))
-                if name not in self.found:
-                    self.found[name] = self._value(name)
+                if name not in self.starts:
+                    self.rules[name] = self._rule(name)
+
+    def run(self, box: Ends, clock: Clock) -> dict[str, Ends]:
+        """The intervals, by node."""
+        found: dict[str, Ends] = {}
+        for name, start in self.starts.items():
+            shape = self.net.shape(name)
+            part = box if len(self.starts) == 1 else Ends(box.array[..., start : start + math.prod(shape)])
+            found[name] = part.reshaped(shape)
+        for name, rule in self.rules.items():
+            _look(clock)
+            found[name] = rule([found[o] for o in self.nodes[name][1]]).down().repeated(box.array.shape[1])
+        return found
 
     def source(self, name: str) -> str:
         """The node whose flat entries this one repeats."""
@@ -118,13 +175,19 @@ class _Values:
             (name,) = self.nodes[name][1]
         return name
 
-    def outputs(self) -> Bounds:
+    def outputs(self, found: dict[str, Ends]) -> Ends:
         """The flat output."""
-        return joined([self.found[name] for name in self.net.outputs])
+        return joined([found[name] for name in self.net.outputs])
 
     def operand_shapes(self, name: str) -> list[Shape]:
         """The shapes that the operation of a node reads."""
         return [self.net.shape(o) for o in self.nodes[name][1]]
+
+    def part(self, name: str) -> Map:
+        """The linear part of an affine node; made once, since differences of values go through it too."""
+        if name not in self.parts:
+            self.parts[name] = linear(self.nodes[name][0], self.net.shape(name))
+        return self.parts[name]
 
     def _needed(self) -> set[str]:
         seen: set[str] = set()
@@ -136,19 +199,18 @@ class _Values:
                 left += self.nodes[name][1]
         return seen
 
-    def _value(self, name: str) -> Bounds:
-        operation, operands = self.nodes[name]
-        below = [self.found[o] for o in operands]
+    def _rule(self, name: str) -> Map:
+        operation, shape = self.nodes[name][0], self.net.shape(name)
         if operation.is_affine:
-            shape = self.net.shape(name)
-            return outward(*linear(operation, len(shape)).ends(below, shape), self.bits)
-        (x,) = below
+            return shifted(self.part(name), operation, shape, self.bits)
         if isinstance(operation, MaxPool):
-            return Bounds(operation.evaluate(x.lo), operation.evaluate(x.hi))
+            greatest = Maximum(operation, self.operand_shapes(name)[0], shape)
+            return lambda operands: greatest.range(operands[0])
         if isinstance(operation, (PiecewiseLinear, PRelu)):
-            return outward(*unit(operation, x.lo.ndim - 1).range(x), self.bits)
+            own = unit(operation, len(shape), self.bits)
+            return lambda operands: own.range(operands[0])
         if isinstance(operation, Smooth):
-            return smooth_values(operation, x, self.bits)
+            return lambda operands: Exact(smooth_values(operation, operands[0], self.bits).array, 1)
         raise NotBounded(f"node {name!r}: bounds are known for piecewise linear and smooth operations, got {operation.kind}")
 
 
@@ -156,24 +218,43 @@ class _Pairs:
     """An interval for the difference of each pair of values that correspond."""
 
     def __init__(self, first: _Values, second: _Values, work: _Work) -> None:
-        self.first, self.second, self.bits = first, second, first.bits
-        self.found: dict[tuple[str, str], Bounds] = {}
+        self.first, self.second = first, second
         sizes = [[math.prod(v.net.shape(n)) for n in v.net.outputs] for v in (first, second)]
         self.alike = sizes[0] == sizes[1]
-        place = {name: i for i, name in enumerate(first.net.order)}
-        for pair in sorted(self._needed(), key=lambda pair: place[pair[0]]) if self.alike else ():
+        self.steps: dict[Pair, Step] = {}
+        self.operands: dict[Pair, list[Pair]] = {}
+        for pair in self._needed() if self.alike else ():
             work.spend(first.nodes[pair[0]][0], first.net.shape(pair[0]))
-            self.found[pair] = self._sharpened(*pair)
+            self.steps[pair] = self._step(*pair)
+        self.same = {pair for pair in self.steps if self._is_same_input(*pair)}
 
-    def outputs(self) -> Bounds:
-        """The difference of the flat outputs."""
+    def run(self, a: dict[str, Ends], b: dict[str, Ends], clock: Clock) -> Ends:
+        """The difference of the flat outputs, from the values in both."""
         if not self.alike:
-            return self.first.outputs().apart(self.second.outputs())
-        return joined([self.found[pair] for pair in self._ends()])
+            return self.first.outputs(a).apart(self.second.outputs(b))
+        found: dict[Pair, Ends] = {}
+        for (p, q), step in self.steps.items():
+            _look(clock)
+            if (p, q) in self.same:
+                found[p, q] = Ends(np.zeros_like(a[p].array))
+                continue
+            apart = a[p].apart(b[q].reshaped(self.first.net.shape(p)))
+            shapes = self.second.operand_shapes(q)
+            below = [found[pair].reshaped(shape) for pair, shape in zip(self.operands[p, q], shapes, strict=False)]
+            own, other = ([values[o] for o in net.nodes[name][1]] for net, values, name in ((self.first, a, p), (self.second, b, q)))
+            ruled = step(own, other, below)
+            found[p, q] = apart if ruled is None else ruled.down().within(apart)
+        return joined([found[pair] for pair in self._ends()])
 
-    def _ends(self) -> list[tuple[str, str]]:
+    def _ends(self) -> list[Pair]:
         outputs = zip(self.first.net.outputs, self.second.net.outputs, strict=True)
         return [(self.first.source(a), self.second.source(b)) for a, b in outputs]
+
+    def _is_same_input(self, a: str, b: str) -> bool:
+        first, second = self.first, self.second
+        if a not in first.starts or b not in second.starts:
+            return False
+        return math.prod(first.net.shape(a)) == math.prod(second.net.shape(b)) and first.starts[a] == second.starts[b]
 
     def _correspond(self, a: str, b: str) -> bool:
         if self.first.net.shape(a) != self.second.net.shape(b):
@@ -182,60 +263,61 @@ class _Pairs:
             return False
         return same_structure(self.first.nodes[a][0], self.second.nodes[b][0])
 
-    def _operands(self, a: str, b: str) -> list[tuple[str, str]]:
+    def _find_operands(self, a: str, b: str) -> list[Pair]:
+        """The pairs that those of two nodes are; none where the nodes have no rule in common."""
         if not self._correspond(a, b):
             return []
         operands = zip(self.first.nodes[a][1], self.second.nodes[b][1], strict=True)
         return [(self.first.source(p), self.second.source(q)) for p, q in operands]
 
-    def _needed(self) -> set[tuple[str, str]]:
-        seen: set[tuple[str, str]] = set()
+    def _needed(self) -> list[Pair]:
+        """The pairs that the outputs need, in the order of f."""
         left = self._ends()
         while left:
             pair = left.pop()
-            if pair not in seen:
-                seen.add(pair)
-                left += self._operands(*pair)
-        return seen
+            if pair not in self.operands:
+                self.operands[pair] = self._find_operands(*pair)
+                left += self.operands[pair]
+        place = {name: i for i, name in enumerate(self.first.net.order)}
+        return sorted(self.operands, key=lambda pair: place[pair[0]])
 
-    def _sharpened(self, a: str, b: str) -> Bounds:
-        """The rule of the operation, and what the values say."""
-        apart = self.first.found[a].apart(self.second.found[b].reshaped(self.first.net.shape(a)))
-        rule = self._rule(a, b)
-        return apart if rule is None else rule.within(apart)
-
-    def _rule(self, a: str, b: str) -> Bounds | None:
-        first, second = self.first.nodes[a][0], self.second.nodes[b][0]
-        if isinstance(first, Input) and isinstance(second, Input):
-            zero = RationalArray.zeros((1, *first.shape))
-            same = math.prod(first.shape) == math.prod(second.shape) and self.first.starts[a] == self.second.starts[b]
-            return Bounds(zero, zero) if same else None
-        if not self._correspond(a, b):
-            return None
-        shapes = self.second.operand_shapes(b)
-        below = [self.found[pair].reshaped(shape) for pair, shape in zip(self._operands(a, b), shapes, strict=True)]
-        x = [self.first.found[o] for o in self.first.nodes[a][1]]
-        y = [self.second.found[o] for o in self.second.nodes[b][1]]
+    def _step(self, a: str, b: str) -> Step:
+        """The rule of the operation, beside what the values say."""
+        first, second, shape = self.first.nodes[a][0], self.second.nodes[b][0], self.first.net.shape(a)
+        bits = self.first.bits
+        if isinstance(first, Input) or not self._correspond(a, b):
+            return lambda x, y, d: None
         if first.is_affine:
-            return self._affine((first, second), x, below, self.first.net.shape(a))
+            return _affine_step(change(first, second, shape, bits), self.second.part(b))
         if isinstance(first, MaxPool):
-            return Bounds(-first.evaluate(-below[0].lo), first.evaluate(below[0].hi))
+            greatest = Maximum(first, self.first.operand_shapes(a)[0], shape)
+            return lambda x, y, d: greatest.step(d[0])
         if isinstance(first, (PiecewiseLinear, PRelu)) and isinstance(second, (PiecewiseLinear, PRelu)):
-            ndim = below[0].lo.ndim - 1
-            return difference_of_units(unit(first, ndim), unit(second, ndim), x[0], y[0], below[0], self.bits)
-        if isinstance(first, Smooth) and first.function in SLOPES:
-            least, most = (RationalArray.of(s) for s in SLOPES[first.function])
-            return outward(*scaled(least, most, below[0]), self.bits)
-        return None
+            return _bent_step(unit(first, len(shape), bits), unit(second, len(shape), bits))
+        assert isinstance(first, Smooth)
+        return lambda x, y, d: smooth_step(first, d[0])
 
-    def _affine(self, pair: tuple[Operation, Operation], x: Sequence[Bounds], below: Sequence[Bounds], shape: Shape) -> Bounds:
-        first, second = (linear(operation, len(shape)) for operation in pair)
-        low, high = second.ends(below, shape, shifted=False)
-        change = first.minus(second)
-        if change is not None:
-            less, more = change.ends(x, shape)
-            low, high = low + less, high + more
-        return outward(low, high, self.bits)
+
+def _affine_step(moved: Map | None, part: Map) -> Step:
+    """(W h + c) - (V k + e) = (W - V) h + (c - e) + V (h - k)."""
+
+    def step(x: Sequence[Ends], y: Sequence[Ends], d: Sequence[Ends]) -> Exact:
+        if moved is None:
+            return part(d)
+        return moved(x) if all(e.is_zero for e in d) else moved(x) + part(d)
+
+    return step
+
+
+def _bent_step(first: Unit, second: Unit) -> Step:
+    """phi(a) - psi(b) = (phi - psi)(a) + psi(a) - psi(b)."""
+    moved = first.minus(second)
+
+    def step(x: Sequence[Ends], y: Sequence[Ends], d: Sequence[Ends]) -> Exact:
+        found = second.step(x[0], y[0], d[0])
+        return found if moved is None else moved.range(x[0]) + found
+
+    return step
 
 
 def _is_identity(operation: Operation) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 
+import numpy as np
 from flint import arb, ctx
 
-from exactnn.difference._bounds import Bounds
-from exactnn.exact.array import RationalArray
+from exactnn.difference._bounds import Ends, Exact, times
+from exactnn.exact.array import integer_array
 from exactnn.exact.polynomials import ball
 from exactnn.network import Smooth
 
@@ -38,13 +40,25 @@ _GATES: dict[str, Callable[[Fraction], arb]] = {
 }
 
 
-def smooth_values(operation: Smooth, x: Bounds, bits: int) -> Bounds:
+def smooth_values(operation: Smooth, x: Ends, bits: int) -> Ends:
     """The values on each interval, rounded outwards."""
     rule = _monotone if operation.function in _MONOTONE else _gated
     with ctx.workprec(bits + _EXTRA):
-        ends = [rule(operation.function, low, high, bits) for low, high in zip(x.lo.to_fractions(), x.hi.to_fractions(), strict=True)]
-    low, high = (RationalArray.from_fractions([Fraction(e[side], 1 << bits) for e in ends], x.lo.shape) for side in (0, 1))
-    return Bounds(low, high)
+        ends = [
+            rule(operation.function, Fraction(low, 1 << bits), Fraction(high, 1 << bits), bits)
+            for low, high in zip(x.lo.ravel().tolist(), x.hi.ravel().tolist(), strict=True)
+        ]
+    return Ends(np.stack([integer_array((sign * e[side] for e in ends), x.lo.shape) for side, sign in ((0, 1), (1, -1))]))
+
+
+def smooth_step(operation: Smooth, d: Ends) -> Exact | None:
+    """The range of phi(a) - phi(b), a - b in d, by the slopes; None where they are not known."""
+    slopes = SLOPES.get(operation.function)
+    if slopes is None:
+        return None
+    over = math.lcm(*(s.denominator for s in slopes))
+    least, most = (times(d.array, int(s * over)) for s in slopes)
+    return Exact(np.minimum(least, most), over)
 
 
 def _monotone(name: str, low: Fraction, high: Fraction, bits: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -95,8 +95,11 @@ class Box(Polyhedron):
 
     @cached_property
     def rows(self) -> tuple[RationalArray, RationalArray]:
-        unit = RationalArray.eye(self.ambient_dimension)
-        return concatenate([unit, -unit]), concatenate([self.bounds[1], -self.bounds[0]])
+        d = self.ambient_dimension
+        sides = np.zeros((2 * d, d), dtype=np.int64)
+        places = np.arange(d)
+        sides[places, places], sides[d + places, places] = 1, -1
+        return RationalArray(sides), concatenate([self.bounds[1], -self.bounds[0]])
 
     @cached_property
     def _pairs(self) -> list[tuple[fmpq, fmpq]]:
@@ -123,7 +126,21 @@ class Box(Polyhedron):
 
     @cached_property
     def _inside(self) -> Point:
-        return tuple(low if low == high else simplest_between(low, high) for low, high in self._pairs)
+        return tuple(point for point, _ in self._middles)
+
+    @cached_property
+    def _middles(self) -> list[tuple[fmpq, Fraction]]:
+        """For each coordinate a number strictly between the bounds, where they differ; found once where sides are alike."""
+        self.ambient_dimension  # noqa: B018 - raises while the dimension is open
+        denominators = [v.denominator for v in self.bounds]
+
+        @cache
+        def middle(*numerators: int) -> tuple[fmpq, Fraction]:
+            low, high = (fmpq(n, d) for n, d in zip(numerators, denominators, strict=True))
+            point = low if low == high else simplest_between(low, high)
+            return point, fraction(point)
+
+        return [middle(*ends) for ends in zip(*(v.numerators.tolist() for v in self.bounds), strict=True)]
 
     def is_empty(self) -> bool:
         """False: no box is."""
@@ -137,11 +154,12 @@ class Box(Polyhedron):
     @property
     def dimension(self) -> int:
         """The number of coordinates with lower < upper."""
-        return sum(low < high for low, high in self._pairs)
+        self.ambient_dimension  # noqa: B018 - raises while the dimension is open
+        return int((self.bounds[1] - self.bounds[0]).nonzero().sum())
 
     def interior_point(self) -> Fractions:
         """A point with few bits, strictly between the bounds where they differ."""
-        return tuple(fraction(v) for v in self._inside)
+        return tuple(shown for _, shown in self._middles)
 
     @cached_property
     def _relative(self) -> RelativeInterior | Infeasible:
@@ -201,7 +219,7 @@ def _repeat(value: RationalArray, times: int) -> RationalArray:
 
 
 def _shown(value: RationalArray, j: int) -> str:
-    q = value.to_fractions()[j]
+    q = value.reshape(-1)[j].item()
     if max(abs(q.numerator), q.denominator) < 10**12:
         return str(q)
     size = abs(q.numerator).bit_length() - q.denominator.bit_length()

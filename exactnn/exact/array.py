@@ -20,6 +20,7 @@ from flint import fmpq_mat, fmpz, fmpz_mat
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
 from exactnn.exact._products import by_limbs
 from exactnn.exact.clock import clock_in_force
+from exactnn.exact.limbs import CutMatrix
 from exactnn.exact.numbers import Number, as_fraction, rational_text
 
 _LIMIT = 1 << 62  # int64 numerators stay below this, so that a sum of two cannot overflow
@@ -39,7 +40,7 @@ class RationalArray:
     Fraction(11, 12)
     """
 
-    __slots__ = ("_bound", "_flint", "denominator", "numerators")
+    __slots__ = ("_bound", "_cut", "_flint", "denominator", "numerators")
 
     numerators: np.ndarray[Any, Any]
     denominator: int
@@ -52,6 +53,7 @@ class RationalArray:
         self.denominator = denominator
         self._bound: int | None = None
         self._flint: fmpz_mat | None = None
+        self._cut: CutMatrix | None = None
 
     @classmethod
     def of(cls, values: Any, argument: str = "value", *, ndim: int | None = None) -> RationalArray:
@@ -131,7 +133,7 @@ class RationalArray:
         new = object.__new__(RationalArray)
         numerators.flags.writeable = False
         new.numerators, new.denominator = numerators, self.denominator
-        new._bound, new._flint = self._bound, None
+        new._bound, new._flint, new._cut = self._bound, None, None
         return new
 
     # --- values ------------------------------------------------------------------------------------------------------------
@@ -300,6 +302,12 @@ class RationalArray:
             rows, columns = self.shape
             self._flint = fmpz_mat(rows, columns, self.numerators.ravel().tolist())
         return self._flint
+
+    def to_cut(self) -> CutMatrix:
+        """The numerators of a matrix for the range of its product with intervals (kept likewise)."""
+        if self._cut is None:
+            self._cut = CutMatrix(self.numerators)
+        return self._cut
 
     def to_fmpq_mat(self) -> fmpq_mat:
         """A matrix as FLINT's rational matrix."""

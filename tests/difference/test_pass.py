@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -13,11 +14,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp, symmetry, verify_equal, verify_symmetry, verify_zero
-from exactnn.certificate import _budget, _difference
-from exactnn.difference import Bounds, NotBounded, UpperBound, _pass, _units, bounding_box, difference_bounds, upper_bound
+from exactnn.certificate import _budget, _difference, _unit
+from exactnn.difference import NotBounded, UpperBound, _pass, _units, bounding_box, difference_bounds, upper_bound
+from exactnn.difference._bounds import Ends, Exact
+from exactnn.difference._maximum import Maximum
 from exactnn.difference._smooth import SLOPES, smooth_values
+from exactnn.difference._units import unit
 from exactnn.errors import CertificateRejected, Incomplete
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.network import (
     Affine,
@@ -145,28 +149,68 @@ def test_every_unit_across_its_kinks(name: str) -> None:
         assert corners_contained(f, g, Box([low], [high]))
 
 
+@pytest.fixture
+def fresh_units() -> Iterator[None]:
+    """Units are kept, with the numbers that a planted error replaces."""
+    _units.unit.cache_clear()
+    yield
+    _units.unit.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_units")
 def test_a_rule_that_forgets_pieces_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_units.Unit, "slopes", lambda self, low, high: (self.slope + 0 * low, self.slope + 0 * low))
-    f, g = chain("relu")
+    f, g = chain("abs")
+    assert corners_contained(f, g, Box([-2], [2]))
+    monkeypatch.setattr(_units.Unit, "slopes", [1, 1])
+    _units.unit.cache_clear()
     assert not corners_contained(f, g, Box([-2], [2]))
 
 
+@pytest.mark.usefixtures("fresh_units")
 def test_one_lipschitz_for_a_slope_of_2_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    zero = RationalArray.zeros((1, 1))
-    monkeypatch.setattr(_units.Unit, "slopes", lambda self, low, high: (zero, zero + 1))
     f, g = chain("leaky_relu(2)")
+    assert corners_contained(f, g, Box([-2], [Fraction(1, 4)]))
+    monkeypatch.setattr(_units.Unit, "slopes", [0, 1])
+    _units.unit.cache_clear()
     assert not corners_contained(f, g, Box([-2], [Fraction(1, 4)]))
 
 
-def test_a_maximum_with_single_ends_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def first_only(self: Any, a: str, b: str) -> Any:
-        found = rule(self, a, b)
-        if isinstance(self.first.nodes[a][0], MaxPool):
-            below = self.found[self._operands(a, b)[0]]
-            return _pass.Bounds(*(end.reshape(1, 1, 2)[:, :, :1] for end in (below.lo, below.hi)))
-        return found
+def test_a_known_sign_is_used() -> None:
+    """a in [1, 2] is on, d = 9/10: b = a - 9/10 in [-1, 1/2] for all that g's own interval says; so the difference is min(d, a) = 9/10."""
+    x, y, d = (
+        Ends.around(RationalArray.of([[low]]), RationalArray.of([[high]]), 64) for low, high in ((1, 2), (-1, "1/2"), ("9/10", "9/10"))
+    )
+    found = unit(relu(), 1, 64).step(x, y, d).down().bounds(64)
+    assert Fraction(9, 10) - TINY <= found.lo.item() <= Fraction(9, 10) <= found.hi.item() <= Fraction(9, 10) + TINY
+    scale = 2**64
+    theirs = _unit.Unit(Fraction(0), Fraction(0), [(Fraction(0), Fraction(1))], 64)
+    ends = theirs.step((scale, 2 * scale), (-scale, scale // 2), (9 * scale // 10, 9 * scale // 10))
+    assert [Fraction(e, scale) for e in ends] == [Fraction(9 * scale // 10, scale)] * 2
 
-    rule = _pass._Pairs._rule
+
+@law(30)
+@given(st.data())
+def test_many_boxes_at_once(data: Any) -> None:
+    f = data.draw(graphs())
+    g = data.draw(nearby(f))
+    where = [data.draw(boxes(f.input_dim)) for _ in range(3)]
+    low, high = (concatenate([box.bounds[side].reshape(1, -1) for box in where]) for side in (0, 1))
+    found = _pass.Pass(f, g).bounds(low, high)
+    single = [difference_bounds(f, g, box) for box in where]
+    assert found.lo == concatenate([s.lo for s in single])
+    assert found.hi == concatenate([s.hi for s in single])
+
+
+@pytest.mark.usefixtures("fresh_units")
+def test_the_rule_of_convex_units_for_a_concave_one_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    f, g = chain("clip(0, 1)")
+    assert corners_contained(f, g, Box([-1], [3]))
+    monkeypatch.setattr(_units.Unit, "is_convex", True)
+    _units.unit.cache_clear()
+    assert not corners_contained(f, g, Box([-1], [3]))
+
+
+def test_a_maximum_with_single_ends_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     pair = []
     for step in (0, 1):
         b = Builder()
@@ -176,15 +220,15 @@ def test_a_maximum_with_single_ends_is_caught(monkeypatch: pytest.MonkeyPatch) -
         pair.append(b.build(["x"], [b.add("m", MaxPool((2,), (2,), ((0, 0),), (1,)), s)]))
     f, g = pair
     assert corners_contained(f, g, Box([0, 0], [1, 1]))
-    monkeypatch.setattr(_pass._Pairs, "_rule", first_only)
+    step = Maximum.step
+    monkeypatch.setattr(Maximum, "step", lambda self, d: step(self, Ends(d.array[..., :1].repeat(2, axis=-1))))
     assert not corners_contained(f, g, Box([0, 0], [1, 1]))
 
 
 def test_rounding_inwards_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     third = mlp([([["1/3"]], [0])]), mlp([([["2/3"]], [0])])
     assert corners_contained(*third, Box([1], [1]))
-    outward = _pass.outward
-    monkeypatch.setattr(_pass, "outward", lambda low, high, bits: _pass.Bounds(*[outward(low, high, bits).lo] * 2))
+    monkeypatch.setattr(Exact, "down", lambda self: Ends(-(-self.array // self.over)))
     assert not corners_contained(*third, Box([1], [1]))
 
 
@@ -286,11 +330,10 @@ def test_smooth_copies(name: str) -> None:
 @given(st.sampled_from(SMOOTH), st.integers(-400, 400), st.integers(0, 80), st.sampled_from([16, 64]))
 def test_the_checkers_enclosures_lie_inside(name: str, start: int, width: int, bits: int) -> None:
     low, high = Fraction(start, 16), Fraction(start + width, 16)
-    ours = smooth_values(Smooth(name), Bounds(RationalArray.of([[low]]), RationalArray.of([[high]])), bits)
-    theirs = _difference._smooth_values(
-        name, (low.numerator * 2**bits // low.denominator, high.numerator * 2**bits // high.denominator), bits
-    )
-    assert ours.lo.item() * 2**bits <= theirs[0] <= theirs[1] <= ours.hi.item() * 2**bits
+    x = Ends.around(RationalArray.of([[low]]), RationalArray.of([[high]]), bits)
+    ours = smooth_values(Smooth(name), x, bits)
+    theirs = _difference._smooth_values(name, (x.lo.item(), x.hi.item()), bits)
+    assert ours.lo.item() <= theirs[0] <= theirs[1] <= ours.hi.item()
 
 
 def test_slopes_of_smooth_functions() -> None:
