@@ -17,6 +17,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tqdm import tqdm
+
 from exactnn.claims import products_of_an_entry
 from exactnn.difference._bounds import Bounds, joined, outward
 from exactnn.difference._linear import folded, linear, same_structure
@@ -106,7 +108,7 @@ class _Values:
             self.found[name] = outward(low[:, start : start + size], high[:, start : start + size], bits).reshaped(net.shape(name))
             start += size
         needed = self._needed()
-        for name in net.order:
+        for name in tqdm(net.order, desc="bounds", unit=" nodes", delay=2, disable=None, leave=False):
             if name in needed:
                 work.spend(self.nodes[name][0], net.shape(name))
                 if name not in self.found:
@@ -161,7 +163,8 @@ class _Pairs:
         sizes = [[math.prod(v.net.shape(n)) for n in v.net.outputs] for v in (first, second)]
         self.alike = sizes[0] == sizes[1]
         place = {name: i for i, name in enumerate(first.net.order)}
-        for pair in sorted(self._needed(), key=lambda pair: place[pair[0]]) if self.alike else ():
+        pairs = sorted(self._needed(), key=lambda pair: place[pair[0]]) if self.alike else []
+        for pair in tqdm(pairs, desc="bounds of the difference", unit=" nodes", delay=2, disable=None, leave=False):
             work.spend(first.nodes[pair[0]][0], first.net.shape(pair[0]))
             self.found[pair] = self._sharpened(*pair)
 

@@ -19,6 +19,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from exactnn import network as ops
 from exactnn.difference._run_format import Format, largest_of
@@ -83,7 +84,7 @@ def run_bounds(net: Network, lower: RationalArray, upper: RationalArray, form: F
         part = slice(start, start + math.prod(shape))
         start = part.stop
         states[name] = _outward(lower[part].reshape(*shape), upper[part].reshape(*shape), RationalArray.zeros(shape))
-    for name in net.order:
+    for name in tqdm(net.order, desc="rounding errors", unit=" nodes", delay=2, disable=None, leave=False):
         operation = net.operation(name)
         if not isinstance(operation, Input):
             rule = _RULES.get(type(operation))
