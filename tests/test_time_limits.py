@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,21 +16,25 @@ import pytest
 import exactnn as xn
 from exactnn import Box, Network, Polyhedron, mlp, regions, symmetry, tropical, verify
 from exactnn.errors import Incomplete
+from exactnn.regions import certified as certified_regions
 from exactnn.symmetry import certified
 from exactnn.tropical import TropicalRationalMap
 from exactnn.verdict import Verdict
 
-ROOMS = (xn, symmetry, certified, regions, tropical, TropicalRationalMap, verify)
+ROOMS = (symmetry, certified, regions, certified_regions, tropical, TropicalRationalMap, verify)
 Ask = Callable[[Any], Any]
 
 
 def dense(sizes: list[int], *, gain: float = 1.0, seed: int = 0, nested: bool | None = None) -> Network:
-    """Random weights of float32. nested: with max(a, b, c) of three neurons added to its outputs, as max(max(a, b), c) or max(a, max(b, c)),
-    so that the two networks are the same function and no cheap method sees it."""
+    """Random weights of float32.
+
+    nested: max(a, b, c) of three neurons is added to the outputs, as max(max(a, b), c) or as max(a, max(b, c)): two networks of one
+    function, which no cheap method sees.
+    """
     random = np.random.default_rng(seed)
     layers = [
         ((gain * random.standard_normal((b, a)) / np.sqrt(a)).astype(np.float32), (0.3 * random.standard_normal(b)).astype(np.float32))
-        for a, b in zip(sizes, sizes[1:], strict=False)
+        for a, b in pairwise(sizes)
     ]
     if nested is not None:
         (first, b1), (second, b2), (third, b3) = layers[-3:]
@@ -59,12 +64,10 @@ def rows(dimension: int, count: int) -> Polyhedron:
 def integers(count: int, inputs: int) -> Network:
     """One hidden layer of small integers, many of whose sums of slopes meet."""
     random = np.random.default_rng(0)
-    return mlp(
-        [(random.integers(-9, 10, (count, inputs)) * 2 + 1, np.arange(1, count + 1) * 7), (random.integers(1, 5, (1, count)), [0])]
-    )
+    return mlp([(random.integers(-9, 10, (count, inputs)) * 2 + 1, np.arange(1, count + 1) * 7), (random.integers(1, 5, (1, count)), [0])])
 
 
-DEEP = [8, *[40] * 8, 2]
+DEEP, WIDE = [8, *[40] * 8, 2], [2, *[60] * 5, 2]
 CUBE = Box(-1, 1)
 
 
@@ -99,12 +102,22 @@ def _of(ask: Callable[..., Any], *given: Any, **options: Any) -> Ask:
 
 
 def _reduce() -> Ask:
-    return tropical.extract(dense([2, 20, 20, 2]), CUBE).reduce  # type: ignore[return-value]
+    return _of(tropical.extract(dense([3, 12, 12, 1])).reduce)
 
 
 def _plot() -> Ask:
     pytest.importorskip("matplotlib").use("Agg")
     return _of(regions.plot, dense([2, *[60] * 5, 2]), CUBE, max_regions=None)
+
+
+def _iterate() -> Ask:
+    net = dense(WIDE)
+    return lambda T: list(regions.iterate(net, CUBE, time_limit=T))
+
+
+def _fibre() -> Ask:
+    net = integers(60, 3)
+    return lambda T: symmetry.fibre(net, time_limit=T).is_single_orbit
 
 
 def _search() -> Ask:
@@ -122,7 +135,6 @@ def _arrangement(ask: Callable[..., Any]) -> Ask:
     return _of(ask, np.random.default_rng(0).integers(-9, 10, (60, 6)))
 
 
-WIDE = [2, *[60] * 5, 2]
 #: name -> (the functions asked, their question)
 CASES: dict[str, tuple[list[Any], Callable[[], Ask]]] = {
     "equal": ([xn.verify_equal], lambda: _equal(DEEP, domain=CUBE)),
@@ -138,8 +150,11 @@ CASES: dict[str, tuple[list[Any], Callable[[], Ask]]] = {
     "deviation": ([xn.max_deviation], _deviation),
     "count": ([regions.count], lambda: _of(regions.count, dense(WIDE), CUBE)),
     "count, search": ([regions.count], lambda: _of(regions.count, dense([20, *[60] * 5, 2]), CUBE)),
-    "certified count": ([regions.certified_region_count], lambda: _of(regions.certified_region_count, dense([20, *[60] * 5, 2]), CUBE)),
-    "iterate": ([regions.iterate], lambda: lambda T, net=dense(WIDE): list(regions.iterate(net, CUBE, time_limit=T))),  # type: ignore[misc]
+    "certified count": (
+        [certified_regions.certified_region_count],
+        lambda: _of(certified_regions.certified_region_count, dense([20, *[60] * 5, 2]), CUBE),
+    ),
+    "iterate": ([regions.iterate], _iterate),
     "adjacency": ([regions.adjacency], lambda: _of(regions.adjacency, dense(WIDE), CUBE)),
     "plot": ([regions.plot], _plot),
     "chambers": ([regions.chambers], lambda: _arrangement(regions.chambers)),
@@ -151,7 +166,7 @@ CASES: dict[str, tuple[list[Any], Callable[[], Ask]]] = {
     "orbits, wide": ([symmetry.orbits], lambda: _of(symmetry.orbits, dense([784, 800, 10]))),
     "certified orbits": ([certified.certified_orbits], lambda: _of(certified.certified_orbits, integers(60, 3))),
     "single orbit": ([xn.verify_single_orbit], lambda: _of(xn.verify_single_orbit, integers(60, 3))),
-    "fibre": ([symmetry.fibre], lambda: lambda T, net=integers(60, 3): symmetry.fibre(net, time_limit=T).is_single_orbit),  # type: ignore[misc]
+    "fibre": ([symmetry.fibre], _fibre),
     "search": ([symmetry.search], _search),
     "search_zero": ([symmetry.search_zero], lambda: lambda T: list(symmetry.search_zero(2, 10, 3, time_limit=T))),
 }
@@ -165,7 +180,8 @@ def stopped(ask: Ask, limit: float) -> tuple[float, str]:
     except Incomplete as error:
         return time.monotonic() - start, str(error)
     seconds = time.monotonic() - start
-    assert isinstance(answer, Verdict) and answer.unknown, f"the question was decided: {answer!r}"
+    assert isinstance(answer, Verdict), f"an answer, and no Incomplete: {answer!r}"
+    assert answer.unknown
     return seconds, answer.reason
 
 

@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from tqdm import tqdm
+
 from exactnn.claims import products_of_an_entry
 from exactnn.difference._bounds import Bounds, Ends, Exact, joined
 from exactnn.difference._folding import folded, same_structure
@@ -164,7 +166,7 @@ class _Values:
             shape = self.net.shape(name)
             part = box if len(self.starts) == 1 else Ends(box.array[..., start : start + math.prod(shape)])
             found[name] = part.reshaped(shape)
-        for name, rule in self.rules.items():
+        for name, rule in tqdm(self.rules.items(), desc="bounds", unit=" nodes", delay=2, disable=None, leave=False):
             _look(clock)
             found[name] = rule([found[o] for o in self.nodes[name][1]]).down().repeated(box.array.shape[1])
         return found

@@ -19,6 +19,7 @@ from exactnn.exact.clock import clock_in_force
 from exactnn.exact.lp import Feasible, Infeasible, LinearSystem, Point
 from exactnn.exact.numbers import power_of_two, simplest_between
 
+_DOING = "a point inside the domain was being simplified"
 _COORDINATE_LIMIT = 200_000  # entries above which coordinates are not simplified one by one
 
 
@@ -53,13 +54,23 @@ def relative_interior(system: LinearSystem) -> RelativeInterior | Infeasible:
             others = tuple(v / scale if j != i else fmpq(0) for j, v in enumerate(y))
             implicit[i] = (others, tuple(v / scale for v in z))
         strict.difference_update(found)
+    clock = clock_in_force()
+    clock.check(_DOING)
     held = [*implicit, *range(system.row_count, system.row_count + system.equality_count)]
     origin, directions, free = _solutions([[*integers.rows[i], integers.rhs[i]] for i in held], system.width)
     start = [answer.point[j] for j in free]
-    coordinates = _simplified(_reduced(system, sorted(strict), origin, directions), start)
-    point = list(origin)
-    for u, direction in zip(coordinates, directions, strict=True):
+    clock.check(_DOING)
+    rows = sorted(strict)
+    if held:
+        inequalities = _reduced(system, rows, origin, directions)
+    else:  # the coordinates are those of x
+        kept = [i for i in rows if any(integers.rows[i])]
+        inequalities = [list(map(fmpq, integers.rows[i])) for i in kept], [fmpq(integers.rhs[i]) for i in kept]
+    coordinates = _simplified(inequalities, start)
+    point = list(origin) if held else coordinates
+    for u, direction in zip(coordinates, directions, strict=True) if held else ():
         if u:
+            clock.check(_DOING)
             point = [p + u * v for p, v in zip(point, direction, strict=True)]
     if not system.contains(point, strict=strict):
         raise AssertionError("the simplified point left the polyhedron; please report this")
@@ -71,9 +82,10 @@ def _solutions(rows: list[list[int]], width: int) -> tuple[Point, tuple[Point, .
     reduced, denominator, rank = fmpz_mat(len(rows), width + 1, [a for row in rows for a in row]).rref()
     table = reduced.tolist()[:rank]
     pivots = [next(j for j, a in enumerate(row) if a) for row in table]
-    free = [j for j in range(width) if j not in set(pivots)]
-    origin = [fmpq(0)] * width
-    directions = [[fmpq(int(j == f)) for j in range(width)] for f in free]
+    free = sorted(set(range(width)) - set(pivots))
+    zero, one = fmpq(0), fmpq(1)
+    origin = [zero] * width
+    directions = [[one if j == f else zero for j in range(width)] for f in free]
     for p, row in zip(pivots, table, strict=True):
         origin[p] = fmpq(row[width], denominator)
         for f, direction in zip(free, directions, strict=True):
@@ -84,6 +96,7 @@ def _solutions(rows: list[list[int]], width: int) -> tuple[Point, tuple[Point, .
 def _reduced(system: LinearSystem, rows: list[int], origin: Point, directions: tuple[Point, ...]) -> tuple[list[list[fmpq]], list[fmpq]]:
     """The chosen rows, less constant ones, in the coordinates u of origin + sum u_k directions[k]."""
     integers = system.integers
+    clock_in_force().check(_DOING)
     block = fmpq_mat(len(rows), system.width, [a for i in rows for a in integers.rows[i]])
     onto = fmpq_mat(system.width, len(directions) + 1, [d[j] for j in range(system.width) for d in (*directions, origin)])
     table = (block * onto).tolist()
@@ -98,7 +111,7 @@ def _simplified(inequalities: tuple[list[list[fmpq]], list[fmpq]], start: Sequen
     system = LinearSystem(fmpq_mat(len(rows), len(start), [a for row in rows for a in row]), rhs)
     point = list(start)
     for candidate in _roundings(start):
-        clock.check("a point inside the domain was being simplified")
+        clock.check(_DOING)
         if system.contains(candidate, strict=True):
             point = candidate
             break
@@ -108,7 +121,7 @@ def _simplified(inequalities: tuple[list[list[fmpq]], list[fmpq]], start: Sequen
     for j, u in enumerate(point):
         if u == 0:
             continue
-        clock.check("a point inside the domain was being simplified")
+        clock.check(_DOING)
         low: fmpq | None = None
         high: fmpq | None = None
         for row, s in zip(rows, slack, strict=True):

@@ -10,7 +10,7 @@ from math import comb
 
 from exactnn.errors import Incomplete, Undecided
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock, clock_in_force, timed
+from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
 from exactnn.symmetry._configurations import Configuration, Jumps, jumps_of, realised
@@ -217,7 +217,6 @@ class Fibre:
         odd = layer.family == "odd"
         alive = 0
         for neurons in layer.members.values():
-            self._clock.check("the hyperplanes of the function were being counted")
             factors = [layer.factors[i] * (layer.signs[i] if odd else 1) for i in neurons]
             total = layer.outgoing[:, neurons] @ RationalArray.from_fractions(factors, (len(factors),))
             alive += not total.is_zero()
@@ -296,7 +295,6 @@ def _orbit_key(layer: Shallow, flips: Subset) -> object:
     return tuple(sorted(neurons))
 
 
-@timed
 def fibre(net: Network, *, time_limit: Number | None = None) -> Fibre:
     """All weights of the same width and activation that compute the same function.
 
@@ -330,5 +328,5 @@ def fibre(net: Network, *, time_limit: Number | None = None) -> Fibre:
     >>> found.is_single_orbit, found.dimension, found.families
     (True, 2, ())
     """
-    clock = clock_in_force()
+    clock = Clock(time_limit)
     return Fibre(net, shallow(net, "fibre"), clock)

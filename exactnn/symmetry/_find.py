@@ -21,7 +21,7 @@ from typing import Literal
 
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock, clock_in_force, timed
+from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.network import Network
 from exactnn.symmetry._configurations import Neurons, jumps_of, plane_of
@@ -98,7 +98,6 @@ class SymmetrySearch:
         return f"SymmetrySearch({self.summary})"
 
 
-@timed
 def search(
     net: Network,
     *,
@@ -151,7 +150,7 @@ def search(
     ):
         raise ArgumentError(f"max_changes: an integer from 1 is needed, got {max_changes!r}")
     question = _Question(layer, bound, max_changes)
-    clock = clock_in_force()
+    clock = Clock(time_limit)
     if solver == "z3":
         question.script  # noqa: B018 - refused now, if it is too long
     source = question.by_z3(clock) if solver == "z3" else question.by_flips(clock)
