@@ -72,7 +72,12 @@ def test_certificates(folder: Path) -> None:
         assert xn.check(path)
         assert path.stat().st_size == int(line["certificate_bytes"])
         document = json.loads(path.read_text(encoding="utf-8"))
-        assert 0 <= Fraction(line["upper"]) - Fraction(document["claim"]["tolerance"]) < Fraction(line["upper"]) / 10**10
+        claim = document["claim"]
+        assert claim["question"] == "deviation"
+        upper = Fraction(claim["tolerance"])
+        lower = Fraction(claim.get("lower", upper))
+        assert 0 <= Fraction(line["upper"]) - upper < upper / 10**10
+        assert 0 <= lower - Fraction(line["lower"]) < upper / 10**10
         if name in NAMES[:4]:
             assert document["models"]["g"]["path"] == f"models/{name}.onnx"
     for name in ("classifier", "convolutional", *NAMES):
