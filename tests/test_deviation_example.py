@@ -68,10 +68,10 @@ def test_brackets(folder: Path) -> None:
 def test_certificates(folder: Path) -> None:
     """Each is accepted; the claim is that of the table, about the files that were written."""
     for name, line in rows(folder).items():
-        path = folder / f"{name}.certificate.json"
+        path = folder / f"{name}.certificate.json.gz"
         assert xn.check(path)
         assert path.stat().st_size == int(line["certificate_bytes"])
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(gzip.decompress(path.read_bytes()))
         claim = document["claim"]
         assert claim["question"] == "deviation"
         upper = Fraction(claim["tolerance"])
@@ -81,7 +81,7 @@ def test_certificates(folder: Path) -> None:
         if name in NAMES[:4]:
             assert document["models"]["g"]["path"] == f"models/{name}.onnx"
     for name in ("classifier", "convolutional", *NAMES):
-        assert xn.check(folder / f"{name}.run.certificate.json")
+        assert xn.check(folder / f"{name}.run.certificate.json.gz")
 
 
 def test_sampled_differences_are_inside(folder: Path) -> None:

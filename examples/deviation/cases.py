@@ -32,7 +32,7 @@ class Sizes:
 
 
 DIGITS, BY_MNIST = Sizes((64, 32), 60, (8, 16), 20), Sizes((200, 80), 10, (8, 16), 20)
-QUICK = Sizes((8, 8), 20, (2, 4), 10)
+QUICK = Sizes((8, 8), 10, (2, 4), 5)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Measuring:
 
     def _checked(self, certificate: Certificate, name: str) -> Proof:
         """Saved, and re-checked in a Python without site packages, so that it is the standalone checker that speaks."""
-        path = certificate.save(self.folder / f"{name}.certificate.json")
+        path = certificate.save(self.folder / f"{name}.certificate.json.gz")
         start = time.perf_counter()
         done = subprocess.run([sys.executable, "-I", "-S", str(CHECKER), str(path)], capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - start
