@@ -38,7 +38,7 @@ NAMES = ["float16", "int8", "pruned", "tuned", "folded", "exported"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command writes."""
     out = tmp_path_factory.mktemp("deviation")
-    assert program.main(["--quick", "--seconds", "0.2", "--out", str(out)]) == 0
+    assert program.main(["--quick", "--seconds", "1", "--out", str(out)]) == 0
     return out
 
 
@@ -121,7 +121,7 @@ def test_the_report(folder: Path) -> None:
 def test_the_command(tmp_path: Path, folder: Path) -> None:
     """In an empty folder, and the same models again."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "deviation" / "run.py"), "--quick", "--seconds", "0.2"],
+        [sys.executable, str(ROOT / "examples" / "deviation" / "run.py"), "--quick", "--seconds", "1"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])},
         capture_output=True,
@@ -132,7 +132,7 @@ def test_the_command(tmp_path: Path, folder: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split() == " ".join(report.HEADER).split()
     assert len([line for line in lines if re.match(r"(64-8-8-10|CNN), ", line)]) == len(NAMES)
-    assert done.stderr.count("at most 0.2 s for the bracket") == len(NAMES)
+    assert done.stderr.count("at most 1 s for the bracket") == len(NAMES)
     for name in ("classifier", *NAMES[:4]):
         model = Path("models") / f"{name}.onnx"
         assert (tmp_path / "out" / "deviation-quick" / model).read_bytes() == (folder / model).read_bytes()
@@ -282,6 +282,17 @@ def test_bad_arguments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert said.count("\n") == 1
     with pytest.raises(SystemExit, match="2"):
         program.main(["--seconds", "soon"])
+
+
+def test_too_little_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pair without a bracket is named, with the reason, and has no line in the table."""
+    case = cases.read_twice(acasxu(tmp_path))
+    monkeypatch.setattr(program, "cases", lambda *_, **__: iter([case]))
+    assert program.main(["--out", str(tmp_path / "out"), "--seconds", "1e-9"]) == 0
+    said = capsys.readouterr().out
+    assert "ACAS Xu, ONNX and NNET is left out: there was no bracket in 1e-09 s (" in said
+    assert rows(tmp_path / "out") == {}
+    assert "there was no bracket" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_rejected_certificate_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,6 +89,8 @@ def _csv(rows: Sequence[Row]) -> str:
 
 def draw(rows: Sequence[Row], folder: Path) -> str:
     """The brackets on one axis of powers of ten; comes back with what is to be said if there is no picture."""
+    if not rows:
+        return "There is no picture, as there is no bracket."
     if importlib.util.find_spec("matplotlib") is None:
         return "The picture was left out: matplotlib is not installed (the extra `plot`)."
     import matplotlib

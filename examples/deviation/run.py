@@ -22,6 +22,8 @@ from deviation.cases import cases, left_out
 from deviation.measure import Measuring, Row
 from era.design import Refused
 
+from exactnn.errors import Incomplete
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="How far apart are a trained network and its copies? Brackets with certificates.")
@@ -53,7 +55,10 @@ def compare(given: argparse.Namespace) -> int:
     print("training", file=sys.stderr, flush=True)
     for case in cases(given.data, models, quick=given.quick):
         print(f"{case.title}: at most {given.seconds:g} s for the bracket, then the checker", file=sys.stderr, flush=True)
-        rows.append(measuring.row(case))
+        try:
+            rows.append(measuring.row(case))
+        except Incomplete as stopped:
+            notes.append(f"{case.title} is left out: there was no bracket in {given.seconds:g} s ({stopped}).")
         report.write(rows, given.out, notes)
     without = report.draw(rows, given.out)
     notes += filter(None, [without])
