@@ -18,7 +18,6 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-
 from tqdm import tqdm
 
 from exactnn.claims import products_of_an_entry
