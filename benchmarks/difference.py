@@ -67,7 +67,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     cases.append(("5-50-50-50-50-5, a weight 2^-40 off within 1/1000", (deep, moved(deep)), (5,), (-1, 1), "1/1000"))
     cases.append(("conv + batch norm + pool folded, 192 inputs, within 1/10000", normed(), (3, 8, 8), (-1, 1), "1/10000"))
     rows = []
-    notes = ["The baseline is one float pass of each network in torch; the bound itself is in the notes. Best of 3."]
+    notes = ["The baseline is one float pass of each network in torch; the bound itself is in the notes. Best of 3: weights are cut once."]
     with tempfile.TemporaryDirectory() as folder:
         for name, models, shape, (low, high), tolerance in cases:
             f, g = (xn.from_torch(model, shape) for model in models)
