@@ -201,7 +201,7 @@ def test_json_of_a_question(shell: Shell) -> None:
     document = shell("equal deep.json f.json --json --quiet --certificate c.json").json
     assert set(document) == {
         *("status", "command", "question", "semantics", "reason", "domain", "tolerance", "counterexample", "values"),
-        *("models", "certificate", "seconds", "versions"),
+        *("float32_error", "models", "certificate", "seconds", "versions"),
     }
     assert document["status"] == "refuted"
     assert document["command"] == "equal"

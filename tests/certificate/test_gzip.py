@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import exactnn as xn
 import exactnn.certificate
 from exactnn.certificate import Rejected, _gzip, check
-from exactnn.claims import Certificate, EqualClaim
+from exactnn.claims import Certificate, EqualClaim, _certificate
 from exactnn.cli import main
 from tests.certificate._cases import CASES
 from tests.strategies import law
@@ -181,6 +181,7 @@ def test_a_file_that_expands_out_of_proportion(tmp_path: Path) -> None:
 def test_the_limit() -> None:
     data = zeros(1)
     assert _gzip.largest(data) == 2**26
+    assert (_certificate._UNSUSPICIOUS, _certificate._TIMES) == (_gzip._UNSUSPICIOUS, _gzip._TIMES)  # written by one, read by the other
     assert _gzip.largest(bytes(2**20)) == 100 * 2**20
     assert len(_gzip.decompressed(data, "x", 2**20)) == 2**20
     with pytest.raises(Rejected, match=r"^x: gzip: more than 1048575 bytes are compressed in \d+: too large"):
