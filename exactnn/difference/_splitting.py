@@ -19,6 +19,8 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 
 _BITS, _MOST_BITS = 64, 1024
+#: products that the checker makes for one certificate (docs/certificate-format.md, Limits), with room for the last batch
+WORK = (1 << 34) * 15 // 16
 
 
 class Splitting:
@@ -57,6 +59,8 @@ class Splitting:
             self.points.confirm()
             size = tolerance or self.points.value
             self.grid = Grid(around.box, _bits(size))
+            # numbers of more than 256 bits count twice, and so on
+            self._words = 1 + (self.grid.bits + self.stages.grain + 64) // 256
             self.boxes = Boxes(self.stages, self.grid, question, self.points.offer)
 
     def run(self, clock: Clock, *, tolerance: Fraction | None = None, gap: Fraction = Fraction(0)) -> None:
@@ -71,7 +75,7 @@ class Splitting:
                 if tolerance is not None and points.value is not None and points.value > tolerance:
                     return
                 goal = tolerance if tolerance is not None else (points.value or Fraction(0)) * (1 + gap)
-                if not boxes.refine(self.question.threshold(goal)):
+                if boxes.work * self._words > WORK or not boxes.refine(self.question.threshold(goal)):
                     return
                 batches += 1
                 bar.update(boxes.batch)

@@ -15,13 +15,14 @@ import numpy as np
 from exactnn.cells import Program, StageMap, read_program
 from exactnn.difference._pass import NotBounded
 from exactnn.exact.array import RationalArray
-from exactnn.network import Network, PiecewiseLinear, PRelu
+from exactnn.network import Network
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 ROUND = 2.0**-52  # twice the unit roundoff
 TINY = 1e-290  # more than all underflows of a sum
 _ENTRIES = 1 << 25  # of all matrices of both networks
+_WEIGHTS = 1 << 20  # that are not 0, of one network: the checker counts each at most four times, up to 2^22
 
 
 class Combination:
@@ -53,7 +54,6 @@ class Stages:
     Attributes
     ----------
     nets : for each network its stages, the outputs last
-    plain : whether all activations are constant left of their kinks: then intervals are kept beside the forms
     changes : for paired networks, for each stage (outputs last) the coefficients of f less those of g
     sizes : of y_0 = x and the stages of f
     """
@@ -63,7 +63,10 @@ class Stages:
         if sum(_entries(p) for p in programs) > _ENTRIES:
             raise NotBounded(f"linear bounds need matrices of more than {_ENTRIES} entries")
         forms = [_forms(p) for p in programs]
-        self.plain = all(_is_plain(net) for net in (f, g) if net is not None)
+        if any(sum(int(b.nonzero().sum()) for form in own for b in form.blocks.values()) > _WEIGHTS for own in forms):
+            raise NotBounded(f"linear bounds are made of at most {_WEIGHTS} weights of a network")
+        #: bits of the largest integer of all weights over common denominators
+        self.grain = max((_grain(form) for own in forms for form in own), default=1)
         self.nets = [[Combination.of(form) for form in own] for own in forms]
         self.sizes = programs[0].sizes
         self.paired = len(programs) == 2 and programs[0].sizes == programs[1].sizes
@@ -101,9 +104,8 @@ def _run(stages: list[Combination], x: Floats) -> tuple[Floats, list[Floats]]:
     return np.broadcast_to(z, (len(z), x.shape[1])), active[:-1]
 
 
-def _is_plain(net: Network) -> bool:
-    bent = [op for op in map(net.operation, net.order) if isinstance(op, (PiecewiseLinear, PRelu))]
-    return all(isinstance(op, PiecewiseLinear) and (not op.slope or not op.kinks) for op in bent)
+def _grain(form: StageMap) -> int:
+    return max(n.bit_length() for a in (*form.blocks.values(), form.constant) for n in (a.denominator, a.bound))
 
 
 def _forms(program: Program) -> list[StageMap]:
