@@ -15,7 +15,7 @@ import numpy as np
 from exactnn.cells import Program, StageMap, read_program
 from exactnn.difference._pass import NotBounded
 from exactnn.exact.array import RationalArray
-from exactnn.network import Network, PiecewiseLinear, PRelu
+from exactnn.network import Network
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -53,7 +53,6 @@ class Stages:
     Attributes
     ----------
     nets : for each network its stages, the outputs last
-    plain : whether all activations are constant left of their kinks: then intervals are kept beside the forms
     changes : for paired networks, for each stage (outputs last) the coefficients of f less those of g
     sizes : of y_0 = x and the stages of f
     """
@@ -63,7 +62,6 @@ class Stages:
         if sum(_entries(p) for p in programs) > _ENTRIES:
             raise NotBounded(f"linear bounds need matrices of more than {_ENTRIES} entries")
         forms = [_forms(p) for p in programs]
-        self.plain = all(_is_plain(net) for net in (f, g) if net is not None)
         self.nets = [[Combination.of(form) for form in own] for own in forms]
         self.sizes = programs[0].sizes
         self.paired = len(programs) == 2 and programs[0].sizes == programs[1].sizes
@@ -99,11 +97,6 @@ def _run(stages: list[Combination], x: Floats) -> tuple[Floats, list[Floats]]:
         active.append((z > 0).astype(np.float64))
         values.append(np.maximum(z, 0))
     return np.broadcast_to(z, (len(z), x.shape[1])), active[:-1]
-
-
-def _is_plain(net: Network) -> bool:
-    bent = [op for op in map(net.operation, net.order) if isinstance(op, (PiecewiseLinear, PRelu))]
-    return all(isinstance(op, PiecewiseLinear) and (not op.slope or not op.kinks) for op in bent)
 
 
 def _forms(program: Program) -> list[StageMap]:

@@ -142,10 +142,8 @@ class _Walk:
             values, ranges = [self._start(1 + net)], [self.box]
             for stage in self.stages.nets[net][:-1]:
                 z = combined(stage, values)
-                bounds = z.range()
-                if self.stages.plain:
-                    bounds = _within(bounds, *interval(stage, ranges))
-                    ranges.append(bounds.positive)
+                bounds = _within(z.range(), *interval(stage, ranges))
+                ranges.append(bounds.positive)
                 rows = np.flatnonzero((bounds.hi > 0).any(axis=1))
                 z, bounds = z.at(rows), bounds.at(rows)
                 self._score(z, bounds, bounds)
@@ -166,9 +164,8 @@ class _Walk:
             a, b = combined(f[s], first), combined(g[s], second)
             d = added(combined(g[s], deltas, constant=False), combined(change, first))
             x, y, e = a.range(), b.range(), d.range()
-            if self.stages.plain:
-                x, y = _within(x, *interval(f[s], ranges[0])), _within(y, *interval(g[s], ranges[1]))
-                e = _within(e, *_sum_of(interval(g[s], ranges[2], constant=False), interval(change, ranges[0])))
+            x, y = _within(x, *interval(f[s], ranges[0])), _within(y, *interval(g[s], ranges[1]))
+            e = _within(e, *_sum_of(interval(g[s], ranges[2], constant=False), interval(change, ranges[0])))
             e = _sharper(e, x, y)
             if s == len(self.stages.changes) - 1:
                 return (x, y, e), (a, b, d)
