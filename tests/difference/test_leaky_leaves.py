@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,8 +24,7 @@ from exactnn.verify._boxes import splitting
 def test_the_checker_accepts_the_bounds(seed: int) -> None:
     rng = np.random.default_rng(seed)
     sizes = [int(rng.integers(2, 9)), *[int(rng.integers(2, 9)) for _ in range(int(rng.integers(1, 4)))], int(rng.integers(1, 4))]
-    pairs = list(zip(sizes, sizes[1:], strict=False))
-    layers = [(np.round(rng.normal(size=(m, n)) * 64) / 64, np.round(rng.normal(size=m) * 64) / 64) for n, m in pairs]
+    layers = [(np.round(rng.normal(size=(m, n)) * 64) / 64, np.round(rng.normal(size=m) * 64) / 64) for n, m in pairwise(sizes)]
     off = 2.0 ** -int(rng.integers(1, 14))
     near = [(W + np.round(rng.normal(size=W.shape) * 8) / 8 * off, b + np.round(rng.normal(size=b.shape) * 8) / 8 * off) for W, b in layers]
     f, g = (xn.mlp(weights, "leaky_relu(1/4)") for weights in (layers, near))
