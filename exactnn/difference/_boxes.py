@@ -28,7 +28,7 @@ _MOST = 16  # boxes of a batch
 
 
 class Leaf(NamedTuple):
-    """A box, its bound, and what proves it: the pairs of units that are coupled, the output that is maximal; and the input to be cut."""
+    """A box, its bound, and what proves it: the pairs of units that are coupled, the maximal output; the input to be cut; its work."""
 
     bound: float
     lo: Floats
@@ -36,6 +36,7 @@ class Leaf(NamedTuple):
     couplings: Mask
     chosen: int | None
     cut: int
+    work: float
 
     def written(self) -> list[Any]:
         """As docs/certificate-format.md writes it."""
@@ -96,6 +97,7 @@ class Boxes:
         self._cuts: dict[int, tuple[int, float, int]] = {}  # input, place, first child
         self._heap: list[tuple[float, int]] = []
         self._nodes = 1
+        self.work = 0.0  # of the checker, for all leaves
         self.batch = int(np.clip(_NUMBERS // (max(stages.sizes) * (65 + stages.sizes[0])), 2, _MOST))
         self._evaluate([0], grid.lo[:, None], grid.hi[:, None])
 
@@ -122,6 +124,7 @@ class Boxes:
                 self.stuck.add(node)
                 continue
             del self.leaves[node]
+            self.work -= leaf.work
             self._cuts[node] = leaf.cut, float(place), self._nodes
             below, over = leaf.hi.copy(), leaf.lo.copy()
             below[leaf.cut] = over[leaf.cut] = place
@@ -145,7 +148,8 @@ class Boxes:
         for k, node in enumerate(ids):
             chosen = None if judged.chosen is None else int(judged.chosen[k])
             bound = float(judged.bounds[k])
-            self.leaves[node] = Leaf(bound, lo[:, k], hi[:, k], found.couplings[k], chosen, int(cuts[k]))
+            self.leaves[node] = Leaf(bound, lo[:, k], hi[:, k], found.couplings[k], chosen, int(cuts[k]), float(found.work[k]))
+            self.work += float(found.work[k])
             heapq.heappush(self._heap, (-bound, node))
 
     def written(self, others: Mapping[int, list[Any]]) -> list[Any]:

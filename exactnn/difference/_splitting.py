@@ -19,6 +19,9 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 
 _BITS, _MOST_BITS = 64, 1024
+_FIRST, _LESS = 1, 0.99
+#: products that the checker makes for one certificate (docs/certificate-format.md, Limits), with room for the last batch
+WORK = (1 << 34) * 15 // 16
 
 
 class Splitting:
@@ -57,7 +60,11 @@ class Splitting:
             self.points.confirm()
             size = tolerance or self.points.value
             self.grid = Grid(around.box, _bits(size))
+            self._slow = False
+            # numbers of more than 256 bits count twice, and so on
+            self._words = 1 + (self.grid.bits + self.stages.grain + 64) // 256
             self.boxes = Boxes(self.stages, self.grid, question, self.points.offer)
+            self._mark = _FIRST, self.boxes.bound  # leaves, and their bound
 
     def run(self, clock: Clock, *, tolerance: Fraction | None = None, gap: Fraction = Fraction(0)) -> None:
         """Cut boxes until all are within the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower."""
@@ -71,12 +78,24 @@ class Splitting:
                 if tolerance is not None and points.value is not None and points.value > tolerance:
                     return
                 goal = tolerance if tolerance is not None else (points.value or Fraction(0)) * (1 + gap)
-                if not boxes.refine(self.question.threshold(goal)):
+                if self.is_stalled or not boxes.refine(self.question.threshold(goal)):
                     return
+                self._look()
                 batches += 1
                 bar.update(boxes.batch)
                 if batches % 16 == 0:
                     bar.set_postfix_str(f"{float(points.value or 0):.3g} <= maximum <= {boxes.bound:.3g}, {len(boxes.leaves)} leaves")
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether more boxes would not help (four times as many did not by a hundredth), or the checker would not go through them."""
+        return self._slow or self.boxes.work * self._words > WORK
+
+    def _look(self) -> None:
+        leaves, bound = len(self.boxes.leaves), self.boxes.bound
+        if leaves >= 4 * self._mark[0]:
+            self._slow = bound > self._mark[1] * _LESS
+            self._mark = leaves, bound
 
     def open(self, tolerance: Fraction) -> dict[int, Leaf]:
         """The boxes that are not known to be within the tolerance, by the numbers of their nodes."""

@@ -22,6 +22,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 ROUND = 2.0**-52  # twice the unit roundoff
 TINY = 1e-290  # more than all underflows of a sum
 _ENTRIES = 1 << 25  # of all matrices of both networks
+_WEIGHTS = 1 << 20  # that are not 0, of one network: the checker counts each at most four times, up to 2^22
 
 
 class Combination:
@@ -62,6 +63,10 @@ class Stages:
         if sum(_entries(p) for p in programs) > _ENTRIES:
             raise NotBounded(f"linear bounds need matrices of more than {_ENTRIES} entries")
         forms = [_forms(p) for p in programs]
+        if any(sum(int(b.nonzero().sum()) for form in own for b in form.blocks.values()) > _WEIGHTS for own in forms):
+            raise NotBounded(f"linear bounds are made of at most {_WEIGHTS} weights of a network")
+        #: bits of the largest integer of all weights over common denominators
+        self.grain = max((_grain(form) for own in forms for form in own), default=1)
         self.nets = [[Combination.of(form) for form in own] for own in forms]
         self.sizes = programs[0].sizes
         self.paired = len(programs) == 2 and programs[0].sizes == programs[1].sizes
@@ -97,6 +102,10 @@ def _run(stages: list[Combination], x: Floats) -> tuple[Floats, list[Floats]]:
         active.append((z > 0).astype(np.float64))
         values.append(np.maximum(z, 0))
     return np.broadcast_to(z, (len(z), x.shape[1])), active[:-1]
+
+
+def _grain(form: StageMap) -> int:
+    return max(n.bit_length() for a in (*form.blocks.values(), form.constant) for n in (a.denominator, a.bound))
 
 
 def _forms(program: Program) -> list[StageMap]:

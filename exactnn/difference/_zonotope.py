@@ -87,12 +87,14 @@ class Pass(NamedTuple):
     forms : the forms of these, in this order
     couplings : (boxes, units), which differences are coupled
     scores : (inputs, boxes), how much each input moves the units that are not stable
+    work : (boxes,), at least the products that the checker counts
     """
 
     outputs: tuple[Range, Range | None, Range]
     forms: tuple[Form, Form | None, Form]
     couplings: Mask
     scores: Floats
+    work: Floats
 
 
 def joint_pass(stages: Stages, lo: Floats, hi: Floats) -> Pass:
@@ -115,12 +117,13 @@ class _Walk:
         self.boxes, self.inputs = boxes, inputs
         self.scores: Floats = np.zeros((inputs, boxes))
         self.couplings: list[Mask] = []
+        self.work = _Work(inputs, boxes)
 
     def run(self) -> Pass:
         nets = self.stages.nets
         if len(nets) == 1:
             (a,) = self._apart([0])
-            return Pass((a.range(), None, a.range()), (a, None, a), self._coupled(), self.scores)
+            return Pass((a.range(), None, a.range()), (a, None, a), self._coupled(), self.scores, self.work.total)
         if self.stages.paired:
             ranges, (a, b, d) = self._paired()
         else:
@@ -128,7 +131,7 @@ class _Walk:
             d = _difference(a, b)
             first, second = a.range(), b.range()
             ranges = first, second, _sharper(d.range(), first, second)
-        return Pass(ranges, (a, b, d), self._coupled(), self.scores)
+        return Pass(ranges, (a, b, d), self._coupled(), self.scores, self.work.total)
 
     def _coupled(self) -> Mask:
         if not self.couplings:
@@ -142,13 +145,16 @@ class _Walk:
             values, ranges = [self._start(1 + net)], [self.box]
             for stage in self.stages.nets[net][:-1]:
                 z = combined(stage, values)
+                self.work.spend(stage, [net])
                 bounds = _within(z.range(), *interval(stage, ranges))
                 ranges.append(bounds.positive)
                 rows = np.flatnonzero((bounds.hi > 0).any(axis=1))
                 z, bounds = z.at(rows), bounds.at(rows)
                 self._score(z, bounds, bounds)
                 lam, half = _relaxed(bounds)
+                self.work.keep(net, bounds.hi > 0, half)
                 values.append(_shaped(z, lam, half, self._symbols(half, net)))
+            self.work.spend(self.stages.nets[net][-1], [net])
             found.append(combined(self.stages.nets[net][-1], values))
         return found
 
@@ -163,9 +169,10 @@ class _Walk:
         for s, change in enumerate(self.stages.changes):
             a, b = combined(f[s], first), combined(g[s], second)
             d = added(combined(g[s], deltas, constant=False), combined(change, first))
-            x, y, e = a.range(), b.range(), d.range()
-            x, y = _within(x, *interval(f[s], ranges[0])), _within(y, *interval(g[s], ranges[1]))
-            e = _within(e, *_sum_of(interval(g[s], ranges[2], constant=False), interval(change, ranges[0])))
+            self.work.spend(f[s], [0, 0])  # once with the change of the weights
+            self.work.spend(g[s], [1, 2])
+            x, y = _within(a.range(), *interval(f[s], ranges[0])), _within(b.range(), *interval(g[s], ranges[1]))
+            e = _within(d.range(), *_sum_of(interval(g[s], ranges[2], constant=False), interval(change, ranges[0])))
             e = _sharper(e, x, y)
             if s == len(self.stages.changes) - 1:
                 return (x, y, e), (a, b, d)
@@ -181,6 +188,9 @@ class _Walk:
             mine, other = self._symbols(half, 0), self._symbols(half2, 1)
             delta, coupled[rows] = self._delta(a, d, e, (lam, half, mine), (lam2, half2, other))
             deltas.append(delta)
+            self.work.keep(0, x.hi > 0, half)
+            self.work.keep(1, y.hi > 0, half2)
+            self.work.keep_differences((x.hi > 0) | (y.hi > 0), half2, coupled)
             first.append(_shaped(a, lam, half, mine))
             second.append(_shaped(b, lam2, half2, other))
             self.couplings.append(coupled)
@@ -259,6 +269,37 @@ def combined(stage: Combination, values: Sequence[Form], *, constant: bool = Tru
         parts[0][:, :, 0] += stage.constant[:, None]
         size += np.abs(stage.constant)[:, None]
     return Form(parts, (rest + stage.error * size) * (1 + 2.0**-20) + TINY)
+
+
+class _Work:
+    """What the checker counts for each box: for each affine function 2^8, and products of weights and coefficients that are not 0."""
+
+    def __init__(self, inputs: int, boxes: int) -> None:
+        self.total: Floats = np.zeros(boxes)
+        self._inputs = np.full(boxes, float(inputs))
+        self.slots = [1 + self._inputs] * 2  # of the forms of f, of g
+        self.other: Floats = np.zeros(boxes)  # of differences beside those of f
+        self.read: list[list[tuple[Floats, Floats]]] = [
+            [(self._inputs, self.slots[0])],
+            [(self._inputs, self.slots[0])],
+            [(self._inputs, self.other)],
+        ]
+
+    def spend(self, stage: Combination, which: Sequence[int]) -> None:
+        """A stage that reads these values: 0 those of f, 1 of g, 2 differences."""
+        for i in which:
+            products = sum((rows * slots for k, (rows, slots) in enumerate(self.read[i]) if k in stage.blocks), self.slots[0])
+            self.total = self.total + stage.size * (2.0**9 + products)
+
+    def keep(self, which: int, live: Mask, fresh: Floats) -> None:
+        """Units that are not 0 everywhere, and new symbols, of f or g."""
+        self.slots[which] = self.slots[which] + (fresh != 0).sum(axis=0)
+        self.read[which].append((live.sum(axis=0).astype(np.float64), self.slots[which]))
+
+    def keep_differences(self, live: Mask, fresh: Floats, coupled: Mask) -> None:
+        """Differences that are not 0 everywhere, with new symbols of g and of their own."""
+        self.other = self.other + (fresh != 0).sum(axis=0) + coupled.sum(axis=0)
+        self.read[2].append((live.sum(axis=0).astype(np.float64), self.slots[0] + self.other))
 
 
 def interval(stage: Combination, values: Sequence[Range], *, constant: bool = True) -> Range:

@@ -19,17 +19,17 @@ _STARTS, _SECONDS, _EXACTLY = 64, 10.0, 3
 
 
 def wide_bracket(claim: DeviationClaim, offer: Callable[[Point], None], clock: Clock, reason: str) -> tuple[Fraction, dict[str, Any]]:
-    """An upper bound with its evidence; points are offered. Incomplete, with the reason, if there is no bound."""
+    """An upper bound with its evidence; points are offered, as many as time allows. Incomplete, with the reason, if there is no bound."""
     assert claim.domain is not None
     assert claim.g is not None
     try:
-        found = upper_bound(claim.f, claim.g, claim.domain, clock=clock)
+        found = upper_bound(claim.f, claim.g, claim.domain)
     except NotBounded as why:
         raise Incomplete(f"{reason}, and {why}") from None
     if found is None:
         raise Incomplete(f"{reason}, and the box around the domain is not known")
     offer(tuple(claim.domain.interior_point()))
-    if isinstance(claim.domain, Box):
+    if isinstance(claim.domain, Box) and clock.left() > 0:
         from exactnn.floats.ascent import largest_gaps  # torch takes a second to import
 
         low, high = (side.to_float() for side in claim.domain.bounds)
