@@ -18,7 +18,7 @@ import numpy as np
 
 from exactnn.difference._pass import NotBounded
 from exactnn.difference._questions import Question
-from exactnn.difference._stages import ROUND, TINY, Floats, Stages
+from exactnn.difference._stages import ROUND, TINY, Floats, Stages, on_grid
 from exactnn.difference._zonotope import Mask, joint_pass
 from exactnn.exact.array import nearest_float
 from exactnn.exact.polyhedron import Box
@@ -62,7 +62,11 @@ class Grid:
 
     def middle(self, lo: Floats, hi: Floats) -> Floats:
         """The middle, on the grid."""
-        return np.asarray(np.ldexp(np.rint(np.ldexp((lo + hi) / 2, self.bits)), -self.bits))
+        return on_grid((lo + hi) / 2, self.bits)
+
+    def inside(self, j: int, place: float) -> bool:
+        """Whether a place on the grid is between the sides of input j: those of the floats are a little farther apart."""
+        return self.low[j] < self.units(place) < self.high[j]
 
     def units(self, place: float) -> int:
         """A place on the grid as an integer."""
@@ -120,7 +124,7 @@ class Boxes:
             _, node = heapq.heappop(self._heap)
             leaf = self.leaves[node]
             place = self.grid.middle(leaf.lo, leaf.hi)[leaf.cut]
-            if not leaf.lo[leaf.cut] < place < leaf.hi[leaf.cut]:
+            if not (leaf.lo[leaf.cut] < place < leaf.hi[leaf.cut] and self.grid.inside(leaf.cut, float(place))):
                 self.stuck.add(node)
                 continue
             del self.leaves[node]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -59,7 +60,7 @@ class Splitting:
             self.points.climb()
             self.points.confirm()
             size = tolerance or self.points.value
-            self.grid = Grid(around.box, _bits(size))
+            self.grid = Grid(around.box, _bits(size, self.stages.rounding()))
             self._slow = False
             # numbers of more than 256 bits count twice, and so on
             self._words = 1 + (self.grid.bits + self.stages.grain + 64) // 256
@@ -78,7 +79,7 @@ class Splitting:
                 if tolerance is not None and points.value is not None and points.value > tolerance:
                     return
                 goal = tolerance if tolerance is not None else (points.value or Fraction(0)) * (1 + gap)
-                if self.is_stalled or not boxes.refine(self.question.threshold(goal)):
+                if self.is_stalled or not boxes.refine(self._threshold(goal)):
                     return
                 self._look()
                 batches += 1
@@ -99,12 +100,21 @@ class Splitting:
 
     def open(self, tolerance: Fraction) -> dict[int, Leaf]:
         """The boxes that are not known to be within the tolerance, by the numbers of their nodes."""
-        return self.boxes.above(self.question.threshold(tolerance))
+        return self.boxes.above(self._threshold(tolerance))
+
+    def _threshold(self, tolerance: Fraction) -> float:
+        return self.question.threshold(tolerance, self._rounding)
+
+    @property
+    def _rounding(self) -> float:
+        """By how much the checker's bounds may be off, since it counts units of 2^-bits."""
+        return float(np.ldexp(self.stages.rounding(), -self.grid.bits))
 
     @property
     def upper(self) -> Fraction:
         """No size on the domain exceeds it, as the evidence proves."""
-        return Fraction(self.boxes.bound) * (1 + Fraction(MARGIN) * 2)
+        bound = self.boxes.bound
+        return Fraction(bound) * (1 + Fraction(MARGIN) * 2) + Fraction(self._rounding if bound else 0)
 
     def evidence(self, others: dict[int, list[Any]] | None = None) -> dict[str, Any]:
         """As docs/certificate-format.md writes it; `others`: nodes that stand for leaves proved another way."""
@@ -118,9 +128,8 @@ class Splitting:
         return Box([Fraction(n, unit) for n in low], [Fraction(n, unit) for n in high])
 
 
-def _bits(size: Fraction | None) -> int:
-    """Fractional bits: 64 for numbers of the size 1, more for smaller ones."""
-    if not size:
-        return 2 * _BITS
-    less = max(size.denominator.bit_length() - size.numerator.bit_length(), 0)
-    return min(_BITS + -(-less // 32) * 32, _MOST_BITS)
+def _bits(size: Fraction | None, rounding: float) -> int:
+    """Fractional bits: 64 for numbers of the size 1, more for smaller ones; so many that `rounding` units are little beside the size."""
+    less = size.denominator.bit_length() - size.numerator.bit_length() if size else _BITS
+    need = max(_BITS + max(less, 0), int(np.frexp(rounding / MARGIN)[1]) + 4 + (less if size else 0))
+    return min(-(-need // 32) * 32, _MOST_BITS)

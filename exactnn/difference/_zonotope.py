@@ -7,7 +7,8 @@
     delta     = (lam_f - lam_g) a + lam_g d + h_f - h_g + h_f e_f - h_g e_g           (separate)
     delta     = d/2 + k e,                2 k = max(|dl|, |du|)                       (coupled: delta lies between 0 and d)
 
-In float64; the remainder r takes every rounding, so that the ranges hold. The checker repeats the pass in integers.
+In float64; the remainder r takes every rounding and underflow, so that the ranges hold; it is 0 only for values that are 0 everywhere.
+The checker repeats the pass in integers.
 
 References: docs/theory.md 19; the joint propagation is that of VeryDiff (Teuber et al. 2024), in floats there.
 """
@@ -20,7 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exactnn.difference._stages import ROUND, TINY, Combination, Floats, Stages
+from exactnn.difference._pass import NotBounded
+from exactnn.difference._stages import LARGEST, ROUND, TINY, Combination, Floats, Stages
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Rows = np.ndarray[Any, np.dtype[np.intp]]
@@ -74,8 +76,11 @@ class Form:
         """The least and the largest value."""
         centre = self.parts[0][:, :, 0]
         symbols = sum(p.shape[2] for p in self.parts)
-        spread = (self.spread + self.rest) * (1 + (symbols + 8) * ROUND) + np.abs(centre) * (8 * ROUND) + TINY
-        return Range(centre - spread, centre + spread)
+        spread = (self.spread + self.rest) * (1 + (symbols + 8) * ROUND) + np.abs(centre) * (8 * ROUND)
+        found = Range(centre - spread, centre + spread)
+        if not (np.abs(found.lo).max(initial=0) < LARGEST and np.abs(found.hi).max(initial=0) < LARGEST):
+            raise NotBounded("a value of a network may be beyond the range of float64")
+        return found
 
 
 class Pass(NamedTuple):
@@ -98,8 +103,9 @@ class Pass(NamedTuple):
 
 
 def joint_pass(stages: Stages, lo: Floats, hi: Floats) -> Pass:
-    """The joint zonotopes on the boxes lo <= x <= hi, both (inputs, boxes)."""
-    return _Walk(stages, lo, hi).run()
+    """The joint zonotopes on the boxes lo <= x <= hi, both (inputs, boxes). NotBounded where a range leaves that of float64."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is seen by the ranges
+        return _Walk(stages, lo, hi).run()
 
 
 class _Walk:
@@ -229,7 +235,8 @@ class _Walk:
         stable = (half == 0) & (half2 == 0) & (change == 0)
         coupled: Mask = (halved < separate) & ~stable
         rest = lam2 * d.rest + np.abs(change) * a.rest + (lam2 * d.size + np.abs(change) * a.size + half + half2) * (8 * ROUND)
-        rest = np.where(coupled, d.rest / 2, rest) * (1 + 8 * ROUND) + TINY
+        same = (d.rest == 0) & (coupled | stable)
+        rest = np.where(coupled, d.rest / 2, rest) * (1 + 8 * ROUND) + np.where(same, 0.0, TINY)
         at = coupled[:, :, None]
         base = np.where(at, d.parts[0] / 2, base)
         of_f = np.where(at, _padded(d.parts[1] / 2, of_f.shape[2]), of_f)
@@ -252,7 +259,8 @@ def combined(stage: Combination, values: Sequence[Form], *, constant: bool = Tru
     """sum_k B_k values[k], and the constant; the remainder takes what rounding changes."""
     boxes = values[0].rest.shape[1]
     groups = len(values[0].parts)
-    widths = [max((values[k].parts[i].shape[2] for k in stage.blocks), default=1 if not i else 0) for i in range(groups)]
+    widths = [max((values[k].parts[i].shape[2] for k in stage.blocks), default=0) for i in range(groups)]
+    widths[0] = values[0].parts[0].shape[2]  # the centre and all inputs, also of a constant
     parts = [np.zeros((stage.size, boxes, w)) for w in widths]
     rest, size = np.zeros((stage.size, boxes)), np.zeros((stage.size, boxes))
     for k, block in stage.blocks.items():
@@ -268,7 +276,18 @@ def combined(stage: Combination, values: Sequence[Form], *, constant: bool = Tru
     if constant:
         parts[0][:, :, 0] += stage.constant[:, None]
         size += np.abs(stage.constant)[:, None]
-    return Form(parts, (rest + stage.error * size) * (1 + 2.0**-20) + TINY)
+    return Form(parts, (rest + stage.error * size) * (1 + 2.0**-20) + np.where(_live(stage, values, size), TINY, 0.0))
+
+
+def _live(stage: Combination, values: Sequence[Form], size: Floats) -> Mask:
+    """Which entries are not 0 everywhere, where the size may be 0 by underflow, too."""
+    live = size > 0
+    if not live.all():
+        for k, block in stage.absolute.items():
+            rows = values[k].rows
+            filled = (block if rows is None else block[:, rows]) > 0
+            live |= filled.astype(np.float64) @ (values[k].size > 0) > 0
+    return live
 
 
 class _Work:
@@ -356,17 +375,17 @@ def _shaped(z: Form, lam: Floats, half: Floats, fresh: Floats) -> Form:
     parts = [p * lam[:, :, None] for p in z.parts]
     parts[0][:, :, 0] += half
     parts[-1] = _sum([parts[-1], fresh])
-    return Form(parts, lam * z.rest * (1 + 4 * ROUND) + (lam * z.size + half) * (4 * ROUND), z.rows)
+    rest = lam * z.rest * (1 + 4 * ROUND) + (lam * z.size + half) * (4 * ROUND) + np.where((lam > 0) & (z.rest > 0), TINY, 0.0)
+    return Form(parts, rest, z.rows)
 
 
 def _relaxed(x: Range) -> tuple[Floats, Floats]:
     """(lam, half): max(t, 0) lies in lam t + half + [-half, half] on the range."""
     crossing = (x.lo < 0) & (x.hi > 0)
-    with np.errstate(invalid="ignore", over="ignore"):
-        lam = np.where(crossing, x.hi / np.where(crossing, x.hi - x.lo, 1.0), (x.lo >= 0).astype(np.float64))
+    lam = np.where(crossing, x.hi / np.where(crossing, x.hi - x.lo, 1.0), (x.lo >= 0).astype(np.float64))
     lam = np.clip(lam, 0.0, 1.0)
     most = np.maximum((1 - lam) * x.hi, -lam * x.lo) * (1 + 8 * ROUND)
-    return lam, np.where(crossing, most / 2, 0.0)
+    return lam, np.where(crossing, most / 2 + TINY, 0.0)
 
 
 def _sharper(d: Range, x: Range, y: Range) -> Range:
