@@ -9,6 +9,7 @@ from exactnn.difference._bound import UpperBound, upper_bound
 from exactnn.difference._bounds import Bounds
 from exactnn.difference._box import BoundingBox, bounding_box
 from exactnn.difference._boxes import Leaf
+from exactnn.difference._coarse import Coarse
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference._questions import Distance, Margin
 from exactnn.difference._splitting import Splitting
@@ -18,6 +19,7 @@ __all__ = [
     "BITS",
     "BoundingBox",
     "Bounds",
+    "Coarse",
     "Distance",
     "ExecutionError",
     "Leaf",

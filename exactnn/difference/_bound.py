@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from exactnn.difference._box import bounding_box
-from exactnn.difference._pass import BITS, difference_bounds
+from exactnn.difference._everywhere import everywhere
+from exactnn.difference._pass import BITS, Pass, difference_bounds
 from exactnn.exact.array import nearest_float
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
@@ -26,8 +27,10 @@ class UpperBound(NamedTuple):
         return f"{nearest_float(shown.numerator, shown.denominator):.3g}"
 
 
-def upper_bound(f: Network, g: Network | None, domain: Polyhedron | None, *, clock: Clock | None = None) -> UpperBound | None:
-    """max |f_j(x) - g_j(x)| <= value for all x of the domain; g None stands for 0, and None comes back where the domain is not bounded.
+def upper_bound(f: Network, g: Network | None, domain: Polyhedron | None, *, clock: Clock | None = None) -> UpperBound:
+    """max |f_j(x) - g_j(x)| <= value for all x of the domain; g None stands for 0.
+
+    Where the domain is not known to be bounded, this bounds the difference everywhere: of networks whose biases alone differ.
 
     Parameters
     ----------
@@ -48,6 +51,7 @@ def upper_bound(f: Network, g: Network | None, domain: Polyhedron | None, *, clo
     """
     around = bounding_box(domain, clock)
     if around is None:
-        return None
+        value = everywhere(Pass(f, g, clock=clock)).largest
+        return UpperBound(value, {"method": "pass", "bits": BITS, **({} if domain is None else {"box": None})})
     value = difference_bounds(f, g, around.box, clock=clock).largest
     return UpperBound(value, {"method": "pass", "bits": BITS, **({"box": around.proofs} if around.proofs else {})})

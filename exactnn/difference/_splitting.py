@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from exactnn.difference._bounders import Zonotopes
 from exactnn.difference._box import BoundingBox
-from exactnn.difference._boxes import Boxes, Grid, Leaf
+from exactnn.difference._boxes import Boxes, Grid
 from exactnn.difference._points import Point, Points
-from exactnn.difference._questions import MARGIN, Question
+from exactnn.difference._questions import Question
 from exactnn.difference._stages import Stages
+from exactnn.difference._tree import Tree, bits_for
 from exactnn.exact.clock import Clock
-from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 
-_BITS, _MOST_BITS = 64, 1024
 
-
-class Splitting:
+class Splitting(Tree):
     """max over the domain of the size of f - g (Distance), or of how far other outputs are from being maximal (Margin).
 
     Parameters
@@ -56,8 +55,8 @@ class Splitting:
             self.points.climb()
             self.points.confirm()
             size = tolerance or self.points.value
-            self.grid = Grid(around.box, _bits(size))
-            self.boxes = Boxes(self.stages, self.grid, question, self.points.offer)
+            self.grid = Grid(around.box, bits_for(size))
+            self.boxes = Boxes(Zonotopes(self.stages, question), self.grid, self.points.offer)
 
     def run(self, clock: Clock, *, tolerance: Fraction | None = None, gap: Fraction = Fraction(0)) -> None:
         """Cut boxes until all are within the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower."""
@@ -77,31 +76,3 @@ class Splitting:
                 bar.update(boxes.batch)
                 if batches % 16 == 0:
                     bar.set_postfix_str(f"{float(points.value or 0):.3g} <= maximum <= {boxes.bound:.3g}, {len(boxes.leaves)} leaves")
-
-    def open(self, tolerance: Fraction) -> dict[int, Leaf]:
-        """The boxes that are not known to be within the tolerance, by the numbers of their nodes."""
-        return self.boxes.above(self.question.threshold(tolerance))
-
-    @property
-    def upper(self) -> Fraction:
-        """No size on the domain exceeds it, as the evidence proves."""
-        return Fraction(self.boxes.bound) * (1 + Fraction(MARGIN) * 2)
-
-    def evidence(self, others: dict[int, list[Any]] | None = None) -> dict[str, Any]:
-        """As docs/certificate-format.md writes it; `others`: nodes that stand for leaves proved another way."""
-        proofs = {"box": self.around.proofs} if self.around.proofs else {}
-        return {"method": "boxes", "bits": self.grid.bits, **proofs, "tree": self.boxes.written(others or {})}
-
-    def box(self, leaf: Leaf) -> Box:
-        """The box of a leaf, its sides on the grid."""
-        low, high = self.grid.box(leaf)
-        unit = 1 << self.grid.bits
-        return Box([Fraction(n, unit) for n in low], [Fraction(n, unit) for n in high])
-
-
-def _bits(size: Fraction | None) -> int:
-    """Fractional bits: 64 for numbers of the size 1, more for smaller ones."""
-    if not size:
-        return 2 * _BITS
-    less = max(size.denominator.bit_length() - size.numerator.bit_length(), 0)
-    return min(_BITS + -(-less // 32) * 32, _MOST_BITS)

@@ -26,8 +26,6 @@ def wide_bracket(claim: DeviationClaim, offer: Callable[[Point], None], clock: C
         found = upper_bound(claim.f, claim.g, claim.domain, clock=clock)
     except NotBounded as why:
         raise Incomplete(f"{reason}, and {why}") from None
-    if found is None:
-        raise Incomplete(f"{reason}, and the box around the domain is not known")
     offer(tuple(claim.domain.interior_point()))
     if isinstance(claim.domain, Box):
         from exactnn.floats.ascent import largest_gaps  # torch takes a second to import
