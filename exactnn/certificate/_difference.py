@@ -43,8 +43,7 @@ class Bounds(NamedTuple):
 def check_pass(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """|f_j - g_j| <= tolerance on the box that the domain lies in, or everywhere; g None stands for 0."""
     mapping(evidence, "evidence", ("method", "bits"), ("box",))
-    bits = index(evidence["bits"], PRECISION + 1, "bits")
-    need(bits >= 16, "bits", "at least 16 bits are needed")
+    bits = precision(evidence["bits"])
     proofs = evidence.get("box", [])
     if proofs is None or claim.domain is None:
         need("box" not in evidence or proofs is None, "box", "null is expected where there is no domain")
@@ -53,6 +52,13 @@ def check_pass(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
     else:
         found = difference(claim.domain, f, g, bits, proofs)
     need_within(claim, found, bits, "pass")
+
+
+def precision(raw: Any) -> int:
+    """The bits of the intervals."""
+    bits = index(raw, PRECISION + 1, "bits")
+    need(bits >= 16, "bits", "at least 16 bits are needed")
+    return bits
 
 
 def need_within(claim: Claim, found: Bounds, bits: int, step: str) -> None:

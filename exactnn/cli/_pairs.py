@@ -60,7 +60,7 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         return Outcome(UNKNOWN, f"UNKNOWN: {stopped}", document)
     log(options, f"found in {time.perf_counter() - start:.2f} s")
     details = [f"  attained at x = {point_text(found.point)}"]
-    for j, (a, b) in enumerate(zip(*found.values, strict=True)):
+    for j, (a, b) in enumerate(zip(*(found.values or ((), ())), strict=True)):  # none for smooth networks
         if abs(a - b) == found.upper:
             details.append(f"  output {j}: f(x) = {short(a)}, g(x) = {short(b)}")
             break
@@ -78,7 +78,7 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         lower=rational_text(found.lower),
         upper=rational_text(found.upper),
         point=texts(found.point),
-        values={k: texts(v) for k, v in zip("fg", found.values, strict=True)},
+        values=None if found.values is None else {k: texts(v) for k, v in zip("fg", found.values, strict=True)},
         float32_error=rounding.document,
         certificate=written,
     )

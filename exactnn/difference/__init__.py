@@ -5,7 +5,7 @@ Source: docs/theory.md 17 and 18.
 
 from __future__ import annotations
 
-from exactnn.difference._bound import UpperBound, upper_bound
+from exactnn.difference._bound import UpperBound, least_sizes, upper_bound
 from exactnn.difference._bounds import Bounds
 from exactnn.difference._box import BoundingBox, bounding_box
 from exactnn.difference._boxes import Leaf
@@ -30,5 +30,6 @@ __all__ = [
     "bounding_box",
     "difference_bounds",
     "execution_error",
+    "least_sizes",
     "upper_bound",
 ]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from exactnn.difference._box import bounding_box
 from exactnn.difference._everywhere import everywhere
 from exactnn.difference._pass import BITS, Pass, difference_bounds
-from exactnn.exact.array import nearest_float
+from exactnn.exact.array import RationalArray, nearest_float
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -55,3 +55,11 @@ def upper_bound(f: Network, g: Network | None, domain: Polyhedron | None, *, clo
         return UpperBound(value, {"method": "pass", "bits": BITS, **({} if domain is None else {"box": None})})
     value = difference_bounds(f, g, around.box, clock=clock).largest
     return UpperBound(value, {"method": "pass", "bits": BITS, **({"box": around.proofs} if around.proofs else {})})
+
+
+def least_sizes(f: Network, g: Network | None, points: RationalArray, norm: str, bits: int) -> list[Fraction]:
+    """What |f - g| reaches at least at each point, (points, inputs), in the norm "linf" or "l1": smooth values are irrational."""
+    found = Pass(f, g, bits=bits).bounds(points, points)
+    least = found.lo.maximum(-found.hi).relu()
+    rows = least.to_rows()
+    return [sum(row, Fraction(0)) if norm == "l1" else max(row) for row in rows]

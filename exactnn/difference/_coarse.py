@@ -49,8 +49,11 @@ class Coarse(Tree):
         self.boxes = Boxes(bounder, self.grid, _nothing)
         interval.clock = Clock(None)  # a cut that is begun is finished: the tree would lose a box
 
-    def run(self, clock: Clock, goal: Fraction) -> None:
-        """Cut boxes until all are within the goal, or it is seen to be too far off, or the checker takes no more, or the time is over."""
+    def run(self, clock: Clock, goal: Fraction, *, patient: bool = False) -> None:
+        """Cut boxes until all are within the goal, or the checker takes no more, or the time is over.
+
+        Unless it is patient, also once the goal is seen to be too far off.
+        """
         boxes, threshold = self.boxes, self.question.threshold(goal)
         seen, look = boxes.bound, _FIRST
         with tqdm(unit=" boxes", delay=2, disable=None, leave=False) as bar:
@@ -58,7 +61,7 @@ class Coarse(Tree):
                 bar.update(boxes.batch)
                 if len(boxes.leaves) >= look:
                     bar.set_postfix_str(f"maximum <= {boxes.bound:.3g}, {len(boxes.leaves)} leaves")
-                    if _boxes_needed(len(boxes.leaves), seen, boxes.bound, threshold) > self.most:
+                    if not patient and _boxes_needed(len(boxes.leaves), seen, boxes.bound, threshold) > self.most:
                         return
                     seen, look = boxes.bound, 4 * look
 
