@@ -46,6 +46,7 @@ class Coarse(Tree):
         few = int((self.grid.hi > self.grid.lo).sum()) <= _INPUTS
         bounder = Intervals(interval, self.grid, question.norm, ranked=few)
         self.most = bounder.most if few else min(bounder.most, _HANDFUL)
+        bounder.batch = max(min(bounder.batch, self.most // 4), 2)
         self.boxes = Boxes(bounder, self.grid, _nothing)
         interval.clock = Clock(None)  # a cut that is begun is finished: the tree would lose a box
 

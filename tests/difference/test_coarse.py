@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exactnn import Box, Network, check, max_deviation, mlp, verify_equal, verify_symmetry, verify_zero
+from exactnn import Box, Network, check, max_deviation, mlp, verify_equal, verify_zero
 from exactnn.certificate import Rejected
 from exactnn.certificate import check as standalone
 from exactnn.difference import Coarse, Distance, bounding_box, least_sizes, upper_bound
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.symmetry import Permutation
 from tests.difference.test_pass import nearby, points
 from tests.strategies import PIECEWISE, SMOOTH, chains, law
 
@@ -94,23 +93,19 @@ def mutations(nodes: list[Any]) -> list[list[Any]]:
         nodes[:-1],
         [*nodes, ["pass"]],
         [["pass"]],
-        [["split", j, n << 2], *nodes[1:]],
+        [["split", j, 1 << 100], *nodes[1:]],
         [["split", 2, n], *nodes[1:]],
         [*nodes[:-1], ["pass", 0]],
         [*nodes[:-1], ["leaf", "0"]],
     ]
 
 
-def test_zero_and_symmetry() -> None:
+def test_zero() -> None:
     box = Box([-1, -1], [1, 1])
     f = mlp([([[1, -1], [1, -1]], [0, "1/1000"]), ([[1, -1]], [0])], activation="tanh")
     value = upper_bound(f, None, box).value
     verdict = verify_zero(f, domain=box, tolerance=value / 4, time_limit=60)
     assert verdict.proved, str(verdict)
-    moved = mlp([([[2, 1], [1, 2]], [0, "1/1000"]), ([[1, 1], [1, -1]], [0, 0]), ([[1, 0]], [0])], activation="tanh")
-    swap = Permutation([1, 0])
-    bound = verify_symmetry(moved, swap, domain=box, tolerance="1/50", time_limit=60)
-    assert bound.proved, str(bound)
 
 
 def test_it_stops_where_cuts_do_not_help() -> None:

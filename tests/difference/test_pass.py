@@ -355,7 +355,7 @@ def test_slopes_on_an_interval(name: str, start: int, width: int, bits: int) -> 
     found = smooth_step(Smooth(name), x, x, unit_step, bits).down()
     theirs = [q * (1 << bits) for q in _slopes.slopes(name, (low, high), bits)]
     assert found.lo.item() <= theirs[0] <= theirs[1] <= found.hi.item()
-    assert found.hi.item() - theirs[1] <= 2000  # units: those of the gates, times arguments up to 15
+    assert found.hi.item() - theirs[1] <= 10**4  # units: those of the gates, times t m'(t), which is 700 at the most
     points = [low + (high - low) * Fraction(k, 4) for k in range(5)]
     values = [[Fraction(int(end), 1 << 200) for end in (e.lo.item(), e.hi.item())] for e in (enclosed(name, t) for t in points)]
     for (a, u), (b, v) in itertools.combinations(list(zip(points, values, strict=True)), 2):
@@ -490,11 +490,11 @@ def test_domains(data: Any) -> None:
     assert check(verdict.certificate)
 
 
-def test_only_with_a_tolerance_and_a_bounded_domain() -> None:
-    for arguments in ({"domain": Box(0, 1)}, {"tolerance": 10}):
+def test_only_with_a_tolerance() -> None:
+    for arguments, kind in (({"domain": Box(0, 1)}, "forms"), ({"tolerance": 10}, "pass")):
         verdict = verify_equal(F, F, **arguments)  # type: ignore[arg-type]
         assert verdict.certificate is not None
-        assert verdict.certificate.kind == "forms"
+        assert verdict.certificate.kind == kind
 
 
 def test_zero_and_symmetries() -> None:
