@@ -20,6 +20,8 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 
 _BITS, _MOST_BITS = 64, 1024
+#: the least gap that boxes close, since bounds that are proved are larger by a margin
+NEAR = 8 * Fraction(MARGIN)
 
 
 class Splitting:
@@ -61,7 +63,10 @@ class Splitting:
             self.boxes = Boxes(self.stages, self.grid, question, self.points.offer)
 
     def run(self, clock: Clock, *, tolerance: Fraction | None = None, gap: Fraction = Fraction(0)) -> None:
-        """Cut boxes until all are within the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower."""
+        """Cut boxes until all are within (1 + gap) times the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower.
+
+        Cutting does not close a gap below NEAR: boxes with the maximum would be cut until they are points.
+        """
         points, boxes = self.points, self.boxes
         with threadpool_limits(1), tqdm(unit=" boxes", delay=2, disable=None, leave=False) as bar:
             batches = 0
@@ -71,7 +76,7 @@ class Splitting:
                     points.confirm()
                 if tolerance is not None and points.value is not None and points.value > tolerance:
                     return
-                goal = tolerance if tolerance is not None else (points.value or Fraction(0)) * (1 + gap)
+                goal = (tolerance if tolerance is not None else points.value or Fraction(0)) * (1 + gap)
                 if not boxes.refine(self._threshold(goal)):
                     return
                 batches += 1
