@@ -12,11 +12,12 @@ from exactnn.difference._boxes import Leaf
 from exactnn.difference._coarse import Coarse
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference._questions import Distance, Margin
-from exactnn.difference._splitting import Splitting
+from exactnn.difference._splitting import NEAR, Splitting
 from exactnn.difference.execution import ExecutionError, execution_error
 
 __all__ = [
     "BITS",
+    "NEAR",
     "BoundingBox",
     "Bounds",
     "Coarse",

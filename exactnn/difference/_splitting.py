@@ -13,7 +13,7 @@ from exactnn.difference._bounders import Zonotopes
 from exactnn.difference._box import BoundingBox
 from exactnn.difference._boxes import Boxes, Grid
 from exactnn.difference._points import Point, Points
-from exactnn.difference._questions import Question
+from exactnn.difference._questions import MARGIN, Question
 from exactnn.difference._stages import Stages
 from exactnn.difference._tree import Tree, bits_for
 from exactnn.exact.clock import Clock
@@ -23,6 +23,8 @@ from exactnn.network import Network
 _FIRST, _LESS = 1, 0.99
 #: products that the checker makes for one certificate (docs/certificate-format.md, Limits), with room for the last batch
 WORK = (1 << 34) * 15 // 16
+#: the least gap that boxes close, since bounds that are proved are larger by a margin
+NEAR = 8 * Fraction(MARGIN)
 
 
 class Splitting(Tree):
@@ -68,7 +70,10 @@ class Splitting(Tree):
             self._mark = _FIRST, self.boxes.bound  # leaves, and their bound
 
     def run(self, clock: Clock, *, tolerance: Fraction | None = None, gap: Fraction = Fraction(0)) -> None:
-        """Cut boxes until all are within the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower."""
+        """Cut boxes until all are within (1 + gap) times the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower.
+
+        Cutting does not close a gap below NEAR: boxes with the maximum would be cut until they are points.
+        """
         points, boxes = self.points, self.boxes
         with threadpool_limits(1), tqdm(unit=" boxes", delay=2, disable=None, leave=False) as bar:
             batches = 0
@@ -78,7 +83,7 @@ class Splitting(Tree):
                     points.confirm()
                 if tolerance is not None and points.value is not None and points.value > tolerance:
                     return
-                goal = tolerance if tolerance is not None else (points.value or Fraction(0)) * (1 + gap)
+                goal = (tolerance if tolerance is not None else points.value or Fraction(0)) * (1 + gap)
                 if self.is_stalled or not boxes.refine(self.threshold(goal)):
                     return
                 self._look()

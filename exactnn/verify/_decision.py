@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, check
-from exactnn.difference import Distance, NotBounded, Splitting, upper_bound
+from exactnn.difference import NEAR, Distance, NotBounded, Splitting, upper_bound
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -159,13 +159,17 @@ class Decision:
         if tree is None:
             return None
         tolerance = self.claim.tolerance
-        tree.run(self.clock.at_most(seconds), tolerance=tolerance)
+        clock = self.clock.at_most(seconds)
+        tree.run(clock, tolerance=tolerance, gap=NEAR)
+        if not (few := self._cell_by_cell(tree)):
+            tree.run(clock, tolerance=tolerance)
+            few = self._cell_by_cell(tree)
         if tree.points.point is not None and tree.points.value is not None and tree.points.value > tolerance:
             return self._refuted(RationalArray.of(list(tree.points.point)), "a point found by ascent from boxes, confirmed exactly")
         resisting = tree.open(tolerance)
         others: dict[int, list[Any]] = {}
         if resisting:
-            if len(resisting) > _FEW_BOXES or not isinstance(self.claim.domain, Box):
+            if not few:
                 return None
             try:
                 answer = exactly(self.claim, tree, resisting, self.clock.at_most(seconds))
@@ -177,6 +181,10 @@ class Decision:
         count = len(tree.boxes.leaves)
         cells = f", on {len(others)} of them cell by cell" if others else ""
         return self._proved(tree.evidence(others), f"linear bounds of the difference on {count} box{'es' if count > 1 else ''}{cells}")
+
+    def _cell_by_cell(self, tree: Splitting) -> bool:
+        """Whether the boxes that resist are so few that their cells can be searched."""
+        return isinstance(self.claim.domain, Box) and len(tree.open(self.claim.tolerance)) <= _FEW_BOXES
 
     def _by_coarse_boxes(self, seconds: float) -> Verdict | None:
         """Intervals on a tree of boxes, where there are no linear bounds."""

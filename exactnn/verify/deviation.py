@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
-from exactnn.difference import Distance, Splitting
+from exactnn.difference import NEAR, Distance, Splitting
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
@@ -179,7 +179,7 @@ class Bracket:
         if self.best.point is not None:
             tree.points.take(self.best.point)
         seconds = self.clock.left()
-        tree.run(self.clock.at_most(seconds if self.gap or not self._exactly_later else seconds / 2), gap=self.gap)
+        tree.run(self.clock.at_most(seconds if self.gap or not self._exactly_later else seconds / 2), gap=max(self.gap, NEAR))
         others = None
         if not self.gap and self._exactly_later:
             others = self._on_boxes(tree)
