@@ -6,9 +6,10 @@ import argparse
 import time
 
 from exactnn.cli._float_runs import float_runs
-from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._options import add_long, add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, log, point_text, report, short
 from exactnn.cli._questions import answer, models, texts
+from exactnn.cli._workers import workers
 from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.numbers import rational_text
 
@@ -16,6 +17,7 @@ from exactnn.exact.numbers import rational_text
 def add_deviation(parser: argparse.ArgumentParser) -> None:
     """deviation F G."""
     _add_pair(parser)
+    add_long(parser)
     parser.set_defaults(run=_deviation)
 
 
@@ -53,7 +55,8 @@ def _deviation(options: argparse.Namespace) -> Outcome:
     about = {"domain": options.domain, "models": models({"f": f, "g": g})}
     start = time.perf_counter()
     try:
-        found = max_deviation(f, g, **arguments)
+        with workers(options.workers) as executor:
+            found = max_deviation(f, g, executor=executor, **arguments)
     except Incomplete as stopped:
         least = None if stopped.partial is None else rational_text(stopped.partial)  # type: ignore[arg-type]
         document = report(options, "unknown", start, **about, lower=least, upper=None, float32_error=None, reason=str(stopped))

@@ -9,20 +9,23 @@ from exactnn.difference._bound import UpperBound, upper_bound
 from exactnn.difference._bounds import Bounds
 from exactnn.difference._box import BoundingBox, bounding_box
 from exactnn.difference._boxes import Leaf
+from exactnn.difference._checkpoint import Checkpoint
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference._questions import Distance, Margin
-from exactnn.difference._splitting import Splitting
+from exactnn.difference._splitting import Resources, Splitting
 from exactnn.difference.execution import ExecutionError, execution_error
 
 __all__ = [
     "BITS",
     "BoundingBox",
     "Bounds",
+    "Checkpoint",
     "Distance",
     "ExecutionError",
     "Leaf",
     "Margin",
     "NotBounded",
+    "Resources",
     "Splitting",
     "UpperBound",
     "bounding_box",

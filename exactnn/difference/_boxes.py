@@ -25,6 +25,10 @@ from exactnn.exact.polyhedron import Box
 
 _NUMBERS = 1 << 22  # of one form of a stage, for all boxes of a batch
 _MOST = 16  # boxes of a batch
+_NONE = -1  # for the cut of a box that is not bounded yet
+
+#: As checkpoints hold a tree, in preorder: [input, place in units of the grid] for a cut, 0 for a leaf.
+Outline = list[Any]
 
 
 class Leaf(NamedTuple):
@@ -36,6 +40,11 @@ class Leaf(NamedTuple):
     couplings: Mask
     chosen: int | None
     cut: int
+
+    @classmethod
+    def unbounded(cls, lo: Floats, hi: Floats) -> Leaf:
+        """A box of which nothing is known yet."""
+        return cls(np.inf, lo, hi, np.zeros(0, dtype=bool), None, _NONE)
 
     def written(self) -> list[Any]:
         """As docs/certificate-format.md writes it."""
@@ -73,6 +82,15 @@ class Grid:
         return low, [n if v == w else self.units(v) for v, w, n in zip(leaf.hi.tolist(), self.hi.tolist(), self.high, strict=True)]
 
 
+class Branch(NamedTuple):
+    """Trees that grew from some boxes, the nodes 0, 1, ... of their common numbering: cuts (input, place, first child), leaves."""
+
+    nodes: int
+    cuts: dict[int, tuple[int, float, int]]
+    leaves: dict[int, Leaf]
+    stuck: set[int]
+
+
 class Boxes:
     """A tree of boxes on its way to a proof.
 
@@ -82,41 +100,53 @@ class Boxes:
     grid : the box around the domain
     question : what is bounded on each box
     tried : is called with points (inputs, points) of the boxes where the bound may be attained
+    roots : the boxes to begin with, for a part of a larger tree; None for the whole one
 
     Attributes
     ----------
     leaves : the boxes that are not cut, by the numbers of their nodes
     stuck : those of them that are too small to be cut
+    out : those of them that are being worked on elsewhere
     """
 
-    def __init__(self, stages: Stages, grid: Grid, question: Question, tried: Callable[[Floats], None]) -> None:
+    def __init__(
+        self, stages: Stages, grid: Grid, question: Question, tried: Callable[[Floats], None], roots: Sequence[Leaf] | None = None
+    ) -> None:
         self.stages, self.grid, self.question, self.tried = stages, grid, question, tried
-        self.leaves: dict[int, Leaf] = {}
+        self.leaves = dict(enumerate([Leaf.unbounded(grid.lo, grid.hi)] if roots is None else roots))
         self.stuck: set[int] = set()
+        self.out: set[int] = set()
         self._cuts: dict[int, tuple[int, float, int]] = {}  # input, place, first child
-        self._heap: list[tuple[float, int]] = []
-        self._nodes = 1
+        self._heap = [(-leaf.bound, node) for node, leaf in self.leaves.items()]
+        heapq.heapify(self._heap)
+        self._nodes = len(self.leaves)
         self.batch = int(np.clip(_NUMBERS // (max(stages.sizes) * (65 + stages.sizes[0])), 2, _MOST))
-        self._evaluate([0], grid.lo[:, None], grid.hi[:, None])
+        if roots is None:
+            self.refine(-np.inf)
 
     @property
     def bound(self) -> float:
         """The largest bound of all boxes."""
         top = -self._heap[0][0] if self._heap else -np.inf
-        return max(top, *(self.leaves[node].bound for node in self.stuck)) if self.stuck else top
+        return max([top, *(self.leaves[node].bound for node in self.stuck | self.out)])
 
     def above(self, threshold: float) -> dict[int, Leaf]:
         """The boxes whose bound exceeds the threshold, by the numbers of their nodes."""
         return {node: leaf for node, leaf in self.leaves.items() if leaf.bound > threshold}
 
     def refine(self, threshold: float) -> bool:
-        """Cut the worst boxes whose bound exceeds the threshold; whether there were any that could be cut."""
+        """Cut the worst boxes whose bound exceeds the threshold, after bounding those that are not; whether there were any to cut."""
         ids: list[int] = []
         low: list[Floats] = []
         high: list[Floats] = []
         while self._heap and -self._heap[0][0] > threshold and len(ids) < self.batch:
             _, node = heapq.heappop(self._heap)
             leaf = self.leaves[node]
+            if leaf.cut == _NONE:
+                low.append(leaf.lo)
+                high.append(leaf.hi)
+                ids.append(node)
+                continue
             place = self.grid.middle(leaf.lo, leaf.hi)[leaf.cut]
             if not leaf.lo[leaf.cut] < place < leaf.hi[leaf.cut]:
                 self.stuck.add(node)
@@ -148,6 +178,101 @@ class Boxes:
             self.leaves[node] = Leaf(bound, lo[:, k], hi[:, k], found.couplings[k], chosen, int(cuts[k]))
             heapq.heappush(self._heap, (-bound, node))
 
+    # --- parts of the tree elsewhere, and on disk -------------------------------------------------------------------------------
+
+    @property
+    def branch(self) -> Branch:
+        """The whole tree."""
+        return Branch(self._nodes, self._cuts, self.leaves, self.stuck)
+
+    def count(self, threshold: float, most: int) -> int:
+        """How many boxes here exceed the threshold, counted to about `most`."""
+        found, waiting = 0, [0]
+        while waiting and found < most:
+            k = waiting.pop()
+            if k < len(self._heap) and -self._heap[k][0] > threshold:  # those below it in the heap are no worse
+                found += 1
+                waiting += [2 * k + 1, 2 * k + 2]
+        return found
+
+    def hand_out(self, threshold: float, most: int) -> list[int]:
+        """The worst boxes whose bound exceeds the threshold, at most so many, to be worked on elsewhere."""
+        found: list[int] = []
+        while self._heap and -self._heap[0][0] > threshold and len(found) < most:
+            found.append(heapq.heappop(self._heap)[1])
+        self.out.update(found)
+        return found
+
+    def take_back(self, nodes: Sequence[int], branch: Branch | None) -> None:
+        """What grew from boxes that were handed out, its roots in their order; None for nothing."""
+        self.out.difference_update(nodes)
+        if branch is None:
+            for node in nodes:
+                heapq.heappush(self._heap, (-self.leaves[node].bound, node))
+            return
+        start = self._nodes - len(nodes)
+        self._nodes += branch.nodes - len(nodes)
+        for node in nodes:
+            del self.leaves[node]
+        for k, (j, place, first) in branch.cuts.items():
+            self._cuts[_renumbered(k, nodes, start)] = j, place, first + start
+        for k, leaf in branch.leaves.items():
+            node = _renumbered(k, nodes, start)
+            self.leaves[node] = leaf
+            if k in branch.stuck:
+                self.stuck.add(node)
+            else:
+                heapq.heappush(self._heap, (-leaf.bound, node))
+
+    def outline(self) -> Outline:
+        """The cuts, from which `restore` makes the tree again."""
+        result: Outline = []
+        waiting = [0]
+        while waiting:
+            cut = self._cuts.get(waiting.pop())
+            if cut is None:
+                result.append(0)
+            else:
+                j, place, first = cut
+                result.append([j, self.grid.units(place)])
+                waiting += [first + 1, first]
+        return result
+
+    def restore(self, outline: Outline, bits: int) -> None:
+        """Make the cuts of an outline in units of 2^-bits, at most those of the grid; `refine` bounds all leaves anew.
+
+        ValueError for what is no outline of a tree.
+        """
+        grid, finer = self.grid, self.grid.bits - bits
+        cuts: dict[int, tuple[int, float, int]] = {}
+        leaves: dict[int, Leaf] = {}
+        nodes, waiting = 1, [(0, grid.lo, grid.hi)]
+        for item in outline:
+            if not waiting:
+                raise ValueError("there are nodes behind the last leaf")
+            node, lo, hi = waiting.pop()
+            if item == 0:
+                leaves[node] = Leaf.unbounded(lo, hi)
+                continue
+            j, n = item[0], item[1] << finer
+            if not (0 <= j < len(lo) and grid.low[j] < n < grid.high[j]):
+                raise ValueError("a cut is outside of the box")
+            place = nearest_float(n, 1 << grid.bits)
+            if not (lo[j] < place < hi[j] and grid.units(place) == n):
+                raise ValueError("a cut is outside of its box, or not where a float can be")
+            below, over = hi.copy(), lo.copy()
+            below[j] = over[j] = place
+            cuts[node] = j, place, nodes
+            waiting += [(nodes + 1, over, hi), (nodes, lo, below)]
+            nodes += 2
+        if waiting:
+            raise ValueError("leaves are missing")
+        self._cuts, self.leaves, self._nodes = cuts, leaves, nodes
+        self.stuck, self.out = set(), set()
+        self._heap = [(-np.inf, node) for node in leaves]
+
+    # --- evidence ----------------------------------------------------------------------------------------------------------------
+
     def written(self, others: Mapping[int, list[Any]]) -> list[Any]:
         """The tree in preorder as docs/certificate-format.md writes it; `others` stand for leaves that are proved otherwise."""
         result: list[Any] = []
@@ -161,3 +286,7 @@ class Boxes:
             else:
                 result.append(others[node] if node in others else self.leaves[node].written())
         return result
+
+
+def _renumbered(k: int, nodes: Sequence[int], start: int) -> int:
+    return nodes[k] if k < len(nodes) else k + start

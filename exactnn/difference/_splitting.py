@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from exactnn.difference._box import BoundingBox
 from exactnn.difference._boxes import Boxes, Grid, Leaf
+from exactnn.difference._checkpoint import Checkpoint, State
 from exactnn.difference._points import Point, Points
 from exactnn.difference._questions import MARGIN, Question
 from exactnn.difference._stages import Stages
+from exactnn.difference._workers import Job, Workers
+from exactnn.exact.array import nearest_float
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 
 _BITS, _MOST_BITS = 64, 1024
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What long work may use: the workers of an executor, and a file to go on from; None for neither."""
+
+    executor: Executor | None = None
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any: long work is expected then."""
+        return self.executor is not None or self.checkpoint is not None
 
 
 class Splitting:
@@ -30,12 +50,15 @@ class Splitting:
     domain, around : the domain, and the box around it
     question : what is bounded
     tolerance : a positive number that the bound is compared with in the end, which sets the precision of the proof; None if unknown
+    resources : who works, and where it is kept
     exact : the exact size at a point
 
     Raises
     ------
     NotBounded, NotPiecewiseLinear, Incomplete
         The networks are too large, or have no stages.
+    LoadError
+        The checkpoint is damaged.
     """
 
     def __init__(
@@ -47,22 +70,41 @@ class Splitting:
         question: Question,
         exact: Callable[[Point], Fraction],
         tolerance: Fraction | None = None,
+        resources: Resources = Resources(),
     ) -> None:
-        self.around, self.question = around, question
+        self.around, self.question, self.resources = around, question, resources
         with threadpool_limits(1):
             self.stages = Stages(f, g)
             self.points = Points(self.stages, question, domain, around.box, exact)
             self.points.start()
             self.points.climb()
             self.points.confirm()
-            size = tolerance or self.points.value
-            self.grid = Grid(around.box, _bits(size))
+            begun = None if resources.checkpoint is None else resources.checkpoint.state
+            self.grid = Grid(around.box, max(_bits(tolerance or self.points.value), begun.bits if begun else 0))
             self.boxes = Boxes(self.stages, self.grid, question, self.points.offer)
+            self.root = self.boxes.leaves[0]
+            if begun is not None:
+                self._restore(begun, domain)
+
+    def _restore(self, begun: State, domain: Polyhedron) -> None:
+        assert self.resources.checkpoint is not None
+        try:
+            if begun.point is not None:
+                if len(begun.point) != len(self.grid.lo) or not domain.contains(begun.point):
+                    raise ValueError("its point is not in the domain")
+                self.points.take(begun.point)
+            self.boxes.restore(begun.tree, begun.bits)
+        except ValueError as reason:
+            raise self.resources.checkpoint.damaged(reason) from None
 
     def run(self, clock: Clock, *, tolerance: Fraction | None = None, gap: Fraction = Fraction(0)) -> None:
         """Cut boxes until all are within the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower."""
         points, boxes = self.points, self.boxes
-        with threadpool_limits(1), tqdm(unit=" boxes", delay=2, disable=None, leave=False) as bar:
+        with (
+            threadpool_limits(1),
+            tqdm(unit=" boxes", delay=2, disable=None, leave=False) as bar,
+            self._growing(clock, tolerance) as refine,
+        ):
             batches = 0
             while clock.left() > 0:
                 if points.confirm():
@@ -71,12 +113,36 @@ class Splitting:
                 if tolerance is not None and points.value is not None and points.value > tolerance:
                     return
                 goal = tolerance if tolerance is not None else (points.value or Fraction(0)) * (1 + gap)
-                if not boxes.refine(self.question.threshold(goal)):
+                if not refine(self.question.threshold(goal)):
                     return
                 batches += 1
-                bar.update(boxes.batch)
+                bar.update(len(boxes.leaves) - bar.n)
                 if batches % 16 == 0:
-                    bar.set_postfix_str(f"{float(points.value or 0):.3g} <= maximum <= {boxes.bound:.3g}, {len(boxes.leaves)} leaves")
+                    bar.set_postfix_str(f"{float(points.value or 0):.3g} <= maximum <= {boxes.bound:.3g}")
+                if self.resources.checkpoint is not None and self.resources.checkpoint.is_due():
+                    self._save()
+
+    @contextmanager
+    def _growing(self, clock: Clock, tolerance: Fraction | None) -> Iterator[Callable[[float], bool]]:
+        """What cuts boxes, here or in workers; whatever ends it, the file holds what there is."""
+        try:
+            if self.resources.executor is None:
+                yield self.boxes.refine
+                return
+            job = Job(self.stages, self.grid, self.question)
+            enough = np.inf if tolerance is None else nearest_float(*tolerance.as_integer_ratio())
+            workers = Workers(self.resources.executor, self.boxes, job, self.points, clock, enough)
+            try:
+                yield workers.refine
+            finally:
+                workers.close()
+        finally:
+            if self.resources.checkpoint is not None:
+                self._save()
+
+    def _save(self) -> None:
+        assert self.resources.checkpoint is not None
+        self.resources.checkpoint.save(State(self.grid.bits, self.points.point, self.boxes.outline()))
 
     def open(self, tolerance: Fraction) -> dict[int, Leaf]:
         """The boxes that are not known to be within the tolerance, by the numbers of their nodes."""
@@ -85,12 +151,18 @@ class Splitting:
     @property
     def upper(self) -> Fraction:
         """No size on the domain exceeds it, as the evidence proves."""
-        return Fraction(self.boxes.bound) * (1 + Fraction(MARGIN) * 2)
+        bound = self.boxes.bound
+        if bound == np.inf:  # not all boxes of a checkpoint were bounded in time
+            bound = self.root.bound
+        return Fraction(bound) * (1 + Fraction(MARGIN) * 2)
 
     def evidence(self, others: dict[int, list[Any]] | None = None) -> dict[str, Any]:
         """As docs/certificate-format.md writes it; `others`: nodes that stand for leaves proved another way."""
         proofs = {"box": self.around.proofs} if self.around.proofs else {}
-        return {"method": "boxes", "bits": self.grid.bits, **proofs, "tree": self.boxes.written(others or {})}
+        known = others or {}
+        open_ = any(leaf.bound == np.inf and node not in known for node, leaf in self.boxes.leaves.items())
+        tree = [self.root.written()] if open_ else self.boxes.written(known)
+        return {"method": "boxes", "bits": self.grid.bits, **proofs, "tree": tree}
 
     def box(self, leaf: Leaf) -> Box:
         """The box of a leaf, its sides on the grid."""
