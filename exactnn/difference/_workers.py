@@ -60,7 +60,7 @@ def grow(job: Job, roots: list[Leaf], threshold: float, enough: float, deadline:
     boxes = Boxes(job.stages, job.grid, job.question, seen.offer, roots)
     # Threads are limited by the process that hands out the tasks.
     with contextlib.nullcontext() if os.getpid() == job.process else threadpool_limits(1):
-        while time.monotonic() < until and seen.largest <= enough and boxes.refine(threshold):
+        while start < until and boxes.refine(threshold) and seen.largest <= enough and time.monotonic() < until:
             pass
     return Grown(boxes.branch, seen.x[:, :_POINTS].copy(), seen.largest, time.monotonic() - start)
 
