@@ -20,6 +20,7 @@ README = ROOT / "README.md"
     ("document", "examples"),
     [
         ("README.md", 10),
+        ("docs/difference.md", 20),
         ("docs/regions.md", 25),
         ("docs/fibre.md", 30),
         ("docs/zero-networks.md", 5),
@@ -35,7 +36,7 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", *(f"docs/{name}.md" for name in ("regions", "fibre", "zero-networks", "rational", "tropical"))]
+    "document", ["README.md", *(f"docs/{name}.md" for name in ("difference", "regions", "fibre", "zero-networks", "rational", "tropical"))]
 )
 def test_it_is_short(document: str) -> None:
     assert len((ROOT / document).read_text(encoding="utf-8").splitlines()) <= 150
@@ -56,6 +57,7 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
     [
         "README.md",
         "docs/command-line.md",
+        "docs/difference.md",
         "docs/regions.md",
         "docs/fibre.md",
         "docs/zero-networks.md",

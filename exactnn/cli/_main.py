@@ -46,10 +46,10 @@ _REGIONS: dict[str, Command] = {
     "plot": ("a picture of the regions of a network with 1 or 2 inputs, or of a slice", "_regions", "add_plot"),
 }
 _COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
-    "equal": ("are two networks the same function?", "_questions", "add_equal"),
-    "zero": ("is a network zero everywhere?", "_questions", "add_zero"),
-    "deviation": ("how far are two networks apart, at most, on a domain?", "_pairs", "add_deviation"),
-    "same-decision": ("are the same outputs maximal everywhere on a domain?", "_pairs", "add_same_decision"),
+    "equal": ("are two networks the same function, or within a tolerance of each other?", "_questions", "add_equal"),
+    "zero": ("is a network zero everywhere, or within a tolerance?", "_questions", "add_zero"),
+    "deviation": ("how far apart are two networks on a domain? a bracket, with its proof", "_pairs", "add_deviation"),
+    "same-decision": ("are the same outputs maximal at every input, or everywhere on a domain?", "_pairs", "add_same_decision"),
     "run-error": ("how far can a run in floats be from the exact network, at most, on a box?", "_run_error", "add_run_error"),
     "symmetry": ("transformations of the weights that keep the function", _SYMMETRY),
     "regions": ("the linear regions of a network: count, list, plot", _REGIONS),

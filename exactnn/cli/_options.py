@@ -16,6 +16,7 @@ from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
 
 CERTIFICATE = "write the certificate here, for exactnn check; compressed if the name ends in .gz"
+LIMIT = "stop then, with the verdict UNKNOWN (no limit)"
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -30,13 +31,19 @@ def add_raw(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--raw", action="store_true", help="read NNET files without their normalisation")
 
 
-def add_question(parser: argparse.ArgumentParser, *, domain: bool = True, tolerance: bool = True) -> None:
+def add_question(
+    parser: argparse.ArgumentParser,
+    *,
+    domain: bool = True,
+    tolerance: bool = True,
+    limit: str = LIMIT,
+) -> None:
     """--domain, --tolerance, --time-limit, --certificate."""
     if domain:
         parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
     if domain and tolerance:
-        parser.add_argument("--tolerance", metavar="Q", default="0", help="claim a difference of at most Q (0)")
-    parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with the verdict UNKNOWN (no limit)")
+        parser.add_argument("--tolerance", metavar="Q", default="0", help="claim that no output differs by more than Q (0: equality)")
+    parser.add_argument("--time-limit", metavar="SECONDS", help=limit)
     parser.add_argument("--certificate", metavar="OUT.json", help=CERTIFICATE)
 
 

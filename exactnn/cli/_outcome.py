@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -101,15 +101,35 @@ def short(value: Fraction, width: int = 44) -> str:
         if len(text) <= width:
             return text
     digits = "/".join(str(len(rational_text(Fraction(abs(n))))) for n in (top, bottom) if n != 1 or n is top)
-    return f"about {_decimal(value)} ({digits} digits)"
+    return f"about {_float(value)} ({digits} digits)"
 
 
-def _decimal(value: Fraction) -> str:
+def _float(value: Fraction) -> str:
     size = abs(value.numerator).bit_length() - value.denominator.bit_length()
-    if -1000 < size < 1000:
-        return repr(float(value))
-    wide = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return repr(float(value)) if -1000 < size < 1000 else decimal(value, digits=17)
+
+
+def decimal(value: Fraction, *, digits: int = 6, rounding: str = ROUND_HALF_EVEN) -> str:
+    """A number of any size in so many digits.
+
+    Examples
+    --------
+    >>> decimal(Fraction(1, 3)), decimal(Fraction(1, 10**500)), decimal(Fraction(2, 3), digits=2)
+    ('0.333333', '1e-500', '0.67')
+    """
+    wide = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
     return str(wide.divide(Decimal(value.numerator), Decimal(value.denominator))).lower()
+
+
+def between(lower: Fraction, upper: Fraction) -> tuple[str, str]:
+    """Decimals around an interval: the lower end is rounded down, the upper end up.
+
+    Examples
+    --------
+    >>> between(Fraction(2, 3), Fraction(2, 3))
+    ('0.666666', '0.666667')
+    """
+    return decimal(lower, rounding=ROUND_FLOOR), decimal(upper, rounding=ROUND_CEILING)
 
 
 def listed(items: Sequence[str], most: int = 8) -> str:

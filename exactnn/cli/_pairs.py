@@ -1,22 +1,33 @@
-"""`exactnn deviation` and `exactnn same-decision`: how far two networks are apart, and whether they decide alike."""
+"""`exactnn deviation` and `exactnn same-decision`: how far two networks are apart, and whether they decide alike.
+
+A bracket is an answer, exact or not: exit code 0. Whether networks are within a tolerance, as an exit code, is what `exactnn equal` says.
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 from exactnn.cli._float_runs import float_runs
-from exactnn.cli._options import add_long, add_output, add_question, add_raw, check_target, load, question
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, log, point_text, report, short
+from exactnn.cli._options import LIMIT, add_long, add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, between, certificate_line, decimal, log, point_text, report, short
 from exactnn.cli._questions import answer, models, texts
 from exactnn.cli._workers import workers
 from exactnn.errors import DomainError, Incomplete
-from exactnn.exact.numbers import rational_text
+from exactnn.exact.numbers import as_fraction, rational_text
+
+if TYPE_CHECKING:
+    from exactnn.verify import Deviation
 
 
 def add_deviation(parser: argparse.ArgumentParser) -> None:
     """deviation F G."""
-    _add_pair(parser)
+    _add_pair(parser, limit="stop then, with the bracket that was found (120)")
+    parser.add_argument(
+        "--norm", choices=("linf", "l1"), default="linf", help="the largest |f_j - g_j|, or their sum over the outputs (linf)"
+    )
+    parser.add_argument("--gap", metavar="Q", default="0", help="stop once upper <= (1 + Q) lower (0: the exact maximum)")
     add_long(parser)
     parser.set_defaults(run=_deviation)
 
@@ -27,10 +38,10 @@ def add_same_decision(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_same_decision)
 
 
-def _add_pair(parser: argparse.ArgumentParser) -> None:
+def _add_pair(parser: argparse.ArgumentParser, *, limit: str = LIMIT) -> None:
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("g", metavar="G", help="another one, with as many inputs and outputs")
-    add_question(parser, tolerance=False)
+    add_question(parser, tolerance=False, limit=limit)
     add_raw(parser)
     add_output(parser)
 
@@ -48,25 +59,21 @@ def _deviation(options: argparse.Namespace) -> Outcome:
     from exactnn.verify import max_deviation
 
     arguments = question(options)
+    gap = as_fraction(options.gap, "--gap")
     if arguments["domain"] is None:
         raise DomainError("--domain: a bounded domain is needed, such as --domain -1:1 or a JSON file")
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
-    about = {"domain": options.domain, "models": models({"f": f, "g": g})}
+    about = {"domain": options.domain, "norm": options.norm, "gap": rational_text(gap), "models": models({"f": f, "g": g})}
     start = time.perf_counter()
     try:
         with workers(options.workers) as executor:
-            found = max_deviation(f, g, executor=executor, **arguments)
+            found = max_deviation(f, g, norm=options.norm, gap=gap, executor=executor, **arguments)
     except Incomplete as stopped:
-        least = None if stopped.partial is None else rational_text(stopped.partial)  # type: ignore[arg-type]
-        document = report(options, "unknown", start, **about, lower=least, upper=None, float32_error=None, reason=str(stopped))
-        return Outcome(UNKNOWN, f"UNKNOWN: {stopped}", document)
+        nothing = {"lower": None, "upper": None, "exact": False, "float32_error": None, "reason": str(stopped)}
+        return Outcome(UNKNOWN, f"UNKNOWN: {stopped}", report(options, "unknown", start, **about, **nothing))
     log(options, f"found in {time.perf_counter() - start:.2f} s")
-    details = [f"  attained at x = {point_text(found.point)}"]
-    for j, (a, b) in enumerate(zip(*found.values, strict=True)):
-        if abs(a - b) == found.upper:
-            details.append(f"  output {j}: f(x) = {short(a)}, g(x) = {short(b)}")
-            break
+    details = _told(found)
     written = None
     if options.certificate is not None:
         written = str(found.certificate.save(options.certificate))
@@ -80,9 +87,35 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         **about,
         lower=rational_text(found.lower),
         upper=rational_text(found.upper),
+        exact=found.is_exact,
         point=texts(found.point),
         values={k: texts(v) for k, v in zip("fg", found.values, strict=True)},
         float32_error=rounding.document,
         certificate=written,
     )
-    return Outcome(DONE, f"max |f - g| = {short(found.upper)}, about {float(found.upper):.6g}, on {options.domain}", document, details)
+    return Outcome(DONE, f"{_bracket(found)} on {options.domain}", document, details)
+
+
+def _bracket(found: Deviation) -> str:
+    """The first line: decimals that claim no more than what is proved."""
+    what = "max |f - g|" if found.norm == "linf" else "max sum |f_j - g_j|"
+    if found.is_exact:
+        return f"{what} = {short(found.upper)}, about {decimal(found.upper)},"
+    low, high = between(found.lower, found.upper)
+    return f"{low} <= {what} <= {high}"
+
+
+def _told(found: Deviation) -> list[str]:
+    """Both ends as fractions, the point, and the outputs there that differ most."""
+    point = point_text(found.point)
+    if found.is_exact:
+        lines = [f"  attained at x = {point}"]
+    else:
+        lines = [
+            f"  lower = {short(found.lower)}, attained at x = {point}",
+            f"  upper = {short(found.upper)}, proved, not known to be attained",
+        ]
+    a, b = found.values
+    order = sorted(range(len(a)), key=lambda j: -abs(a[j] - b[j]))
+    shown = order[: 1 if found.norm == "linf" else 3]
+    return lines + [f"  output {j}: f(x) = {short(a[j])}, g(x) = {short(b[j])}" for j in shown]

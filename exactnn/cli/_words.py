@@ -6,7 +6,18 @@ import re
 from collections.abc import Sequence
 
 #: options whose value may begin with a minus sign
-_SIGNED = ("--domain", "--tolerance", "--time-limit", "--interval", "--window", "--numerator", "--denominator", "--linear", "--fraction")
+_SIGNED = (
+    "--domain",
+    "--tolerance",
+    "--time-limit",
+    "--interval",
+    "--window",
+    "--numerator",
+    "--denominator",
+    "--linear",
+    "--fraction",
+    "--gap",
+)
 #: arguments of Python functions in messages, and the options that they are here
 _OPTIONS = (
     ("dtype='float64'", "--dtype float64"),
@@ -16,7 +27,7 @@ _OPTIONS = (
     ("; `partial` is the map of these", ""),
 )
 _ARGUMENT = re.compile(
-    r"^(dtype|tolerance|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon|max_regions)s?(?=: |\[)"
+    r"^(dtype|tolerance|gap|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon|max_regions)s?(?=: |\[)"
 )
 
 

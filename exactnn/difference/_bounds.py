@@ -29,6 +29,11 @@ class Bounds:
         """max over the entries of max(-lo, hi): no |entry| is larger."""
         return Fraction(max((-self.lo).maximum(self.hi).to_fractions()))
 
+    @property
+    def sum(self) -> Fraction:
+        """The sum of max(-lo, hi) over the entries: no sum of |entries| is larger."""
+        return sum((-self.lo).maximum(self.hi).to_fractions(), Fraction(0))
+
 
 class Ends:
     """l <= entries <= u, kept as the lower bounds (l, -u) of x and of -x: what holds for both is written once, and is rounded down.

@@ -18,7 +18,7 @@ import numpy as np
 
 from exactnn.difference._pass import NotBounded
 from exactnn.difference._questions import Question
-from exactnn.difference._stages import ROUND, TINY, Floats, Stages
+from exactnn.difference._stages import ROUND, TINY, Floats, Stages, on_grid
 from exactnn.difference._zonotope import Mask, joint_pass
 from exactnn.exact.array import nearest_float
 from exactnn.exact.polyhedron import Box
@@ -32,7 +32,7 @@ Outline = list[Any]
 
 
 class Leaf(NamedTuple):
-    """A box, its bound, and what proves it: the pairs of units that are coupled, the output that is maximal; and the input to be cut."""
+    """A box, its bound, and what proves it: the pairs of units that are coupled, the maximal output; the input to be cut; its work."""
 
     bound: float
     lo: Floats
@@ -40,11 +40,12 @@ class Leaf(NamedTuple):
     couplings: Mask
     chosen: int | None
     cut: int
+    work: float
 
     @classmethod
     def unbounded(cls, lo: Floats, hi: Floats) -> Leaf:
         """A box of which nothing is known yet."""
-        return cls(np.inf, lo, hi, np.zeros(0, dtype=bool), None, _NONE)
+        return cls(np.inf, lo, hi, np.zeros(0, dtype=bool), None, _NONE, 0.0)
 
     def written(self) -> list[Any]:
         """As docs/certificate-format.md writes it."""
@@ -70,7 +71,11 @@ class Grid:
 
     def middle(self, lo: Floats, hi: Floats) -> Floats:
         """The middle, on the grid."""
-        return np.asarray(np.ldexp(np.rint(np.ldexp((lo + hi) / 2, self.bits)), -self.bits))
+        return on_grid((lo + hi) / 2, self.bits)
+
+    def inside(self, j: int, place: float) -> bool:
+        """Whether a place on the grid is between the sides of input j: those of the floats are a little farther apart."""
+        return self.low[j] < self.units(place) < self.high[j]
 
     def units(self, place: float) -> int:
         """A place on the grid as an integer."""
@@ -90,6 +95,11 @@ class Branch(NamedTuple):
     leaves: dict[int, Leaf]
     stuck: set[int]
 
+    @property
+    def work(self) -> float:
+        """Of the checker, for the leaves."""
+        return sum(leaf.work for leaf in self.leaves.values())
+
 
 class Boxes:
     """A tree of boxes on its way to a proof.
@@ -106,7 +116,7 @@ class Boxes:
     ----------
     leaves : the boxes that are not cut, by the numbers of their nodes
     stuck : those of them that are too small to be cut
-    out : those of them that are being worked on elsewhere
+    out : those of them that are being worked on elsewhere, with how many leaves there were when they were handed out
     """
 
     def __init__(
@@ -115,11 +125,12 @@ class Boxes:
         self.stages, self.grid, self.question, self.tried = stages, grid, question, tried
         self.leaves = dict(enumerate([Leaf.unbounded(grid.lo, grid.hi)] if roots is None else roots))
         self.stuck: set[int] = set()
-        self.out: set[int] = set()
+        self.out: dict[int, int] = {}
         self._cuts: dict[int, tuple[int, float, int]] = {}  # input, place, first child
         self._heap = [(-leaf.bound, node) for node, leaf in self.leaves.items()]
         heapq.heapify(self._heap)
         self._nodes = len(self.leaves)
+        self.work = sum(leaf.work for leaf in self.leaves.values())  # of the checker, for all leaves
         self.batch = int(np.clip(_NUMBERS // (max(stages.sizes) * (65 + stages.sizes[0])), 2, _MOST))
         if roots is None:
             self.refine(-np.inf)
@@ -128,7 +139,7 @@ class Boxes:
     def bound(self) -> float:
         """The largest bound of all boxes."""
         top = -self._heap[0][0] if self._heap else -np.inf
-        return max([top, *(self.leaves[node].bound for node in self.stuck | self.out)])
+        return max([top, *(self.leaves[node].bound for node in (*self.stuck, *self.out))])
 
     def above(self, threshold: float) -> dict[int, Leaf]:
         """The boxes whose bound exceeds the threshold, by the numbers of their nodes."""
@@ -148,10 +159,11 @@ class Boxes:
                 ids.append(node)
                 continue
             place = self.grid.middle(leaf.lo, leaf.hi)[leaf.cut]
-            if not leaf.lo[leaf.cut] < place < leaf.hi[leaf.cut]:
+            if not (leaf.lo[leaf.cut] < place < leaf.hi[leaf.cut] and self.grid.inside(leaf.cut, float(place))):
                 self.stuck.add(node)
                 continue
             del self.leaves[node]
+            self.work -= leaf.work
             self._cuts[node] = leaf.cut, float(place), self._nodes
             below, over = leaf.hi.copy(), leaf.lo.copy()
             below[leaf.cut] = over[leaf.cut] = place
@@ -175,7 +187,8 @@ class Boxes:
         for k, node in enumerate(ids):
             chosen = None if judged.chosen is None else int(judged.chosen[k])
             bound = float(judged.bounds[k])
-            self.leaves[node] = Leaf(bound, lo[:, k], hi[:, k], found.couplings[k], chosen, int(cuts[k]))
+            self.leaves[node] = Leaf(bound, lo[:, k], hi[:, k], found.couplings[k], chosen, int(cuts[k]), float(found.work[k]))
+            self.work += float(found.work[k])
             heapq.heappush(self._heap, (-bound, node))
 
     # --- parts of the tree elsewhere, and on disk -------------------------------------------------------------------------------
@@ -200,12 +213,13 @@ class Boxes:
         found: list[int] = []
         while self._heap and -self._heap[0][0] > threshold and len(found) < most:
             found.append(heapq.heappop(self._heap)[1])
-        self.out.update(found)
+        self.out.update(dict.fromkeys(found, len(self.leaves)))
         return found
 
     def take_back(self, nodes: Sequence[int], branch: Branch | None) -> None:
         """What grew from boxes that were handed out, its roots in their order; None for nothing."""
-        self.out.difference_update(nodes)
+        for node in nodes:
+            self.out.pop(node)
         if branch is None:
             for node in nodes:
                 heapq.heappush(self._heap, (-self.leaves[node].bound, node))
@@ -213,12 +227,13 @@ class Boxes:
         start = self._nodes - len(nodes)
         self._nodes += branch.nodes - len(nodes)
         for node in nodes:
-            del self.leaves[node]
+            self.work -= self.leaves.pop(node).work
         for k, (j, place, first) in branch.cuts.items():
             self._cuts[_renumbered(k, nodes, start)] = j, place, first + start
         for k, leaf in branch.leaves.items():
             node = _renumbered(k, nodes, start)
             self.leaves[node] = leaf
+            self.work += leaf.work
             if k in branch.stuck:
                 self.stuck.add(node)
             else:
@@ -268,7 +283,7 @@ class Boxes:
         if waiting:
             raise ValueError("leaves are missing")
         self._cuts, self.leaves, self._nodes = cuts, leaves, nodes
-        self.stuck, self.out = set(), set()
+        self.stuck, self.out, self.work = set(), {}, 0.0
         self._heap = [(-np.inf, node) for node in leaves]
 
     # --- evidence ----------------------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ class _Positive:
 
 def _fixed(value: RationalArray, shape: Shape, bits: int) -> Exact:
     """A constant that broadcasts to this shape, as an interval for any batch."""
-    numbers = np.broadcast_to(value.numerators.astype(object) << bits, shape)
+    numbers = np.broadcast_to(np.asarray(value.numerators.astype(object) << bits, dtype=object), shape)  # a single one is no array
     return Exact(np.stack([numbers, -numbers])[:, None], value.denominator)
 
 

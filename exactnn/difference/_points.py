@@ -7,8 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from exactnn.difference._pass import NotBounded
 from exactnn.difference._questions import Question
-from exactnn.difference._stages import Floats, Stages
+from exactnn.difference._stages import LARGEST, Floats, Stages, on_grid
 from exactnn.exact.polyhedron import Box, Polyhedron
 
 Point = tuple[Fraction, ...]
@@ -61,6 +62,8 @@ class Points:
     def __init__(self, stages: Stages, question: Question, domain: Polyhedron, box: Box, exact: Callable[[Point], Fraction]) -> None:
         self.stages, self.question, self.domain, self.exact = stages, question, domain, exact
         self.lo, self.hi = (a.to_float() for a in box.bounds)
+        if not (np.abs([self.lo, self.hi]) < LARGEST).all():
+            raise NotBounded("a side of the domain is beyond the range of float64")
         self.sides = [a.to_fractions() for a in box.bounds]
         self.inside = None if isinstance(domain, Box) else tuple(domain.interior_point())
         self.value: Fraction | None = None
@@ -80,7 +83,7 @@ class Points:
             found = self.stages.values(x)
             rows = self.question.rows([v for v, _ in found])
             slope = self.stages.gradient(rows, [on for _, on in found], len(self.lo))
-            x = np.clip(x + step * np.sign(slope), lo, hi)
+            x = np.clip(x + step * np.sign(np.nan_to_num(slope)), lo, hi)
             step = step * 0.85
             self.offer(x)
 
@@ -114,7 +117,7 @@ class Points:
         """With few bits."""
         width = float((self.hi - self.lo).max())
         bits = _BITS - int(np.frexp(width)[1]) if width else 0
-        return self._within(np.ldexp(np.rint(np.ldexp(x, bits)), -bits))
+        return self._within(on_grid(x, bits))
 
     def _within(self, x: Floats) -> Point:
         """The nearest point of the box; of other domains, the last one on the way from an inner point."""

@@ -44,13 +44,16 @@ class Distance:
         worst, boxes = reach.argmax(axis=0), np.arange(reach.shape[1])
         return Judged(reach[worst, boxes], None, (sign[worst, boxes, None] * slopes[worst, boxes]).T)
 
-    def threshold(self, tolerance: Fraction) -> float:
-        """Bounds up to it are proved to be within the tolerance, by the checker too, which rounds otherwise."""
+    def threshold(self, tolerance: Fraction, rounding: float) -> float:
+        """Bounds up to it are proved to be within the tolerance, by the checker too, which rounds otherwise, by no more than this.
+
+        A bound is 0 only where nothing is rounded: identical functions.
+        """
         try:
             found = float(tolerance)
         except OverflowError:
             found = float(np.finfo(np.float64).max)
-        return found * (1 - MARGIN)
+        return max(found * (1 - MARGIN) - rounding, 0.0)
 
     def sizes(self, values: Sequence[Floats]) -> Floats:
         """The norm at points, of values (outputs, points) of each network."""
@@ -90,9 +93,9 @@ class Margin:
             bounds = np.maximum(bounds, reach[worst, boxes])
         return Judged(bounds, chosen, towards)
 
-    def threshold(self, tolerance: Fraction) -> float:
-        """Margins up to it are negative for the checker too, which rounds otherwise."""
-        return -_LEAST
+    def threshold(self, tolerance: Fraction, rounding: float) -> float:
+        """Margins up to it are negative for the checker too, which rounds otherwise, by no more than this."""
+        return -_LEAST - rounding
 
     def sizes(self, values: Sequence[Floats]) -> Floats:
         """Positive where the maximal output of one network is not maximal in the other."""
@@ -117,4 +120,5 @@ Question = Distance | Margin
 
 
 def _apart(values: Sequence[Floats]) -> Floats:
-    return values[0] - values[1] if len(values) > 1 else values[0]
+    with np.errstate(invalid="ignore"):  # proposals only
+        return values[0] - values[1] if len(values) > 1 else values[0]

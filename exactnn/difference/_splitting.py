@@ -26,6 +26,9 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 
 _BITS, _MOST_BITS = 64, 1024
+_FIRST, _LESS = 1, 0.99
+#: products that the checker makes for one certificate (docs/certificate-format.md, Limits), with room for the last batch
+WORK = (1 << 34) * 15 // 16
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,14 @@ class Splitting:
             self.points.climb()
             self.points.confirm()
             begun = None if resources.checkpoint is None else resources.checkpoint.state
-            self.grid = Grid(around.box, max(_bits(tolerance or self.points.value), begun.bits if begun else 0))
+            bits = _bits(tolerance or self.points.value, self.stages.rounding())
+            self.grid = Grid(around.box, max(bits, begun.bits if begun else 0))
+            self._slow = False
+            # numbers of more than 256 bits count twice, and so on
+            self._words = 1 + (self.grid.bits + self.stages.grain + 64) // 256
             self.boxes = Boxes(self.stages, self.grid, question, self.points.offer)
             self.root = self.boxes.leaves[0]
+            self._mark = _FIRST, self.boxes.bound  # leaves, and their bound
             if begun is not None:
                 self._restore(begun, domain)
 
@@ -113,8 +121,9 @@ class Splitting:
                 if tolerance is not None and points.value is not None and points.value > tolerance:
                     return
                 goal = tolerance if tolerance is not None else (points.value or Fraction(0)) * (1 + gap)
-                if not refine(self.question.threshold(goal)):
+                if self.is_stalled or not refine(self._threshold(goal)):
                     return
+                self._look()
                 batches += 1
                 bar.update(len(boxes.leaves) - bar.n)
                 if batches % 16 == 0:
@@ -131,7 +140,7 @@ class Splitting:
                 return
             job = Job(self.stages, self.grid, self.question)
             enough = np.inf if tolerance is None else nearest_float(*tolerance.as_integer_ratio())
-            workers = Workers(self.resources.executor, self.boxes, job, self.points, clock, enough)
+            workers = Workers(self.resources.executor, self.boxes, job, self.points, clock, enough, WORK / self._words)
             try:
                 yield workers.refine
             finally:
@@ -144,9 +153,29 @@ class Splitting:
         assert self.resources.checkpoint is not None
         self.resources.checkpoint.save(State(self.grid.bits, self.points.point, self.boxes.outline()))
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether more boxes would not help (four times as many did not by a hundredth), or the checker would not go through them."""
+        return self._slow or self.boxes.work * self._words > WORK
+
+    def _look(self) -> None:
+        leaves, bound = len(self.boxes.leaves), self.boxes.bound
+        judged = min(self.boxes.out.values(), default=leaves)  # a box that was handed out before still has the bound it had then
+        if judged >= 4 * self._mark[0] and bound < np.inf:
+            self._slow = bound > self._mark[1] * _LESS
+            self._mark = leaves, bound
+
     def open(self, tolerance: Fraction) -> dict[int, Leaf]:
         """The boxes that are not known to be within the tolerance, by the numbers of their nodes."""
-        return self.boxes.above(self.question.threshold(tolerance))
+        return self.boxes.above(self._threshold(tolerance))
+
+    def _threshold(self, tolerance: Fraction) -> float:
+        return self.question.threshold(tolerance, self._rounding)
+
+    @property
+    def _rounding(self) -> float:
+        """By how much the checker's bounds may be off, since it counts units of 2^-bits."""
+        return float(np.ldexp(self.stages.rounding(), -self.grid.bits))
 
     @property
     def upper(self) -> Fraction:
@@ -154,7 +183,7 @@ class Splitting:
         bound = self.boxes.bound
         if bound == np.inf:  # not all boxes of a checkpoint were bounded in time
             bound = self.root.bound
-        return Fraction(bound) * (1 + Fraction(MARGIN) * 2)
+        return Fraction(bound) * (1 + Fraction(MARGIN) * 2) + Fraction(self._rounding if bound else 0)
 
     def evidence(self, others: dict[int, list[Any]] | None = None) -> dict[str, Any]:
         """As docs/certificate-format.md writes it; `others`: nodes that stand for leaves proved another way."""
@@ -171,9 +200,8 @@ class Splitting:
         return Box([Fraction(n, unit) for n in low], [Fraction(n, unit) for n in high])
 
 
-def _bits(size: Fraction | None) -> int:
-    """Fractional bits: 64 for numbers of the size 1, more for smaller ones."""
-    if not size:
-        return 2 * _BITS
-    less = max(size.denominator.bit_length() - size.numerator.bit_length(), 0)
-    return min(_BITS + -(-less // 32) * 32, _MOST_BITS)
+def _bits(size: Fraction | None, rounding: float) -> int:
+    """Fractional bits: 64 for numbers of the size 1, more for smaller ones; so many that `rounding` units are little beside the size."""
+    less = size.denominator.bit_length() - size.numerator.bit_length() if size else _BITS
+    need = max(_BITS + max(less, 0), int(np.frexp(rounding / MARGIN)[1]) + 4 + (less if size else 0))
+    return min(-(-need // 32) * 32, _MOST_BITS)

@@ -15,13 +15,15 @@ import numpy as np
 from exactnn.cells import Program, StageMap, read_program
 from exactnn.difference._pass import NotBounded
 from exactnn.exact.array import RationalArray
-from exactnn.network import Network, PiecewiseLinear, PRelu
+from exactnn.network import Network
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 ROUND = 2.0**-52  # twice the unit roundoff
 TINY = 1e-290  # more than all underflows of a sum
+LARGEST = 2.0**1000  # no value may exceed it, and no weight but 0 be less than its inverse
 _ENTRIES = 1 << 25  # of all matrices of both networks
+_WEIGHTS = 1 << 20  # that are not 0, of one network: the checker counts each at most four times, up to 2^22
 
 
 class Combination:
@@ -53,7 +55,6 @@ class Stages:
     Attributes
     ----------
     nets : for each network its stages, the outputs last
-    plain : whether all activations are constant left of their kinks: then intervals are kept beside the forms
     changes : for paired networks, for each stage (outputs last) the coefficients of f less those of g
     sizes : of y_0 = x and the stages of f
     """
@@ -63,7 +64,10 @@ class Stages:
         if sum(_entries(p) for p in programs) > _ENTRIES:
             raise NotBounded(f"linear bounds need matrices of more than {_ENTRIES} entries")
         forms = [_forms(p) for p in programs]
-        self.plain = all(_is_plain(net) for net in (f, g) if net is not None)
+        if any(sum(int(b.nonzero().sum()) for form in own for b in form.blocks.values()) > _WEIGHTS for own in forms):
+            raise NotBounded(f"linear bounds are made of at most {_WEIGHTS} weights of a network")
+        #: bits of the largest integer of all weights over common denominators
+        self.grain = max((_grain(form) for own in forms for form in own), default=1)
         self.nets = [[Combination.of(form) for form in own] for own in forms]
         self.sizes = programs[0].sizes
         self.paired = len(programs) == 2 and programs[0].sizes == programs[1].sizes
@@ -74,22 +78,51 @@ class Stages:
         """The number of units of f."""
         return sum(self.sizes[1:])
 
+    def rounding(self) -> float:
+        """By how many units of 2^-bits ranges of the outputs may be off that are computed in such units, as the checker does.
+
+        An affine function rounds each coefficient by a unit, and passes on sum |w| e; max(a, 0) and delta round it once or twice more.
+        """
+        terms = 4.0 * (1 + self.sizes[0] + 2 * sum(sum(len(stage.constant) for stage in stages) for stages in self.nets))
+        before: list[list[Floats]] = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for stages in self.nets:
+                errors = [np.ones(self.sizes[0])]
+                for stage in stages:
+                    errors.append(_passed_on(stage, errors) + terms)
+                before.append(errors)
+            apart = [np.zeros(self.sizes[0])]
+            for stage, change in zip(self.nets[-1], self.changes, strict=False):
+                k = len(apart)
+                apart.append(_passed_on(stage, apart) + _passed_on(change, before[0]) + before[0][k] + terms)
+        largest = sum(float(errors[-1].sum()) for errors in before) + float(apart[-1].sum())
+        return largest if np.isfinite(largest) else float(np.finfo(np.float64).max)
+
     def values(self, x: Floats) -> list[tuple[Floats, list[Floats]]]:
         """For each network its outputs (outputs, points) at the columns of x (inputs, points), and which units are active."""
-        return [_run(stages, x) for stages in self.nets]
+        with np.errstate(over="ignore", invalid="ignore"):  # proposals only
+            return [_run(stages, x) for stages in self.nets]
 
     def gradient(self, rows: Sequence[Floats], active: Sequence[list[Floats]], inputs: int) -> Floats:
         """(inputs, points): the gradient of sum_i rows[i] . outputs of network i, on the cells with these active units."""
         total: Floats = np.zeros((inputs, rows[0].shape[1]))
-        for stages, row, on in zip(self.nets, rows, active, strict=True):
-            back: dict[int, Floats] = {k: b.T @ row for k, b in stages[-1].blocks.items()}
-            for s in range(len(stages) - 2, -1, -1):
-                own = back.pop(s + 1, None)
-                if own is not None:
-                    for k, b in stages[s].blocks.items():
-                        back[k] = back.get(k, 0.0) + b.T @ (own * on[s])
-            total += back.get(0, 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for stages, row, on in zip(self.nets, rows, active, strict=True):
+                back: dict[int, Floats] = {k: b.T @ row for k, b in stages[-1].blocks.items()}
+                for s in range(len(stages) - 2, -1, -1):
+                    own = back.pop(s + 1, None)
+                    if own is not None:
+                        for k, b in stages[s].blocks.items():
+                            back[k] = back.get(k, 0.0) + b.T @ (own * on[s])
+                total += back.get(0, 0.0)
         return total
+
+
+def on_grid(x: Floats, bits: int) -> Floats:
+    """The nearest multiples of 2^-bits; numbers of many bits are multiples already, which may be too large for float64 in such units."""
+    with np.errstate(over="ignore"):
+        units = np.ldexp(x, bits)
+    return np.where(np.abs(units) < 2.0**53, np.ldexp(np.rint(units), -bits), x)
 
 
 def _run(stages: list[Combination], x: Floats) -> tuple[Floats, list[Floats]]:
@@ -101,9 +134,13 @@ def _run(stages: list[Combination], x: Floats) -> tuple[Floats, list[Floats]]:
     return np.broadcast_to(z, (len(z), x.shape[1])), active[:-1]
 
 
-def _is_plain(net: Network) -> bool:
-    bent = [op for op in map(net.operation, net.order) if isinstance(op, (PiecewiseLinear, PRelu))]
-    return all(isinstance(op, PiecewiseLinear) and (not op.slope or not op.kinks) for op in bent)
+def _grain(form: StageMap) -> int:
+    return max(n.bit_length() for a in (*form.blocks.values(), form.constant) for n in (a.denominator, a.bound))
+
+
+def _passed_on(stage: Combination, errors: Sequence[Floats]) -> Floats:
+    """sum_k |B_k| errors[k]."""
+    return np.asarray(sum((b @ errors[k] for k, b in stage.absolute.items()), np.zeros(stage.size)))
 
 
 def _forms(program: Program) -> list[StageMap]:
@@ -124,6 +161,7 @@ def _minus(a: RationalArray | None, b: RationalArray | None) -> RationalArray:
 
 def _floats(a: RationalArray) -> Floats:
     found = a.to_float()
-    if not np.isfinite(found).all():
+    size = np.abs(found)
+    if not ((size < LARGEST) & ((size > 1 / LARGEST) | ~a.nonzero())).all():
         raise NotBounded("a number of a network is beyond the range of float64")
     return found

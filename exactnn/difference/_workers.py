@@ -74,10 +74,14 @@ class Workers:
     points : take what the tasks find
     clock : ends the tasks
     enough : a size that decides the question when a point has more
+    most : work of the checker; trees that would bring more than that are not joined, and nothing more is done then
     """
 
-    def __init__(self, executor: Executor, boxes: Boxes, job: Job, points: Points, clock: Clock, enough: float) -> None:
+    def __init__(
+        self, executor: Executor, boxes: Boxes, job: Job, points: Points, clock: Clock, enough: float, most: float = np.inf
+    ) -> None:
         self.executor, self.boxes, self.job, self.points, self.clock, self.enough = executor, boxes, job, points, clock, enough
+        self.most, self.full = most, False
         self.deadline = time.time() + clock.left()
         self._running: dict[Future[Grown], tuple[list[int], float]] = {}
         self._most = _TASKS
@@ -85,6 +89,8 @@ class Workers:
 
     def refine(self, threshold: float) -> bool:
         """As `Boxes.refine`, and some of it elsewhere: until a task ends, or for a second."""
+        if self.full:
+            return False
         if not self._running and self._alone.left() > 0 and self.boxes.count(threshold, 2 * self._most) < 2 * self._most:
             return self.boxes.refine(threshold)
         try:
@@ -132,7 +138,8 @@ class Workers:
             self.boxes.take_back(nodes, None)
             return error
         found = future.result()
-        self.boxes.take_back(nodes, found.branch)
+        self.full = self.full or self.boxes.work + found.branch.work > self.most
+        self.boxes.take_back(nodes, None if self.full else found.branch)
         self.points.offer(found.points)
         if found.largest > self.enough:  # were that true, it would be the last task: so floats err here, and are not to stop any other
             self.enough = np.inf

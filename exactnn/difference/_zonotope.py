@@ -7,7 +7,8 @@
     delta     = (lam_f - lam_g) a + lam_g d + h_f - h_g + h_f e_f - h_g e_g           (separate)
     delta     = d/2 + k e,                2 k = max(|dl|, |du|)                       (coupled: delta lies between 0 and d)
 
-In float64; the remainder r takes every rounding, so that the ranges hold. The checker repeats the pass in integers.
+In float64; the remainder r takes every rounding and underflow, so that the ranges hold; it is 0 only for values that are 0 everywhere.
+The checker repeats the pass in integers.
 
 References: docs/theory.md 19; the joint propagation is that of VeryDiff (Teuber et al. 2024), in floats there.
 """
@@ -20,7 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exactnn.difference._stages import ROUND, TINY, Combination, Floats, Stages
+from exactnn.difference._pass import NotBounded
+from exactnn.difference._stages import LARGEST, ROUND, TINY, Combination, Floats, Stages
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Rows = np.ndarray[Any, np.dtype[np.intp]]
@@ -74,8 +76,11 @@ class Form:
         """The least and the largest value."""
         centre = self.parts[0][:, :, 0]
         symbols = sum(p.shape[2] for p in self.parts)
-        spread = (self.spread + self.rest) * (1 + (symbols + 8) * ROUND) + np.abs(centre) * (8 * ROUND) + TINY
-        return Range(centre - spread, centre + spread)
+        spread = (self.spread + self.rest) * (1 + (symbols + 8) * ROUND) + np.abs(centre) * (8 * ROUND)
+        found = Range(centre - spread, centre + spread)
+        if not (np.abs(found.lo).max(initial=0) < LARGEST and np.abs(found.hi).max(initial=0) < LARGEST):
+            raise NotBounded("a value of a network may be beyond the range of float64")
+        return found
 
 
 class Pass(NamedTuple):
@@ -87,17 +92,20 @@ class Pass(NamedTuple):
     forms : the forms of these, in this order
     couplings : (boxes, units), which differences are coupled
     scores : (inputs, boxes), how much each input moves the units that are not stable
+    work : (boxes,), at least the products that the checker counts
     """
 
     outputs: tuple[Range, Range | None, Range]
     forms: tuple[Form, Form | None, Form]
     couplings: Mask
     scores: Floats
+    work: Floats
 
 
 def joint_pass(stages: Stages, lo: Floats, hi: Floats) -> Pass:
-    """The joint zonotopes on the boxes lo <= x <= hi, both (inputs, boxes)."""
-    return _Walk(stages, lo, hi).run()
+    """The joint zonotopes on the boxes lo <= x <= hi, both (inputs, boxes). NotBounded where a range leaves that of float64."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is seen by the ranges
+        return _Walk(stages, lo, hi).run()
 
 
 class _Walk:
@@ -115,12 +123,13 @@ class _Walk:
         self.boxes, self.inputs = boxes, inputs
         self.scores: Floats = np.zeros((inputs, boxes))
         self.couplings: list[Mask] = []
+        self.work = _Work(inputs, boxes)
 
     def run(self) -> Pass:
         nets = self.stages.nets
         if len(nets) == 1:
             (a,) = self._apart([0])
-            return Pass((a.range(), None, a.range()), (a, None, a), self._coupled(), self.scores)
+            return Pass((a.range(), None, a.range()), (a, None, a), self._coupled(), self.scores, self.work.total)
         if self.stages.paired:
             ranges, (a, b, d) = self._paired()
         else:
@@ -128,7 +137,7 @@ class _Walk:
             d = _difference(a, b)
             first, second = a.range(), b.range()
             ranges = first, second, _sharper(d.range(), first, second)
-        return Pass(ranges, (a, b, d), self._coupled(), self.scores)
+        return Pass(ranges, (a, b, d), self._coupled(), self.scores, self.work.total)
 
     def _coupled(self) -> Mask:
         if not self.couplings:
@@ -142,15 +151,16 @@ class _Walk:
             values, ranges = [self._start(1 + net)], [self.box]
             for stage in self.stages.nets[net][:-1]:
                 z = combined(stage, values)
-                bounds = z.range()
-                if self.stages.plain:
-                    bounds = _within(bounds, *interval(stage, ranges))
-                    ranges.append(bounds.positive)
+                self.work.spend(stage, [net])
+                bounds = _within(z.range(), *interval(stage, ranges))
+                ranges.append(bounds.positive)
                 rows = np.flatnonzero((bounds.hi > 0).any(axis=1))
                 z, bounds = z.at(rows), bounds.at(rows)
                 self._score(z, bounds, bounds)
                 lam, half = _relaxed(bounds)
+                self.work.keep(net, bounds.hi > 0, half)
                 values.append(_shaped(z, lam, half, self._symbols(half, net)))
+            self.work.spend(self.stages.nets[net][-1], [net])
             found.append(combined(self.stages.nets[net][-1], values))
         return found
 
@@ -165,10 +175,10 @@ class _Walk:
         for s, change in enumerate(self.stages.changes):
             a, b = combined(f[s], first), combined(g[s], second)
             d = added(combined(g[s], deltas, constant=False), combined(change, first))
-            x, y, e = a.range(), b.range(), d.range()
-            if self.stages.plain:
-                x, y = _within(x, *interval(f[s], ranges[0])), _within(y, *interval(g[s], ranges[1]))
-                e = _within(e, *_sum_of(interval(g[s], ranges[2], constant=False), interval(change, ranges[0])))
+            self.work.spend(f[s], [0, 0])  # once with the change of the weights
+            self.work.spend(g[s], [1, 2])
+            x, y = _within(a.range(), *interval(f[s], ranges[0])), _within(b.range(), *interval(g[s], ranges[1]))
+            e = _within(d.range(), *_sum_of(interval(g[s], ranges[2], constant=False), interval(change, ranges[0])))
             e = _sharper(e, x, y)
             if s == len(self.stages.changes) - 1:
                 return (x, y, e), (a, b, d)
@@ -184,6 +194,9 @@ class _Walk:
             mine, other = self._symbols(half, 0), self._symbols(half2, 1)
             delta, coupled[rows] = self._delta(a, d, e, (lam, half, mine), (lam2, half2, other))
             deltas.append(delta)
+            self.work.keep(0, x.hi > 0, half)
+            self.work.keep(1, y.hi > 0, half2)
+            self.work.keep_differences((x.hi > 0) | (y.hi > 0), half2, coupled)
             first.append(_shaped(a, lam, half, mine))
             second.append(_shaped(b, lam2, half2, other))
             self.couplings.append(coupled)
@@ -222,7 +235,8 @@ class _Walk:
         stable = (half == 0) & (half2 == 0) & (change == 0)
         coupled: Mask = (halved < separate) & ~stable
         rest = lam2 * d.rest + np.abs(change) * a.rest + (lam2 * d.size + np.abs(change) * a.size + half + half2) * (8 * ROUND)
-        rest = np.where(coupled, d.rest / 2, rest) * (1 + 8 * ROUND) + TINY
+        same = (d.rest == 0) & (coupled | stable)
+        rest = np.where(coupled, d.rest / 2, rest) * (1 + 8 * ROUND) + np.where(same, 0.0, TINY)
         at = coupled[:, :, None]
         base = np.where(at, d.parts[0] / 2, base)
         of_f = np.where(at, _padded(d.parts[1] / 2, of_f.shape[2]), of_f)
@@ -245,7 +259,8 @@ def combined(stage: Combination, values: Sequence[Form], *, constant: bool = Tru
     """sum_k B_k values[k], and the constant; the remainder takes what rounding changes."""
     boxes = values[0].rest.shape[1]
     groups = len(values[0].parts)
-    widths = [max((values[k].parts[i].shape[2] for k in stage.blocks), default=1 if not i else 0) for i in range(groups)]
+    widths = [max((values[k].parts[i].shape[2] for k in stage.blocks), default=0) for i in range(groups)]
+    widths[0] = values[0].parts[0].shape[2]  # the centre and all inputs, also of a constant
     parts = [np.zeros((stage.size, boxes, w)) for w in widths]
     rest, size = np.zeros((stage.size, boxes)), np.zeros((stage.size, boxes))
     for k, block in stage.blocks.items():
@@ -261,7 +276,49 @@ def combined(stage: Combination, values: Sequence[Form], *, constant: bool = Tru
     if constant:
         parts[0][:, :, 0] += stage.constant[:, None]
         size += np.abs(stage.constant)[:, None]
-    return Form(parts, (rest + stage.error * size) * (1 + 2.0**-20) + TINY)
+    return Form(parts, (rest + stage.error * size) * (1 + 2.0**-20) + np.where(_live(stage, values, size), TINY, 0.0))
+
+
+def _live(stage: Combination, values: Sequence[Form], size: Floats) -> Mask:
+    """Which entries are not 0 everywhere, where the size may be 0 by underflow, too."""
+    live = size > 0
+    if not live.all():
+        for k, block in stage.absolute.items():
+            rows = values[k].rows
+            filled = (block if rows is None else block[:, rows]) > 0
+            live |= filled.astype(np.float64) @ (values[k].size > 0) > 0
+    return live
+
+
+class _Work:
+    """What the checker counts for each box: for each affine function 2^8, and products of weights and coefficients that are not 0."""
+
+    def __init__(self, inputs: int, boxes: int) -> None:
+        self.total: Floats = np.zeros(boxes)
+        self._inputs = np.full(boxes, float(inputs))
+        self.slots = [1 + self._inputs] * 2  # of the forms of f, of g
+        self.other: Floats = np.zeros(boxes)  # of differences beside those of f
+        self.read: list[list[tuple[Floats, Floats]]] = [
+            [(self._inputs, self.slots[0])],
+            [(self._inputs, self.slots[0])],
+            [(self._inputs, self.other)],
+        ]
+
+    def spend(self, stage: Combination, which: Sequence[int]) -> None:
+        """A stage that reads these values: 0 those of f, 1 of g, 2 differences."""
+        for i in which:
+            products = sum((rows * slots for k, (rows, slots) in enumerate(self.read[i]) if k in stage.blocks), self.slots[0])
+            self.total = self.total + stage.size * (2.0**9 + products)
+
+    def keep(self, which: int, live: Mask, fresh: Floats) -> None:
+        """Units that are not 0 everywhere, and new symbols, of f or g."""
+        self.slots[which] = self.slots[which] + (fresh != 0).sum(axis=0)
+        self.read[which].append((live.sum(axis=0).astype(np.float64), self.slots[which]))
+
+    def keep_differences(self, live: Mask, fresh: Floats, coupled: Mask) -> None:
+        """Differences that are not 0 everywhere, with new symbols of g and of their own."""
+        self.other = self.other + (fresh != 0).sum(axis=0) + coupled.sum(axis=0)
+        self.read[2].append((live.sum(axis=0).astype(np.float64), self.slots[0] + self.other))
 
 
 def interval(stage: Combination, values: Sequence[Range], *, constant: bool = True) -> Range:
@@ -318,17 +375,17 @@ def _shaped(z: Form, lam: Floats, half: Floats, fresh: Floats) -> Form:
     parts = [p * lam[:, :, None] for p in z.parts]
     parts[0][:, :, 0] += half
     parts[-1] = _sum([parts[-1], fresh])
-    return Form(parts, lam * z.rest * (1 + 4 * ROUND) + (lam * z.size + half) * (4 * ROUND), z.rows)
+    rest = lam * z.rest * (1 + 4 * ROUND) + (lam * z.size + half) * (4 * ROUND) + np.where((lam > 0) & (z.rest > 0), TINY, 0.0)
+    return Form(parts, rest, z.rows)
 
 
 def _relaxed(x: Range) -> tuple[Floats, Floats]:
     """(lam, half): max(t, 0) lies in lam t + half + [-half, half] on the range."""
     crossing = (x.lo < 0) & (x.hi > 0)
-    with np.errstate(invalid="ignore", over="ignore"):
-        lam = np.where(crossing, x.hi / np.where(crossing, x.hi - x.lo, 1.0), (x.lo >= 0).astype(np.float64))
+    lam = np.where(crossing, x.hi / np.where(crossing, x.hi - x.lo, 1.0), (x.lo >= 0).astype(np.float64))
     lam = np.clip(lam, 0.0, 1.0)
     most = np.maximum((1 - lam) * x.hi, -lam * x.lo) * (1 + 8 * ROUND)
-    return lam, np.where(crossing, most / 2, 0.0)
+    return lam, np.where(crossing, most / 2 + TINY, 0.0)
 
 
 def _sharper(d: Range, x: Range, y: Range) -> Range:

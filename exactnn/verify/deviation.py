@@ -163,7 +163,14 @@ class Bracket:
         self.best = _Best(self.f, self.g, self.where, claim.norm)
 
     def answer(self) -> Deviation:
-        """The cells, if they are few; else boxes, and cells on those that resist."""
+        """The cells, if they are few; else boxes, and cells on those that resist; whatever time leaves, a bracket."""
+        try:
+            return self._answer()
+        except Incomplete as stopped:
+            with self.clock.grace():
+                return self._found(*wide_bracket(self.claim, self.best.offer, Clock(0), f"{stopped}"))
+
+    def _answer(self) -> Deviation:
         if not self.where.dimension:
             self.best.offer(self.where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions())
             return self._found(self.best.value, None)

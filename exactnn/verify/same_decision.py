@@ -2,32 +2,39 @@
 
 On the common cells of f, g and the running maxima of their outputs, the set of maximal outputs is constant on the relative interior of
 every face. So up to 6 dimensions it is compared on all faces of all dimensions, ties included, which finds a difference quickly. The proof
-that there is none, and the answer in more dimensions, come from a search over the cells with linear programs (`_alike`).
+that there is none, and the answer in more dimensions, come from a search over the cells with linear programs (`_alike`). For networks with
+many units a tree of boxes comes first (`difference`): where one output of f and of g exceeds all others by a margin, nothing is left to
+decide; points where the decisions differ are proposed by floats.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, Piece, Subdivision
 from exactnn.claims import Certificate, SameDecisionClaim
+from exactnn.difference import Margin
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
-from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
+from exactnn.verify._boxes import exactly, splitting
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
 from exactnn.verify.equality import asked_domain, check_pair
 
 Point = tuple[Fraction, ...]
+#: seconds for boxes, how many may be left to the search over cells, and the units up to which boxes are not tried
+_SECONDS, _FEW_BOXES, _FEW_UNITS = 60.0, 64, 100
 
 
 @timed
@@ -38,7 +45,7 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
     ----------
     f, g : piecewise linear networks with equal numbers of inputs and outputs
     domain : a Box or Polyhedron; None for all of R^d
-    time_limit : seconds; None for none
+    time_limit : seconds; None for none, but at most 60 for boxes
 
     Returns
     -------
@@ -60,6 +67,9 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
     claim = SameDecisionClaim(f, g, whole)
     try:
         where = coordinates(whole, f.input_dim)
+        found = _by_boxes(claim, where, clock)
+        if found is not None:
+            return found
         point = _difference(f, g, where, clock) if where.dimension <= DIMENSIONS else None
         if point is None:
             answer = Alike(claim, where, clock).decide()
@@ -70,6 +80,35 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
         return _refuted(claim, point, clock)
     except Incomplete as stopped:
         return Verdict("unknown", claim.describe(), f"{stopped}; no difference was seen there")
+
+
+def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock) -> Verdict | None:
+    """The same output by a margin on each box of a tree; boxes with a tie or a border of decisions are searched cell by cell, if few."""
+    if claim.domain is None or not where.dimension or claim.f.output_dim == 1:
+        return None
+    tree = splitting(claim, Margin(), clock, Fraction(1))
+    if isinstance(tree, str) or (tree.stages.units <= _FEW_UNITS and where.dimension <= DIMENSIONS):
+        return None
+    clock = clock.at_most(min(_SECONDS, clock.left() / 2))
+    tree.run(clock, tolerance=Fraction(0))
+    if tree.points.value:
+        assert tree.points.point is not None
+        return _refuted(claim, tree.points.point, clock)
+    resisting = tree.open(Fraction(0))
+    others: dict[int, list[Any]] = {}
+    if resisting:
+        if len(resisting) > _FEW_BOXES or not isinstance(claim.domain, Box):
+            return None
+        try:
+            answer = exactly(claim, tree, resisting, clock)
+        except Incomplete:
+            return None
+        if isinstance(answer, RationalArray):
+            return _refuted(claim, answer.to_fractions(), clock)
+        others = answer
+    cells = f", on {len(others)} of them cell by cell" if others else ""
+    how = f"the same output is maximal in both on each of {len(tree.boxes.leaves)} boxes{cells}"
+    return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", tree.evidence(others), clock))
 
 
 def _refuted(claim: SameDecisionClaim, point: Point, clock: Clock) -> Verdict:

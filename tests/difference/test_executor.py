@@ -23,6 +23,7 @@ from exactnn.claims import DeviationClaim, EqualClaim
 from exactnn.difference import Distance, Resources, Splitting, _boxes, _workers
 from exactnn.errors import ArgumentError, ExactnnError, LoadError
 from exactnn.exact.clock import Clock
+from exactnn.exact.writing import json_number
 from exactnn.verify import _decision
 from exactnn.verify._boxes import resources, splitting
 
@@ -494,3 +495,41 @@ def test_files_appear_as_time_goes_by(tmp_path: Path, monkeypatch: pytest.Monkey
     tree.run(Few(2), tolerance=tolerance())
     assert len(sizes) >= 3
     assert sizes == sorted(sizes)
+
+
+def test_no_more_is_joined_than_the_checker_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_workers, "_ALONE", 0.0)
+    monkeypatch.setattr(_workers, "_SECONDS", 1e-6)
+    tree = tree_of(claim())
+    job = _workers.Job(tree.stages, tree.grid, tree.question)
+    most = 20 * tree.root.work
+    workers = _workers.Workers(AtOnce(), tree.boxes, job, tree.points, Clock(), np.inf, most)
+    while workers.refine(0.0):
+        assert tree.boxes.work <= most
+    workers.close()
+    assert workers.full
+    assert tree.boxes.work == pytest.approx(sum(leaf.work for leaf in tree.boxes.leaves.values()))
+    assert not tree.boxes.out
+    assert 1 < len(tree.boxes.leaves) < 100
+    xn.check(xn.claims.Certificate(DeviationClaim(*pair(), DOMAIN, tree.upper, seen()), "proved", evidence_of(tree)))
+
+
+def evidence_of(tree: Splitting) -> dict[str, Any]:
+    assert tree.points.point is not None
+    return {**tree.evidence(), "point": [json_number(v) for v in tree.points.point]}
+
+
+def test_old_bounds_of_boxes_elsewhere_do_not_end_the_search() -> None:
+    """Four times as many boxes without a better bound end it; not while the worst ones are still being worked on."""
+    tree = tree_of(claim())
+    for _ in range(3):
+        assert tree.boxes.refine(0.0)
+    tree._mark, tree._slow = (len(tree.boxes.leaves), tree.boxes.bound), False
+    worst = tree.boxes.hand_out(0.0, 1)
+    while len(tree.boxes.leaves) < 5 * tree._mark[0]:
+        assert tree.boxes.refine(0.0)
+    tree._look()
+    assert not tree.is_stalled
+    tree.boxes.take_back(worst, None)
+    tree._look()
+    assert tree.is_stalled

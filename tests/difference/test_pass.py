@@ -232,6 +232,15 @@ def test_rounding_inwards_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not corners_contained(*third, Box([1], [1]))
 
 
+@pytest.mark.parametrize("step", [Fraction(1, 3**50), Fraction(10**30, 7)])
+def test_a_bias_changed_by_a_number_of_many_bits(step: Fraction) -> None:
+    """The weights are the same: then the change is a constant alone."""
+    f, g = (mlp([([[1, -1]], [Fraction(-1, 5) + k * step]), ([[2]], [0])]) for k in (0, 1))
+    found = difference_bounds(f, g, Box([-1, 0], [1, 1]))
+    assert abs(found.lo.item() + 2 * step) <= TINY
+    assert_contained(f, g, Box([-1, 0], [1, 1]), 0)
+
+
 # --- sizes promised -------------------------------------------------------------------------------------------------------------
 
 
