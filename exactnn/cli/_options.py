@@ -47,6 +47,12 @@ def add_question(
     parser.add_argument("--certificate", metavar="OUT.json", help=CERTIFICATE)
 
 
+def add_long(parser: argparse.ArgumentParser) -> None:
+    """--workers and --checkpoint, of questions that boxes decide."""
+    parser.add_argument("--workers", metavar="N", type=int, help="cut boxes in N processes")
+    parser.add_argument("--checkpoint", metavar="FILE", help="keep the boxes here, and go on from there if the file exists")
+
+
 def question(options: argparse.Namespace) -> dict[str, Any]:
     """The keyword arguments of verify_equal and its like."""
     limit = options.time_limit
@@ -55,6 +61,9 @@ def question(options: argparse.Namespace) -> dict[str, Any]:
         arguments["domain"] = None if options.domain is None else _domain.read_domain(options.domain)
     if hasattr(options, "tolerance"):
         arguments["tolerance"] = as_fraction(options.tolerance, "--tolerance")
+    if hasattr(options, "checkpoint"):
+        check_target(options.checkpoint, "--checkpoint", [getattr(options, name) for name in "fg" if hasattr(options, name)])
+        arguments["checkpoint"] = options.checkpoint
     return arguments
 
 

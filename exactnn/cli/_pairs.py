@@ -10,9 +10,10 @@ import time
 from typing import TYPE_CHECKING
 
 from exactnn.cli._float_runs import float_runs
-from exactnn.cli._options import LIMIT, add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._options import LIMIT, add_long, add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, between, certificate_line, decimal, log, point_text, report, short
 from exactnn.cli._questions import answer, models, texts
+from exactnn.cli._workers import workers
 from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.numbers import as_fraction, rational_text
 
@@ -27,6 +28,7 @@ def add_deviation(parser: argparse.ArgumentParser) -> None:
         "--norm", choices=("linf", "l1"), default="linf", help="the largest |f_j - g_j|, or their sum over the outputs (linf)"
     )
     parser.add_argument("--gap", metavar="Q", default="0", help="stop once upper <= (1 + Q) lower (0: the exact maximum)")
+    add_long(parser)
     parser.set_defaults(run=_deviation)
 
 
@@ -65,7 +67,8 @@ def _deviation(options: argparse.Namespace) -> Outcome:
     about = {"domain": options.domain, "norm": options.norm, "gap": rational_text(gap), "models": models({"f": f, "g": g})}
     start = time.perf_counter()
     try:
-        found = max_deviation(f, g, norm=options.norm, gap=gap, **arguments)
+        with workers(options.workers) as executor:
+            found = max_deviation(f, g, norm=options.norm, gap=gap, executor=executor, **arguments)
     except Incomplete as stopped:
         nothing = {"lower": None, "upper": None, "exact": False, "float32_error": None, "reason": str(stopped)}
         return Outcome(UNKNOWN, f"UNKNOWN: {stopped}", report(options, "unknown", start, **about, **nothing))

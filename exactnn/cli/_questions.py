@@ -6,12 +6,14 @@ import argparse
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from exactnn.cli._float_runs import FloatRuns, float_runs
-from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._options import add_long, add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import CODES, Outcome, certificate_line, listed, log, point_text, report, short
 from exactnn.cli._transformation import add_options, read_transformation
+from exactnn.cli._workers import workers
 from exactnn.exact.numbers import as_fraction, rational_text
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -41,6 +43,7 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], Outcome]) -> None:
     add_question(parser)
+    add_long(parser)
     add_raw(parser)
     add_output(parser)
     parser.set_defaults(run=run)
@@ -52,7 +55,9 @@ def _equal(options: argparse.Namespace) -> Outcome:
     arguments = question(options)
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
-    return answer(options, {"f": f, "g": g}, lambda: verify_equal(f, g, **arguments), domain=arguments["domain"])
+    with workers(options.workers) as executor:
+        ask = partial(verify_equal, f, g, executor=executor, **arguments)
+        return answer(options, {"f": f, "g": g}, ask, domain=arguments["domain"])
 
 
 def _zero(options: argparse.Namespace) -> Outcome:
@@ -61,7 +66,8 @@ def _zero(options: argparse.Namespace) -> Outcome:
     arguments = question(options)
     check_target(options.certificate, "--certificate", [options.f])
     (f,) = load(options, options.f)
-    return answer(options, {"f": f}, lambda: verify_zero(f, **arguments), domain=arguments["domain"])
+    with workers(options.workers) as executor:
+        return answer(options, {"f": f}, partial(verify_zero, f, executor=executor, **arguments), domain=arguments["domain"])
 
 
 def _symmetry(options: argparse.Namespace) -> Outcome:
@@ -72,7 +78,9 @@ def _symmetry(options: argparse.Namespace) -> Outcome:
     (f,) = load(options, options.f)
     transformation = read_transformation(options.steps, f)
     runs = {"f": f, "T(f)": transformation.apply(f)}
-    found = answer(options, {"f": f}, lambda: verify_symmetry(f, transformation, **arguments), domain=arguments["domain"], runs=runs)
+    with workers(options.workers) as executor:
+        ask = partial(verify_symmetry, f, transformation, executor=executor, **arguments)
+        found = answer(options, {"f": f}, ask, domain=arguments["domain"], runs=runs)
     document = {**found.document, "transformation": transformation.steps(f)}
     return Outcome(found.code, found.headline, document, [f"  T = {shortened(transformation)}", *found.details])
 

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
 import json
-import multiprocessing
-import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import IO, Any
 
 from exactnn.cli import _domain
@@ -21,6 +14,7 @@ from exactnn.cli._options import add_output, add_raw, check_target, load
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import models, texts
+from exactnn.cli._workers import workers
 from exactnn.errors import ArgumentError, Incomplete, LoadError, SaveError, Undecided
 from exactnn.exact.numbers import as_fraction, rational_text
 from exactnn.exact.polyhedron import Polyhedron
@@ -125,7 +119,7 @@ def _count(options: argparse.Namespace) -> Outcome:
     kind = f"linear regions ({options.definition}) {_place(options, net)}"
     document: dict[str, Any] = {"definition": options.definition, "count": None}
     try:
-        with _workers(options.workers) as executor:
+        with workers(options.workers) as executor:
             found = count(
                 net,
                 domain,
@@ -159,39 +153,6 @@ def _certified(options: argparse.Namespace, net: Network, domain: Polyhedron | N
     if found.value != count:
         raise AssertionError(f"two ways to count differ, {count} and {found.value}; please report this")
     return str(found.certificate.save(options.certificate))
-
-
-def _end_with(parent: int) -> None:
-    """In a worker: end soon after the process that started it, however that one ended; Ctrl-C is for that one to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _workers(count: int | None) -> Iterator[Executor | None]:
-    if count is None:
-        yield None
-        return
-    if not 1 <= count <= 1024:
-        raise ArgumentError(f"--workers: a number from 1 to 1024 is needed, got {count}")
-    older = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(count, initializer=_end_with, initargs=(os.getpid(),))
-    try:
-        yield executor
-    except BaseException:  # what was finished is in the checkpoint; no need to wait for the rest
-        executor.shutdown(wait=False, cancel_futures=True)
-        time.sleep(0.3)  # until it has let go of the tasks that wait: it cannot bear that their workers end first
-        for process in set(multiprocessing.active_children()) - older:
-            process.terminate()
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _list(options: argparse.Namespace) -> Outcome:

@@ -9,10 +9,11 @@ from exactnn.difference._bound import UpperBound, least_sizes, upper_bound
 from exactnn.difference._bounds import Bounds
 from exactnn.difference._box import BoundingBox, bounding_box
 from exactnn.difference._boxes import Leaf
+from exactnn.difference._checkpoint import Checkpoint
 from exactnn.difference._coarse import Coarse
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference._questions import Distance, Margin
-from exactnn.difference._splitting import NEAR, Splitting
+from exactnn.difference._splitting import NEAR, Resources, Splitting
 from exactnn.difference.execution import ExecutionError, execution_error
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "NEAR",
     "BoundingBox",
     "Bounds",
+    "Checkpoint",
     "Coarse",
     "Distance",
     "ExecutionError",
     "Leaf",
     "Margin",
     "NotBounded",
+    "Resources",
     "Splitting",
     "UpperBound",
     "bounding_box",

@@ -21,6 +21,11 @@ from exactnn.difference._zonotope import Mask
 from exactnn.exact.array import nearest_float
 from exactnn.exact.polyhedron import Box
 
+_NONE = -1  # for the cut of a box that is not bounded yet
+
+#: As checkpoints hold a tree, in preorder: [input, place in units of the grid] for a cut, 0 for a leaf.
+Outline = list[Any]
+
 
 class Leaf(NamedTuple):
     """A box, its bound, and what proves it; the input to be cut; and the checker's work.
@@ -35,6 +40,11 @@ class Leaf(NamedTuple):
     chosen: int | None
     cut: int
     work: float
+
+    @classmethod
+    def unbounded(cls, lo: Floats, hi: Floats) -> Leaf:
+        """A box of which nothing is known yet."""
+        return cls(np.inf, lo, hi, np.zeros(0, dtype=bool), None, _NONE, 0.0)
 
     def written(self) -> list[Any]:
         """As docs/certificate-format.md writes it."""
@@ -82,6 +92,20 @@ class Grid:
         return low, [n if v == w else self.units(v) for v, w, n in zip(hi.tolist(), self.hi.tolist(), self.high, strict=True)]
 
 
+class Branch(NamedTuple):
+    """Trees that grew from some boxes, the nodes 0, 1, ... of their common numbering: cuts (input, place, first child), leaves."""
+
+    nodes: int
+    cuts: dict[int, tuple[int, float, int]]
+    leaves: dict[int, Leaf]
+    stuck: set[int]
+
+    @property
+    def work(self) -> float:
+        """Of the checker, for the leaves."""
+        return sum(leaf.work for leaf in self.leaves.values())
+
+
 class Boxes:
     """A tree of boxes on its way to a proof.
 
@@ -90,42 +114,52 @@ class Boxes:
     bounder : what bounds the question on each box
     grid : the box around the domain
     tried : is called with points (inputs, points) of the boxes where the bound may be attained
+    roots : the boxes to begin with, for a part of a larger tree; None for the whole one
 
     Attributes
     ----------
     leaves : the boxes that are not cut, by the numbers of their nodes
     stuck : those of them that are too small to be cut
+    out : those of them that are being worked on elsewhere, with how many leaves there were when they were handed out
     """
 
-    def __init__(self, bounder: Bounder, grid: Grid, tried: Callable[[Floats], None]) -> None:
+    def __init__(self, bounder: Bounder, grid: Grid, tried: Callable[[Floats], None], roots: Sequence[Leaf] | None = None) -> None:
         self.bounder, self.grid, self.tried = bounder, grid, tried
-        self.leaves: dict[int, Leaf] = {}
+        self.leaves = dict(enumerate([Leaf.unbounded(grid.lo, grid.hi)] if roots is None else roots))
         self.stuck: set[int] = set()
+        self.out: dict[int, int] = {}
         self._cuts: dict[int, tuple[int, float, int]] = {}  # input, place, first child
-        self._heap: list[tuple[float, int]] = []
-        self._nodes = 1
-        self.work = 0.0  # of the checker, for all leaves
+        self._heap = [(-leaf.bound, node) for node, leaf in self.leaves.items()]
+        heapq.heapify(self._heap)
+        self._nodes = len(self.leaves)
+        self.work = sum(leaf.work for leaf in self.leaves.values())  # of the checker, for all leaves
         self.batch = bounder.batch
-        self._evaluate([0], grid.lo[:, None], grid.hi[:, None])
+        if roots is None:
+            self.refine(-np.inf)
 
     @property
     def bound(self) -> float:
         """The largest bound of all boxes."""
         top = -self._heap[0][0] if self._heap else -np.inf
-        return max(top, *(self.leaves[node].bound for node in self.stuck)) if self.stuck else top
+        return max([top, *(self.leaves[node].bound for node in (*self.stuck, *self.out))])
 
     def above(self, threshold: float) -> dict[int, Leaf]:
         """The boxes whose bound exceeds the threshold, by the numbers of their nodes."""
         return {node: leaf for node, leaf in self.leaves.items() if leaf.bound > threshold}
 
     def refine(self, threshold: float) -> bool:
-        """Cut the worst boxes whose bound exceeds the threshold; whether there were any that could be cut."""
+        """Cut the worst boxes whose bound exceeds the threshold, after bounding those that are not; whether there were any to cut."""
         ids: list[int] = []
         low: list[Floats] = []
         high: list[Floats] = []
         while self._heap and -self._heap[0][0] > threshold and len(ids) < self.batch:
             _, node = heapq.heappop(self._heap)
             leaf = self.leaves[node]
+            if leaf.cut == _NONE:
+                low.append(leaf.lo)
+                high.append(leaf.hi)
+                ids.append(node)
+                continue
             place = self.grid.middle(leaf.lo, leaf.hi)[leaf.cut]
             if not (leaf.lo[leaf.cut] < place < leaf.hi[leaf.cut] and self.grid.inside(leaf.cut, float(place))):
                 self.stuck.add(node)
@@ -160,6 +194,103 @@ class Boxes:
             self.work += float(found.work[k])
             heapq.heappush(self._heap, (-bound, node))
 
+    # --- parts of the tree elsewhere, and on disk -------------------------------------------------------------------------------
+
+    @property
+    def branch(self) -> Branch:
+        """The whole tree."""
+        return Branch(self._nodes, self._cuts, self.leaves, self.stuck)
+
+    def count(self, threshold: float, most: int) -> int:
+        """How many boxes here exceed the threshold, counted to about `most`."""
+        found, waiting = 0, [0]
+        while waiting and found < most:
+            k = waiting.pop()
+            if k < len(self._heap) and -self._heap[k][0] > threshold:  # those below it in the heap are no worse
+                found += 1
+                waiting += [2 * k + 1, 2 * k + 2]
+        return found
+
+    def hand_out(self, threshold: float, most: int) -> list[int]:
+        """The worst boxes whose bound exceeds the threshold, at most so many, to be worked on elsewhere."""
+        found: list[int] = []
+        while self._heap and -self._heap[0][0] > threshold and len(found) < most:
+            found.append(heapq.heappop(self._heap)[1])
+        self.out.update(dict.fromkeys(found, len(self.leaves)))
+        return found
+
+    def take_back(self, nodes: Sequence[int], branch: Branch | None) -> None:
+        """What grew from boxes that were handed out, its roots in their order; None for nothing."""
+        for node in nodes:
+            self.out.pop(node)
+        if branch is None:
+            for node in nodes:
+                heapq.heappush(self._heap, (-self.leaves[node].bound, node))
+            return
+        start = self._nodes - len(nodes)
+        self._nodes += branch.nodes - len(nodes)
+        for node in nodes:
+            self.work -= self.leaves.pop(node).work
+        for k, (j, place, first) in branch.cuts.items():
+            self._cuts[_renumbered(k, nodes, start)] = j, place, first + start
+        for k, leaf in branch.leaves.items():
+            node = _renumbered(k, nodes, start)
+            self.leaves[node] = leaf
+            self.work += leaf.work
+            if k in branch.stuck:
+                self.stuck.add(node)
+            else:
+                heapq.heappush(self._heap, (-leaf.bound, node))
+
+    def outline(self) -> Outline:
+        """The cuts, from which `restore` makes the tree again."""
+        result: Outline = []
+        waiting = [0]
+        while waiting:
+            cut = self._cuts.get(waiting.pop())
+            if cut is None:
+                result.append(0)
+            else:
+                j, place, first = cut
+                result.append([j, self.grid.units(place)])
+                waiting += [first + 1, first]
+        return result
+
+    def restore(self, outline: Outline, bits: int) -> None:
+        """Make the cuts of an outline in units of 2^-bits, at most those of the grid; `refine` bounds all leaves anew.
+
+        ValueError for what is no outline of a tree.
+        """
+        grid, finer = self.grid, self.grid.bits - bits
+        cuts: dict[int, tuple[int, float, int]] = {}
+        leaves: dict[int, Leaf] = {}
+        nodes, waiting = 1, [(0, grid.lo, grid.hi)]
+        for item in outline:
+            if not waiting:
+                raise ValueError("there are nodes behind the last leaf")
+            node, lo, hi = waiting.pop()
+            if item == 0:
+                leaves[node] = Leaf.unbounded(lo, hi)
+                continue
+            j, n = item[0], item[1] << finer
+            if not (0 <= j < len(lo) and grid.low[j] < n < grid.high[j]):
+                raise ValueError("a cut is outside of the box")
+            place = nearest_float(n, 1 << grid.bits)
+            if not (lo[j] < place < hi[j] and grid.units(place) == n):
+                raise ValueError("a cut is outside of its box, or not where a float can be")
+            below, over = hi.copy(), lo.copy()
+            below[j] = over[j] = place
+            cuts[node] = j, place, nodes
+            waiting += [(nodes + 1, over, hi), (nodes, lo, below)]
+            nodes += 2
+        if waiting:
+            raise ValueError("leaves are missing")
+        self._cuts, self.leaves, self._nodes = cuts, leaves, nodes
+        self.stuck, self.out, self.work = set(), {}, 0.0
+        self._heap = [(-np.inf, node) for node in leaves]
+
+    # --- evidence ----------------------------------------------------------------------------------------------------------------
+
     def written(self, others: Mapping[int, list[Any]]) -> list[Any]:
         """The tree in preorder as docs/certificate-format.md writes it; `others` stand for leaves that are proved otherwise."""
         result: list[Any] = []
@@ -173,3 +304,7 @@ class Boxes:
             else:
                 result.append(others[node] if node in others else self.leaves[node].written())
         return result
+
+
+def _renumbered(k: int, nodes: Sequence[int], start: int) -> int:
+    return nodes[k] if k < len(nodes) else k + start

@@ -19,6 +19,32 @@ _BITS = 30  # of a point, relative to the widest side of the box
 _AGAIN = 1 + 2.0**-30  # how much larger a float must be for its exact value to be asked
 
 
+class Proposals:
+    """The points with the largest sizes in floats among those that were offered.
+
+    Attributes
+    ----------
+    x, sizes : the points (inputs, points) and their sizes, the largest first
+    """
+
+    def __init__(self, stages: Stages, question: Question) -> None:
+        self.stages, self.question = stages, question
+        self.x: Floats = np.zeros((stages.sizes[0], 0))
+        self.sizes: Floats = np.zeros(0)
+
+    @property
+    def largest(self) -> float:
+        """The largest size; -infinity before anything was offered."""
+        return float(self.sizes[0]) if len(self.sizes) else -np.inf
+
+    def offer(self, x: Floats) -> None:
+        """Points (inputs, points) as floats; the largest are kept."""
+        sizes = self.question.sizes([v for v, _ in self.stages.values(x)])
+        x, sizes = np.concatenate([self.x, x], axis=1), np.concatenate([self.sizes, sizes])
+        best = np.argsort(-sizes, kind="stable")[:_KEPT]
+        self.x, self.sizes = x[:, best], sizes[best]
+
+
 class Points:
     """The best point so far.
 
@@ -43,19 +69,15 @@ class Points:
         self.value: Fraction | None = None
         self.point: Point | None = None
         self._asked = -np.inf  # the float size whose exact value was asked last
-        self._kept = np.zeros((len(self.lo), 0))
-        self._sizes = np.zeros(0)
+        self._proposals = Proposals(stages, question)
 
     def offer(self, x: Floats) -> None:
         """Points (inputs, points) as floats; the largest are kept."""
-        sizes = self.question.sizes([v for v, _ in self.stages.values(x)])
-        x, sizes = np.concatenate([self._kept, x], axis=1), np.concatenate([self._sizes, sizes])
-        best = np.argsort(-sizes, kind="stable")[:_KEPT]
-        self._kept, self._sizes = x[:, best], sizes[best]
+        self._proposals.offer(x)
 
     def climb(self) -> None:
         """Move the kept points along the signs of the gradient, in steps that become shorter, and keep what is better."""
-        x, step = self._kept, (self.hi - self.lo)[:, None] / 4
+        x, step = self._proposals.x, (self.hi - self.lo)[:, None] / 4
         lo, hi = self.lo[:, None], self.hi[:, None]
         for _ in range(_STEPS):
             found = self.stages.values(x)
@@ -67,13 +89,14 @@ class Points:
 
     def confirm(self) -> bool:
         """Ask the exact value at the best point; whether it is larger than before."""
-        if not len(self._sizes) or not self._sizes[0] > self._asked * _AGAIN:
+        largest, x = self._proposals.largest, self._proposals.x
+        if not largest > self._asked * _AGAIN:
             return False
-        self._asked = float(self._sizes[0])
+        self._asked = largest
         better = False
-        for x in (self._rounded(self._kept[:, 0]), self._within(self._kept[:, 0])):
+        for point in (self._rounded(x[:, 0]), self._within(x[:, 0])):
             before = self.value
-            self.take(x)
+            self.take(point)
             better |= self.value != before
         return better
 

@@ -40,7 +40,10 @@ class Tree(ABC):
     @property
     def upper(self) -> Fraction:
         """No size on the domain exceeds it, as the evidence proves."""
-        bound = self.boxes.bound
+        return self.proved(self.boxes.bound)
+
+    def proved(self, bound: float) -> Fraction:
+        """What the checker proves where this bound was found."""
         return Fraction(bound) * (1 + Fraction(MARGIN) * 2) + Fraction(self.rounding if bound else 0)
 
     def evidence(self, others: dict[int, list[Any]] | None = None) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from exactnn.cells import IntegerMap, Program, Search, Subdivision, read_program
-from exactnn.errors import ArgumentError, Incomplete, LoadError, SaveError
+from exactnn.errors import Incomplete, LoadError, SaveError
 from exactnn.exact.clock import Clock
+from exactnn.exact.executors import ended_abruptly, submit
 from exactnn.exact.files import write_text
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
@@ -110,12 +111,7 @@ def results(
     running: dict[Future[Any], int] = {}
     try:
         for number, prefix in tasks.items():
-            try:
-                future = executor.submit(carry_out, net, domain, make, prefix, deadline, max_regions, method)
-            except BrokenExecutor:
-                raise
-            except RuntimeError as refused:
-                raise ArgumentError(f"executor: one that takes tasks is needed, but {refused}; make a new one") from refused
+            future = submit(executor, carry_out, net, domain, make, prefix, deadline, max_regions, method)
             running[future] = number
         while running:
             done, _ = wait(running, timeout=min(1.0, max(clock.left(), 0.0)), return_when=FIRST_COMPLETED)
@@ -133,10 +129,7 @@ def results(
             if running and clock.left() <= 0:
                 raise Incomplete(late)
     except BrokenExecutor as error:
-        raise Incomplete(
-            f"a worker of the executor ended abruptly ({error}): it was killed or ran out of memory, or the program that makes the "
-            'executor has no `if __name__ == "__main__":`; with checkpoint= what was finished is kept'
-        ) from error
+        raise Incomplete(ended_abruptly(error)) from error
     finally:
         for future in running:
             future.cancel()

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from exactnn.cells import DIMENSIONS, PIECE, Piece, Program, Statistics, Subdivision
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.clock import Clock
+from exactnn.exact.executors import check_executor
 from exactnn.network import Network
 from exactnn.regions import _tasks
 from exactnn.regions._collector import Collector, search_cells
@@ -68,10 +69,7 @@ def collect(
     Incomplete
         At a limit.
     """
-    if executor is not None and not isinstance(executor, Executor):
-        raise ArgumentError(
-            f"executor: a concurrent.futures.Executor is needed, got {type(executor).__name__}; of a Dask client, client.get_executor()"
-        )
+    check_executor(executor)
     if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
         raise ArgumentError(f"checkpoint: the path of a file, or None, is needed, got {type(checkpoint).__name__}")
     if executor is not None or checkpoint is not None:

@@ -5,7 +5,11 @@ Source: docs/theory.md 19.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -14,21 +18,51 @@ import numpy as np
 from tqdm import tqdm
 
 from exactnn.claims import Comparison, DeviationClaim, SameDecisionClaim
-from exactnn.difference import Coarse, Distance, Leaf, Margin, NotBounded, Splitting, bounding_box
-from exactnn.errors import NotPiecewiseLinear
+from exactnn.difference import Checkpoint, Coarse, Distance, Leaf, Margin, NotBounded, Resources, Splitting, bounding_box
+from exactnn.errors import ArgumentError, NotPiecewiseLinear
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
+from exactnn.exact.executors import check_executor
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
+from exactnn.network.document import canonical_hash, document
 from exactnn.verify._alike import Alike
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
 
 Point = tuple[Fraction, ...]
+_ALONE = Resources()
+
+
+def resources(claim: Comparison, executor: Executor | None, checkpoint: str | os.PathLike[str] | None) -> Resources:
+    """The arguments `executor` and `checkpoint` of a question; its file is opened, and made if there is none.
+
+    ArgumentError where no boxes are cut for this question, LoadError for a file of another one.
+    """
+    check_executor(executor)
+    if executor is None and checkpoint is None:
+        return Resources()
+    if claim.domain is None or not (claim.tolerance or isinstance(claim, DeviationClaim)):
+        raise ArgumentError(
+            f"{'executor' if checkpoint is None else 'checkpoint'}: it helps with boxes, which need a bounded domain and a tolerance > 0; "
+            "give both, or leave it out"
+        )
+    return Resources(executor, None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(claim)))
+
+
+def _fingerprint(claim: Comparison) -> str:
+    """A hash of networks, domain, norm and tolerance."""
+    nets = [None if net is None else canonical_hash(document(net)) for net in (claim.f, claim.g)]
+    text = json.dumps([claim.stated("proved"), nets], sort_keys=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def splitting(
-    claim: Comparison | SameDecisionClaim, question: Distance | Margin, clock: Clock, tolerance: Fraction | None = None
+    claim: Comparison | SameDecisionClaim,
+    question: Distance | Margin,
+    clock: Clock,
+    tolerance: Fraction | None = None,
+    means: Resources = _ALONE,
 ) -> Splitting | str:
     """The search by boxes before its first cut; or why there is none."""
     assert claim.domain is not None
@@ -36,7 +70,7 @@ def splitting(
         around = bounding_box(claim.domain, clock)
         if around is None:
             return "the domain is not known to be bounded"
-        return Splitting(claim.f, claim.g, claim.domain, around, question, sizes(claim.f, claim.g, question), tolerance)
+        return Splitting(claim.f, claim.g, claim.domain, around, question, sizes(claim.f, claim.g, question), tolerance, means)
     except (NotBounded, NotPiecewiseLinear) as reason:
         return f"there are no linear bounds of the difference ({reason})"
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, check
-from exactnn.difference import NEAR, Distance, NotBounded, Splitting, upper_bound
+from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, upper_bound
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -40,6 +40,7 @@ _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 1.0, 100
+_SHARE = 0.9  # of the time, for boxes in long work
 #: how many boxes that resist may be left to the search over cells
 _FEW_BOXES = 64
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
@@ -49,9 +50,8 @@ _ATTEMPTS = 8
 class Decision:
     """One question on its way to a verdict: methods in order of cost, the first that decides answers."""
 
-    def __init__(self, claim: Comparison, clock: Clock) -> None:
-        self.claim = claim
-        self.clock = clock
+    def __init__(self, claim: Comparison, clock: Clock, means: Resources) -> None:
+        self.claim, self.clock, self.means = claim, clock, means
         self.f, self.g = claim.f, claim.g
         self.nets = [net for net in (claim.f, claim.g) if net is not None]
         self.tried: list[str] = []
@@ -89,7 +89,7 @@ class Decision:
         if found is not None:
             return found
         self.clock.check("value numbering did not prove equality, and no small point refuted it")
-        found = self._by_boxes(_QUICK_BOXES if self._small else min(_BOXES_SECONDS, self.clock.left() / 2))
+        found = self._by_boxes(_QUICK_BOXES if self._small else self._long)
         if found is not None:
             return found
         if self._smooth and self.claim.tolerance:
@@ -202,6 +202,12 @@ class Decision:
         return self._proved(evidence, f"intervals of the difference on {count} boxes")
 
     @property
+    def _long(self) -> float:
+        """Seconds for boxes where nothing else is likely to decide; nearly all there are where people bring an executor or a checkpoint."""
+        left = self.clock.left()
+        return left * _SHARE if self.means.any else min(_BOXES_SECONDS, left / 2)
+
+    @property
     def _small(self) -> bool:
         """Whether linear programs over the neurons and the search over cells are worth a try before boxes are given time."""
         return self._tree is not None and self._tree.stages.units <= _SMALL
@@ -210,7 +216,7 @@ class Decision:
     def _tree(self) -> Splitting | None:
         if not self.claim.tolerance or self.claim.domain is None:
             return None
-        found = splitting(self.claim, Distance(), self.clock, self.claim.tolerance)
+        found = splitting(self.claim, Distance(), self.clock, self.claim.tolerance, self.means)
         if isinstance(found, str):
             self.tried.append(found)
             return None

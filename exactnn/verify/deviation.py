@@ -10,6 +10,8 @@ searched cell by cell.
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -20,7 +22,7 @@ from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
-from exactnn.difference import NEAR, Distance, Splitting
+from exactnn.difference import NEAR, Distance, Resources, Splitting
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
@@ -28,7 +30,7 @@ from exactnn.exact.numbers import Number, approximately, as_fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
-from exactnn.verify._boxes import distance, exactly, splitting
+from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
@@ -92,7 +94,15 @@ class Deviation:
 
 @timed
 def max_deviation(
-    f: Network, g: Network, *, domain: Polyhedron, norm: str = "linf", gap: Number = 0, time_limit: Number | None = None
+    f: Network,
+    g: Network,
+    *,
+    domain: Polyhedron,
+    norm: str = "linf",
+    gap: Number = 0,
+    time_limit: Number | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Deviation:
     """A bracket of max |f(x) - g(x)| over the domain, with a point that attains its lower end and a certificate of both ends.
 
@@ -103,6 +113,9 @@ def max_deviation(
     norm : "linf", the largest |f_j - g_j|, or "l1", their sum
     gap : a rational >= 0; the search ends once upper <= (1 + gap) lower; 0 for the exact maximum
     time_limit : seconds; None for 120
+    executor : any `concurrent.futures.Executor` (of a Dask client, `client.get_executor()`), whose workers cut boxes; None: this process
+    checkpoint : the path of a file that keeps the boxes, and from which a later call of the same question goes on (gap and time limit may
+        be others); compressed if its name ends in .gz. Cells are gone through without either
 
     Returns
     -------
@@ -111,7 +124,7 @@ def max_deviation(
 
     Raises
     ------
-    ShapeError, DomainError, EmptyDomain, ArgumentError
+    ShapeError, DomainError, EmptyDomain, ArgumentError, LoadError and SaveError (checkpoint)
     NotPiecewiseLinear
         For rational nodes.
     Incomplete
@@ -141,15 +154,15 @@ def max_deviation(
     clock = clock_in_force()
     if clock.limit is None:
         clock = Clock(_SECONDS)
-    question = Bracket(DeviationClaim(f, g, whole, Fraction(0), norm=norm), clock, near)
-    return question.answer()
+    claim = DeviationClaim(f, g, whole, Fraction(0), norm=norm)
+    return Bracket(claim, clock, near, resources(claim, executor, checkpoint)).answer()
 
 
 class Bracket:
     """One question on its way to an answer; `claim.tolerance` is open."""
 
-    def __init__(self, claim: DeviationClaim, clock: Clock, gap: Fraction) -> None:
-        self.claim, self.clock, self.gap = claim, clock, gap
+    def __init__(self, claim: DeviationClaim, clock: Clock, gap: Fraction, means: Resources) -> None:
+        self.claim, self.clock, self.gap, self.means = claim, clock, gap, means
         self.f, self.g, self.question = claim.f, claim.g, Distance(claim.norm)
         assert self.g is not None
         self.where = coordinates(claim.domain, self.f.input_dim)
@@ -173,7 +186,7 @@ class Bracket:
             return self._found(self.best.value, None)
         if self._by_cells():
             return self._found(self.best.value, None)
-        tree = splitting(self.claim, self.question, self.clock)
+        tree = splitting(self.claim, self.question, self.clock, means=self.means)
         if isinstance(tree, str):
             return self._found(*wide_bracket(self.claim, self.best.offer, self.clock, tree))
         if self.best.point is not None:

@@ -9,9 +9,11 @@ several hidden layers; with one they are decided but for the cases of docs/theor
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import Executor
 from fractions import Fraction
 
-from exactnn.claims import EqualClaim, ImageClaim, SymmetryClaim, ZeroClaim
+from exactnn.claims import Comparison, EqualClaim, ImageClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import ArgumentError, DomainError, ShapeError
 from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number, as_fraction
@@ -19,13 +21,21 @@ from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.symmetry.transformations import Transformation
 from exactnn.verdict import Verdict
+from exactnn.verify._boxes import resources
 from exactnn.verify._decision import Decision
 from exactnn.verify._images import checker_builds
 
 
 @timed
 def verify_equal(
-    f: Network, g: Network, *, domain: Polyhedron | None = None, tolerance: Number = 0, time_limit: Number | None = None
+    f: Network,
+    g: Network,
+    *,
+    domain: Polyhedron | None = None,
+    tolerance: Number = 0,
+    time_limit: Number | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Verdict:
     """Decide whether |f_j(x) - g_j(x)| <= tolerance for all x of the domain and all outputs j, in real arithmetic.
 
@@ -35,6 +45,10 @@ def verify_equal(
     domain : Box or Polyhedron; None for all of R^d
     tolerance : a rational >= 0; 0 asks for exact equality
     time_limit : seconds; None for none but that the search cell by cell stops after 20,000 cells or 120 seconds
+    executor : any `concurrent.futures.Executor` (of a Dask client, `client.get_executor()`), whose workers cut boxes; None: this process
+    checkpoint : the path of a file that keeps the boxes, and from which a later call of the same question goes on (its time limit may be
+        another one); compressed if its name ends in .gz. Both are for a bounded domain and a tolerance > 0, and help where boxes are cut;
+        for networks of more than 100 units these then get nine tenths of the time, without a limit as long as they take
 
     Returns
     -------
@@ -45,7 +59,7 @@ def verify_equal(
 
     Raises
     ------
-    ShapeError, DomainError, EmptyDomain, ArgumentError
+    ShapeError, DomainError, EmptyDomain, ArgumentError, LoadError and SaveError (checkpoint)
 
     Examples
     --------
@@ -57,11 +71,19 @@ def verify_equal(
     ('refuted', (Fraction(1, 1),))
     """
     check_pair(f, g)
-    return Decision(EqualClaim(f, g, asked_domain(domain, f), _tolerance(tolerance)), clock_in_force()).verdict()
+    return _decided(EqualClaim(f, g, asked_domain(domain, f), _tolerance(tolerance)), executor, checkpoint)
 
 
 @timed
-def verify_zero(f: Network, *, domain: Polyhedron | None = None, tolerance: Number = 0, time_limit: Number | None = None) -> Verdict:
+def verify_zero(
+    f: Network,
+    *,
+    domain: Polyhedron | None = None,
+    tolerance: Number = 0,
+    time_limit: Number | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Verdict:
     """Decide whether f(x) = 0 for all x of the domain; arguments and answers as for `verify_equal`.
 
     Examples
@@ -71,12 +93,19 @@ def verify_zero(f: Network, *, domain: Polyhedron | None = None, tolerance: Numb
     'proved'
     """
     _network(f, "f")
-    return Decision(ZeroClaim(f, asked_domain(domain, f), _tolerance(tolerance)), clock_in_force()).verdict()
+    return _decided(ZeroClaim(f, asked_domain(domain, f), _tolerance(tolerance)), executor, checkpoint)
 
 
 @timed
 def verify_symmetry(
-    f: Network, transformation: Transformation, *, domain: Polyhedron | None = None, tolerance: Number = 0, time_limit: Number | None = None
+    f: Network,
+    transformation: Transformation,
+    *,
+    domain: Polyhedron | None = None,
+    tolerance: Number = 0,
+    time_limit: Number | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Verdict:
     """Decide whether T(f) = f as functions, T a Permutation, Scaling, Flip, SignFlip or a composition of them.
 
@@ -98,7 +127,11 @@ def verify_symmetry(
         )
     asked = transformation.apply(f), asked_domain(domain, f), _tolerance(tolerance)
     named = SymmetryClaim(f, *asked, tuple(transformation.steps(f)))
-    return Decision(named if checker_builds(named) else ImageClaim(f, *asked), clock_in_force()).verdict()
+    return _decided(named if checker_builds(named) else ImageClaim(f, *asked), executor, checkpoint)
+
+
+def _decided(claim: Comparison, executor: Executor | None, checkpoint: str | os.PathLike[str] | None) -> Verdict:
+    return Decision(claim, clock_in_force(), resources(claim, executor, checkpoint)).verdict()
 
 
 def check_pair(f: Network, g: Network) -> None:
