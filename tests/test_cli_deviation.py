@@ -107,13 +107,14 @@ def test_no_bound_at_all_is_unknown(shell: Shell) -> None:  # noqa: F811
     """The simplex {x >= 0, sum x <= 1} is bounded, but of 65 inputs no upper bound stands in a row, and none is sought."""
     size = 65
     xn.save(xn.mlp([([[1] * size], [0]), ([[1]], [0])]), "many.json")
+    xn.save(xn.mlp([([[2] * size], [0]), ([[1]], [0])]), "twice.json")
     rows = [[1] * size, *([-int(i == j) for j in range(size)] for i in range(size))]
     Path("simplex.json").write_text(json.dumps({"A": rows, "b": [1] + [0] * size}), encoding="utf-8")
-    words = "deviation many.json many.json --domain simplex.json --time-limit 1 --certificate none.json"
+    words = "deviation many.json twice.json --domain simplex.json --time-limit 1 --certificate none.json"
     assert shell(words).code == 3
     document = shell(f"{words} --json").json
     assert (document["status"], document["lower"], document["upper"], document["exact"]) == ("unknown", None, None, False)
-    assert "box around the domain is not known" in document["reason"]
+    assert "not known to be bounded" in document["reason"]
     assert not Path("none.json").exists()
 
 
