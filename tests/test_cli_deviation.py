@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -95,12 +96,24 @@ def test_bad_options(shell: Shell, words: str, said: str) -> None:  # noqa: F811
     assert said in answer.err
 
 
+def test_no_time_still_gives_a_bracket(shell: Shell) -> None:  # noqa: F811
+    words = "deviation f.json moved.json --domain -1:1 --time-limit 0"
+    document = shell(f"{words} --certificate c.json --json").json
+    assert Fraction(document["lower"]) <= Fraction(1, 10**30) <= Fraction(document["upper"])
+    assert shell(words).code == shell("check c.json").code == 0
+
+
 def test_no_bound_at_all_is_unknown(shell: Shell) -> None:  # noqa: F811
-    words = "deviation f.json g.json --domain -1:1 --time-limit 0 --certificate none.json"
+    """The simplex {x >= 0, sum x <= 1} is bounded, but of 65 inputs no upper bound stands in a row, and none is sought."""
+    size = 65
+    xn.save(xn.mlp([([[1] * size], [0]), ([[1]], [0])]), "many.json")
+    rows = [[1] * size, *([-int(i == j) for j in range(size)] for i in range(size))]
+    Path("simplex.json").write_text(json.dumps({"A": rows, "b": [1] + [0] * size}), encoding="utf-8")
+    words = "deviation many.json many.json --domain simplex.json --time-limit 1 --certificate none.json"
     assert shell(words).code == 3
     document = shell(f"{words} --json").json
     assert (document["status"], document["lower"], document["upper"], document["exact"]) == ("unknown", None, None, False)
-    assert "time limit" in document["reason"]
+    assert "box around the domain is not known" in document["reason"]
     assert not Path("none.json").exists()
 
 

@@ -14,7 +14,7 @@ from . import _budget
 from ._budget import Budget
 from ._claim import Claim, Domain
 from ._decision import check_decision_tree
-from ._difference import PRECISION, Bounds, Pass, box_of, need_within
+from ._difference import Bounds, Pass, box_of, need_within, precision
 from ._network import Network
 from ._numbers import Rejected, Tensor, index, items, mapping, need
 from ._tree import check_tree
@@ -26,8 +26,7 @@ _HEXADECIMAL = re.compile(r"(0|[1-9a-f][0-9a-f]*)\Z")
 def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """|f - g| <= tolerance on each leaf, or the same maximal output."""
     mapping(evidence, "evidence", ("method", "bits", "tree"), ("box",))
-    bits = index(evidence["bits"], PRECISION + 1, "bits")
-    need(bits >= 16, "bits", "at least 16 bits are needed")
+    bits = precision(evidence["bits"])
     need(claim.domain is not None, "claim: domain", "boxes need a bounded domain")
     assert claim.domain is not None
     box = box_of(claim.domain, bits, evidence.get("box", []))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from ._boxes import check_boxes
 from ._claim import Claim
 from ._decision import values
-from ._difference import check_pass
+from ._difference import Bounds, Pass, check_pass, precision
 from ._network import Network
-from ._numbers import need, show
+from ._numbers import need, rationals, show
+from ._point import inside
 from ._tree import check_tree
 
 UPPER: dict[str, Callable[..., None]] = {"tree": check_tree, "pass": check_pass, "boxes": check_boxes}
@@ -19,8 +21,24 @@ UPPER: dict[str, Callable[..., None]] = {"tree": check_tree, "pass": check_pass,
 def check_deviation(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """lower <= |f - g| at the point, in the norm of the claim, and |f - g| <= tolerance on the domain."""
     need("point" in evidence, "evidence", "missing key 'point'")
-    a, b = values(claim, f, g, evidence["point"])
-    gaps = [abs(u - v) for u, v in zip(a, b, strict=True)]
+    if g is not None and any(node.op == "smooth" for net in (f, g) for node in net.nodes):
+        gaps = _enclosed(claim, f, g, evidence)
+    else:
+        a, b = values(claim, f, g, evidence["point"])
+        gaps = [abs(u - v) for u, v in zip(a, b, strict=True)]
     gap = sum(gaps) if claim.norm == "l1" else max(gaps)
-    need(gap >= claim.least, "point", f"the values differ by {show(gap)} only")
+    need(gap >= claim.least, "point", f"the values are seen to differ by {show(gap)} only")
     UPPER[evidence["method"]](claim, f, g, {key: value for key, value in evidence.items() if key != "point"})
+
+
+def _enclosed(claim: Claim, f: Network, g: Network, evidence: dict[str, Any]) -> list[Fraction]:
+    """By how much the outputs differ at least, from the intervals of evidence "pass" at the point: the values are irrational."""
+    need("bits" in evidence, "evidence", "missing key 'bits'")
+    bits = precision(evidence["bits"])
+    point = rationals(evidence["point"], "point", f.input_size)
+    if claim.domain is not None:
+        inside(claim.domain, point)
+    scaled = [q * (1 << bits) for q in point]
+    low = [q.numerator // q.denominator for q in scaled]
+    found = Pass(f, g, bits).outputs(Bounds((len(low),), low, [-(-q.numerator // q.denominator) for q in scaled]))
+    return [Fraction(max(a, -b, 0), 1 << bits) for a, b in zip(found.lo, found.hi, strict=True)]

@@ -21,19 +21,12 @@ from ._enclosure import smooth_range
 from ._folding import folded
 from ._network import Network, Node
 from ._numbers import Tensor, index, items, mapping, need, rational
+from ._slopes import SLOPES, slopes
 from ._unit import units
 from ._windows import Window
 
 PRECISION = 1024  # bits at the most
 _SMOOTH = 2**9  # an entry of a smooth node costs as much as so many products
-#: the slopes of smooth functions lie between these
-SLOPES = {
-    "tanh": (Fraction(0), Fraction(1)),
-    "sigmoid": (Fraction(0), Fraction(1, 4)),
-    "softplus": (Fraction(0), Fraction(1)),
-    "silu": (Fraction(-1, 10), Fraction(11, 10)),
-    "gelu": (Fraction(-13, 100), Fraction(113, 100)),
-}
 _LINEAR = {"affine": "weight", "conv": "weight", "batch_norm": "scale", "scale": "factor"}
 _SHIFT = {"affine": "bias", "conv": "bias", "batch_norm": "shift", "constant": "value"}
 _OTHER = {"batch_norm": ("mean", "variance", "weight", "bias", "epsilon", "precision")}  # what scale and shift were made of
@@ -48,11 +41,24 @@ class Bounds(NamedTuple):
 
 
 def check_pass(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
-    """|f_j - g_j| <= tolerance on the box that the domain lies in; g None stands for 0."""
+    """|f_j - g_j| <= tolerance on the box that the domain lies in, or everywhere; g None stands for 0."""
     mapping(evidence, "evidence", ("method", "bits"), ("box",))
-    bits = index(evidence["bits"], PRECISION + 1, "bits")
+    bits = precision(evidence["bits"])
+    proofs = evidence.get("box", [])
+    if proofs is None or claim.domain is None:
+        need("box" not in evidence or proofs is None, "box", "null is expected where there is no domain")
+        need(g is not None, "claim: domain", "the values of one network are not bounded on all of R^d")
+        found = Pass(f, g, bits).everywhere()
+    else:
+        found = difference(claim.domain, f, g, bits, proofs)
+    need_within(claim, found, bits, "pass")
+
+
+def precision(raw: Any) -> int:
+    """The bits of the intervals."""
+    bits = index(raw, PRECISION + 1, "bits")
     need(bits >= 16, "bits", "at least 16 bits are needed")
-    need_within(claim, difference(claim.domain, f, g, bits, evidence.get("box", [])), bits, "pass")
+    return bits
 
 
 def need_within(claim: Claim, found: Bounds, bits: int, step: str) -> None:
@@ -84,6 +90,13 @@ class Pass:
         pairs = zip(self._networks, "fg", strict=False)
         first, *more = [_Values(net, nodes, box, self.bits, self.budget, name) for (net, nodes), name in pairs]
         return _Pairs(first, more[0], self.budget).outputs() if more else first.outputs()
+
+    def everywhere(self) -> Bounds:
+        """Bounds of the flat output of f - g on all of R^d, where weights are the same and no value has to be known."""
+        first, second = (_Values(net, nodes, None, self.bits, self.budget, "") for net, nodes in self._networks)
+        pairs = _Pairs(first, second, self.budget)
+        need(pairs.alike, "pass", "the outputs do not correspond, and their values are not bounded")
+        return pairs.outputs()
 
 
 def box_of(domain: Domain, bits: int, proofs: Any) -> Bounds:
@@ -131,12 +144,14 @@ def _ceil(q: Fraction) -> int:
 
 
 class _Values:
-    """An interval for each value of one network that its outputs need."""
+    """An interval for each value of one network that its outputs need; for none without a box."""
 
-    def __init__(self, network: Network, nodes: Sequence[Node], box: Bounds, bits: int, budget: Budget, name: str) -> None:
+    def __init__(self, network: Network, nodes: Sequence[Node], box: Bounds | None, bits: int, budget: Budget, name: str) -> None:
         self.network, self.bits, self.starts = network, bits, network.starts()
         self.nodes = nodes  # folded
         self.found: dict[int, Bounds] = {}
+        if box is None:
+            return
         for i in sorted(self._needed()):
             node = self.nodes[i]
             budget.step = f"pass: {name}: node {node.name}"
@@ -184,7 +199,7 @@ class _Pairs:
         for i, j in sorted(self._needed()):
             budget.step = f"pass: nodes {first.nodes[i].name} and {second.nodes[j].name}"
             spend(budget, first.nodes[i])
-            self.found[i, j] = self._sharpened(i, j)
+            self.found[i, j] = self._sharpened(i, j) if first.found else self._everywhere(i, j, budget.step)
 
     def outputs(self) -> Bounds:
         """The difference of the flat outputs."""
@@ -223,26 +238,83 @@ class _Pairs:
     def _rule(self, i: int, j: int) -> Bounds | None:
         a, b = self.first.nodes[i], self.second.nodes[j]
         if a.op == b.op == "input":
-            same = prod(a.shape) == prod(b.shape) and self.first.starts[i] == self.second.starts[j]
-            return Bounds(a.shape, [0] * prod(a.shape), [0] * prod(a.shape)) if same else None
+            return self._inputs(i, j)
         if not _same_structure(self.first, a, self.second, b):
             return None
-        below = [
-            self.found[pair]._replace(shape=self.second.nodes[q].shape) for pair, q in zip(self._operands(i, j), b.operands, strict=True)
-        ]
-        x = [self.first.found[p] for p in a.operands]
-        if a.op in AFFINE:  # a - b = (W - V) x + V d + (c - e)
-            parts = [affine_parts(b, below, self.bits, linear=True)]
-            change = _minus(a, b)
-            return outward(parts if change is None else [affine_parts(change, x, self.bits), *parts], self.bits)
-        y = [self.second.found[q] for q in b.operands]
+        below, x = self._below(i, j), [self.first.found[p] for p in a.operands]
+        if a.op in AFFINE:
+            return self._affine(a, b, x, below)
         if a.op == "max_pool":
-            window: Window = a.fields["window"]
-            rows = window.entries(x[0].shape, a.shape)
-            return Bounds(a.shape, [min(below[0].lo[p] for p in row) for row in rows], [max(below[0].hi[p] for p in row) for row in rows])
+            return _spread(a, below[0])
+        y = [self.second.found[q] for q in b.operands]
         if a.op == "smooth":
-            return _smooth_rule(a, below[0])
+            return _smooth_rule(a, (x[0], y[0], below[0]), self.bits)
         return _bent_rule(a, b, (x[0], y[0], below[0]), self.bits)
+
+    def _everywhere(self, i: int, j: int, step: str) -> Bounds:
+        """The same without any values: weights and functions must be the same, and s d has all slopes s."""
+        a, b = self.first.nodes[i], self.second.nodes[j]
+        if a.op == b.op == "input":
+            found = self._inputs(i, j)
+            need(found is not None, step, "other inputs, whose difference is not bounded")
+            assert found is not None
+            return found
+        need(_same_structure(self.first, a, self.second, b), step, "other operations on values that are not bounded")
+        below = self._below(i, j)
+        if a.op in AFFINE:
+            key = _LINEAR.get(a.op)
+            same = key is None or not any(sum_of(a.fields[key], b.fields[key], minus=True).numerators)
+            need(same, step, "other weights on values that are not bounded")
+            return self._affine(a, b, [_zero(self.first.nodes[p].shape) for p in a.operands], below)
+        if a.op == "max_pool":
+            return _spread(a, below[0])
+        if a.op == "smooth":
+            ends = [SLOPES[a.fields["function"]]]
+        else:
+            first, second = units(a, self.bits), units(b, self.bits)
+            need(all(p.same(q) for p, q in zip(first, second, strict=True)), step, "other functions on values that are not bounded")
+            ends = [unit.steepest for unit in second]
+        return _sloped(a.shape, below[0], ends)
+
+    def _inputs(self, i: int, j: int) -> Bounds | None:
+        """0 where both are the same inputs."""
+        a, b = self.first.nodes[i], self.second.nodes[j]
+        same = prod(a.shape) == prod(b.shape) and self.first.starts[i] == self.second.starts[j]
+        return _zero(a.shape) if same else None
+
+    def _below(self, i: int, j: int) -> list[Bounds]:
+        """The differences of the operands, in the shapes that they have in g."""
+        shapes = [self.second.nodes[q].shape for q in self.second.nodes[j].operands]
+        return [self.found[pair]._replace(shape=shape) for pair, shape in zip(self._operands(i, j), shapes, strict=True)]
+
+    def _affine(self, a: Node, b: Node, x: Sequence[Bounds], below: Sequence[Bounds]) -> Bounds:
+        """(W - V) x + V d + (c - e)."""
+        parts = [affine_parts(b, below, self.bits, linear=True)]
+        change = _minus(a, b)
+        return outward(parts if change is None else [affine_parts(change, x, self.bits), *parts], self.bits)
+
+
+def _zero(shape: tuple[int, ...]) -> Bounds:
+    return Bounds(shape, [0] * prod(shape), [0] * prod(shape))
+
+
+def _spread(node: Node, d: Bounds) -> Bounds:
+    """The difference of maxima lies between the least and the largest one in the window."""
+    window: Window = node.fields["window"]
+    rows = window.entries(d.shape, node.shape)
+    return Bounds(node.shape, [min(d.lo[p] for p in row) for row in rows], [max(d.hi[p] for p in row) for row in rows])
+
+
+def _sloped(shape: tuple[int, ...], d: Bounds, ends: Sequence[tuple[Fraction, Fraction]]) -> Bounds:
+    """s d for all s between these ends, one pair for each channel."""
+    repeat = len(d.lo) // len(ends)
+
+    def values(k: int, step: tuple[int, ...]) -> tuple[int, int]:
+        corners = [s * t for s in ends[k // repeat] for t in step]
+        low, high = min(corners), max(corners)
+        return low.numerator // low.denominator, -(-high.numerator // high.denominator)
+
+    return _mapped(shape, zip(d.lo, d.hi, strict=True), values)
 
 
 def spend(budget: Budget, node: Node) -> None:
@@ -348,17 +420,18 @@ def _smooth_values(name: str, x: tuple[int, ...], bits: int) -> tuple[int, int]:
     return (low.numerator << bits) // low.denominator, -((-high.numerator << bits) // high.denominator)
 
 
-def _smooth_rule(node: Node, d: Bounds) -> Bounds | None:
-    slopes = SLOPES.get(node.fields["function"])
-    if slopes is None:
-        return None
+def _smooth_rule(node: Node, bounds: tuple[Bounds, Bounds, Bounds], bits: int) -> Bounds:
+    """phi(x) - phi(y) = s d, with s between the slopes on the hull of both."""
+    x, y, d = bounds
+    unit = 1 << bits
 
     def values(k: int, ends: tuple[int, ...]) -> tuple[int, int]:
-        corners = [s * t for s in slopes for t in ends]
+        hull = Fraction(min(ends[0], ends[2]), unit), Fraction(max(ends[1], ends[3]), unit)
+        corners = [s * t for s in slopes(node.fields["function"], hull, bits) for t in ends[4:]]
         low, high = min(corners), max(corners)
         return low.numerator // low.denominator, -(-high.numerator // high.denominator)
 
-    return _mapped(node.shape, zip(d.lo, d.hi, strict=True), values)
+    return _mapped(node.shape, zip(x.lo, x.hi, y.lo, y.hi, d.lo, d.hi, strict=True), values)
 
 
 def _mapped(shape: tuple[int, ...], entries: Any, rule: Callable[[int, tuple[int, ...]], tuple[int, int]]) -> Bounds:

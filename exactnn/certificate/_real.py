@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from math import isqrt
 
 from ._numbers import need
@@ -84,6 +85,7 @@ def softplus(x: Fraction, b: int) -> Interval:
     return base[0] + (ends[0] >> GUARD), base[1] - (-ends[1] >> GUARD)
 
 
+@cache
 def _pi(b: int) -> Interval:
     """Machin: pi = 16 arctan(1/5) - 4 arctan(1/239), alternating series."""
     w = b + GUARD
@@ -130,6 +132,16 @@ def normal(x: Fraction, b: int) -> Interval:
     hi = -(-(ends[1] * bell[1] << w) // root[0])
     half = 1 << (b - 1)
     return half + (lo >> (w - b)), half - (-hi >> (w - b))
+
+
+def density(x: Fraction, b: int) -> Interval:
+    """exp(-x^2/2) / sqrt(2 pi)."""
+    if x * x > LARGEST:
+        return 0, density(Fraction(64), b)[1]
+    w = b + GUARD
+    bell, circle = exp(-x * x / 2, w), _pi(2 * w)
+    root = isqrt(2 * circle[0]), isqrt(2 * circle[1]) + 1
+    return (bell[0] << b) // root[1], -((-bell[1] << b) // root[0])
 
 
 MONOTONE: dict[str, Callable[[Fraction, int], Interval]] = {"tanh": tanh, "sigmoid": sigmoid, "softplus": softplus}

@@ -73,6 +73,12 @@ class Unit:
         ]
         return (min(met), max(met)) if met else (0, 0)
 
+    @property
+    def steepest(self) -> tuple[Fraction, Fraction]:
+        """The least and the largest slope of all pieces."""
+        found = [Fraction(slope, self.scale) for slope, _ in self.pieces]
+        return min(found), max(found)
+
     def step(self, x: tuple[int, int], y: tuple[int, int], d: tuple[int, int]) -> tuple[int, int]:
         """The least and the largest  phi(a) - phi(b)  for a in x, b in y, a - b in d, times the scale."""
         if self.is_convex:

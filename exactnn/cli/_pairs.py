@@ -89,7 +89,7 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         upper=rational_text(found.upper),
         exact=found.is_exact,
         point=texts(found.point),
-        values={k: texts(v) for k, v in zip("fg", found.values, strict=True)},
+        values=None if found.values is None else {k: texts(v) for k, v in zip("fg", found.values, strict=True)},
         float32_error=rounding.document,
         certificate=written,
     )
@@ -115,6 +115,8 @@ def _told(found: Deviation) -> list[str]:
             f"  lower = {short(found.lower)}, attained at x = {point}",
             f"  upper = {short(found.upper)}, proved, not known to be attained",
         ]
+    if found.values is None:  # smooth networks: irrational
+        return lines
     a, b = found.values
     order = sorted(range(len(a)), key=lambda j: -abs(a[j] - b[j]))
     shown = order[: 1 if found.norm == "linf" else 3]

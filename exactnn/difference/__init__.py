@@ -5,21 +5,24 @@ Source: docs/theory.md 17 and 18.
 
 from __future__ import annotations
 
-from exactnn.difference._bound import UpperBound, upper_bound
+from exactnn.difference._bound import UpperBound, least_sizes, upper_bound
 from exactnn.difference._bounds import Bounds
 from exactnn.difference._box import BoundingBox, bounding_box
 from exactnn.difference._boxes import Leaf
 from exactnn.difference._checkpoint import Checkpoint
+from exactnn.difference._coarse import Coarse
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference._questions import Distance, Margin
-from exactnn.difference._splitting import Resources, Splitting
+from exactnn.difference._splitting import NEAR, Resources, Splitting
 from exactnn.difference.execution import ExecutionError, execution_error
 
 __all__ = [
     "BITS",
+    "NEAR",
     "BoundingBox",
     "Bounds",
     "Checkpoint",
+    "Coarse",
     "Distance",
     "ExecutionError",
     "Leaf",
@@ -31,5 +34,6 @@ __all__ = [
     "bounding_box",
     "difference_bounds",
     "execution_error",
+    "least_sizes",
     "upper_bound",
 ]

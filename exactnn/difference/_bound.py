@@ -6,8 +6,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from exactnn.difference._box import bounding_box
-from exactnn.difference._pass import BITS, difference_bounds
-from exactnn.exact.array import nearest_float
+from exactnn.difference._everywhere import everywhere
+from exactnn.difference._pass import BITS, Pass, difference_bounds
+from exactnn.exact.array import RationalArray, nearest_float
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -26,10 +27,10 @@ class UpperBound(NamedTuple):
         return f"{nearest_float(shown.numerator, shown.denominator):.3g}"
 
 
-def upper_bound(
-    f: Network, g: Network | None, domain: Polyhedron | None, *, norm: str = "linf", clock: Clock | None = None
-) -> UpperBound | None:
-    """max |f_j(x) - g_j(x)| <= value for all x of the domain; g None stands for 0, and None comes back where the domain is not bounded.
+def upper_bound(f: Network, g: Network | None, domain: Polyhedron | None, *, norm: str = "linf", clock: Clock | None = None) -> UpperBound:
+    """max |f_j(x) - g_j(x)| <= value for all x of the domain; g None stands for 0.
+
+    Where the domain is not known to be bounded, this bounds the difference everywhere: of networks whose biases alone differ.
 
     Parameters
     ----------
@@ -51,7 +52,17 @@ def upper_bound(
     """
     around = bounding_box(domain, clock)
     if around is None:
-        return None
+        found = everywhere(Pass(f, g, clock=clock))
+        evidence: dict[str, Any] = {"method": "pass", "bits": BITS, **({} if domain is None else {"box": None})}
+        return UpperBound(found.sum if norm == "l1" else found.largest, evidence)
     found = difference_bounds(f, g, around.box, clock=clock)
     value = found.sum if norm == "l1" else found.largest
     return UpperBound(value, {"method": "pass", "bits": BITS, **({"box": around.proofs} if around.proofs else {})})
+
+
+def least_sizes(f: Network, g: Network | None, points: RationalArray, norm: str, bits: int) -> list[Fraction]:
+    """What |f - g| reaches at least at each point, (points, inputs), in the norm "linf" or "l1": smooth values are irrational."""
+    found = Pass(f, g, bits=bits).bounds(points, points)
+    least = found.lo.maximum(-found.hi).relu()
+    rows = least.to_rows()
+    return [sum(row, Fraction(0)) if norm == "l1" else max(row) for row in rows]

@@ -1,8 +1,6 @@
-"""A tree of boxes, each of which is bounded by a joint zonotope, or cut in two; the worst box first.
+"""A tree of boxes, each of which is bounded (`_bounders`), or cut in two; the worst box first.
 
-Cut is the input with the largest sum, over the units that are not stable, of |coefficient of the input * its half-width| / (u - l):
-nearly free, and better than the widest input or the steepest one. The middle of each box and the corner at which its bound is reached
-are tried as points, which a projected ascent moves uphill.
+The middle of each box and the corner at which its bound is reached are tried as points, which a projected ascent moves uphill.
 
 References: docs/theory.md 19.
 """
@@ -16,15 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from exactnn.difference._bounders import Bounder
 from exactnn.difference._pass import NotBounded
-from exactnn.difference._questions import Question
-from exactnn.difference._stages import ROUND, TINY, Floats, Stages, on_grid
-from exactnn.difference._zonotope import Mask, joint_pass
+from exactnn.difference._stages import ROUND, TINY, Floats, on_grid
+from exactnn.difference._zonotope import Mask
 from exactnn.exact.array import nearest_float
 from exactnn.exact.polyhedron import Box
 
-_NUMBERS = 1 << 22  # of one form of a stage, for all boxes of a batch
-_MOST = 16  # boxes of a batch
 _NONE = -1  # for the cut of a box that is not bounded yet
 
 #: As checkpoints hold a tree, in preorder: [input, place in units of the grid] for a cut, 0 for a leaf.
@@ -32,12 +28,15 @@ Outline = list[Any]
 
 
 class Leaf(NamedTuple):
-    """A box, its bound, and what proves it: the pairs of units that are coupled, the maximal output; the input to be cut; its work."""
+    """A box, its bound, and what proves it; the input to be cut; and the checker's work.
+
+    A joint zonotope proves it with these pairs of units coupled (the output that is maximal, if it is asked); None: the interval pass.
+    """
 
     bound: float
     lo: Floats
     hi: Floats
-    couplings: Mask
+    couplings: Mask | None
     chosen: int | None
     cut: int
     work: float
@@ -49,6 +48,8 @@ class Leaf(NamedTuple):
 
     def written(self) -> list[Any]:
         """As docs/certificate-format.md writes it."""
+        if self.couplings is None:
+            return ["pass"]
         pairs = sum(1 << int(p) for p in np.flatnonzero(self.couplings))
         return ["leaf", f"{pairs:x}", *(() if self.chosen is None else (self.chosen,))]
 
@@ -83,8 +84,12 @@ class Grid:
 
     def box(self, leaf: Leaf) -> tuple[list[int], list[int]]:
         """The sides of a box of the tree in units."""
-        low = [n if v == w else self.units(v) for v, w, n in zip(leaf.lo.tolist(), self.lo.tolist(), self.low, strict=True)]
-        return low, [n if v == w else self.units(v) for v, w, n in zip(leaf.hi.tolist(), self.hi.tolist(), self.high, strict=True)]
+        return self.sides(leaf.lo, leaf.hi)
+
+    def sides(self, lo: Floats, hi: Floats) -> tuple[list[int], list[int]]:
+        """The same, of a box given by its sides as floats."""
+        low = [n if v == w else self.units(v) for v, w, n in zip(lo.tolist(), self.lo.tolist(), self.low, strict=True)]
+        return low, [n if v == w else self.units(v) for v, w, n in zip(hi.tolist(), self.hi.tolist(), self.high, strict=True)]
 
 
 class Branch(NamedTuple):
@@ -106,9 +111,8 @@ class Boxes:
 
     Parameters
     ----------
-    stages : the networks
+    bounder : what bounds the question on each box
     grid : the box around the domain
-    question : what is bounded on each box
     tried : is called with points (inputs, points) of the boxes where the bound may be attained
     roots : the boxes to begin with, for a part of a larger tree; None for the whole one
 
@@ -119,10 +123,8 @@ class Boxes:
     out : those of them that are being worked on elsewhere, with how many leaves there were when they were handed out
     """
 
-    def __init__(
-        self, stages: Stages, grid: Grid, question: Question, tried: Callable[[Floats], None], roots: Sequence[Leaf] | None = None
-    ) -> None:
-        self.stages, self.grid, self.question, self.tried = stages, grid, question, tried
+    def __init__(self, bounder: Bounder, grid: Grid, tried: Callable[[Floats], None], roots: Sequence[Leaf] | None = None) -> None:
+        self.bounder, self.grid, self.tried = bounder, grid, tried
         self.leaves = dict(enumerate([Leaf.unbounded(grid.lo, grid.hi)] if roots is None else roots))
         self.stuck: set[int] = set()
         self.out: dict[int, int] = {}
@@ -131,7 +133,7 @@ class Boxes:
         heapq.heapify(self._heap)
         self._nodes = len(self.leaves)
         self.work = sum(leaf.work for leaf in self.leaves.values())  # of the checker, for all leaves
-        self.batch = int(np.clip(_NUMBERS // (max(stages.sizes) * (65 + stages.sizes[0])), 2, _MOST))
+        self.batch = bounder.batch
         if roots is None:
             self.refine(-np.inf)
 
@@ -176,18 +178,19 @@ class Boxes:
         return bool(ids)
 
     def _evaluate(self, ids: Sequence[int], lo: Floats, hi: Floats) -> None:
-        found = joint_pass(self.stages, lo, hi)
-        judged = self.question.judge(found)
-        centre = (lo + hi) / 2
-        corner = np.where(judged.towards > 0, hi, np.where(judged.towards < 0, lo, centre))
-        self.tried(np.concatenate([centre, corner], axis=1))
+        found = self.bounder.judge(lo, hi)
+        if found.towards is not None:
+            centre = (lo + hi) / 2
+            corner = np.where(found.towards > 0, hi, np.where(found.towards < 0, lo, centre))
+            self.tried(np.concatenate([centre, corner], axis=1))
         scores = np.where(hi > lo, found.scores, -1.0)
-        scores = np.where((scores > 0).any(axis=0), scores, hi - lo)  # all units are stable: the widest
+        scores = np.where((scores > 0).any(axis=0), scores, hi - lo)  # nothing is known of what to cut: the widest
         cuts = scores.argmax(axis=0)
         for k, node in enumerate(ids):
-            chosen = None if judged.chosen is None else int(judged.chosen[k])
-            bound = float(judged.bounds[k])
-            self.leaves[node] = Leaf(bound, lo[:, k], hi[:, k], found.couplings[k], chosen, int(cuts[k]), float(found.work[k]))
+            chosen = None if found.chosen is None else int(found.chosen[k])
+            couplings = None if found.couplings is None else found.couplings[k]
+            bound = float(found.bounds[k])
+            self.leaves[node] = Leaf(bound, lo[:, k], hi[:, k], couplings, chosen, int(cuts[k]), float(found.work[k]))
             self.work += float(found.work[k])
             heapq.heappush(self._heap, (-bound, node))
 

@@ -45,6 +45,11 @@ def change(first: Operation, second: Operation, shape: Shape, bits: int) -> Map 
     return None if shift is None else _plus(linear(Constant(shift), shape), shift, shape, bits)
 
 
+def same_weights(first: Operation, second: Operation, ndim: int) -> bool:
+    """Whether two operations of one structure differ in what they add at the most."""
+    return _less(_weight(first, ndim), _weight(second, ndim)) is None
+
+
 def _less(a: RationalArray | None, b: RationalArray | None) -> RationalArray | None:
     return None if a is None or b is None or a == b else a - b
 

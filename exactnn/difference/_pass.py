@@ -98,7 +98,8 @@ class Pass:
         work = _Work(self.clock)
         self.first = _Values(f, bits, work)
         self.second = None if g is None else _Values(g, bits, work)
-        self.pairs = None if self.second is None else _Pairs(self.first, self.second, work)
+        self.pairs = None if self.second is None else Pairs(self.first, self.second, work)
+        self.work = work.done  # products, as the checker counts them, for one box
 
     def bounds(self, lower: RationalArray, upper: RationalArray) -> Bounds:
         """Bounds for each box of a batch.
@@ -123,14 +124,14 @@ class _Work:
     """The clock, and the products that the checker will count."""
 
     def __init__(self, clock: Clock) -> None:
-        self.clock, self.left = clock, PRODUCTS
+        self.clock, self.done = clock, 0
 
     def spend(self, operation: Operation, shape: Shape) -> None:
         """One node, or one pair of nodes."""
         _look(self.clock)
         each = _SMOOTH if isinstance(operation, Smooth) else products_of_an_entry(operation)
-        self.left -= 2 * math.prod(shape) * each
-        if self.left < 0:
+        self.done += 2 * math.prod(shape) * each
+        if self.done > PRODUCTS:
             raise NotBounded(f"more than {PRODUCTS} products are needed, which the checker would not make")
 
 
@@ -215,7 +216,7 @@ class _Values:
         raise NotBounded(f"node {name!r}: bounds are known for piecewise linear and smooth operations, got {operation.kind}")
 
 
-class _Pairs:
+class Pairs:
     """An interval for the difference of each pair of values that correspond."""
 
     def __init__(self, first: _Values, second: _Values, work: _Work) -> None:
@@ -245,9 +246,10 @@ class _Pairs:
             own, other = ([values[o] for o in net.nodes[name][1]] for net, values, name in ((self.first, a, p), (self.second, b, q)))
             ruled = step(own, other, below)
             found[p, q] = apart if ruled is None else ruled.down().within(apart)
-        return joined([found[pair] for pair in self._ends()])
+        return joined([found[pair] for pair in self.ends()])
 
-    def _ends(self) -> list[Pair]:
+    def ends(self) -> list[Pair]:
+        """The pairs that the outputs are."""
         outputs = zip(self.first.net.outputs, self.second.net.outputs, strict=True)
         return [(self.first.source(a), self.second.source(b)) for a, b in outputs]
 
@@ -257,7 +259,8 @@ class _Pairs:
             return False
         return math.prod(first.net.shape(a)) == math.prod(second.net.shape(b)) and first.starts[a] == second.starts[b]
 
-    def _correspond(self, a: str, b: str) -> bool:
+    def correspond(self, a: str, b: str) -> bool:
+        """Whether two nodes are one operation but for its numbers."""
         if self.first.net.shape(a) != self.second.net.shape(b):
             return False
         if not isinstance(self.first.nodes[a][0], Affine) and self.first.operand_shapes(a) != self.second.operand_shapes(b):
@@ -266,14 +269,14 @@ class _Pairs:
 
     def _find_operands(self, a: str, b: str) -> list[Pair]:
         """The pairs that those of two nodes are; none where the nodes have no rule in common."""
-        if not self._correspond(a, b):
+        if not self.correspond(a, b):
             return []
         operands = zip(self.first.nodes[a][1], self.second.nodes[b][1], strict=True)
         return [(self.first.source(p), self.second.source(q)) for p, q in operands]
 
     def _needed(self) -> list[Pair]:
         """The pairs that the outputs need, in the order of f."""
-        left = self._ends()
+        left = self.ends()
         while left:
             pair = left.pop()
             if pair not in self.operands:
@@ -286,7 +289,7 @@ class _Pairs:
         """The rule of the operation, beside what the values say."""
         first, second, shape = self.first.nodes[a][0], self.second.nodes[b][0], self.first.net.shape(a)
         bits = self.first.bits
-        if isinstance(first, Input) or not self._correspond(a, b):
+        if isinstance(first, Input) or not self.correspond(a, b):
             return lambda x, y, d: None
         if first.is_affine:
             return _affine_step(change(first, second, shape, bits), self.second.part(b))
@@ -296,7 +299,7 @@ class _Pairs:
         if isinstance(first, (PiecewiseLinear, PRelu)) and isinstance(second, (PiecewiseLinear, PRelu)):
             return _bent_step(unit(first, len(shape), bits), unit(second, len(shape), bits))
         assert isinstance(first, Smooth)
-        return lambda x, y, d: smooth_step(first, d[0])
+        return lambda x, y, d: smooth_step(first, x[0], y[0], d[0], bits)
 
 
 def _affine_step(moved: Map | None, part: Map) -> Step:

@@ -13,22 +13,25 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from exactnn.difference._bounders import Zonotopes
 from exactnn.difference._box import BoundingBox
-from exactnn.difference._boxes import Boxes, Grid, Leaf
+from exactnn.difference._boxes import Boxes, Grid
 from exactnn.difference._checkpoint import Checkpoint, State
 from exactnn.difference._points import Point, Points
 from exactnn.difference._questions import MARGIN, Question
 from exactnn.difference._stages import Stages
+from exactnn.difference._tree import Tree, bits_for
 from exactnn.difference._workers import Job, Workers
 from exactnn.exact.array import nearest_float
 from exactnn.exact.clock import Clock
-from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 
-_BITS, _MOST_BITS = 64, 1024
 _FIRST, _LESS = 1, 0.99
 #: products that the checker makes for one certificate (docs/certificate-format.md, Limits), with room for the last batch
 WORK = (1 << 34) * 15 // 16
+#: the least gap that boxes close, since bounds that are proved are larger by a margin
+NEAR = 8 * Fraction(MARGIN)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Resources:
         return self.executor is not None or self.checkpoint is not None
 
 
-class Splitting:
+class Splitting(Tree):
     """max over the domain of the size of f - g (Distance), or of how far other outputs are from being maximal (Margin).
 
     Parameters
@@ -83,12 +86,12 @@ class Splitting:
             self.points.climb()
             self.points.confirm()
             begun = None if resources.checkpoint is None else resources.checkpoint.state
-            bits = _bits(tolerance or self.points.value, self.stages.rounding())
+            bits = bits_for(tolerance or self.points.value, self.stages.rounding())
             self.grid = Grid(around.box, max(bits, begun.bits if begun else 0))
             self._slow = False
             # numbers of more than 256 bits count twice, and so on
             self._words = 1 + (self.grid.bits + self.stages.grain + 64) // 256
-            self.boxes = Boxes(self.stages, self.grid, question, self.points.offer)
+            self.boxes = Boxes(Zonotopes(self.stages, question), self.grid, self.points.offer)
             self.root = self.boxes.leaves[0]
             self._mark = _FIRST, self.boxes.bound  # leaves, and their bound
             if begun is not None:
@@ -106,7 +109,10 @@ class Splitting:
             raise self.resources.checkpoint.damaged(reason) from None
 
     def run(self, clock: Clock, *, tolerance: Fraction | None = None, gap: Fraction = Fraction(0)) -> None:
-        """Cut boxes until all are within the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower."""
+        """Cut boxes until all are within (1 + gap) times the tolerance, or a point exceeds it; without one until upper <= (1 + gap) lower.
+
+        Cutting does not close a gap below NEAR: boxes with the maximum would be cut until they are points.
+        """
         points, boxes = self.points, self.boxes
         with (
             threadpool_limits(1),
@@ -120,8 +126,8 @@ class Splitting:
                     points.confirm()
                 if tolerance is not None and points.value is not None and points.value > tolerance:
                     return
-                goal = tolerance if tolerance is not None else (points.value or Fraction(0)) * (1 + gap)
-                if self.is_stalled or not refine(self._threshold(goal)):
+                goal = (tolerance if tolerance is not None else points.value or Fraction(0)) * (1 + gap)
+                if self.is_stalled or not refine(self.threshold(goal)):
                     return
                 self._look()
                 batches += 1
@@ -165,43 +171,19 @@ class Splitting:
             self._slow = bound > self._mark[1] * _LESS
             self._mark = leaves, bound
 
-    def open(self, tolerance: Fraction) -> dict[int, Leaf]:
-        """The boxes that are not known to be within the tolerance, by the numbers of their nodes."""
-        return self.boxes.above(self._threshold(tolerance))
-
-    def _threshold(self, tolerance: Fraction) -> float:
-        return self.question.threshold(tolerance, self._rounding)
-
     @property
-    def _rounding(self) -> float:
+    def rounding(self) -> float:
         """By how much the checker's bounds may be off, since it counts units of 2^-bits."""
         return float(np.ldexp(self.stages.rounding(), -self.grid.bits))
 
     @property
     def upper(self) -> Fraction:
-        """No size on the domain exceeds it, as the evidence proves."""
-        bound = self.boxes.bound
-        if bound == np.inf:  # not all boxes of a checkpoint were bounded in time
-            bound = self.root.bound
-        return Fraction(bound) * (1 + Fraction(MARGIN) * 2) + Fraction(self._rounding if bound else 0)
+        """No size on the domain exceeds it; that of the first box, if not all boxes of a checkpoint were bounded in time."""
+        return self.proved(self.root.bound) if self.boxes.bound == np.inf else super().upper
 
     def evidence(self, others: dict[int, list[Any]] | None = None) -> dict[str, Any]:
         """As docs/certificate-format.md writes it; `others`: nodes that stand for leaves proved another way."""
-        proofs = {"box": self.around.proofs} if self.around.proofs else {}
         known = others or {}
-        open_ = any(leaf.bound == np.inf and node not in known for node, leaf in self.boxes.leaves.items())
-        tree = [self.root.written()] if open_ else self.boxes.written(known)
-        return {"method": "boxes", "bits": self.grid.bits, **proofs, "tree": tree}
-
-    def box(self, leaf: Leaf) -> Box:
-        """The box of a leaf, its sides on the grid."""
-        low, high = self.grid.box(leaf)
-        unit = 1 << self.grid.bits
-        return Box([Fraction(n, unit) for n in low], [Fraction(n, unit) for n in high])
-
-
-def _bits(size: Fraction | None, rounding: float) -> int:
-    """Fractional bits: 64 for numbers of the size 1, more for smaller ones; so many that `rounding` units are little beside the size."""
-    less = size.denominator.bit_length() - size.numerator.bit_length() if size else _BITS
-    need = max(_BITS + max(less, 0), int(np.frexp(rounding / MARGIN)[1]) + 4 + (less if size else 0))
-    return min(-(-need // 32) * 32, _MOST_BITS)
+        if any(leaf.bound == np.inf and node not in known for node, leaf in self.boxes.leaves.items()):
+            return {**super().evidence({}), "tree": [self.root.written()]}
+        return super().evidence(known)

@@ -146,6 +146,10 @@ class Unit:
             any_met |= met
         return Exact(found, self.scale)
 
+    def slope_times(self, d: Ends) -> Exact:
+        """The range of  phi(a) - phi(b),  a - b in d, whatever a and b are."""
+        return Exact(reduce(np.minimum, (times(d.array, slope) for slope in self.slopes)), self.scale)
+
     def _exact(self, array: Integers) -> Exact:
         return Exact(array, self.scale * self.finer)
 

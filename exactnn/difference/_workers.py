@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from exactnn.difference._bounders import Zonotopes
 from exactnn.difference._boxes import Boxes, Branch, Grid, Leaf
 from exactnn.difference._points import Points, Proposals
 from exactnn.difference._questions import Question
@@ -57,7 +58,7 @@ def grow(job: Job, roots: list[Leaf], threshold: float, enough: float, deadline:
     start = time.monotonic()
     until = start + min(_SECONDS, deadline - time.time())
     seen = Proposals(job.stages, job.question)
-    boxes = Boxes(job.stages, job.grid, job.question, seen.offer, roots)
+    boxes = Boxes(Zonotopes(job.stages, job.question), job.grid, seen.offer, roots)
     # Threads are limited by the process that hands out the tasks.
     with contextlib.nullcontext() if os.getpid() == job.process else threadpool_limits(1):
         while start < until and boxes.refine(threshold) and seen.largest <= enough and time.monotonic() < until:

@@ -174,6 +174,10 @@ class Box(Polyhedron):
                 implicit[j], implicit[d + j] = (_unit(2 * d, d + j), ()), (_unit(2 * d, j), ())
         return RelativeInterior(self._inside, origin, directions, implicit)
 
+    def unbounded_direction(self) -> None:
+        """None: a box is bounded."""
+        return None
+
     def is_bounded(self) -> bool:
         """True: every box is."""
         self.ambient_dimension  # noqa: B018 - raises while the dimension is open

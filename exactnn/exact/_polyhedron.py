@@ -6,6 +6,7 @@ They are the domains of questions. What they are asked is decided exactly and co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -201,6 +202,15 @@ class Polyhedron:
     def is_bounded(self) -> bool:
         """Whether P lies in some ball (an empty P does)."""
         return self.is_empty() or recession_ray(self.system) is None
+
+    def unbounded_direction(self) -> Fractions | None:
+        """A vector r != 0 with coprime integers as entries, so that P contains x + t r for all its x and t >= 0; None if P is bounded."""
+        ray = None if self.is_empty() else recession_ray(self.system)
+        if ray is None:
+            return None
+        scale = math.lcm(*(int(v.q) for v in ray))
+        whole = [int(v * scale) for v in ray]
+        return tuple(Fraction(n, math.gcd(*whole)) for n in whole)
 
     def redundant_rows(self) -> dict[int, Fractions]:
         """The rows that follow from the others, of equal rows all but the first; EmptyDomain if P is empty.

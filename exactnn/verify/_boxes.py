@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from exactnn.claims import Comparison, DeviationClaim, SameDecisionClaim
-from exactnn.difference import Checkpoint, Distance, Leaf, Margin, NotBounded, Resources, Splitting, bounding_box
+from exactnn.difference import Checkpoint, Coarse, Distance, Leaf, Margin, NotBounded, Resources, Splitting, bounding_box
 from exactnn.errors import ArgumentError, NotPiecewiseLinear
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
@@ -73,6 +73,18 @@ def splitting(
         return Splitting(claim.f, claim.g, claim.domain, around, question, sizes(claim.f, claim.g, question), tolerance, means)
     except (NotBounded, NotPiecewiseLinear) as reason:
         return f"there are no linear bounds of the difference ({reason})"
+
+
+def coarse(claim: Comparison, clock: Clock, size: Fraction | None) -> Coarse | str:
+    """The tree of boxes for intervals before its first cut; or why there is none."""
+    try:
+        around = bounding_box(claim.domain, clock)
+        if around is None:
+            return "the domain is not known to be bounded"
+        norm = claim.norm if isinstance(claim, DeviationClaim) else "linf"
+        return Coarse(claim.f, claim.g, around, Distance(norm), size, clock)
+    except NotBounded as reason:
+        return f"there are no bounds of the difference layer by layer ({reason})"
 
 
 def sizes(f: Network, g: Network | None, question: Distance | Margin) -> Callable[[Point], Fraction]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, check
-from exactnn.difference import Distance, NotBounded, Resources, Splitting, upper_bound
+from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, upper_bound
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -29,7 +29,7 @@ from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_p
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line, _search
-from exactnn.verify._boxes import exactly, splitting
+from exactnn.verify._boxes import coarse, exactly, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
@@ -92,13 +92,18 @@ class Decision:
         found = self._by_boxes(_QUICK_BOXES if self._small else self._long)
         if found is not None:
             return found
+        if self._smooth and self.claim.tolerance:
+            found = self._by_enclosure()
+        found = found or self._by_coarse_boxes(min(_BOXES_SECONDS, self.clock.left() / 4))
+        if found is not None:
+            return found
         samples = _search.sample_points(self.where).to_float()
         signs = Signs(self.where.region, samples, self.clock)
         found = self._by_forms(mirror=True, elements=True, decide=signs.decide, signs=signs)
         if found is not None:
             return found
         if not linear:
-            return self._by_enclosure()
+            return self._by_enclosure() if not self.claim.tolerance else None
         if self._small:
             found = self._by_boxes(min(_BOXES_SECONDS, self.clock.left() / 2))
             if found is not None:
@@ -134,15 +139,19 @@ class Decision:
         except NotBounded as reason:
             self.tried.append(f"there are no bounds of the difference layer by layer ({reason})")
             return None
-        if found is None or found.value > self.claim.tolerance:
+        if found.value > self.claim.tolerance:
             return None
         files = any(net.source is not None and net.source.checkable for net in self.nets)
-        if self._smooth or files:  # the checker encloses smooth functions, and reads some nodes of a file, in its own way
-            try:
-                check(Certificate(self.claim, "proved", found.evidence, self.clock))
-            except CertificateRejected:
-                return None
+        if (self._smooth or files) and not self._accepted(found.evidence):
+            return None
         return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
+
+    def _accepted(self, evidence: dict[str, Any]) -> bool:
+        """Whether the checker, which encloses smooth functions and reads some nodes of a file in its own way, sees it too."""
+        try:
+            return check(Certificate(self.claim, "proved", evidence, self.clock))
+        except CertificateRejected:
+            return False
 
     def _by_boxes(self, seconds: float) -> Verdict | None:
         """Joint zonotopes on a tree of boxes, for at most so many seconds more; if few boxes resist, those cell by cell."""
@@ -150,13 +159,17 @@ class Decision:
         if tree is None:
             return None
         tolerance = self.claim.tolerance
-        tree.run(self.clock.at_most(seconds), tolerance=tolerance)
+        clock = self.clock.at_most(seconds)
+        tree.run(clock, tolerance=tolerance, gap=NEAR)
+        if not (few := self._cell_by_cell(tree)):
+            tree.run(clock, tolerance=tolerance)
+            few = self._cell_by_cell(tree)
         if tree.points.point is not None and tree.points.value is not None and tree.points.value > tolerance:
             return self._refuted(RationalArray.of(list(tree.points.point)), "a point found by ascent from boxes, confirmed exactly")
         resisting = tree.open(tolerance)
         others: dict[int, list[Any]] = {}
         if resisting:
-            if len(resisting) > _FEW_BOXES or not isinstance(self.claim.domain, Box):
+            if not few:
                 return None
             try:
                 answer = exactly(self.claim, tree, resisting, self.clock.at_most(seconds))
@@ -168,6 +181,25 @@ class Decision:
         count = len(tree.boxes.leaves)
         cells = f", on {len(others)} of them cell by cell" if others else ""
         return self._proved(tree.evidence(others), f"linear bounds of the difference on {count} box{'es' if count > 1 else ''}{cells}")
+
+    def _cell_by_cell(self, tree: Splitting) -> bool:
+        """Whether the boxes that resist are so few that their cells can be searched."""
+        return isinstance(self.claim.domain, Box) and len(tree.open(self.claim.tolerance)) <= _FEW_BOXES
+
+    def _by_coarse_boxes(self, seconds: float) -> Verdict | None:
+        """Intervals on a tree of boxes, where there are no linear bounds."""
+        if self._tree is not None or not self.claim.tolerance or self.claim.domain is None:
+            return None
+        tree = coarse(self.claim, self.clock, self.claim.tolerance)
+        if isinstance(tree, str):  # the pass over the whole domain has said so
+            return None
+        tree.run(self.clock.at_most(seconds), self.claim.tolerance)
+        count = len(tree.boxes.leaves)
+        evidence = tree.evidence()
+        if tree.open(self.claim.tolerance) or not self._accepted(evidence):
+            self.tried.append(f"intervals of the difference on {count} boxes are too wide")
+            return None
+        return self._proved(evidence, f"intervals of the difference on {count} boxes")
 
     @property
     def _long(self) -> float:

@@ -26,8 +26,6 @@ def wide_bracket(claim: DeviationClaim, offer: Callable[[Point], None], clock: C
         found = upper_bound(claim.f, claim.g, claim.domain, norm=claim.norm)
     except NotBounded as why:
         raise Incomplete(f"{reason}, and {why}") from None
-    if found is None:
-        raise Incomplete(f"{reason}, and the box around the domain is not known")
     offer(tuple(claim.domain.interior_point()))
     ends = claim.domain.bounds if isinstance(claim.domain, Box) else ()
     low, high = (side.to_float() for side in ends) if ends else (np.zeros(0), np.zeros(0))

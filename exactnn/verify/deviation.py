@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
-from exactnn.difference import Distance, Resources, Splitting
+from exactnn.difference import NEAR, Distance, Resources, Splitting
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
@@ -34,6 +34,7 @@ from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
+from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
 from exactnn.verify._wide import wide_bracket
 from exactnn.verify.equality import check_domain, check_pair
 
@@ -41,6 +42,7 @@ Point = tuple[Fraction, ...]
 _BATCH = 512
 _SECONDS = 120.0  # without a time limit
 _VERTICES = 1 << 21  # of so many arrangements of the units at most the cells are gone through
+_LONG = 8  # entries of a vector that are shown
 _NORMS = ("linf", "l1")
 _ROUNDED = 2.0**-40  # more than a sum of floats over the outputs is off
 
@@ -52,15 +54,15 @@ class Deviation:
     Attributes
     ----------
     lower, upper : the bracket; equal where the maximum is known
-    point : a point of the domain at which the deviation is `lower`
-    values : (f(point), g(point))
+    point : a point of the domain at which the deviation is `lower`; of smooth networks, at least that
+    values : (f(point), g(point)); None for smooth networks, whose values are irrational
     norm : "linf" or "l1"
     """
 
     lower: Fraction
     upper: Fraction
     point: Point
-    values: tuple[Point, Point]
+    values: tuple[Point, Point] | None
     norm: str
     claim: DeviationClaim = field(repr=False)
     evidence: dict[str, Any] | None = field(default=None, repr=False)
@@ -118,13 +120,13 @@ def max_deviation(
     Returns
     -------
     Deviation
-        With `lower` = `upper` where the search ended in time.
+        With `lower` = `upper` where the search ended in time; for smooth networks a bracket, closed as far as time and gap ask.
 
     Raises
     ------
     ShapeError, DomainError, EmptyDomain, ArgumentError, LoadError and SaveError (checkpoint)
     NotPiecewiseLinear
-        For smooth or rational nodes: values at points are irrational; verify_equal with a tolerance bounds smooth networks.
+        For rational nodes.
     Incomplete
         There is no bound at all within the time: the networks are too large.
 
@@ -143,8 +145,12 @@ def max_deviation(
     if near < 0:
         raise ArgumentError(f"gap: a number >= 0 is needed, got {gap}")
     whole = check_domain(domain, f)
-    if whole is None or not whole.is_bounded():
-        raise DomainError(f"domain: a bounded Box or Polyhedron is needed, got {domain!r}; on an unbounded one the maximum may be infinite")
+    if whole is None:
+        raise DomainError("domain: a bounded Box or Polyhedron is needed, got None; on all of R^d the maximum may be infinite")
+    direction = whole.unbounded_direction()
+    if direction is not None:
+        where = _shown(direction)
+        raise DomainError(f"domain: a bounded Box or Polyhedron is needed, got {domain!r}, which is unbounded in the direction {where}")
     clock = clock_in_force()
     if clock.limit is None:
         clock = Clock(_SECONDS)
@@ -164,6 +170,10 @@ class Bracket:
 
     def answer(self) -> Deviation:
         """The cells, if they are few; else boxes, and cells on those that resist; whatever time leaves, a bracket."""
+        if is_smooth(self.claim):
+            found = smooth_bracket(self.claim, self.where, self.clock, self.gap)
+            claim = replace(self.claim, tolerance=found.upper, lower=None if found.lower == found.upper else found.lower)
+            return Deviation(found.lower, found.upper, found.point, None, claim.norm, claim, found.evidence)
         try:
             return self._answer()
         except Incomplete as stopped:
@@ -182,7 +192,7 @@ class Bracket:
         if self.best.point is not None:
             tree.points.take(self.best.point)
         seconds = self.clock.left()
-        tree.run(self.clock.at_most(seconds if self.gap or not self._exactly_later else seconds / 2), gap=self.gap)
+        tree.run(self.clock.at_most(seconds if self.gap or not self._exactly_later else seconds / 2), gap=max(self.gap, NEAR))
         others = None
         if not self.gap and self._exactly_later:
             others = self._on_boxes(tree)
@@ -279,6 +289,15 @@ class _Best:
                 zero, _, q = run.vertices.exact_points(ids[k : k + 1])[0]
                 t = RationalArray.from_fractions([Fraction(n, q) for n in zero], (1, len(zero)))
                 self.value, self.point = found, self.where.to_input(t)[0].to_fractions()
+
+
+def _shown(direction: Point) -> str:
+    """The vector; of a long one the entries other than 0."""
+    entries = {f"x_{j}": q for j, q in enumerate(direction) if q}
+    if len(direction) <= _LONG:
+        return f"({', '.join(map(str, direction))})"
+    listed = [f"{name} = {q}" for name, q in entries.items()]
+    return ", ".join(listed[:_LONG]) + (", ..." if len(listed) > _LONG else ", all others 0")
 
 
 def _below(value: Fraction) -> float:

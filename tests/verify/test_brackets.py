@@ -87,11 +87,17 @@ def test_the_maximum_is_in_the_bracket(pair: Any, norm: str, kind: str) -> None:
 
 def test_the_search_ends_at_the_maximum(by_boxes: Any) -> None:
     """The boxes that resist are searched cell by cell: lower and upper end meet."""
-    f, g = (trained_like(np.random.default_rng(s), [2, 3, 1]) for s in (1, 11))
-    domain = Box([-1, -1], [1, 1])
-    found = by_boxes(f, g, domain=domain, time_limit=30)
-    assert found.lower == found.upper == xn.max_deviation(f, g, domain=domain).upper
-    assert domain.contains(found.point)
+    for sizes in ([2, 3, 1], [2, 6, 2], [3, 4, 2]):
+        f, g = (trained_like(np.random.default_rng(s), sizes) for s in (1, 11))
+        domain = Box([-1] * sizes[0], [1] * sizes[0])
+        found = by_boxes(f, g, domain=domain, time_limit=60)
+        exact = xn.max_deviation(f, g, domain=domain).upper
+        assert found.lower == found.upper == exact
+        assert domain.contains(found.point)
+        assert xn.verify_equal(f, g, domain=domain, tolerance=exact, time_limit=60).proved
+        assert xn.verify_equal(f, g, domain=domain, tolerance=exact * (1 - LITTLE), time_limit=60).refuted
+        near = by_boxes(f, g, domain=domain, norm="l1", time_limit=60)  # the sum is not searched by cells
+        assert near.lower <= near.upper <= near.lower * (1 + Fraction(1, 2**15))
 
 
 def test_a_gap_ends_the_search(by_boxes: Any) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn.errors import ArgumentError, DomainError, EmptyDomain, NotPiecewiseLinear, ShapeError
+from exactnn.network import Rational
 from tests.cells._oracles import cells
 from tests.regions.test_count import trained_like
 from tests.strategies import TINY, law
@@ -121,9 +122,11 @@ def test_bad_input() -> None:
         xn.max_deviation(f, f, domain=None)  # type: ignore[arg-type]
     with pytest.raises(EmptyDomain):
         xn.max_deviation(f, f, domain=xn.Polyhedron([[1, 0], [-1, 0]], [0, -1]))
-    smooth = xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
+    with pytest.raises(DomainError, match=r"unbounded in the direction \(0, -?1\)"):
+        xn.max_deviation(f, f, domain=xn.Polyhedron([[1, 0], [-1, 0]], [0, 1]))
+    rational = xn.mlp([([[1]], [0]), ([[1]], [0])], activation=Rational.of([1], [1, 0, 1]))
     with pytest.raises(NotPiecewiseLinear):
-        xn.max_deviation(smooth, smooth, domain=xn.Box(0, 1))
+        xn.max_deviation(rational, rational, domain=xn.Box(0, 1))
 
 
 def test_what_time_leaves_is_a_bracket_with_a_point_and_a_proof() -> None:
