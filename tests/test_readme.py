@@ -44,10 +44,11 @@ def test_it_is_short(document: str) -> None:
 
 def test_python_blocks_compile_and_name_what_exists() -> None:
     """The blocks that are shown and not run: clusters and models are not here."""
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/regions.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
+    texts = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("regions.md", "difference.md")]
+    blocks = [block for text in texts for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+    assert len(blocks) == 3
     for block in blocks:
-        compile(block, "docs/regions.md", "exec")
+        compile(block, "docs", "exec")
         for keyword in re.findall(r"(\w+)=", block.partition("regions.count(")[2]):
             assert keyword in inspect.signature(exactnn.regions.count).parameters
 

@@ -20,7 +20,7 @@ import pytest
 
 import exactnn as xn
 from exactnn.claims import DeviationClaim, EqualClaim
-from exactnn.difference import Distance, Resources, Splitting, _boxes, _workers
+from exactnn.difference import Distance, Resources, Splitting, _bounders, _workers
 from exactnn.errors import ArgumentError, ExactnnError, LoadError
 from exactnn.exact.clock import Clock
 from exactnn.exact.writing import json_number
@@ -81,13 +81,13 @@ def proved(tree: Splitting) -> bool:
 def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many boxes each pass in this process bounded."""
     calls: list[int] = []
-    real = _boxes.joint_pass
+    real = _bounders.joint_pass
 
     def counted(stages: Any, lo: Any, hi: Any) -> Any:
         calls.append(lo.shape[1])
         return real(stages, lo, hi)
 
-    monkeypatch.setattr(_boxes, "joint_pass", counted)
+    monkeypatch.setattr(_bounders, "joint_pass", counted)
     return calls
 
 
@@ -275,7 +275,7 @@ def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
     """Ctrl-C in a pass."""
-    real, left = _boxes.joint_pass, [calls]
+    real, left = _bounders.joint_pass, [calls]
 
     def interrupted(*args: Any) -> Any:
         left[0] -= 1
@@ -283,7 +283,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(_boxes, "joint_pass", interrupted)
+    monkeypatch.setattr(_bounders, "joint_pass", interrupted)
 
 
 @pytest.mark.parametrize("name", ["boxes", "boxes.gz"])
