@@ -247,7 +247,7 @@ class Decision:
             parts = smooth_parts(forms, numbering.atoms)
             if parts is not None:
                 return self._smooth_layer(parts)
-        if self.claim.tolerance and not self._one_variable:
+        if self.claim.tolerance and not self._one_variable and (signs is not None or self.claim.domain is None):  # boxes come first
             return self._within_tolerance(forms, numbering.atoms, evidence, form, signs)
         return None
 
