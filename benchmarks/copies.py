@@ -75,7 +75,7 @@ def as_module(layers: Layers) -> nn.Sequential:
 
 
 def samples(box: xn.Box, count: int = POINTS, seed: int = 0) -> torch.Tensor:
-    """Points of a bounded box (count, d) in float64, half of the coordinates of every other one at an end of the box."""
+    """Points of a bounded box (count, d) in float64; every other one has about half of its coordinates at an end of the box."""
     low, high = (torch.tensor(side.to_float()) for side in box.bounds)
     generator = torch.Generator().manual_seed(seed)
     unit = torch.rand(count, len(low), generator=generator, dtype=torch.float64)

@@ -80,7 +80,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
         counts = Counter(f"{r.status} ({r.how})" if r.how else r.status for r in runs)
         answers = ", ".join(f"{count} {status}" for status, count in counts.most_common())
         closed = [r.leaves for r in runs if r.how]
-        size = f", {statistics.median_low(closed):,} leaves" if closed else ""
+        size = f", {statistics.median_low(closed):,} leaves" if any(closed) else ""
         seconds, sampling = (statistics.median(times) for times in ([r.seconds for r in runs], [r.sampling for r in runs]))
         rows.append(Row(f"{shape}: {answers}{size}", seconds, f"torch, {points:,} points sampled", sampling))
         open_ += [f"{shape}, seed {seed}" for seed, r in zip(seeds, runs, strict=True) if not r.how]
