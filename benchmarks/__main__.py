@@ -10,17 +10,24 @@ import os
 import platform
 import sys
 import time
+from pathlib import Path
 
 from benchmarks.measure import Row, run_alone, table
 
-JOBS = ("equality", "difference", "against_z3", "evaluation", "regions", "fibre", "rational", "activations", "loading", "tropical")
+JOBS = (
+    *("equality", "difference", "acasxu", "growth", "against_z3", "small_pairs", "evaluation", "regions", "fibre", "rational"),
+    *("activations", "loading", "tropical"),
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller sizes, a z3 limit of 5 s: to see that everything runs")
     parser.add_argument("--only", choices=JOBS, action="append", help="this benchmark only (may be repeated)")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="holds acasxu/*.onnx with *.nnet; else EXACTNN_DATA, if it is set")
     options = parser.parse_args()
+    if options.data is not None:
+        os.environ["EXACTNN_DATA"] = str(options.data.resolve())
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}", flush=True)
     for job in options.only or JOBS:
         print(f"running {job} ...", file=sys.stderr, flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +11,9 @@ import torch
 from torch import nn
 
 import exactnn as xn
+from benchmarks.copies import dense, once, rounded
 from benchmarks.measure import Row, best, checked
 from exactnn.difference import difference_bounds
-
-
-def dense(sizes: tuple[int, ...]) -> nn.Sequential:
-    """torch's default initialisation."""
-    torch.manual_seed(0)
-    layers: list[nn.Module] = []
-    for n, m in pairwise(sizes):
-        layers += [nn.Linear(n, m), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def rounded(model: nn.Sequential) -> nn.Sequential:
-    """Every weight as float16."""
-    found = copy.deepcopy(model)
-    with torch.no_grad():
-        for parameter in found.parameters():
-            parameter.copy_(parameter.half().float())
-    return found
 
 
 def moved(model: nn.Sequential) -> nn.Sequential:
@@ -75,18 +57,10 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
             verdict, seconds = best(lambda f=f, g=g, box=box, t=tolerance: xn.verify_equal(f, g, domain=box, tolerance=t))  # type: ignore[misc]
             assert verdict.proved
             assert verdict.certificate.kind == "pass"
-            _, floats = best(lambda models=models, shape=shape: [run_once(model, shape) for model in models])  # type: ignore[misc]
+            _, floats = best(lambda models=models, shape=shape: once(models, shape))  # type: ignore[misc]
             rows.append(Row(f"{name}: proved", seconds, "torch, both networks once", floats))
             rows.append(
                 Row("  checked by plain Python, its start and the models' reading included", checked(verdict, Path(folder) / "c.json"))
             )
             notes.append(f"{name}: at most {float(difference_bounds(f, g, box.in_dimension(f.input_dim)).largest):.3g}.")
     return "Copies within a tolerance, layer by layer", notes, rows
-
-
-def run_once(model: nn.Sequential, shape: tuple[int, ...]) -> torch.Tensor:
-    """One float pass at 0."""
-    dtype = next(model.parameters()).dtype
-    with torch.no_grad():
-        found: torch.Tensor = model(torch.zeros(1, *shape, dtype=dtype))
-    return found

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import exactnn as xn
-from benchmarks import fibre
+from benchmarks import acasxu, copies, fibre, small_pairs
 from benchmarks.equality import classifier, copy_of
 from benchmarks.measure import Row, table
 from benchmarks.plain import exact, normal_form, value
@@ -70,9 +71,73 @@ def test_table() -> None:
     assert "10.0 times slower" in lines[4]
 
 
+def test_copies() -> None:
+    f = copies.layers_of(copies.dense((3, 6, 5, 2)))
+    net, x = xn.mlp(f), [Fraction(n, 7) for n in (3, -2, 1)]
+    values = [float(q) for q in net(x)]
+    read = copies.layers_in(net)
+    for (weight, bias), (w, b) in zip(f, read, strict=True):
+        assert np.array_equal(weight, w)
+        assert np.array_equal(bias, b)
+    at = np.array([[float(q) for q in x]])
+    with torch.no_grad():
+        assert copies.as_module(read)(torch.from_numpy(at))[0].tolist() == pytest.approx(values, rel=1e-12)
+    assert acasxu.values(read, at)[0].tolist() == pytest.approx(values, rel=1e-12)
+    assert xn.verify_equal(net, xn.mlp(small_pairs.permuted(f))).proved
+    assert xn.verify_equal(net, xn.mlp(small_pairs.one_moved(f))).refuted
+
+
+def test_samples_see_no_more_than_the_maximum() -> None:
+    f = copies.layers_of(copies.dense((2, 5, 2)))
+    g, box = copies.float16(f), xn.Box([-1, 0], [1, "1/2"])
+    x = copies.samples(box, 200).numpy()
+    assert ((x >= [-1, 0]) & (x <= [1, 0.5])).all()
+    assert (x == [-1, 0.5]).all(axis=1).any()
+    seen = copies.sampled(copies.as_module(f), copies.as_module(g), box, 2000)
+    largest = float(xn.max_deviation(xn.mlp(f), xn.mlp(g), domain=box).upper)
+    assert 0.5 * largest < seen <= largest * (1 + 1e-9)
+
+
+def test_z3_is_asked_the_same_question() -> None:
+    f = copies.layers_of(copies.dense((2, 3, 2)))
+    g = small_pairs.one_moved(f)
+    largest = xn.max_deviation(xn.mlp(f), xn.mlp(g), domain=small_pairs.box(f)).upper
+    first, second = small_pairs.fractions(f), small_pairs.fractions(g)
+    assert small_pairs.ask_z3(first, second, largest, 20) == ("proved", None)
+    answer, point = small_pairs.ask_z3(first, second, largest * Fraction(99, 100), 20)
+    assert answer == "refuted"
+    assert point is not None
+    assert small_pairs.confirmed(first, second, largest * Fraction(99, 100), point)
+    assert not small_pairs.confirmed(first, second, largest, point)
+
+
+def test_acasxu_needs_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXACTNN_DATA", raising=False)
+    _, (note,), rows = acasxu.run(quick=True)
+    assert note.startswith("left out: no --data FOLDER")
+    assert not rows
+    monkeypatch.setenv("EXACTNN_DATA", str(tmp_path))
+    _, (note,), rows = acasxu.run(quick=True)
+    assert note.startswith("left out: there is no acasxu/NAME.onnx")
+    assert not rows
+
+
+def test_acasxu_on_a_small_network(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    (tmp_path / "acasxu").mkdir()
+    xn.save(xn.mlp(copies.layers_of(copies.dense((5, 4, 4, 5)))), tmp_path / "acasxu" / "net.onnx")
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "acasxu", "--data", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "net, float16, within 1: proved" in done.stdout
+    assert "net, perturbed 0.08, within 1/20: refuted" in done.stdout
+    assert done.stdout.count("checked by plain Python") == 2
+    assert "open after 10 s: nothing." in done.stdout
+
+
 @pytest.mark.slow
 def test_they_run() -> None:
-    jobs = ["equality", "evaluation", "regions", "rational", "activations", "tropical"]
+    jobs = ["equality", "evaluation", "regions", "rational", "activations", "tropical", "growth", "small_pairs"]
     jobs += ["fibre"] if importlib.util.find_spec("onnx") else []  # it loads an ONNX file
     command = [sys.executable, "-m", "benchmarks", "--quick", *(part for job in jobs for part in ("--only", job))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -81,4 +146,6 @@ def test_they_run() -> None:
     assert "Peak memory" in done.stdout
     assert "kept for backward" in done.stdout
     assert "vmap(jacrev)" in done.stdout
+    assert "0 disagreements" in done.stdout
+    assert "half-width 0.1: 1 proved" in done.stdout
     assert ("single orbit: digits 64-32-10" in done.stdout) == ("fibre" in jobs)
