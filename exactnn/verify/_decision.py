@@ -39,7 +39,7 @@ from exactnn.verify._signs import Signs, scaled
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
-_BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 1.0, 100
+_BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 _SHARE = 0.9  # of the time, for boxes in long work
 #: how many boxes that resist may be left to the search over cells
 _FEW_BOXES = 64
@@ -89,7 +89,7 @@ class Decision:
         if found is not None:
             return found
         self.clock.check("value numbering did not prove equality, and no small point refuted it")
-        found = self._by_boxes(_QUICK_BOXES if self._small else self._long)
+        found = self._by_boxes(min(_QUICK_BOXES, self.clock.left() / 4) if self._small else self._long)
         if found is not None:
             return found
         if self._smooth and self.claim.tolerance:
