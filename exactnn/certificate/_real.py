@@ -47,6 +47,8 @@ def exp(x: Fraction, b: int) -> Interval:
 
 def sigmoid(x: Fraction, b: int) -> Interval:
     """1 / (1 + exp(-x))."""
+    if abs(x) > b:  # exp(-|x|) < 2^-b
+        return ((1 << b) - 1, 1 << b) if x > 0 else (0, 1)
     if abs(x) > LARGEST // 2:
         x = Fraction(LARGEST // 2) * (1 if x > 0 else -1)
         lo, hi = sigmoid(x, b)
@@ -66,7 +68,7 @@ def softplus(x: Fraction, b: int) -> Interval:
     """log(1 + exp(x)) = max(x, 0) + 2 artanh(u / (2 + u)) with u = exp(-|x|), 0 < u <= 1."""
     top = max(x, Fraction(0)) * (1 << b)
     base = top.numerator // top.denominator, -(-top.numerator // top.denominator)
-    if abs(x) > LARGEST:
+    if abs(x) > min(b, LARGEST):  # u < 2^-b
         return base[0], base[1] + 1
     u = exp(-abs(x), b + GUARD)
     w = b + GUARD
@@ -107,6 +109,8 @@ def normal(x: Fraction, b: int) -> Interval:
     if x < 0:
         lo, hi = normal(-x, b)
         return (1 << b) - hi, (1 << b) - lo
+    if x * x > 2 * b:  # 1 - Phi(x) < exp(-x^2/2) < 2^-b
+        return (1 << b) - 1, 1 << b
     if x > 64:  # 1 - Phi(x) < exp(-x^2/2), and x^2/2 > 2048
         return (1 << b) - 1 - exp(Fraction(-2048), b)[1], 1 << b
     w = b + 2 * GUARD + int(x * x)
@@ -120,7 +124,7 @@ def normal(x: Fraction, b: int) -> Interval:
             total += term
             n += 2
             product = term * square
-            term = -(-product // (n << 2 * w)) if up else product // (n << 2 * w)
+            term = -((-product >> 2 * w) // n) if up else (product >> 2 * w) // n
             if up and term <= 1 and n > 2 * x * x:  # later terms at least halve
                 total += 2 * term + 1
                 break
@@ -136,6 +140,8 @@ def normal(x: Fraction, b: int) -> Interval:
 
 def density(x: Fraction, b: int) -> Interval:
     """exp(-x^2/2) / sqrt(2 pi)."""
+    if x * x > 2 * b:  # exp(-x^2/2) < 2^-b
+        return 0, 1
     if x * x > LARGEST:
         return 0, density(Fraction(64), b)[1]
     w = b + GUARD

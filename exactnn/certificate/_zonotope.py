@@ -315,8 +315,9 @@ class _Run:
             return d if p else None
         change = p - q
         exact = [change * x + q * y for x, y in zip_longest(a.slots, d.own, fillvalue=0)] if change else [q * y for y in d.own]
-        own, other = [n >> self.bits for n in exact], [q * n >> self.bits for n in d.other]
-        error = (abs(change) * a.error + q * d.error >> self.bits) + 1 + len(own) - exact.count(0) + len(other) - other.count(0)
+        apart = [q * n for n in d.other]
+        own, other = ([n >> self.bits for n in slots] for slots in (exact, apart))
+        error = (abs(change) * a.error + q * d.error >> self.bits) + 1 + len(own) - exact.count(0) + len(other) - apart.count(0)
         own[0] += first.shift - second.shift
         if first.place:
             own = _added(own, first.place, first.shift)

@@ -94,7 +94,7 @@ def sizes(f: Network, g: Network | None, question: Distance | Margin) -> Callabl
         first = f(x)
         second = (Fraction(0),) * len(first) if g is None else g(x)
         if isinstance(question, Margin):
-            return Fraction(_maximal(first) != _maximal(second))
+            return Fraction(maximal(first) != maximal(second))
         return distance(first, second, question.norm)
 
     return size
@@ -139,6 +139,7 @@ def restricted(domain: Polyhedron | None, tree: Splitting, leaf: Leaf) -> Polyhe
     return Polyhedron(concatenate([A, sides[turns]]), concatenate([b, concatenate([high, -low])[turns]]))
 
 
-def _maximal(values: Point) -> set[int]:
+def maximal(values: Point) -> set[int]:
+    """The outputs that attain the maximum."""
     top = max(values)
     return {j for j, v in enumerate(values) if v == top}

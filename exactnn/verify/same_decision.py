@@ -27,7 +27,7 @@ from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
-from exactnn.verify._boxes import exactly, splitting
+from exactnn.verify._boxes import exactly, maximal, splitting
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
 from exactnn.verify.equality import asked_domain, check_pair
@@ -116,7 +116,7 @@ def _refuted(claim: SameDecisionClaim, point: Point, clock: Clock) -> Verdict:
     f, g = claim.f, claim.g
     point = _fewer_bits(f, g, claim.domain, point)
     values = f(point), g(point)
-    assert _highest(values[0]) != _highest(values[1])
+    assert maximal(values[0]) != maximal(values[1])
     evidence: dict[str, object] = {"method": "point", "point": [json_number(q) for q in point]}
     for name, found in zip("fg", values, strict=True):
         evidence[name] = [json_number(q) for q in found]
@@ -127,7 +127,7 @@ def _refuted(claim: SameDecisionClaim, point: Point, clock: Clock) -> Verdict:
 def _difference(f: Network, g: Network, where: Coordinates, clock: Clock) -> Point | None:
     if not where.dimension:
         x = where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions()
-        return x if _highest(f(x)) != _highest(g(x)) else None
+        return x if maximal(f(x)) != maximal(g(x)) else None
     joint = Joint(f, g, where)
     program = joint.program
     first = len(program.stages)
@@ -168,7 +168,7 @@ def _inside(f: Network, g: Network, where: Coordinates, run: Subdivision, piece:
         t = RationalArray.from_fractions([a + (1 << bits) * b for a, b in zip(zero, one, strict=True)], (1, where.dimension))
         x = where.to_input(t)[0].to_fractions()
         inside = where.region is None or where.region.contains(t[0].to_fractions())
-        if inside and _highest(f(x)) != _highest(g(x)):
+        if inside and maximal(f(x)) != maximal(g(x)):
             return x
         if not any(one):
             break
@@ -179,11 +179,6 @@ def _fewer_bits(f: Network, g: Network, domain: Polyhedron | None, point: Point)
     """The point rounded to multiples of 1, 1/4, 1/16, ..., as soon as the sets differ there; else the point itself."""
     for bits in range(0, 64, 2):
         near = tuple(Fraction(round(v * (1 << bits)), 1 << bits) for v in point)
-        if (domain is None or domain.contains(near)) and _highest(f(near)) != _highest(g(near)):
+        if (domain is None or domain.contains(near)) and maximal(f(near)) != maximal(g(near)):
             return near
     return point
-
-
-def _highest(values: Point) -> set[int]:
-    top = max(values)
-    return {j for j, v in enumerate(values) if v == top}

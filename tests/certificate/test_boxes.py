@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from exactnn import Box, Polyhedron, verify_same_decision
+from exactnn import mlp as build
 from exactnn.certificate import Rejected, _budget, _packed, _zonotope, check
 from exactnn.certificate._budget import Budget
 from exactnn.certificate._claim import read_claim
@@ -149,6 +150,20 @@ HALF = 1 << 63
 EXACT = ["exact", None, [["leaf", [], None]]]  # for networks that are the same
 CUT = [["split", 0, 0], ["leaf", "3"], ["split", 1, HALF], ["leaf", "2"], ["pass"]]
 LEAF = [["leaf", "3"]]
+
+
+def test_coefficients_that_are_rounded_to_0_count() -> None:
+    """40 coupled differences, each just below 2 units in front of a slope just below 1: what is lost of them is not to be forgotten."""
+    n, unit, shift = 40, Fraction(1, 1 << 16), Fraction(1, 4)
+    weight = Fraction(3998, 1000) * unit / shift
+    same = [[int(i == j) for j in range(n + 1)] for i in range(n + 1)]
+    f, g = (build([(same, [0] + [c] * n), ([[1] + [weight] * n], [-2 * unit]), ([[1]], [0])]) for c in (shift, 0))
+    where = Box([0] + [-1] * n, [4] + [1] * n)
+    couplings = ((1 << n) - 1) << 1
+    low, high = fractions(joint(read(f), read(g), 16).outputs(*units(where, 16), couplings).differences, 16)[0]
+    for side in (1, -1):
+        (a,), (b,) = (net([4] + [side] * n) for net in (f, g))
+        assert low <= a - b <= high
 
 
 def boxes_evidence(tree: Any, **change: Any) -> dict[str, Any]:

@@ -206,3 +206,13 @@ def test_brackets_are_not_accepted_for_less(by_boxes: Any) -> None:
         changed["claim"][key] = value
         with pytest.raises(CertificateRejected):
             xn.check(changed)
+
+
+def test_weights_that_no_float_holds() -> None:
+    """No zonotopes and no ascent then, but the pass and a point."""
+    d = 7
+    f, g = (mlp([([[1] * d, [2] * d], [0, -1]), ([["1e400", w]], [0])]) for w in (1, 2))
+    found = xn.max_deviation(f, g, domain=Box([-1] * d, [1] * d), time_limit=10)
+    assert found.lower <= 2 * d - 1 <= found.upper
+    assert found.lower == abs(f(found.point)[0] - g(found.point)[0])
+    assert xn.check(found.certificate)
