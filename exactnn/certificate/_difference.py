@@ -26,7 +26,7 @@ from ._unit import units
 from ._windows import Window
 
 PRECISION = 1024  # bits at the most
-_SMOOTH = 2**9  # an entry of a smooth node costs as much as so many products
+_SMOOTH = 2**9  # an entry of a smooth node costs as much as so many products, with 64 bits
 _LINEAR = {"affine": "weight", "conv": "weight", "batch_norm": "scale", "scale": "factor"}
 _SHIFT = {"affine": "bias", "conv": "bias", "batch_norm": "shift", "constant": "value"}
 _OTHER = {"batch_norm": ("mean", "variance", "weight", "bias", "epsilon", "precision")}  # what scale and shift were made of
@@ -155,7 +155,7 @@ class _Values:
         for i in sorted(self._needed()):
             node = self.nodes[i]
             budget.step = f"pass: {name}: node {node.name}"
-            spend(budget, node)
+            spend(budget, node, bits)
             operands = [self.found[p] for p in node.operands]
             if node.op == "input":
                 start, size = self.starts[i], prod(node.shape)
@@ -198,7 +198,7 @@ class _Pairs:
             return
         for i, j in sorted(self._needed()):
             budget.step = f"pass: nodes {first.nodes[i].name} and {second.nodes[j].name}"
-            spend(budget, first.nodes[i])
+            spend(budget, first.nodes[i], self.bits)
             self.found[i, j] = self._sharpened(i, j) if first.found else self._everywhere(i, j, budget.step)
 
     def outputs(self) -> Bounds:
@@ -317,9 +317,9 @@ def _sloped(shape: tuple[int, ...], d: Bounds, ends: Sequence[tuple[Fraction, Fr
     return _mapped(shape, zip(d.lo, d.hi, strict=True), values)
 
 
-def spend(budget: Budget, node: Node) -> None:
+def spend(budget: Budget, node: Node, bits: int) -> None:
     """For each entry what it is made of, for centres and radii."""
-    budget.spend(2 * prod(node.shape) * (_SMOOTH if node.op == "smooth" else each(node)))
+    budget.spend(2 * prod(node.shape) * (_SMOOTH * max(bits // 64, 1) ** 2 if node.op == "smooth" else each(node)))
 
 
 def affine_parts(node: Node, operands: Sequence[Bounds], bits: int, *, linear: bool = False) -> tuple[Tensor, Tensor]:

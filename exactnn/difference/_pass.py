@@ -38,7 +38,7 @@ from exactnn.network.operations import Operation, Shape
 BITS = 64
 #: products of entries and weights that the checker makes for one certificate (docs/certificate-format.md, Limits)
 PRODUCTS = 1 << 30
-_SMOOTH = 1 << 9  # an entry of a smooth node costs as much as so many products
+_SMOOTH = 1 << 9  # an entry of a smooth node costs as much as so many products, with 64 bits
 
 Pair = tuple[str, str]
 #: what is known of a difference from the values in f, in g, and the differences of what the node reads
@@ -95,7 +95,7 @@ class Pass:
 
     def __init__(self, f: Network, g: Network | None, *, bits: int = BITS, clock: Clock | None = None) -> None:
         self.bits, self.clock = bits, clock or Clock(None)
-        work = _Work(self.clock)
+        work = _Work(self.clock, bits)
         self.first = _Values(f, bits, work)
         self.second = None if g is None else _Values(g, bits, work)
         self.pairs = None if self.second is None else Pairs(self.first, self.second, work)
@@ -123,13 +123,14 @@ class Pass:
 class _Work:
     """The clock, and the products that the checker will count."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, bits: int) -> None:
         self.clock, self.done = clock, 0
+        self._smooth = _SMOOTH * max(bits // 64, 1) ** 2
 
     def spend(self, operation: Operation, shape: Shape) -> None:
         """One node, or one pair of nodes."""
         _look(self.clock)
-        each = _SMOOTH if isinstance(operation, Smooth) else products_of_an_entry(operation)
+        each = self._smooth if isinstance(operation, Smooth) else products_of_an_entry(operation)
         self.done += 2 * math.prod(shape) * each
         if self.done > PRODUCTS:
             raise NotBounded(f"more than {PRODUCTS} products are needed, which the checker would not make")
