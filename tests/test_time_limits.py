@@ -20,6 +20,7 @@ from exactnn.regions import certified as certified_regions
 from exactnn.symmetry import certified
 from exactnn.tropical import TropicalRationalMap
 from exactnn.verdict import Verdict
+from exactnn.verify import Deviation
 
 ROOMS = (symmetry, certified, regions, certified_regions, tropical, TropicalRationalMap, verify)
 Ask = Callable[[Any], Any]
@@ -102,7 +103,7 @@ def _of(ask: Callable[..., Any], *given: Any, **options: Any) -> Ask:
 
 
 def _reduce() -> Ask:
-    return _of(tropical.extract(dense([3, 12, 12, 1])).reduce)
+    return _of(tropical.extract(dense([3, 16, 16, 1])).reduce)
 
 
 def _plot() -> Ask:
@@ -180,6 +181,9 @@ def stopped(ask: Ask, limit: float) -> tuple[float, str]:
     except Incomplete as error:
         return time.monotonic() - start, str(error)
     seconds = time.monotonic() - start
+    if isinstance(answer, Deviation):
+        assert not answer.is_exact
+        return seconds, str(answer)
     assert isinstance(answer, Verdict), f"an answer, and no Incomplete: {answer!r}"
     assert answer.unknown
     return seconds, answer.reason

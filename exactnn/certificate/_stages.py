@@ -83,16 +83,18 @@ class _Walk:
         taps, weights = _TAPS.get(node.op, _moved)(node, shapes)
         grain = lcm(weights, over)
         scale, shift = grain // weights, common * (grain // over)
+        # weights of convolutions are looked at also where they are 0
+        walked = 1 + (prod(node.fields["weight"].shape[1:]) if node.op == "conv" else 0)
         found = []
         for entry, constant in zip(taps, constants, strict=True):
-            self.budget.spend(1 + sum(len(operands[k].rows[i]) for k, i, _ in entry))
+            self.budget.spend(walked + sum(len(operands[k].rows[i]) for k, i, _ in entry))
             total: Row = {ONE: constant * shift} if constant else {}
             for k, i, weight in entry:
                 factor = weight * factors[k] * scale
                 for key, n in operands[k].rows[i].items():
                     total[key] = total.get(key, 0) + factor * n
             found.append({key: n for key, n in total.items() if n})
-            self.held.spend(len(total))
+            self.held.spend(1 + len(total))
         return Stage(found, common * grain)
 
     def _enter(self, stage: Stage) -> list[int]:

@@ -79,7 +79,9 @@ class Stages:
         return sum(self.sizes[1:])
 
     def rounding(self) -> float:
-        """By how many units of 2^-bits ranges of the outputs may be off that are computed in such units, as the checker does.
+        """An estimate: by how many units of 2^-bits ranges of the outputs are off that are computed in such units, as the checker does.
+
+        No bound: a range that is off also changes lam a little. MARGIN leaves 16 times as much; acceptance rests on it, no proof does.
 
         An affine function rounds each coefficient by a unit, and passes on sum |w| e; max(a, 0) and delta round it once or twice more.
         """

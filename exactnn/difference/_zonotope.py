@@ -340,7 +340,7 @@ def interval(stage: Combination, values: Sequence[Range], *, constant: bool = Tr
 
 
 def _sum_of(a: Range, b: Range) -> Range:
-    return Range(a.lo + b.lo, a.hi + b.hi)  # within() rounds once more
+    return Range(a.lo + b.lo, a.hi + b.hi)  # rounded once: within what `Combination.error` has beyond the terms of its sums
 
 
 def _delta_range(x: Range, y: Range, d: Range) -> Range:

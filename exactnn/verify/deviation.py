@@ -166,11 +166,14 @@ class Bracket:
         self.f, self.g, self.question = claim.f, claim.g, Distance(claim.norm)
         assert self.g is not None
         self.where = coordinates(claim.domain, self.f.input_dim)
+        self.tree: Splitting | None = None
         self.best = _Best(self.f, self.g, self.where, claim.norm)
 
     def answer(self) -> Deviation:
         """The cells, if they are few; else boxes, and cells on those that resist; whatever time leaves, a bracket."""
         if is_smooth(self.claim):
+            if self.means.any:
+                raise ArgumentError("executor, checkpoint: for piecewise linear networks only; leave them out for smooth ones")
             found = smooth_bracket(self.claim, self.where, self.clock, self.gap)
             claim = replace(self.claim, tolerance=found.upper, lower=None if found.lower == found.upper else found.lower)
             return Deviation(found.lower, found.upper, found.point, None, claim.norm, claim, found.evidence)
@@ -178,6 +181,9 @@ class Bracket:
             return self._answer()
         except Incomplete as stopped:
             with self.clock.grace():
+                if self.tree is not None and self.tree.points.point is not None:
+                    self.best.offer(self.tree.points.point)
+                    return self._found(max(self.tree.upper, self.best.value), self.tree.evidence())
                 return self._found(*wide_bracket(self.claim, self.best.offer, Clock(0), f"{stopped}"))
 
     def _answer(self) -> Deviation:
@@ -189,6 +195,7 @@ class Bracket:
         tree = splitting(self.claim, self.question, self.clock, means=self.means)
         if isinstance(tree, str):
             return self._found(*wide_bracket(self.claim, self.best.offer, self.clock, tree))
+        self.tree = tree
         if self.best.point is not None:
             tree.points.take(self.best.point)
         seconds = self.clock.left()

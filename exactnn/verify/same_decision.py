@@ -33,8 +33,8 @@ from exactnn.verify._joint import Joint, maximisers, running_maximum
 from exactnn.verify.equality import asked_domain, check_pair
 
 Point = tuple[Fraction, ...]
-#: seconds for boxes, how many may be left to the search over cells, and the units up to which boxes are not tried
-_SECONDS, _FEW_BOXES, _FEW_UNITS = 60.0, 64, 100
+#: seconds for boxes, and where units are few; how many boxes may be left to the search over cells; how many units are few
+_SECONDS, _QUICKLY, _FEW_BOXES, _FEW_UNITS = 60.0, 2.0, 64, 100
 
 
 @timed
@@ -89,7 +89,8 @@ def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock) -> Ver
     tree = splitting(claim, Margin(), clock, Fraction(1))
     if isinstance(tree, str) or (tree.stages.units <= _FEW_UNITS and where.dimension <= DIMENSIONS):
         return None
-    clock = clock.at_most(min(_SECONDS, clock.left() / 2))
+    few = tree.stages.units <= _FEW_UNITS
+    clock = clock.at_most(min(_QUICKLY if few else _SECONDS, clock.left() / 2))
     tree.run(clock, tolerance=Fraction(0))
     if tree.points.value:
         assert tree.points.point is not None

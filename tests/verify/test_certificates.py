@@ -13,6 +13,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.load.json import network_from_document
 from exactnn.network import Affine, AveragePool, Builder, Conv, Input, MaxPool, PRelu, Rational, Reshape, relu
 from exactnn.network.document import canonical_hash, document
+from exactnn.verify._decision import Decision
 from tests.certificate import _oracle
 from tests.certificate._build import rehash
 from tests.certificate.test_mutations import mutants
@@ -83,6 +85,16 @@ def rational(k: int, order: tuple[int, int]) -> Network:
     return mlp([([rows[i] for i in order], [bias[i] for i in order]), ([[out[i] for i in order]], [0])], activation=unit)
 
 
+def without_boxes(ask: Callable[[], Verdict]) -> Callable[[], Verdict]:
+    """As if no box were bounded."""
+
+    def asked() -> Verdict:
+        with mock.patch.object(Decision, "_by_boxes", return_value=None):
+            return ask()
+
+    return asked
+
+
 SILU = silu([[1], [-2]], [1, 3], [1, 2])
 FLAT = mlp([([[1, 1], [1, -1], [-1, 1]], [0, 0, 1]), ([[1, 2, 3]], [0])])
 PERMUTED = symmetry.Permutation(0, [2, 0, 1]).apply(FLAT)
@@ -119,8 +131,12 @@ CASES: dict[str, tuple[Callable[[], Verdict], str]] = {
     "zero": (lambda: verify_zero(mlp([([[1], [-1], [1], [-1]], [1, -1, 2, -2]), ([[1, -1, -1, 1]], [1])])), "forms"),
     "within a tolerance": (lambda: verify_equal(DEEP, with_last(DEEP, [[1, -2]], ["10/3"]), tolerance="1/3"), "forms"),
     "within a tolerance on a box": (
-        lambda: verify_equal(FLAT, with_last(PERMUTED, [["61/20", 1, 2]], [0]), tolerance="1/2", domain=Box(-1, 1)),
+        without_boxes(lambda: verify_equal(FLAT, with_last(PERMUTED, [["61/20", 1, 2]], [0]), tolerance="1/2", domain=Box(-1, 1))),
         "forms",
+    ),
+    "within a tolerance on a tree of boxes": (
+        lambda: verify_equal(FLAT, with_last(PERMUTED, [["61/20", 1, 2]], [0]), tolerance="1/2", domain=Box(-1, 1)),
+        "boxes",
     ),
     "within a tolerance, layer by layer": (
         lambda: verify_equal(FLAT, with_last(FLAT, [[1, 2, "61/20"]], [0]), tolerance="1/2", domain=Box(-1, 1)),
@@ -207,7 +223,7 @@ def test_every_kind_of_evidence_occurs() -> None:
     for word in ("atom", "mirror", "slack", "chord", "on", "off", "zero", "permutation", "scaling", "flip", "sign_flip"):
         assert f'["{word}", ' in written or f'"kind": "{word}"' in written or f'["{word}"]' in written, word
     evidence = [d["evidence"] for d in documents if d["evidence"]["method"] == "forms"]
-    assert any(e["hull"] for e in evidence)
+    assert any(e.get("hull") for e in evidence)
     assert any(e.get("elements") for e in evidence)
     assert any(e.get("bounds") for e in evidence)
     assert any(e["output"] for e in evidence)
