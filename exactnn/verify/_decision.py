@@ -94,7 +94,8 @@ class Decision:
             return found
         if self._smooth and self.claim.tolerance:
             found = self._by_enclosure()
-        found = found or self._by_coarse_boxes(min(_BOXES_SECONDS, self.clock.left() / 4))
+        if found is None:
+            found = self._by_coarse_boxes(min(_BOXES_SECONDS, self.clock.left() / 4))
         if found is not None:
             return found
         samples = _search.sample_points(self.where).to_float()

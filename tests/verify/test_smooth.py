@@ -234,3 +234,11 @@ def test_equalities_between_activations_have_no_certificates() -> None:
     assert verdict.unknown
     assert "the functions are equal by laws between tanh, sigmoid and silu" in verdict.reason
     assert refuted(verify_equal(half, one((1, 1, TINY), unit="sigmoid")))
+
+
+@pytest.mark.parametrize("unit", ["tanh", "sigmoid", "softplus"])
+def test_values_beyond_a_tolerance_on_a_box_refute(unit: str) -> None:
+    first = ([[1, 2], [-1, "1/2"]], [0, "1/3"])
+    f, g = (mlp([first, ([[1, 1]], [bias])], activation=unit) for bias in (0, "1/100"))
+    assert verify_equal(f, g, domain=Box(-1, 1), tolerance="1/1000").refuted
+    assert verify_zero(f, domain=Box(-1, 1), tolerance="1/1000").refuted
