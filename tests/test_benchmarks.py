@@ -122,6 +122,7 @@ def test_acasxu_needs_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not rows
 
 
+@pytest.mark.slow
 def test_acasxu_on_a_small_network(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     (tmp_path / "acasxu").mkdir()

@@ -65,6 +65,7 @@ def test_brackets(folder: Path) -> None:
     assert Fraction(found["folded"]["upper"]) < Fraction(found["float16"]["lower"]) < Fraction(found["int8"]["lower"])
 
 
+@pytest.mark.slow
 def test_certificates(folder: Path) -> None:
     """Each is accepted; the claim is that of the table, about the files that were written."""
     for name, line in rows(folder).items():

@@ -93,6 +93,9 @@ _UNLIMITED = Clock()
 
 def timed(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """A function of a keyword `time_limit`, under a clock of so many seconds, which is its `clock_in_force()`."""
+    code = function.__code__
+    if "time_limit" not in code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]:
+        raise TypeError(f"{function.__qualname__}: time_limit is to be a keyword only, or it would be passed over")
 
     @functools.wraps(function)
     def under_the_clock(*args: _P.args, **kwargs: _P.kwargs) -> _R:

@@ -37,7 +37,7 @@ from exactnn.tropical.rational_map import TropicalRationalMap
 
 
 @timed
-def reduced_map(F: TropicalRationalMap, max_regions: int | None, time_limit: Number | None) -> TropicalRationalMap:
+def reduced_map(F: TropicalRationalMap, max_regions: int | None, *, time_limit: Number | None) -> TropicalRationalMap:
     """What `TropicalRationalMap.reduce` does."""
     check_max_regions(max_regions)
     clock = clock_in_force()

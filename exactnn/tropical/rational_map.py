@@ -236,7 +236,7 @@ class TropicalRationalMap:
         """
         from exactnn.tropical._reduce import reduced_map
 
-        return reduced_map(self, max_regions, time_limit)
+        return reduced_map(self, max_regions, time_limit=time_limit)
 
     def check(self) -> bool:
         """Repeat the proofs of a map that `reduce` made, exactly, and compare them with its terms.

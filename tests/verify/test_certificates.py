@@ -300,7 +300,7 @@ def is_right(certificate: dict[str, Any]) -> bool:
         return _oracle.refutes(certificate)
     if method == "enclosure":
         return _oracle.keeps_apart(certificate)
-    return _oracle.proves(certificate, count=20) and (method in ("line", "pass") or _oracle.supports(certificate))
+    return _oracle.proves(certificate, count=20) and (method in ("line", "pass", "boxes") or _oracle.supports(certificate))
 
 
 def composed(steps: list[dict[str, Any]]) -> symmetry.Transformation:

@@ -130,7 +130,7 @@ def test_bad_input() -> None:
 
 
 def test_what_time_leaves_is_a_bracket_with_a_point_and_a_proof() -> None:
-    f, g = (trained_like(np.random.default_rng(s), [8, 10, 2]) for s in (0, 1))
+    f, g = (trained_like(np.random.default_rng(s), [8, 30, 30, 2]) for s in (0, 1))
     domain = xn.Box([-1] * 8, [1] * 8)
     for norm in ("linf", "l1"):
         found = xn.max_deviation(f, g, domain=domain, norm=norm, time_limit=1)
