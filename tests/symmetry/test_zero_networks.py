@@ -453,7 +453,7 @@ def test_a_time_limit_of_nothing(options: dict[str, Any]) -> None:
 
 
 def test_the_time_limit_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exactnn.symmetry.zero_networks.Clock", Strikes)
+    monkeypatch.setattr("exactnn.symmetry.zero_networks.clock_in_force", lambda: Strikes(60))
     search, found = search_zero(2, 8, 2, time_limit=60), []
     with pytest.raises(Incomplete, match="zero networks by then: ") as stop:
         found.extend(iter(search.__next__, None))
