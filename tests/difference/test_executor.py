@@ -164,7 +164,7 @@ def test_verdicts_do_not_depend_on_the_executor(executor: Executor, evaluated: l
     assert found.certificate.kind == "boxes"
     assert any(task.result().branch.cuts for task in tasks)
     if not isinstance(executor, ThreadPoolExecutor):
-        assert sum(evaluated) == 1  # the root
+        assert sum(evaluated) <= 3  # the root, and a batch for each time that slow workers are waited for anew
     bracket = tree_of(DeviationClaim(f, g, DOMAIN, Fraction(0)), Resources(executor))
     bracket.run(Clock(), gap=Fraction(1, 10))
     assert seen() <= bracket.points.value <= bracket.upper <= bracket.points.value * Fraction(111, 100)
