@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from exactnn.claims import Comparison, DeviationClaim, SameDecisionClaim
 from exactnn.difference import Checkpoint, Coarse, Distance, Leaf, Margin, NotBounded, Resources, Splitting, bounding_box
-from exactnn.errors import ArgumentError, NotPiecewiseLinear
+from exactnn.errors import ArgumentError, Incomplete, NotPiecewiseLinear
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.executors import check_executor
-from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 from exactnn.network.document import canonical_hash, document
 from exactnn.verify._alike import Alike
@@ -32,6 +32,7 @@ from exactnn.verify._domain import coordinates
 
 Point = tuple[Fraction, ...]
 _ALONE = Resources()
+_FEW = 64  # boxes that resist, which may be left to the search over cells
 
 
 def resources(claim: Comparison, executor: Executor | None, checkpoint: str | os.PathLike[str] | None) -> Resources:
@@ -104,6 +105,47 @@ def distance(u: Sequence[Fraction], v: Sequence[Fraction], norm: str) -> Fractio
     """max |u_j - v_j| for "linf", the sum for "l1"."""
     gaps = [abs(a - b) for a, b in zip(u, v, strict=True)]
     return sum(gaps, Fraction(0)) if norm == "l1" else max(gaps)
+
+
+class Proof(NamedTuple):
+    """Evidence that the claim holds on all boxes; how many there are, some of them perhaps searched cell by cell."""
+
+    evidence: dict[str, Any]
+    boxes: str
+
+
+class Failure(NamedTuple):
+    """An input at which the claim fails, and how it was found."""
+
+    point: RationalArray
+    how: str
+
+
+def concluded(claim: Comparison | SameDecisionClaim, tree: Splitting, tolerance: Fraction, clock: Clock) -> Proof | Failure | None:
+    """What a tree that was grown says, boxes that resist being searched cell by cell if they are few; None for nothing."""
+    points = tree.points
+    if points.point is not None and points.value is not None and points.value > tolerance:
+        return Failure(RationalArray.of(list(points.point)), "a point found by ascent from boxes, confirmed exactly")
+    resisting = tree.open(tolerance)
+    others: dict[int, list[Any]] = {}
+    if resisting:
+        if not few_resist(claim, tree, tolerance):
+            return None
+        try:
+            answer = exactly(claim, tree, resisting, clock)
+        except Incomplete:
+            return None
+        if isinstance(answer, RationalArray):
+            return Failure(answer, "the outputs differ on a cell inside a box on which no bound suffices")
+        others = answer
+    count = len(tree.boxes.leaves)
+    cells = f", on {len(others)} of them cell by cell" if others else ""
+    return Proof(tree.evidence(others), f"{count} box{'es' if count > 1 else ''}{cells}")
+
+
+def few_resist(claim: Comparison | SameDecisionClaim, tree: Splitting, tolerance: Fraction) -> bool:
+    """Whether the boxes that resist are so few that their cells can be searched."""
+    return isinstance(claim.domain, Box) and len(tree.open(tolerance)) <= _FEW
 
 
 def exactly(

@@ -19,7 +19,6 @@ from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting,
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.polyhedron import Box
 from exactnn.exact.writing import json_number
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Network, Smooth
@@ -29,7 +28,7 @@ from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_p
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line, _search
-from exactnn.verify._boxes import coarse, exactly, splitting
+from exactnn.verify._boxes import Failure, coarse, concluded, few_resist, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
@@ -41,8 +40,6 @@ _CELLS, _SECONDS = 20_000, 120.0
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 _SHARE = 0.9  # of the time, for boxes in long work
-#: how many boxes that resist may be left to the search over cells
-_FEW_BOXES = 64
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
 _ATTEMPTS = 8
 
@@ -162,30 +159,14 @@ class Decision:
         tolerance = self.claim.tolerance
         clock = self.clock.at_most(seconds)
         tree.run(clock, tolerance=tolerance, gap=NEAR)
-        if not (few := self._cell_by_cell(tree)):
+        if not few_resist(self.claim, tree, tolerance):
             tree.run(clock, tolerance=tolerance)
-            few = self._cell_by_cell(tree)
-        if tree.points.point is not None and tree.points.value is not None and tree.points.value > tolerance:
-            return self._refuted(RationalArray.of(list(tree.points.point)), "a point found by ascent from boxes, confirmed exactly")
-        resisting = tree.open(tolerance)
-        others: dict[int, list[Any]] = {}
-        if resisting:
-            if not few:
-                return None
-            try:
-                answer = exactly(self.claim, tree, resisting, self.clock.at_most(seconds))
-            except Incomplete:
-                return None
-            if isinstance(answer, RationalArray):
-                return self._refuted(answer, "the outputs differ on a cell inside a box on which no bound suffices")
-            others = answer
-        count = len(tree.boxes.leaves)
-        cells = f", on {len(others)} of them cell by cell" if others else ""
-        return self._proved(tree.evidence(others), f"linear bounds of the difference on {count} box{'es' if count > 1 else ''}{cells}")
-
-    def _cell_by_cell(self, tree: Splitting) -> bool:
-        """Whether the boxes that resist are so few that their cells can be searched."""
-        return isinstance(self.claim.domain, Box) and len(tree.open(self.claim.tolerance)) <= _FEW_BOXES
+        found = concluded(self.claim, tree, tolerance, self.clock.at_most(seconds))
+        if found is None:
+            return None
+        if isinstance(found, Failure):
+            return self._refuted(*found)
+        return self._proved(found.evidence, f"linear bounds of the difference on {found.boxes}")
 
     def _by_coarse_boxes(self, seconds: float) -> Verdict | None:
         """Intervals on a tree of boxes, where there are no linear bounds."""

@@ -10,31 +10,30 @@ decide; points where the decisions differ are proposed by floats.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from exactnn.cells import DIMENSIONS, Piece, Subdivision
+from exactnn.cells import DIMENSIONS, Piece, Subdivision, read_program
 from exactnn.claims import Certificate, SameDecisionClaim
 from exactnn.difference import Margin
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
-from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
-from exactnn.verify._boxes import exactly, maximal, splitting
+from exactnn.verify._boxes import Failure, concluded, maximal, splitting
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
 from exactnn.verify.equality import asked_domain, check_pair
 
 Point = tuple[Fraction, ...]
-#: seconds for boxes, and where units are few; how many boxes may be left to the search over cells; how many units are few
-_SECONDS, _QUICKLY, _FEW_BOXES, _FEW_UNITS = 60.0, 2.0, 64, 100
+#: seconds for boxes, and where units are few; how many units are few
+_SECONDS, _QUICKLY, _FEW_UNITS = 60.0, 2.0, 100
 
 
 @timed
@@ -86,30 +85,19 @@ def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock) -> Ver
     """The same output by a margin on each box of a tree; boxes with a tie or a border of decisions are searched cell by cell, if few."""
     if claim.domain is None or not where.dimension or claim.f.output_dim == 1:
         return None
-    tree = splitting(claim, Margin(), clock, Fraction(1))
-    if isinstance(tree, str) or (tree.stages.units <= _FEW_UNITS and where.dimension <= DIMENSIONS):
+    few = where.dimension <= DIMENSIONS and read_program([claim.f]).unit_count <= _FEW_UNITS
+    tree = None if few else splitting(claim, Margin(), clock, Fraction(1))
+    if tree is None or isinstance(tree, str):
         return None
-    few = tree.stages.units <= _FEW_UNITS
-    clock = clock.at_most(min(_QUICKLY if few else _SECONDS, clock.left() / 2))
+    clock = clock.at_most(min(_QUICKLY if tree.stages.units <= _FEW_UNITS else _SECONDS, clock.left() / 2))
     tree.run(clock, tolerance=Fraction(0))
-    if tree.points.value:
-        assert tree.points.point is not None
-        return _refuted(claim, tree.points.point, clock)
-    resisting = tree.open(Fraction(0))
-    others: dict[int, list[Any]] = {}
-    if resisting:
-        if len(resisting) > _FEW_BOXES or not isinstance(claim.domain, Box):
-            return None
-        try:
-            answer = exactly(claim, tree, resisting, clock)
-        except Incomplete:
-            return None
-        if isinstance(answer, RationalArray):
-            return _refuted(claim, answer.to_fractions(), clock)
-        others = answer
-    cells = f", on {len(others)} of them cell by cell" if others else ""
-    how = f"the same output is maximal in both on each of {len(tree.boxes.leaves)} boxes{cells}"
-    return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", tree.evidence(others), clock))
+    found = concluded(claim, tree, Fraction(0), clock)
+    if found is None:
+        return None
+    if isinstance(found, Failure):
+        return _refuted(claim, found.point.to_fractions(), clock)
+    how = f"the same output is maximal in both on each of {found.boxes}"
+    return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", found.evidence, clock))
 
 
 def _refuted(claim: SameDecisionClaim, point: Point, clock: Clock) -> Verdict:
