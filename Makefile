@@ -31,7 +31,7 @@ deviation: $(VENV)/.installed-demo ## how far copies of networks can be off: rou
 # One thread each for the processes: together they use all cores.
 PYTEST = OMP_NUM_THREADS=1 "$(BIN)" -m pytest -n $(JOBS) --maxprocesses 4 --dist worksteal
 
-test: $(VENV)/.installed-dev ## run the tests, a few minutes (JOBS=4 for four processes, ARGS="-k name" to choose)
+test: $(VENV)/.installed-dev ## run the tests, some ten minutes (JOBS=4 for four processes, ARGS="-k name" to choose)
 	@echo "[test] running the fast tests"
 	@$(PYTEST) -m "not slow" $(ARGS)
 

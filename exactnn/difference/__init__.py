@@ -14,6 +14,7 @@ from exactnn.difference._coarse import Coarse
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference._questions import Distance, Margin
 from exactnn.difference._splitting import NEAR, Resources, Splitting
+from exactnn.difference._stages import on_grid
 from exactnn.difference.execution import ExecutionError, execution_error
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "difference_bounds",
     "execution_error",
     "least_sizes",
+    "on_grid",
     "upper_bound",
 ]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from exactnn.difference._boxes import Outline
 from exactnn.errors import ArgumentError, LoadError, SaveError
-from exactnn.exact.files import write_bytes
+from exactnn.exact.files import is_begun, write_bytes
 from exactnn.exact.reading import parse_json
 from exactnn.exact.writing import from_json_number, json_number
 
@@ -63,13 +63,7 @@ class Checkpoint:
         self.head = {"format": FORMAT, "version": VERSION, "question": question}
         self.state: State | None = None
         self._pause = _SECONDS
-        try:
-            begun, regular = self.path.exists(), self.path.is_file()
-        except (OSError, ValueError) as error:  # a name that is too long, a null character
-            raise SaveError(f"checkpoint: the path of a file is needed, got one that cannot be: {error}") from None
-        if begun and not regular:
-            raise LoadError(f"checkpoint: {os.fspath(path)!r} cannot be read: it is a folder, a pipe or a device; name another file")
-        if begun:
+        if is_begun(self.path, "checkpoint"):
             self.state = self._read()
         else:
             self.save(State(0, None, [0]))

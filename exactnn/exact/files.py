@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from exactnn.errors import ArgumentError, SaveError
+from exactnn.errors import ArgumentError, LoadError, SaveError
+
+
+def is_begun(path: Path, argument: str) -> bool:
+    """Whether there is a file to go on from; SaveError for a path that cannot be, LoadError for what is no regular file."""
+    try:
+        begun, regular = path.exists(), path.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long, a null character
+        raise SaveError(f"{argument}: the path of a file is needed, got one that cannot be: {error}") from None
+    if begun and not regular:
+        raise LoadError(f"{argument}: {os.fspath(path)!r} cannot be read: it is a folder, a pipe or a device; name another file")
+    return begun
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

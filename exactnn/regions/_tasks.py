@@ -22,7 +22,7 @@ from exactnn.cells import IntegerMap, Program, Search, Subdivision, read_program
 from exactnn.errors import Incomplete, LoadError, SaveError
 from exactnn.exact.clock import Clock
 from exactnn.exact.executors import ended_abruptly, submit
-from exactnn.exact.files import write_text
+from exactnn.exact.files import is_begun, write_text
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 from exactnn.regions._collector import Collector, search_cells
@@ -146,13 +146,7 @@ class Checkpoint:
         self.question = fingerprint(program, key, tasks)
         self.head = {"format": FORMAT, "version": VERSION, "question": self.question}
         self.done: dict[int, Any] = {}
-        try:
-            begun, regular = self.path.exists(), self.path.is_file()
-        except (OSError, ValueError) as error:  # a name that is too long, a null character
-            raise SaveError(f"checkpoint: the path of a file is needed, got one that cannot be: {error}") from None
-        if begun and not regular:
-            raise LoadError(f"checkpoint: {os.fspath(path)!r} cannot be read: it is a folder, a pipe or a device; name another file")
-        if begun:
+        if is_begun(self.path, "checkpoint"):
             self._read()
         else:
             self._write_new()

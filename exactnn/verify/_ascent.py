@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from exactnn.claims import DeviationClaim
+from exactnn.difference import on_grid
 from exactnn.errors import ArgumentError
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box
@@ -36,5 +37,5 @@ def climbed(claim: DeviationClaim, clock: Clock) -> list[Point]:
     found = found[np.isfinite(found).all(axis=1)]
     places = _PLACES - int(np.frexp(width)[1]) if width else 0
     sides = [side.to_fractions() for side in claim.domain.bounds]
-    rounded = np.ldexp(np.rint(np.ldexp(found, places)), -places)
-    return [tuple(min(max(Fraction(v), a), b) for v, a, b in zip(x, *sides, strict=True)) for x in rounded.tolist()]
+    rounded = on_grid(found, places).tolist()
+    return [tuple(min(max(Fraction(v), a), b) for v, a, b in zip(x, *sides, strict=True)) for x in rounded]

@@ -21,7 +21,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.writing import json_number
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
-from exactnn.network import Network, Smooth
+from exactnn.network import Network
 from exactnn.network.poles import node_with_pole
 from exactnn.symmetry.ridge_forms import NormalForm, ridge_form
 from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
@@ -33,6 +33,7 @@ from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
 from exactnn.verify._signs import Signs, scaled
+from exactnn.verify._smooth_bracket import is_smooth
 
 #: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
@@ -345,7 +346,7 @@ class Decision:
     @cached_property
     def _smooth(self) -> bool:
         """Whether some values are irrational."""
-        return any(isinstance(net.operation(name), Smooth) for net in self.nets for name in net.order)
+        return is_smooth(self.nets)
 
     @cached_property
     def _one_variable(self) -> bool:

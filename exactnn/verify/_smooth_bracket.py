@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from exactnn.difference import BITS, least_sizes
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
-from exactnn.network import Smooth
+from exactnn.network import Network, Smooth
 from exactnn.verify import _search
 from exactnn.verify._ascent import climbed
 from exactnn.verify._boxes import coarse
@@ -29,9 +30,9 @@ class SmoothBracket(NamedTuple):
     evidence: dict[str, Any]
 
 
-def is_smooth(claim: DeviationClaim) -> bool:
+def is_smooth(nets: Iterable[Network]) -> bool:
     """Whether values at points are irrational."""
-    return any(isinstance(net.operation(name), Smooth) for net in claim.models().values() for name in net.order)
+    return any(isinstance(net.operation(name), Smooth) for net in nets for name in net.order)
 
 
 def smooth_bracket(claim: DeviationClaim, where: Coordinates, clock: Clock, gap: Fraction) -> SmoothBracket:

@@ -154,6 +154,8 @@ def max_deviation(
     clock = clock_in_force()
     if clock.limit is None:
         clock = Clock(_SECONDS)
+    if (executor is not None or checkpoint is not None) and is_smooth((f, g)):
+        raise ArgumentError("executor, checkpoint: for piecewise linear networks only; leave them out for smooth ones")
     claim = DeviationClaim(f, g, whole, Fraction(0), norm=norm)
     return Bracket(claim, clock, near, resources(claim, executor, checkpoint)).answer()
 
@@ -171,9 +173,7 @@ class Bracket:
 
     def answer(self) -> Deviation:
         """The cells, if they are few; else boxes, and cells on those that resist; whatever time leaves, a bracket."""
-        if is_smooth(self.claim):
-            if self.means.any:
-                raise ArgumentError("executor, checkpoint: for piecewise linear networks only; leave them out for smooth ones")
+        if is_smooth(self.claim.models().values()):
             found = smooth_bracket(self.claim, self.where, self.clock, self.gap)
             claim = replace(self.claim, tolerance=found.upper, lower=None if found.lower == found.upper else found.lower)
             return Deviation(found.lower, found.upper, found.point, None, claim.norm, claim, found.evidence)

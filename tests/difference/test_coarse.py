@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from exactnn import Box, Network, check, max_deviation, mlp, verify_equal, verif
 from exactnn.certificate import Rejected
 from exactnn.certificate import check as standalone
 from exactnn.difference import Coarse, Distance, bounding_box, least_sizes, upper_bound
+from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from tests.difference.test_pass import nearby, points
@@ -139,3 +141,10 @@ def difference(f: Network, g: Network, x: Sequence[Fraction]) -> Any:
     t = torch.tensor([[float(q) for q in x]], dtype=torch.float64)
     runs = [net.to_torch(torch.float64)(t).detach().numpy()[0] for net in (f, g)]
     return runs[0] - runs[1]
+
+
+def test_a_refused_checkpoint_of_a_smooth_question_leaves_no_file(tmp_path: Path) -> None:
+    f = mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
+    with pytest.raises(ArgumentError, match="checkpoint"):
+        max_deviation(f, f, domain=Box(0, 1), checkpoint=tmp_path / "boxes.gz")
+    assert not list(tmp_path.iterdir())
