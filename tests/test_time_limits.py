@@ -89,7 +89,7 @@ def _zero() -> Ask:
 
 
 def _symmetry() -> Ask:
-    f, domain = dense([100, 40, 5]), rows(100, 400)
+    f, domain = dense([300, 60, 5]), rows(300, 1500)
     return lambda T: xn.verify_symmetry(f, symmetry.Flip([0]), domain=domain, time_limit=T)
 
 
