@@ -47,25 +47,26 @@ class Range(NamedTuple):
 class Form:
     """Entries on boxes: parts[i] (entries, boxes, symbols of group i), the first symbol of group 0 being the centre; rest (entries, boxes).
 
-    Group 0: centre and inputs; then the symbols of f, of g, and of coupled differences. A form may know fewer symbols of a group than
-    there are; the others have coefficient 0.
+    Group 0: centre and inputs; then a network's own symbols; a difference has those of f and then all others. A form may know fewer
+    symbols of a group than there are; the others have coefficient 0.
     """
 
-    def __init__(self, parts: Sequence[Floats], rest: Floats, rows: Rows | None = None) -> None:
-        """`rows`: which entries of a value these are, the others being 0; None for all."""
+    def __init__(self, parts: Sequence[Floats], rest: Floats, rows: Rows | None = None, size: Floats | None = None) -> None:
+        """`rows`: which entries of a value these are, the others being 0; None for all. `size`: at least what `size` would find."""
         self.parts, self.rest, self.rows = tuple(parts), rest, rows
+        if size is not None:
+            self.size = size
 
     def at(self, rows: Rows) -> Form:
         """These entries."""
+        if len(rows) == len(self.rest):
+            return Form(self.parts, self.rest, rows)
         return Form([p[rows] for p in self.parts], self.rest[rows], rows)
 
     @cached_property
     def spread(self) -> Floats:
         """sum |g_s|, up to the rounding of the sum."""
-        found = _length(self.parts[0][:, :, 1:])
-        for part in self.parts[1:]:
-            found = found + _length(part)
-        return found
+        return _spread(self.parts)
 
     @cached_property
     def size(self) -> Floats:
@@ -81,6 +82,29 @@ class Form:
         if not (np.abs(found.lo).max(initial=0) < LARGEST and np.abs(found.hi).max(initial=0) < LARGEST):
             raise NotBounded("a value of a network may be beyond the range of float64")
         return found
+
+
+class Symbols(NamedTuple):
+    """New symbols: the entries and boxes that have one, its place in its group and its coefficient; how many the group has now."""
+
+    rows: Rows
+    boxes: Rows
+    places: Rows
+    coefficients: Floats
+    end: int
+
+    def put(self, part: Floats, factor: Floats | None = None) -> None:
+        """Write the coefficients into a part of that group where they are still 0, times a factor (entries, boxes)."""
+        at = self.rows, self.boxes
+        part[(*at, self.places)] = self.coefficients if factor is None else self.coefficients * factor[at]
+
+
+class Relaxed(NamedTuple):
+    """max(t, 0) lies in lam t + half + half e, e a new symbol where half > 0."""
+
+    lam: Floats
+    half: Floats
+    symbols: Symbols
 
 
 class Pass(NamedTuple):
@@ -157,9 +181,9 @@ class _Walk:
                 rows = np.flatnonzero((bounds.hi > 0).any(axis=1))
                 z, bounds = z.at(rows), bounds.at(rows)
                 self._score(z, bounds, bounds)
-                lam, half = _relaxed(bounds)
-                self.work.keep(net, bounds.hi > 0, half)
-                values.append(_shaped(z, lam, half, self._symbols(half, net)))
+                relaxed = self._relaxed(bounds, net)
+                self.work.keep(net, bounds.hi > 0, relaxed.half)
+                values.append(_shaped(z, relaxed))
             self.work.spend(self.stages.nets[net][-1], [net])
             found.append(combined(self.stages.nets[net][-1], values))
         return found
@@ -170,7 +194,7 @@ class _Walk:
         zero = np.zeros_like(self.x.rest)
         none = np.zeros((self.inputs, self.boxes, 0))
         first, second = [self._start(1)], [self._start(2)]
-        deltas = [Form([np.zeros_like(start), none, none, none], zero)]
+        deltas = [Form([np.zeros_like(start), none, none], zero)]
         ranges = [self.box], [self.box], [Range(zero, zero)]
         for s, change in enumerate(self.stages.changes):
             a, b = combined(f[s], first), combined(g[s], second)
@@ -183,22 +207,20 @@ class _Walk:
             if s == len(self.stages.changes) - 1:
                 return (x, y, e), (a, b, d)
             x, y = _within(x, y.lo + e.lo, y.hi + e.hi), _within(y, x.lo - e.hi, x.hi - e.lo)
-            for own, found in zip(ranges, (x.positive, y.positive, _delta_range(x, y, e)), strict=True):
-                own.append(found)
+            for known, found in zip(ranges, (x.positive, y.positive, _delta_range(x, y, e)), strict=True):
+                known.append(found)
             rows = np.flatnonzero(((x.hi > 0) | (y.hi > 0)).any(axis=1))
             coupled = np.zeros((len(x.lo), self.boxes), dtype=bool)
             a, b, d, x, y, e = a.at(rows), b.at(rows), d.at(rows), x.at(rows), y.at(rows), e.at(rows)
             self._score(a, x, y)
-            lam, half = _relaxed(x)
-            lam2, half2 = _relaxed(y)
-            mine, other = self._symbols(half, 0), self._symbols(half2, 1)
-            delta, coupled[rows] = self._delta(a, d, e, (lam, half, mine), (lam2, half2, other))
+            own, other = self._relaxed(x, 0), self._relaxed(y, 1)
+            delta, coupled[rows] = self._delta(a, d, e, own, other)
             deltas.append(delta)
-            self.work.keep(0, x.hi > 0, half)
-            self.work.keep(1, y.hi > 0, half2)
-            self.work.keep_differences((x.hi > 0) | (y.hi > 0), half2, coupled)
-            first.append(_shaped(a, lam, half, mine))
-            second.append(_shaped(b, lam2, half2, other))
+            self.work.keep(0, x.hi > 0, own.half)
+            self.work.keep(1, y.hi > 0, other.half)
+            self.work.keep_differences((x.hi > 0) | (y.hi > 0), other.half, coupled)
+            first.append(_shaped(a, own))
+            second.append(_shaped(b, other))
             self.couplings.append(coupled)
         raise AssertionError("there is no last stage")
 
@@ -206,44 +228,44 @@ class _Walk:
         """The inputs, for a network whose symbols are group 1 of its own forms."""
         return Form([self.x.parts[0], self.x.parts[group]], self.x.rest)
 
-    def _symbols(self, coefficients: Floats, group: int) -> Floats:
-        """New symbols, one for each entry with a coefficient: (entries, boxes, symbols so far)."""
+    def _relaxed(self, x: Range, group: int) -> Relaxed:
+        lam, half = _line(x)
+        return Relaxed(lam, half, self._symbols(half, group))
+
+    def _symbols(self, coefficients: Floats, group: int) -> Symbols:
+        """New symbols, one for each entry with a coefficient."""
         start = self.ends[group]
         live = coefficients != 0
-        place = np.cumsum(live, axis=0) - 1
-        most = int(live.sum(axis=0).max(initial=0))
-        found = np.zeros((*coefficients.shape, start + most))
         rows, boxes = np.nonzero(live)
-        found[rows, boxes, start + place[rows, boxes]] = coefficients[rows, boxes]
-        self.ends[group] = start + most
-        return found
+        places = start + (np.cumsum(live, axis=0) - 1)[rows, boxes]
+        self.ends[group] = start + int(live.sum(axis=0).max(initial=0))
+        return Symbols(rows, boxes, places, coefficients[rows, boxes], self.ends[group])
 
-    def _delta(
-        self, a: Form, d: Form, e: Range, own: tuple[Floats, Floats, Floats], other: tuple[Floats, Floats, Floats]
-    ) -> tuple[Form, Mask]:
+    def _delta(self, a: Form, d: Form, e: Range, own: Relaxed, other: Relaxed) -> tuple[Form, Mask]:
         """max(a, 0) - max(b, 0), for each entry and box by the narrower of the two forms; and where that is the coupled one."""
-        (lam, half, mine), (lam2, half2, theirs) = own, other
-        change = lam - lam2
-        base = d.parts[0] * lam2[:, :, None] + a.parts[0] * change[:, :, None]
-        base[:, :, 0] += half - half2
-        of_f = _sum([d.parts[1] * lam2[:, :, None], a.parts[1] * change[:, :, None], mine])
-        of_g = _sum([d.parts[2] * lam2[:, :, None], -theirs])
-        of_d = d.parts[3] * lam2[:, :, None]
+        change = own.lam - other.lam
         k = np.maximum(np.abs(e.lo), np.abs(e.hi)) / 2
-        separate = sum((_length(p) for p in (of_f, of_g, of_d)), _length(base[:, :, 1:]))
         halved = d.spread / 2 + k
-        stable = (half == 0) & (half2 == 0) & (change == 0)
-        coupled: Mask = (halved < separate) & ~stable
-        rest = lam2 * d.rest + np.abs(change) * a.rest + (lam2 * d.size + np.abs(change) * a.size + half + half2) * (8 * ROUND)
+        stable = (own.half == 0) & (other.half == 0) & (change == 0)
+        coupled: Mask = (halved < _separate(a, d, own, other, np.where(stable, -np.inf, halved))) & ~stable
+        by_d, by_a = np.where(coupled, 0.5, other.lam), np.where(coupled, 0.0, change)
+        halves = np.where(coupled, 0.0, own.half + other.half)
+        size = by_d * d.size + np.abs(by_a) * a.size + halves
+        rest = by_d * d.rest + np.abs(by_a) * a.rest + np.where(coupled, 0.0, size) * (8 * ROUND)
         same = (d.rest == 0) & (coupled | stable)
-        rest = np.where(coupled, d.rest / 2, rest) * (1 + 8 * ROUND) + np.where(same, 0.0, TINY)
-        at = coupled[:, :, None]
-        base = np.where(at, d.parts[0] / 2, base)
-        of_f = np.where(at, _padded(d.parts[1] / 2, of_f.shape[2]), of_f)
-        of_g = np.where(at, _padded(d.parts[2] / 2, of_g.shape[2]), of_g)
-        of_d = np.where(at, d.parts[3] / 2, of_d)
-        fresh = self._symbols(np.where(coupled, k, 0.0), 2)
-        return Form([base, of_f, of_g, _sum([of_d, fresh])], rest, a.rows), coupled
+        rest = rest * (1 + 8 * ROUND) + np.where(same, 0.0, TINY)
+        fresh = self._symbols(np.where(coupled, k, -other.half), 2)
+        ends = d.parts[0].shape[2], self.ends[0], fresh.end
+        base, of_f, others = (_scaled(part, by_d, end) for part, end in zip(d.parts, ends, strict=True))
+        mixed = np.flatnonzero((by_a != 0).any(axis=1))
+        if len(mixed):
+            for total, part in ((base, a.parts[0]), (of_f, a.parts[1])):
+                total[mixed, :, : part.shape[2]] += part[mixed] * by_a[mixed, :, None]
+        base[:, :, 0] += np.where(coupled, 0.0, own.half - other.half)
+        own.symbols.put(of_f, np.where(coupled, 0.0, 1.0))
+        fresh.put(others)
+        size = (size + np.where(coupled, k, halves)) * (1 + 16 * ROUND) + rest
+        return Form([base, of_f, others], rest, a.rows, size), coupled
 
     def _score(self, z: Form, x: Range, y: Range) -> None:
         """sum over units that are not stable of |coefficient of the input| / (u - l)."""
@@ -258,21 +280,21 @@ class _Walk:
 def combined(stage: Combination, values: Sequence[Form], *, constant: bool = True) -> Form:
     """sum_k B_k values[k], and the constant; the remainder takes what rounding changes."""
     boxes = values[0].rest.shape[1]
-    groups = len(values[0].parts)
-    widths = [max((values[k].parts[i].shape[2] for k in stage.blocks), default=0) for i in range(groups)]
-    widths[0] = values[0].parts[0].shape[2]  # the centre and all inputs, also of a constant
-    parts = [np.zeros((stage.size, boxes, w)) for w in widths]
+    terms: list[list[Floats]] = [[] for _ in values[0].parts]
     rest, size = np.zeros((stage.size, boxes)), np.zeros((stage.size, boxes))
     for k, block in stage.blocks.items():
         form = values[k]
         absolute = stage.absolute[k]
-        if form.rows is not None:
+        if form.rows is not None and len(form.rows) < block.shape[1]:
             block, absolute = block[:, form.rows], absolute[:, form.rows]
-        for total, part in zip(parts, form.parts, strict=True):
+        for products, part in zip(terms, form.parts, strict=True):
             width = part.shape[2]
-            total[:, :, :width] += (block @ part.reshape(len(part), boxes * width)).reshape(stage.size, boxes, width)
+            products.append((block @ part.reshape(len(part), boxes * width)).reshape(stage.size, boxes, width))
         rest += absolute @ form.rest
         size += absolute @ form.size
+    if not stage.blocks:
+        terms = [[np.zeros((stage.size, boxes, part.shape[2]))] for part in values[0].parts]
+    parts = [_sum(products) for products in terms]
     if constant:
         parts[0][:, :, 0] += stage.constant[:, None]
         size += np.abs(stage.constant)[:, None]
@@ -370,16 +392,36 @@ def _difference(a: Form, b: Form) -> Form:
     return Form(parts, (a.rest + b.rest + (a.size + b.size) * (2 * ROUND)) * (1 + 4 * ROUND))
 
 
-def _shaped(z: Form, lam: Floats, half: Floats, fresh: Floats) -> Form:
+def _shaped(z: Form, to: Relaxed) -> Form:
     """lam z + half + the new symbols, of the last group."""
-    parts = [p * lam[:, :, None] for p in z.parts]
+    lam, half = to.lam, to.half
+    parts = [*(_scaled(p, lam, p.shape[2]) for p in z.parts[:-1]), _scaled(z.parts[-1], lam, to.symbols.end)]
     parts[0][:, :, 0] += half
-    parts[-1] = _sum([parts[-1], fresh])
-    rest = lam * z.rest * (1 + 4 * ROUND) + (lam * z.size + half) * (4 * ROUND) + np.where((lam > 0) & (z.rest > 0), TINY, 0.0)
-    return Form(parts, rest, z.rows)
+    to.symbols.put(parts[-1])
+    size = lam * z.size + half
+    rest = lam * z.rest * (1 + 4 * ROUND) + size * (4 * ROUND) + np.where((lam > 0) & (z.rest > 0), TINY, 0.0)
+    return Form(parts, rest, z.rows, (size + half) * (1 + 8 * ROUND) + rest)
 
 
-def _relaxed(x: Range) -> tuple[Floats, Floats]:
+def _scaled(part: Floats, factor: Floats, width: int) -> Floats:
+    """The part times a factor (entries, boxes), with room for so many symbols."""
+    found = np.empty((*part.shape[:2], width))
+    np.multiply(part, factor[:, :, None], out=found[:, :, : part.shape[2]])
+    found[:, :, part.shape[2] :] = 0
+    return found
+
+
+def _separate(a: Form, d: Form, own: Relaxed, other: Relaxed, enough: Floats) -> Floats:
+    """How wide the separate form is, up to rounding; or only its two new symbols, where they are enough already."""
+    found = own.half + other.half
+    rows = np.flatnonzero((found <= enough).any(axis=1))
+    by_d, by_a = other.lam[rows, :, None], (own.lam - other.lam)[rows, :, None]
+    if len(rows):
+        found[rows] += _spread([_sum([p[rows] * by_d, *(q[rows] * by_a for q in a.parts[i : i + 1])]) for i, p in enumerate(d.parts)])
+    return found
+
+
+def _line(x: Range) -> tuple[Floats, Floats]:
     """(lam, half): max(t, 0) lies in lam t + half + [-half, half] on the range."""
     crossing = (x.lo < 0) & (x.hi > 0)
     lam = np.where(crossing, x.hi / np.where(crossing, x.hi - x.lo, 1.0), (x.lo >= 0).astype(np.float64))
@@ -398,6 +440,11 @@ def _within(x: Range, lo: Floats, hi: Floats) -> Range:
     return Range(np.maximum(x.lo, lo - np.abs(lo) * ROUND - TINY), np.minimum(x.hi, hi + np.abs(hi) * ROUND + TINY))
 
 
+def _spread(parts: Sequence[Floats]) -> Floats:
+    """sum of |.| over all symbols but the first of group 0, which is the centre."""
+    return sum((_length(part) for part in parts[1:]), _length(parts[0][:, :, 1:]))
+
+
 def _length(part: Floats) -> Floats:
     """sum of |.| over the symbols."""
     if not part.shape[2]:
@@ -405,16 +452,10 @@ def _length(part: Floats) -> Floats:
     return np.asarray(np.abs(part).sum(axis=2))
 
 
-def _padded(part: Floats, width: int) -> Floats:
-    if part.shape[2] == width:
-        return part
-    found = np.zeros((*part.shape[:2], width))
-    found[:, :, : part.shape[2]] = part
-    return found
-
-
 def _sum(parts: Sequence[Floats]) -> Floats:
-    """The sum of arrays that know different numbers of symbols."""
+    """The sum of arrays that know different numbers of symbols; of one, itself."""
+    if len(parts) == 1:
+        return parts[0]
     width = max(p.shape[2] for p in parts)
     found = np.zeros((*parts[0].shape[:2], width))
     for part in parts:

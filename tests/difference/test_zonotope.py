@@ -196,18 +196,24 @@ class TestPlanted:
         assert not all_contained()
 
     def test_slope_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        relaxed = _zonotope._relaxed
-        monkeypatch.setattr(_zonotope, "_relaxed", lambda x: (relaxed(x)[0] * 1.5, relaxed(x)[1]))
+        line = _zonotope._line
+        monkeypatch.setattr(_zonotope, "_line", lambda x: (line(x)[0] * 1.5, line(x)[1]))
         assert not all_contained()
 
     def test_half_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        relaxed = _zonotope._relaxed
-        monkeypatch.setattr(_zonotope, "_relaxed", lambda x: (relaxed(x)[0], relaxed(x)[1] * 0))
+        line = _zonotope._line
+        monkeypatch.setattr(_zonotope, "_line", lambda x: (line(x)[0], line(x)[1] * 0))
         assert not all_contained()
 
     def test_coupled_with_half_the_reach(self, monkeypatch: pytest.MonkeyPatch) -> None:
         delta = _zonotope._Walk._delta
         monkeypatch.setattr(_zonotope._Walk, "_delta", lambda self, a, d, e, *rest: delta(self, a, d, Range(e.lo / 2, e.hi / 2), *rest))
+        assert not all_contained()
+
+    def test_sizes_that_are_too_small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What bounds the rounding of later sums."""
+        made = _zonotope.Form.__init__
+        monkeypatch.setattr(_zonotope.Form, "__init__", lambda self, parts, rest, rows=None, size=None: made(self, parts, rest, rows, rest))
         assert not all_contained()
 
     def test_units_of_two_networks_share_a_symbol(self, monkeypatch: pytest.MonkeyPatch) -> None:
