@@ -21,6 +21,10 @@ class Certificate(Protocol):
         """The method of the evidence."""
 
     @property
+    def evidence(self) -> dict[str, Any]:
+        """The method and what it needs."""
+
+    @property
     def document(self) -> dict[str, Any]:
         """The JSON object."""
 

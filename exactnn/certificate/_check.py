@@ -23,7 +23,7 @@ from ._numbers import Rejected, items, mapping, need, read_json, show
 from ._point import check_point
 from ._poles import check_pole, check_pole_free, functions_of, sentence
 from ._shallow import family
-from ._transform import transformed
+from ._transform import matched, transformed
 from ._tree import check_tree
 
 _METHODS: dict[str, dict[str, Callable[..., None]]] = {
@@ -49,6 +49,10 @@ _OWN: dict[tuple[str, str], dict[str, Callable[..., None]]] = {
         "enumeration": check_enumeration,
     },
 }
+
+
+#: questions about f and any g, which may be given another order of its neurons
+_MATCHED = ("equal", "deviation", "same_decision")
 
 
 class Accepted(NamedTuple):
@@ -132,6 +136,11 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
         need(columns == f.input_size, "claim: domain", f"{columns} columns for {f.input_size} inputs")
     evidence = document["evidence"]
     need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
+    if "matched" in evidence:
+        need(g is not None and claim.question in _MATCHED, "evidence", f"'matched' cannot be part of a proof of {claim.question!r}")
+        assert g is not None
+        g = matched(g, items(evidence["matched"], "evidence: matched"))
+        evidence = {key: value for key, value in evidence.items() if key != "matched"}
     methods = _OWN.get((claim.question, claim.answer)) or _METHODS[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")

@@ -30,6 +30,14 @@ def transformed(network: Network, steps: Sequence[Any]) -> Network:
     return network
 
 
+def matched(network: Network, steps: Sequence[Any]) -> Network:
+    """The network with the neurons of hidden layers in another order, which has the same function: `_permute` takes along all
+    that belongs to a neuron, before and behind the activation."""
+    for i, raw in enumerate(steps):
+        need(type(raw) is dict and raw.get("kind") == "permutation", f"matched, step {i}", "expected a permutation")
+    return transformed(network, steps)
+
+
 def _apply(layer: Layer, kind: str, listed: list[Any]) -> None:
     """One step; the nodes of the layer are replaced."""
     step = layer.step

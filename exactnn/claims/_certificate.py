@@ -46,6 +46,16 @@ class Certificate:
         self._about = {"tool": f"exactnn {__version__}"} | ({} if clock is None else {"seconds": f"{clock.elapsed():.3f}"})
 
     @property
+    def models(self) -> dict[str, Network]:
+        """The networks that it is about, by their names in the claim."""
+        return self._claim.models()
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """The method and what it needs."""
+        return self._evidence
+
+    @property
     def kind(self) -> str:
         """The method of the evidence: "forms", "pass", "line", "tree", "point" or "enclosure"; at points "values" or "point";
         for orbits "free", "halves", "lattice", "odd" or "enumeration"; for poles "sturm" or "pole"; for float runs "rounding".

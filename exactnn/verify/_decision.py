@@ -7,6 +7,7 @@ how near to 0 a difference is), 10 for all that is piecewise linear (complete).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.claims import Certificate, Comparison, check
+from exactnn.claims import Certificate, Comparison, EqualClaim, check
 from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, upper_bound
 from exactnn.errors import CertificateRejected, Incomplete, NotRational
 from exactnn.exact.array import RationalArray
@@ -31,6 +32,7 @@ from exactnn.verify import _line, _search
 from exactnn.verify._boxes import Failure, coarse, concluded, few_resist, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
+from exactnn.verify._matched import is_accepted, matched, read_by_checker
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
 from exactnn.verify._signs import Signs, scaled
 from exactnn.verify._smooth_bracket import is_smooth
@@ -75,6 +77,8 @@ class Decision:
         linear = all(net.is_piecewise_linear for net in self.nets)
         shallow = all(_depth(net) <= 1 for net in self.nets)
         found = self._by_pass()
+        if found is None:
+            found = self._as_matched()
         if found is not None:
             return found
         found = self._by_forms(mirror=shallow, elements=shallow)
@@ -140,10 +144,24 @@ class Decision:
             return None
         if found.value > self.claim.tolerance:
             return None
-        files = any(net.source is not None and net.source.checkable for net in self.nets)
-        if (self._smooth or files) and not self._accepted(found.evidence):
+        if (self._smooth or read_by_checker(self.nets)) and not self._accepted(found.evidence):
             return None
         return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
+
+    def _as_matched(self) -> Verdict | None:
+        """The same question with g's neurons in the order of f's, if they seem to be in another one."""
+        if not self.claim.tolerance or not isinstance(self.claim, EqualClaim):
+            return None
+        moved = matched(self.f, self.g)
+        if moved is None:
+            return None
+        found = Decision(replace(self.claim, g=moved.network), self.clock, self.means)._decide()
+        if found is None or found.certificate is None:
+            return None
+        certificate = Certificate(self.claim, found.status, {**found.certificate.evidence, "matched": moved.steps}, self.clock)
+        if not is_accepted(certificate):
+            return None
+        return replace(found, reason=f"{found.reason}, g's neurons taken in the order of f's", certificate=certificate)
 
     def _accepted(self, evidence: dict[str, Any]) -> bool:
         """Whether the checker, which encloses smooth functions and reads some nodes of a file in its own way, sees it too."""

@@ -34,6 +34,7 @@ from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
+from exactnn.verify._matched import is_accepted, matched
 from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
 from exactnn.verify._wide import wide_bracket
 from exactnn.verify.equality import check_domain, check_pair
@@ -173,6 +174,17 @@ class Bracket:
 
     def answer(self) -> Deviation:
         """The cells, if they are few; else boxes, and cells on those that resist; whatever time leaves, a bracket."""
+        moved = matched(self.f, self.g)
+        if moved is None:
+            return self._bracket()
+        found = Bracket(replace(self.claim, g=moved.network), self.clock, self.gap, self.means)._bracket()
+        claim = replace(found.claim, g=self.g)
+        if found.evidence is None:
+            return replace(found, claim=claim)
+        found = replace(found, claim=claim, evidence={**found.evidence, "matched": moved.steps})
+        return found if is_accepted(found.certificate) else self._bracket()
+
+    def _bracket(self) -> Deviation:
         if is_smooth(self.claim.models().values()):
             found = smooth_bracket(self.claim, self.where, self.clock, self.gap)
             claim = replace(self.claim, tolerance=found.upper, lower=None if found.lower == found.upper else found.lower)
