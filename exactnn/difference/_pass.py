@@ -95,7 +95,7 @@ class Pass:
 
     def __init__(self, f: Network, g: Network | None, *, bits: int = BITS, clock: Clock | None = None) -> None:
         self.bits, self.clock = bits, clock or Clock(None)
-        work = _Work(self.clock, bits)
+        work = Work(self.clock, bits)
         self.first = _Values(f, bits, work)
         self.second = None if g is None else _Values(g, bits, work)
         self.pairs = None if self.second is None else Pairs(self.first, self.second, work)
@@ -120,7 +120,7 @@ class Pass:
         return self.pairs.run(a, self.second.run(box, self.clock), self.clock).bounds(self.bits)
 
 
-class _Work:
+class Work:
     """The clock, and the products that the checker will count."""
 
     def __init__(self, clock: Clock, bits: int) -> None:
@@ -143,7 +143,7 @@ def _look(clock: Clock) -> None:
 class _Values:
     """An interval for each value of one network that its outputs need."""
 
-    def __init__(self, net: Network, bits: int, work: _Work) -> None:
+    def __init__(self, net: Network, bits: int, work: Work) -> None:
         self.net, self.bits = net, bits
         self.nodes = folded(net)
         self.starts: dict[str, int] = {}
@@ -220,7 +220,7 @@ class _Values:
 class Pairs:
     """An interval for the difference of each pair of values that correspond."""
 
-    def __init__(self, first: _Values, second: _Values, work: _Work) -> None:
+    def __init__(self, first: _Values, second: _Values, work: Work) -> None:
         self.first, self.second = first, second
         sizes = [[math.prod(v.net.shape(n)) for n in v.net.outputs] for v in (first, second)]
         self.alike = sizes[0] == sizes[1]

@@ -40,7 +40,7 @@ class RationalArray:
     Fraction(11, 12)
     """
 
-    __slots__ = ("_bound", "_cut", "_flint", "denominator", "numerators")
+    __slots__ = ("_bound", "_cut", "_flint", "_rounded", "denominator", "numerators")
 
     numerators: np.ndarray[Any, Any]
     denominator: int
@@ -54,6 +54,7 @@ class RationalArray:
         self._bound: int | None = None
         self._flint: fmpz_mat | None = None
         self._cut: CutMatrix | None = None
+        self._rounded: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None
 
     @classmethod
     def of(cls, values: Any, argument: str = "value", *, ndim: int | None = None) -> RationalArray:
@@ -133,7 +134,7 @@ class RationalArray:
         new = object.__new__(RationalArray)
         numerators.flags.writeable = False
         new.numerators, new.denominator = numerators, self.denominator
-        new._bound, new._flint, new._cut = self._bound, None, None
+        new._bound, new._flint, new._cut, new._rounded = self._bound, None, None, None
         return new
 
     # --- values ------------------------------------------------------------------------------------------------------------
@@ -308,6 +309,13 @@ class RationalArray:
         if self._cut is None:
             self._cut = CutMatrix(self.numerators)
         return self._cut
+
+    def to_rounded(self) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
+        """The nearest float64 numbers and their sizes, not to be written to (kept likewise)."""
+        if self._rounded is None:
+            found = self.to_float()
+            self._rounded = found, np.abs(found)
+        return self._rounded
 
     def to_fmpq_mat(self) -> fmpq_mat:
         """A matrix as FLINT's rational matrix."""

@@ -138,7 +138,7 @@ class Decision:
         if not self.claim.tolerance:
             return None
         try:
-            found = upper_bound(self.f, self.g, self.claim.domain, clock=self.clock)
+            found = upper_bound(self.f, self.g, self.claim.domain, enough=self.claim.tolerance, clock=self.clock)
         except NotBounded as reason:
             self.tried.append(f"there are no bounds of the difference layer by layer ({reason})")
             return None

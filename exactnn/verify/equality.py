@@ -17,7 +17,7 @@ from exactnn.claims import Comparison, EqualClaim, ImageClaim, SymmetryClaim, Ze
 from exactnn.errors import ArgumentError, DomainError, ShapeError
 from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number, as_fraction
-from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
 from exactnn.symmetry.transformations import Transformation
 from exactnn.verdict import Verdict
@@ -165,7 +165,7 @@ def asked_domain(domain: Polyhedron | None, net: Network) -> Polyhedron | None:
     if not isinstance(domain, Polyhedron):
         raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {type(domain).__name__}")
     whole = domain.in_dimension(net.input_dim)
-    return whole if len(whole.rows[0]) else None
+    return whole if isinstance(whole, Box) or len(whole.rows[0]) else None  # the rows of a box are many
 
 
 def _tolerance(tolerance: Number) -> Fraction:
