@@ -50,6 +50,7 @@ def test_equal_in_processes_and_again_from_a_checkpoint(shell: Shell) -> None:
         "zero p.json --domain -1:1 --tolerance 100",
         "symmetry verify p.json --permutation 0:1,0,2,3,4,5,6,7 --domain -1:1 --tolerance 100",
         "deviation p.json p.json --domain -1:1",
+        "same-decision p.json p.json --domain 0.9:1",
     ],
 )
 def test_the_others_take_them(line: str, shell: Shell) -> None:
@@ -66,6 +67,7 @@ def test_the_others_take_them(line: str, shell: Shell) -> None:
         ("equal p.json q.json --domain -1:1 --tolerance 1 --checkpoint no/boxes", "--checkpoint"),
         ("equal p.json q.json --domain -1:1 --checkpoint boxes", "tolerance > 0"),
         ("zero p.json --tolerance 1 --workers 1", "bounded domain"),
+        ("same-decision p.json q.json --workers 1", "bounded domain"),
     ],
 )
 def test_refused(line: str, wrong: str, shell: Shell) -> None:

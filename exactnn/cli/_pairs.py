@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exactnn.cli._float_runs import float_runs
@@ -35,6 +36,7 @@ def add_deviation(parser: argparse.ArgumentParser) -> None:
 def add_same_decision(parser: argparse.ArgumentParser) -> None:
     """same-decision F G."""
     _add_pair(parser)
+    add_long(parser)
     parser.set_defaults(run=_same_decision)
 
 
@@ -52,7 +54,9 @@ def _same_decision(options: argparse.Namespace) -> Outcome:
     arguments = question(options)
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
-    return answer(options, {"f": f, "g": g}, lambda: verify_same_decision(f, g, **arguments), domain=arguments["domain"])
+    with workers(options.workers) as executor:
+        ask = partial(verify_same_decision, f, g, executor=executor, **arguments)
+        return answer(options, {"f": f, "g": g}, ask, domain=arguments["domain"])
 
 
 def _deviation(options: argparse.Namespace) -> Outcome:

@@ -24,18 +24,20 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.executors import check_executor
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.network import Network
+from exactnn.network import Network, Rational, Smooth
 from exactnn.network.document import canonical_hash, document
 from exactnn.verify._alike import Alike
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
 
 Point = tuple[Fraction, ...]
+#: of the time, for boxes where people bring an executor or a checkpoint
+LONG_SHARE = 0.9
 _ALONE = Resources()
 _FEW = 64  # boxes that resist, which may be left to the search over cells
 
 
-def resources(claim: Comparison, executor: Executor | None, checkpoint: str | os.PathLike[str] | None) -> Resources:
+def resources(claim: Comparison | SameDecisionClaim, executor: Executor | None, checkpoint: str | os.PathLike[str] | None) -> Resources:
     """The arguments `executor` and `checkpoint` of a question; its file is opened, and made if there is none.
 
     ArgumentError where no boxes are cut for this question, LoadError for a file of another one.
@@ -43,15 +45,32 @@ def resources(claim: Comparison, executor: Executor | None, checkpoint: str | os
     check_executor(executor)
     if executor is None and checkpoint is None:
         return Resources()
-    if claim.domain is None or not (claim.tolerance or isinstance(claim, DeviationClaim)):
-        raise ArgumentError(
-            f"{'executor' if checkpoint is None else 'checkpoint'}: it helps with boxes, which need a bounded domain and a tolerance > 0; "
-            "give both, or leave it out"
-        )
+    name = "executor" if checkpoint is None else "checkpoint"
+    if isinstance(claim, (DeviationClaim, SameDecisionClaim)):
+        if claim.domain is None:
+            raise ArgumentError(f"{name}: it helps with boxes, which need a bounded domain; give one, or leave it out")
+    elif claim.domain is None or not claim.tolerance:
+        raise ArgumentError(f"{name}: it helps with boxes, which need a bounded domain and a tolerance > 0; give both, or leave it out")
+    for net in claim.models().values():
+        curved = curved_node(net)
+        if curved is not None:
+            raise ArgumentError(
+                f"{name}: boxes are cut by workers and kept in files for piecewise linear networks only, and {curved}; leave it out: for "
+                "others boxes are cut in this process, within the time limit"
+            )
     return Resources(executor, None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(claim)))
 
 
-def _fingerprint(claim: Comparison) -> str:
+def curved_node(net: Network) -> str | None:
+    """The first node that is smooth or rational, in words; None for piecewise linear networks."""
+    for name in net.order:
+        operation = net.operation(name)
+        if isinstance(operation, (Smooth, Rational)):
+            return f"node {name!r} is {operation.name if isinstance(operation, Smooth) else 'a rational function'}"
+    return None
+
+
+def _fingerprint(claim: Comparison | SameDecisionClaim) -> str:
     """A hash of networks, domain, norm and tolerance."""
     nets = [None if net is None else canonical_hash(document(net)) for net in (claim.f, claim.g)]
     text = json.dumps([claim.stated("proved"), nets], sort_keys=True)

@@ -29,7 +29,7 @@ from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_p
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line, _search
-from exactnn.verify._boxes import Failure, coarse, concluded, few_resist, splitting
+from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._matched import is_accepted, matched, read_by_checker
@@ -42,7 +42,6 @@ _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
-_SHARE = 0.9  # of the time, for boxes in long work
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
 _ATTEMPTS = 8
 
@@ -206,7 +205,7 @@ class Decision:
     def _long(self) -> float:
         """Seconds for boxes where nothing else is likely to decide; nearly all there are where people bring an executor or a checkpoint."""
         left = self.clock.left()
-        return left * _SHARE if self.means.any else min(_BOXES_SECONDS, left / 2)
+        return left * LONG_SHARE if self.means.any else min(_BOXES_SECONDS, left / 2)
 
     @property
     def _small(self) -> bool:

@@ -155,8 +155,6 @@ def max_deviation(
     clock = clock_in_force()
     if clock.limit is None:
         clock = Clock(_SECONDS)
-    if (executor is not None or checkpoint is not None) and is_smooth((f, g)):
-        raise ArgumentError("executor, checkpoint: for piecewise linear networks only; leave them out for smooth ones")
     claim = DeviationClaim(f, g, whole, Fraction(0), norm=norm)
     return Bracket(claim, clock, near, resources(claim, executor, checkpoint)).answer()
 

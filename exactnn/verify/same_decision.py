@@ -9,6 +9,8 @@ decide; points where the decisions differ are proposed by floats.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import Executor
 from fractions import Fraction
 
 import numpy as np
@@ -16,8 +18,8 @@ from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, Piece, Subdivision, read_program
 from exactnn.claims import Certificate, SameDecisionClaim
-from exactnn.difference import Margin
-from exactnn.errors import Incomplete
+from exactnn.difference import Margin, Resources
+from exactnn.errors import Incomplete, NotPiecewiseLinear
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
@@ -26,7 +28,7 @@ from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
-from exactnn.verify._boxes import Failure, concluded, maximal, splitting
+from exactnn.verify._boxes import LONG_SHARE, Failure, concluded, curved_node, maximal, resources, splitting
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
 from exactnn.verify.equality import asked_domain, check_pair
@@ -37,7 +39,15 @@ _SECONDS, _QUICKLY, _FEW_UNITS = 60.0, 2.0, 100
 
 
 @timed
-def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, time_limit: Number | None = None) -> Verdict:
+def verify_same_decision(
+    f: Network,
+    g: Network,
+    *,
+    domain: Polyhedron | None,
+    time_limit: Number | None = None,
+    executor: Executor | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Verdict:
     """Decide whether {j : f_j(x) = max f(x)} = {j : g_j(x) = max g(x)} for all x of the domain.
 
     Parameters
@@ -45,11 +55,21 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
     f, g : piecewise linear networks with equal numbers of inputs and outputs
     domain : a Box or Polyhedron; None for all of R^d
     time_limit : seconds; None for none, but at most 60 for boxes
+    executor : any `concurrent.futures.Executor` (of a Dask client, `client.get_executor()`), whose workers cut boxes; None: this process
+    checkpoint : the path of a file that keeps the boxes, and from which a later call of the same question goes on (its time limit may be
+        another one); compressed if its name ends in .gz. Both are for a bounded domain; for networks of more than 100 units boxes then get
+        nine tenths of the time, without a limit as long as they take. Cells are gone through without either
 
     Returns
     -------
     Verdict
         Refuted with a point at which the sets differ (a tie of one network that the other does not have counts).
+
+    Raises
+    ------
+    ShapeError, DomainError, EmptyDomain, ArgumentError, LoadError and SaveError (checkpoint)
+    NotPiecewiseLinear
+        For smooth and rational nodes.
 
     Examples
     --------
@@ -61,12 +81,14 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
     (Fraction(0, 1),)
     """
     check_pair(f, g)
+    _check_piecewise_linear(f, g)
     whole = asked_domain(domain, f)
     clock = clock_in_force()
     claim = SameDecisionClaim(f, g, whole)
+    means = resources(claim, executor, checkpoint)
     try:
         where = coordinates(whole, f.input_dim)
-        found = _by_boxes(claim, where, clock)
+        found = _by_boxes(claim, where, clock, means)
         if found is not None:
             return found
         point = _difference(f, g, where, clock) if where.dimension <= DIMENSIONS else None
@@ -81,15 +103,28 @@ def verify_same_decision(f: Network, g: Network, *, domain: Polyhedron | None, t
         return Verdict("unknown", claim.describe(), f"{stopped}; no difference was seen there")
 
 
-def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock) -> Verdict | None:
+def _check_piecewise_linear(f: Network, g: Network) -> None:
+    for argument, net in (("f", f), ("g", g)):
+        curved = curved_node(net)
+        if curved is not None:
+            raise NotPiecewiseLinear(
+                f"{argument}: {curved}, and decisions are compared for piecewise linear networks only: their cells are polyhedra, on which "
+                "exact linear programs say what is maximal. A monotone function of the outputs (a sigmoid at the end) changes no decision: "
+                "leave it out; else ask how far apart smooth networks are (max_deviation, exactnn deviation)"
+            )
+
+
+def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means: Resources) -> Verdict | None:
     """The same output by a margin on each box of a tree; boxes with a tie or a border of decisions are searched cell by cell, if few."""
     if claim.domain is None or not where.dimension or claim.f.output_dim == 1:
         return None
     few = where.dimension <= DIMENSIONS and read_program([claim.f]).unit_count <= _FEW_UNITS
-    tree = None if few else splitting(claim, Margin(), clock, Fraction(1))
+    tree = None if few and not means.any else splitting(claim, Margin(), clock, Fraction(1), means)
     if tree is None or isinstance(tree, str):
         return None
-    clock = clock.at_most(min(_QUICKLY if tree.stages.units <= _FEW_UNITS else _SECONDS, clock.left() / 2))
+    small = tree.stages.units <= _FEW_UNITS
+    short = min(_QUICKLY if small else _SECONDS, clock.left() / 2)
+    clock = clock.at_most(clock.left() * LONG_SHARE if means.any and not small else short)
     tree.run(clock, tolerance=Fraction(0))
     found = concluded(claim, tree, Fraction(0), clock)
     if found is None:
