@@ -62,10 +62,12 @@ def rows(dimension: int, count: int) -> Polyhedron:
     return Polyhedron(np.vstack([cube, A]), np.concatenate([np.ones(2 * dimension), 0.3 * np.abs(A).sum(axis=1)]))
 
 
-def integers(count: int, inputs: int) -> Network:
+def integers(count: int, inputs: int, size: int = 9) -> Network:
     """One hidden layer of small integers, many of whose sums of slopes meet."""
     random = np.random.default_rng(0)
-    return mlp([(random.integers(-9, 10, (count, inputs)) * 2 + 1, np.arange(1, count + 1) * 7), (random.integers(1, 5, (1, count)), [0])])
+    return mlp(
+        [(random.integers(-size, size + 1, (count, inputs)) * 2 + 1, np.arange(1, count + 1) * 7), (random.integers(1, 5, (1, count)), [0])]
+    )
 
 
 DEEP, WIDE = [8, *[40] * 8, 2], [2, *[60] * 5, 2]
@@ -83,8 +85,8 @@ def _same(sizes: list[int], domain: Polyhedron | None) -> Ask:
 
 
 def _zero() -> Ask:
-    f = dense([100, 40, 5])
-    domain = rows(100, 400)
+    f = dense([300, 60, 5])
+    domain = rows(300, 1500)
     return lambda T: xn.verify_zero(f, domain=domain, tolerance=1, time_limit=T)
 
 
@@ -116,15 +118,14 @@ def _iterate() -> Ask:
     return lambda T: list(regions.iterate(net, CUBE, time_limit=T))
 
 
-def _fibre() -> Ask:
-    net = integers(60, 3)
-    return lambda T: symmetry.fibre(net, time_limit=T).is_single_orbit
+def _fibre(net: Network, name: str) -> Ask:
+    return lambda T: getattr(symmetry.fibre(net, time_limit=T), name)
 
 
-def _search() -> Ask:
-    pytest.importorskip("z3")
-    net = integers(40, 3)
-    return lambda T: list(symmetry.search(net, time_limit=T))
+def _search(net: Network, solver: Any = "z3") -> Ask:
+    if solver == "z3":
+        pytest.importorskip("z3")
+    return lambda T: list(symmetry.search(net, solver=solver, time_limit=T))
 
 
 def _points() -> Ask:
@@ -164,11 +165,14 @@ CASES: dict[str, tuple[list[Any], Callable[[], Ask]]] = {
     "extract_at": ([tropical.extract_at], _points),
     "reduce": ([TropicalRationalMap.reduce], _reduce),
     "orbits": ([symmetry.orbits], lambda: _of(symmetry.orbits, integers(60, 3))),
-    "orbits, wide": ([symmetry.orbits], lambda: _of(symmetry.orbits, dense([784, 800, 10]))),
+    "orbits, wide": ([symmetry.orbits], lambda: _of(symmetry.orbits, dense([784, 5000, 10]))),
     "certified orbits": ([certified.certified_orbits], lambda: _of(certified.certified_orbits, integers(60, 3))),
-    "single orbit": ([xn.verify_single_orbit], lambda: _of(xn.verify_single_orbit, integers(60, 3))),
-    "fibre": ([symmetry.fibre], _fibre),
-    "search": ([symmetry.search], _search),
+    "single orbit": ([xn.verify_single_orbit], lambda: _of(xn.verify_single_orbit, integers(60, 3, 999))),
+    "fibre": ([symmetry.fibre], lambda: _fibre(integers(60, 3), "orbits")),
+    "fibre, wide": ([symmetry.fibre], lambda: _fibre(dense([784, 5000, 10]), "isolated")),
+    "search": ([symmetry.search], lambda: _search(integers(40, 3))),
+    "search, long": ([symmetry.search], lambda: _search(dense([700, 200, 3]))),
+    "search, wide": ([symmetry.search], lambda: _search(dense([784, 5000, 10]), "exact")),
     "search_zero": ([symmetry.search_zero], lambda: lambda T: list(symmetry.search_zero(2, 10, 3, time_limit=T))),
 }
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from exactnn.errors import Incomplete, Undecided
 from exactnn.exact.array import RationalArray, concatenate, integer_array
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.numbers import fraction
 from exactnn.symmetry._shallow import Class, Shallow
 from exactnn.symmetry._subset_sums import SUBSETS, Found, Integers, Vectors, subset_sums
@@ -143,7 +143,9 @@ def jumps_of(layer: Shallow) -> Jumps:
     columns: list[RationalArray] = []
     rest = RationalArray.zeros((m, d))
     normals = []
+    clock = clock_in_force()
     for key, neurons in layer.members.items():
+        clock.check("the jumps of the classes of neurons were being added up")
         factors = RationalArray.from_fractions([layer.factors[i] for i in neurons], (len(neurons), 1)) * layer.jump
         outgoing = layer.outgoing[:, neurons]
         jump = outgoing @ factors

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import combinations
 from math import comb
+from typing import TypeVar
 
 from exactnn.errors import Incomplete, Undecided
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
 from exactnn.symmetry._configurations import Configuration, Jumps, jumps_of, realised
@@ -21,6 +23,20 @@ from exactnn.symmetry._subset_sums import Found, Subset
 
 #: sets of hyperplanes with two neurons each that are gone through at most
 _SETS = 20_000
+
+_T = TypeVar("_T")
+
+
+def _by_its_clock(answer: Callable[[Fibre], _T]) -> Callable[[Fibre], _T]:
+    """What a fibre is asked later, by the clock that began when it was made; what is quickly said is said behind its end too."""
+
+    @wraps(answer)
+    def asked(fibre: Fibre) -> _T:
+        clock = fibre._clock
+        with clock.running() if clock.left() > 0 else clock.grace():
+            return answer(fibre)
+
+    return asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +63,7 @@ class Fibre:
         return self.layer.family
 
     @property
+    @_by_its_clock
     def hyperplanes(self) -> int:
         """K, the number of classes of neurons whose jumps do not cancel."""
         return self.width - self._spare
@@ -62,6 +79,7 @@ class Fibre:
         return self.layer.not_reduced
 
     @cached_property
+    @_by_its_clock
     def orbits(self) -> tuple[Subset, ...]:
         """The flip sets T that keep the function, one for each orbit that flips of the given weights reach; the empty one first.
 
@@ -78,6 +96,7 @@ class Fibre:
         return tuple(kept.values())
 
     @cached_property
+    @_by_its_clock
     def families(self) -> tuple[Family, ...]:
         """The continuous families through the given weights; without any, those through other weights of the fibre, if there are some.
 
@@ -91,6 +110,7 @@ class Fibre:
         return tuple(families(shallow(self._network_of(self._elsewhere), "fibre")))
 
     @cached_property
+    @_by_its_clock
     def isolated(self) -> tuple[Network, ...]:
         """One network of each isolated orbit.
 
@@ -105,6 +125,7 @@ class Fibre:
         return tuple(self._network_of(c) for c in self._isolated(None))
 
     @cached_property
+    @_by_its_clock
     def is_single_orbit(self) -> bool:
         """Whether all networks of the fibre are one orbit; Undecided or Incomplete, with the reason, if that is not known.
 
@@ -119,6 +140,7 @@ class Fibre:
         return not self._decide()
 
     @cached_property
+    @_by_its_clock
     def flip(self) -> Subset | None:
         """The first set found, other than none, whose flip keeps the function and leads to another orbit; None if there is no such set."""
         if self.layer.family == "odd":
@@ -136,6 +158,7 @@ class Fibre:
         return bool(flips) and (self.is_reduced or _orbit_key(self.layer, flips) != _orbit_key(self.layer, ()))
 
     @cached_property
+    @_by_its_clock
     def dimension(self) -> int:
         """The largest dimension of a part of the fibre, scalings included (n for a reduced relu network).
 
@@ -182,6 +205,7 @@ class Fibre:
     # --- how -----------------------------------------------------------------------------------------------------------------
 
     @cached_property
+    @_by_its_clock
     def flips_found(self) -> Found:
         """The flips that keep the function, with the evidence that there is no other one."""
         if "_few" in self.__dict__:
@@ -295,6 +319,7 @@ def _orbit_key(layer: Shallow, flips: Subset) -> object:
     return tuple(sorted(neurons))
 
 
+@timed
 def fibre(net: Network, *, time_limit: Number | None = None) -> Fibre:
     """All weights of the same width and activation that compute the same function.
 
@@ -328,5 +353,4 @@ def fibre(net: Network, *, time_limit: Number | None = None) -> Fibre:
     >>> found.is_single_orbit, found.dimension, found.families
     (True, 2, ())
     """
-    clock = Clock(time_limit)
-    return Fibre(net, shallow(net, "fibre"), clock)
+    return Fibre(net, shallow(net, "fibre"), clock_in_force())

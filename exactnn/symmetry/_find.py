@@ -21,7 +21,7 @@ from typing import Literal
 
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.network import Network
 from exactnn.symmetry._configurations import Neurons, jumps_of, plane_of
@@ -63,10 +63,10 @@ class SymmetrySearch:
     summary : how many were found, and whether that is all
     """
 
-    def __init__(self, source: Iterator[WeightSymmetry], smt2: Callable[[], str], asked: str) -> None:
+    def __init__(self, source: Iterator[WeightSymmetry], smt2: Callable[[], str], asked: str, clock: Clock) -> None:
         self.complete = False
         self.found: list[WeightSymmetry] = []
-        self._source, self._smt2, self._asked = source, smt2, asked
+        self._source, self._smt2, self._asked, self._clock = source, smt2, asked, clock
 
     def __iter__(self) -> SymmetrySearch:
         return self
@@ -75,7 +75,8 @@ class SymmetrySearch:
         if self.complete:
             raise StopIteration
         try:
-            found = next(self._source)
+            with self._clock.running():
+                found = next(self._source)
         except StopIteration:
             self.complete = True
             raise
@@ -98,6 +99,7 @@ class SymmetrySearch:
         return f"SymmetrySearch({self.summary})"
 
 
+@timed
 def search(
     net: Network,
     *,
@@ -149,19 +151,20 @@ def search(
         isinstance(max_changes, bool) or not hasattr(max_changes, "__index__") or operator.index(max_changes) < 1
     ):
         raise ArgumentError(f"max_changes: an integer from 1 is needed, got {max_changes!r}")
-    question = _Question(layer, bound, max_changes)
-    clock = Clock(time_limit)
+    question, clock = _Question(layer, bound, max_changes), clock_in_force()
     if solver == "z3":
         question.script  # noqa: B018 - refused now, if it is too long
     source = question.by_z3(clock) if solver == "z3" else question.by_flips(clock)
-    return SymmetrySearch(source, lambda: question.script.text(), question.asked + ("" if solver == "z3" else "; flips only"))
+    asked = question.asked + ("" if solver == "z3" else "; flips only")
+    return SymmetrySearch(source, lambda: question.script.text(), asked, clock)
 
 
 class _Question:
     def __init__(self, layer: Shallow, bound: Fraction | None, changes: int | None) -> None:
         self.layer, self.bound, self.changes = layer, bound, changes
         jumps = jumps_of(layer)
-        self.planes = [*jumps.classes, *(key for key in layer.members if key not in set(jumps.classes))]
+        known = set(jumps.classes)
+        self.planes = [*jumps.classes, *(key for key in layer.members if key not in known)]
         self.count = jumps.count
         m = len(layer.constant)
         self.jumps = [jumps.jumps[:, h].to_fractions() for h in range(self.count)] + [(Fraction(0),) * m] * (len(self.planes) - self.count)
@@ -183,8 +186,9 @@ class _Question:
                 f"{len(self.planes) * rest.size}; symmetry.orbits and symmetry.fibre answer for reduced weights"
             )
         script = Script("QF_LRA", f"Other weights with the function of a network of {self.layer.width} neurons: {self.asked}.")
-        sizes = []
+        sizes, clock = [], clock_in_force()
         for h, jump in enumerate(self.jumps):
+            clock.check("the question to the solver was being written")
             positive, negative = script.declare(f"p{h}", "Bool"), script.declare(f"n{h}", "Bool")
             parts = [script.declare(f"v{h}_{j}", "Real") for j in range(m)]
             if h < self.count:
@@ -205,6 +209,7 @@ class _Question:
         script.require(term("<=", total(sizes, Fraction(0)), Fraction(self.layer.width)), "at most as many neurons")
         normals = [[Fraction(u, denominator) for u in plane[:-1]] for plane, denominator in self.planes]
         for j in range(m):
+            clock.check("the question to the solver was being written")
             for k in range(d):
                 parts = [term("*", normals[h][k], f"v{h}_{j}") for h in range(len(self.planes)) if normals[h][k]]
                 script.require(term("=", total(parts, Fraction(0)), -rest[j, k].item()), f"slope of output {j} in input {k}")

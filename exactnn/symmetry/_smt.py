@@ -26,6 +26,7 @@ Sort = Literal["Bool", "Int", "Real"]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 _RESERVED = re.compile("true|false|and|or|not|xor|ite|let|forall|exists|distinct|div|mod|abs|par|as|match")
 _LONGEST = 2**31 - 1  # milliseconds, of z3
+_READING = 0.7e-6  # seconds for a character, about
 
 
 def number(value: Term) -> str:
@@ -193,7 +194,11 @@ class Script:
         for name in chosen:
             if name not in self.constants:
                 raise ArgumentError(f"names: declared constants are needed, got {name!r}")
-        session, found = self.session(), list[dict[str, Value]]()
+        found: list[dict[str, Value]] = []
+        seconds = len(self.text()) * _READING
+        if clock is not None and seconds > 0.1:  # z3 reads in one go
+            clock.check("a solver was to read the question", found, seconds=seconds)
+        session = self.session()
         while (answer := session.solve(clock)).status == "sat":
             found.append(answer.values)
             yield answer.values

@@ -41,6 +41,7 @@ SUBSETS = 1 << 20  # subsets that are listed at most
 _CHUNK = 1 << 20
 _ROWS, _ENTRIES = 1 << 12, 1 << 18  # joined halves, and entries of the terms, between two looks at the clock
 _PANEL = 64
+_PRODUCT = 0.3e-6  # seconds for an entry of the terms, about
 _BLOCK = 1 << 16
 _REDUCED = 1 << 25
 _PATIENT = 30  # seconds
@@ -131,11 +132,11 @@ class _Search:
         """Columns that are independent modulo the prime and span the others, a block at a time until the rank cannot grow."""
         block = max(64, self.n + self.n // 4)
         for start in range(0, self.vectors.size, block):
-            self.clock.check("linear algebra did not end", ())
             new = list(range(start, min(start + block, self.vectors.size)))
+            self.clock.check("linear algebra did not end", (), seconds=self.n * len(new) * _PRODUCT)
             table = np.concatenate([self.table, self.vectors.columns(new)], axis=1)
             names = [*self.basis, *new]
-            self.independent, pivots = _elimination(table, self.prime)
+            self.independent, pivots = _elimination(table, self.prime, self.clock)
             self.basis, self.table = [names[c] for c in pivots], table[:, pivots]
             if len(self.basis) == self.n:
                 break
@@ -516,7 +517,7 @@ def _modular(table: Integers, prime: int) -> nmod_mat:
     return nmod_mat(rows, columns, [int(v) for v in np.asarray(table % prime, dtype=object).ravel()], prime)
 
 
-def _elimination(table: Integers, prime: int) -> tuple[list[int], list[int]]:
+def _elimination(table: Integers, prime: int, clock: Clock) -> tuple[list[int], list[int]]:
     """Rows, greedily from the first, that are independent modulo the prime, and the columns where elimination by rows finds their pivots.
 
     A panel of rows is reduced to the identity on its pivots, then taken from the rows behind it: floats, whose sums stay below 2^53.
@@ -525,6 +526,7 @@ def _elimination(table: Integers, prime: int) -> tuple[list[int], list[int]]:
     rows: list[int] = []
     columns: list[int] = []
     for start in range(0, len(rest), _PANEL):
+        clock.check("linear algebra did not end", ())
         panel = rest[start : start + _PANEL].astype(np.int64) % prime
         own: list[int] = []
         for i in range(len(panel)):

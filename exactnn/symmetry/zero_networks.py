@@ -16,7 +16,7 @@ import numpy as np
 
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import clock_in_force, timed
+from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number, rational_text, sum_text
 from exactnn.network import Affine, Network
 from exactnn.symmetry._zero_layer import FirstLayer, LayerSearch
@@ -39,11 +39,13 @@ class ZeroSearch:
     summary : what was asked, how many were found so far, and whether that is all
     """
 
-    def __init__(self, asked: str, source: Iterator[Found], smt2: Callable[[], str], reason: str, limit: int | None, keep: bool) -> None:
+    def __init__(
+        self, asked: str, source: Iterator[Found], smt2: Callable[[], str], reason: str, limit: int | None, keep: bool, clock: Clock
+    ) -> None:
         self.complete = False
         self.count = 0
         self._asked, self._source, self._smt2, self._reason, self._limit = asked, source, smt2, reason, limit
-        self._keep, self._found = keep, list[Found]()
+        self._keep, self._found, self._clock = keep, list[Network](), clock
 
     def __iter__(self) -> ZeroSearch:
         return self
@@ -52,16 +54,19 @@ class ZeroSearch:
         if self.complete or self.count == self._limit:
             raise StopIteration
         try:
+            if self.count:
+                self._clock.check("zero networks were being listed")
             found = next(self._source)
         except StopIteration:
             self.complete = True
             raise
         except Incomplete as stop:
-            raise Incomplete(f"search_zero: {stop}; zero networks by then: {self.count}", [network(f) for f in self._found]) from None
+            raise Incomplete(f"search_zero: {stop}; zero networks by then: {self.count}", list(self._found)) from None
         self.count += 1
+        result = network(found)
         if self._keep:
-            self._found.append(found)
-        return network(found)
+            self._found.append(result)
+        return result
 
     @property
     def summary(self) -> str:
@@ -166,7 +171,7 @@ def search_zero(
         )
     asked = _asked(d, n, m, bound, flags, first_layer is not None)
     source: Iterator[Found] = iter(()) if reason else plan.networks(solver, clock)
-    return ZeroSearch(asked, source, lambda: plan.smt2(reason), reason, most, clock.limit is not None or solver == "z3")
+    return ZeroSearch(asked, source, lambda: plan.smt2(reason), reason, most, clock.limit is not None or solver == "z3", clock)
 
 
 def formula(net: Network) -> str:

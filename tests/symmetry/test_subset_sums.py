@@ -185,7 +185,7 @@ def test_time_limit():
 def test_elimination(n, d, seed, density):
     rng = np.random.default_rng(seed)
     table = (rng.integers(-1, 2, size=(n, d)) * (rng.random((n, d)) < density)).astype(object)
-    rows, columns = _elimination(table, PRIME)
+    rows, columns = _elimination(table, PRIME, Clock())
     rest = [[int(v) % PRIME for v in row] for row in table]
     found = []  # row by row, in plain integers
     for i, row in enumerate(rest):

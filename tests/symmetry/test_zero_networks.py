@@ -436,7 +436,7 @@ def test_empty_searches_say_why(arguments: tuple[int, int, int], options: dict[s
 class Strikes(Clock):
     """A clock whose limit passes after so many looks at it."""
 
-    looks = 19
+    looks = 60
 
     def left(self) -> float:
         Strikes.looks -= 1
