@@ -486,7 +486,7 @@ BAD_INPUT = [
     ("equal f.json .", "folder"),
     ("zero broken.json", "broken.json"),
     ("zero net.pt", "never unpickled"),
-    ("zero f.json --domain 1:0", "upper"),
+    ("zero f.json --domain 1:0", "--domain: LO <= HI"),
     ("zero f.json --domain 0:inf", "inf"),
     ("zero f.json --domain nan:0", "nan"),
     ("zero f.json --domain 0:x", "x"),

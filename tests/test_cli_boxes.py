@@ -25,6 +25,7 @@ def models(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """The two networks in the folder of the shell."""
     for name, net in zip("pq", pair(), strict=True):
         xn.save(net, f"{name}.json")
+    xn.save(xn.mlp([([[1, 0, 0, 0]], [0]), ([[1], [2]], [0, 0])], activation="tanh"), "t.json")
     monkeypatch.setattr(_decision, "_QUICK_BOXES", 60.0)
     monkeypatch.setattr(_decision.Decision, "_within_tolerance", lambda *_: None)
 
@@ -65,6 +66,13 @@ def test_the_others_take_them(line: str, shell: Shell) -> None:
         ("equal p.json q.json --domain -1:1 --tolerance 1 --workers 0", "--workers"),
         ("equal p.json q.json --domain -1:1 --tolerance 1 --checkpoint p.json", "--checkpoint"),
         ("equal p.json q.json --domain -1:1 --tolerance 1 --checkpoint no/boxes", "--checkpoint"),
+        ("equal p.json q.json --domain -1:1 --tolerance 1 --checkpoint boxes --certificate ./boxes", "a file each is needed"),
+        ("regions count p.json --domain -1:1 --checkpoint boxes --certificate boxes", "a file each is needed"),
+        ("same-decision p.json t.json --domain -1:1 --workers 1", "g: node 'tanh1' is tanh, and decisions are compared for piecewise"),
+        ("deviation p.json t.json --domain -1:1 --workers 1", "exactnn: --workers: "),
+        ("deviation p.json q.json --domain 1:-1", "exactnn: --domain: LO <= HI is needed, got '1:-1'"),
+        ("symmetry verify p.json --flip 0:9", "exactnn: --flip: 0 to 7 are the neurons of layer 'relu1', got 9"),
+        ("symmetry verify p.json --scaling 0:1,0,1,1,1,1,1,1", "exactnn: --scaling: number 1 of the list: a positive number"),
         ("equal p.json q.json --domain -1:1 --checkpoint boxes", "tolerance > 0"),
         ("zero p.json --tolerance 1 --workers 1", "bounded domain"),
         ("same-decision p.json q.json --workers 1", "bounded domain"),

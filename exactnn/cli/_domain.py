@@ -24,12 +24,15 @@ def read_domain(text: str) -> Polyhedron:
     """The domain that --domain names."""
     low, colon, high = text.partition(":")
     if colon and _NUMBER.match(low) and not os.path.exists(text):
-        return Box(as_fraction(low, "--domain: lower bound"), as_fraction(high, "--domain: upper bound"))
+        lower, upper = as_fraction(low, "--domain: lower bound"), as_fraction(high, "--domain: upper bound")
+        if lower > upper:
+            raise DomainError(f"--domain: LO <= HI is needed, got {text!r}; exchange them or mend the bounds")
+        return Box(lower, upper)
     document = read_json(text, "--domain")
     try:
         return _domain(document)
     except ExactnnError as error:
-        raise type(error)(f"{text}: {error}") from None
+        raise type(error)(f"--domain: {text}: {error}") from None
 
 
 def _domain(document: Any) -> Polyhedron:

@@ -13,9 +13,9 @@ from importlib import import_module
 from typing import Any
 
 from exactnn._version import __version__
-from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome, hushed
+from exactnn.cli._outcome import BAD_INPUT, INTERRUPTED, UNKNOWN, Outcome, hushed, report
 from exactnn.cli._words import in_options, joined
-from exactnn.errors import ExactnnError
+from exactnn.errors import ExactnnError, Incomplete
 
 _EPILOG = (
     "Exit status: 0 proved or done, 1 refuted, 2 wrong usage or input, 3 unknown, 4 certificate rejected. "
@@ -75,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with hushed(options.quiet):
             outcome: Outcome = options.run(options)
+    except Incomplete as stopped:  # before there was anything to say
+        outcome = Outcome(UNKNOWN, f"UNKNOWN: {stopped}", report(options, "unknown", reason=str(stopped)))
     except ExactnnError as error:
         outcome = _failure(BAD_INPUT, type(error).__name__, in_options(str(error)))
     except MemoryError:

@@ -63,8 +63,16 @@ def question(options: argparse.Namespace) -> dict[str, Any]:
         arguments["tolerance"] = as_fraction(options.tolerance, "--tolerance")
     if hasattr(options, "checkpoint"):
         check_target(options.checkpoint, "--checkpoint", [getattr(options, name) for name in "fg" if hasattr(options, name)])
+        check_apart(options, "checkpoint", "certificate")
         arguments["checkpoint"] = options.checkpoint
     return arguments
+
+
+def check_apart(options: argparse.Namespace, *names: str) -> None:
+    """Refuse one file for two of these options, however it is named: what is written later would replace the other."""
+    targets = [os.path.realpath(path) for name in names if (path := getattr(options, name, None)) is not None]
+    if len(set(targets)) < len(targets):
+        raise ArgumentError(f"{', '.join(f'--{name}' for name in names)}: a file each is needed, but two of them are one file")
 
 
 def load(options: argparse.Namespace, *paths: str) -> list[Network]:

@@ -76,8 +76,8 @@ def _symmetry(options: argparse.Namespace) -> Outcome:
     arguments = question(options)
     check_target(options.certificate, "--certificate", [options.f])
     (f,) = load(options, options.f)
-    transformation = read_transformation(options.steps, f)
-    runs = {"f": f, "T(f)": transformation.apply(f)}
+    transformation, moved = read_transformation(options.steps, f)
+    runs = {"f": f, "T(f)": moved}
     with workers(options.workers) as executor:
         ask = partial(verify_symmetry, f, transformation, executor=executor, **arguments)
         found = answer(options, {"f": f}, ask, domain=arguments["domain"], runs=runs)

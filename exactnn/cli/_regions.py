@@ -10,7 +10,7 @@ import time
 from typing import IO, Any
 
 from exactnn.cli import _domain
-from exactnn.cli._options import add_output, add_raw, check_target, load
+from exactnn.cli._options import add_output, add_raw, check_apart, check_target, load
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import models, texts
@@ -114,6 +114,7 @@ def _count(options: argparse.Namespace) -> Outcome:
         raise ArgumentError(f"--certificate: for activation regions only, got --definition {options.definition}; leave one of the two out")
     check_target(options.certificate, "--certificate", [options.f])
     check_target(options.checkpoint, "--checkpoint", [options.f])
+    check_apart(options, "checkpoint", "certificate")
     whole, net, domain, limits = _asked(options)
     start = time.perf_counter()
     kind = f"linear regions ({options.definition}) {_place(options, net)}"

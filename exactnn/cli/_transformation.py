@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from exactnn.cli._domain import IntegerText, read_json
@@ -12,6 +14,7 @@ from exactnn.network import Network
 from exactnn.symmetry import Composition, Flip, Permutation, Scaling, SignFlip, Transformation
 
 Step = tuple[str, Any, list[Any]]
+_INNER = re.compile(r"^(order|factors|neurons)(?:\[(\d+)\])?: ")
 
 #: option, kind in JSON, key of its list there, the way the values are written
 _KINDS = {
@@ -49,19 +52,35 @@ class _Collect(argparse.Action):
         setattr(namespace, self.dest, steps)
 
 
-def read_transformation(given: Sequence[tuple[str, str]] | None, net: Network) -> Transformation:
-    """The composition of what the options say."""
+def read_transformation(given: Sequence[tuple[str, str]] | None, net: Network) -> tuple[Transformation, Network]:
+    """The composition T of what the options say, and T(f)."""
     if not given:
         raise ArgumentError("a transformation is needed: --transformation FILE, --permutation, --scaling, --flip or --sign-flip")
     parts: list[Transformation] = []
+    moved = net
     for kind, text in given:
-        parts += _from_file(text, net) if kind == "transformation" else [_inline(kind, text, net)]
-    return parts[0] if len(parts) == 1 else Composition(reversed(parts))
+        from_file = _from_file(text, net) if kind == "transformation" else None
+        with _told_of(f"--{kind.replace('_', '-')}"):
+            new = [_inline(kind, text, net)] if from_file is None else from_file
+            for part in new:
+                moved = part.apply(moved)
+        parts += new
+    return parts[0] if len(parts) == 1 else Composition(reversed(parts)), moved
+
+
+@contextlib.contextmanager
+def _told_of(option: str) -> Iterator[None]:
+    """Errors name the option and not the argument of a Python class."""
+    try:
+        yield
+    except ExactnnError as error:
+        message = _INNER.sub(lambda inner: "" if inner[2] is None else f"number {inner[2]} of the list: ", str(error))
+        raise type(error)(f"{option}: {message}") from None
 
 
 def _inline(kind: str, text: str, net: Network) -> Transformation:
     layer, _, values = text.rpartition(":")
-    return _build(kind, _layer(layer, net), values.split(","), f"--{kind.replace('_', '-')}")
+    return _made(kind, _layer(layer, net), values.split(","))
 
 
 def _from_file(path: str, net: Network) -> list[Transformation]:
@@ -99,16 +118,20 @@ def _layer(text: str | None, net: Network) -> str:
 
 
 def _build(kind: str, layer: int | str, values: list[Any], place: str) -> Transformation:
+    try:
+        return _made(kind, layer, values)
+    except ExactnnError as error:
+        raise type(error)(f"{place}: {error}") from None
+
+
+def _made(kind: str, layer: int | str, values: list[Any]) -> Transformation:
     makers: dict[str, Callable[[], Transformation]] = {
         "permutation": lambda: Permutation(layer, _numbers(values)),
         "scaling": lambda: Scaling(layer, values),
         "flip": lambda: Flip(_numbers(values), layer=layer),
         "sign_flip": lambda: SignFlip(layer, _numbers(values)),
     }
-    try:
-        return makers[kind]()
-    except ExactnnError as error:
-        raise type(error)(f"{place}: {error}") from None
+    return makers[kind]()
 
 
 def _numbers(values: list[Any]) -> list[int]:

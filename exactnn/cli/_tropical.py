@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exactnn.cli import _domain
-from exactnn.cli._options import add_output, add_raw, check_target, load
+from exactnn.cli._options import add_output, add_raw, check_apart, check_target, load
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._points import HELP as POINTS
@@ -89,9 +88,7 @@ def _checked(options: argparse.Namespace) -> str | None:
     for option in ("output", "checkpoint", "certificate"):
         check_target(getattr(options, option), f"--{option}", inputs)
     check_picture(options.plot, "--plot", inputs)
-    targets = [os.path.realpath(p) for p in (options.output, options.plot, options.certificate, options.checkpoint) if p is not None]
-    if len(set(targets)) < len(targets):
-        raise ArgumentError("--output, --plot, --certificate, --checkpoint: a file each is needed, but two of them are one file")
+    check_apart(options, "output", "plot", "certificate", "checkpoint")
     if options.at is not None:
         for name in _FULL:
             value = getattr(options, name)

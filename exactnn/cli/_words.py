@@ -27,15 +27,18 @@ _OPTIONS = (
     ("; `partial` is the map of these", ""),
 )
 _ARGUMENT = re.compile(
-    r"^(dtype|tolerance|gap|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon|max_regions)s?(?=: |\[)"
+    r"^(dtype|tolerance|gap|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon|max_regions|executor|checkpoint)"
+    r"s?(?=: |\[)"
 )
+#: the others are options of the same name
+_NAMES = {"executor": "workers"}
 
 
 def in_options(message: str) -> str:
     """A message of the library in the words of the command line."""
     for argument, option in _OPTIONS:
         message = message.replace(argument, option)
-    return _ARGUMENT.sub(lambda match: f"--{match[1].replace('_', '-')}", message)
+    return _ARGUMENT.sub(lambda match: f"--{_NAMES.get(match[1], match[1].replace('_', '-'))}", message)
 
 
 def joined(arguments: Sequence[str]) -> list[str]:

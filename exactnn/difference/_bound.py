@@ -77,7 +77,11 @@ def upper_bound(
 
 def least_sizes(f: Network, g: Network | None, points: RationalArray, norm: str, bits: int) -> list[Fraction]:
     """What |f - g| reaches at least at each point, (points, inputs), in the norm "linf" or "l1": smooth values are irrational."""
-    found = Pass(f, g, bits=bits).bounds(points, points)
-    least = found.lo.maximum(-found.hi).relu()
+    found = Pass(f, None, bits=bits).bounds(points, points)
+    low, high = found.lo, found.hi
+    if g is not None:
+        other = Pass(g, None, bits=bits).bounds(points, points)
+        low, high = low - other.hi, high - other.lo
+    least = low.maximum(-high).relu()
     rows = least.to_rows()
     return [sum(row, Fraction(0)) if norm == "l1" else max(row) for row in rows]

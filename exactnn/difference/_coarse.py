@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -20,6 +21,7 @@ from exactnn.network import Network
 
 _INPUTS = 16  # that are not fixed; beyond, a cut changes little
 _HANDFUL = 32  # boxes that are tried then
+_SECONDS, _SHARE = 0.5, 0.25  # for a batch, which is not interrupted; of the time, for ranking the inputs
 _FIRST = 16  # boxes before the next look ahead, which is at four times as many
 
 
@@ -43,10 +45,15 @@ class Coarse(Tree):
         self.around, self.question = around, question
         self.grid = Grid(around.box, bits_for(size))
         interval = Pass(f, g, bits=self.grid.bits, clock=clock)
-        few = int((self.grid.hi > self.grid.lo).sum()) <= _INPUTS
-        bounder = Intervals(interval, self.grid, question.norm, ranked=few)
-        self.most = bounder.most if few else min(bounder.most, _HANDFUL)
-        bounder.batch = max(min(bounder.batch, self.most // 4), 2)
+        free = int((self.grid.hi > self.grid.lo).sum())
+        bounder = Intervals(interval, self.grid, question.norm)
+        start = time.monotonic()
+        bounder.judge(self.grid.lo[:, None], self.grid.hi[:, None])
+        seconds = max(time.monotonic() - start, 1e-9)  # any other box takes about as long
+        if free <= _INPUTS and free * seconds < clock.left() * _SHARE:
+            bounder.rank()
+        self.most = bounder.most if free <= _INPUTS else min(bounder.most, _HANDFUL)
+        bounder.batch = max(min(bounder.batch, self.most // 4, int(_SECONDS / seconds)), 2)
         self.boxes = Boxes(bounder, self.grid, _nothing)
         interval.clock = Clock(None)  # a cut that is begun is finished: the tree would lose a box
 

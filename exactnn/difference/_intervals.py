@@ -19,21 +19,22 @@ class Intervals(Bounder):
     """The interval pass.
 
     The best input to cut is that of the largest width times influence: how much less the bound of the whole box is without that width,
-    if inputs are ranked by it (one more box for each); else the widest.
+    once inputs were ranked by it (one more box for each); else the widest.
     """
 
-    def __init__(self, interval: Pass, grid: Grid, norm: str, *, ranked: bool) -> None:
+    def __init__(self, interval: Pass, grid: Grid, norm: str) -> None:
         self.interval, self.grid, self.norm = interval, grid, norm
         self.most: int = PRODUCTS // interval.work
         self.batch = int(np.clip(_WORK // interval.work, 2, _MOST))
-        self.influence = self._influence() if ranked else np.ones(len(grid.lo))
+        self.influence = np.ones(len(grid.lo))
 
     def judge(self, lo: Floats, hi: Floats) -> Judgement:
         """Bounds."""
         width = hi - lo
         return Judgement(self._bounds(lo, hi), None, None, width * self.influence[:, None], None, np.zeros(lo.shape[1]))
 
-    def _influence(self) -> Floats:
+    def rank(self) -> None:
+        """Find the influence of each input."""
         lo, hi = self.grid.lo, self.grid.hi
         free = np.flatnonzero(hi > lo)
         middle = self.grid.middle(lo, hi)
@@ -45,7 +46,7 @@ class Intervals(Bounder):
         )
         found = np.zeros(len(lo))
         found[free] = np.maximum(bounds[-1] - bounds[:-1], 0) / (hi - lo)[free]
-        return found
+        self.influence = found
 
     def _bounds(self, lo: Floats, hi: Floats) -> Floats:
         boxes = [self.grid.sides(low, high) for low, high in zip(lo.T, hi.T, strict=True)]

@@ -11,7 +11,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
@@ -68,6 +68,10 @@ class Clock:
             yield
         finally:
             _in_force.reset(token)
+
+    def still(self) -> AbstractContextManager[None]:
+        """`running`, or `grace` if the limit has passed: what is quickly said is said even then."""
+        return self.running() if self.left() > 0 else self.grace()
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -28,12 +28,11 @@ _T = TypeVar("_T")
 
 
 def _by_its_clock(answer: Callable[[Fibre], _T]) -> Callable[[Fibre], _T]:
-    """What a fibre is asked later, by the clock that began when it was made; what is quickly said is said behind its end too."""
+    """What a fibre is asked later, by the clock that began when it was made."""
 
     @wraps(answer)
     def asked(fibre: Fibre) -> _T:
-        clock = fibre._clock
-        with clock.running() if clock.left() > 0 else clock.grace():
+        with fibre._clock.still():
             return answer(fibre)
 
     return asked
@@ -353,4 +352,6 @@ def fibre(net: Network, *, time_limit: Number | None = None) -> Fibre:
     >>> found.is_single_orbit, found.dimension, found.families
     (True, 2, ())
     """
-    return Fibre(net, shallow(net, "fibre"), clock_in_force())
+    clock = clock_in_force()
+    with clock.still():
+        return Fibre(net, shallow(net, "fibre"), clock)

@@ -125,7 +125,7 @@ def search(
     ------
     NotOneHiddenLayer, ArgumentError
     Incomplete
-        From the iterator, at the time limit.
+        From the iterator, at the time limit; from the call itself where the question is too long to be written in time.
     NotRational
         From the iterator, where a constant neuron of a smooth activation has an irrational value, so that the constant would be irrational.
 
@@ -138,7 +138,9 @@ def search(
     """
     if solver not in _FROM:
         raise ArgumentError(f"solver: one of {', '.join(_FROM)} is needed, got {solver!r}")
-    layer = shallow(net, "search")
+    clock = clock_in_force()
+    with clock.still():
+        layer = shallow(net, "search")
     if layer.family == "odd" or not layer.ratio:
         raise ArgumentError(
             f"net: an activation whose flips move a slope is needed, got {getattr(layer.activation, 'name', layer.activation.kind)}, "
@@ -151,9 +153,10 @@ def search(
         isinstance(max_changes, bool) or not hasattr(max_changes, "__index__") or operator.index(max_changes) < 1
     ):
         raise ArgumentError(f"max_changes: an integer from 1 is needed, got {max_changes!r}")
-    question, clock = _Question(layer, bound, max_changes), clock_in_force()
-    if solver == "z3":
-        question.script  # noqa: B018 - refused now, if it is too long
+    with clock.still():
+        question = _Question(layer, bound, max_changes)
+        if solver == "z3":
+            question.script  # noqa: B018 - refused now, if it is too long
     source = question.by_z3(clock) if solver == "z3" else question.by_flips(clock)
     asked = question.asked + ("" if solver == "z3" else "; flips only")
     return SymmetrySearch(source, lambda: question.script.text(), asked, clock)

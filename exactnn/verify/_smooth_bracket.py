@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from tqdm import tqdm
+
 from exactnn.claims import DeviationClaim
 from exactnn.difference import BITS, least_sizes
 from exactnn.errors import Incomplete
@@ -18,7 +20,8 @@ from exactnn.verify._boxes import coarse
 from exactnn.verify._domain import Coordinates
 
 Point = tuple[Fraction, ...]
-_SAMPLES = 32
+_SAMPLES, _TOGETHER = 32, 4
+_SHARE = 0.2  # of the time, for values at points
 
 
 class SmoothBracket(NamedTuple):
@@ -38,19 +41,24 @@ def is_smooth(nets: Iterable[Network]) -> bool:
 def smooth_bracket(claim: DeviationClaim, where: Coordinates, clock: Clock, gap: Fraction) -> SmoothBracket:
     """Cut boxes until upper <= (1 + gap) lower, or the time is over. Incomplete if there is no bound at all."""
     samples = where.to_input(_search.sample_points(where, _SAMPLES))
-    guess, _ = _best(claim, samples, BITS)
+    guess, _ = _best(claim, samples, BITS, clock.at_most(clock.left() * _SHARE))
     tree = coarse(claim, clock, guess or None)
     if isinstance(tree, str):
         raise Incomplete(tree)
     points = climbed(claim, clock)
-    lower, point = _best(claim, concatenate([samples, RationalArray.of(points)]) if points else samples, tree.grid.bits)
+    tried = concatenate([RationalArray.of(points), samples]) if points else samples  # the best ones first
+    lower, point = _best(claim, tried, tree.grid.bits, clock.at_most(clock.left() * _SHARE))
     tree.run(clock, lower * (1 + gap), patient=True)
     with clock.grace():
         return SmoothBracket(lower, max(tree.upper, lower), point, tree.evidence())
 
 
-def _best(claim: DeviationClaim, points: RationalArray, bits: int) -> tuple[Fraction, Point]:
-    """The largest value that is reached for certain, and where."""
-    sizes = least_sizes(claim.f, claim.g, points, claim.norm, bits)
+def _best(claim: DeviationClaim, points: RationalArray, bits: int, clock: Clock) -> tuple[Fraction, Point]:
+    """The largest value that is reached for certain, and where; at the first points at least, at all if there is time."""
+    sizes: list[Fraction] = []
+    for start in tqdm(range(0, len(points), _TOGETHER), desc="points", delay=2, disable=None, leave=False):
+        if start and clock.left() <= 0:
+            break
+        sizes += least_sizes(claim.f, claim.g, points[start : start + _TOGETHER], claim.norm, bits)
     k = max(range(len(sizes)), key=sizes.__getitem__)
     return sizes[k], tuple(points[k].to_fractions())

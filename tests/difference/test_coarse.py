@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -20,6 +21,7 @@ from exactnn.difference import Coarse, Distance, bounding_box, least_sizes, uppe
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.verify import _smooth_bracket
 from tests.difference.test_pass import nearby, points
 from tests.strategies import PIECEWISE, SMOOTH, chains, law
 
@@ -148,3 +150,13 @@ def test_a_refused_checkpoint_of_a_smooth_question_leaves_no_file(tmp_path: Path
     with pytest.raises(ArgumentError, match="checkpoint"):
         max_deviation(f, f, domain=Box(0, 1), checkpoint=tmp_path / "boxes.gz")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_time_limit_is_kept_where_every_box_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points and batches of boxes are as few as fit; their number was fixed once, and took many seconds."""
+    f, g = copies("gelu", (16, 48, 48, 3), 0)
+    monkeypatch.setattr(_smooth_bracket, "climbed", lambda claim, clock: [])  # torch, whose import takes seconds
+    start = time.monotonic()
+    found = max_deviation(f, g, domain=Box(-1, 1), time_limit=1)
+    assert time.monotonic() - start < 4  # of a busy machine
+    assert 0 < found.lower < found.upper
