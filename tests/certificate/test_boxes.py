@@ -65,14 +65,14 @@ def assert_contained(f: Network, g: Network | None, where: Box, couplings: int, 
 COUPLINGS = st.one_of(st.just(0), st.just(-1), st.integers(0, 2**64))
 
 
-@law(80)
+@law(40)
 @given(st.data(), COUPLINGS, st.integers(0, 1000), st.sampled_from([16, 64, 100]))
 def test_graphs_and_copies_nearby(data: Any, couplings: int, seed: int, bits: int) -> None:
     f = data.draw(st.one_of(graphs(), chains(units=PIECEWISE).map(lambda c: c.network())))
     assert_contained(f, data.draw(nearby(f)), data.draw(boxes(f.input_dim)), couplings, seed, bits)
 
 
-@settings(law(30), suppress_health_check=[HealthCheck.filter_too_much])
+@settings(law(15), suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.data(), st.integers(0, 1000))
 def test_networks_that_are_not_paired(data: Any, seed: int) -> None:
     f = data.draw(graphs(spatial=False, nodes=4))
@@ -81,7 +81,7 @@ def test_networks_that_are_not_paired(data: Any, seed: int) -> None:
     assert_contained(f, g, data.draw(boxes(f.input_dim)), 0, seed)
 
 
-@law(30)
+@law(15)
 @given(st.data(), st.integers(0, 1000))
 def test_one_network_and_zero(data: Any, seed: int) -> None:
     f = data.draw(graphs(nodes=5))
@@ -123,7 +123,7 @@ def tame(draw: st.DrawFn) -> tuple[Any, Any, int]:
     return (*found, d)
 
 
-@law(60)
+@law(30)
 @given(st.data(), st.sampled_from([64, 90]))
 def test_the_slow_oracle_agrees(data: Any, bits: int) -> None:
     f, g, d = data.draw(tame())

@@ -46,7 +46,7 @@ def ends(found: _difference.Bounds, bits: int) -> tuple[list[Fraction], list[Fra
     return [Fraction(n, 1 << bits) for n in found.lo], [Fraction(n, 1 << bits) for n in found.hi]
 
 
-@law(80)
+@law(40)
 @given(st.data(), st.integers(0, 1000), st.sampled_from([16, 64, 100]))
 def test_the_checker_contains_every_difference_and_agrees_with_the_engine(data: Any, seed: int, bits: int) -> None:
     f = data.draw(st.one_of(graphs(), chains(units=PIECEWISE).map(lambda c: c.network())))

@@ -120,7 +120,7 @@ def test_the_checker_alone_reads_it(tmp_path: Path) -> None:
     assert run.stdout.startswith("rejected: certificate: gzip: the compressed data end in the middle")
 
 
-@law(60)
+@law(30)
 @given(st.binary(max_size=300), st.integers(1, 40))
 def test_any_content_in_pieces_of_any_size(content: bytes, piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -121,7 +121,7 @@ def test_bits_of_an_enclosure(monkeypatch):
 
 
 @given(deep_pairs(st.just(1)), st.booleans(), st.integers(1, 4000))
-@law(60)
+@law(30)
 def test_the_engine_knows_the_limit_of_lines(pair, pooled, limit):
     f, g = (pool_at_end(c.network()) if pooled else c.network() for c in pair)
     points = _line.breakpoints([f, g], None, Clock(None))
@@ -161,7 +161,7 @@ def test_a_line_too_large_for_the_checker_is_unknown(monkeypatch):
 
 
 @given(graphs(), st.integers(1, 60))
-@law(60)
+@law(30)
 def test_the_engine_knows_the_limit_of_forms(f, limit):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_numbering, "FORMS", limit)

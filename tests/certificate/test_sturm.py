@@ -27,7 +27,7 @@ positive = st.tuples(fractions, st.fractions(min_value=Fraction(1, 1000), max_va
 )
 
 
-@law(60)
+@law(30)
 @given(st.lists(positive, max_size=4), fractions.filter(bool), st.integers(0, 2))
 def test_products_without_zeros(factors, constant, zeros):
     polynomial = [constant]
@@ -36,7 +36,7 @@ def test_products_without_zeros(factors, constant, zeros):
     assert not has_real_zero(polynomial + [Fraction(0)] * zeros)
 
 
-@law(60)
+@law(30)
 @given(st.lists(positive, max_size=3), st.lists(fractions, min_size=1, max_size=4), fractions.filter(bool))
 def test_products_with_zeros(factors, places, constant):
     polynomial = [constant]
@@ -94,7 +94,7 @@ def intervals(places):
 SMALL = st.lists(st.integers(-5, 5), min_size=1, max_size=5).filter(any)
 
 
-@law(80)
+@law(40)
 @given(st.lists(st.tuples(SMALL, st.integers(1, 2)), min_size=1, max_size=3), st.lists(fractions, min_size=1, max_size=3), st.data())
 def test_counts_are_those_of_sympy(factors, places, data):
     polynomial = product(*(factor for factor, exponent in factors for _ in range(exponent)))

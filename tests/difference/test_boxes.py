@@ -55,7 +55,7 @@ def accepted(f: Network, g: Network, domain: Polyhedron, norm: str, rounds: int 
     return tree
 
 
-@law(30)
+@law(15)
 @given(st.data())
 def test_the_checker_proves_what_the_engine_claims(data: Any) -> None:
     f = data.draw(st.one_of(graphs(nodes=6), chains(units=PIECEWISE).map(lambda c: c.network())))
@@ -248,7 +248,7 @@ def test_couplings_are_what_proves_a_leaf(proof: tuple[Splitting, Certificate]) 
 # --- the grid -------------------------------------------------------------------------------------------------------------------
 
 
-@law(60)
+@law(30)
 @given(st.data(), st.sampled_from([64, 96, 1024]))
 def test_the_grid_holds_the_box(data: Any, bits: int) -> None:
     domain = data.draw(areas(2))

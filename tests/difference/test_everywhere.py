@@ -28,7 +28,7 @@ def biased(unit: str, first: Any, last: Any, weights: Any = W) -> Network:
 STEPS = st.lists(st.sampled_from([Fraction(q) for q in (0, "1/8", "-1/3", 2)]), min_size=5, max_size=5)
 
 
-@law(60)
+@law(30)
 @given(st.sampled_from(PIECEWISE), STEPS, st.integers(0, 10**6))
 def test_the_bound_holds_everywhere(unit: str, steps: list[Fraction], seed: int) -> None:
     f, g = biased(unit, [0, 1, -1], [0, 1]), biased(unit, [steps[0], 1 + steps[1], steps[2] - 1], [steps[3], 1 + steps[4]])

@@ -178,19 +178,19 @@ def exceeded(net: xn.Network, dtype: str, seed: int, runs: int = 6, accumulation
     return False
 
 
-@law(60)
+@law(30)
 @given(graphs(), st.sampled_from(list(FORMATS)), st.integers(0, 2**32))
 def test_the_machine_never_exceeds_it(net: xn.Network, dtype: str, seed: int) -> None:
     assert not exceeded(net, dtype, seed)
 
 
-@law(30)
+@law(15)
 @given(graphs(), st.sampled_from(["float32", "bfloat16"]), st.integers(0, 2**32))
 def test_nor_does_a_machine_with_wide_sums(net: xn.Network, dtype: str, seed: int) -> None:
     assert not exceeded(net, dtype, seed, accumulation=WIDER[dtype])
 
 
-@law(40)
+@law(20)
 @given(graphs(), st.sampled_from(list(FORMATS)))
 def test_the_checker_finds_the_same_numbers(net: xn.Network, dtype: str) -> None:
     """Of engine and checker neither is 2^-128 above or below the other."""

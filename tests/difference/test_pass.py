@@ -79,21 +79,21 @@ def assert_contained(f: Network, g: Network | None, box: Box, seed: int) -> None
     assert ((found.hi - values).sign() >= 0).all()
 
 
-@law(120)
+@law(60)
 @given(st.data(), st.integers(0, 1000))
 def test_graphs_and_copies_nearby(data: Any, seed: int) -> None:
     f = data.draw(graphs())
     assert_contained(f, data.draw(nearby(f)), data.draw(boxes(f.input_dim)), seed)
 
 
-@law(40)
+@law(20)
 @given(st.data(), st.integers(0, 1000))
 def test_chains(data: Any, seed: int) -> None:
     f = data.draw(chains(units=PIECEWISE)).network()
     assert_contained(f, data.draw(nearby(f)), data.draw(boxes(f.input_dim)), seed)
 
 
-@settings(law(30), suppress_health_check=[HealthCheck.filter_too_much])
+@settings(law(15), suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.data(), st.integers(0, 1000))
 def test_networks_that_do_not_match(data: Any, seed: int) -> None:
     f = data.draw(graphs(spatial=False, nodes=4))
@@ -102,14 +102,14 @@ def test_networks_that_do_not_match(data: Any, seed: int) -> None:
     assert_contained(f, g, data.draw(boxes(f.input_dim)), seed)
 
 
-@law(30)
+@law(15)
 @given(st.data(), st.integers(0, 1000))
 def test_one_network_and_zero(data: Any, seed: int) -> None:
     f = data.draw(graphs(nodes=5))
     assert_contained(f, None, data.draw(boxes(f.input_dim)), seed)
 
 
-@law(40)
+@law(20)
 @given(st.data())
 def test_a_network_and_itself(data: Any) -> None:
     f = data.draw(graphs())
@@ -188,7 +188,7 @@ def test_a_known_sign_is_used() -> None:
     assert [Fraction(e, scale) for e in ends] == [Fraction(9 * scale // 10, scale)] * 2
 
 
-@law(30)
+@law(15)
 @given(st.data())
 def test_many_boxes_at_once(data: Any) -> None:
     f = data.draw(graphs())
@@ -335,7 +335,7 @@ def test_smooth_copies(name: str) -> None:
     assert check(verdict.certificate)
 
 
-@law(40)
+@law(20)
 @given(st.sampled_from(SMOOTH), st.integers(-400, 400), st.integers(0, 80), st.sampled_from([16, 64]))
 def test_the_checkers_enclosures_lie_inside(name: str, start: int, width: int, bits: int) -> None:
     low, high = Fraction(start, 16), Fraction(start + width, 16)
@@ -345,7 +345,7 @@ def test_the_checkers_enclosures_lie_inside(name: str, start: int, width: int, b
     assert ours.lo.item() <= theirs[0] <= theirs[1] <= ours.hi.item()
 
 
-@law(60)
+@law(30)
 @given(st.sampled_from(SMOOTH), st.integers(-200, 200), st.integers(0, 40), st.sampled_from([16, 64, 96]))
 def test_slopes_on_an_interval(name: str, start: int, width: int, bits: int) -> None:
     """They hold the mean slope between any two points, in balls of 200 bits; and the checker's lie inside."""
@@ -471,7 +471,7 @@ def test_rows_with_one_entry_need_no_proof() -> None:
     assert found == (Box([0, 0], [2, 1]), [])
 
 
-@law(30)
+@law(15)
 @given(st.data())
 def test_domains(data: Any) -> None:
     """Whatever the domain, the box holds its vertices, and the checker follows."""

@@ -35,7 +35,7 @@ def random_pair(sizes: list[int], seed: int, step: float) -> tuple[Network, Netw
     return mlp(nets[0]), mlp(nets[1])
 
 
-@law(50)
+@law(25)
 @given(st.data())
 def test_it_is_never_below_the_exact_pass(data: Any) -> None:
     f = data.draw(chains(units=("relu",))).network()

@@ -63,14 +63,14 @@ def contained(f: Network, g: Network | None, boxes: Sequence[Box], seed: int = 0
     return True
 
 
-@law(80)
+@law(40)
 @given(st.data(), st.integers(0, 1000))
 def test_graphs_and_copies(data: Any, seed: int) -> None:
     f = data.draw(graphs())
     assert contained(f, data.draw(copies(f)), data.draw(st.lists(areas(f.input_dim), min_size=1, max_size=3)), seed)
 
 
-@law(40)
+@law(20)
 @given(st.data(), st.integers(0, 1000))
 def test_chains(data: Any, seed: int) -> None:
     f = data.draw(chains(units=PIECEWISE))
@@ -78,21 +78,21 @@ def test_chains(data: Any, seed: int) -> None:
     assert contained(f.network(), g.network(), data.draw(st.lists(areas(f.network().input_dim), min_size=1, max_size=3)), seed)
 
 
-@law(40)
+@law(20)
 @given(st.data(), st.integers(0, 1000))
 def test_networks_that_do_not_match(data: Any, seed: int) -> None:
     f = data.draw(graphs())
     assert contained(f, data.draw(nearby(f)), data.draw(st.lists(areas(f.input_dim), min_size=1, max_size=2)), seed)
 
 
-@law(40)
+@law(20)
 @given(st.data(), st.integers(0, 1000))
 def test_one_network_and_zero(data: Any, seed: int) -> None:
     f = data.draw(graphs())
     assert contained(f, None, data.draw(st.lists(areas(f.input_dim), min_size=1, max_size=3)), seed)
 
 
-@law(40)
+@law(20)
 @given(st.data())
 def test_a_network_and_itself_differ_by_exactly_nothing(data: Any) -> None:
     f = data.draw(st.one_of(graphs(), chains(units=PIECEWISE).map(lambda c: c.network())))
@@ -102,7 +102,7 @@ def test_a_network_and_itself_differ_by_exactly_nothing(data: Any) -> None:
     assert not high.any()
 
 
-@law(30)
+@law(15)
 @given(st.data())
 def test_boxes_do_not_depend_on_their_neighbours(data: Any) -> None:
     """Several boxes at once have the ranges of each by itself, up to the order in which floats are added."""

@@ -246,7 +246,7 @@ def test_a_torch_module_with_nan() -> None:
 
 
 @given(st.binary(max_size=200), st.sampled_from([".json", ".nnet", ".onnx"]))
-@law(60)
+@law(30)
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes, suffix: str) -> None:
     path = tmp_path_factory.mktemp("any") / f"net{suffix}"
     path.write_bytes(content)
@@ -255,7 +255,7 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes, suf
 
 
 @given(st.integers(0, len(NNET) - 1), st.binary(min_size=1, max_size=3))
-@law(80)
+@law(40)
 def test_damaged_nnet_files(tmp_path_factory: pytest.TempPathFactory, place: int, content: bytes) -> None:
     path = tmp_path_factory.mktemp("damaged") / "net.nnet"
     data = NNET.encode()
@@ -268,7 +268,7 @@ def test_damaged_nnet_files(tmp_path_factory: pytest.TempPathFactory, place: int
 
 
 @given(st.data())
-@law(60)
+@law(30)
 def test_damaged_onnx_files(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     pytest.importorskip("onnx")
     folder = tmp_path_factory.mktemp("damaged")

@@ -47,7 +47,7 @@ def pairs(draw: st.DrawFn) -> tuple[Any, Any, int]:
 
 
 @given(pairs(), st.booleans())
-@law(60)
+@law(30)
 def test_against_all_vertices_of_all_cells(pair: Any, triangle: bool) -> None:
     f, g, d = pair
     unit = [tuple(Fraction(int(i == j)) for j in range(d)) for i in range(d)]

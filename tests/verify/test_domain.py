@@ -140,7 +140,7 @@ def test_an_empty_domain_is_an_error() -> None:
 
 
 @given(equal_pairs(st.integers(1, 2), width=3), st.integers(0, 10**6), st.data())
-@law(120)
+@law(60)
 def test_one_changed_parameter_on_a_domain(pair: tuple[Shallow, Shallow], place: int, data: st.DataObject) -> None:
     f, g = pair[0], nudged(pair[1], place, data.draw(st.sampled_from([TINY, Fraction(1), Fraction(0)])))
     domain = data.draw(domains(f.inputs))
@@ -149,7 +149,7 @@ def test_one_changed_parameter_on_a_domain(pair: tuple[Shallow, Shallow], place:
 
 
 @given(shallows(st.integers(1, 2), units=("relu", "abs", "hardtanh", "prelu"), width=3, outputs=2), st.data())
-@law(100)
+@law(50)
 def test_any_network_and_its_affine_piece(f: Shallow, data: st.DataObject) -> None:
     """f against the affine function that it is near one point of the domain: equal where no kink enters."""
     domain = data.draw(domains(f.inputs))
@@ -181,7 +181,7 @@ def test_three_variables_against_z3(pair: tuple[Shallow, Shallow], place: int, d
 
 
 @given(shallows(st.integers(1, 3), width=4), st.data())
-@law(40)
+@law(20)
 def test_equal_everywhere_is_equal_on_every_domain(f: Shallow, data: st.DataObject) -> None:
     domain = data.draw(domains(f.inputs))
     assert judged(f.network(), normal_form(f.network()).to_network(), domain) in ("proved", "empty")

@@ -269,7 +269,7 @@ def test_a_verdict_says_what_it_is_about() -> None:
 
 
 @given(equal_pairs())
-@law(60)
+@law(30)
 def test_equal_by_construction_is_proved(pair: tuple[Shallow, Shallow]) -> None:
     f, g = (s.network() for s in pair)
     assert proved(verify_equal(f, g))
@@ -277,7 +277,7 @@ def test_equal_by_construction_is_proved(pair: tuple[Shallow, Shallow]) -> None:
 
 
 @given(equal_pairs(), st.integers(0, 10**6), st.sampled_from([TINY, -TINY, Fraction(1), Fraction(1, 3)]))
-@law(60)
+@law(30)
 def test_one_changed_parameter(pair: tuple[Shallow, Shallow], place: int, step: Fraction) -> None:
     f, g = pair
     h = nudged(g, place, step)
@@ -291,7 +291,7 @@ def test_one_changed_parameter(pair: tuple[Shallow, Shallow], place: int, step: 
 
 
 @given(shallows(st.integers(1, 2)), st.data())
-@law(60)
+@law(30)
 def test_any_two_networks_against_exact_values_at_all_vertices(f: Shallow, data: st.DataObject) -> None:
     g = data.draw(shallows(st.just(f.inputs)).filter(lambda g: len(g.constants) == len(f.constants)))
     status = assert_sound(verify_equal(f.network(), g.network()), f.network(), g.network())
@@ -308,7 +308,7 @@ def test_any_two_networks_against_z3(f: Shallow, data: st.DataObject) -> None:
 
 
 @given(shallows())
-@law(30)
+@law(15)
 def test_zero_is_equality_with_the_zero_network(f: Shallow) -> None:
     zero = Shallow(f.inputs, (), (Fraction(0),) * len(f.constants))
     assert verify_zero(f.network()).status == verify_equal(f.network(), zero.network()).status
@@ -316,7 +316,7 @@ def test_zero_is_equality_with_the_zero_network(f: Shallow) -> None:
 
 
 @given(shallows(units=("relu", "abs", "leaky_relu(1/10)"), outputs=2), st.data())
-@law(40)
+@law(20)
 def test_a_flip_is_a_symmetry_exactly_if_the_sum_vanishes(f: Shallow, data: st.DataObject) -> None:
     """Flip_T keeps f exactly when r sum_T a_i w_i^T = 0 (docs/theory.md 5)."""
     if not f.neurons:
@@ -330,7 +330,7 @@ def test_a_flip_is_a_symmetry_exactly_if_the_sum_vanishes(f: Shallow, data: st.D
 
 
 @given(shallows(units=("relu", "leaky_relu(2)", "prelu", "hardtanh"), width=4), st.data())
-@law(30)
+@law(15)
 def test_scalings_keep_homogeneous_networks(f: Shallow, data: st.DataObject) -> None:
     if not f.neurons:
         return
@@ -345,14 +345,14 @@ SMOOTH_UNITS = ("tanh", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus")
 
 
 @given(equal_pairs(units=SMOOTH_UNITS, width=3))
-@law(40)
+@law(20)
 def test_smooth_networks_that_are_equal_by_construction(pair: tuple[Shallow, Shallow]) -> None:
     f, g = (s.network() for s in pair)
     assert proved(verify_equal(f, g))
 
 
 @given(equal_pairs(units=SMOOTH_UNITS, width=3), st.integers(0, 10**6), st.sampled_from([TINY, Fraction(1, 1000), Fraction(1)]))
-@law(60)
+@law(30)
 def test_smooth_networks_with_one_changed_parameter(pair: tuple[Shallow, Shallow], place: int, step: Fraction) -> None:
     """Nothing is proved that 120 digits refute at random points; what is refuted differs."""
     f, g = pair[0].network(), nudged(pair[1], place, step).network()
@@ -370,7 +370,7 @@ def test_smooth_networks_with_one_changed_parameter(pair: tuple[Shallow, Shallow
 
 
 @given(graphs(units=(*SMOOTH_UNITS, "relu"), nodes=6), st.data())
-@law(50)
+@law(25)
 def test_graphs_with_smooth_nodes(f: Network, data: st.DataObject) -> None:
     assert proved(verify_equal(f, renamed(f, "again ")))
     places = weights(f)
@@ -556,7 +556,7 @@ def test_wide_networks_with_large_numbers() -> None:
 
 
 @given(numbers(), numbers(), numbers())
-@law(30)
+@law(15)
 def test_single_neurons(w: Fraction, b: Fraction, a: Fraction) -> None:
     f = net((a, w, b))
     assert verify_zero(f).proved is (not a or (not w and b <= 0))

@@ -53,7 +53,7 @@ def sawtooth(depth: int, apex: Any = "1/2", copies: int = 1) -> Network:
 
 
 @given(chains(st.just(1), units=PIECEWISE), st.lists(st.fractions(-9, 9, max_denominator=7), min_size=3, max_size=3))
-@law(40)
+@law(20)
 def test_lines_have_the_network_s_values(f: Chain, places: list[Fraction]) -> None:
     net = f.network()
     for line, j in zip(as_lines(net), range(net.output_dim), strict=True):
@@ -180,7 +180,7 @@ def test_a_single_pooling_layer_is_complete_too() -> None:
 
 
 @given(chains(st.just(1), units=PIECEWISE), st.data())
-@law(50)
+@law(25)
 def test_any_two_chains_on_any_interval(f: Chain, data: st.DataObject) -> None:
     g = data.draw(chains(st.just(1), units=[f.unit]).filter(lambda g: len(g.layers[-1][1]) == len(f.layers[-1][1])))
     if data.draw(st.booleans()):
@@ -193,7 +193,7 @@ def test_any_two_chains_on_any_interval(f: Chain, data: st.DataObject) -> None:
 
 
 @given(deep_pairs(st.just(1), units=PIECEWISE[:5]), st.integers(0, 10**6), st.data())
-@law(40)
+@law(20)
 def test_equal_pairs_and_one_changed_parameter(pair: tuple[Chain, Chain], place: int, data: st.DataObject) -> None:
     f, g = (c.network() for c in pair)
     low, high = ordered(data.draw(ENDS), data.draw(ENDS))
@@ -205,7 +205,7 @@ def test_equal_pairs_and_one_changed_parameter(pair: tuple[Chain, Chain], place:
 
 
 @given(graphs(spatial=False), st.data())
-@law(40)
+@law(20)
 def test_graphs_restricted_to_a_line(net: Network, data: st.DataObject) -> None:
     """A graph behind an affine map from R."""
     f = behind_a_line(net)
@@ -229,7 +229,7 @@ def test_against_z3(f: Chain, place: int) -> None:
 
 
 @given(chains(st.just(1), units=PIECEWISE), ENDS, ENDS)
-@law(40)
+@law(20)
 def test_breakpoints_bound_affine_pieces(f: Chain, low: Fraction | None, high: Fraction | None) -> None:
     """Every network is affine between neighbouring breakpoints: `Line` has no kink strictly between them."""
     low, high = ordered(low, high)

@@ -49,7 +49,7 @@ def test_ground_truth(r: RationalFunction | ERA, status: str, tmp_path: object) 
         assert verdict.counterexample == (None if verdict.pole.value is None else (verdict.pole.value,))
 
 
-@law(60)
+@law(30)
 @given(from_factors(), functions, small, st.integers(0, 4))
 def test_the_engine_and_the_checker_agree(
     case: tuple[list[Fraction], list[Fraction]], r: RationalFunction, low: Fraction, size: int
@@ -131,7 +131,7 @@ def of_entry(entry: dict[str, object], x: Fraction) -> Fraction:
     return value(entry["numerator"]) / value(entry["denominator"])
 
 
-@law(60)
+@law(30)
 @given(
     st.one_of(
         st.builds(lambda a, t: ERA(a, t, epsilon=1), st.tuples(small, small), st.lists(st.tuples(small, small, small, small), max_size=3)),

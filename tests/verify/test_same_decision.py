@@ -100,7 +100,7 @@ def pairs(draw: st.DrawFn) -> tuple[Any, Any, int]:
 
 
 @given(pairs(), st.booleans())
-@law(80)
+@law(40)
 def test_against_z3(pair: Any, boxed: bool) -> None:
     f, g, d = pair
     wanted = z3_decides_alike(f, g, d, boxed)
@@ -155,7 +155,7 @@ def test_the_point_lies_in_an_unbounded_domain() -> None:
 
 
 @given(pairs(), st.data())
-@law(60)
+@law(30)
 def test_on_unbounded_polyhedra(pair: Any, data: st.DataObject) -> None:
     f, g, d = pair
     rows = data.draw(st.lists(st.tuples(*[st.integers(-1, 1)] * d), min_size=1, max_size=2))
@@ -181,8 +181,8 @@ def test_temperature_keeps_every_decision() -> None:
 
 def test_limits_and_bad_input() -> None:
     rng = np.random.default_rng(0)
-    f = trained_like(rng, [8, 10, 2])
-    verdict = xn.verify_same_decision(f, f, domain=xn.Box(-1, 1))  # 8 dimensions
+    f = trained_like(rng, [7, 8, 2])
+    verdict = xn.verify_same_decision(f, f, domain=xn.Box(-1, 1))  # 7 dimensions, more than the vertices of cells are listed in
     assert verdict.proved
     assert verdict.certificate is not None
     assert xn.check(verdict.certificate)

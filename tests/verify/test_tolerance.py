@@ -95,7 +95,7 @@ def test_zero_and_symmetries_take_tolerances_too() -> None:
 
 
 @given(chains(st.just(1), units=("relu", "abs", "hardtanh")), st.integers(0, 10**6), TOLERANCES, st.data())
-@law(60)
+@law(30)
 def test_one_variable_is_decided(f: Chain, place: int, tolerance: Fraction, data: st.DataObject) -> None:
     g = f.nudged(place, data.draw(st.sampled_from([TINY, Fraction(1, 1000), Fraction(1)])))
     ends = st.sampled_from([None, Fraction(-2), Fraction(0), Fraction(7, 3)])
@@ -118,7 +118,7 @@ def _matrix(domain: Polyhedron) -> list[list[Fraction]]:
 
 
 @given(shallows(st.integers(1, 2), width=3, outputs=2), st.integers(0, 10**6), TOLERANCES, st.data())
-@law(60)
+@law(30)
 def test_shallow_on_a_box_against_z3(f: Shallow, place: int, tolerance: Fraction, data: st.DataObject) -> None:
     g = nudged(f, place, data.draw(st.sampled_from([Fraction(1, 1000), Fraction(1)])))
     reach = data.draw(st.sampled_from([Fraction(1), Fraction(5, 2)]))
@@ -130,7 +130,7 @@ def test_shallow_on_a_box_against_z3(f: Shallow, place: int, tolerance: Fraction
 
 
 @given(chains(st.integers(2, 3), depth=2, units=("relu", "leaky_relu(1/10)")), st.integers(0, 10**6), TOLERANCES)
-@law(30)
+@law(15)
 def test_deep_on_a_box_against_z3(f: Chain, place: int, tolerance: Fraction) -> None:
     g = f.nudged(place, Fraction(1, 1000))
     f_net, g_net = f.network(), g.network()
