@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Executor
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -31,6 +32,7 @@ from exactnn.verify._alike import Alike
 from exactnn.verify._boxes import LONG_SHARE, Failure, concluded, curved_node, maximal, resources, splitting
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
+from exactnn.verify._matched import is_accepted, matched
 from exactnn.verify.equality import asked_domain, check_pair
 
 Point = tuple[Fraction, ...]
@@ -119,20 +121,26 @@ def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means:
     if claim.domain is None or not where.dimension or claim.f.output_dim == 1:
         return None
     few = where.dimension <= DIMENSIONS and read_program([claim.f]).unit_count <= _FEW_UNITS
-    tree = None if few and not means.any else splitting(claim, Margin(), clock, Fraction(1), means)
-    if tree is None or isinstance(tree, str):
+    if few and not means.any:
+        return None
+    moved = matched(claim.f, claim.g)
+    asked = claim if moved is None else replace(claim, g=moved.network)
+    tree = splitting(asked, Margin(), clock, Fraction(1), means)
+    if isinstance(tree, str):
         return None
     small = tree.stages.units <= _FEW_UNITS
     short = min(_QUICKLY if small else _SECONDS, clock.left() / 2)
     clock = clock.at_most(clock.left() * LONG_SHARE if means.any and not small else short)
     tree.run(clock, tolerance=Fraction(0))
-    found = concluded(claim, tree, Fraction(0), clock)
+    found = concluded(asked, tree, Fraction(0), clock)
     if found is None:
         return None
     if isinstance(found, Failure):
         return _refuted(claim, found.point.to_fractions(), clock)
     how = f"the same output is maximal in both on each of {found.boxes}"
-    return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", found.evidence, clock))
+    evidence = found.evidence if moved is None else {**found.evidence, "matched": moved.steps}
+    certificate = Certificate(claim, "proved", evidence, clock)
+    return Verdict("proved", claim.describe(), how, certificate) if moved is None or is_accepted(certificate) else None
 
 
 def _refuted(claim: SameDecisionClaim, point: Point, clock: Clock) -> Verdict:

@@ -174,3 +174,15 @@ def test_permuted_networks_have_one_function_for_the_checker_too(seed: int, head
     moved = matched(own, steps)
     x = [Fraction(int(n), 8) for n in rng.integers(-16, 17, net.input_dim)]
     assert evaluate(moved, x, "g") == evaluate(own, x, "g") == list(net(x))
+
+
+def test_decisions_of_a_shuffled_copy() -> None:
+    """More than 100 units, so that boxes are asked."""
+    rng = np.random.default_rng(4)
+    first, second, last = dense((3, 60, 50, 2), 4)
+    layers = [first, second, (last[0], last[1] + [30, 0])]
+    f, g = xn.mlp(layers), shuffled(xn.mlp(rounded(layers)), int(rng.integers(9)))
+    verdict = xn.verify_same_decision(f, g, domain=xn.Box(["-1/4"] * 3, ["1/4"] * 3))
+    assert verdict.status == "proved"
+    assert verdict.certificate is not None
+    assert "matched" in verdict.certificate.evidence
