@@ -14,7 +14,7 @@ from exactnn._version import __version__
 from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
-    from exactnn import rational, regions, symmetry, tropical
+    from exactnn import cooling, rational, regions, symmetry, tropical
     from exactnn.difference import execution_error
     from exactnn.exact.polyhedron import Box, Polyhedron
     from exactnn.export import save
@@ -56,7 +56,7 @@ _LAZY = {
     "verify_symmetry": "exactnn.verify",
     "verify_zero": "exactnn.verify",
 }
-_ROOMS = ("certificate", "exact", "export", "network", "nn", "rational", "regions", "symmetry", "tropical", "verify")
+_ROOMS = ("certificate", "cooling", "exact", "export", "network", "nn", "rational", "regions", "symmetry", "tropical", "verify")
 
 __all__ = [
     "Box",
@@ -67,6 +67,7 @@ __all__ = [
     "certified_orbits",
     "certified_region_count",
     "check",
+    "cooling",
     "errors",
     "execution_error",
     "from_torch",

@@ -106,3 +106,23 @@ class AtPole(ExactnnError, ArithmeticError):
 
 class NotAnERA(ExactnnError):
     """A rational function is no sum a x + b + sum (c x + d)/((x - e)^2 + f^2) with rational a, b, c, d, e, f^2; the message says why."""
+
+
+class NoOptimalTemperature(ExactnnError):
+    """No temperature tau > 0 has the least loss; `reason` is "constant", "accuracy-1" or "worse-than-chance", `limit` where the infimum is.
+
+    `limit` is inf for "accuracy-1", 0 for "worse-than-chance", None for "constant", where every temperature has the same loss.
+    """
+
+    def __init__(self, message: str, reason: str = "", limit: float | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.limit = limit
+
+
+class NoOptimalScaling(ExactnnError):
+    """No vector or matrix scaling has the least loss, since one separates the data; `direction` is that (weight, bias)."""
+
+    def __init__(self, message: str, direction: object = None) -> None:
+        super().__init__(message)
+        self.direction = direction

@@ -443,7 +443,7 @@ def nearest_float(numerator: int, denominator: int) -> float:
 
 def _convert(cls: type[RationalArray], values: Any, argument: str) -> RationalArray:
     if hasattr(values, "detach"):
-        values = _from_torch(values, argument)
+        values = tensor_numbers(values, argument)
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ArgumentError(f"{argument}: a number in every place is needed, got a masked array; fill the masked ones first, by .filled(0)")
     if isinstance(values, np.ndarray) and values.dtype != object:
@@ -475,7 +475,7 @@ def _flatten(values: Any, argument: str) -> tuple[tuple[int, ...], list[Any]]:
     return (len(parts), *inner), [leaf for _, leaves in parts for leaf in leaves]
 
 
-def _from_torch(tensor: Any, argument: str) -> np.ndarray[Any, Any]:
+def tensor_numbers(tensor: Any, argument: str) -> np.ndarray[Any, Any]:
     """The numbers of a torch tensor; float64 holds every narrower float exactly."""
     try:
         tensor = tensor.detach().cpu()

@@ -1,0 +1,20 @@
+"""Cooling: calibration errors without rounding, and temperatures with a proof."""
+
+from exactnn.cooling.calibration import (
+    Bin,
+    ReliabilityDiagram,
+    expected_calibration_error,
+    maximum_calibration_error,
+    reliability_diagram,
+)
+from exactnn.cooling.temperature import Temperature, optimal_temperature
+
+__all__ = [
+    "Bin",
+    "ReliabilityDiagram",
+    "Temperature",
+    "expected_calibration_error",
+    "maximum_calibration_error",
+    "optimal_temperature",
+    "reliability_diagram",
+]

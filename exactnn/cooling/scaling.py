@@ -1,0 +1,200 @@
+"""Vector and matrix scaling of logits: softmax(w z + b) and softmax(W z + b) with the least loss, where there is a least one.
+
+Existence is decided over Q by linear programs (`_separation`); weights are floats, by Newton's method with conjugate gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exactnn.cooling._reading import Floats, Mask, read
+from exactnn.cooling._separation import Directions
+from exactnn.cooling.temperature import Problem, nearest, read_problem
+from exactnn.errors import ArgumentError, Incomplete, NoOptimalScaling
+from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import timed
+from exactnn.exact.numbers import Number
+
+#: Exact linear programs with more unknowns than this are refused.
+MOST_UNKNOWNS = 1000
+_STEPS = 200
+_CLOSE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """z -> weight z + bias (a matrix), or weight * z + bias (a vector: one weight for each class); call it on logits (..., classes).
+
+    Attributes
+    ----------
+    weight, bias : floats, near the optimum; one constant may be added to all biases, and one row to all rows of a matrix, without a change
+    loss : the mean loss there; gradient : the largest entry of its gradient, in the units of logits divided by their spread
+    proof : the samples whose linear program proves that there is an optimum
+    """
+
+    weight: Floats
+    bias: Floats
+    loss: float
+    gradient: float
+    proof: tuple[int, ...]
+
+    def __call__(self, logits: Any) -> Floats:
+        """The scaled logits."""
+        values = nearest(read(logits, "logits"))
+        return np.asarray((values @ self.weight.T if self.weight.ndim == 2 else values * self.weight) + self.bias)
+
+
+@timed
+def vector_scaling(
+    logits: Any, labels: Any, *, class_axis: int = -1, ignore_label: int | None = None, time_limit: Number | None = None
+) -> Scaling:
+    """w and b with the least loss of softmax(w_k z_k + b_k), or NoOptimalScaling with a direction that separates the samples.
+
+    Parameters are those of `optimal_temperature`; `time_limit` is in seconds. A direction (w, b) that separates has
+    w_y z_y + b_y >= w_k z_k + b_k for every sample and class k, y its label, and > somewhere, so that the loss falls along it for ever.
+
+    Raises
+    ------
+    NoOptimalScaling, ArgumentError, NotFiniteError, ShapeError
+    Incomplete
+        At the time limit, or where the floats did not come close (samples that are nearly separated); `partial` is what they had.
+
+    Examples
+    --------
+    >>> rows, labels = [[2, 0], [1, 0], [0, 1], [0, 2], [0, 1]], [0, 1, 1, 0, 1]
+    >>> found = vector_scaling(rows, labels)
+    >>> found.gradient < 1e-9, found.proof
+    (True, (0, 1, 2, 3, 4))
+    >>> try:
+    ...     vector_scaling([[2, 0], [1, 0], [0, 1]], [0, 1, 1])
+    ... except NoOptimalScaling as error:
+    ...     weight, bias = error.direction
+    """
+    return _scaled(read_problem(logits, labels, class_axis=class_axis, ignore_label=ignore_label), full=False)
+
+
+@timed
+def matrix_scaling(
+    logits: Any, labels: Any, *, class_axis: int = -1, ignore_label: int | None = None, time_limit: Number | None = None
+) -> Scaling:
+    """W and b with the least loss of softmax(W z + b), or NoOptimalScaling; as `vector_scaling`.
+
+    Examples
+    --------
+    >>> found = matrix_scaling([[2, 0], [1, 0], [0, 1], [0, 2], [0, 1]], [0, 1, 1, 0, 1])
+    >>> found.weight.shape, found.gradient < 1e-9
+    ((2, 2), True)
+    """
+    return _scaled(read_problem(logits, labels, class_axis=class_axis, ignore_label=ignore_label), full=True)
+
+
+def _scaled(problem: Problem, *, full: bool) -> Scaling:
+    exact, targets = problem.exact
+    size, classes = exact.shape
+    support: Mask = np.zeros(exact.shape, dtype=bool)
+    if targets is None:
+        assert problem.labels is not None
+        support[np.arange(size), problem.labels] = True
+    else:
+        support = np.asarray(targets.numerators > 0, dtype=bool)
+    directions = Directions(exact, support, full=full)
+    if directions.size > MOST_UNKNOWNS:
+        kind = "matrix" if full else "vector"
+        raise ArgumentError(
+            f"logits: {kind} scaling of {classes} classes has {directions.size} unknowns, and linear programs are solved exactly up to "
+            f"{MOST_UNKNOWNS}; " + ("vector scaling has fewer" if full else "a temperature has one")
+        )
+    proof, theta = directions.search()
+    if theta is not None:
+        _refuse(directions, theta)
+    floats, aims = problem.floats
+    if aims is None:
+        aims = support.astype(np.float64)
+    return _minimum(floats, aims, full, proof)
+
+
+def _refuse(directions: Directions, theta: RationalArray) -> None:
+    weight, bias = directions.parts(theta)
+    given: Any = weight.to_rows() if directions.full else weight.to_fractions()
+    raise NoOptimalScaling(
+        f"labels: samples that no {'matrix' if directions.full else 'vector'} scaling separates are needed, but one does: along `direction`, "
+        "(weight, bias), no sample's loss rises and one's falls for ever; use more samples, label smoothing, or optimal_temperature",
+        (given, bias.to_fractions()),
+    )
+
+
+# --- floats ----------------------------------------------------------------------------------------------------------------
+
+
+def _minimum(logits: Floats, targets: Floats, full: bool, proof: tuple[int, ...]) -> Scaling:
+    """Newton's method; steps by conjugate gradients on products with the Hessian, halved until the loss falls."""
+    n, classes = logits.shape
+    scale = float(np.abs(logits - logits.mean()).max()) or 1.0
+    z = logits / scale
+    mass = targets.sum(axis=1, keepdims=True)
+    cut = classes * classes if full else classes
+
+    def forward(theta: Floats) -> Floats:
+        weight, bias = theta[:cut], theta[cut:]
+        return np.asarray((z @ weight.reshape(classes, classes).T if full else z * weight) + bias)
+
+    def back(g: Floats) -> Floats:
+        return np.concatenate([(g.T @ z).ravel() if full else (g * z).sum(axis=0), g.sum(axis=0)]) / n
+
+    def loss(eta: Floats) -> tuple[float, Floats]:
+        top = eta.max(axis=1, keepdims=True)
+        e = np.exp(eta - top)
+        total = e.sum(axis=1, keepdims=True)
+        return float((mass * (top + np.log(total))).sum() - (targets * eta).sum()) / n, e / total
+
+    theta = np.concatenate([np.eye(classes).ravel() * scale if full else np.full(classes, scale), np.zeros(classes)])
+    value, p = loss(forward(theta))
+    for _ in range(_STEPS):
+        slope = back(mass * p - targets)
+        size = float(np.abs(slope).max())
+        if size <= _CLOSE / 1000:
+            break
+
+        def hessian(v: Floats, p: Floats = p) -> Floats:
+            eta = forward(v)
+            return back(mass * p * (eta - (p * eta).sum(axis=1, keepdims=True)))
+
+        step, length = _conjugate(hessian, -slope, min(0.1, math.sqrt(size))), 1.0
+        while length > 1e-10:
+            new, q = loss(forward(theta + length * step))
+            if new <= value + 1e-4 * length * float(slope @ step):
+                break
+            length /= 2
+        else:
+            break
+        theta, value, p = theta + length * step, new, q
+    gradient = float(np.abs(back(mass * p - targets)).max())
+    weight = (theta[:cut].reshape(classes, classes) if full else theta[:cut]) / scale
+    found = Scaling(weight, theta[cut:], value, gradient, proof)
+    if gradient > _CLOSE:
+        raise Incomplete(f"the optimum exists, but floats came only to a gradient of {gradient:.1e}: the samples are nearly separated", found)
+    return found
+
+
+def _conjugate(product: Callable[[Floats], Floats], target: Floats, close: float) -> Floats:
+    """About the solution of H x = target."""
+    x, rest = np.zeros_like(target), target.copy()
+    way, square = rest.copy(), float(rest @ rest)
+    goal = close * close * square
+    for _ in range(2 * target.size):
+        image = product(way)
+        bend = float(way @ image)
+        if bend <= 1e-30 * float(way @ way):
+            break
+        x += square / bend * way
+        rest -= square / bend * image
+        following = float(rest @ rest)
+        if following <= goal:
+            break
+        way, square = rest + following / square * way, following
+    return x if x.any() else target

@@ -1,0 +1,333 @@
+"""Temperature scaling: the tau > 0 with the least loss of softmax(tau z), with a proved bracket, or the reason why there is none.
+
+    L(tau) = sum_n log sum_j exp(tau z_nj) - tau z_(n, y_n)        convex on R; strictly if some z_n is not constant
+    L'(0) = sum_n mean(z_n) - z_(n, y_n),   L'(inf) = sum_n max(z_n) - z_(n, y_n) >= 0
+
+There is an optimum tau > 0, and only one, exactly if L'(0) < 0 < L'(inf). Both signs are decided over Q. Floats then propose tau, and the
+signs of L' at two rationals around it decide: in float64 with every rounding counted (`_slope`), or by FLINT's balls.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from exactnn.cooling._reading import Floats, Given, Integers, check_probabilities, classes_of, label_array, read, read_labels
+from exactnn.cooling._slope import LEAST, MOST, Samples
+from exactnn.cooling._sums import exact_sum
+from exactnn.cooling._temperature_balls import kinds, slope
+from exactnn.errors import ArgumentError, NoOptimalTemperature, ShapeError
+from exactnn.exact.array import RationalArray, concatenate, nearest_float
+from exactnn.exact.enclosure import Enclosure
+from exactnn.exact.numbers import as_fraction, shown
+from exactnn.exact.polynomials import dyadic
+from exactnn.exact.rounding import are_floats
+
+_GUESS = 2000  # samples of a first guess
+_DIGITS = 15
+_MOST_DIGITS = 10_000
+
+
+@dataclass(frozen=True, repr=False)
+class Temperature(Enclosure):
+    """The statement lower < tau < upper about the optimal temperature; `value` is a float near it, between them where floats are that dense.
+
+    Logits are multiplied by tau. It is never rational (it is transcendental: theorem of Lindemann and Weierstrass), so that
+    lower < upper always.
+    """
+
+    lower: Fraction
+    upper: Fraction
+    value: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __repr__(self) -> str:
+        return f"Temperature({self})"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Logits in rows, with a class or a target distribution for each."""
+
+    logits: Given
+    labels: Integers | None
+    targets: Given | None
+
+    @property
+    def floats(self) -> tuple[Floats, Floats | None]:
+        """Logits and targets as the nearest floats."""
+        return nearest(self.logits), None if self.targets is None else nearest(self.targets)
+
+    @property
+    def exact(self) -> tuple[RationalArray, RationalArray | None]:
+        """Logits and targets as rationals."""
+        return RationalArray.of(self.logits.numbers), None if self.targets is None else RationalArray.of(self.targets.numbers)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether every number is a float64."""
+        given = [self.logits, *([] if self.targets is None else [self.targets])]
+        return all(not isinstance(g.numbers, RationalArray) or are_floats(g.numbers, "float64") for g in given)
+
+
+def nearest(given: Given) -> Floats:
+    """The numbers as floats."""
+    return given.numbers.to_float() if isinstance(given.numbers, RationalArray) else given.numbers
+
+
+def optimal_temperature(
+    logits: Any, labels: Any, *, class_axis: int = -1, ignore_label: int | None = None, digits: int | None = None
+) -> Temperature:
+    """The tau > 0 that minimises sum_n -log softmax(tau z_n)_(y_n), with proved bounds lower < tau < upper.
+
+    Parameters
+    ----------
+    logits : (..., classes), floats (each the dyadic rational it is), tensors, Fractions or texts like "1/3"; or a vector of logits of
+        class 1 against class 0 (sigmoid). They are multiplied by tau; a tool that divides has T = 1/tau
+    labels : integers with the shape of the logits without the class axis; or target distributions of the logits' shape (label
+        smoothing), whose rows sum to 1
+    class_axis : the axis of the classes; the other axes are samples, pixels, ...
+    ignore_label : samples with this label are left out
+    digits : None: bounds by float64 with all roundings counted, some 1e-13 apart in relation to tau; a number: by balls, at most
+        10^-digits apart in relation to tau, for small data. Numbers that are no floats have 15 by default
+
+    Returns
+    -------
+    Temperature, with `value` (a float), `lower` and `upper` (Fractions)
+
+    Raises
+    ------
+    NoOptimalTemperature
+        With its `reason`: "accuracy-1" (every target is on a largest logit, so that the loss falls for ever), "worse-than-chance" (L'(0) >= 0:
+        the loss rises from tau = 0 on), "constant" (each sample has equal logits, so that the loss does not depend on tau).
+    ArgumentError, NotFiniteError, ShapeError
+
+    Examples
+    --------
+    >>> tau = optimal_temperature([[4, 0]] * 5, [0, 0, 0, 0, 1])        # log(4)/4
+    >>> f"{tau.value:.12f}", tau.lower < tau.value < tau.upper
+    ('0.346573590280', True)
+    >>> try:
+    ...     optimal_temperature([[4, 0]] * 5, [0] * 5)
+    ... except NoOptimalTemperature as error:
+    ...     print(error.reason)
+    accuracy-1
+
+    References: docs/theory.md, the section on temperatures; docs/calibration.md.
+    """
+    if digits is not None and (isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= _MOST_DIGITS):
+        raise ArgumentError(f"digits: an integer from 1 to {_MOST_DIGITS}, or None, is needed, got {shown(digits)}")
+    problem = read_problem(logits, labels, class_axis=class_axis, ignore_label=ignore_label)
+    floats, targets = problem.floats
+    if not np.isfinite(floats).all():
+        raise ArgumentError("logits: numbers below 2^1024 are needed; divide all of them by one number, and tau is multiplied by it")
+    samples = Samples(floats, problem.labels, targets)
+    _refuse(problem, samples)
+    guess = propose(samples)
+    if digits is None and problem.is_float:
+        found = _bracket(samples, guess)
+        if found is not None:
+            return found
+    start = Fraction(guess) / Fraction(2) ** samples.exponent
+    return _enclosed(problem, start, _DIGITS if digits is None else digits)
+
+
+def read_problem(logits: Any, labels: Any, *, class_axis: int, ignore_label: int | None) -> Problem:
+    """The arguments, checked, with one row for each sample that counts."""
+    given = read(logits, "logits")
+    wanted = label_array(labels)
+    axis = class_axis
+    if len(given.shape) == 1:
+        if not given.numbers.size:
+            raise ArgumentError("logits: at least one sample is needed, got an empty vector")
+        given, axis = Given(_against_zero(given.numbers), given.slack), -1
+    classes = classes_of(given, axis, "logits") if given.shape else 0
+    if not classes:
+        raise ShapeError("logits: rows over the classes are needed, got one number")
+    place = axis % len(given.shape)
+    shape = given.shape[:place] + given.shape[place + 1 :]
+    if wanted.shape == given.shape:
+        targets = read(labels, "labels").rows(axis)
+        if ignore_label is not None:
+            raise ArgumentError("ignore_label: it is for integer labels; leave out rows of targets instead")
+        check_probabilities(targets, "labels")
+        return Problem(given.rows(axis), None, targets)
+    found, used = read_labels(wanted, shape, classes, ignore_label)
+    return Problem(given.rows(axis).at(used), found, None)
+
+
+def _against_zero(values: Floats | RationalArray) -> Floats | RationalArray:
+    if isinstance(values, RationalArray):
+        column = values.reshape(-1, 1)
+        return concatenate([RationalArray.zeros(column.shape), column], axis=1)
+    return np.stack([np.zeros_like(values), values], axis=1)
+
+
+# --- existence -------------------------------------------------------------------------------------------------------------
+
+
+def _refuse(problem: Problem, samples: Samples) -> None:
+    """NoOptimalTemperature unless L'(0) < 0 < L'(inf)."""
+    values = problem.logits.numbers.numerators if isinstance(problem.logits.numbers, RationalArray) else problem.logits.numbers
+    top = values.max(axis=1)
+    if (top == values.min(axis=1)).all():
+        raise NoOptimalTemperature(
+            "logits: a sample whose logits differ is needed, but each has equal logits for all classes, so that every temperature has the same loss",
+            "constant",
+        )
+    if problem.labels is not None:
+        missed = np.take_along_axis(values, problem.labels[:, None], axis=1)[:, 0] != top
+    else:
+        assert problem.targets is not None
+        aims = problem.targets.numbers
+        missed = (((aims.numerators if isinstance(aims, RationalArray) else aims) > 0) & (values != top[:, None])).any(axis=1)
+    if not missed.any():
+        raise NoOptimalTemperature(
+            f"labels: a target that is not on the largest logit is needed, but all {len(top)} samples are classified correctly, so that the loss "
+            "falls for ever as tau grows; use samples that were not trained on, or label smoothing",
+            "accuracy-1",
+            math.inf,
+        )
+    chance = samples.proved(0.0)
+    sign = chance.value if abs(chance.value) > chance.error and problem.is_float else _slope_at_zero(problem)
+    if sign >= 0:
+        raise NoOptimalTemperature(
+            f"logits: targets must have larger logits than classes have on average, but are {'no larger' if sign else 'equal to them'}, so that "
+            "the loss does not fall from tau = 0 on, and a tau < 0 would turn the order of all classes; look at the labels' order, or the model",
+            "worse-than-chance",
+            0.0,
+        )
+
+
+def _slope_at_zero(problem: Problem) -> Fraction:
+    """classes L'(0), exactly."""
+    values = problem.logits.numbers
+    if problem.labels is not None and not isinstance(values, RationalArray):
+        own = np.take_along_axis(values, problem.labels[:, None], axis=1)
+        return exact_sum(values) - values.shape[1] * exact_sum(own)
+    exact, targets = problem.exact
+    classes = exact.shape[1]
+    if targets is None:
+        assert problem.labels is not None
+        own_exact = exact[np.arange(len(exact)), problem.labels]
+        return exact.sum().item() - classes * own_exact.sum().item()
+    return (targets.sum(axis=1) * exact.sum(axis=1)).sum().item() - classes * (targets * exact).sum().item()
+
+
+# --- the value -------------------------------------------------------------------------------------------------------------
+
+
+def propose(samples: Samples) -> float:
+    """Newton's method for L' = 0 in floats, kept between points where L' has both signs; scaled as `samples` is."""
+    part = samples.some(_GUESS)
+    start = 1.0
+    if len(part.target) < len(samples.target) / 4:
+        slope_at_infinity, at_zero = math.fsum(part.target.tolist()), part.near(0.0).value
+        if at_zero < 0 < slope_at_infinity:
+            start = _newton(part, 1.0, 1e-3)
+    return _newton(samples, start, 1e-4)
+
+
+def _newton(samples: Samples, tau: float, close: float) -> float:
+    """To about close^2, convergence being quadratic."""
+    low, high, factor = 0.0, math.inf, 4.0
+    for _ in range(400):
+        here = samples.near(tau)
+        low, high = (tau, high) if here.value < 0 else (low, tau)
+        step = -here.value / here.curvature if here.curvature > 0 else math.inf
+        following = tau + step
+        if low < following < high and abs(step) < 8 * tau:
+            if abs(step) <= close * tau or abs(here.value) <= here.noise:
+                return following
+        elif math.isinf(high) or low == 0:
+            following = tau * factor if math.isinf(high) else tau / factor
+            factor = min(factor * factor, 2.0**64)
+        else:
+            following = math.sqrt(low) * math.sqrt(high)
+        if not LEAST < following < MOST or following == tau:
+            break
+        tau = following
+    return tau
+
+
+# --- the proof -------------------------------------------------------------------------------------------------------------
+
+
+def _bracket(samples: Samples, tau: float) -> Temperature | None:
+    """Two floats around tau at which L' has proved signs, as near as its error allows; None where that is not near."""
+    if not LEAST < tau < MOST:
+        return None
+    here = samples.near(tau)
+    if not here.curvature > 0:
+        return None
+    tau -= here.value / here.curvature
+    if not LEAST < tau < MOST:
+        return None
+    reach = 1.5 * here.noise / here.curvature / tau + 2.0**-50
+    low, high = _signed(samples, tau, -reach), _signed(samples, tau, reach)
+    if low is None or high is None:
+        return None
+    scale = Fraction(2) ** -samples.exponent
+    value = Fraction(tau) * scale
+    return Temperature(Fraction(low) * scale, Fraction(high) * scale, nearest_float(value.numerator, value.denominator))
+
+
+def _signed(samples: Samples, tau: float, reach: float) -> float | None:
+    """The first of tau (1 + reach), tau (1 + 4 reach), ... with L' < 0 (reach < 0) or L' > 0, proved."""
+    while abs(reach) < 0.01:
+        place = tau * (1 + reach)
+        here = samples.proved(place)
+        if abs(here.value) > here.error and (here.value > 0) == (reach > 0):
+            return place
+        reach *= 4
+    return None
+
+
+def _enclosed(problem: Problem, tau: Fraction, digits: int) -> Temperature:
+    """The same by balls: Newton's method, then the signs of L' at two rationals."""
+    exact, targets = problem.exact
+    samples = kinds(exact, targets if targets is not None else [] if problem.labels is None else problem.labels.tolist())
+    reach = Fraction(1, 2 * 10**digits)
+    bits = 64 + math.ceil(digits * math.log2(10))
+    while True:
+        for _ in range(bits.bit_length() + 2):
+            first, second = slope(samples, tau, bits)
+            step = dyadic((first / second).mid()) if second > 0 else None
+            if step is None or abs(step) > tau / 2:
+                break
+            tau = _rounded(tau - step, bits)
+            if 1024 * step * step < tau * tau * reach:  # the next error is about the square of this one; if not, the signs will tell
+                break
+        lower, upper = _rounded(tau * (1 - reach), bits), _rounded(tau * (1 + reach), bits)
+        if slope(samples, lower, bits)[0] < 0 and slope(samples, upper, bits)[0] > 0:
+            return Temperature(lower, upper, nearest_float(tau.numerator, tau.denominator))
+        tau, bits = _bisected(samples, tau, bits), 2 * bits
+
+
+def _bisected(samples: Any, tau: Fraction, bits: int) -> Fraction:
+    """A point near the zero from a poor guess: doubling, then bisection to where Newton's method converges."""
+    low = high = tau
+    while not slope(samples, low, bits)[0] < 0:
+        low /= 2
+    while not slope(samples, high, bits)[0] > 0:
+        high *= 2
+    while high - low > low / 64:
+        middle = _rounded((low + high) / 2, 64)
+        below = slope(samples, middle, bits)[0]
+        if not (below < 0 or below > 0):
+            return middle
+        low, high = (middle, high) if below < 0 else (low, middle)
+    return (low + high) / 2
+
+
+def _rounded(value: Fraction, bits: int) -> Fraction:
+    """To about so many significant bits."""
+    shift = bits - (value.numerator.bit_length() - value.denominator.bit_length())
+    scale = Fraction(2) ** shift
+    return Fraction(round(value * scale)) / scale
