@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import tokenize
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import ArgumentError, ExactnnError, LoadError, NotFiniteError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
 from exactnn.network.points import as_points
+
+if TYPE_CHECKING:
+    import numpy as np
 
 HELP = "data points: a .npy array (n, inputs), or a .csv file with one point a line, numbers like -1, 0.1 or 1/3 taken exactly, no header"
 
@@ -34,7 +38,11 @@ def read_points(path: str, net: Network) -> RationalArray:
 
 
 def _npy(path: str) -> RationalArray:
-    """Mapped, not loaded: a header that promises more than the file has is refused; and nothing pickled is read."""
+    return RationalArray.of(npy_array(path), "points")
+
+
+def npy_array(path: str) -> np.ndarray[Any, Any]:
+    """The array in a file. Mapped first: a header that promises more than the file has is refused; and nothing pickled is read."""
     import numpy as np
 
     with open(path, "rb") as file:
@@ -43,7 +51,19 @@ def _npy(path: str) -> RationalArray:
     array = np.lib.format.open_memmap(path, mode="r")
     if array.dtype.kind not in "iuf":
         raise LoadError(f"an array of real numbers is needed, got dtype {array.dtype}")
-    return RationalArray.of(np.array(array), "points")
+    return np.array(array)
+
+
+def read_array(path: str, option: str) -> np.ndarray[Any, Any]:
+    """The array in a .npy file; LoadError if there is none."""
+    try:
+        if not Path(path).is_file():
+            raise LoadError(f"{option}: a .npy file is needed, but {path!r} is no file")
+        return npy_array(path)
+    except ExactnnError as error:
+        raise type(error)(f"{path}: {error}") from None
+    except _DAMAGED as error:
+        raise LoadError(f"{path}: cannot be read: {error}") from None
 
 
 def _csv(path: str) -> RationalArray:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def draw(diagram: ReliabilityDiagram, ax: Axes | None) -> Axes:
-    """Bars of accuracy over the bins, the gaps to the mean confidence in red, the share of samples as a grey line below."""
+    """Bars of accuracy over the bins, the gaps to the mean confidence in red, the share of samples as dots."""
     axes = given_axes(ax)
     filled = [b for b in diagram.bins if b.confidence is not None]
     lefts, widths = [], []
@@ -28,7 +28,7 @@ def draw(diagram: ReliabilityDiagram, ax: Axes | None) -> Axes:
     axes.bar(lefts, accuracies, widths, align="edge", color="C0", edgecolor="white", linewidth=0.6, label="accuracy")
     axes.bar(lefts, gaps, widths, bottom=accuracies, align="edge", color="C3", alpha=0.35, label="gap to mean confidence")
     shares = [b.count / diagram.count for b in filled]
-    axes.plot([a + w / 2 for a, w in zip(lefts, widths, strict=True)], shares, ".", color="0.35", label="share of samples")
+    axes.plot([a + w / 2 for a, w in zip(lefts, widths, strict=True)], shares, "o", color="C1", markeredgecolor="white", markersize=5, label="share of samples")
     axes.plot([0, 1], [0, 1], color="0.35", linestyle=(0, (4, 2)), linewidth=1)
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(0, 1.02)

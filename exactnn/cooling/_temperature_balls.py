@@ -14,7 +14,7 @@ from flint import arb, ctx, fmpq, fmpz
 
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import clock_in_force
-from exactnn.exact.polynomials import ball
+from exactnn.exact.polynomials import ball, dyadic
 
 _CHECKED = 1 << 12  # exponentials between two looks at the clock
 
@@ -74,3 +74,12 @@ def slope(samples: Sequence[Kind], tau: Fraction, bits: int) -> tuple[arb, arb]:
             first += arb(s.target) * s.count - mass * mean
             second += mass * (two / total - mean * mean)
         return first, second
+
+
+def newton_step(samples: Sequence[Kind], tau: Fraction, bits: int) -> Fraction | None:
+    """About -L'(tau)/L''(tau); None where L'' may be 0."""
+    first, second = slope(samples, tau, bits)
+    if not second > 0:
+        return None
+    with ctx.workprec(bits):  # the quotient, too
+        return -dyadic((first / second).mid())

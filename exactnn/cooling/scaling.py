@@ -1,6 +1,6 @@
 """Vector and matrix scaling of logits: softmax(w z + b) and softmax(W z + b) with the least loss, where there is a least one.
 
-Existence is decided over Q by linear programs (`_separation`); weights are floats, by Newton's method with conjugate gradients.
+Existence is decided over Q (`_separation`); weights are floats, by Newton's method with conjugate gradients.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from exactnn.exact.numbers import Number
 MOST_UNKNOWNS = 1000
 _STEPS = 200
 _CLOSE = 1e-9
+_NOISE = 2.0**-50  # in the loss
+_FAR = 1e6  # of weights of logits that are 1 at most: the samples are separated, or nearly so
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +36,12 @@ class Scaling:
     ----------
     weight, bias : floats, near the optimum; one constant may be added to all biases, and one row to all rows of a matrix, without a change
     loss : the mean loss there; gradient : the largest entry of its gradient, in the units of logits divided by their spread
-    proof : the samples whose linear program proves that there is an optimum
     """
 
     weight: Floats
     bias: Floats
     loss: float
     gradient: float
-    proof: tuple[int, ...]
 
     def __call__(self, logits: Any) -> Floats:
         """The scaled logits."""
@@ -68,8 +68,8 @@ def vector_scaling(
     --------
     >>> rows, labels = [[2, 0], [1, 0], [0, 1], [0, 2], [0, 1]], [0, 1, 1, 0, 1]
     >>> found = vector_scaling(rows, labels)
-    >>> found.gradient < 1e-9, found.proof
-    (True, (0, 1, 2, 3, 4))
+    >>> found.weight.shape, found.gradient < 1e-9
+    ((2,), True)
     >>> try:
     ...     vector_scaling([[2, 0], [1, 0], [0, 1]], [0, 1, 1])
     ... except NoOptimalScaling as error:
@@ -109,16 +109,25 @@ def _scaled(problem: Problem, *, full: bool) -> Scaling:
             f"logits: {kind} scaling of {classes} classes has {directions.size} unknowns, and linear programs are solved exactly up to "
             f"{MOST_UNKNOWNS}; " + ("vector scaling has fewer" if full else "a temperature has one")
         )
-    proof, theta = directions.search()
-    if theta is not None:
-        _refuse(directions, theta)
     floats, aims = problem.floats
     if aims is None:
         aims = support.astype(np.float64)
-    return _minimum(floats, aims, full, proof)
+    theta = directions.absent()
+    if theta is None:
+        found, p = _minimum(floats, aims, full)
+        if not directions.balanced(aims, p):
+            theta = directions.from_floats(np.concatenate([found.weight.ravel(), found.bias]))
+            theta = theta if directions.separates(theta) else directions.search()
+        if theta is None:
+            if found.gradient > _CLOSE:
+                raise Incomplete(
+                    f"the optimum exists, but floats came only to a gradient of {found.gradient:.1e}: the samples are nearly separated", found
+                )
+            return found
+    _refuse(directions, theta)
 
 
-def _refuse(directions: Directions, theta: RationalArray) -> None:
+def _refuse(directions: Directions, theta: RationalArray) -> NoReturn:
     weight, bias = directions.parts(theta)
     given: Any = weight.to_rows() if directions.full else weight.to_fractions()
     raise NoOptimalScaling(
@@ -131,8 +140,8 @@ def _refuse(directions: Directions, theta: RationalArray) -> None:
 # --- floats ----------------------------------------------------------------------------------------------------------------
 
 
-def _minimum(logits: Floats, targets: Floats, full: bool, proof: tuple[int, ...]) -> Scaling:
-    """Newton's method; steps by conjugate gradients on products with the Hessian, halved until the loss falls."""
+def _minimum(logits: Floats, targets: Floats, full: bool) -> tuple[Scaling, Floats]:
+    """And the probabilities there. Newton's method; steps by conjugate gradients on products with the Hessian, halved until the loss falls."""
     n, classes = logits.shape
     scale = float(np.abs(logits - logits.mean()).max()) or 1.0
     z = logits / scale
@@ -144,6 +153,7 @@ def _minimum(logits: Floats, targets: Floats, full: bool, proof: tuple[int, ...]
         return np.asarray((z @ weight.reshape(classes, classes).T if full else z * weight) + bias)
 
     def back(g: Floats) -> Floats:
+        g = g - g.mean(axis=1, keepdims=True)  # its entries sum to 0, but for rounding
         return np.concatenate([(g.T @ z).ravel() if full else (g * z).sum(axis=0), g.sum(axis=0)]) / n
 
     def loss(eta: Floats) -> tuple[float, Floats]:
@@ -157,7 +167,7 @@ def _minimum(logits: Floats, targets: Floats, full: bool, proof: tuple[int, ...]
     for _ in range(_STEPS):
         slope = back(mass * p - targets)
         size = float(np.abs(slope).max())
-        if size <= _CLOSE / 1000:
+        if size <= _CLOSE / 100 or float(np.abs(theta).max()) > _FAR:
             break
 
         def hessian(v: Floats, p: Floats = p) -> Floats:
@@ -167,29 +177,28 @@ def _minimum(logits: Floats, targets: Floats, full: bool, proof: tuple[int, ...]
         step, length = _conjugate(hessian, -slope, min(0.1, math.sqrt(size))), 1.0
         while length > 1e-10:
             new, q = loss(forward(theta + length * step))
-            if new <= value + 1e-4 * length * float(slope @ step):
+            if new <= value + 1e-4 * length * float(slope @ step) + _NOISE * abs(value):
                 break
             length /= 2
         else:
             break
         theta, value, p = theta + length * step, new, q
+        theta[cut:] -= theta[cut:].mean()
     gradient = float(np.abs(back(mass * p - targets)).max())
     weight = (theta[:cut].reshape(classes, classes) if full else theta[:cut]) / scale
-    found = Scaling(weight, theta[cut:], value, gradient, proof)
-    if gradient > _CLOSE:
-        raise Incomplete(f"the optimum exists, but floats came only to a gradient of {gradient:.1e}: the samples are nearly separated", found)
-    return found
+    return Scaling(weight, theta[cut:], value, gradient), p
 
 
 def _conjugate(product: Callable[[Floats], Floats], target: Floats, close: float) -> Floats:
     """About the solution of H x = target."""
     x, rest = np.zeros_like(target), target.copy()
     way, square = rest.copy(), float(rest @ rest)
-    goal = close * close * square
+    goal, steepest = close * close * square, 0.0
     for _ in range(2 * target.size):
         image = product(way)
         bend = float(way @ image)
-        if bend <= 1e-30 * float(way @ way):
+        steepest = max(steepest, bend / float(way @ way))
+        if bend <= 1e-14 * steepest * float(way @ way):  # a direction in which nothing changes, reached by rounding
             break
         x += square / bend * way
         rest -= square / bend * image

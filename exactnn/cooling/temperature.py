@@ -19,12 +19,11 @@ import numpy as np
 from exactnn.cooling._reading import Floats, Given, Integers, check_probabilities, classes_of, label_array, read, read_labels
 from exactnn.cooling._slope import LEAST, MOST, Samples
 from exactnn.cooling._sums import exact_sum
-from exactnn.cooling._temperature_balls import kinds, slope
+from exactnn.cooling._temperature_balls import kinds, newton_step, slope
 from exactnn.errors import ArgumentError, NoOptimalTemperature, ShapeError
 from exactnn.exact.array import RationalArray, concatenate, nearest_float
 from exactnn.exact.enclosure import Enclosure
 from exactnn.exact.numbers import as_fraction, shown
-from exactnn.exact.polynomials import dyadic
 from exactnn.exact.rounding import are_floats
 
 _GUESS = 2000  # samples of a first guess
@@ -62,6 +61,8 @@ class Problem:
     @property
     def floats(self) -> tuple[Floats, Floats | None]:
         """Logits and targets as the nearest floats."""
+        if not np.isfinite(nearest(self.logits)).all():
+            raise ArgumentError("logits: numbers below 2^1024 are needed; divide all of them by one number, and tau is multiplied by it")
         return nearest(self.logits), None if self.targets is None else nearest(self.targets)
 
     @property
@@ -125,8 +126,6 @@ def optimal_temperature(
         raise ArgumentError(f"digits: an integer from 1 to {_MOST_DIGITS}, or None, is needed, got {shown(digits)}")
     problem = read_problem(logits, labels, class_axis=class_axis, ignore_label=ignore_label)
     floats, targets = problem.floats
-    if not np.isfinite(floats).all():
-        raise ArgumentError("logits: numbers below 2^1024 are needed; divide all of them by one number, and tau is multiplied by it")
     samples = Samples(floats, problem.labels, targets)
     _refuse(problem, samples)
     guess = propose(samples)
@@ -293,15 +292,14 @@ def _enclosed(problem: Problem, tau: Fraction, digits: int) -> Temperature:
     """The same by balls: Newton's method, then the signs of L' at two rationals."""
     exact, targets = problem.exact
     samples = kinds(exact, targets if targets is not None else [] if problem.labels is None else problem.labels.tolist())
-    reach = Fraction(1, 2 * 10**digits)
+    reach = Fraction(1, 3 * 10**digits)
     bits = 64 + math.ceil(digits * math.log2(10))
     while True:
         for _ in range(bits.bit_length() + 2):
-            first, second = slope(samples, tau, bits)
-            step = dyadic((first / second).mid()) if second > 0 else None
+            step = newton_step(samples, tau, bits)
             if step is None or abs(step) > tau / 2:
                 break
-            tau = _rounded(tau - step, bits)
+            tau = _rounded(tau + step, bits)
             if 1024 * step * step < tau * tau * reach:  # the next error is about the square of this one; if not, the signs will tell
                 break
         lower, upper = _rounded(tau * (1 - reach), bits), _rounded(tau * (1 + reach), bits)
