@@ -34,7 +34,9 @@ def add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--closed", choices=("right", "left"), default="right", help="which end belongs to a bin of equal width (right)")
     parser.add_argument("--mode", choices=("top-label", "classwise"), default="top-label", help="which confidences (top-label)")
     parser.add_argument("--ties", choices=("first", "last", "share"), default="first", help="the predicted one of equal logits (first)")
-    parser.add_argument("--digits", metavar="D", type=int, help="bounds of tau at most 10^-D apart in relation to it, by balls: for small data")
+    parser.add_argument(
+        "--digits", metavar="D", type=int, help="bounds of tau at most 10^-D apart in relation to it, by balls: for small data"
+    )
     parser.add_argument("--plot", metavar="OUT.png", help="draw the reliability diagrams before and after (.png, .pdf, .svg)")
     parser.add_argument("--save", metavar="OUT.npy", help="write the probabilities softmax(tau logits) there, classes last")
     add_output(parser)

@@ -59,7 +59,11 @@ _COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
         "add_tropical",
     ),
     "poles": ("have rational activations real poles? how near are the nearest, how large are values and slopes", "_poles", "add_poles"),
-    "calibrate": ("the temperature of logits with the least loss, with proved bounds, and calibration errors", "_calibrate", "add_calibrate"),
+    "calibrate": (
+        "the temperature of logits with the least loss, with proved bounds, and calibration errors",
+        "_calibrate",
+        "add_calibrate",
+    ),
     "info": ("what is in a model file", "_files", "add_info"),
     "check": ("re-check a certificate with the standalone checker", "_files", "add_check"),
     "convert": ("write a model in another format, without rounding unless asked", "_files", "add_convert"),

@@ -28,12 +28,22 @@ def draw(diagram: ReliabilityDiagram, ax: Axes | None) -> Axes:
     axes.bar(lefts, accuracies, widths, align="edge", color="C0", edgecolor="white", linewidth=0.6, label="accuracy")
     axes.bar(lefts, gaps, widths, bottom=accuracies, align="edge", color="C3", alpha=0.35, label="gap to mean confidence")
     shares = [b.count / diagram.count for b in filled]
-    axes.plot([a + w / 2 for a, w in zip(lefts, widths, strict=True)], shares, "o", color="C1", markeredgecolor="white", markersize=5, label="share of samples")
+    axes.plot(
+        [a + w / 2 for a, w in zip(lefts, widths, strict=True)],
+        shares,
+        "o",
+        color="C1",
+        markeredgecolor="white",
+        markersize=5,
+        label="share of samples",
+    )
     axes.plot([0, 1], [0, 1], color="0.35", linestyle=(0, (4, 2)), linewidth=1)
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("P(class 1)" if diagram.mode == "binary" else "confidence")
     axes.set_ylabel("accuracy" if diagram.mode == "top-label" else "share of class 1")
-    axes.set_title(f"{diagram.count} samples, ECE {float(diagram.expected_error):.4f}, MCE {float(diagram.maximum_error):.4f}", fontsize="medium")
+    axes.set_title(
+        f"{diagram.count} samples, ECE {float(diagram.expected_error):.4f}, MCE {float(diagram.maximum_error):.4f}", fontsize="medium"
+    )
     axes.legend(fontsize="small", loc="upper left")
     return axes

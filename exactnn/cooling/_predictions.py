@@ -1,8 +1,8 @@
 """Which numbers are compared with which outcomes: top-label, binary, classwise.
 
-    top-label   confidence max_k p_k, a hit if the label is the class that attains it
-    binary      confidence P(class 1), a hit if the label is 1
-    classwise   for each class k the binary question with p_k
+top-label   confidence max_k p_k, a hit if the label is the class that attains it
+binary      confidence P(class 1), a hit if the label is 1
+classwise   for each class k the binary question with p_k
 """
 
 from __future__ import annotations

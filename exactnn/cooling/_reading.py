@@ -64,7 +64,12 @@ def read(values: Any, argument: str) -> Given:
         else:
             rounded = any(issubclass(k, (float, np.floating)) or hasattr(k, "detach") for k in kinds)
             return Given(RationalArray.of(values, argument), slack if rounded else Fraction(0))
-    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.dtype.itemsize <= 8 and not isinstance(values, np.ma.MaskedArray):
+    if (
+        isinstance(values, np.ndarray)
+        and values.dtype.kind == "f"
+        and values.dtype.itemsize <= 8
+        and not isinstance(values, np.ma.MaskedArray)
+    ):
         with np.errstate(invalid="ignore"):  # a signalling NaN
             floats = np.asarray(values, dtype=np.float64)
         if not np.isfinite(floats).all():
@@ -142,7 +147,9 @@ def check_probabilities(given: Given, argument: str) -> None:
         wrong = (values < 0) | (values > 1)
     if wrong.any():
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ArgumentError(f"{argument}: numbers from 0 to 1 are needed, got {_entry(values, index)} at index {index}; logits go through softmax first")
+        raise ArgumentError(
+            f"{argument}: numbers from 0 to 1 are needed, got {_entry(values, index)} at index {index}; logits go through softmax first"
+        )
     if len(given.shape) == 1:
         return
     if isinstance(values, RationalArray):

@@ -190,5 +190,3 @@ def _kernel(rows: list[list[int]], size: int) -> list[RationalArray]:
     space, rank = fmpz_mat(len(rows), size, [v for row in rows for v in row]).nullspace()
     columns = [[int(space[i, k]) for i in range(size)] for k in range(int(rank))]
     return [RationalArray.from_fractions(column, (size,)) for column in columns]
-
-

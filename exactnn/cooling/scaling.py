@@ -121,7 +121,8 @@ def _scaled(problem: Problem, *, full: bool) -> Scaling:
         if theta is None:
             if found.gradient > _CLOSE:
                 raise Incomplete(
-                    f"the optimum exists, but floats came only to a gradient of {found.gradient:.1e}: the samples are nearly separated", found
+                    f"the optimum exists, but floats came only to a gradient of {found.gradient:.1e}: the samples are nearly separated",
+                    found,
                 )
             return found
     _refuse(directions, theta)

@@ -10,6 +10,7 @@ signs of L' at two rationals around it decide: in float64 with every rounding co
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from exactnn.cooling._reading import Floats, Given, Integers, check_probabilities, classes_of, label_array, read, read_labels
 from exactnn.cooling._slope import LEAST, MOST, Samples
 from exactnn.cooling._sums import exact_sum
-from exactnn.cooling._temperature_balls import kinds, newton_step, slope
+from exactnn.cooling._temperature_balls import Kind, kinds, newton_step, slope
 from exactnn.errors import ArgumentError, NoOptimalTemperature, ShapeError
 from exactnn.exact.array import RationalArray, concatenate, nearest_float
 from exactnn.exact.enclosure import Enclosure
@@ -303,25 +304,36 @@ def _enclosed(problem: Problem, tau: Fraction, digits: int) -> Temperature:
             if 1024 * step * step < tau * tau * reach:  # the next error is about the square of this one; if not, the signs will tell
                 break
         lower, upper = _rounded(tau * (1 - reach), bits), _rounded(tau * (1 + reach), bits)
-        if slope(samples, lower, bits)[0] < 0 and slope(samples, upper, bits)[0] > 0:
+        if _sign(samples, lower, bits) < 0 < _sign(samples, upper, bits):
             return Temperature(lower, upper, nearest_float(tau.numerator, tau.denominator))
         tau, bits = _bisected(samples, tau, bits), 2 * bits
 
 
-def _bisected(samples: Any, tau: Fraction, bits: int) -> Fraction:
-    """A point near the zero from a poor guess: doubling, then bisection to where Newton's method converges."""
-    low = high = tau
-    while not slope(samples, low, bits)[0] < 0:
-        low /= 2
-    while not slope(samples, high, bits)[0] > 0:
-        high *= 2
-    while high - low > low / 64:
-        middle = _rounded((low + high) / 2, 64)
-        below = slope(samples, middle, bits)[0]
-        if not (below < 0 or below > 0):
+def _bisected(samples: Sequence[Kind], tau: Fraction, bits: int) -> Fraction:
+    """A point near the zero from a poor guess: far steps, then bisection. Where a sign is not clear with so many bits, that point."""
+    ends = []
+    for side in (-1, 1):
+        end, factor = tau, 2
+        while (sign := _sign(samples, end, bits)) != side:
+            if not sign:
+                return end
+            end, factor = end * Fraction(factor) ** side, min(factor * factor, 1 << 256)
+        ends.append(end)
+    low, high = ends
+    while high > low * Fraction(65, 64):
+        ratio = (high / low).__floor__().bit_length()
+        middle = _rounded((low + high) / 2 if ratio <= 2 else low * (1 << ratio // 2), 64)
+        sign = _sign(samples, middle, bits)
+        if not sign:
             return middle
-        low, high = (middle, high) if below < 0 else (low, middle)
+        low, high = (middle, high) if sign < 0 else (low, middle)
     return (low + high) / 2
+
+
+def _sign(samples: Sequence[Kind], tau: Fraction, bits: int) -> int:
+    """That of L', 0 if so many bits do not tell."""
+    value = slope(samples, tau, bits)[0]
+    return -1 if value < 0 else 1 if value > 0 else 0
 
 
 def _rounded(value: Fraction, bits: int) -> Fraction:

@@ -47,8 +47,8 @@ def derivative(rows: Any, targets: Any, tau: Any) -> mpmath.mpf:
 
 
 def holds(found: Temperature, rows: Any, targets: Any) -> bool:
-    """Whether L' changes its sign between the bounds, by mpmath."""
-    with mpmath.workdps(80):
+    """Whether L' changes its sign between the bounds, by mpmath; logits may be 1e-324 beside others of 1."""
+    with mpmath.workdps(800):
         ends = (derivative(rows, targets, mpmath.mpf(e.numerator) / e.denominator) for e in (found.lower, found.upper))
         return next(ends) < 0 < next(ends)
 
@@ -166,7 +166,7 @@ def problems(draw: st.DrawFn) -> tuple[list[list[float]], list[int]]:
 
 
 @given(problems())
-@law(100)
+@law(60)
 def test_beside_mpmath(problem: Any) -> None:
     rows, labels = problem
     exact = [[F(v) for v in row] for row in rows]
