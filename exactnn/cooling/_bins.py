@@ -10,6 +10,7 @@ Equal confidences have equal F, so that equal mass keeps ties together, whatever
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -49,12 +50,12 @@ def _quotient(scaled: Fraction, right: bool) -> int:
     return -(-scaled.numerator // scaled.denominator) - 1 if right else scaled.numerator // scaled.denominator
 
 
-def _quotients(numerators: np.ndarray, denominator: int, bins: int, right: bool) -> Integers:  # type: ignore[type-arg]
+def _quotients(numerators: np.ndarray[Any, Any], denominator: int, bins: int, right: bool) -> Integers:
     if numerators.dtype != object and denominator * bins >= _SMALL:  # no numerator exceeds the denominator
         numerators = numerators.astype(object)
     scaled = numerators * bins
     found = -(-scaled // denominator) - 1 if right else scaled // denominator
-    return np.clip(found.astype(np.int64), 0, bins - 1)
+    return np.asarray(np.clip(found.astype(np.int64), 0, bins - 1))
 
 
 def _ranks(confidences: Numbers, right: bool) -> tuple[Integers, int]:

@@ -161,8 +161,8 @@ def check_probabilities(given: Given, argument: str) -> None:
         row = int(np.argmax(off))
         total = sum((as_fraction(v) for v in _row(values, row)), Fraction(0))
         raise ArgumentError(
-            f"{argument}: rows that sum to 1 are needed, got a sum of {approximately(total)} in row {row}, off by {approximately(total - 1)}"
-            + (f" (rounded numbers may be off by {given.slack})" if given.slack else "")
+            f"{argument}: rows that sum to 1 are needed, got a sum of {approximately(total)} in row {row}, "
+            f"off by {approximately(total - 1)}" + (f" (rounded numbers may be off by {given.slack})" if given.slack else "")
         )
 
 

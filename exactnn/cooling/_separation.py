@@ -3,7 +3,7 @@
     loss(theta) = sum_n sum_j q_nj (log sum_k exp eta_nk - eta_nj),   eta = eta(theta) linear:  w_k z_k + b_k,  or  sum_i W_ki z_i + b_k
 
 A convex loss has a minimum exactly if each direction in which it never rises is one in which it is constant (Rockafellar, Convex Analysis,
-theorem 27.1). It never rises along theta exactly if eta_nj >= eta_nk for all n, k and all j with q_nj > 0, and is constant if all are equal.
+theorem 27.1). It never rises along theta exactly if eta_nj >= eta_nk for all n, k and all j with q_nj > 0; it is constant if all are equal.
 So there is none exactly if theta separates: a.theta >= 0 for all rows a = eta_nj - eta_nk, > 0 for one. The linear program
 
     max c.theta,   a.theta >= 0 for all a,   c.theta <= 1,   c the sum of the rows

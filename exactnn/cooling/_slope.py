@@ -1,7 +1,8 @@
 """The slope of the loss in the temperature, in float64 with every rounding counted, for many samples at once.
 
     L'(tau) = sum_n T_n - Q_n V_n,   T = sum_j q_j d_j,  Q = sum_j q_j,  V = sum_j d_j e_j / sum_j e_j,
-    d_j = max z - z_j,  e_j = exp(-tau d_j),  q the target (1 at the label),  W = sum_j d_j^2 e_j / sum_j e_j,  L'' = sum_n Q_n (W_n - V_n^2)
+    d_j = max z - z_j,  e_j = exp(-tau d_j),  q the target (1 at the label),
+    L''(tau) = sum_n Q_n (W_n - V_n^2),   W = sum_j d_j^2 e_j / sum_j e_j
 
 All terms of T, Q, V are >= 0, so that each is known up to a small factor, in whatever order sums are made (C classes, u = 2^-53):
 
@@ -41,7 +42,10 @@ class Slope(NamedTuple):
 
 
 class Samples:
-    """Logits (n, classes) with labels, or with targets (n, classes); `exponent`: temperatures here are those of the data times 2^exponent."""
+    """Logits (n, classes) with labels, or with targets (n, classes).
+
+    Temperatures here are those of the data times 2^exponent.
+    """
 
     def __init__(self, logits: Floats, labels: Integers | None, targets: Floats | None) -> None:
         top = max(float(logits.max()), -float(logits.min()))

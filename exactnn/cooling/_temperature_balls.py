@@ -22,7 +22,7 @@ _CHECKED = 1 << 12  # exponentials between two looks at the clock
 class Kind(NamedTuple):
     """So many samples with the distances d_j > 0 below the largest logit, each with its multiplicity; `ties` others are 0."""
 
-    count: int
+    samples: int
     ties: int
     distances: tuple[tuple[fmpq, int], ...]
     target: fmpq
@@ -31,7 +31,9 @@ class Kind(NamedTuple):
 
 def kinds(logits: RationalArray, targets: Sequence[int] | RationalArray) -> list[Kind]:
     """The samples, sorted by what they are."""
-    aims = list(map(tuple, targets.numerators.tolist())) if isinstance(targets, RationalArray) else targets
+    aims: Sequence[int | tuple[int, ...]] = (
+        targets if not isinstance(targets, RationalArray) else list(map(tuple, targets.numerators.tolist()))
+    )
     rows: list[tuple[int, ...]] = list(map(tuple, logits.numerators.tolist()))
     one, whole = fmpz(logits.denominator), fmpz(targets.denominator) if isinstance(targets, RationalArray) else fmpz(1)
     found = []
@@ -70,8 +72,8 @@ def slope(samples: Sequence[Kind], tau: Fraction, bits: int) -> tuple[arb, arb]:
                 e *= d
                 one += e
                 two += e * d
-            mean, mass = one / total, arb(s.mass) * s.count
-            first += arb(s.target) * s.count - mass * mean
+            mean, mass = one / total, arb(s.mass) * s.samples
+            first += arb(s.target) * s.samples - mass * mean
             second += mass * (two / total - mean * mean)
         return first, second
 

@@ -192,11 +192,12 @@ def reliability_diagram(
     found, predictions = read_predictions(probabilities, labels, mode=mode, ties=ties, class_axis=class_axis, ignore_label=ignore_label)
     if found == "classwise":
         raise ArgumentError(
-            "mode: 'top-label' or 'binary' is needed for a diagram, got 'classwise'; that of class k is that of probabilities[:, k], labels == k"
+            "mode: 'top-label' or 'binary' is needed for a diagram, got 'classwise'; "
+            "that of class k is that of probabilities[:, k], labels == k"
         )
     one = next(predictions)
     filled = _occupied(one, size, binning, closed)
-    ends: dict[int, tuple[Fraction | None, Fraction | None]] = {j: (None, None) for j in range(size)}
+    ends: dict[int, tuple[Fraction | None, Fraction | None]] = dict.fromkeys(range(size), (None, None))
     if binning == "mass":
         numbers = bins_of(one.confidences, size, mass=True, right=closed == "right")
         ends |= {j: _extremes(one.confidences[numbers == j]) for j in filled.places}

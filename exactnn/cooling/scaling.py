@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from exactnn.cooling._problem import Problem, nearest, read_problem
 from exactnn.cooling._reading import Floats, Mask, read
 from exactnn.cooling._separation import Directions
-from exactnn.cooling.temperature import Problem, nearest, read_problem
 from exactnn.errors import ArgumentError, Incomplete, NoOptimalScaling
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import timed
@@ -132,8 +132,9 @@ def _refuse(directions: Directions, theta: RationalArray) -> NoReturn:
     weight, bias = directions.parts(theta)
     given: Any = weight.to_rows() if directions.full else weight.to_fractions()
     raise NoOptimalScaling(
-        f"labels: samples that no {'matrix' if directions.full else 'vector'} scaling separates are needed, but one does: along `direction`, "
-        "(weight, bias), no sample's loss rises and one's falls for ever; use more samples, label smoothing, or optimal_temperature",
+        f"labels: samples that no {'matrix' if directions.full else 'vector'} scaling separates are needed, but one does: along "
+        "`direction`, (weight, bias), no sample's loss rises and one's falls for ever; use more samples, label smoothing, or "
+        "optimal_temperature",
         (given, bias.to_fractions()),
     )
 
@@ -142,7 +143,7 @@ def _refuse(directions: Directions, theta: RationalArray) -> NoReturn:
 
 
 def _minimum(logits: Floats, targets: Floats, full: bool) -> tuple[Scaling, Floats]:
-    """And the probabilities there. Newton's method; steps by conjugate gradients on products with the Hessian, halved until the loss falls."""
+    """And the probabilities there. Newton's method by conjugate gradients; steps are halved until the loss falls."""
     n, classes = logits.shape
     scale = float(np.abs(logits - logits.mean()).max()) or 1.0
     z = logits / scale
@@ -155,7 +156,7 @@ def _minimum(logits: Floats, targets: Floats, full: bool) -> tuple[Scaling, Floa
 
     def back(g: Floats) -> Floats:
         g = g - g.mean(axis=1, keepdims=True)  # its entries sum to 0, but for rounding
-        return np.concatenate([(g.T @ z).ravel() if full else (g * z).sum(axis=0), g.sum(axis=0)]) / n
+        return np.asarray(np.concatenate([(g.T @ z).ravel() if full else (g * z).sum(axis=0), g.sum(axis=0)]) / n)
 
     def loss(eta: Floats) -> tuple[float, Floats]:
         top = eta.max(axis=1, keepdims=True)

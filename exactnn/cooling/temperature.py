@@ -1,10 +1,9 @@
 """Temperature scaling: the tau > 0 with the least loss of softmax(tau z), with a proved bracket, or the reason why there is none.
 
     L(tau) = sum_n log sum_j exp(tau z_nj) - tau z_(n, y_n)        convex on R; strictly if some z_n is not constant
-    L'(0) = sum_n mean(z_n) - z_(n, y_n),   L'(inf) = sum_n max(z_n) - z_(n, y_n) >= 0
 
-There is an optimum tau > 0, and only one, exactly if L'(0) < 0 < L'(inf). Both signs are decided over Q. Floats then propose tau, and the
-signs of L' at two rationals around it decide: in float64 with every rounding counted (`_slope`), or by FLINT's balls.
+There is an optimum tau > 0, and only one, exactly if L'(0) < 0 < L'(inf). Both signs are decided over Q (`_problem`). Floats then propose
+tau, and the signs of L' at two rationals around it decide: in float64 with every rounding counted (`_slope`), or by FLINT's balls.
 """
 
 from __future__ import annotations
@@ -15,17 +14,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
-from exactnn.cooling._reading import Floats, Given, Integers, check_probabilities, classes_of, label_array, read, read_labels
+from exactnn.cooling._problem import Problem, read_problem, refuse_without_optimum
 from exactnn.cooling._slope import LEAST, MOST, Samples
-from exactnn.cooling._sums import exact_sum
 from exactnn.cooling._temperature_balls import Kind, kinds, newton_step, slope
-from exactnn.errors import ArgumentError, NoOptimalTemperature, ShapeError
-from exactnn.exact.array import RationalArray, concatenate, nearest_float
+from exactnn.errors import ArgumentError
+from exactnn.exact.array import nearest_float
 from exactnn.exact.enclosure import Enclosure
-from exactnn.exact.numbers import as_fraction, shown
-from exactnn.exact.rounding import are_floats
+from exactnn.exact.numbers import shown
 
 _GUESS = 2000  # samples of a first guess
 _DIGITS = 15
@@ -34,10 +29,10 @@ _MOST_DIGITS = 10_000
 
 @dataclass(frozen=True, repr=False)
 class Temperature(Enclosure):
-    """The statement lower < tau < upper about the optimal temperature; `value` is a float near it, between them where floats are that dense.
+    """The statement lower < tau < upper about the optimal temperature.
 
-    Logits are multiplied by tau. It is never rational (it is transcendental: theorem of Lindemann and Weierstrass), so that
-    lower < upper always.
+    `value` is a float near it, between the bounds where floats are that dense. Logits are multiplied by tau.
+    The optimum is never rational (it is transcendental: theorem of Lindemann and Weierstrass), so that lower < upper always.
     """
 
     lower: Fraction
@@ -49,38 +44,6 @@ class Temperature(Enclosure):
 
     def __repr__(self) -> str:
         return f"Temperature({self})"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Logits in rows, with a class or a target distribution for each."""
-
-    logits: Given
-    labels: Integers | None
-    targets: Given | None
-
-    @property
-    def floats(self) -> tuple[Floats, Floats | None]:
-        """Logits and targets as the nearest floats."""
-        if not np.isfinite(nearest(self.logits)).all():
-            raise ArgumentError("logits: numbers below 2^1024 are needed; divide all of them by one number, and tau is multiplied by it")
-        return nearest(self.logits), None if self.targets is None else nearest(self.targets)
-
-    @property
-    def exact(self) -> tuple[RationalArray, RationalArray | None]:
-        """Logits and targets as rationals."""
-        return RationalArray.of(self.logits.numbers), None if self.targets is None else RationalArray.of(self.targets.numbers)
-
-    @property
-    def is_float(self) -> bool:
-        """Whether every number is a float64."""
-        given = [self.logits, *([] if self.targets is None else [self.targets])]
-        return all(not isinstance(g.numbers, RationalArray) or are_floats(g.numbers, "float64") for g in given)
-
-
-def nearest(given: Given) -> Floats:
-    """The numbers as floats."""
-    return given.numbers.to_float() if isinstance(given.numbers, RationalArray) else given.numbers
 
 
 def optimal_temperature(
@@ -106,29 +69,30 @@ def optimal_temperature(
     Raises
     ------
     NoOptimalTemperature
-        With its `reason`: "accuracy-1" (every target is on a largest logit, so that the loss falls for ever), "worse-than-chance" (L'(0) >= 0:
-        the loss rises from tau = 0 on), "constant" (each sample has equal logits, so that the loss does not depend on tau).
+        With its `reason`: "accuracy-1" (every target is on a largest logit: the loss falls for ever), "worse-than-chance" (L'(0) >= 0: the
+        loss does not fall from tau = 0 on), "constant" (each sample has equal logits: the loss does not depend on tau)
     ArgumentError, NotFiniteError, ShapeError
 
     Examples
     --------
+    >>> import exactnn as xn
     >>> tau = optimal_temperature([[4, 0]] * 5, [0, 0, 0, 0, 1])        # log(4)/4
     >>> f"{tau.value:.12f}", tau.lower < tau.value < tau.upper
     ('0.346573590280', True)
     >>> try:
     ...     optimal_temperature([[4, 0]] * 5, [0] * 5)
-    ... except NoOptimalTemperature as error:
+    ... except xn.errors.NoOptimalTemperature as error:
     ...     print(error.reason)
     accuracy-1
 
-    References: docs/theory.md, the section on temperatures; docs/calibration.md.
+    References: docs/calibration.md.
     """
     if digits is not None and (isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= _MOST_DIGITS):
         raise ArgumentError(f"digits: an integer from 1 to {_MOST_DIGITS}, or None, is needed, got {shown(digits)}")
     problem = read_problem(logits, labels, class_axis=class_axis, ignore_label=ignore_label)
     floats, targets = problem.floats
     samples = Samples(floats, problem.labels, targets)
-    _refuse(problem, samples)
+    refuse_without_optimum(problem, samples)
     guess = propose(samples)
     if digits is None and problem.is_float:
         found = _bracket(samples, guess)
@@ -136,88 +100,6 @@ def optimal_temperature(
             return found
     start = Fraction(guess) / Fraction(2) ** samples.exponent
     return _enclosed(problem, start, _DIGITS if digits is None else digits)
-
-
-def read_problem(logits: Any, labels: Any, *, class_axis: int, ignore_label: int | None) -> Problem:
-    """The arguments, checked, with one row for each sample that counts."""
-    given = read(logits, "logits")
-    wanted = label_array(labels)
-    axis = class_axis
-    if len(given.shape) == 1:
-        if not given.numbers.size:
-            raise ArgumentError("logits: at least one sample is needed, got an empty vector")
-        given, axis = Given(_against_zero(given.numbers), given.slack), -1
-    classes = classes_of(given, axis, "logits") if given.shape else 0
-    if not classes:
-        raise ShapeError("logits: rows over the classes are needed, got one number")
-    place = axis % len(given.shape)
-    shape = given.shape[:place] + given.shape[place + 1 :]
-    if wanted.shape == given.shape:
-        targets = read(labels, "labels").rows(axis)
-        if ignore_label is not None:
-            raise ArgumentError("ignore_label: it is for integer labels; leave out rows of targets instead")
-        check_probabilities(targets, "labels")
-        return Problem(given.rows(axis), None, targets)
-    found, used = read_labels(wanted, shape, classes, ignore_label)
-    return Problem(given.rows(axis).at(used), found, None)
-
-
-def _against_zero(values: Floats | RationalArray) -> Floats | RationalArray:
-    if isinstance(values, RationalArray):
-        column = values.reshape(-1, 1)
-        return concatenate([RationalArray.zeros(column.shape), column], axis=1)
-    return np.stack([np.zeros_like(values), values], axis=1)
-
-
-# --- existence -------------------------------------------------------------------------------------------------------------
-
-
-def _refuse(problem: Problem, samples: Samples) -> None:
-    """NoOptimalTemperature unless L'(0) < 0 < L'(inf)."""
-    values = problem.logits.numbers.numerators if isinstance(problem.logits.numbers, RationalArray) else problem.logits.numbers
-    top = values.max(axis=1)
-    if (top == values.min(axis=1)).all():
-        raise NoOptimalTemperature(
-            "logits: a sample whose logits differ is needed, but each has equal logits for all classes, so that every temperature has the same loss",
-            "constant",
-        )
-    if problem.labels is not None:
-        missed = np.take_along_axis(values, problem.labels[:, None], axis=1)[:, 0] != top
-    else:
-        assert problem.targets is not None
-        aims = problem.targets.numbers
-        missed = (((aims.numerators if isinstance(aims, RationalArray) else aims) > 0) & (values != top[:, None])).any(axis=1)
-    if not missed.any():
-        raise NoOptimalTemperature(
-            f"labels: a target that is not on the largest logit is needed, but all {len(top)} samples are classified correctly, so that the loss "
-            "falls for ever as tau grows; use samples that were not trained on, or label smoothing",
-            "accuracy-1",
-            math.inf,
-        )
-    chance = samples.proved(0.0)
-    sign = chance.value if abs(chance.value) > chance.error and problem.is_float else _slope_at_zero(problem)
-    if sign >= 0:
-        raise NoOptimalTemperature(
-            f"logits: targets must have larger logits than classes have on average, but are {'no larger' if sign else 'equal to them'}, so that "
-            "the loss does not fall from tau = 0 on, and a tau < 0 would turn the order of all classes; look at the labels' order, or the model",
-            "worse-than-chance",
-            0.0,
-        )
-
-
-def _slope_at_zero(problem: Problem) -> Fraction:
-    """classes L'(0), exactly."""
-    values = problem.logits.numbers
-    if problem.labels is not None and not isinstance(values, RationalArray):
-        own = np.take_along_axis(values, problem.labels[:, None], axis=1)
-        return exact_sum(values) - values.shape[1] * exact_sum(own)
-    exact, targets = problem.exact
-    classes = exact.shape[1]
-    if targets is None:
-        assert problem.labels is not None
-        own_exact = exact[np.arange(len(exact)), problem.labels]
-        return exact.sum().item() - classes * own_exact.sum().item()
-    return (targets.sum(axis=1) * exact.sum(axis=1)).sum().item() - classes * (targets * exact).sum().item()
 
 
 # --- the value -------------------------------------------------------------------------------------------------------------

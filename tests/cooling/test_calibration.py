@@ -31,7 +31,7 @@ def gaps(confidences: list[Fraction], hits: list[Fraction], bins: int, closed: s
     found: dict[int, list[int]] = {}
     for i, p in enumerate(confidences):
         if binning == "mass":
-            p = F(sum(q <= p if closed == "right" else q < p for q in confidences), n)  # noqa: PLW2901
+            p = F(sum(q <= p if closed == "right" else q < p for q in confidences), n)
         inside = [
             j for j in range(1, bins + 1) if (F(j - 1, bins) < p <= F(j, bins) if closed == "right" else F(j - 1, bins) <= p < F(j, bins))
         ]

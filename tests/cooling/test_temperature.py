@@ -148,9 +148,9 @@ def test_the_sign_at_zero_is_exact() -> None:
                 assert holds(found, rows.tolist(), labels)
                 assert found.value < 2.0**-55
             else:
-                with pytest.raises(NoOptimalTemperature, match="no larger"):
+                with pytest.raises(NoOptimalTemperature, match="smaller,"):
                     optimal_temperature(logits, labels)
-    with pytest.raises(NoOptimalTemperature, match="equal to them"):
+    with pytest.raises(NoOptimalTemperature, match="equal,"):
         optimal_temperature(np.array([[0.1, 0.0], [0.1, 0.0]]), [0, 1])
 
 
@@ -178,7 +178,7 @@ def test_beside_mpmath(problem: Any) -> None:
         assert holds(again, rows, labels)
         assert again.width < again.lower / 10**25
         assert max(found.lower, again.lower) < min(found.upper, again.upper)
-        assert 0 < found.lower
+        assert found.lower > 0
     else:
         for logits in (np.array(rows), exact):
             with pytest.raises(NoOptimalTemperature) as raised:
@@ -187,19 +187,24 @@ def test_beside_mpmath(problem: Any) -> None:
             assert raised.value.reason == ("constant" if constant else "accuracy-1" if not at_infinity else "worse-than-chance")
 
 
+def refusal(logits: Any, labels: Any) -> str | None:
+    try:
+        optimal_temperature(logits, labels)
+    except NoOptimalTemperature as error:
+        return error.reason
+    return None
+
+
 @given(problems(), st.integers(-40, 40))
 @law(40)
 def test_laws(problem: Any, k: int) -> None:
     """Scaling by k divides tau by k; order, shifts, and repetition change nothing."""
     rows, labels = np.array(problem[0]), problem[1]
-    try:
-        found = optimal_temperature(rows, labels)
-    except NoOptimalTemperature as error:
-        for changed in (rows * 2.0**k, rows[::-1]):
-            with pytest.raises(NoOptimalTemperature) as raised:
-                optimal_temperature(changed, labels if changed is not rows[::-1] and changed.base is None else labels[::-1])
-            assert raised.value.reason == error.reason
+    reason = refusal(rows, labels)
+    if reason is not None:
+        assert refusal(rows * 2.0**k, labels) == refusal(rows[::-1], labels[::-1]) == reason
         return
+    found = optimal_temperature(rows, labels)
     scaled = optimal_temperature(rows * 2.0**k, labels)
     assert (scaled.lower * F(2) ** k, scaled.upper * F(2) ** k) == (found.lower, found.upper)
     exact = [[F(v) / 3 + i for v in row] for i, row in enumerate(problem[0])]
