@@ -66,7 +66,7 @@ def vector_scaling(
 
     Examples
     --------
-    >>> rows, labels = [[2, 0], [1, 0], [0, 1], [0, 2], [0, 1]], [0, 1, 1, 0, 1]
+    >>> rows, labels = [[2, 0], [1, 0], [0, 1], [0, 2], [3, 3]], [0, 1, 1, 0, 1]
     >>> found = vector_scaling(rows, labels)
     >>> found.weight.shape, found.gradient < 1e-9
     ((2,), True)
@@ -86,7 +86,7 @@ def matrix_scaling(
 
     Examples
     --------
-    >>> found = matrix_scaling([[2, 0], [1, 0], [0, 1], [0, 2], [0, 1]], [0, 1, 1, 0, 1])
+    >>> found = matrix_scaling([[2, 0], [1, 0], [0, 1], [0, 2], [3, 3]], [0, 1, 1, 0, 1])
     >>> found.weight.shape, found.gradient < 1e-9
     ((2, 2), True)
     """
