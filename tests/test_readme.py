@@ -26,6 +26,7 @@ README = ROOT / "README.md"
         ("docs/zero-networks.md", 5),
         ("docs/rational.md", 30),
         ("docs/tropical.md", 30),
+        ("docs/calibration.md", 17),
     ],
 )
 def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +37,11 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", *(f"docs/{name}.md" for name in ("difference", "regions", "fibre", "zero-networks", "rational", "tropical"))]
+    "document",
+    [
+        "README.md",
+        *(f"docs/{name}.md" for name in ("difference", "regions", "fibre", "zero-networks", "rational", "tropical", "calibration")),
+    ],
 )
 def test_it_is_short(document: str) -> None:
     assert len((ROOT / document).read_text(encoding="utf-8").splitlines()) <= 150
@@ -65,6 +70,7 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/rational.md",
         "docs/tropical.md",
         "docs/tropical-formats.md",
+        "docs/calibration.md",
         "CONTRIBUTING.md",
     ],
 )

@@ -8,10 +8,10 @@ from decimal import ROUND_CEILING, ROUND_FLOOR
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from exactnn.cli._arrays import read_array
 from exactnn.cli._options import add_output, check_target
 from exactnn.cli._outcome import DONE, REFUTED, Outcome, decimal, line, log, report
 from exactnn.cli._picture import check_picture, write_picture
-from exactnn.cli._points import read_array
 from exactnn.errors import ArgumentError, NoOptimalTemperature
 from exactnn.exact.numbers import rational_text
 

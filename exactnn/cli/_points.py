@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import tokenize
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from exactnn.cli._arrays import DAMAGED, npy_array
 from exactnn.errors import ArgumentError, ExactnnError, LoadError, NotFiniteError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
 from exactnn.network.points import as_points
 
-if TYPE_CHECKING:
-    import numpy as np
-
 HELP = "data points: a .npy array (n, inputs), or a .csv file with one point a line, numbers like -1, 0.1 or 1/3 taken exactly, no header"
-
-#: what numpy and Python raise for damaged headers, numbers and texts
-_DAMAGED = (OSError, ValueError, OverflowError, EOFError, TypeError, SyntaxError, RecursionError, tokenize.TokenError)
 
 
 def read_points(path: str, net: Network) -> RationalArray:
@@ -33,37 +26,12 @@ def read_points(path: str, net: Network) -> RationalArray:
         return as_points(net, readers[suffix](path))
     except ExactnnError as error:
         raise type(error)(f"{path}: {error}") from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise LoadError(f"{path}: cannot be read: {error}") from None
 
 
 def _npy(path: str) -> RationalArray:
     return RationalArray.of(npy_array(path), "points")
-
-
-def npy_array(path: str) -> np.ndarray[Any, Any]:
-    """The array in a file. Mapped first: a header that promises more than the file has is refused; and nothing pickled is read."""
-    import numpy as np
-
-    with open(path, "rb") as file:
-        if file.read(6) != np.lib.format.MAGIC_PREFIX:
-            raise LoadError("this is no .npy file (numpy.save writes them)")
-    array = np.lib.format.open_memmap(path, mode="r")
-    if array.dtype.kind not in "iuf":
-        raise LoadError(f"an array of real numbers is needed, got dtype {array.dtype}")
-    return np.array(array)
-
-
-def read_array(path: str, option: str) -> np.ndarray[Any, Any]:
-    """The array in a .npy file; LoadError if there is none."""
-    try:
-        if not Path(path).is_file():
-            raise LoadError(f"{option}: a .npy file is needed, but {path!r} is no file")
-        return npy_array(path)
-    except ExactnnError as error:
-        raise type(error)(f"{path}: {error}") from None
-    except _DAMAGED as error:
-        raise LoadError(f"{path}: cannot be read: {error}") from None
 
 
 def _csv(path: str) -> RationalArray:

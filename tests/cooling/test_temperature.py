@@ -316,3 +316,17 @@ def test_it_is_public() -> None:
     found = optimal_temperature([[4, 0]] * 5, [0, 0, 0, 0, 1])
     assert str(found).startswith("0.34657359")
     assert repr(found) == f"Temperature({found})"
+
+
+def test_beside_scikit_learn() -> None:
+    """Its optimiser stops early, so that it agrees to some digits; and it has numbers where there is no optimum."""
+    calibration = pytest.importorskip("sklearn.calibration")
+    if not hasattr(calibration, "_TemperatureScaling"):
+        pytest.skip("this scikit-learn has no temperature scaling")
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(500, 6)) * 2
+    y = (0.8 * z + rng.gumbel(size=z.shape)).argmax(axis=1)
+    theirs = calibration._TemperatureScaling().fit(z, y).beta_
+    assert abs(theirs - optimal_temperature(z, y).value) < 1e-5
+    assert refusal(z, z.argmax(axis=1)) == "accuracy-1"
+    assert np.isfinite(calibration._TemperatureScaling().fit(z, z.argmax(axis=1)).beta_)
