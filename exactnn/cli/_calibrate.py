@@ -96,7 +96,7 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     shown = max(6, len(str(tau.lower // (tau.upper - tau.lower))) + 2)  # so many that the ends differ
     low, high = decimal(tau.lower, digits=shown, rounding=ROUND_FLOOR), decimal(tau.upper, digits=shown, rounding=ROUND_CEILING)
     headline = f"CALIBRATED: logits times tau = {tau.value!r} have the least loss"
-    bounds = f"  {low} < tau < {high}, {decimal(tau.upper - tau.lower, digits=2)} apart, proved; T = 1/tau = {1 / tau.value!r}"
+    bounds = f"  {low} < tau < {high}, {decimal(tau.upper - tau.lower, digits=2)} apart, proved; T = 1/tau = {decimal(2 / (tau.lower + tau.upper), digits=17)}"
     return Outcome(DONE, headline, document, [bounds, *details])
 
 
@@ -105,7 +105,8 @@ def softmax(logits: np.ndarray[Any, Any], tau: float, axis: int) -> np.ndarray[A
     import numpy as np
 
     z = np.moveaxis(logits, axis, -1).astype(np.float64)
-    e = np.exp(tau * (z - z.max(axis=-1, keepdims=True)))
+    with np.errstate(over="ignore"):  # a difference of -inf is as good as any below -750
+        e = np.exp(tau * (z - z.max(axis=-1, keepdims=True)))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 

@@ -19,8 +19,9 @@ from exactnn.cooling._slope import LEAST, MOST, Samples
 from exactnn.cooling._temperature_balls import Kind, kinds, newton_step, slope
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import nearest_float
+from exactnn.exact.clock import timed
 from exactnn.exact.enclosure import Enclosure
-from exactnn.exact.numbers import shown
+from exactnn.exact.numbers import Number, shown
 
 _GUESS = 2000  # samples of a first guess
 _DIGITS = 15
@@ -46,8 +47,15 @@ class Temperature(Enclosure):
         return f"Temperature({self})"
 
 
+@timed
 def optimal_temperature(
-    logits: Any, labels: Any, *, class_axis: int = -1, ignore_label: int | None = None, digits: int | None = None
+    logits: Any,
+    labels: Any,
+    *,
+    class_axis: int = -1,
+    ignore_label: int | None = None,
+    digits: int | None = None,
+    time_limit: Number | None = None,
 ) -> Temperature:
     """The tau > 0 that minimises sum_n -log softmax(tau z_n)_(y_n), with proved bounds lower < tau < upper.
 
@@ -61,6 +69,7 @@ def optimal_temperature(
     ignore_label : samples with this label are left out
     digits : None: bounds by float64 with all roundings counted, some 1e-13 apart in relation to tau; a number: by balls, at most
         10^-digits apart in relation to tau, for small data. Numbers that are no floats have 15 by default
+    time_limit : seconds, for balls
 
     Returns
     -------
@@ -72,6 +81,8 @@ def optimal_temperature(
         With its `reason`: "accuracy-1" (every target is on a largest logit: the loss falls for ever), "worse-than-chance" (L'(0) >= 0: the
         loss does not fall from tau = 0 on), "constant" (each sample has equal logits: the loss does not depend on tau)
     ArgumentError, NotFiniteError, ShapeError
+    Incomplete
+        At the time limit.
 
     Examples
     --------

@@ -22,7 +22,7 @@ from exactnn.cooling import temperature as room
 from exactnn.cooling._proved_exp import ERROR, LARGEST, exp_minus
 from exactnn.cooling._slope import Samples
 from exactnn.cooling._sums import exact_sum, grouped_sums
-from exactnn.errors import ArgumentError, ExactnnError, NoOptimalTemperature, NotFiniteError, ShapeError
+from exactnn.errors import ArgumentError, ExactnnError, Incomplete, NoOptimalTemperature, NotFiniteError, ShapeError
 from tests.strategies import law
 
 F = Fraction
@@ -309,6 +309,13 @@ def test_sums_are_exact(pairs: Any) -> None:
 def test_bad_input(logits: Any, labels: Any, options: Any, error: type[ExactnnError], words: str) -> None:
     with pytest.raises(error, match=words):
         optimal_temperature(logits, labels, **options)
+
+
+def test_a_time_limit() -> None:
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(800, 50))
+    with pytest.raises(Incomplete, match="enclosed"):
+        optimal_temperature(z, (z + rng.gumbel(size=z.shape)).argmax(axis=1), digits=100, time_limit="0.1")
 
 
 def test_it_is_public() -> None:
