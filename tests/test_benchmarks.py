@@ -138,12 +138,13 @@ def test_acasxu_on_a_small_network(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_they_run() -> None:
-    jobs = ["equality", "evaluation", "regions", "rational", "activations", "tropical", "growth", "small_pairs"]
+    jobs = ["equality", "evaluation", "regions", "rational", "activations", "tropical", "growth", "small_pairs", "calibration"]
     jobs += ["fibre"] if importlib.util.find_spec("onnx") else []  # it loads an ONNX file
     command = [sys.executable, "-m", "benchmarks", "--quick", *(part for job in jobs for part in ("--only", job))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("times faster") >= 3
+    assert "exactnn none (accuracy-1)" in done.stdout
     assert "Peak memory" in done.stdout
     assert "kept for backward" in done.stdout
     assert "vmap(jacrev)" in done.stdout

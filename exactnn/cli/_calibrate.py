@@ -96,7 +96,8 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     shown = max(6, len(str(tau.lower // (tau.upper - tau.lower))) + 2)  # so many that the ends differ
     low, high = decimal(tau.lower, digits=shown, rounding=ROUND_FLOOR), decimal(tau.upper, digits=shown, rounding=ROUND_CEILING)
     headline = f"CALIBRATED: logits times tau = {tau.value!r} have the least loss"
-    bounds = f"  {low} < tau < {high}, {decimal(tau.upper - tau.lower, digits=2)} apart, proved; T = 1/tau = {decimal(2 / (tau.lower + tau.upper), digits=17)}"
+    inverse = decimal(2 / (tau.lower + tau.upper), digits=17)
+    bounds = f"  {low} < tau < {high}, {decimal(tau.upper - tau.lower, digits=2)} apart, proved; T = 1/tau = {inverse}"
     return Outcome(DONE, headline, document, [bounds, *details])
 
 

@@ -11,7 +11,7 @@ All terms of T, Q, V are >= 0, so that each is known up to a small factor, in wh
     Q V           (3 C + 26) u Q V + 4.3 u tau Q W, since V^2 <= W;  T: (C + 4) u T, the last difference included
 
 and what underflows, or is clipped at tau d = 700, adds less than 8 C 2^-1000. Logits are divided by a power of two first, so that
-|z| < 1. The sum over n is math.fsum, rounded once.
+|z| < 1. The sum over n is math.fsum, rounded once; a factor 1.1 covers the rounding of the bound itself.
 """
 
 from __future__ import annotations
@@ -98,9 +98,10 @@ class Samples:
         classes = self.distances.shape[1]
         means = self.mass * first
         error = (3 * classes + 26) * means + (4.3 * tau) * (self.mass * second) + (classes + 4) * self.target
-        value = math.fsum((self.target - means).tolist())
-        noise = 1.1 * (_UNIT * (math.fsum(error.tolist()) + abs(value)) + 8 * classes * len(means) * _TINY)
-        curvature = math.fsum((self.mass * (second - first * first)).tolist())
+        each = self.target - means
+        value = math.fsum(each.tolist()) if proved else float(each.sum())
+        noise = 1.1 * (_UNIT * (float(error.sum()) + abs(value)) + 8 * classes * len(means) * _TINY)
+        curvature = float((self.mass * (second - first * first)).sum())
         return Slope(value, noise if proved else math.inf, curvature, noise)
 
 
