@@ -59,6 +59,22 @@ def test_existence_in_two_ways(samples: Any, kind: str) -> None:
         assert separates(rows, labels, raised.value.direction)
 
 
+@given(
+    st.lists(st.tuples(st.integers(-2, 2), st.integers(-2, 2), st.integers(0, 1)), min_size=1, max_size=9),
+    st.sampled_from(sorted(KINDS)),
+    st.integers(0, 2**32 - 1),
+)
+@law(60)
+def test_no_weights_hide_a_separation(samples: Any, kind: str, seed: int) -> None:
+    """Whatever floats propose as weights of the dual program: they prove nothing that is wrong."""
+    rows, labels = [row[:2] for row in samples], [row[2] for row in samples]
+    support = np.eye(2, dtype=bool)[labels]
+    directions = Directions(RationalArray.of([list(row) for row in rows]), support, full=kind == "matrix")
+    p = np.random.default_rng(seed).dirichlet([0.5, 0.5], size=len(rows))
+    if directions.balanced(support.astype(float), p):
+        assert directions.search() is None
+
+
 def data(seed: int, n: int, classes: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
     rng = np.random.default_rng(seed)
     z = (rng.normal(size=(n, classes)) * 2).astype(np.float32)

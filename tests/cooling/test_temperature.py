@@ -187,6 +187,16 @@ def test_beside_mpmath(problem: Any) -> None:
             assert raised.value.reason == ("constant" if constant else "accuracy-1" if not at_infinity else "worse-than-chance")
 
 
+@given(problems(), st.floats(-3, 3))
+@law(60)
+def test_a_wrong_guess_proves_nothing_wrong(problem: Any, power: float) -> None:
+    rows, labels = problem
+    if refusal(np.array(rows), labels) is None:
+        samples = Samples(np.array(rows), np.array(labels), None)
+        found = room._bracket(samples, room.propose(samples) * 10**power)
+        assert found is None or holds(found, rows, labels)
+
+
 def refusal(logits: Any, labels: Any) -> str | None:
     try:
         optimal_temperature(logits, labels)
