@@ -12,7 +12,7 @@ float64 are used, each of which IEEE 754 rounds to nearest; no library's exp is 
          E_1 < 1.7, E_0 < 2.5
     all  2.5/0.707 + 0.06/0.707 + 0.71 < 4.4 of e^r >= 0.707; 2^-k is exact. Products of errors, far below 0.01, are in the 8.
 
-References: docs/calibration.md.
+References: docs/theory.md 21.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ So there is none exactly if theta separates: a.theta >= 0 for all rows a = eta_n
 has then the value 1, else 0, and 0 exactly if there are weights lam > 0 with sum lam_a a = 0 (Stiemke). At the minimum lam = q_nj p_nk are
 such weights, since the gradient is 0 there. Those of floats leave a rest R = sum lam_a a; it is taken away exactly by
 lam_a (1 + a.x), x the rational solution of (sum lam_a a a^T) x = -R, which are positive where |a.x| < 1.
+
+References: docs/theory.md 21.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def optimal_temperature(
     ...     print(error.reason)
     accuracy-1
 
-    References: docs/calibration.md.
+    References: docs/theory.md 21.
     """
     if digits is not None and (isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= _MOST_DIGITS):
         raise ArgumentError(f"digits: an integer from 1 to {_MOST_DIGITS}, or None, is needed, got {shown(digits)}")
