@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exactnn.cooling._bins import bins_of
-from exactnn.cooling._predictions import Predictions, read_predictions
+from exactnn.cooling._occupied import Occupied, occupied
+from exactnn.cooling._predictions import read_predictions
 from exactnn.cooling._reading import Numbers
-from exactnn.cooling._sums import grouped_sums
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
@@ -113,42 +113,6 @@ class ReliabilityDiagram:
         return draw(self, ax)
 
 
-@dataclass(frozen=True)
-class _Occupied:
-    """The bins that have samples: number, size, sum of confidences, sum of outcomes."""
-
-    places: list[int]
-    sizes: list[int]
-    confidences: list[Fraction]
-    hits: list[Fraction]
-
-    @property
-    def gaps(self) -> list[Fraction]:
-        """|B_j| gap_j."""
-        return [abs(h - c) for h, c in zip(self.hits, self.confidences, strict=True)]
-
-
-def _occupied(predictions: Predictions, bins: int, binning: str, closed: str) -> _Occupied:
-    values, hits = predictions.confidences, predictions.hits
-    found = bins_of(values, bins, mass=binning == "mass", right=closed == "right")
-    places, groups = np.unique(found, return_inverse=True)
-    count = len(places)
-    if isinstance(values, RationalArray):
-        sums = [Fraction(0)] * count
-        tops = [0] * count
-        for group, numerator in zip(groups.tolist(), values.numerators.tolist(), strict=True):
-            tops[group] += numerator
-        sums = [Fraction(top, values.denominator) for top in tops]
-    else:
-        sums = grouped_sums(values, groups.astype(np.int64), count)
-    right = [Fraction(0)] * count
-    shares = np.ones(len(hits), dtype=np.int64) if predictions.shares is None else predictions.shares
-    for share in np.unique(shares[hits]).tolist():
-        won = np.bincount(groups[hits & (shares == share)], minlength=count)
-        right = [total + Fraction(int(w), share) for total, w in zip(right, won, strict=True)]
-    return _Occupied(places.tolist(), np.bincount(groups, minlength=count).tolist(), sums, right)
-
-
 def _check(bins: Any, binning: str, closed: str) -> int:
     if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or not 1 <= bins <= MOST_BINS:
         raise ArgumentError(f"bins: an integer from 1 to {MOST_BINS} is needed, got {shown(bins)}")
@@ -158,9 +122,9 @@ def _check(bins: Any, binning: str, closed: str) -> int:
     return int(bins)
 
 
-def _errors(probabilities: Any, labels: Any, bins: Any, binning: str, closed: str, **options: Any) -> Iterator[_Occupied]:
+def _errors(probabilities: Any, labels: Any, bins: Any, binning: str, closed: str, **options: Any) -> Iterator[Occupied]:
     size = _check(bins, binning, closed)
-    return (_occupied(p, size, binning, closed) for p in read_predictions(probabilities, labels, **options)[1])
+    return (occupied(p, size, binning, closed) for p in read_predictions(probabilities, labels, **options)[1])
 
 
 def reliability_diagram(
@@ -196,7 +160,7 @@ def reliability_diagram(
             "that of class k is that of probabilities[:, k], labels == k"
         )
     one = next(predictions)
-    filled = _occupied(one, size, binning, closed)
+    filled = occupied(one, size, binning, closed)
     ends: dict[int, tuple[Fraction | None, Fraction | None]] = dict.fromkeys(range(size), (None, None))
     if binning == "mass":
         numbers = bins_of(one.confidences, size, mass=True, right=closed == "right")
