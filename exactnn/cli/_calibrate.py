@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from exactnn.cli._arrays import read_array
-from exactnn.cli._options import add_output, check_target
+from exactnn.cli._options import add_output, check_apart, check_target
 from exactnn.cli._outcome import DONE, REFUTED, Outcome, decimal, line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.errors import ArgumentError, NoOptimalTemperature
@@ -49,6 +49,7 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     inputs = [options.logits, options.labels]
     check_picture(options.plot, "--plot", inputs)
     check_target(options.save, "--save", inputs)
+    check_apart(options, "plot", "save")
     if options.plot is not None and options.mode == "classwise":
         raise ArgumentError("--plot: a diagram is of --mode top-label, got classwise")
     logits, labels = (read_array(path, name) for path, name in zip(inputs, ("LOGITS", "LABELS"), strict=True))

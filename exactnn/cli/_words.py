@@ -23,11 +23,13 @@ _OPTIONS = (
     ("dtype='float64'", "--dtype float64"),
     ("rounding=True", "--rounding"),
     ("raw=True", "--raw"),
+    ("is named by ignore_label", "is named by --ignore-label"),
     (" (.partial)", ""),
     ("; `partial` is the map of these", ""),
 )
 _ARGUMENT = re.compile(
-    r"^(dtype|tolerance|gap|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon|max_regions|executor|checkpoint)"
+    r"^(dtype|tolerance|gap|time_limit|domain|numerator|denominator|formula|basis|linear|fraction|epsilon|max_regions|executor|checkpoint|"
+    r"class_axis|ignore_label|bins|digits)"
     r"s?(?=: |\[)"
 )
 #: the others are options of the same name
