@@ -72,7 +72,7 @@ def ask(shape: Shape, seed: int, limit: int, points: int) -> Run:
 
 
 def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
-    limit, seeds, points = (1, range(1), POINTS // 10) if quick else (20, range(3), POINTS)
+    limit, seeds, points = (1, range(1), POINTS // 10) if quick else (60, range(3), POINTS)
     rows, open_ = [], []
     warm_up()
     for shape in shapes(quick=quick):
