@@ -8,7 +8,7 @@ import torch
 from torch import optim
 
 from exactnn.errors import ArgumentError
-from exactnn.nn._scales import Change
+from exactnn.nn._changes import Change
 
 #: buffer -> power of the gradient that it holds. RMSprop's momentum and Adadelta's steps are no gradients: steps there are as long as
 #: before relative to nothing, and as long as the parameters, in this order.

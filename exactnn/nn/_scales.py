@@ -12,97 +12,17 @@ References: docs/cooling.md; identities I9 to I12 and I18 there.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import fx, nn
 from torch.nn.utils import parametrize
 
-from exactnn.errors import ArgumentError, UnsupportedOperation
+from exactnn.errors import UnsupportedOperation
+from exactnn.nn._homogeneous import HOMOGENEOUS, KEEPING, METHODS, NORMS, SHAPES, SUM_METHODS, SUMS, WEIGHTED
 from exactnn.nn.era import ERA
-
-_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_NORMS = (
-    nn.BatchNorm1d,
-    nn.BatchNorm2d,
-    nn.BatchNorm3d,
-    nn.GroupNorm,
-    nn.LayerNorm,
-    nn.InstanceNorm1d,
-    nn.InstanceNorm2d,
-    nn.InstanceNorm3d,
-)
-_HOMOGENEOUS = (
-    nn.ReLU,
-    nn.LeakyReLU,
-    nn.PReLU,
-    nn.RReLU,
-    nn.Identity,
-    nn.Flatten,
-    nn.Unflatten,
-    nn.Dropout,
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.MaxPool1d,
-    nn.MaxPool2d,
-    nn.MaxPool3d,
-    nn.AvgPool1d,
-    nn.AvgPool2d,
-    nn.AvgPool3d,
-    nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveAvgPool3d,
-    nn.AdaptiveMaxPool1d,
-    nn.AdaptiveMaxPool2d,
-    nn.AdaptiveMaxPool3d,
-    nn.ZeroPad1d,
-    nn.ZeroPad2d,
-    nn.ZeroPad3d,
-    nn.Upsample,
-    nn.PixelShuffle,
-)
-_KEEPING: frozenset[Any] = frozenset(
-    {
-        torch.relu,
-        torch.relu_,
-        torch.flatten,
-        torch.reshape,
-        torch.permute,
-        torch.transpose,
-        torch.squeeze,
-        torch.unsqueeze,
-        torch.mean,
-        torch.sum,
-        torch.neg,
-        operator.neg,
-        operator.getitem,
-        F.relu,
-        F.leaky_relu,
-        F.dropout,
-        F.dropout2d,
-        F.max_pool1d,
-        F.max_pool2d,
-        F.max_pool3d,
-        F.avg_pool1d,
-        F.avg_pool2d,
-        F.avg_pool3d,
-        F.adaptive_avg_pool1d,
-        F.adaptive_avg_pool2d,
-        F.adaptive_avg_pool3d,
-        F.interpolate,
-    }
-)
-_METHODS = frozenset(
-    {"relu", "relu_", "flatten", "reshape", "view", "permute", "transpose", "squeeze", "unsqueeze", "contiguous", "mean", "sum", "neg"}
-)
-_SUMS: frozenset[Any] = frozenset({operator.add, operator.iadd, operator.sub, torch.add, torch.sub, torch.cat, torch.concat, torch.stack})
-_SUM_METHODS = frozenset({"add", "add_", "sub", "sub_"})
-#: What tells a shape and no values.
-_SHAPES = frozenset({"size", "dim", "numel"})
 
 
 class Layer(NamedTuple):
@@ -140,7 +60,7 @@ class Scales:
         """The layers, if each has one group before it and one after it, all different, and none is an activation; else None."""
         ends = [_FIXED, *(layer.after for layer in self.layers)]
         alone = len(set(ends)) == len(ends) and all(layer.before == end for layer, end in zip(self.layers, ends, strict=False))
-        return list(self.layers) if alone and not any(isinstance(x.module, (ERA, *_NORMS)) for x in self.layers) else None
+        return list(self.layers) if alone and not any(isinstance(x.module, (ERA, *NORMS)) for x in self.layers) else None
 
 
 _FIXED = 0
@@ -207,13 +127,13 @@ class _Walk:
 
     def _module(self, node: fx.Node, module: nn.Module, read: list[int]) -> int:
         name = str(node.target)
-        weighted = isinstance(module, (ERA, *_WEIGHTED, *_NORMS))
+        weighted = isinstance(module, (ERA, *WEIGHTED, *NORMS))
         if weighted:
             self._once(name, module)
         if isinstance(module, ERA):
             self.layers.append(Layer(name, module, read[0], read[0]))
             return read[0]
-        if isinstance(module, _NORMS):
+        if isinstance(module, NORMS):
             self._join(read[0], _FIXED)
             if getattr(module, "weight", None) is None:
                 return _FIXED
@@ -221,18 +141,18 @@ class _Walk:
             after = self._new()
             self.layers.append(Layer(name, module, read[0], after))
             return after
-        return read[0] if isinstance(module, _HOMOGENEOUS) else self._fixed(read)
+        return read[0] if isinstance(module, HOMOGENEOUS) else self._fixed(read)
 
     def _operation(self, node: fx.Node, read: list[int]) -> int | None:
         target: Any = node.target
         method = node.op == "call_method"
-        if (method and target in _SHAPES) or (target is getattr and node.args[1] == "shape"):
+        if (method and target in SHAPES) or (target is getattr and node.args[1] == "shape"):
             return None
         if not read:
             return None
-        if (target in _METHODS) if method else (target in _KEEPING):
+        if (target in METHODS) if method else (target in KEEPING):
             return read[0]
-        if (target in _SUM_METHODS) if method else (target in _SUMS):
+        if (target in SUM_METHODS) if method else (target in SUMS):
             return self._sum(node, read)
         if target in (operator.mul, operator.truediv, torch.mul, torch.div) and len(read) == 1 and _by_a_number(node):
             return read[0]
@@ -242,9 +162,11 @@ class _Walk:
         found = read[0]
         for other in read[1:]:
             found = self._join(found, other)
-        operands = node.args[:2] if not isinstance(node.args[0], (tuple, list)) else ()
-        # a number that is added does not grow with the rest
-        return self._join(found, _FIXED) if any(isinstance(a, (int, float)) and a != 0 for a in operands) else found
+        operands = () if isinstance(node.args[0], (tuple, list)) else (*node.args[:2], node.kwargs.get("other", 0))
+        # what is no tensor of the computation (a number, a size, a tensor made from sizes) does not grow with the rest
+        constant = any(isinstance(a, (int, float)) and a != 0 for a in operands)
+        constant |= any(self._of[n] is None for n in node.all_input_nodes)
+        return self._join(found, _FIXED) if constant else found
 
     def _fixed(self, read: list[int]) -> int:
         for g in read:
@@ -263,7 +185,9 @@ class _Walk:
 
 
 def _by_a_number(node: fx.Node) -> bool:
-    first, second = node.args[:2]
+    if len(node.args) != 2 or node.kwargs:  # division may round
+        return False
+    first, second = node.args
     return isinstance(second, (int, float)) or (node.target is operator.mul and isinstance(first, (int, float)))
 
 
@@ -324,46 +248,3 @@ def _topological(start: int, following: dict[int, list[int]]) -> list[int]:
             waiting.append((g, True))
             waiting += [(h, False) for h in following.get(g, ())]
     return order[::-1]
-
-
-Value = Callable[[torch.Tensor], torch.Tensor]
-
-
-class Change(NamedTuple):
-    """A parameter, its new value, and d new/d old, by which gradients are divided."""
-
-    parameter: nn.Parameter
-    value: torch.Tensor
-    slope: torch.Tensor | float
-
-
-def changes(layer: Layer, before: float, after: float) -> list[Change]:
-    """What makes of x -> layer(x) the function  x -> e^after layer(x e^-before), for factors e^before and e^after given as such."""
-    module = layer.module
-    if isinstance(module, ERA):
-        return _era_changes(layer.name, module, before)
-    factors = {"weight": after if isinstance(module, _NORMS) else after / before, "bias": after}
-    found = []
-    for part, factor in factors.items():
-        parameter = getattr(module, part, None)
-        if parameter is not None and factor != 1.0:
-            found.append(Change(parameter, parameter.detach() * factor, factor))
-    return found
-
-
-def _era_changes(name: str, module: ERA, beta: float) -> list[Change]:
-    """beta sigma(x/beta) has the coefficients a, beta b, beta^2 c, beta^3 d, beta e and beta^2 (f^2 + epsilon) (E5)."""
-    if beta == 1.0:
-        return []
-    powers = {"b": 1, "c": 2, "d": 3, "e": 1}
-    found = [Change(p, p.detach() * beta**n, beta**n) for part, n in powers.items() for p in [getattr(module, part)]]
-    f = module.f.detach().double()
-    square = beta**2 * (f**2 + module.epsilon) - module.epsilon
-    if not bool((square > 0).all()):
-        raise ArgumentError(
-            f"{name}: f is too near 0 for a factor of {beta:.3g}, since epsilon = {module.epsilon:g} would have to shrink with it; "
-            'use a smaller epsilon, or redistribute="last"'
-        )
-    value = torch.sqrt(square) * torch.where(f < 0, -1.0, 1.0)
-    found.append(Change(module.f, value.to(module.f.dtype), (beta**2 * f / value).to(module.f.dtype)))
-    return found

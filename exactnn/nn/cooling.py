@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from exactnn.cooling import optimal_temperature, vector_scaling
-from exactnn.errors import ArgumentError, ExactnnError, NoOptimalScaling, NoOptimalTemperature, NotFiniteError, ShapeError
+from exactnn.errors import ArgumentError, ExactnnError, NoOptimalScaling, NoOptimalTemperature, NotFiniteError
 from exactnn.nn import _buffers
-from exactnn.nn._scales import Change, Layer, Scales, changes
+from exactnn.nn._changes import Change, changes
+from exactnn.nn._scales import Layer, Scales
+from exactnn.nn._validation import Watch, checked_data, evaluating
 
 _BATCH = 1024
 _UNITS = 4096  # of the last place of the largest logit, by which a redistribution may change logits
@@ -102,7 +103,7 @@ class Cooling:
         if not isinstance(model, nn.Module):
             raise ArgumentError(f"model: a torch module is needed, got {type(model).__name__}")
         self.model = model
-        self.inputs, self.labels = _checked_data(validation_data)
+        self.inputs, self.labels = checked_data(validation_data)
         self.share, self.equalise = _checked_share(redistribute)
         for name, number in (("every", every), ("batch_size", batch_size)):
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
@@ -126,8 +127,8 @@ class Cooling:
             raise ArgumentError(
                 "model: two runs in eval mode give different logits, so that no temperature can be fitted; remove the randomness"
             )
-        if self.share or self.equalise:
-            model.register_forward_pre_hook(self._watch)
+        handle = model.register_forward_pre_hook(Watch(self.inputs))
+        weakref.finalize(self, handle.remove)
 
     def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         """The logits with the factor that stands behind the model."""
@@ -143,8 +144,13 @@ class Cooling:
 
     def logits(self) -> torch.Tensor:
         """The model's outputs for the validation inputs, in eval mode, without the factor."""
-        with _evaluating(self.model), torch.no_grad():
-            return torch.cat([self.model(x) for x in torch.split(self.inputs, self.batch_size)])
+        with evaluating(self.model), torch.no_grad():
+            parts = [self.model(x) for x in torch.split(self.inputs, self.batch_size)]
+        for part in parts:
+            if not isinstance(part, torch.Tensor) or part.ndim < 2:
+                found = f"shape {tuple(part.shape)}" if isinstance(part, torch.Tensor) else type(part).__name__
+                raise ArgumentError(f"model: its output must be a tensor of logits, (samples, classes, ...), got {found}")
+        return torch.cat(parts)
 
     def step(self) -> float:
         """Fit tau to the logits as they are, and put it where `redistribute` says: cooling(model(x)) is tau times what model(x) was.
@@ -271,11 +277,18 @@ class Cooling:
 
     def _relative_gradients(self, chain: list[Layer], factor: float) -> list[float]:
         weights: list[torch.Tensor] = [layer.module.get_parameter("weight") for layer in chain]
+        for layer, weight in zip(chain, weights, strict=True):
+            if not weight.requires_grad:
+                raise ArgumentError(
+                    f'{layer.name}: its weights are frozen, so that they have no gradient to equalise; use redistribute="all"'
+                )
         total = [torch.zeros_like(w) for w in weights]
-        with _evaluating(self.model), torch.enable_grad():
+        with evaluating(self.model), torch.enable_grad():
             for x, y in zip(torch.split(self.inputs, self.batch_size), torch.split(self.labels, self.batch_size), strict=True):
                 ignored = -100 if self.ignore_index is None else self.ignore_index  # torch's default
-                loss = nn.functional.cross_entropy(self.model(x) * factor, y, reduction="sum", ignore_index=ignored)
+                logits = self.model(x) * factor
+                target = y.to(logits.dtype) if y.is_floating_point() else y.long()
+                loss = nn.functional.cross_entropy(logits, target, reduction="sum", ignore_index=ignored)
                 for sum_, g in zip(total, torch.autograd.grad(loss, weights), strict=True):
                     sum_ += g
         ratios = [float(g.norm() / w.detach().norm()) for g, w in zip(total, weights, strict=True)]
@@ -286,33 +299,10 @@ class Cooling:
                 )
         return ratios
 
-    # --- warnings --------------------------------------------------------------------------------------------------------------------
-
-    def _watch(self, model: nn.Module, args: tuple[Any, ...]) -> None:
-        """Training inputs that share memory with the validation inputs."""
-        if model.training and any(_same_memory(x, self.inputs) for x in args if isinstance(x, torch.Tensor)):
-            self._say("the model is trained on the validation data itself: the temperature then says nothing about new data")
-
     def _say(self, text: str) -> None:
         if not self._warned:
             warnings.warn(f"Cooling: {text}", stacklevel=3)
         self._warned = True
-
-
-def _same_memory(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return bool(a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr() and a.numel())
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Every part in eval mode, and in its own one afterwards."""
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def _checked_share(redistribute: object) -> tuple[float, bool]:
@@ -324,16 +314,3 @@ def _checked_share(redistribute: object) -> tuple[float, bool]:
     if isinstance(redistribute, (int, float)) and not isinstance(redistribute, bool) and 0 <= redistribute <= 1:
         return float(redistribute), False
     raise ArgumentError(f'redistribute: "last", "all", "equalise" or a share from 0 to 1 is needed, got {redistribute!r}')
-
-
-def _checked_data(data: object) -> tuple[torch.Tensor, torch.Tensor]:
-    if not (isinstance(data, (tuple, list)) and len(data) == 2 and all(isinstance(t, torch.Tensor) for t in data)):
-        raise ArgumentError(f"validation_data: a pair of tensors (inputs, labels) is needed, got {type(data).__name__}")
-    inputs, labels = data
-    if not len(inputs) or len(inputs) != len(labels):
-        raise ShapeError(
-            f"validation_data: as many labels as inputs, and at least one, are needed, got {len(inputs)} inputs and {len(labels)} labels"
-        )
-    if labels.dtype == torch.bool or labels.is_complex():
-        raise ArgumentError(f"validation_data: labels are integers, or probabilities of the classes as floats, got {labels.dtype}")
-    return inputs.detach(), labels.detach()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
+import pickle
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -313,7 +315,7 @@ def test_no_optimum_leaves_everything_as_it_is() -> None:
 def test_training_on_the_validation_data_is_told_once() -> None:
     model, optimizer = trained("mlp")
     x, y = held_out()
-    Cooling(model, (x, y), optimizer, "all")
+    cooling = Cooling(model, (x, y), optimizer, "all")
     model.train()
     with silent():
         model(data(10)[0])
@@ -321,6 +323,32 @@ def test_training_on_the_validation_data_is_told_once() -> None:
         model(x[:10])
     with silent():
         model(x[:10])
+    assert cooling.tau == 1
+
+
+def test_slices_of_one_tensor_are_different_data() -> None:
+    model, optimizer = trained("mlp")
+    x, y = data(200)
+    y = held_out()[1]
+    cooling = Cooling(model, (x[100:], y[100:]), optimizer, "last")
+    model.train()
+    with silent():
+        model(x[:100])
+    with pytest.warns(UserWarning, match="validation data itself"):
+        model(x[90:110])
+    assert cooling.tau == 1
+
+
+def test_a_copy_of_the_model_holds_no_data() -> None:
+    """Neither a copy nor a pickle drags the validation data along, and the hook goes with the Cooling."""
+    model, optimizer = trained("mlp")
+    plain = len(pickle.dumps(model))
+    inputs, labels = data(10_000)
+    cooling = Cooling(model, (inputs, labels), optimizer, "all")
+    assert len(pickle.dumps(copy.deepcopy(model))) < plain + 2000
+    del cooling
+    gc.collect()
+    assert not model._forward_pre_hooks
 
 
 def test_modes_are_restored_and_buffers_kept() -> None:
@@ -417,6 +445,74 @@ def test_a_layer_without_gradient_cannot_be_equalised() -> None:
     y = torch.where(torch.arange(len(y)) % 3 > 0, torch.zeros_like(y), y)
     with pytest.raises(ArgumentError, match="0: its gradient"):
         Cooling(model, (x, y), redistribute="equalise").step()
+
+
+class Through(nn.Module):
+    """linear, a function that is not homogeneous although it looks so, linear."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.first, self.last, self.function = nn.Linear(5, 6), nn.Linear(6, CLASSES), function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.function(self.first(x)))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda h: torch.div(h, 0.25, rounding_mode="floor"),
+        lambda h: torch.add(h, other=1.0),
+        lambda h: h + h.size(1),
+        lambda h: F.relu(h - 1),
+    ],
+)
+def test_constants_and_rounding_keep_the_scale_of_what_they_read(function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    torch.manual_seed(4)
+    model = Through(function).double()
+    x, _ = data(200, 9)
+    y = runs(model, x).argmax(1)
+    y = torch.where(torch.arange(200) % 4 > 0, y, (y + 1) % CLASSES)
+    before, weight = runs(model, x), model.first.weight.detach().clone()
+    tau = Cooling(model, (x, y), redistribute="all").step()
+    assert abs(tau - 1) > 1e-3
+    assert torch.equal(model.first.weight, weight)
+    assert torch.allclose(runs(model, x), tau * before, rtol=1e-11, atol=1e-12)
+
+
+def test_a_product_by_keyword_is_read() -> None:
+    model = Through(lambda h: torch.mul(h, other=0.5)).double()
+    x, y = held_out()
+    Cooling(model, (x, y % 2), redistribute="all")
+
+
+def test_equalise_takes_labels_of_any_kind() -> None:
+    x, y = held_out()
+    found = []
+    for labels in (y, y.int(), F.one_hot(y, CLASSES).float()):
+        model, _ = trained("mlp")
+        Cooling(model, (x, labels), redistribute="equalise").step()
+        found.append(model[0].weight.detach())
+    assert torch.equal(found[0], found[1])
+    assert torch.allclose(found[0], found[2], rtol=1e-9)
+
+
+def test_frozen_weights_cannot_be_equalised() -> None:
+    model, _ = trained("mlp")
+    model[2].weight.requires_grad_(False)
+    with pytest.raises(ArgumentError, match="2: its weights are frozen"):
+        Cooling(model, held_out(), redistribute="equalise").step()
+    assert Cooling(model, held_out(), redistribute="all").step() > 0
+
+
+def test_an_output_that_is_no_logits() -> None:
+    class Several(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"logits": x}
+
+    for model, words in ((Several(), "got dict"), (nn.Sequential(nn.Linear(5, 1), nn.Flatten(0)), r"got shape \(200,\)")):
+        with pytest.raises(ArgumentError, match=words):
+            Cooling(model.double(), held_out())
 
 
 def test_a_plain_loop_in_float32() -> None:
