@@ -181,7 +181,8 @@ class _Walk:
         for part, parameter in module.named_parameters(recurse=False):
             before = self._seen.setdefault(id(parameter), f"{name}.{part}")
             if before != f"{name}.{part}" or any(layer.name == name for layer in self.layers):
-                raise UnsupportedOperation(f"{name}.{part}: it is used twice (also as {before}), so that its factors would have to agree")
+                also = "" if before == f"{name}.{part}" else f" (also as {before})"
+                raise UnsupportedOperation(f"{name}.{part}: it is used twice{also}, so that its factors would have to agree")
 
 
 def _by_a_number(node: fx.Node) -> bool:
