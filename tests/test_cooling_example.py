@@ -8,6 +8,7 @@ import math
 import os
 import re
 import statistics
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -190,6 +191,25 @@ def test_the_parts_of_the_data_are_different_images() -> None:
         tasks.load("digits", 1000, 798, 0, None)
 
 
+def test_mnist(tmp_path: Path) -> None:
+    """Made-up files: what is held out for testing comes from the files for it."""
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 60), ("t10k", 30)):
+        for kind, array in (("images-idx3", rng.integers(0, 256, (count, 28, 28))), ("labels-idx1", rng.integers(0, 10, count))):
+            head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+            (tmp_path / f"{name}-{kind}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+    data = tasks.load("mnist", 40, 20, 30, tmp_path)
+    assert data.train.x.shape == (40, 1, 28, 28)
+    assert bytes(data.test.y.tolist()) == (tmp_path / "t10k-labels-idx1-ubyte").read_bytes()[8:]
+    with pytest.raises(Refused, match="there are 60 images to train on and 30 to test with"):
+        tasks.load("mnist", 41, 20, 30, tmp_path)
+    sizes = {"train": 40, "validation": 20, "test": 30, "epochs": 1}
+    for network in ("mlp", "cnn", "resnet"):
+        run = replace(BASE, task="mnist", network=network, width=4, **sizes)
+        assert not train.train(run, tmp_path)["stopped"]
+    assert re.fullmatch("MNIST [0-9a-f]{16}", tasks.source("mnist", tmp_path))
+
+
 def test_the_shapes() -> None:
     """Pixels of shapes are brighter by 1, to the noise of their mean; both shapes are about as large."""
     images, labels = tasks.shapes(400)
@@ -297,6 +317,11 @@ def test_bad_config(old: str, new: str, message: str, tmp_path: Path) -> None:
 def test_a_changed_setting_is_another_run() -> None:
     others = {"width": 9, "seed": 4, "method": "cosine", "learning_rate": 0.02, "epochs": 4, "data": "x"}
     assert len({BASE.digest, *(replace(BASE, **{name: value}).digest for name, value in others.items())}) == 7  # type: ignore[arg-type]
+
+
+def test_the_guide_tells_of_each_claim() -> None:
+    guide = (ROOT / "docs" / "cooling-study.md").read_text(encoding="utf-8")
+    assert [name for name in CLAIMS if not re.search(rf"\*\*{name}\*\*: (held|failed)", guide)] == []
 
 
 def test_the_plan() -> None:

@@ -78,7 +78,7 @@ class Cooling:
 
     References
     ----------
-    Trimmel: Network Parameterisation and Activation Functions in Deep Learning, paper IV; docs/cooling.md.
+    Trimmel: Network Parameterisation and Activation Functions in Deep Learning, paper IV; docs/training.md, docs/cooling.md.
 
     Examples
     --------
