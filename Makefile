@@ -14,7 +14,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era deviation test test-all lint bench format tropical-systems clean help
+.PHONY: demo era cooling deviation test test-all lint bench format tropical-systems clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -23,6 +23,10 @@ demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask ques
 era: $(VENV)/.installed-demo ## train small networks with ERA and other activations, a few minutes on two cores (ARGS="--quick")
 	@echo "[era] running examples/era/run.py"
 	@"$(BIN)" examples/era/run.py $(ARGS)
+
+cooling: $(VENV)/.installed-demo ## train small networks with Cooling and with schedules of the learning rate, ten minutes on two cores (ARGS="--quick")
+	@echo "[cooling] running examples/cooling/run.py"
+	@"$(BIN)" examples/cooling/run.py $(ARGS)
 
 deviation: $(VENV)/.installed-demo ## how far copies of networks can be off: rounded, pruned, folded, exported, a few minutes (ARGS="--quick")
 	@echo "[deviation] running examples/deviation/run.py"

@@ -138,7 +138,8 @@ def test_acasxu_on_a_small_network(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_they_run() -> None:
-    jobs = ["equality", "evaluation", "regions", "rational", "activations", "tropical", "growth", "small_pairs", "calibration"]
+    jobs = ["equality", "evaluation", "regions", "rational", "activations", "tropical", "growth", "small_pairs"]
+    jobs += ["calibration", "cooling_overhead"]
     jobs += ["fibre"] if importlib.util.find_spec("onnx") else []  # it loads an ONNX file
     command = [sys.executable, "-m", "benchmarks", "--quick", *(part for job in jobs for part in ("--only", job))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -149,5 +150,6 @@ def test_they_run() -> None:
     assert "kept for backward" in done.stdout
     assert "vmap(jacrev)" in done.stdout
     assert "0 disagreements" in done.stdout
+    assert done.stdout.count("with Cooling / without") == 6
     assert "half-width 0.1: 1 proved" in done.stdout
     assert ("single orbit: digits 64-32-10" in done.stdout) == ("fibre" in jobs)

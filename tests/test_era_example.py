@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT / "examples"))
 from era import models, report, tasks, train  # noqa: E402
 from era import run as program  # noqa: E402
 from era.design import CLAIMS, Config, Refused, Run, plan, read_config  # noqa: E402
+from study import program as study  # noqa: E402
 
 CONFIG = read_config(EXAMPLE / "config.toml")
 BASE = Run("digits", "mlp", 8, "era4-swish", "layer", 1.0, 3, 128, 100, 2, 32, 0.01, "digits")
@@ -161,7 +162,7 @@ def test_it_goes_on(quick: tuple[Path, str], tmp_path: Path, monkeypatch: pytest
     kept = (out / "runs.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     (tmp_path / "runs.jsonl").write_text("".join(kept[:-2]) + kept[-2][:50], encoding="utf-8")
     pool = Pool()
-    monkeypatch.setattr(program, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(study, "ProcessPoolExecutor", pool)
     pictures = [f"{name}.png" for name in ("activations", "gain", "losses") if (out / f"{name}.png").exists()]
     note = re.search("^The pictures were left out.*", printed, re.MULTILINE)
     monkeypatch.setattr(program.plots, "draw", lambda results, folder: (pictures, note.group() if note else ""))
@@ -181,7 +182,7 @@ def test_it_goes_on(quick: tuple[Path, str], tmp_path: Path, monkeypatch: pytest
 def test_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What has begun is kept, what has not is left, the file is whole, and it says how to go on."""
 
-    class Bar(program.tqdm):  # type: ignore[misc]
+    class Bar(study.tqdm):  # type: ignore[misc]
         """Ctrl-C after the third run."""
 
         def update(self, n: float | None = 1) -> bool | None:
@@ -191,8 +192,8 @@ def test_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
             return result
 
     pool = Pool(begun=5)
-    monkeypatch.setattr(program, "ProcessPoolExecutor", pool)
-    monkeypatch.setattr(program, "tqdm", Bar)
+    monkeypatch.setattr(study, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(study, "tqdm", Bar)
     arguments = ["--quick", "--out", str(tmp_path), "--only", "friedman"]
     assert program.main(arguments) == 130
     assert "has 5 finished runs. The same command goes on" in capsys.readouterr().err
@@ -201,7 +202,7 @@ def test_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
     monkeypatch.undo()
     pool = Pool()
-    monkeypatch.setattr(program, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(study, "ProcessPoolExecutor", pool)
     monkeypatch.setattr(program.plots, "draw", lambda results, folder: ([], "none"))
     assert program.main(arguments) == 0
     assert len(pool.made) == 16 - 5

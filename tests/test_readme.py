@@ -27,6 +27,7 @@ README = ROOT / "README.md"
         ("docs/rational.md", 30),
         ("docs/tropical.md", 30),
         ("docs/calibration.md", 17),
+        ("docs/training.md", 35),
     ],
 )
 def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,13 +37,10 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
     assert result.attempted >= examples
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        "README.md",
-        *(f"docs/{name}.md" for name in ("difference", "regions", "fibre", "zero-networks", "rational", "tropical", "calibration")),
-    ],
-)
+GUIDES = ("difference", "regions", "fibre", "zero-networks", "rational", "tropical", "calibration", "training", "cooling-study")
+
+
+@pytest.mark.parametrize("document", ["README.md", *(f"docs/{name}.md" for name in GUIDES)])
 def test_it_is_short(document: str) -> None:
     assert len((ROOT / document).read_text(encoding="utf-8").splitlines()) <= 150
 
@@ -71,6 +69,8 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/tropical.md",
         "docs/tropical-formats.md",
         "docs/calibration.md",
+        "docs/training.md",
+        "docs/cooling-study.md",
         "CONTRIBUTING.md",
     ],
 )

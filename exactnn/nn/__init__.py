@@ -2,8 +2,21 @@
 
 from exactnn.floats.backend import FloatNetwork, to_torch
 from exactnn.nn import functional
+from exactnn.nn.cooling import Cooling
 from exactnn.nn.era import ERA
 from exactnn.nn.normalise import Normalised, normalised
 from exactnn.nn.pade import SafePade
+from exactnn.nn.partition import index_sets, normalise_over
 
-__all__ = ["ERA", "FloatNetwork", "Normalised", "SafePade", "functional", "normalised", "to_torch"]
+__all__ = [
+    "Cooling",
+    "ERA",
+    "FloatNetwork",
+    "Normalised",
+    "SafePade",
+    "functional",
+    "index_sets",
+    "normalise_over",
+    "normalised",
+    "to_torch",
+]

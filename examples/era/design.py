@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+
+from study.settings import (
+    CLAIM,
+    Check,
+    Claim,
+    Refused,
+    digest,
+    named,
+    one_of,
+    positive,
+    read_toml,
+    seed_number,
+    several,
+    table,
+    whole,
+    yes_or_no,
+)
 
 #: To be raised when a change of the code changes the numbers of a run, so that kept runs are made anew.
 RECIPE = 1
@@ -19,11 +32,6 @@ PLAIN = ("relu", "leaky_relu", "silu", "gelu", "prelu", "safepade")
 ERAS = tuple(f"era{degree}-{init}" for degree in (2, 4) for init in ("swish", "gelu", "relu", "leaky_relu(0.3)", "random"))
 STUDIES = ("activations", "widths", "starts", "normalisations", "clipping")
 CLAIMS = ("beats-relu", "small-networks", "swish-init", "random-init", "clipping", "normalisation")
-Made = TypeVar("Made")
-
-
-class Refused(Exception):
-    """What the user gave cannot be used; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +63,6 @@ class Study:
     normalisations: tuple[str, ...]
     widths: tuple[int, ...]
     clipped: tuple[bool, ...]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What is claimed, what is measured for it, and the number that decides."""
-
-    sentence: str
-    metric: str
-    threshold: float
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,7 @@ class Run:
     @property
     def digest(self) -> str:
         """A hash of all settings."""
-        text = json.dumps({**asdict(self), "recipe": RECIPE}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest({**asdict(self), "recipe": RECIPE})
 
 
 def plan(config: Config, data: Mapping[str, str]) -> list[Run]:
@@ -161,39 +159,33 @@ def plan(config: Config, data: Mapping[str, str]) -> list[Run]:
 
 # --- reading config.toml -----------------------------------------------------------------------------------------------------
 
-Check = Callable[[Any, str], Any]
-
 
 def read_config(path: Path) -> Config:
     """config.toml; Refused names the first key that is missing, unknown or wrong."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Refused(f"{path}: cannot be read as TOML: {error}") from error
+    document = read_toml(path)
     study = {
-        "tasks": _several(_one_of(TASKS)),
-        "architectures": _several(_one_of(ARCHITECTURES)),
-        "activations": _several(_one_of((*PLAIN, *ERAS))),
-        "normalisations": _several(_one_of(("own", *NORMALISATIONS))),
-        "widths": _several(_whole, least=0),
-        "clipped": _several(_yes_or_no),
+        "tasks": several(one_of(TASKS)),
+        "architectures": several(one_of(ARCHITECTURES)),
+        "activations": several(one_of((*PLAIN, *ERAS))),
+        "normalisations": several(one_of(("own", *NORMALISATIONS))),
+        "widths": several(whole, least=0),
+        "clipped": several(yes_or_no),
     }
-    task = {"train": _whole, "test": _whole, "epochs": _whole, "architectures": _several(_one_of(ARCHITECTURES))}
-    architecture = {"width": _whole, "learning_rate": _positive, "normalisation": _one_of(NORMALISATIONS)}
-    claim = {"sentence": _text, "metric": _text, "threshold": _number}
-    seeds = _several(_seed, least=2)
-    quick = {"seeds": seeds, "train": _whole, "test": _whole, "epochs": _whole}
+    task = {"train": whole, "test": whole, "epochs": whole, "architectures": several(one_of(ARCHITECTURES))}
+    architecture = {"width": whole, "learning_rate": positive, "normalisation": one_of(NORMALISATIONS)}
+    seeds = several(seed_number, least=2)
+    quick = {"seeds": seeds, "train": whole, "test": whole, "epochs": whole}
     checks: dict[str, Check] = {
         "seeds": seeds,
-        "batch": _whole,
-        "clip": _positive,
-        "tasks": _named(TASKS, _table(Task, task)),
-        "architectures": _named(ARCHITECTURES, _table(Architecture, architecture)),
-        "studies": _named(STUDIES, _table(Study, study)),
-        "claims": _named(CLAIMS, _table(Claim, claim)),
-        "quick": _table(Quick, quick),
+        "batch": whole,
+        "clip": positive,
+        "tasks": named(TASKS, table(Task, task)),
+        "architectures": named(ARCHITECTURES, table(Architecture, architecture)),
+        "studies": named(STUDIES, table(Study, study)),
+        "claims": named(CLAIMS, CLAIM),
+        "quick": table(Quick, quick),
     }
-    config: Config = _table(Config, checks)(document, str(path))
+    config: Config = table(Config, checks)(document, str(path))
     for name, kind in config.architectures.items():
         _fits(name, (kind.normalisation,), (kind.width,), f"{path}: architectures.{name}")
     for name, entry in config.studies.items():
@@ -213,62 +205,3 @@ def _fits(architecture: str, normalisations: tuple[str, ...], widths: tuple[int,
     for width in widths:
         if architecture == "transformer" and width % 2:
             raise Refused(f"{where}: the width of a transformer is even, got {width}")
-
-
-def _table(kind: Callable[..., Made], checks: Mapping[str, Check]) -> Callable[[Any, str], Made]:
-    assert {f.name for f in fields(kind)} == set(checks)  # type: ignore[arg-type]
-
-    def check(value: Any, where: str) -> Made:
-        return kind(**_entries(value, where, checks))
-
-    return check
-
-
-def _named(names: tuple[str, ...], check: Check) -> Check:
-    return lambda value, where: _entries(value, where, dict.fromkeys(names, check))
-
-
-def _entries(value: Any, where: str, checks: Mapping[str, Check]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Refused(f"{where}: a table is needed, got {value!r}")
-    for key in checks:
-        if key not in value:
-            raise Refused(f"{where}: the key {key!r} is missing")
-    for key in value:
-        if key not in checks:
-            raise Refused(f"{where}: unknown key {key!r}; known are {', '.join(checks)}")
-    return {key: check(value[key], f"{where}: {key}" if ": " not in where else f"{where}.{key}") for key, check in checks.items()}
-
-
-def _several(check: Check, least: int = 1) -> Check:
-    def checked(value: Any, where: str) -> Any:
-        if not isinstance(value, list) or len(value) < least or len(set(map(repr, value))) < len(value):
-            raise Refused(f"{where}: a list of {least} or more different entries is needed, got {value!r}")
-        return tuple(check(entry, where) for entry in value)
-
-    return checked
-
-
-def _one_of(names: tuple[str, ...]) -> Check:
-    return _checked(lambda v: v in names, f"one of {', '.join(names)}")
-
-
-def _checked(right: Callable[[Any], bool], needed: str) -> Check:
-    def check(value: Any, where: str) -> Any:
-        if not right(value):
-            raise Refused(f"{where}: {needed} is needed, got {value!r}")
-        return value
-
-    return check
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
-
-
-_whole = _checked(lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 1, "a whole number >= 1")
-_seed = _checked(lambda v: isinstance(v, int) and not isinstance(v, bool) and 0 <= v < 2**31, "a whole number >= 0")
-_number = _checked(_is_number, "a number")
-_positive = _checked(lambda v: _is_number(v) and v > 0, "a positive number")
-_text = _checked(lambda v: isinstance(v, str) and bool(v.strip()), "a text")
-_yes_or_no = _checked(lambda v: isinstance(v, bool), "true or false")

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import torch
-from era.report import PAIRS, Line, NotRun, Results, paired, spread, trained
+from era.report import PAIRS, Line, Results, trained
+from study.pictures import draw_all
+from study.tables import NotRun, paired, spread
 
 BLUE, ORANGE, GREY = "#2a6fbb", "#d9731a", "#888888"
 
 
 def draw(results: Results, out: Path) -> tuple[list[str], str]:
     """The names of the pictures written to the folder, and what is to be said about those left out."""
-    if importlib.util.find_spec("matplotlib") is None:
-        return [], "The pictures were left out: matplotlib is not installed (the extra `plot`)."
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    names = []
-    with plt.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
-        for name, picture in (("activations", _activations), ("gain", _gain), ("losses", _losses)):
-            try:
-                figure = picture(plt, results)
-            except NotRun:
-                continue
-            figure.savefig(out / f"{name}.png", dpi=110, metadata={"Software": None})
-            plt.close(figure)
-            names.append(f"{name}.png")
-    return names, ""
+    return draw_all({"activations": _activations, "gain": _gain, "losses": _losses}, results, out)
 
 
 def _activations(plt: Any, results: Results) -> Any:

@@ -10,37 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from era.design import Config, Run
+from study.tables import BySeed, Decided, NotRun, Outcome, decide, listed, paired, shown, spread, summed, table
+from study.tables import write as save
 
 import exactnn as xn
 from exactnn.nn import ERA
 
 Line = dict[str, Any]
-BY_SEED = dict[int, float]
 PAIRS = (("digits", "mlp"), ("digits", "cnn"), ("digits", "mixer"), ("digits", "transformer"), ("friedman", "mlp"))
 BOTH = ("mlp", "cnn")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A mean, the sample standard deviation, and the standard error of the mean."""
-
-    mean: float
-    deviation: float
-    count: int
-
-    @property
-    def error(self) -> float:
-        return self.deviation / math.sqrt(self.count)
-
-
-def spread(values: Iterable[float]) -> Spread:
-    listed = list(values)
-    return Spread(statistics.fmean(listed), statistics.stdev(listed) if len(listed) > 1 else math.nan, len(listed))
-
-
-def paired(first: BY_SEED, second: BY_SEED) -> Spread:
-    """first - second, over the seeds."""
-    return spread(first[seed] - second[seed] for seed in sorted(first))
 
 
 @dataclass(frozen=True)
@@ -69,7 +47,7 @@ class Results:
             if (r.task, r.architecture, r.activation, r.normalisation, r.width, r.clip is not None) == wanted
         }
 
-    def errors(self, *setting: str, **options: Any) -> BY_SEED:
+    def errors(self, *setting: str, **options: Any) -> BySeed:
         """The test errors of one setting by seed; NotRun where there are none."""
         found = self.select(*setting, **options)
         if not found:
@@ -77,40 +55,18 @@ class Results:
         return {seed: line["error"] for seed, line in found.items()}
 
 
-class NotRun(Exception):
-    """A claim is about runs that were not asked for (--only)."""
-
-
 # --- claims ----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a claim: "held", "failed" or "not run", and the numbers."""
-
-    outcome: str
-    numbers: str
 
 
 def claims(results: Results) -> dict[str, Outcome]:
     """All claims of the configuration, in its order."""
-    found = {}
-    for name, claim in results.config.claims.items():
-        try:
-            held, numbers = DECIDE[name](results, claim.threshold)
-            found[name] = Outcome("held" if held else "failed", numbers)
-        except NotRun:
-            found[name] = Outcome("not run", "")
-    return found
-
-
-Decided = tuple[bool, str]
+    return decide(results.config.claims, DECIDE, results)
 
 
 def beats_relu(results: Results, threshold: float) -> Decided:
     gains = {pair: paired(results.errors(*pair, "relu"), results.errors(*pair, "era4-swish")) for pair in PAIRS}
     wins = sum(gain.mean > 0 for gain in gains.values())
-    listed = ", ".join(f"{'/'.join(pair)} {_difference(gain)}" for pair, gain in gains.items())
+    listed = ", ".join(f"{'/'.join(pair)} {shown(gain)}" for pair, gain in gains.items())
     clear = sum(gain.mean > 2 * gain.error for gain in gains.values())
     text = f"{wins} of {len(PAIRS)}, {clear} of them by more than two standard errors; ReLU's error - ERA's: {listed}"
     return wins >= threshold, text
@@ -130,13 +86,13 @@ def small_networks(results: Results, threshold: float) -> Decided:
         )
         for count in ((era["parameters"] - relu["parameters"]) / len(era["activations"]), *(a["parameters"] for a in era["activations"]))
     }
-    listed = ", ".join(f"{w}: {_difference(spread(gains[w].values()))}" for w in widths)
+    listed = ", ".join(f"{w}: {shown(spread(gains[w].values()))}" for w in widths)
     more = " or ".join(f"{count:g}" for count in sorted(counts))
-    text = f"gain at width {listed}; least - largest width {_difference(change)}; {more} more parameters in each activation layer"
+    text = f"gain at width {listed}; least - largest width {shown(change)}; {more} more parameters in each activation layer"
     return change.mean >= threshold and counts == {10}, text
 
 
-def _gain(results: Results, width: int) -> BY_SEED:
+def _gain(results: Results, width: int) -> BySeed:
     relu, era = (results.errors("digits", "mlp", name, width=width) for name in ("relu", "era4-swish"))
     return {seed: relu[seed] - era[seed] for seed in relu}
 
@@ -144,19 +100,19 @@ def _gain(results: Results, width: int) -> BY_SEED:
 def swish_init(results: Results, threshold: float) -> Decided:
     swish = _mean_of_both(results, "era4-swish")
     others = {start: paired(_mean_of_both(results, f"era4-{start}"), swish) for start in ("relu", "leaky_relu(0.3)")}
-    listed = ", ".join(f"{start} {_difference(found)}" for start, found in others.items())
+    listed = ", ".join(f"{start} {shown(found)}" for start, found in others.items())
     return min(found.mean for found in others.values()) > threshold, f"error of the other start - of Swish: {listed}"
 
 
 def random_init(results: Results, threshold: float) -> Decided:
     found = paired(_mean_of_both(results, "era4-random"), _mean_of_both(results, "era4-swish"))
-    return found.mean <= threshold, f"error of the random start - of Swish: {_difference(found)}"
+    return found.mean <= threshold, f"error of the random start - of Swish: {shown(found)}"
 
 
 def clipping(results: Results, threshold: float) -> Decided:
     settings: list[tuple[str, str | None]] = [(kind, normalisation) for kind in BOTH for normalisation in ("none", None)]
     chosen: dict[bool, list[dict[int, Line]]] = {}
-    errors: dict[bool, BY_SEED] = {}
+    errors: dict[bool, BySeed] = {}
     for clipped in (True, False):
         errors[clipped] = average(results.errors("digits", k, "era4-random", normalisation=n, clipped=clipped) for k, n in settings)
         chosen[clipped] = [results.select("digits", k, "era4-random", normalisation=n, clipped=clipped) for k, n in settings]
@@ -166,12 +122,12 @@ def clipping(results: Results, threshold: float) -> Decided:
     runs = sum(map(len, chosen[False]))
     parts = [
         f"{kind} {normalisation or results.config.architectures[kind].normalisation} "
-        + _difference(paired(*(_errors(chosen[clipped][i]) for clipped in (False, True))))
+        + shown(paired(*(_errors(chosen[clipped][i]) for clipped in (False, True))))
         for i, (kind, normalisation) in enumerate(settings)
     ]
     text = (
         f"diverged without clipping {diverged[False]} of {runs}, with it {diverged[True]} of {runs}; error without - with "
-        f"{_difference(found)}, which is {ratio:.2f} standard errors ({', '.join(parts)})"
+        f"{shown(found)}, which is {ratio:.2f} standard errors ({', '.join(parts)})"
     )
     return diverged[False] > diverged[True] or ratio >= threshold, text
 
@@ -179,7 +135,7 @@ def clipping(results: Results, threshold: float) -> Decided:
 def normalisation(results: Results, threshold: float) -> Decided:
     own, batch, none = (_mean_of_both(results, "era4-swish", normalisation=n) for n in (None, "batch", "none"))
     more, helps = paired(batch, own), paired(none, own)
-    text = f"error with batch - with layer/instance {_difference(more)}; without normalisation - with layer/instance {_difference(helps)}"
+    text = f"error with batch - with layer/instance {shown(more)}; without normalisation - with layer/instance {shown(helps)}"
     return more.mean > threshold and helps.mean > 0, text
 
 
@@ -193,22 +149,18 @@ DECIDE: dict[str, Callable[[Results, float], Decided]] = {
 }
 
 
-def _mean_of_both(results: Results, activation: str, **options: Any) -> BY_SEED:
+def _mean_of_both(results: Results, activation: str, **options: Any) -> BySeed:
     return average(results.errors("digits", kind, activation, **options) for kind in BOTH)
 
 
-def average(settings: Iterable[BY_SEED]) -> BY_SEED:
+def average(settings: Iterable[BySeed]) -> BySeed:
     """The mean over settings, seed by seed."""
     listed = list(settings)
     return {seed: statistics.fmean(errors[seed] for errors in listed) for seed in listed[0]}
 
 
-def _errors(lines: Mapping[int, Line]) -> BY_SEED:
+def _errors(lines: Mapping[int, Line]) -> BySeed:
     return {seed: line["error"] for seed, line in lines.items()}
-
-
-def _difference(found: Spread) -> str:
-    return f"{found.mean:+.2f} ± {found.error:.2f}"
 
 
 # --- the report ------------------------------------------------------------------------------------------------------------
@@ -229,11 +181,7 @@ def write(results: Results, out: Path, pictures: Sequence[str], notes: Sequence[
         "standard error of their mean.",
         *notes,
         "## Claims",
-        *(
-            f"- **{name}: {o.outcome}.** {config.claims[name].sentence}\n  Found: {o.numbers or 'these runs were not asked for'}.\n"
-            f"  Measured: {config.claims[name].metric}; threshold {config.claims[name].threshold:g}."
-            for name, o in outcomes.items()
-        ),
+        *listed(config.claims, outcomes),
         "## Test errors",
         *tables(results),
         "## Poles",
@@ -243,12 +191,8 @@ def write(results: Results, out: Path, pictures: Sequence[str], notes: Sequence[
         certified,
         *(f"![{name}]({name})" for name in pictures),
     ]
-    text = "\n\n".join(p for p in parts if p) + "\n"
-    fresh = out / "report.md.new"
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(out / "report.md")
-    lines = [f"  {o.outcome:8}{name}: {o.numbers}" for name, o in outcomes.items()]
-    return "\n\n".join([activation_table(results), poles(results), certified, "Claims:\n" + "\n".join(lines)])
+    save(out / "report.md", parts)
+    return "\n\n".join([activation_table(results), poles(results), certified, summed(outcomes)])
 
 
 def tables(results: Results) -> list[str]:
@@ -277,7 +221,7 @@ def tables(results: Results) -> list[str]:
                                         act,
                                         str(next(iter(found.values()))["parameters"]),
                                         _cell(found),
-                                        _difference(paired(_errors(found), _errors(against))) if against and act != "relu" else "",
+                                        shown(paired(_errors(found), _errors(against))) if against and act != "relu" else "",
                                         str(sum(line["diverged"] for line in found.values())),
                                     ]
                                 )
@@ -341,11 +285,3 @@ def _cell(lines: Mapping[int, Line]) -> str:
     found = spread(line["error"] for line in lines.values())
     diverged = sum(line["diverged"] for line in lines.values())
     return f"{found.mean:.2f} ± {found.deviation:.2f}" + (f" ({diverged} diverged)" if diverged else "")
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, its columns aligned."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [" | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in (header, *rows)]
-    lines.insert(1, " | ".join("-" * w for w in widths))
-    return "\n".join(f"| {line} |" for line in lines)

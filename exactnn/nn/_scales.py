@@ -1,0 +1,251 @@
+"""How a module can be multiplied by a factor from inside: which tensors of its computation may be scaled, and by which share.
+
+Every tensor t of the trace gets a factor exp(s_t). A layer with weights goes from s to s' freely: W -> e^(s' - s) W, b -> e^s' b. What is
+positively homogeneous keeps s; the operands of a sum share one s; the input, and what is read by anything else, has s = 0. Tensors that
+share a factor are a group. With i the number of layers on the longest way from factor 1 to a group and L that through it to the output,
+
+    s = (i/L) log tau,    tau^(i/L) on a chain of L layers (Cooling, cumulative)
+
+References: docs/cooling.md; identities I9 to I12 and I18 there.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import torch
+from torch import fx, nn
+from torch.nn.utils import parametrize
+
+from exactnn.errors import UnsupportedOperation
+from exactnn.nn._homogeneous import HOMOGENEOUS, KEEPING, METHODS, NORMS, SHAPES, SUM_METHODS, SUMS, WEIGHTED
+from exactnn.nn.era import ERA
+
+
+class Layer(NamedTuple):
+    """A module with weights, and the groups of its input and its output."""
+
+    name: str
+    module: nn.Module
+    before: int
+    after: int
+
+
+class Scales:
+    """The groups of a traced module.
+
+    Attributes
+    ----------
+    layers : in the order of computation; layers whose groups have factor 1 are among them
+    share : for each group the i/L of log tau; 0 for those of factor 1, 1 for the output
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        walk = _Walk(module)
+        joined = _without_cycles(walk.layers, walk.groups())
+        self.output = joined[walk.output]
+        self.layers = [Layer(name, part, joined[before], joined[after]) for name, part, before, after in walk.layers]
+        if self.output == _FIXED:
+            raise UnsupportedOperation(
+                f"{walk.last}: its output cannot be multiplied by a factor from inside, since no layer with weights follows; "
+                'use redistribute="last", which multiplies the logits'
+            )
+        self.share = _shares([(x.before, x.after) for x in self.layers if not isinstance(x.module, ERA)], self.output)
+
+    @property
+    def chain(self) -> list[Layer] | None:
+        """The layers, if each has one group before it and one after it, all different, and none is an activation; else None."""
+        ends = [_FIXED, *(layer.after for layer in self.layers)]
+        alone = len(set(ends)) == len(ends) and all(layer.before == end for layer, end in zip(self.layers, ends, strict=False))
+        return list(self.layers) if alone and not any(isinstance(x.module, (ERA, *NORMS)) for x in self.layers) else None
+
+
+_FIXED = 0
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, ERA) or super().is_leaf_module(m, module_qualified_name)
+
+
+class _Walk:
+    """Groups by union-find over the nodes of the trace; node 0 stands for factor 1."""
+
+    def __init__(self, module: nn.Module) -> None:
+        try:
+            graph = _Tracer().trace(module)
+        except Exception as reason:  # whatever the user's own code raises under tracing
+            raise UnsupportedOperation(
+                f"model: its forward cannot be traced by torch.fx ({type(reason).__name__}: {reason}), so that factors cannot be moved "
+                'into its layers; use redistribute="last", which multiplies the logits of any model'
+            ) from reason
+        self.parents = [_FIXED]
+        self.layers: list[Layer] = []
+        self.last = "model"
+        self._of: dict[fx.Node, int | None] = {}  # None for what is no tensor of values
+        self._modules = dict(module.named_modules())
+        self._seen: dict[int, str] = {}
+        self.output = _FIXED
+        for node in graph.nodes:
+            self._of[node] = self._visit(node)
+
+    def groups(self) -> list[int]:
+        """For each node its group."""
+        return [self._find(n) for n in range(len(self.parents))]
+
+    def _find(self, n: int) -> int:
+        while self.parents[n] != n:
+            n = self.parents[n]
+        return n
+
+    def _join(self, a: int, b: int) -> int:
+        a, b = sorted((self._find(a), self._find(b)))
+        self.parents[b] = a
+        return a
+
+    def _new(self) -> int:
+        self.parents.append(len(self.parents))
+        return len(self.parents) - 1
+
+    def _visit(self, node: fx.Node) -> int | None:
+        if node.op in ("placeholder", "get_attr"):
+            return _FIXED
+        if node.op == "output":
+            (last,) = node.args
+            if not isinstance(last, fx.Node):
+                raise UnsupportedOperation(f"model: one tensor of logits is needed as its output, got {type(last).__name__}")
+            self.output, self.last = self._of[last] or _FIXED, str(last.target)
+            return None
+        groups = [self._of[n] for n in node.all_input_nodes]
+        read = [g for g in groups if g is not None]
+        if node.op == "call_module":
+            return self._module(node, self._modules[str(node.target)], read)
+        return self._operation(node, read)
+
+    def _module(self, node: fx.Node, module: nn.Module, read: list[int]) -> int:
+        name = str(node.target)
+        weighted = isinstance(module, (ERA, *WEIGHTED, *NORMS))
+        if weighted:
+            self._once(name, module)
+        if isinstance(module, ERA):
+            self.layers.append(Layer(name, module, read[0], read[0]))
+            return read[0]
+        if isinstance(module, NORMS):
+            self._join(read[0], _FIXED)
+            if getattr(module, "weight", None) is None:
+                return _FIXED
+        if weighted:
+            after = self._new()
+            self.layers.append(Layer(name, module, read[0], after))
+            return after
+        return read[0] if isinstance(module, HOMOGENEOUS) else self._fixed(read)
+
+    def _operation(self, node: fx.Node, read: list[int]) -> int | None:
+        target: Any = node.target
+        method = node.op == "call_method"
+        if (method and target in SHAPES) or (target is getattr and node.args[1] == "shape"):
+            return None
+        if not read:
+            return None
+        if (target in METHODS) if method else (target in KEEPING):
+            return read[0]
+        if (target in SUM_METHODS) if method else (target in SUMS):
+            return self._sum(node, read)
+        if target in (operator.mul, operator.truediv, torch.mul, torch.div) and len(read) == 1 and _by_a_number(node):
+            return read[0]
+        return self._fixed(read)
+
+    def _sum(self, node: fx.Node, read: list[int]) -> int:
+        found = read[0]
+        for other in read[1:]:
+            found = self._join(found, other)
+        operands = () if isinstance(node.args[0], (tuple, list)) else (*node.args[:2], node.kwargs.get("other", 0))
+        # what is no tensor of the computation (a number, a size, a tensor made from sizes) does not grow with the rest
+        constant = any(isinstance(a, (int, float)) and a != 0 for a in operands)
+        constant |= any(self._of[n] is None for n in node.all_input_nodes)
+        return self._join(found, _FIXED) if constant else found
+
+    def _fixed(self, read: list[int]) -> int:
+        for g in read:
+            self._join(g, _FIXED)
+        return _FIXED
+
+    def _once(self, name: str, module: nn.Module) -> None:
+        if parametrize.is_parametrized(module):
+            raise UnsupportedOperation(
+                f"{name}: its weights are computed from others (parametrisation), so that no factor can be put into them"
+            )
+        for part, parameter in module.named_parameters(recurse=False):
+            before = self._seen.setdefault(id(parameter), f"{name}.{part}")
+            if before != f"{name}.{part}" or any(layer.name == name for layer in self.layers):
+                also = "" if before == f"{name}.{part}" else f" (also as {before})"
+                raise UnsupportedOperation(f"{name}.{part}: it is used twice{also}, so that its factors would have to agree")
+
+
+def _by_a_number(node: fx.Node) -> bool:
+    if len(node.args) != 2 or node.kwargs:  # division may round
+        return False
+    first, second = node.args
+    return isinstance(second, (int, float)) or (node.target is operator.mul and isinstance(first, (int, float)))
+
+
+def _without_cycles(layers: list[Layer], groups: list[int]) -> list[int]:
+    """Groups on a cycle of layers (around a residual join) become one: their factors would have to rise along it."""
+    ways: dict[int, set[int]] = {}
+    for layer in layers:
+        if groups[layer.after] != _FIXED:
+            ways.setdefault(groups[layer.before], set()).add(groups[layer.after])
+    reach = {g: set(_reached(g, ways)) for g in set(groups)}
+    joined = {g: min([g, *(h for h in reach[g] if g in reach[h])]) for g in reach}
+    return [joined[g] for g in groups]
+
+
+def _reached(start: int, ways: dict[int, set[int]]) -> Iterator[int]:
+    seen: set[int] = set()
+    waiting = [start]
+    while waiting:
+        for g in ways.get(waiting.pop(), ()):
+            if g not in seen:
+                seen.add(g)
+                waiting.append(g)
+                yield g
+
+
+def _shares(ways: list[tuple[int, int]], output: int) -> dict[int, Fraction]:
+    ways = [(a, b) for a, b in ways if a != b and b != _FIXED]
+    before, behind = _longest(ways, _FIXED), _longest([(b, a) for a, b in ways], output)
+    found = {_FIXED: Fraction(0)}
+    for g in {g for way in ways for g in way} - {_FIXED}:
+        found[g] = Fraction(before[g], before[g] + behind[g]) if g in before and g in behind else Fraction(0)
+    return found
+
+
+def _longest(ways: list[tuple[int, int]], start: int) -> dict[int, int]:
+    """The number of steps of the longest way from the start to each group that can be reached; there are no cycles."""
+    following: dict[int, list[int]] = {}
+    for a, b in ways:
+        following.setdefault(a, []).append(b)
+    found = {start: 0}
+    order = _topological(start, following)
+    for a in order:
+        for b in following.get(a, ()):
+            found[b] = max(found.get(b, 0), found[a] + 1)
+    return found
+
+
+def _topological(start: int, following: dict[int, list[int]]) -> list[int]:
+    order: list[int] = []
+    done: set[int] = set()
+    waiting: list[tuple[int, bool]] = [(start, False)]
+    while waiting:
+        g, closed = waiting.pop()
+        if closed:
+            order.append(g)
+        elif g not in done:
+            done.add(g)
+            waiting.append((g, True))
+            waiting += [(h, False) for h in following.get(g, ())]
+    return order[::-1]

@@ -1,0 +1,65 @@
+"""MNIST from the user's own files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import struct
+import zlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from study.settings import Refused
+
+#: The files of MNIST, plain or with .gz.
+MNIST = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+Arrays = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]
+
+
+def source(folder: Path) -> str:
+    """A few words that change if the data do."""
+    read = hashlib.sha256()
+    for part in mnist(folder):
+        read.update(part.tobytes())
+    return f"MNIST {read.hexdigest()[:16]}"
+
+
+@cache
+def mnist(folder: Path) -> Arrays:
+    """Images as rows of 784 pixels in [0, 1] with labels, to train on and to test with."""
+    paths = [_found(folder, name) for name in MNIST]
+    images, labels, test_images, test_labels = (read_idx(p, axes) for p, axes in zip(paths, (3, 1, 3, 1), strict=True))
+    for name, pictures, answers in ((paths[0], images, labels), (paths[2], test_images, test_labels)):
+        if len(pictures) != len(answers) or pictures.shape[1:] != (28, 28) or answers.max(initial=0) > 9:
+            raise Refused(f"{name}: {len(answers)} images of 28 x 28 with labels 0 to 9 are needed, got shape {pictures.shape}")
+    rows, test_rows = (p.reshape(len(p), 784).astype(np.float32) / 255 for p in (images, test_images))
+    return rows, labels.astype(np.int64), test_rows, test_labels.astype(np.int64)
+
+
+def _found(folder: Path, name: str) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise Refused(f"--mnist {folder}: there is no {name} or {name}.gz")
+
+
+def read_idx(path: Path, axes: int) -> NDArray[np.uint8]:
+    """An IDX file of bytes with so many axes: 0 0 8 axes, each length as a big-endian uint32, then the bytes."""
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Refused(f"{path}: cannot be read: {error}") from error
+    header = 4 + 4 * axes
+    if content[:4] != bytes([0, 0, 8, axes]):
+        raise Refused(f"{path}: no IDX file of bytes with {axes} axes: it begins with {content[:4].hex() or 'nothing'}")
+    if len(content) < header:
+        raise Refused(f"{path}: ends in the header, after {len(content)} bytes of {header}")
+    shape = struct.unpack(f">{axes}I", content[4:header])
+    if len(content) - header != math.prod(shape):
+        raise Refused(f"{path}: {math.prod(shape)} bytes are needed after the header for shape {shape}, got {len(content) - header}")
+    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)

@@ -1,0 +1,103 @@
+"""Means over seeds, what became of claims, tables and reports in Markdown."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from study.settings import Claim
+
+BySeed = Mapping[int, float]
+Results = TypeVar("Results")
+Decided = tuple[bool, str]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean, the sample standard deviation, and the standard error of the mean."""
+
+    mean: float
+    deviation: float
+    count: int
+
+    @property
+    def error(self) -> float:
+        return self.deviation / math.sqrt(self.count)
+
+
+def spread(values: Iterable[float]) -> Spread:
+    listed = list(values)
+    return Spread(statistics.fmean(listed), statistics.stdev(listed) if len(listed) > 1 else math.nan, len(listed))
+
+
+def paired(first: BySeed, second: BySeed) -> Spread:
+    """first - second, over the seeds."""
+    return spread(first[seed] - second[seed] for seed in sorted(first))
+
+
+def shown(found: Spread) -> str:
+    """A difference and the standard error of its mean."""
+    return f"{found.mean:+.2f} ± {found.error:.2f}"
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------------
+
+
+class NotRun(Exception):
+    """A claim is about runs that were not asked for (--only)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a claim: "held", "failed" or "not run", and the numbers."""
+
+    outcome: str
+    numbers: str
+
+
+def decide(claims: Mapping[str, Claim], how: Mapping[str, Callable[[Results, float], Decided]], results: Results) -> dict[str, Outcome]:
+    """All claims, in their order."""
+    found = {}
+    for name, claim in claims.items():
+        try:
+            held, numbers = how[name](results, claim.threshold)
+            found[name] = Outcome("held" if held else "failed", numbers)
+        except NotRun:
+            found[name] = Outcome("not run", "")
+    return found
+
+
+def listed(claims: Mapping[str, Claim], outcomes: Mapping[str, Outcome]) -> list[str]:
+    """An item for each claim, for the report."""
+    return [
+        f"- **{name}: {o.outcome}.** {claims[name].sentence}\n  Found: {o.numbers or 'these runs were not asked for'}.\n"
+        f"  Measured: {claims[name].metric}; threshold {claims[name].threshold:g}."
+        for name, o in outcomes.items()
+    ]
+
+
+def summed(outcomes: Mapping[str, Outcome]) -> str:
+    """A line for each claim, to print."""
+    return "Claims:\n" + "\n".join(f"  {o.outcome:8}{name}: {o.numbers}" for name, o in outcomes.items())
+
+
+# --- Markdown --------------------------------------------------------------------------------------------------------------
+
+
+def write(path: Path, parts: Iterable[str]) -> None:
+    """The parts as a file, which appears whole."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text("\n\n".join(p for p in parts if p) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, its columns aligned."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [" | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in (header, *rows)]
+    lines.insert(1, " | ".join("-" * w for w in widths))
+    return "\n".join(f"| {line} |" for line in lines)
