@@ -47,6 +47,22 @@ class NotRational(ExactnnError):
     """The exact value is no rational number (a tanh, say), so that it cannot be returned as a Fraction."""
 
 
+class AtKink(ExactnnError, ArithmeticError):
+    """A gradient is asked for at a point where a unit has a kink or a window a tie, so that there is none."""
+
+
+class AssumptionBroken(ExactnnError):
+    """A network or its data break an assumption of an identity or of a reparameterisation; `assumption` is its name."""
+
+    def __init__(self, assumption: str, message: str) -> None:
+        super().__init__(f"assumption {assumption!r}: {message}")
+        self.assumption = assumption
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[AssumptionBroken], tuple[str, str]]:
+        return type(self), (self.assumption, self.message)
+
+
 class LoadError(ExactnnError):
     """A model file cannot be read: it is missing, truncated, foreign or damaged."""
 

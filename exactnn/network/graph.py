@@ -27,6 +27,8 @@ from exactnn.network.operations import Input, Operation, Shape
 if TYPE_CHECKING:
     import torch
 
+    from exactnn.network.gradient import Gradient
+
 
 @dataclass(frozen=True)
 class DataFile:
@@ -275,6 +277,36 @@ class Network:
             return operation.evaluate(*(values[o] for o in self._operands[name]))
         except ExactnnError as error:
             raise type(error)(f"node {name!r}: {error}") from None
+
+    def gradient(self, points: Any, upstream: Any, *, at_kinks: str = "left") -> Gradient:
+        """The derivatives of  sum_n u_n . f(x_n)  by all parameters, the inputs and the values of all nodes, exactly.
+
+        Parameters
+        ----------
+        points : (n, input_dim), or n inputs of a network with one input
+        upstream : u, (n, output_dim): dl/df(x_n) gives the gradient of a loss l
+        at_kinks : "left", the slope on the left of each kink and the first of tied entries of a window, as torch's backward pass has
+            them for ReLU, leaky ReLU, PReLU and max pooling; "beside", the gradient of one region beside the point; "refuse", AtKink
+
+        Raises
+        ------
+        NotRational
+            A smooth node, or a pole.
+        AtKink, ShapeError, NotFiniteError, ArgumentError
+
+        Examples
+        --------
+        >>> import exactnn as xn
+        >>> net = xn.mlp([([[1, 2], [3, -1]], [0, 1]), ([[1, "1/3"]], [0])])
+        >>> found = net.gradient([[1, 1]], [[1]])
+        >>> found.parameters["layer1"]["weight"].to_rows()
+        ((Fraction(1, 1), Fraction(1, 1)), (Fraction(1, 3), Fraction(1, 3)))
+        >>> found.inputs.to_fractions(), dict(found.kinks)
+        ((Fraction(2, 1), Fraction(5, 3)), {})
+        """
+        from exactnn.network.gradient import gradient
+
+        return gradient(self, points, upstream, at_kinks=at_kinks)
 
     def to_torch(self, dtype: Any = None) -> torch.nn.Module:
         """The network as a torch module (batch axis first); float64 unless `dtype` says otherwise. Weights are rounded to it."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from exactnn.network.activations import PiecewiseLinear, PRelu, Rational
 from exactnn.network.backward import output_rows, sweep
 from exactnn.network.graph import Network
 from exactnn.network.operations import Add, Affine, BatchNorm, Constant, Input, Operation, Scale, Subtract, along_channels
+from exactnn.network.parameters import absolute_values
 from exactnn.network.pieces import Integers, Mask, chosen, levels, looked_up, pieces_at, sent_back, tangent, times_slope
 from exactnn.network.windows import Conv, MaxPool
 
@@ -39,12 +40,14 @@ class Linearisation:
     pieces : for each piecewise linear node (n, *shape), how many kinks lie below each entry; for each max pooling node
         (n, channels, places), which place of its window each result is taken from
     tangents : for each node of a rational function its slopes and constants, (n, *shape)
+    ties : for each node how many entries lie on a kink or in a tie, at all points together; nodes without any are left out
     """
 
     net: Network
     count: int
     pieces: Mapping[str, Integers]
     tangents: Mapping[str, tuple[RationalArray, RationalArray]]
+    ties: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.count
@@ -87,18 +90,25 @@ class Linearisation:
         scaled = times_slope(slopes, self.pieces[name], before)
         return scaled if constants.is_zero() else scaled + looked_up(constants, self.pieces[name])
 
-    def step(self, name: str, rows: RationalArray, points: Integers | None = None) -> tuple[RationalArray, ...]:
-        """The step of a backward sweep: row i belongs to point i, or to points[i]."""
+    def step(self, name: str, rows: RationalArray, points: Integers | None = None, *, absolute: bool = False) -> tuple[RationalArray, ...]:
+        """The step of a backward sweep: row i belongs to point i, or to points[i].
+
+        With `absolute` all coefficients count by their absolute values: how far errors of the rows reach.
+        """
         operation, shapes = self.net.operation(name), [self.net.shape(o) for o in self.net.operands(name)]
-        if operation.is_affine:
+        if operation.is_affine and not absolute:
             return operation.adjoint(rows, *shapes)
+        if operation.is_affine:
+            parts = (operation.adjoint(rows, *shapes, part=part) for part in (1, -1))
+            return tuple(a + b for a, b in zip(*parts, strict=True))
         if isinstance(operation, Rational):
-            slopes = self.tangents[name][0]
-            return (rows * (slopes if points is None else slopes[points]),)
+            slopes = self.tangents[name][0] if points is None else self.tangents[name][0][points]
+            return (rows * (absolute_values(slopes) if absolute else slopes),)
         pieces = self.pieces[name] if points is None else self.pieces[name][points]
         if isinstance(operation, MaxPool):
             return (sent_back(operation, rows, pieces, shapes[0]),)
-        return (times_slope(levels(operation)[0], pieces, rows),)
+        slopes = levels(operation)[0]
+        return (times_slope(absolute_values(slopes) if absolute else slopes, pieces, rows),)
 
     def adjoints(self, rows: RationalArray, keep: Collection[str] = ()) -> dict[str, RationalArray]:
         """Rows on the outputs carried backwards.
@@ -142,7 +152,9 @@ class Linearisation:
         return concatenate([rows[name].reshape(self.count, size, -1) for name in self.net.inputs], axis=2)
 
 
-def linearise(net: Network, points: RationalArray, values: Mapping[str, RationalArray] | None = None) -> Linearisation:
+def linearise(
+    net: Network, points: RationalArray, values: Mapping[str, RationalArray] | None = None, *, at_kinks: str = "beside"
+) -> Linearisation:
     """The affine map of a network around each point, that of a region beside it where the point lies on a kink.
 
     Parameters
@@ -150,6 +162,8 @@ def linearise(net: Network, points: RationalArray, values: Mapping[str, Rational
     net : a network without smooth nodes; of a rational function it is the tangent
     points : (n, input_dim)
     values : exact values of all nodes that nodes without an affine function read, if they are known; as `net.trace` gives them
+    at_kinks : "beside", that of a region beside the point; "left", at each kink the slope to its left and of each tied window the first
+        entry (what torch's backward pass takes for ReLU, leaky ReLU, PReLU and max pooling), whether or not a region has them together
 
     Returns
     -------
@@ -168,14 +182,19 @@ def linearise(net: Network, points: RationalArray, values: Mapping[str, Rational
     pieces: dict[str, Integers] = {}
     tangents: dict[str, tuple[RationalArray, RationalArray]] = {}
     tied = np.zeros(len(points), dtype=bool)
+    ties: dict[str, int] = {}
     for name in bends:
         operation, before = net.operation(name), values[net.operands(name)[0]]
         if isinstance(operation, Rational):
             tangents[name] = tangent(operation, before)
             continue
         pieces[name], open_at = pieces_at(operation, before)
-        tied |= open_at.reshape(len(points), -1).any(axis=1)
-    found = Linearisation(net, len(points), pieces, tangents)
+        if open_at.any():
+            tied |= open_at.reshape(len(points), -1).any(axis=1)
+            ties[name] = int(open_at.any(axis=3).sum() if isinstance(operation, MaxPool) else open_at.sum())
+    found = Linearisation(net, len(points), pieces, tangents, ties)
+    if at_kinks == "left":
+        return found
     todo = np.flatnonzero(tied)
     for direction in _directions(net.input_dim):
         if not len(todo):

@@ -200,7 +200,7 @@ class _Sum(Operation):
         return a + b if self.sign == 1 else a - b
 
     def adjoint(self, rows: RationalArray, *shapes: Shape, part: int = 0) -> tuple[RationalArray, ...]:
-        first, second = (_unbroadcast(rows, shape) for shape in shapes)
+        first, second = (unbroadcast(rows, shape) for shape in shapes)
         signs = {0: (1, self.sign), 1: (1, int(self.sign == 1)), -1: (0, int(self.sign == -1))}[part]
         return first * signs[0], second * signs[1]
 
@@ -373,7 +373,7 @@ def _moved(rows: RationalArray, part: int) -> RationalArray:
     return RationalArray.zeros(rows.shape) if part == -1 else rows
 
 
-def _unbroadcast(rows: RationalArray, shape: Shape) -> RationalArray:
+def unbroadcast(rows: RationalArray, shape: Shape) -> RationalArray:
     """Summed over the axes along which an operand of this shape was repeated."""
     extra = rows.ndim - 1 - len(shape)
     repeated = (*range(1, 1 + extra), *(1 + extra + i for i, n in enumerate(shape) if n == 1 != rows.shape[1 + extra + i]))
