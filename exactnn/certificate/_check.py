@@ -23,6 +23,7 @@ from ._numbers import Rejected, items, mapping, need, read_json, show
 from ._point import check_point
 from ._poles import check_pole, check_pole_free, functions_of, sentence
 from ._shallow import family
+from ._sides import check_sides
 from ._transform import matched, transformed
 from ._tree import check_tree
 
@@ -38,6 +39,8 @@ _OWN: dict[tuple[str, str], dict[str, Callable[..., None]]] = {
     ("deviation", "proved"): dict.fromkeys(UPPER, check_deviation),
     ("equal_at", "proved"): {"values": check_values},
     ("equal_at", "refuted"): {"point": check_one_point},
+    ("identity", "proved"): {"sides": check_sides},
+    ("identity", "refuted"): {"sides": check_sides},
     ("pole_free", "proved"): {"sturm": check_pole_free},
     ("pole_free", "refuted"): {"pole": check_pole},
     ("execution_error", "proved"): {"rounding": check_rounding},

@@ -7,14 +7,14 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from . import _poles, _words
+from . import _identity, _poles, _words
 from ._models import canonical_hash
 from ._numbers import Tensor, integer, items, mapping, need, rational, rationals, show, tensor
 
 MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",), "regions": ("f",)}
 MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g"), "orbits": ("f",), "pole_free": ("f",)}
 MODELS |= {"equal_at": ("f", "g")}
-MODELS |= {"execution_error": ("f",)}
+MODELS |= {"execution_error": ("f",), "identity": ("f", "g")}  # g where an equation has it
 # the formats of a run, and a wider one in which it may be known to take its sums
 DTYPES = {"float32": "float64", "float64": None, "bfloat16": "float32"}
 
@@ -57,12 +57,15 @@ class Claim(NamedTuple):
     points: Tensor | None = None  # one row for each; None unless the question is "equal_at"
     run: Run | None = None  # None unless the question is "execution_error"
     lower: Fraction | None = None  # None unless the question is "deviation"
+    equations: _identity.Equations | None = None  # None unless the question is "identity"
     norm: str = "linf"  # or "l1", where the question is "deviation"
     written: Any = None  # the claim as it stands in the certificate
 
     @property
     def models(self) -> tuple[str, ...]:
         """The names of the networks that the claim is about."""
+        if self.equations is not None:
+            return self.equations.networks
         return () if self.poles is not None and self.poles.functions is not None else MODELS[self.question]
 
     @property
@@ -84,6 +87,8 @@ class Claim(NamedTuple):
 
     def sentence(self, dimension: int, moves: str = "") -> str:
         """The claim in words; ``moves`` says what keeps the function of every network like f, where the question is "orbits"."""
+        if self.equations is not None:
+            return self.equations.sentence(self.answer, self.tolerance, self.sha256)
         if self.question == "orbits":
             return f"proved: the networks of this width with the function f are, up to {moves}, {self._orbits()}"
         if self.question == "regions":
@@ -174,6 +179,9 @@ def read_claim(document: Any) -> Claim:
         return Claim(question, answer, Fraction(0), None, None, points=points, written=document)
     if question == "execution_error":
         return _read_run(document)
+    if question == "identity":
+        equations, tolerance = _identity.read_equations(document)
+        return Claim(question, answer, tolerance, None, None, equations=equations, written=document)
     keys = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": (), "orbits": ("flips",)}
     extra = keys.get(question, ("tolerance",))
     mapping(document, step, ("question", "answer", "domain", *extra), ("lower", "norm") if question == "deviation" else ())

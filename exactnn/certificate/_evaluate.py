@@ -18,7 +18,12 @@ _LONG = 2**8  # bits of a number whose products cost as much as those of short o
 
 def evaluate(network: Network, point: Sequence[Fraction], step: str, budget: Budget | None = None) -> list[Fraction]:
     """The flat output at a flat input; long numbers in rational functions are counted against a budget of products."""
-    budget = budget or Budget(_budget.POINTS, "products", step)
+    values = trace(network, point, step, budget or Budget(_budget.POINTS, "products", step))
+    return [v for i in network.outputs for v in values[i].fractions()]
+
+
+def trace(network: Network, point: Sequence[Fraction], step: str, budget: Budget) -> list[Tensor]:
+    """The values of all nodes at a flat input."""
     starts = network.starts()
     values: list[Tensor] = []
     for i, node in enumerate(network.nodes):
@@ -30,7 +35,7 @@ def evaluate(network: Network, point: Sequence[Fraction], step: str, budget: Bud
                 values.append(affine_value(node, operands))
             else:
                 values.append(lowest(_bent_value(node, operands[0], f"{step}: node {node.name}", budget)))
-    return [v for i in network.outputs for v in values[i].fractions()]
+    return values
 
 
 def _bent_value(node: Node, a: Tensor, step: str, budget: Budget) -> Tensor:

@@ -87,6 +87,35 @@ def softplus(x: Fraction, b: int) -> Interval:
     return base[0] + (ends[0] >> GUARD), base[1] - (-ends[1] >> GUARD)
 
 
+def log(x: Fraction, b: int) -> Interval:
+    """log(m 2^e) = e log 2 + 2 artanh((m - 1) / (m + 1)) for 1 <= m < 2, and log 2 = 2 artanh(1/3)."""
+    need(x > 0, "enclosure", "the logarithm of a number that is not positive")
+    e = x.numerator.bit_length() - x.denominator.bit_length()
+    e -= x < Fraction(2) ** e
+    m, w = x / Fraction(2) ** e, b + GUARD + abs(e).bit_length()
+    two, rest = _artanh(Fraction(1, 3), w), _artanh((m - 1) / (m + 1), w)
+    ends = sorted(2 * e * end for end in two)
+    return (ends[0] + 2 * rest[0]) >> (w - b), -(-(ends[1] + 2 * rest[1]) >> (w - b))
+
+
+def _artanh(z: Fraction, b: int) -> Interval:
+    """sum of z^(2 k + 1) / (2 k + 1), 0 <= z <= 1/3: what is left after a term is below an eighth of its power."""
+    scaled = z * (1 << b)
+    ends = []
+    for up in (False, True):
+        power = -(-scaled.numerator // scaled.denominator) if up else scaled.numerator // scaled.denominator
+        square, total, k = power * power, 0, 1
+        while power:
+            total += -(-power // k) if up else power // k
+            power = -(-power * square >> 2 * b) if up else power * square >> 2 * b
+            k += 2
+            if up and power <= 1:
+                total += 2
+                break
+        ends.append(total)
+    return ends[0], ends[1]
+
+
 @cache
 def _pi(b: int) -> Interval:
     """Machin: pi = 16 arctan(1/5) - 4 arctan(1/239), alternating series."""

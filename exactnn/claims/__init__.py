@@ -13,6 +13,7 @@ from exactnn.claims._comparisons import (
     ZeroClaim,
 )
 from exactnn.claims._execution import ExecutionErrorClaim
+from exactnn.claims._identity import IdentityClaim
 from exactnn.claims._poles import PoleFreeClaim
 from exactnn.claims._values import OrbitsClaim, RegionCountClaim
 from exactnn.claims._work import products_of_an_entry
@@ -25,6 +26,7 @@ __all__ = [
     "EqualAtClaim",
     "EqualClaim",
     "ExecutionErrorClaim",
+    "IdentityClaim",
     "ImageClaim",
     "OrbitsClaim",
     "PoleFreeClaim",
