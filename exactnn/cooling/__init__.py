@@ -1,4 +1,4 @@
-"""Cooling: calibration errors without rounding, temperatures with a proof."""
+"""Cooling: gradient identities that are checked, reparameterisations, calibration errors without rounding, temperatures with a proof."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exactnn.cooling._identities import Identity, check_identities, identities, iterate_checks
+    from exactnn.cooling._identity_formula import Formula
     from exactnn.cooling.calibration import (
         Bin,
         ReliabilityDiagram,
@@ -13,33 +15,50 @@ if TYPE_CHECKING:
         maximum_calibration_error,
         reliability_diagram,
     )
+    from exactnn.cooling.reparameterise import Redistribution, redistribute, rescale_units
     from exactnn.cooling.scaling import Scaling, matrix_scaling, vector_scaling
     from exactnn.cooling.temperature import Temperature, optimal_temperature
 
 #: names that are imported when first used, by the module that has them
 _LAZY = {
     "Bin": "calibration",
+    "Formula": "_identity_formula",
+    "Identity": "_identities",
+    "Redistribution": "reparameterise",
     "ReliabilityDiagram": "calibration",
     "Scaling": "scaling",
     "Temperature": "temperature",
+    "check_identities": "_identities",
     "expected_calibration_error": "calibration",
+    "identities": "_identities",
+    "iterate_checks": "_identities",
     "matrix_scaling": "scaling",
     "maximum_calibration_error": "calibration",
     "optimal_temperature": "temperature",
+    "redistribute": "reparameterise",
     "reliability_diagram": "calibration",
+    "rescale_units": "reparameterise",
     "vector_scaling": "scaling",
 }
 
 __all__ = [
     "Bin",
+    "Formula",
+    "Identity",
+    "Redistribution",
     "ReliabilityDiagram",
     "Scaling",
     "Temperature",
+    "check_identities",
     "expected_calibration_error",
+    "identities",
+    "iterate_checks",
     "matrix_scaling",
     "maximum_calibration_error",
     "optimal_temperature",
+    "redistribute",
     "reliability_diagram",
+    "rescale_units",
     "vector_scaling",
 ]
 

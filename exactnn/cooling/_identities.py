@@ -1,0 +1,145 @@
+"""The identities of Cooling by name, each an object that can be checked, and that can fail."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from exactnn.cooling._identities_table import ROWS
+from exactnn.cooling._identity_evaluate import Memory
+from exactnn.cooling._identity_formula import Formula
+from exactnn.cooling._identity_setting import ASSUMPTIONS, Setting, setting
+from exactnn.errors import ArgumentError, AssumptionBroken
+from exactnn.exact.numbers import Number
+from exactnn.network import Network
+from exactnn.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An equation, or an inequality, between values, weights and gradients of a network; docs/theory.md has the proofs' idea.
+
+    Attributes
+    ----------
+    name : "I1", ...
+    words, latex : the statement
+    assumptions : names of what is assumed; a network or data that break one are refused, AssumptionBroken naming it
+    exact : whether both sides are rational numbers (for rational residuals), compared exactly; else they are enclosed in balls
+    """
+
+    name: str
+    words: str
+    latex: str
+    assumptions: tuple[str, ...]
+    exact: bool
+    _build: Callable[..., Formula]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What may be chosen, with defaults: tau, alpha, eta, upstream (`None`: rational numbers near softmax - target), ..."""
+        return {name: p.default for name, p in inspect.signature(self._build).parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+    def formula(self, network: Network, data: Any, **parameters: Any) -> Formula:
+        """The equations for this network, data (inputs, labels) and parameters.
+
+        Raises
+        ------
+        AssumptionBroken, ArgumentError, ShapeError, NotFiniteError
+        """
+        return self._formula(setting(network, data), parameters)
+
+    def _formula(self, s: Setting, parameters: Mapping[str, Any]) -> Formula:
+        for name in parameters:
+            if name not in self.parameters:
+                raise ArgumentError(
+                    f"{name}: {self.name} has the parameters {', '.join(self.parameters) or 'none'} and precision, got {name!r}"
+                )
+        for name in self.assumptions:
+            ASSUMPTIONS[name](s)
+        return self._build(s, **parameters)
+
+    def check(self, network: Network, data: Any, *, precision: Number | None = None, **parameters: Any) -> Verdict:
+        """Decide whether the identity holds at this network and these data.
+
+        Parameters
+        ----------
+        network : without smooth nodes
+        data : (inputs, labels): labels are class numbers, or rows of probabilities
+        precision : how far apart sides may be that are enclosed in balls; 1e-60 unless given; rational sides are compared exactly
+        parameters : as `parameters` lists them
+
+        Returns
+        -------
+        Verdict
+            Proved, or refuted with the equation that fails (the identities here are true: other equations, by `formula`, can fail); the
+            certificate holds network, data and equations, and the checker computes both sides again.
+
+        Raises
+        ------
+        AssumptionBroken, ArgumentError, ShapeError, NotFiniteError
+
+        Examples
+        --------
+        >>> import exactnn as xn
+        >>> net = xn.mlp([([[1, 2], [3, -1]], [0, 1]), ([[1, "1/3"], [0, 2]], [1, -1])])
+        >>> print(identities["I14"].check(net, ([[1, 2], [0, 1]], [0, 1])).status)
+        proved
+        """
+        return self.formula(network, data, **parameters).check(precision)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.words} ({'exact' if self.exact else 'balls'}; assumes {', '.join(self.assumptions)})"
+
+
+#: name -> identity; I24 (exact normalisation by batch statistics) is missing, since no network here has such a node
+identities: Mapping[str, Identity] = MappingProxyType({row[0]: Identity(*row) for row in ROWS})
+
+
+def iterate_checks(
+    network: Network, data: Any, *, names: Any = None, precision: Number | None = None, **parameters: Any
+) -> Iterator[tuple[str, Verdict | AssumptionBroken]]:
+    """As `check_identities`, one after the other."""
+    chosen = list(identities) if names is None else [names] if isinstance(names, str) else list(names)
+    for name in chosen:
+        if name not in identities:
+            raise ArgumentError(f"names: some of {', '.join(identities)} are needed, got {name!r}")
+    for parameter in parameters:
+        if not any(parameter in identities[name].parameters for name in chosen):
+            raise ArgumentError(f"{parameter}: none of {', '.join(chosen)} has this parameter")
+    s, memory = setting(network, data), Memory()
+    for name in chosen:
+        own = {key: value for key, value in parameters.items() if key in identities[name].parameters}
+        try:
+            yield name, identities[name]._formula(s, own).check(precision, memory=memory)
+        except AssumptionBroken as broken:
+            yield name, broken
+
+
+def check_identities(
+    network: Network, data: Any, *, names: Any = None, precision: Number | None = None, **parameters: Any
+) -> dict[str, Verdict | AssumptionBroken]:
+    """All identities, or those named; values and backward passes are shared between them.
+
+    Parameters
+    ----------
+    network, data, precision : as `Identity.check` has them
+    names : some of the identities' names; None for all
+    parameters : tau, eta, upstream, ...: each for those that have it
+
+    Returns
+    -------
+    dict
+        For each name the verdict, or the AssumptionBroken that refuses it.
+
+    Examples
+    --------
+    >>> import exactnn as xn
+    >>> net = xn.mlp([([[1, 2], [3, -1]], [0, 1]), ([[1, "1/3"], [0, 2]], [1, -1])])
+    >>> found = check_identities(net, ([[1, 2], [0, 1]], [0, 1]), names=["I2", "I21"])
+    >>> found["I2"].status, found["I21"].assumption
+    ('proved', 'margins above x0')
+    """
+    return dict(iterate_checks(network, data, names=names, precision=precision, **parameters))

@@ -1,0 +1,232 @@
+"""A temperature moved into the layers: tau f exactly, gradients and steps as stated, one factor at residual joins, refusals by name."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import exactnn as xn
+from exactnn.cooling import redistribute, rescale_units
+from exactnn.errors import ArgumentError, AssumptionBroken
+from exactnn.exact.array import RationalArray
+from exactnn.network import Network
+from exactnn.network.edit import replaced
+from exactnn.network.parameters import parameters, with_parameters
+from tests.cooling.test_identities import dense, samples
+from tests.strategies import HOMOGENEOUS, law
+
+HOWS = ["cumulative", "literal", 0, "1/3", 1, [2, "1/2", "3/7"]]
+
+
+def is_scaled(net: Network, other: Network, tau: Fraction, seed: int = 0) -> bool:
+    points = RationalArray(np.random.default_rng(seed).integers(-9, 10, (6, net.input_dim)), 4)
+    return other.evaluate(points) == net.evaluate(points) * tau
+
+
+@law(40)
+@given(st.integers(0, 10**6), st.sampled_from(HOMOGENEOUS), st.sampled_from(HOWS), st.sampled_from(["1/2", "8/27", 3, "0.7"]))
+def test_the_function_is_multiplied_exactly(seed: int, unit: str, how: object, tau: str) -> None:
+    net = dense(seed, (2, 3, 2, 2), unit)
+    found = redistribute(net, tau, how)
+    assert is_scaled(net, found.network, Fraction(tau))
+    assert xn.verify_equal(redistribute(net, tau, 0).network, found.network, domain=xn.Box([-1] * 2, [1] * 2)).proved
+
+
+def test_the_factors_of_each_way() -> None:
+    net = dense()
+    root = Fraction(2, 3)
+    tau = root**3
+    found = redistribute(net, tau)
+    assert [found.factors[f"layer{i}", "weight"] for i in (1, 2, 3)] == [root] * 3
+    assert [found.factors[f"layer{i}", "bias"] for i in (1, 2, 3)] == [root, root**2, tau]
+    assert found.final == 1
+    literal = redistribute(net, tau, "literal")
+    assert [literal.factors[f"layer{i}", "weight"] for i in (1, 2, 3)] == [root, root**2, tau]
+    assert literal.final == root**-3  # tau^((1 - L)/2)
+    share = redistribute(net, root**6, "1/2")
+    assert (share.factors["layer1", "weight"], share.final) == (root, root**3)
+    assert "of which 8/27 stays" in share.statement
+    rounded = redistribute(net, "1/2")
+    assert abs(float(rounded.factors["layer1", "weight"]) - 0.5 ** (1 / 3)) < 1e-11
+    assert rounded.factors["layer1", "weight"].denominator.bit_length() <= 41
+    assert rounded.factors["layer1", "weight"] ** 2 * rounded.factors["layer3", "weight"] == Fraction(1, 2)
+
+
+def loss_gradient(net: Network, points: object, upstream: RationalArray) -> dict[tuple[str, str], RationalArray]:
+    found = net.gradient(points, upstream).parameters
+    return {(n, f): found[n][f] for n in found for f in found[n]}
+
+
+@pytest.mark.parametrize("how", ["cumulative", "literal", "1/4", "equalise"])
+def test_gradients_and_sgd_steps_as_stated(how: str) -> None:
+    net, (points, labels) = dense(), samples(dense())
+    tau = Fraction(3, 5)
+    found = redistribute(net, tau, how, data=(points, labels))
+    v = RationalArray(np.random.default_rng(0).integers(-5, 6, (4, 3)), 7)
+    old, new = loss_gradient(net, points, v * tau), loss_gradient(found.network, points, v)
+    eta = Fraction(1, 10)
+    assert set(found.factors) == set(old)
+    for (node, field), k in found.factors.items():
+        assert new[node, field] == old[node, field] * found.gradient_factors[node, field]
+        before, after = parameters(net.operation(node))[field], parameters(found.network.operation(node))[field]
+        assert after == before * k
+        assert after - new[node, field] * eta == (before - old[node, field] * (eta / k**2)) * k  # the step, in the old numbers
+
+
+def test_momentum_goes_on_as_in_the_old_numbers() -> None:
+    """torch's SGD with momentum and Adam, one step each after the buffers were moved: the moved run takes the stated steps."""
+    k, eta, beta = 0.5, 0.25, 0.5
+    for optimizer, rate in ((torch.optim.SGD, eta / k**2), (torch.optim.Adam, eta / k)):
+        ends = []
+        for factor, lr in ((1.0, rate), (k, eta)):
+            w = torch.tensor([factor * 2.0], dtype=torch.float64, requires_grad=True)
+            options = {"momentum": beta} if optimizer is torch.optim.SGD else {"betas": (beta, beta), "eps": 0.0}
+            run = optimizer([w], lr=lr, **options)
+            for slope in (1.0, 3.0):
+                w.grad = torch.tensor([slope / factor], dtype=torch.float64)  # gradients, and so all buffers, divided by the factor
+                run.step()
+            ends.append(w.item() / factor)
+        assert ends[0] == pytest.approx(ends[1], rel=1e-14)
+
+
+def test_equalised_layers_have_one_relative_gradient() -> None:
+    net, data = dense(), samples(dense())
+    found = redistribute(net, "1/2", "equalise", data=data, bits=30)
+    assert is_scaled(net, found.network, Fraction(1, 2))
+    assert xn.cooling.identities["I27"].check(net, data, tau="1/2").proved
+    with pytest.raises(ArgumentError, match="data"):
+        redistribute(net, "1/2", "equalise")
+
+
+class Residual(torch.nn.Module):
+    """stem, a block that keeps the stream, one that projects, a head; batch norms within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = torch.nn.Conv2d(1, 2, 3, padding=1)
+        self.first, self.second = torch.nn.Conv2d(2, 2, 3, padding=1), torch.nn.Conv2d(2, 2, 3, padding=1)
+        self.norms = torch.nn.ModuleList([torch.nn.BatchNorm2d(2) for _ in range(3)])
+        self.down, self.last, self.short = torch.nn.Conv2d(2, 3, 2, stride=2), torch.nn.Conv2d(3, 3, 1), torch.nn.Conv2d(2, 3, 2, stride=2)
+        self.head = torch.nn.Linear(3, 2)
+        for norm in self.norms:
+            norm.running_mean.uniform_(-1, 1)
+            norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.norms[0](self.stem(x)))
+        x = torch.relu(x + self.norms[2](self.second(torch.relu(self.norms[1](self.first(x))))))
+        x = torch.relu(self.last(torch.relu(self.down(x))) + self.short(x))
+        return self.head(x.mean(dim=(2, 3)))
+
+
+def test_both_branches_of_a_residual_join_get_one_factor() -> None:
+    torch.manual_seed(0)
+    net = xn.from_torch(Residual().eval(), (1, 4, 4))
+    tau = Fraction(1, 16)
+    found = redistribute(net, tau)
+    points = RationalArray.of(torch.randn(3, 16))
+    assert found.network.evaluate(points) == net.evaluate(points) * tau
+    k = {name.rpartition(".")[0] or name: factor for (name, field), factor in found.factors.items() if field == "weight"}
+    by_kind = sorted(k.values())
+    # four levels: stem, down, last, head: 1/2 each; the shortcut passes two of them; the block within the stream keeps its factor
+    assert by_kind == [Fraction(1, 4)] + [Fraction(1, 2)] * 4 + [Fraction(1)] * 2
+
+
+def test_batch_norms_as_layers_of_their_own() -> None:
+    """What they read stays as it is, so that norms by batch statistics have the same function, in torch's training mode."""
+    torch.manual_seed(0)
+    module = Residual().double()
+    for norm in module.norms:
+        torch.nn.init.normal_(norm.weight)
+        torch.nn.init.normal_(norm.bias)
+    module = module.eval()
+    net = xn.from_torch(module, (1, 4, 4))
+    tau = Fraction(1, 16)
+    found = redistribute(net, tau, norms="own")
+    points = RationalArray.of(torch.randn(3, 16))
+    assert found.network.evaluate(points) == net.evaluate(points) * tau
+    moved = {node: parameters(found.network.operation(node)) for node, _ in found.factors}
+    layers = [n for n in net.order if parameters(net.operation(n))]
+    targets = [module.stem, module.norms[0], module.first, module.norms[1], module.second, module.norms[2]]
+    targets += [module.down, module.last, module.short, module.head]
+    by_name = {name: target for target in targets for name in layers if _same(net.operation(name), target)}
+    assert len(by_name) == len(targets)
+    x = torch.randn(8, 1, 4, 4, dtype=torch.float64)
+    module.train()
+    first = module(x)
+    with torch.no_grad():
+        for name, target in by_name.items():
+            weight = moved[name].get("weight")
+            if weight is not None:
+                target.weight.copy_(torch.from_numpy(weight.to_float()))
+            else:
+                target.weight.mul_(float(found.factors[name, "weight"]))
+            target.bias.copy_(torch.from_numpy(moved[name]["bias"].to_float()))
+    torch.testing.assert_close(module(x), first / 16, rtol=1e-12, atol=1e-13)
+
+
+def _same(operation: object, module: torch.nn.Module) -> bool:
+    values = ((getattr(operation, field, None), getattr(module, field).detach()) for field in ("weight", "bias"))
+    return all(own is not None and own == RationalArray.of(other) for own, other in values)
+
+
+def test_batch_norms_that_cannot_take_a_factor() -> None:
+    torch.manual_seed(0)
+    net = xn.from_torch(Residual().eval(), (1, 4, 4))
+    with pytest.raises(AssumptionBroken, match=r"rounded scale of the batch norm.*powers of two"):
+        redistribute(net, "1/3", norms="own")
+    pre = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2)).eval()
+    with pytest.raises(AssumptionBroken, match=r"a layer before each batch norm.*norms=\"carry\""):
+        redistribute(xn.from_torch(pre, (2,)), "1/4", norms="own")
+    assert redistribute(xn.from_torch(pre, (2,)), "1/3").final == 1
+    with pytest.raises(ArgumentError, match="norms"):
+        redistribute(net, "1/4", norms="fold")
+
+
+def test_rational_activations_are_bridged() -> None:
+    """E5: sigma'(beta z) = s sigma(z)."""
+    era = xn.rational.ERA(linear=("1/2", 3), fractions=[(1, -10, "1/3", 2)])
+    net = xn.mlp([([[1, 2], [3, -1]], [0, 1]), ([[1, 1]], [3])], era)
+    assert is_scaled(net, redistribute(net, "1/4").network, Fraction(1, 4))
+
+
+def test_units() -> None:
+    net = dense()
+    moved = rescale_units(net, [[1, 2, "1/3", 4], [5, "1/6", 7]])
+    assert is_scaled(net, moved, Fraction(1))
+    assert moved.operation("layer1").weight[1] == net.operation("layer1").weight[1] * 2  # type: ignore[attr-defined]
+    for wrong in ([[1, 2, 3, 4]], [[1, 2, 3], [1, 2, 3]], [[1, 2, 3, 0], [1, 2, 3]]):
+        with pytest.raises(ArgumentError, match="factors"):
+            rescale_units(net, wrong)
+
+
+def test_refusals() -> None:
+    net = dense()
+    with pytest.raises(AssumptionBroken, match=r"carries a factor.*'gelu1' \(gelu\)"):
+        redistribute(xn.mlp([([[1]], [0]), ([[1]], [0])], "gelu"), "1/2")
+    with pytest.raises(AssumptionBroken, match=r"carries a factor.*'clip1' \(clip\(0, 6\)\)"):
+        redistribute(xn.mlp([([[1]], [0]), ([[1]], [0])], "relu6"), "1/2")
+    b = xn.network.Builder()
+    b.add("x", xn.network.Input((1,)))
+    b.add("layer", dense(0, (1, 1)).operation("layer1"), "x")
+    b.add("sum", xn.network.Add(), "layer", "x")
+    with pytest.raises(AssumptionBroken, match="a layer to redistribute to"):
+        redistribute(b.build(["x"], ["sum"]), "1/2")
+    for how in ("all", "2", -1, [1, 2], [1, 2, 0]):
+        with pytest.raises(ArgumentError, match="how"):
+            redistribute(net, "1/2", how)
+    with pytest.raises(ArgumentError, match="tau"):
+        redistribute(net, 0)
+
+
+def test_a_last_factor_alone() -> None:
+    net = dense()
+    found = redistribute(net, "1/3", 0)
+    assert set(found.factors.values()) == {Fraction(1)}
+    assert replaced(found.network, {}) == found.network
+    assert with_parameters(net.operation("layer1"), {}) == found.network.operation("layer1")
