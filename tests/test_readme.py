@@ -25,6 +25,7 @@ README = ROOT / "README.md"
         ("docs/fibre.md", 30),
         ("docs/zero-networks.md", 5),
         ("docs/rational.md", 30),
+        ("docs/cooling.md", 18),
         ("docs/tropical.md", 30),
         ("docs/calibration.md", 17),
         ("docs/training.md", 35),
@@ -37,7 +38,7 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
     assert result.attempted >= examples
 
 
-GUIDES = ("difference", "regions", "fibre", "zero-networks", "rational", "tropical", "calibration", "training", "cooling-study")
+GUIDES = ("difference", "regions", "fibre", "zero-networks", "rational", "cooling", "tropical", "calibration", "training", "cooling-study")
 
 
 @pytest.mark.parametrize("document", ["README.md", *(f"docs/{name}.md" for name in GUIDES)])
@@ -66,6 +67,7 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/fibre.md",
         "docs/zero-networks.md",
         "docs/rational.md",
+        "docs/cooling.md",
         "docs/tropical.md",
         "docs/tropical-formats.md",
         "docs/calibration.md",

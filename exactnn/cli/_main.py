@@ -45,6 +45,10 @@ _REGIONS: dict[str, Command] = {
     "list": ("the regions, one JSON object a line", "_regions", "add_list"),
     "plot": ("a picture of the regions of a network with 1 or 2 inputs, or of a slice", "_regions", "add_plot"),
 }
+_COOLING: dict[str, Command] = {
+    "identities": ("the gradient identities of Cooling, and what each assumes", "_cooling", "add_identities"),
+    "check": ("do they hold for a model and data? exactly, or in balls", "_cooling", "add_check"),
+}
 _COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
     "equal": ("are two networks the same function, or within a tolerance of each other?", "_questions", "add_equal"),
     "zero": ("is a network zero everywhere, or within a tolerance?", "_questions", "add_zero"),
@@ -64,6 +68,7 @@ _COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
         "_calibrate",
         "add_calibrate",
     ),
+    "cooling": ("the gradient identities of Cooling: list, check", _COOLING),
     "info": ("what is in a model file", "_files", "add_info"),
     "check": ("re-check a certificate with the standalone checker", "_files", "add_check"),
     "convert": ("write a model in another format, without rounding unless asked", "_files", "add_convert"),

@@ -16,7 +16,7 @@ HELP = "data points: a .npy array (n, inputs), or a .csv file with one point a l
 
 def read_points(path: str, net: Network) -> RationalArray:
     """The points (n, inputs of the network) in a file."""
-    readers = {".npy": _npy, ".csv": _csv}
+    readers = {".npy": read_npy, ".csv": read_csv}
     suffix = Path(path).suffix.lower()
     if suffix not in readers:
         raise ArgumentError(f"--at: a file that ends in .npy or .csv is needed, got {path!r}")
@@ -30,11 +30,13 @@ def read_points(path: str, net: Network) -> RationalArray:
         raise LoadError(f"{path}: cannot be read: {error}") from None
 
 
-def _npy(path: str) -> RationalArray:
+def read_npy(path: str) -> RationalArray:
+    """The numbers of a .npy file."""
     return RationalArray.of(npy_array(path), "points")
 
 
-def _csv(path: str) -> RationalArray:
+def read_csv(path: str) -> RationalArray:
+    """The rows of a .csv file."""
     rows = []
     lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     for number, line in enumerate(lines, 1):
