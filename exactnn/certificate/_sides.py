@@ -15,13 +15,13 @@ from ._evaluate import trace
 from ._gradient import field_of, gradients
 from ._identity import MOVING, Equations, operands_of
 from ._network import Network
-from ._numbers import LIMIT, Tensor, index, integer, mapping, need, pack, rational, tensor
+from ._numbers import Tensor, index, integer, mapping, need, pack, rational, tensor
 from ._numbers import shape as shape_of
 from ._series import Series, added, ends, exponential, largest, multiplied, rounded, softmax_and_log, summed
 
 PRECISION = 4096  # bits at the most
 _COST = 64  # of an exponential, in products
-_LONG = 2**12  # bits of a number whose products cost as much as those of short ones
+_LONG, _LONGEST = 2**12, 2**20  # bits of numbers whose products cost as much as those of short ones, and of the longest ones
 
 
 def check_sides(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -163,7 +163,7 @@ class _Values:
         """Products of numbers that grow from definition to definition cost more, and end."""
         for c in result:
             bits = max(c.denominator.bit_length(), *(max(lo.bit_length(), hi.bit_length()) for lo, hi in ends(c)))
-            need(bits < LIMIT, step, "the numbers grow absurdly long")
+            need(bits < _LONGEST, step, "the numbers grow absurdly long")
             self._budget.spend(len(c.numerators) * (bits // _LONG) ** 2)
 
     def _spend(self, products: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.claims import EqualAtClaim
+from exactnn.claims import EqualAtClaim, IdentityClaim
 from exactnn.cooling._identity_balls import Balls
 from exactnn.cooling._identity_expressions import MOVING, Expression, key, operands
 from exactnn.cooling._identity_series import Series, exponential, log_sum_exp, softmax
@@ -24,7 +24,7 @@ from exactnn.network.parameters import parameters
 
 _TRANSCENDENTAL = {"exp": exponential, "logsumexp": log_sum_exp, "softmax": softmax}
 _COST = 64  # of an exponential, in products
-_LONG = 1 << 12  # bits of a number whose products cost as much as those of short ones
+_LONG, _LONGEST = 1 << 12, 1 << 20  # bits of numbers whose products cost as much as those of short ones, and of the longest ones
 
 
 @dataclass
@@ -131,7 +131,7 @@ class Evaluator:
                 result = [b.rounded(self.bits) for b in _product(result, other, order)]
                 for b in result:  # the checker does not reduce fractions: twice the bits
                     longest = 2 * max(b.middle.bound.bit_length(), b.middle.denominator.bit_length())
-                    self.work += b.middle.size * (longest // _LONG) ** 2
+                    self.work += b.middle.size * (longest // _LONG) ** 2 if longest < _LONGEST else IdentityClaim.WORK
             return result
         if kind == "sum":
             return [b.sum(rest[1] if len(rest) > 1 else None) for b in values[0]]
