@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn import certificate as checker
-from exactnn.certificate import _budget
+from exactnn.certificate import _budget, _sides
+from exactnn.certificate._budget import Budget
 from exactnn.claims import IdentityClaim
 from exactnn.cooling import Formula, check_identities, identities
 from exactnn.cooling import _identities_softmax as by_softmax
@@ -24,7 +25,7 @@ from exactnn.cooling._identity_evaluate import Evaluator, Memory
 from exactnn.cooling._identity_expressions import equal, gradient, inner, minus, output, parameter, plus, softmax, times
 from exactnn.errors import ArgumentError, AssumptionBroken, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.network import Builder, Input, activation
+from exactnn.network import Affine, BatchNorm, Builder, Conv, Input, MaxPool, Reshape, activation
 from tests.strategies import HOMOGENEOUS, law
 
 SOFT = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I21", "I22", "I23", "I26")
@@ -48,11 +49,19 @@ def samples(net: xn.Network, count: int = 4, seed: int = 1) -> tuple[Any, Any]:
 
 
 def convolutional() -> xn.Network:
-    torch.manual_seed(0)
-    module = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 2, 2), torch.nn.LeakyReLU(0.25), torch.nn.MaxPool2d(2, stride=1), torch.nn.Flatten(), torch.nn.Linear(8, 3)
-    )
-    return xn.from_torch(module.eval(), (1, 4, 4))
+    rng = np.random.default_rng(0)
+
+    def numbers(*shape: int) -> RationalArray:
+        return RationalArray(rng.integers(-9, 10, shape), 8)
+
+    none, one = ((0, 0), (0, 0)), (1, 1)
+    b = Builder()
+    b.add("x", Input((1, 4, 4)))
+    b.add("conv", Conv(numbers(2, 1, 2, 2), numbers(2), one, none, one, 1), "x")
+    b.add("leaky", activation("leaky_relu(1/4)"), "conv")
+    b.add("pool", MaxPool((2, 2), one, none, one), "leaky")
+    b.add("flat", Reshape((8,)), "pool")
+    return b.build(["x"], [b.add("last", Affine(numbers(3, 8), numbers(3)), "flat")])
 
 
 def binary() -> tuple[xn.Network, Any]:
@@ -325,7 +334,10 @@ def test_more_assumptions() -> None:
     net = convolutional()
     with pytest.raises(AssumptionBroken, match="fully connected layers"):
         identities["I14"].check(net, samples(net, 2))
-    norm = xn.from_torch(torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2)).eval(), (2,))
+    b, ones = Builder(), RationalArray.of([1, 1])
+    b.add("x", Input((2,)))
+    b.add("first", Affine(RationalArray.eye(2), ones), "x")
+    norm = b.build(["x"], [b.add("norm", BatchNorm(ones, ones, ones, ones, Fraction(0), "float32"), "first")])
     with pytest.raises(AssumptionBroken, match=r"no normalisation layer.*fold"):
         identities["I16"].check(norm, ([[1, 2]], [0]))
     dead = xn.mlp([([[1], [1]], [0, 0]), ([[0, 0], [0, 0]], [1, 0])])
@@ -381,24 +393,25 @@ def test_parameters() -> None:
 def test_what_is_too_much_for_the_checker_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine counts as the checker does."""
     net, data = dense(), samples(dense())
+    spent = 0
+
+    class Counting(Budget):
+        def spend(self, count: int) -> None:
+            nonlocal spent
+            spent += count
+
     most = IdentityClaim.WORK
     for name in ("I2", "I9", "I23"):
-        monkeypatch.setattr(IdentityClaim, "WORK", most)
-        document = identities[name].check(net, data).certificate.document
-        low, high = 0, 1 << 40
-        while high - low > 1:  # the least budget with which the checker accepts
-            middle = (low + high) // 2
-            monkeypatch.setattr(_budget, "SIDES", middle)
-            try:
-                checker.check(document)
-                high = middle
-            except checker.Rejected:
-                low = middle
-        monkeypatch.setattr(_budget, "SIDES", 1 << 30)
-        monkeypatch.setattr(IdentityClaim, "WORK", high)
-        assert identities[name].check(net, data).proved
-        monkeypatch.setattr(IdentityClaim, "WORK", high - 1)
-        assert identities[name].check(net, data).unknown
+        spent = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(_sides, "Budget", Counting)
+            assert checker.check(identities[name].check(net, data).certificate.document)
+        with monkeypatch.context() as patch:
+            patch.setattr(IdentityClaim, "WORK", spent)
+            assert identities[name].check(net, data).proved
+            patch.setattr(IdentityClaim, "WORK", spent - 1)
+            assert identities[name].check(net, data).unknown
+    assert IdentityClaim.WORK == most == _budget.SIDES
 
 
 def test_logits_out_of_reach_are_refused() -> None:

@@ -74,7 +74,7 @@ def test_against_torch(make) -> None:  # type: ignore[no-untyped-def]
     assert compared >= (8 if make is convolutional else 6)
 
 
-@law(60)
+@law(40)
 @given(graphs(), st.data())
 def test_differences_by_inputs_and_parameters(net: xn.Network, data: st.DataObject) -> None:
     """Beside kinks f is differentiable: (F(p + h) - F(p - h)) / 2h is the slope, for operations of degree 1 or 2 in a number p."""
@@ -106,7 +106,7 @@ def test_differences_by_inputs_and_parameters(net: xn.Network, data: st.DataObje
         assert (ends[0] - ends[1]) / (2 * step) == found.parameters[name][field].reshape(-1)[place].item(), (name, field)
 
 
-@law(40)
+@law(25)
 @given(graphs(), st.data())
 def test_the_absolute_pass_bounds_what_errors_do(net: xn.Network, data: st.DataObject) -> None:
     x = RationalArray.of(data.draw(points_of(net, numbers())))
