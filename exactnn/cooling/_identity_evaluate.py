@@ -14,7 +14,7 @@ from exactnn.claims import EqualAtClaim, IdentityClaim
 from exactnn.cooling._identity_balls import Balls
 from exactnn.cooling._identity_expressions import MOVING, Expression, key, operands
 from exactnn.cooling._identity_series import Series, exponential, log_sum_exp, softmax
-from exactnn.errors import ArgumentError, ExactnnError
+from exactnn.errors import ArgumentError, ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.exact.writing import from_json_number
@@ -115,6 +115,8 @@ class Evaluator:
         return result
 
     def _combined(self, kind: str, values: list[Series], rest: list[Any], order: int) -> Series:
+        if kind in ("max", "logsumexp", "softmax") and not values[0][0].shape:
+            raise ArgumentError(f"expression: {kind} needs an array, got a single number")
         if kind in _TRANSCENDENTAL:
             return _TRANSCENDENTAL[kind](values[0], self.bits)
         if kind == "+":
@@ -155,6 +157,8 @@ class Evaluator:
         if kind == "output":
             return Balls(back.output)
         sent = self._series(upstream, 0)[0]
+        if sent.shape != (len(self.points), net.output_dim):
+            raise ShapeError(f"gradient: what is sent back needs the shape {(len(self.points), net.output_dim)}, got {sent.shape}")
         if (told := f"gradient {name} {key(upstream)}") not in self._seen:
             self._seen.add(told)
             self._spend(2 * products)
