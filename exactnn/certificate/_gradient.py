@@ -12,6 +12,7 @@ from operator import mul
 from typing import Any
 
 from ._affine import MOVING, along_channels, broadcast_to, moves, sum_of
+from ._enclosure import Span
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, need
 from ._windows import Window, spread
@@ -30,13 +31,51 @@ def field_of(network: Network, name: str, field: str, step: str) -> int:
 
 def gradients(network: Network, values: Sequence[Sequence[Tensor]], rows: Sequence[Tensor], step: str) -> dict[tuple[int, str], Tensor]:
     """For each node and field the gradient of  sum_n rows_n . f(x_n);  ``values`` are those of all nodes at each x_n."""
-    parts: dict[tuple[int, str], list[Tensor]] = {}
+    reached: dict[int, list[tuple[Tensor, Tensor]]] = {}
     for trace, row in zip(values, rows, strict=True):
         for i, own in _carried(network, trace, row, step).items():
-            node = network.nodes[i]
-            for field in FIELDS.get(node.op, ()):
-                parts.setdefault((i, field), []).append(_by(node, field, own, trace[node.operands[0]]))
-    return {where: _sum(tensors) for where, tensors in parts.items()}
+            if network.nodes[i].op in FIELDS:
+                reached.setdefault(i, []).append((own, trace[network.nodes[i].operands[0]]))
+    found = {}
+    for i, pairs in reached.items():
+        node = network.nodes[i]
+        for field in FIELDS[node.op]:
+            if node.op == "affine" and field == "weight":
+                found[i, field] = _outer(node, pairs)
+            else:
+                found[i, field] = _sum([_by(node, field, *pair) for pair in pairs])
+    return found
+
+
+def _outer(node: Node, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """sum of r x^T over all points and vectors."""
+    m, k = node.fields["weight"].shape
+    (rows, over), (reads, under) = (_common([pair[side] for pair in pairs]) for side in (0, 1))
+    flat = [n for numerators in rows for n in numerators]
+    entries = [n for numerators in reads for n in numerators]
+    left, right = [flat[i::m] for i in range(m)], [entries[j::k] for j in range(k)]
+    sizes = [list(map(abs, column)) for column in right]
+    factor = doubled(flat)
+    found = [n for row in left for n in dots(row, right, sizes, factor)]
+    return Tensor((m, k), found, over * under * factor)
+
+
+def dots(vector: Sequence[Any], columns: Sequence[Sequence[int]], sizes: Sequence[Sequence[int]], factor: int) -> list[Any]:
+    """Products of a vector with columns of integers, ``sizes`` their absolute values; for factor 2 twice these, as spans.
+
+    twice [lo, hi] n = (lo + hi) n +- (hi - lo) |n|, so that all sums are sums of integers.
+    """
+    if factor == 1:
+        return [sum(map(mul, vector, column)) for column in columns]
+    ends = [(n.lo, n.hi) if isinstance(n, Span) else (n, n) for n in vector]
+    middles, widths = [lo + hi for lo, hi in ends], [hi - lo for lo, hi in ends]
+    centres = [sum(map(mul, middles, column)) for column in columns]
+    return [Span(c - r, c + r) for c, r in zip(centres, (sum(map(mul, widths, size)) for size in sizes), strict=True)]
+
+
+def doubled(vector: Sequence[Any]) -> int:
+    """2 where there are spans, else 1."""
+    return 2 if any(isinstance(n, Span) for n in vector) else 1
 
 
 def _carried(network: Network, trace: Sequence[Tensor], row: Tensor, step: str) -> dict[int, Tensor]:
@@ -59,9 +98,14 @@ def _add(found: dict[int, Tensor], i: int, more: Tensor) -> None:
     found[i] = sum_of(found[i], more) if i in found else more
 
 
-def _sum(tensors: Sequence[Tensor]) -> Tensor:
+def _common(tensors: Sequence[Tensor]) -> tuple[list[list[Any]], int]:
+    """Numerators over one denominator."""
     common = lcm(*(t.denominator for t in tensors))
-    lists = [t.numerators if t.denominator == common else [n * (common // t.denominator) for n in t.numerators] for t in tensors]
+    return [t.numerators if t.denominator == common else [n * (common // t.denominator) for n in t.numerators] for t in tensors], common
+
+
+def _sum(tensors: Sequence[Tensor]) -> Tensor:
+    lists, common = _common(tensors)
     return Tensor(tensors[0].shape, list(map(sum, zip(*lists, strict=True))), common)
 
 
@@ -72,8 +116,10 @@ def _back(node: Node, row: Tensor, operands: Sequence[Tensor], step: str) -> lis
         weight: Tensor = fields["weight"]
         m, k = weight.shape
         columns = [weight.numerators[j::k] for j in range(k)]
-        found = [sum(map(mul, column, row.numerators[s : s + m])) for s in range(0, len(row.numerators), m) for column in columns]
-        return [Tensor(a.shape, found, row.denominator * weight.denominator)]
+        twice = doubled(row.numerators)
+        lengths = [list(map(abs, column)) for column in columns] if twice == 2 else []
+        found = [n for s in range(0, len(row.numerators), m) for n in dots(row.numerators[s : s + m], columns, lengths, twice)]
+        return [Tensor(a.shape, found, row.denominator * weight.denominator * twice)]
     if node.op == "conv":
         return [_back_conv(node, row, a)]
     if node.op in ("scale", "batch_norm"):
@@ -147,13 +193,8 @@ def _back_conv(node: Node, row: Tensor, a: Tensor) -> Tensor:
 def _by(node: Node, field: str, row: Tensor, a: Tensor) -> Tensor:
     """The part of one point in the gradient by a field."""
     if node.op == "affine":
-        m, k = node.fields["weight"].shape
-        vectors = range(len(row.numerators) // m)
-        if field == "bias":
-            return Tensor((m,), [sum(row.numerators[i::m]) for i in range(m)], row.denominator)
-        reads = [a.numerators[j::k] for j in range(k)]
-        found = [sum(row.numerators[v * m + i] * reads[j][v] for v in vectors) for i in range(m) for j in range(k)]
-        return Tensor((m, k), found, row.denominator * a.denominator)
+        m = node.fields["weight"].shape[0]
+        return Tensor((m,), [sum(row.numerators[i::m]) for i in range(m)], row.denominator)
     if node.op == "scale":
         factor: Tensor = node.fields["factor"]
         product = Tensor(row.shape, list(map(mul, row.numerators, a.numerators)), row.denominator * a.denominator)
