@@ -7,18 +7,18 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 import exactnn as xn
-from exactnn.cooling import redistribute, rescale_units
+from exactnn.cooling import Redistribution, redistribute, rescale_units
 from exactnn.errors import ArgumentError, AssumptionBroken
 from exactnn.exact.array import RationalArray
 from exactnn.network import Network
-from exactnn.network.edit import replaced
+from exactnn.network.edit import Draft, replaced
 from exactnn.network.parameters import parameters, with_parameters
 from tests.cooling.test_identities import dense, samples
-from tests.strategies import HOMOGENEOUS, law
+from tests.strategies import HOMOGENEOUS, graphs, law
 
 HOWS = ["cumulative", "literal", 0, "1/3", 1, [2, "1/2", "3/7"]]
 
@@ -35,6 +35,34 @@ def test_the_function_is_multiplied_exactly(seed: int, unit: str, how: object, t
     found = redistribute(net, tau, how)
     assert is_scaled(net, found.network, Fraction(tau))
     assert xn.verify_equal(redistribute(net, tau, 0).network, found.network, domain=xn.Box([-1] * 2, [1] * 2)).proved
+
+
+@law(60)
+@given(graphs(), st.sampled_from(["cumulative", "literal", "1/3"]), st.sampled_from(["carry", "own"]))
+def test_any_graph_is_scaled_exactly_or_refused(net: Network, how: str, norms: str) -> None:
+    """Sums, joins, products, pooling, batch norms, several inputs and outputs; tau is 2^12, whose roots are often powers of two."""
+    tau = Fraction(1, 2**12)
+    try:
+        found = redistribute(net, tau, how, norms=norms)
+    except AssumptionBroken as broken:
+        event(broken.assumption)
+        return
+    event("scaled")
+    assert is_scaled(net, found.network, tau)
+    v = RationalArray(np.random.default_rng(0).integers(-5, 6, (2, net.output_dim)))
+    points = RationalArray(np.random.default_rng(1).integers(-5, 6, (2, net.input_dim)), 3)
+    old, new = loss_gradient(net, points, v * tau), loss_gradient(redistributed_without_last(found), points, v * found.final)
+    for where, k in found.factors.items():
+        assert new[where] == old[where] * (1 / k), where
+
+
+def redistributed_without_last(found: Redistribution) -> Network:
+    """The network before its last factor."""
+    if found.final == 1:
+        return found.network
+    draft = Draft(found.network)
+    draft.outputs = tuple(draft.operands[name][0] for name in draft.outputs)
+    return draft.network()
 
 
 def test_the_factors_of_each_way() -> None:
