@@ -52,6 +52,11 @@ def test_all(shell: Shell, folder: Path) -> None:  # noqa: F811
     assert "refused" in clipped.first
 
 
+def test_a_time_limit(shell: Shell, folder: Path) -> None:  # noqa: F811
+    answer = shell("cooling check net.json data.csv --identity I3 --time-limit 0")
+    assert (answer.code, answer.first.partition(":")[0]) == (3, "UNKNOWN")
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -62,7 +67,7 @@ def test_all(shell: Shell, folder: Path) -> None:  # noqa: F811
         ("net.json net.json", "ends in .csv, .npy or .npz"),
         ("net.json other.npz", "arrays named inputs and labels are needed, got x"),
         ("net.json data.csv --precision 0", "precision: a positive number"),
-        ("net.json data.csv --identity I22 --tau 1", "none of I22 has this parameter"),
+        ("net.json data.csv --identity I22 --tau 1", "tau: a parameter of I22 is needed, none"),
     ],
 )
 def test_bad_input(shell: Shell, folder: Path, command: str, message: str) -> None:  # noqa: F811

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exactnn.cli._arrays import DAMAGED
-from exactnn.cli._options import CERTIFICATE, add_output, add_raw, check_target, load
+from exactnn.cli._options import CERTIFICATE, LIMIT, add_output, add_raw, check_target, load
 from exactnn.cli._outcome import CODES, DONE, REFUTED, UNKNOWN, Outcome, certificate_line, line, log, report
 from exactnn.cli._points import read_csv, read_npy
 from exactnn.errors import ArgumentError, AssumptionBroken, ExactnnError, LoadError, ShapeError
@@ -40,6 +40,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--identity", metavar="NAME", action="append", help="this identity, I1 to I27 (all); once for each")
     parser.add_argument("--precision", metavar="Q", default="1e-60", help="how far apart sides that are enclosed in balls may be (1e-60)")
     parser.add_argument("--tau", metavar="Q", help="the temperature that logits are multiplied by, for identities that have one (1)")
+    parser.add_argument("--time-limit", metavar="SECONDS", help=LIMIT)
     parser.add_argument("--certificate", metavar="OUT.json", help=f"{CERTIFICATE}; with one --identity")
     add_raw(parser)
     add_output(parser)
@@ -82,7 +83,8 @@ def _check(options: argparse.Namespace) -> Outcome:
     (net,) = load(options, options.f)
     data = _data(options.data, net)
     start = time.perf_counter()
-    checks = iterate_checks(net, data, names=names, precision=precision, **parameters)
+    limit = None if options.time_limit is None else as_fraction(options.time_limit, "--time-limit")
+    checks = iterate_checks(net, data, names=names, precision=precision, time_limit=limit, **parameters)
     found = dict(tqdm(checks, desc="identities", total=len(names), disable=options.quiet or len(names) < 2))
     log(options, f"decided in {time.perf_counter() - start:.2f} s")
     return _told(options, found, start, len(data[0]))

@@ -12,7 +12,8 @@ from exactnn.cooling._identities_table import ROWS
 from exactnn.cooling._identity_evaluate import Memory
 from exactnn.cooling._identity_formula import Formula
 from exactnn.cooling._identity_setting import ASSUMPTIONS, Setting, setting
-from exactnn.errors import ArgumentError, AssumptionBroken
+from exactnn.errors import ArgumentError, AssumptionBroken, Incomplete
+from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
@@ -61,7 +62,9 @@ class Identity:
             ASSUMPTIONS[name](s)
         return self._build(s, **parameters)
 
-    def check(self, network: Network, data: Any, *, precision: Number | None = None, **parameters: Any) -> Verdict:
+    def check(
+        self, network: Network, data: Any, *, precision: Number | None = None, time_limit: Number | None = None, **parameters: Any
+    ) -> Verdict:
         """Decide whether the identity holds at this network and these data.
 
         Parameters
@@ -69,6 +72,7 @@ class Identity:
         network : without smooth nodes
         data : (inputs, labels): labels are class numbers, or rows of probabilities
         precision : how far apart sides may be that are enclosed in balls; 1e-60 unless given; rational sides are compared exactly
+        time_limit : seconds, after which the verdict is Unknown
         parameters : as `parameters` lists them
 
         Returns
@@ -88,7 +92,19 @@ class Identity:
         >>> print(identities["I14"].check(net, ([[1, 2], [0, 1]], [0, 1])).status)
         proved
         """
-        return self.formula(network, data, **parameters).check(precision)
+        (found,) = dict(iterate_checks(network, data, names=self.name, precision=precision, time_limit=time_limit, **parameters)).values()
+        if isinstance(found, AssumptionBroken):
+            raise found
+        return found
+
+    def _decided(self, s: Setting, parameters: Mapping[str, Any], precision: Number | None, memory: Memory, clock: Clock) -> Verdict:
+        """The verdict before the clock stops."""
+        try:
+            with clock.running():
+                clock.check("nothing was computed yet")
+                return self._formula(s, parameters).check(precision, memory=memory)
+        except Incomplete as stopped:
+            return Verdict("unknown", f"{self.name}: {self.words}", str(stopped))
 
     def __str__(self) -> str:
         return f"{self.name}: {self.words} ({'exact' if self.exact else 'balls'}; assumes {', '.join(self.assumptions)})"
@@ -99,7 +115,13 @@ identities: Mapping[str, Identity] = MappingProxyType({row[0]: Identity(*row) fo
 
 
 def iterate_checks(
-    network: Network, data: Any, *, names: Any = None, precision: Number | None = None, **parameters: Any
+    network: Network,
+    data: Any,
+    *,
+    names: Any = None,
+    precision: Number | None = None,
+    time_limit: Number | None = None,
+    **parameters: Any,
 ) -> Iterator[tuple[str, Verdict | AssumptionBroken]]:
     """As `check_identities`, one after the other."""
     chosen = list(identities) if names is None else [names] if isinstance(names, str) else list(names)
@@ -108,18 +130,27 @@ def iterate_checks(
             raise ArgumentError(f"names: some of {', '.join(identities)} are needed, got {name!r}")
     for parameter in parameters:
         if not any(parameter in identities[name].parameters for name in chosen):
-            raise ArgumentError(f"{parameter}: none of {', '.join(chosen)} has this parameter")
-    s, memory = setting(network, data), Memory()
+            known = dict.fromkeys(p for name in chosen for p in identities[name].parameters)
+            raise ArgumentError(
+                f"{parameter}: a parameter of {', '.join(chosen)} is needed, {', '.join(known) or 'none'}; got {parameter!r}"
+            )
+    clock, s, memory = Clock(time_limit), setting(network, data), Memory()
     for name in chosen:
         own = {key: value for key, value in parameters.items() if key in identities[name].parameters}
         try:
-            yield name, identities[name]._formula(s, own).check(precision, memory=memory)
+            yield name, identities[name]._decided(s, own, precision, memory, clock)
         except AssumptionBroken as broken:
             yield name, broken
 
 
 def check_identities(
-    network: Network, data: Any, *, names: Any = None, precision: Number | None = None, **parameters: Any
+    network: Network,
+    data: Any,
+    *,
+    names: Any = None,
+    precision: Number | None = None,
+    time_limit: Number | None = None,
+    **parameters: Any,
 ) -> dict[str, Verdict | AssumptionBroken]:
     """All identities, or those named; values and backward passes are shared between them.
 
@@ -127,6 +158,7 @@ def check_identities(
     ----------
     network, data, precision : as `Identity.check` has them
     names : some of the identities' names; None for all
+    time_limit : seconds for all of them; what is not decided then is Unknown
     parameters : tau, eta, upstream, ...: each for those that have it
 
     Returns
@@ -142,4 +174,4 @@ def check_identities(
     >>> found["I2"].status, found["I21"].assumption
     ('proved', 'margins above x0')
     """
-    return dict(iterate_checks(network, data, names=names, precision=precision, **parameters))
+    return dict(iterate_checks(network, data, names=names, precision=precision, time_limit=time_limit, **parameters))

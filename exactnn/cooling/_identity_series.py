@@ -15,6 +15,7 @@ from flint import arb, arb_series, ctx, fmpq
 from exactnn.cooling._identity_balls import Balls
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray, integer_array
+from exactnn.exact.clock import clock_in_force
 
 Series = list[Balls]
 _GUARD, _FINE = 64, 16
@@ -58,8 +59,10 @@ def _rows(a: Series, bits: int, function: Callable[[list[arb_series]], list[arb_
     columns = [list(_entries(coefficient)) for coefficient in a]
     middles: list[list[int]] = [[] for _ in a]
     radii: list[list[int]] = [[] for _ in a]
+    clock = clock_in_force()
     with _precision(bits + _GUARD, len(a)):
         for start in range(0, len(columns[0]), size):
+            clock.check(f"exponentials were being enclosed, {start // size} of {len(columns[0]) // size} rows done")
             row = [arb_series([_ball(*column[k]) for column in columns], prec=len(a)) for k in range(start, start + size)]
             if any(abs(entry[0].mid()) > _LARGEST for entry in row):
                 raise ArgumentError(

@@ -358,7 +358,7 @@ def test_bad_arguments() -> None:
         check(net, (np.zeros((0, 3)), []))
     with pytest.raises(ArgumentError, match="data: a pair"):
         check(net, points)
-    with pytest.raises(ArgumentError, match=r"eta: I9 has the parameters tau, alpha, upstream"):
+    with pytest.raises(ArgumentError, match=r"eta: a parameter of I9 is needed, tau, alpha, upstream"):
         check(net, (points, labels), eta=1)
     with pytest.raises(ArgumentError, match="tau: a positive number"):
         check(net, (points, labels), tau=0)
@@ -388,6 +388,14 @@ def test_parameters() -> None:
     assert "assumes" in str(identities["I16"])
     assert list(identities["I22"].parameters) == []
     assert identities["I23"].check(net, data, direction=[1, 2, 3]).proved
+
+
+def test_a_time_limit() -> None:
+    net, data = dense(), samples(dense())
+    found = check_identities(net, data, time_limit=0)
+    assert {verdict.status for verdict in found.values() if not isinstance(verdict, AssumptionBroken)} == {"unknown"}
+    assert "time limit of 0.0 s was reached" in str(found["I3"])
+    assert identities["I3"].check(net, data, time_limit=60).proved
 
 
 def test_what_is_too_much_for_the_checker_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
