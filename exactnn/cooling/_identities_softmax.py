@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
 from exactnn.cooling._identity_expressions import (
     at_most,
     derivative,
@@ -26,7 +25,8 @@ from exactnn.cooling._identity_expressions import (
 )
 from exactnn.cooling._identity_formula import Formula
 from exactnn.cooling._identity_setting import Setting, positive
-from exactnn.errors import AssumptionBroken
+from exactnn.cooling.temperature import optimal_temperature
+from exactnn.errors import AssumptionBroken, NoOptimalTemperature
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction
 
@@ -105,64 +105,23 @@ def convexity(s: Setting, *, tau: Number = 1) -> Formula:
     )
 
 
-def moment_matching(s: Setting, *, width: Number = "1e-6") -> Formula:
-    """I5: the two moments change sides within a bracket of this relative width."""
-    low, high = _bracket(s, positive(width, "width"))
-    shares = [("below", softmax(times(number(low), "z"))), ("above", softmax(times(number(high), "z")))]
+def moment_matching(s: Setting, *, digits: int = 8) -> Formula:
+    """I5: the two moments change sides between the bounds of the optimal temperature, at most 10^-digits apart in relation to it."""
+    rows = [list(row) for row in s.targets.to_rows()]
+    labels = [row.index(Fraction(1)) for row in rows] if s.targets.denominator == 1 else rows
+    try:
+        best = optimal_temperature([list(row) for row in s.logits.to_rows()], labels, digits=digits)
+    except NoOptimalTemperature as error:
+        raise AssumptionBroken("an optimal temperature", str(error)) from None
+    shares = [("below", softmax(times(number(best.lower), "z"))), ("above", softmax(times(number(best.upper), "z")))]
     return s.formula(
         "I5",
-        [*s.basics(low), *shares],
+        [*s.basics(best.lower), *shares],
         [
             at_most(total(times("below", "z")), total(times("q", "z")), "sum E_p z <= sum z_y at the lower end"),
             at_most(total(times("q", "z")), total(times("above", "z")), "sum z_y <= sum E_p z at the upper end"),
         ],
     )
-
-
-def _bracket(s: Setting, width: Fraction) -> tuple[Fraction, Fraction]:
-    """Numbers around the optimal temperature: floats propose, balls decide on which side of it a number lies."""
-    true = (s.targets * s.logits).sum(axis=1)
-    if not ((s.logits.max(axis=1) - true).sign() > 0).any() or s.logits.sum().item() >= s.classes * true.sum().item():
-        raise AssumptionBroken(
-            "an optimal temperature", "on these data L'(0) < 0 and a sample with z_y < max z are needed, else no tau > 0 is optimal (I4)"
-        )
-
-    def is_below(tau: Fraction) -> bool:
-        """Whether L'(tau) < 0."""
-        for bits in (128, 512, 2048, 8192):
-            values = Evaluator({"f": s.net}, s.points, [*s.basics(tau), ("slope", total(times(minus("p", "q"), "z")))], bits, memory)
-            low, high = (end.item() for end in values.value("slope").ends())
-            if low > 0 or high < 0:
-                return high < 0
-        raise AssumptionBroken("an optimal temperature", f"L' has no sign at {float(tau)} that 8192 bits show; choose another width")
-
-    memory, guess = Memory(), Fraction(_float_optimum(s))
-    ends = guess * (1 - width / 3), guess * (1 + width / 3)
-    if is_below(ends[0]) and not is_below(ends[1]):
-        return ends
-    low, high = Fraction(0), Fraction(1)
-    while is_below(high):
-        low, high = high, 2 * high
-    while high - low > width * low:
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_below(middle) else (low, middle)
-    return low, high
-
-
-def _float_optimum(s: Setting) -> float:
-    z, q = s.logits.to_float(), s.targets.to_float()
-
-    def slope(tau: float) -> float:
-        weight = np.exp(tau * (z - z.max(axis=1, keepdims=True)))
-        return float(((weight / weight.sum(axis=1, keepdims=True) - q) * z).sum())
-
-    low, high = 0.0, 1.0
-    while slope(high) <= 0 and high < 1e6:
-        low, high = high, 2 * high
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
-    return high
 
 
 def limits(s: Setting, *, tau: Number = 1) -> Formula:

@@ -20,7 +20,6 @@ from exactnn.certificate import _budget, _sides
 from exactnn.certificate._budget import Budget
 from exactnn.claims import IdentityClaim
 from exactnn.cooling import Formula, check_identities, identities
-from exactnn.cooling import _identities_softmax as by_softmax
 from exactnn.cooling._identity_evaluate import Evaluator, Memory
 from exactnn.cooling._identity_expressions import equal, gradient, inner, minus, output, parameter, plus, softmax, times
 from exactnn.errors import ArgumentError, AssumptionBroken, ShapeError
@@ -278,7 +277,7 @@ def test_gradients_of_the_cross_entropy_are_torchs() -> None:
 def test_the_optimal_temperature_of_a_closed_form() -> None:
     """T1: logits (m, 0), share a correct: tau* = log(a/(1 - a))/m."""
     net, count = xn.mlp([([[1], [0]], [0, 0])]), 5
-    formula = identities["I5"].formula(net, ([[4]] * count, [0] * (count - 1) + [1]), width="1e-8")
+    formula = identities["I5"].formula(net, ([[4]] * count, [0] * (count - 1) + [1]), digits=8)
     names = dict(formula.definitions)
     low, high = (Fraction(names[n][1][1]) for n in ("below", "above"))
     assert low < Fraction("0.346573590279972654") < high
@@ -287,21 +286,6 @@ def test_the_optimal_temperature_of_a_closed_form() -> None:
     for wrong in ([0], [1]):  # all right: tau* is infinite; worse than chance: it is negative
         with pytest.raises(AssumptionBroken, match="an optimal temperature"):
             identities["I5"].check(net, ([[4]], wrong))
-
-
-def test_an_optimal_temperature_that_floats_do_not_find(monkeypatch: pytest.MonkeyPatch) -> None:
-    net, data = dense(), samples(dense())
-
-    def bracket(**parameters: object) -> list[Fraction]:
-        named = dict(identities["I5"].formula(net, data, **parameters).definitions)
-        return [Fraction(named[n][1][1]) for n in ("below", "above")]
-
-    low, high = bracket()
-    monkeypatch.setattr(by_softmax, "_float_optimum", lambda s: 1e-9)
-    ends = bracket(width="1e-3")
-    assert ends[0] < high
-    assert low < ends[1] <= ends[0] * Fraction("1.001")
-    assert identities["I5"].check(net, data, width="1e-3").proved
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------------------
@@ -329,6 +313,9 @@ def test_a_broken_assumption_is_named(name: str, net: xn.Network, assumption: st
 def test_more_assumptions() -> None:
     soft = ([[1, 0, 1]], [["1/2", "1/4", "1/4"]])
     assert identities["I3"].check(dense(), soft).proved
+    net, data = dense(), samples(dense())
+    smoothed = RationalArray(np.eye(3, dtype=np.int64)[data[1]] * 8 + 1, 11)
+    assert identities["I5"].check(net, (data[0], smoothed)).proved
     with pytest.raises(AssumptionBroken, match="labels are classes"):
         identities["I22"].check(dense(), soft)
     net = convolutional()
