@@ -133,6 +133,12 @@ def _points() -> Ask:
     return _of(tropical.extract_at, dense([784, 200, 80, 10]), x)
 
 
+def _identity(name: str) -> Ask:
+    source = np.random.default_rng(0)
+    data = source.random((2000, 784)).astype(np.float32), source.integers(0, 10, 2000)
+    return _of(xn.cooling.identities[name].check, dense([784, 200, 80, 10]), data)
+
+
 def _arrangement(ask: Callable[..., Any]) -> Ask:
     return _of(ask, np.random.default_rng(0).integers(-9, 10, (60, 6)))
 
@@ -164,6 +170,8 @@ CASES: dict[str, tuple[list[Any], Callable[[], Ask]]] = {
     "extract": ([tropical.extract], lambda: _of(tropical.extract, dense(WIDE), CUBE)),
     "extract_at": ([tropical.extract_at], _points),
     "reduce": ([TropicalRationalMap.reduce], _reduce),
+    "identity, exact": ([xn.cooling.check_identities], lambda: _identity("I9")),
+    "identity, balls": ([xn.cooling.check_identities], lambda: _identity("I12")),
     "orbits": ([symmetry.orbits], lambda: _of(symmetry.orbits, integers(60, 3))),
     "orbits, wide": ([symmetry.orbits], lambda: _of(symmetry.orbits, dense([784, 5000, 10]))),
     "certified orbits": ([certified.certified_orbits], lambda: _of(certified.certified_orbits, integers(60, 3))),
