@@ -133,10 +133,10 @@ def _points() -> Ask:
     return _of(tropical.extract_at, dense([784, 200, 80, 10]), x)
 
 
-def _identity(name: str) -> Ask:
+def _identity(name: str, widths: list[int]) -> Ask:
     source = np.random.default_rng(0)
-    data = source.random((2000, 784)).astype(np.float32), source.integers(0, 10, 2000)
-    return _of(xn.cooling.identities[name].check, dense([784, 200, 80, 10]), data)
+    data = source.random((2000, widths[0])).astype(np.float32), source.integers(0, widths[-1], 2000)
+    return _of(xn.cooling.identities[name].check, dense(widths), data)
 
 
 def _arrangement(ask: Callable[..., Any]) -> Ask:
@@ -170,8 +170,8 @@ CASES: dict[str, tuple[list[Any], Callable[[], Ask]]] = {
     "extract": ([tropical.extract], lambda: _of(tropical.extract, dense(WIDE), CUBE)),
     "extract_at": ([tropical.extract_at], _points),
     "reduce": ([TropicalRationalMap.reduce], _reduce),
-    "identity, exact": ([xn.cooling.check_identities], lambda: _identity("I9")),
-    "identity, balls": ([xn.cooling.check_identities], lambda: _identity("I12")),
+    "identity, exact": ([xn.cooling.check_identities], lambda: _identity("I9", [30, *[40] * 12, 10])),
+    "identity, balls": ([xn.cooling.check_identities], lambda: _identity("I23", [20, 30, 10])),
     "orbits": ([symmetry.orbits], lambda: _of(symmetry.orbits, integers(60, 3))),
     "orbits, wide": ([symmetry.orbits], lambda: _of(symmetry.orbits, dense([784, 5000, 10]))),
     "certified orbits": ([certified.certified_orbits], lambda: _of(certified.certified_orbits, integers(60, 3))),
