@@ -129,7 +129,8 @@ def redistribute(
             factors[name, "value"] = out
     if final != 1:
         draft.outputs = tuple(_scaled_output(draft, name, final) for name in net.outputs)
-    return Redistribution(draft.network(), scale, final, factors)
+    moved = draft.network()  # nodes that no output needs are gone
+    return Redistribution(moved, scale, final, {where: k for where, k in factors.items() if where[0] in moved.graph})
 
 
 def rescale_units(net: Network, factors: Sequence[Sequence[Number]]) -> Network:
