@@ -56,7 +56,7 @@ _LAZY = {
     "verify_symmetry": "exactnn.verify",
     "verify_zero": "exactnn.verify",
 }
-_ROOMS = ("certificate", "cooling", "exact", "export", "network", "nn", "rational", "regions", "symmetry", "tropical", "verify")
+_ROOMS = ("certificate", "cooling", "exact", "export", "network", "nn", "rational", "regions", "symmetry", "testing", "tropical", "verify")
 
 __all__ = [
     "Box",

@@ -142,3 +142,20 @@ class NoOptimalScaling(ExactnnError):
     def __init__(self, message: str, direction: object = None) -> None:
         super().__init__(message)
         self.direction = direction
+
+
+class PropertyFailed(ExactnnError, AssertionError):
+    """A property that `exactnn.testing` asserts does not hold, or was not decided; the message is a report of one screen.
+
+    `kind` tells what happened: "changed", "rounding", "unknown", "raised", "type", "shape", "mutated", "not deterministic" or "refused".
+    `verdict` is the answer it rests on, if there is one, `networks` what was compared, `path` the file of the certificate, if there is one.
+    """
+
+    def __init__(
+        self, message: str, kind: str = "changed", verdict: object = None, networks: tuple[object, ...] = (), path: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.verdict = verdict
+        self.networks = networks
+        self.path = path

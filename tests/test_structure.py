@@ -162,11 +162,11 @@ def private_errors(imports: list[Import]) -> list[str]:
 
 
 def torch_errors(imports: list[Import]) -> list[str]:
-    """The imports of torch outside exactnn/floats, exactnn/nn and the torch modules of exactnn/load, type hints aside."""
+    """The imports of torch outside exactnn/floats, exactnn/nn and the torch modules of exactnn/load and testing, type hints aside."""
 
     def allowed(file: str) -> bool:
         room, *inside = Path(file).parts[1:]
-        return room in ("floats", "nn") or (room == "load" and any("torch" in part for part in inside))
+        return room in ("floats", "nn") or (room in ("load", "testing") and any("torch" in part for part in inside))
 
     return [str(item) for item in imports if item.module.split(".")[0] == "torch" and not item.typing_only and not allowed(item.file)]
 

@@ -1,0 +1,61 @@
+"""Property-based tests of transformations of networks: strategies that draw adversarial exact networks, assertions that prove or refute.
+
+`assert_preserves(my_pass)` draws networks, decides for each whether `my_pass` kept its function, exactly or within a certified tolerance,
+and shrinks a failure to a network one can read. Needs hypothesis: pip install 'exactnn[testing]'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exactnn.errors import MissingDependency, PropertyFailed
+
+try:
+    import hypothesis as _hypothesis  # noqa: F401
+except ImportError:
+    raise MissingDependency("exactnn.testing needs the package hypothesis; install it with: pip install 'exactnn[testing]'") from None
+
+from exactnn.testing._assertions import assert_pole_free, assert_same_function, assert_symmetry, assert_zero
+from exactnn.testing._code import network_code
+from exactnn.testing._graph import array, graph, number
+from exactnn.testing._graphs import convolutional_networks, residual_networks
+from exactnn.testing._networks import degenerate_networks, networks, relu_mlps
+from exactnn.testing._numbers import float_numbers, numbers
+from exactnn.testing._onnx_models import onnx_models
+from exactnn.testing._preserves import Preserved, assert_preserves
+from exactnn.testing._torch_modules import torch_modules
+
+if TYPE_CHECKING:
+    from exactnn.testing._torch_residual import Residual
+
+__all__ = [
+    "Preserved",
+    "PropertyFailed",
+    "Residual",
+    "array",
+    "assert_pole_free",
+    "assert_preserves",
+    "assert_same_function",
+    "assert_symmetry",
+    "assert_zero",
+    "convolutional_networks",
+    "degenerate_networks",
+    "float_numbers",
+    "graph",
+    "network_code",
+    "networks",
+    "number",
+    "numbers",
+    "onnx_models",
+    "relu_mlps",
+    "residual_networks",
+    "torch_modules",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Residual":  # torch takes a second to import
+        from exactnn.testing._torch_residual import Residual
+
+        return Residual
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

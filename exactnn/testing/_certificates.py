@@ -1,0 +1,42 @@
+"""Where the certificate of a failure is written: beside the test, unless told otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+#: the environment variable with a folder for certificates; empty for none
+VARIABLE = "EXACTNN_CERTIFICATES"
+#: the folder beside a test
+FOLDER = "exactnn-certificates"
+
+
+def certificate_folder(given: str | os.PathLike[str] | None) -> Path | None:
+    """The folder that was given, or that of the environment, or `exactnn-certificates` beside the test that pytest runs; else none."""
+    if given is not None:
+        return Path(given)
+    if VARIABLE in os.environ:
+        return Path(os.environ[VARIABLE]) if os.environ[VARIABLE] else None
+    test = Path(_test_running().partition("::")[0])
+    return test.parent / FOLDER if test.suffix == ".py" and test.is_file() else None
+
+
+def write_certificate(certificate: Any, given: str | os.PathLike[str] | None) -> Path | None:
+    """Write the certificate under a name of the test and the claim; None where there is no folder."""
+    folder = certificate_folder(given)
+    if certificate is None or folder is None:
+        return None
+    name = re.sub(r"\W+", "-", _test_running().rpartition("::")[2]).strip("-")[:60] or "failure"
+    claim = {key: value for key, value in certificate.document.items() if key != "about"}
+    digest = hashlib.sha256(json.dumps(claim, sort_keys=True).encode()).hexdigest()[:8]
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(certificate.save(folder / f"{name}-{digest}.json"))
+
+
+def _test_running() -> str:
+    """pytest's name for it, "tests/test_a.py::test_b", or nothing."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]

@@ -1,0 +1,108 @@
+"""Any model as an exact network: networks, torch modules, model files, ONNX as bytes or as a ModelProto."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exactnn.errors import ArgumentError, ShapeError
+from exactnn.load import from_torch, load
+from exactnn.network import Network
+
+#: what a kind of model is called in messages
+KINDS = {
+    "network": "a Network",
+    "module": "a torch module",
+    "path": "the path of a model file",
+    "bytes": "ONNX bytes",
+    "proto": "an onnx.ModelProto",
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as it was given, the network that it is, and the float format of its weights (None for exact ones)."""
+
+    given: Any
+    kind: str
+    net: Network
+    precision: str | None
+
+
+def kind_of(model: object) -> str | None:
+    """The key of KINDS; None for what is no model."""
+    torch = sys.modules.get("torch")  # who has a module has imported torch
+    if isinstance(model, Network):
+        return "network"
+    if torch is not None and isinstance(model, (torch.nn.Module, torch.export.ExportedProgram)):
+        return "module"
+    if isinstance(model, (str, os.PathLike)):
+        return "path"
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        return "bytes"
+    return "proto" if hasattr(model, "SerializeToString") and hasattr(model, "graph") else None
+
+
+def read_model(model: Any, argument: str, input_shape: Any = None) -> Model:
+    """The model as a network, without rounding; ArgumentError for what is no model, and the errors of `load` and `from_torch`.
+
+    `input_shape` is for torch modules, as in `exactnn.from_torch`; by default the attribute `input_shape` of the module, which the modules
+    of `torch_modules` have, or what the first layer tells.
+    """
+    kind = kind_of(model)
+    if kind == "network":
+        return Model(model, kind, model, None)
+    if kind == "module":
+        shape = getattr(model, "input_shape", None) if input_shape is None else input_shape
+        return Model(model, kind, from_torch(model, shape), _precision_of_module(model))
+    if kind == "path":
+        return Model(model, kind, load(model), _precision_of_file(Path(os.fspath(model))))
+    if kind == "bytes":
+        return _of_bytes(model, kind, bytes(model))
+    if kind == "proto":
+        return _of_bytes(model, kind, model.SerializeToString(deterministic=True))
+    raise ArgumentError(f"{argument}: one of {', '.join(KINDS.values())} is needed, got {type(model).__name__}")
+
+
+def _of_bytes(model: Any, kind: str, data: bytes) -> Model:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.onnx")
+        path.write_bytes(data)
+        net, precision = load(path), _precision_of_file(path)
+    return Model(model, kind, Network(net.graph.copy(), net.inputs, net.outputs, reading=net.reading), precision)  # the file is gone
+
+
+def _precision_of_module(module: Any) -> str | None:
+    for tensor in module.state_dict().values():
+        if tensor.is_floating_point():
+            return str(tensor.dtype).removeprefix("torch.")
+    return None
+
+
+def _precision_of_file(path: Path) -> str | None:
+    if path.suffix.lower() != ".onnx":
+        return None
+    import onnx
+
+    names = {
+        onnx.TensorProto.FLOAT16: "float16",
+        onnx.TensorProto.BFLOAT16: "bfloat16",
+        onnx.TensorProto.FLOAT: "float32",
+        onnx.TensorProto.DOUBLE: "float64",
+    }
+    graph = onnx.load(path, load_external_data=False).graph
+    found = (names.get(tensor.data_type) for tensor in graph.initializer)
+    return next((name for name in found if name), None)
+
+
+def check_sizes(f: Network, g: Network) -> None:
+    """ShapeError unless both have equal numbers of inputs and outputs."""
+    if (f.input_dim, f.output_dim) != (g.input_dim, g.output_dim):
+        raise ShapeError(
+            f"f and g: models of equal input and output sizes are needed, got {f.input_dim} -> {f.output_dim} "
+            f"and {g.input_dim} -> {g.output_dim}"
+        )

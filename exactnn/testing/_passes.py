@@ -1,0 +1,132 @@
+"""One transformation applied to one model: what it returns, and every way in which it misbehaves, told apart."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exactnn.errors import ExactnnError, PropertyFailed
+from exactnn.network import Network
+from exactnn.network.document import document
+from exactnn.testing._models import KINDS, Model, kind_of, read_model
+from exactnn.testing._weights import weight_changes
+
+Pass = Callable[[Any], Any]
+
+
+def called(transformation: Pass) -> str:
+    """The name of the transformation."""
+    return str(getattr(transformation, "__name__", None) or type(transformation).__name__)
+
+
+def transformed(transformation: Pass, model: Model, *, inplace: bool, repeat: bool) -> Model:
+    """The model that the transformation makes of a copy; PropertyFailed, without a report of the model, where it misbehaves.
+
+    `inplace`: it may change its argument, and what it returns may be None for it. `repeat`: it is run twice, and must do the same.
+    """
+    name = called(transformation)
+    result = _once(transformation, model, name, inplace)
+    if repeat:
+        again = _once(transformation, model, name, inplace)
+        if again.net != result.net:
+            changes = weight_changes(result.net, again.net, result.precision or "float64")
+            where = "the two results have different structures" if changes is None else str(changes)
+            message = f"{name} is not deterministic: run twice on equal models it made different networks; {where}"
+            raise _misbehaved("not deterministic", message)
+    return result
+
+
+def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Model:
+    argument = _copy(model)
+    before = _snapshot(argument)
+    try:
+        result = transformation(argument)
+    except Exception as error:
+        if type(error).__module__.startswith("hypothesis"):
+            raise  # assume() of the transformation
+        raise _misbehaved("raised", f"{name} raised {type(error).__name__}: {_first_line(error)}{_place(error)}") from error
+    if inplace:
+        result = argument if result is None else result
+    else:
+        after = _snapshot(argument)
+        if after != before:
+            raise _misbehaved("mutated", f"{name} changed its argument: {_what_changed(before, after)} (if it may, say inplace=True)")
+    kind = kind_of(result)
+    if kind != model.kind:
+        wanted, got = KINDS[model.kind], KINDS[kind] if kind else f"a {type(result).__name__}"
+        raise _misbehaved("type", f"{name} took {wanted} and returned {got}, not {wanted}")
+    try:
+        made = read_model(result, "g", _shape(model))
+    except ExactnnError as error:
+        raise _misbehaved("refused", f"what {name} returned cannot be read: {error}") from None
+    ours, theirs = _shapes(model.net), _shapes(made.net)
+    if ours != theirs:
+        raise _misbehaved("shape", f"{name} took a model of shapes {_arrow(ours)} and returned one of {_arrow(theirs)}")
+    return made
+
+
+def _misbehaved(kind: str, message: str) -> PropertyFailed:
+    return PropertyFailed(message, kind)
+
+
+def _copy(model: Model) -> Any:
+    """An argument of its own for the transformation; networks, bytes and files are not copied: they are values, or watched."""
+    return copy.deepcopy(model.given) if model.kind in ("module", "proto") else model.given
+
+
+def _snapshot(given: Any) -> dict[str, Any]:
+    """The model's content by parts, to be compared with what it is later."""
+    kind = kind_of(given)
+    if kind == "network":
+        written = document(given)
+        return {"inputs and outputs": (written["inputs"], written["outputs"]), **{f"node {n['name']!r}": n for n in written["nodes"]}}
+    if kind == "path":
+        return {"the file": Path(os.fspath(given)).read_bytes()}
+    if kind == "proto":
+        return {"the model": given.SerializeToString(deterministic=True)}
+    if kind == "bytes":
+        return {"the bytes": bytes(given)}
+    if not hasattr(given, "named_buffers") or not hasattr(given, "modules"):
+        return {}  # an ExportedProgram
+    torch: Any = sys.modules["torch"]
+    parts: dict[str, Any] = {f"{path or 'the module'}: its settings": (repr(m), m.training) for path, m in given.named_modules()}
+    for name, tensor in [*given.named_parameters(), *given.named_buffers()]:
+        bits = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        parts[name] = (str(tensor.dtype), tuple(tensor.shape), bits)
+    return parts
+
+
+def _what_changed(before: dict[str, Any], after: dict[str, Any]) -> str:
+    parts = [name for name in before if name in after and before[name] != after[name]]
+    parts += [f"{name} is gone" for name in before if name not in after] + [f"{name} is new" for name in after if name not in before]
+    return ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")
+
+
+def _shape(model: Model) -> Any:
+    """What `from_torch` needs to know for the transformed module."""
+    if model.kind != "module":
+        return None
+    shapes = tuple(model.net.shape(name) for name in model.net.inputs)
+    return shapes[0] if len(shapes) == 1 else shapes
+
+
+def _shapes(net: Network) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    return [net.shape(n) for n in net.inputs], [net.shape(n) for n in net.outputs]
+
+
+def _arrow(shapes: tuple[list[tuple[int, ...]], list[tuple[int, ...]]]) -> str:
+    return " -> ".join(", ".join(map(str, side)) for side in shapes)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["(no message)"])[0][:300]
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if len(frames) > 1 else ""

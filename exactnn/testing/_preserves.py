@@ -1,0 +1,271 @@
+"""`assert_preserves`: hypothesis throws networks at a transformation, exactnn decides whether the function was kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+
+from exactnn.errors import ArgumentError, ExactnnError, PropertyFailed
+from exactnn.exact.numbers import Number, as_fraction, short
+from exactnn.exact.polyhedron import Polyhedron
+from exactnn.network import Network
+from exactnn.testing._assertions import check_unknown, settled
+from exactnn.testing._judge import Judgement, judge
+from exactnn.testing._models import Model, read_model
+from exactnn.testing._modules_code import module_code
+from exactnn.testing._networks import degenerate_networks, relu_mlps
+from exactnn.testing._passes import Pass, called, transformed
+from exactnn.testing._report import compared, shown_code
+from exactnn.testing._smallest import smallest
+from exactnn.testing._weights import decimal
+
+#: seconds for a smaller network: what needs longer is no example to read
+_SHORT = 2
+
+Domain = Polyhedron | Callable[[Network], Polyhedron | None] | None
+
+
+@dataclass
+class Preserved:
+    """What was proved of a transformation: of each example that it keeps the function, exactly or within the tolerance.
+
+    Attributes
+    ----------
+    examples : how many networks were tried
+    exactly : of these, the function was kept exactly
+    within : of these, it was changed, by at most the tolerance everywhere on the domain
+    unknown : of these, it was not decided
+    ulps : the largest change of a weight, in units in the last place, where the function was changed; None where weights were not compared
+    """
+
+    examples: int = 0
+    exactly: int = 0
+    within: int = 0
+    unknown: int = 0
+    tolerance: Fraction = Fraction(0)
+    ulps: Fraction | None = None
+    precision: str = ""
+
+    def count(self, found: Judgement) -> None:
+        """One more example."""
+        self.examples += 1
+        self.exactly += found.kind == "kept"
+        self.within += found.kind == "within"
+        self.unknown += found.kind == "unknown"
+        if found.kind == "within" and found.changes is not None and not found.changes.other:
+            self.ulps, self.precision = max(self.ulps or Fraction(0), found.changes.ulps), found.changes.precision
+
+    def __str__(self) -> str:
+        parts = [f"kept exactly: {self.exactly} of {self.examples}"]
+        if self.within:
+            size = "" if self.ulps is None else f", weights changed by at most {short(self.ulps, 12)} units in the last place"
+            size += f" of {self.precision}" if size else ""
+            parts.append(f"kept within {decimal(self.tolerance)}: {self.within}{size}")
+        return "; ".join([*parts, *([f"not decided: {self.unknown}"] if self.unknown else [])])
+
+
+def assert_preserves(
+    transformation: Pass,
+    *,
+    networks: st.SearchStrategy[Any] | Iterable[Any] | None = None,
+    domain: Domain = None,
+    tolerance: Number = 0,
+    max_examples: int = 100,
+    inplace: bool = False,
+    repeat: bool = True,
+    precision: str | None = None,
+    time_limit: Number | None = 10,
+    shrink_seconds: float = 30,
+    unknown: str = "fail",
+    certificates: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+) -> Preserved:
+    """|T(f)(x) - f(x)| <= tolerance for all x of the domain, for every network f that is tried; a failure is shrunk to a small network.
+
+    Parameters
+    ----------
+    transformation : a callable that takes a model and returns one of the same kind: an exact Network, a torch module, the path of a model
+        file, ONNX bytes or a ModelProto, as `networks` gives them
+    networks : a strategy of models (`relu_mlps()`, `torch_modules()`, `onnx_models()`, ...), or models; by default exact ReLU networks, of
+        which half are degenerate
+    domain : where the function is to be kept, or a callable that gives it for a network; None for everywhere
+    tolerance, time_limit : as in `exactnn.verify_equal`, for each network
+    max_examples : how many networks are tried
+    inplace : whether the transformation may change its argument; what it returns may then be None, for the argument
+    repeat : whether it is run twice on each model, to see that it does the same
+    precision, unknown, certificates : as in `assert_same_function`; unknown networks count when no other has failed
+    shrink_seconds : how long a smaller network that fails is looked for
+    seed : an integer, for the same networks each time
+
+    Returns
+    -------
+    Preserved
+        How many functions were kept exactly, and how many within the tolerance.
+
+    Raises
+    ------
+    PropertyFailed
+        An AssertionError. Its `kind` is "changed" or "rounding" (of the weights), or the transformation "raised", returned another "type"
+        or "shape", "mutated" its argument, is "not deterministic", or returned what cannot be read ("refused"); or "unknown".
+
+    Examples
+    --------
+    >>> import exactnn as xn
+    >>> simplify = lambda net: xn.network.rewrite.simplify(net).network
+    >>> print(xn.testing.assert_preserves(simplify, max_examples=5))
+    kept exactly: 5 of 5
+    """
+    check_unknown(unknown)
+    if not callable(transformation):
+        raise ArgumentError(f"transformation: a callable is needed, got {type(transformation).__name__}")
+    if not isinstance(max_examples, int) or max_examples < 1:
+        raise ArgumentError(f"max_examples: a number >= 1 is needed, got {max_examples!r}")
+    allowed = as_fraction(tolerance, "tolerance")
+    hunt = _Hunt(transformation, domain, allowed, inplace, repeat, precision, time_limit, Preserved(tolerance=allowed))
+    if networks is None:
+        networks = relu_mlps() | degenerate_networks()
+    if isinstance(networks, st.SearchStrategy):
+        _search(hunt, networks, max_examples, seed)
+    else:
+        _in_turn(hunt, networks)
+    if hunt.failure is not None:
+        hunt.shrink(shrink_seconds)
+        failure = hunt.report(certificates)
+        raise failure from failure.__cause__
+    if hunt.undecided is not None:
+        settled(hunt.undecided, unknown)
+    return hunt.preserved
+
+
+def _search(hunt: _Hunt, networks: st.SearchStrategy[Any], max_examples: int, seed: int | None) -> None:
+    @settings(
+        max_examples=max_examples,
+        phases=(Phase.generate,),
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(networks)
+    def example(model: Any) -> None:
+        hunt.one(model)
+
+    try:
+        (example if seed is None else seeded(seed)(example))()
+    except PropertyFailed:
+        return  # the hunt has it
+
+
+def _in_turn(hunt: _Hunt, models: Iterable[Any]) -> None:
+    if isinstance(models, (str, bytes, os.PathLike)) or not isinstance(models, Iterable):
+        raise ArgumentError(f"networks: a strategy or a list of models is needed, got {type(models).__name__}")
+    for model in models:
+        try:
+            hunt.one(model)
+        except PropertyFailed:
+            return
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """One failure: what went wrong, the model, and what was made of it and found about it, as far as it came."""
+
+    error: PropertyFailed
+    model: Model | None = None
+    made: Model | None = None
+    found: Judgement | None = None
+
+
+@dataclass
+class _Hunt:
+    """The examples of one call: what was proved, and the first failure."""
+
+    transformation: Pass
+    domain: Domain
+    tolerance: Fraction
+    inplace: bool
+    repeat: bool
+    precision: str | None
+    time_limit: Number | None
+    preserved: Preserved
+    failure: _Failure | None = None
+    undecided: PropertyFailed | None = None
+
+    def one(self, given: Any) -> None:
+        """Try one model; PropertyFailed if it fails, and from then on."""
+        self.failure = self.failure or self._examined(given)
+        if self.failure is not None:
+            raise self.failure.error
+
+    def _examined(self, given: Any) -> _Failure | None:
+        outcome = self._outcome(given, self.repeat, self.time_limit)
+        found = outcome.found
+        if found is None or outcome.model is None or outcome.made is None:
+            return outcome
+        self.preserved.count(found)
+        if found.kind == "unknown":
+            text = f"{called(self.transformation)}: {found.verdict}\n{shown_code(outcome.model.net, 'f')}"
+            self.undecided = self.undecided or PropertyFailed(text, "unknown", found.verdict, (outcome.model.net, outcome.made.net))
+        return outcome if found.verdict.refuted else None
+
+    def _outcome(self, given: Any, repeat: bool, time_limit: Number | None) -> _Failure:
+        model = None
+        try:
+            try:
+                model = read_model(given, "networks")
+            except ExactnnError as error:
+                raise PropertyFailed(f"a model to try cannot be read: {error}", "refused") from None
+            made = transformed(self.transformation, model, inplace=self.inplace, repeat=repeat)
+        except PropertyFailed as failure:
+            return _Failure(failure, model)
+        precision = self.precision or model.precision or made.precision
+        found = judge(model.net, made.net, domain=self.where(model), tolerance=self.tolerance, precision=precision, time_limit=time_limit)
+        return _Failure(PropertyFailed("", found.kind, found.verdict, (model.net, made.net)), model, made, found)
+
+    def where(self, model: Model) -> Polyhedron | None:
+        """The domain for this network."""
+        return self.domain(model.net) if callable(self.domain) else self.domain
+
+    def shrink(self, seconds: float) -> None:
+        """The failure becomes a small one of the same kind."""
+        first = self.failure
+        if first is None or first.model is None:
+            return
+        repeat = first.error.kind == "not deterministic"
+
+        def fails(given: Any) -> bool:
+            found = self._outcome(given, repeat, _SHORT)
+            same = found.error.kind == first.error.kind and (found.found is None) == (first.found is None)
+            if same:
+                self.failure = found
+            return same
+
+        smallest(first.model, fails, time.monotonic() + seconds)
+
+    def report(self, certificates: str | os.PathLike[str] | None) -> PropertyFailed:
+        """The failure with its report."""
+        assert self.failure is not None
+        failure, model, made, found = self.failure.error, self.failure.model, self.failure.made, self.failure.found
+        name = called(self.transformation)
+        if model is None:
+            return failure
+        code = (module_code(model.given) if model.kind == "module" else None) or shown_code(model.net, "f")
+        if made is None or found is None:
+            head = f"{failure}\nthe smallest model found, after {self.preserved.examples} that passed:"
+            whole = PropertyFailed(f"{head}\n{code}", failure.kind)
+        else:
+            text, path = compared(model.net, made.net, found, domain=self.where(model), certificates=certificates, code=code)
+            how = "by rounding of weights" if found.kind == "rounding" else "and not by rounding"
+            within = f" by more than {decimal(self.tolerance)}" if self.tolerance else ""
+            head = f"{name} changed the function{within}, {how}; the smallest network found, g = {name}(f):"
+            whole = PropertyFailed(f"{head}\n{text}", found.kind, found.verdict, (model.net, made.net), path)
+        whole.__cause__ = failure.__cause__
+        return whole

@@ -1,0 +1,171 @@
+"""assert_preserves on exact networks: planted wrong passes are caught and shrunk, right ones pass, misbehaviour is told apart."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import exactnn as xn
+from exactnn.errors import ArgumentError, PropertyFailed
+from exactnn.network import Network
+from exactnn.testing import assert_preserves, degenerate_networks, networks, relu_mlps
+from tests.testing import _planted as planted
+
+SHALLOW = relu_mlps(depth=1) | degenerate_networks(depth=1, activation="relu")
+#: a wrong pass, the networks it is tried on, how many hidden neurons the report may have at most
+WRONG: list[tuple[Callable[[Network], Network], Any, int]] = [
+    (planted.permute_one_side, SHALLOW, 2),
+    (planted.scale_negatively, SHALLOW, 1),
+    (planted.off_by_one, SHALLOW, 1),
+    (planted.transpose, SHALLOW, 2),
+    (planted.drop_tiny, relu_mlps(depth=1), 1),
+    (planted.drop_constant, SHALLOW, 1),
+    (planted.lose_the_slope, networks(activation="leaky_relu(1/10)", depth=(1, 2)), 2),
+]
+
+
+def failure(transformation: Any, **options: Any) -> PropertyFailed:
+    with pytest.raises(PropertyFailed) as caught:
+        assert_preserves(transformation, seed=5, **options)
+    return caught.value
+
+
+@pytest.mark.parametrize(("wrong", "tried", "most"), WRONG, ids=[w.__name__ for w, _, _ in WRONG])
+def test_a_wrong_pass_is_caught_and_shrunk(wrong: Callable[[Network], Network], tried: Any, most: int, certificates: Path) -> None:
+    found = failure(wrong, networks=tried)
+    assert found.kind == "changed"
+    small, image = found.networks
+    assert isinstance(small, Network)
+    assert planted.neurons(small) <= most
+    text = str(found)
+    assert len(text.splitlines()) <= 24
+    # what the report shows is true: the code makes the network, and the two differ at the point
+    code = next(line for line in text.splitlines() if line.startswith("f = "))
+    assert eval(code.removeprefix("f = "), {"xn": xn}) == small  # noqa: S307 - our own
+    x = found.verdict.counterexample  # type: ignore[attr-defined]
+    assert small(x) != wrong(small)(x) == image(x)  # type: ignore[operator]
+    shown = re.search(r"at x = \(([^)]*)\)", text)
+    assert shown is not None
+    assert [Fraction(q) for q in shown[1].split(", ")] == list(x)
+    assert found.path is not None
+    assert Path(found.path).parent == certificates
+    assert xn.check(found.path)
+
+
+@pytest.mark.parametrize("right", [planted.permute, planted.scale, planted.drop_dead], ids=lambda p: p.__name__)
+def test_a_right_pass_passes(right: Callable[[Network], Network]) -> None:
+    done = assert_preserves(right, networks=SHALLOW, max_examples=40, seed=5)
+    assert (done.examples, done.exactly, done.within, done.unknown) == (40, 40, 0, 0)
+    assert str(done) == "kept exactly: 40 of 40"
+
+
+def test_rounding_is_told_from_a_bug() -> None:
+    tried = networks(depth=1, activation="relu", weights=["0", "1", "-1", "1/3", "1/10", "-5/7"])
+    exact = failure(planted.to_float32, networks=tried, precision="float32")
+    assert exact.kind == "rounding"
+    assert "each to the nearest number of float32, by at most" in str(exact)
+    assert "certified on [-1, 1]^" in str(exact)
+    box = xn.Box(-1, 1)
+    done = assert_preserves(planted.to_float32, networks=tried, domain=box, tolerance="1e-5", max_examples=25, precision="float32", seed=5)
+    assert done.within > 0
+    assert done.exactly + done.within == 25
+    assert done.ulps is not None
+    assert done.ulps <= Fraction(1, 2)
+    assert "weights changed by at most" in str(done)
+
+
+def test_beyond_the_tolerance() -> None:
+    found = failure(planted.off_by_one, networks=SHALLOW, domain=xn.Box(-1, 1), tolerance="1/2")
+    assert (found.kind, "by more than 0.5" in str(found)) == ("changed", True)
+
+
+# --- misbehaviour -------------------------------------------------------------------------------------------------------------
+
+
+def _raises(net: Network) -> Network:
+    raise ValueError("no such layer")
+
+
+def test_one_that_raises() -> None:
+    found = failure(_raises)
+    assert found.kind == "raised"
+    assert "_raises raised ValueError: no such layer at test_preserves.py:" in str(found)
+    assert isinstance(found.__cause__, ValueError)
+    assert "f = xn.mlp(" in str(found)
+
+
+@pytest.mark.parametrize("value", [None, 3, "no file", b"no onnx"])
+def test_one_that_returns_another_type(value: object) -> None:
+    found = failure(lambda net: value)
+    assert found.kind == "type"
+    assert "not a Network" in str(found)
+
+
+def test_one_that_returns_another_shape() -> None:
+    found = failure(lambda net: xn.mlp([([[0] * (net.input_dim + 1)], [0])]))
+    assert found.kind == "shape"
+    assert "-> (1,)" in str(found)
+
+
+def test_one_that_is_not_deterministic() -> None:
+    calls = itertools.count()
+
+    def drifts(net: Network) -> Network:
+        layers, units = planted.layers_of(net)
+        layers[0][1][0] += next(calls)
+        return planted.rebuilt(layers, units)
+
+    found = failure(drifts)
+    assert found.kind == "not deterministic"
+    assert "weights changed" in str(found)
+    assert failure(drifts, repeat=False).kind == "changed"
+
+
+def test_what_cannot_be_decided_is_its_own_outcome() -> None:
+    tried = networks(inputs=2, depth=2, width=3, activation="tanh", weights=["1", "1/2", "-2/3", "2"])
+
+    def nudged(net: Network) -> Network:
+        layers, units = planted.layers_of(net)
+        layers[0][0][0][0] += Fraction(1, 10**60)
+        return planted.rebuilt(layers, units)
+
+    options: dict[str, Any] = {"networks": tried, "max_examples": 2, "time_limit": 1}
+    found = failure(nudged, **options)
+    assert found.kind == "unknown"
+    assert "UNKNOWN" in str(found)
+    with pytest.raises(BaseException, match="UNKNOWN") as skipped:
+        assert_preserves(nudged, unknown="skip", seed=5, **options)
+    assert type(skipped.value).__name__ == "SkipTest"
+    with pytest.raises(pytest.xfail.Exception):
+        assert_preserves(nudged, unknown="xfail", seed=5, **options)
+
+
+def test_models_in_a_list() -> None:
+    small = xn.mlp([([[1]], [0]), ([[1]], [0])])
+    assert assert_preserves(planted.scale, networks=[small, small]).examples == 2
+    (smaller, _) = failure(planted.off_by_one, networks=[small]).networks
+    assert isinstance(smaller, Network)
+    assert planted.neurons(smaller) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"max_examples": 0}, "max_examples"),
+        ({"unknown": "pass"}, "unknown"),
+        ({"networks": 3}, "networks"),
+        ({"networks": "model.onnx"}, "networks"),
+        ({"tolerance": "much"}, "tolerance"),
+    ],
+)
+def test_bad_arguments(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(ArgumentError, match=named):
+        assert_preserves(planted.scale, **options)
+    with pytest.raises(ArgumentError, match="transformation"):
+        assert_preserves("scale")  # type: ignore[arg-type]
