@@ -22,7 +22,10 @@ from exactnn.testing._graphs import convolutional_networks, residual_networks
 from exactnn.testing._networks import degenerate_networks, networks, relu_mlps
 from exactnn.testing._numbers import float_numbers, numbers
 from exactnn.testing._onnx_models import onnx_models
+from exactnn.testing._pairs import equal_pairs, near_symmetric_pairs, symmetric_pairs, zero_networks
+from exactnn.testing._places import boxes, points
 from exactnn.testing._preserves import Preserved, assert_preserves
+from exactnn.testing._rationals import rational_functions
 from exactnn.testing._torch_modules import torch_modules
 
 if TYPE_CHECKING:
@@ -38,18 +41,25 @@ __all__ = [
     "assert_same_function",
     "assert_symmetry",
     "assert_zero",
+    "boxes",
     "convolutional_networks",
     "degenerate_networks",
+    "equal_pairs",
     "float_numbers",
     "graph",
+    "near_symmetric_pairs",
     "network_code",
     "networks",
     "number",
     "numbers",
     "onnx_models",
+    "points",
+    "rational_functions",
     "relu_mlps",
     "residual_networks",
+    "symmetric_pairs",
     "torch_modules",
+    "zero_networks",
 ]
 
 

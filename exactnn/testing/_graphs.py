@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number
 from exactnn.network import Add, Affine, AveragePool, BatchNorm, Builder, Conv, Input, MaxPool, Network, Reshape
+from exactnn.network import activation as as_activation
 from exactnn.testing._networks import Units, unit_of
 from exactnn.testing._numbers import Size, size_of, tensors, weights_of
 
@@ -49,7 +50,7 @@ def convolutional_networks(
     grid = n + 2 * padding - kernel + 1
     if draw(st.booleans()) if batch_norm is None else batch_norm:
         name = builder.add("norm", draw(norms(k)), name)
-    name = builder.add("unit", draw(unit_of(activation)), name)
+    name = builder.add("unit", as_activation(draw(unit_of(activation))), name)
     kind = draw(st.sampled_from(tuple(pool)))
     if kind != "none" and grid > 1:
         places = ((2, 2), (1, 1), ((0, 0), (0, 0)))
@@ -82,7 +83,7 @@ def residual_networks(
 
     builder = Builder()
     name = builder.add("first", affine(w, n), builder.add("input", Input((n,))))
-    unit = draw(unit_of(activation))
+    unit = as_activation(draw(unit_of(activation)))
     for i in range(1, draw(size_of(blocks, (1, 2), "blocks")) + 1):
         hidden = draw(st.integers(1, 2))
         inner = builder.add(f"unit{i}", unit, builder.add(f"down{i}", affine(hidden, w), name))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exactnn.errors import ArgumentError, ShapeError
-from exactnn.load import from_torch, load
+from exactnn.load import load
 from exactnn.network import Network
 
 #: what a kind of model is called in messages
@@ -58,7 +58,10 @@ def read_model(model: Any, argument: str, input_shape: Any = None) -> Model:
         return Model(model, kind, model, None)
     if kind == "module":
         shape = getattr(model, "input_shape", None) if input_shape is None else input_shape
-        return Model(model, kind, from_torch(model, shape), _precision_of_module(model))
+        from exactnn.load import from_torch  # both import torch
+        from exactnn.testing._torch_plain import plain_network
+
+        return Model(model, kind, plain_network(model, shape) or from_torch(model, shape), _precision_of_module(model))
     if kind == "path":
         return Model(model, kind, load(model), _precision_of_file(Path(os.fspath(model))))
     if kind == "bytes":
@@ -73,7 +76,12 @@ def _of_bytes(model: Any, kind: str, data: bytes) -> Model:
         path = Path(folder, "model.onnx")
         path.write_bytes(data)
         net, precision = load(path), _precision_of_file(path)
-    return Model(model, kind, Network(net.graph.copy(), net.inputs, net.outputs, reading=net.reading), precision)  # the file is gone
+    return Model(model, kind, unbound(net), precision)  # the file is gone
+
+
+def unbound(net: Network) -> Network:
+    """The network without its file, so that a certificate holds it and does not need the file."""
+    return net if net.source is None else Network(net.graph.copy(), net.inputs, net.outputs, reading=net.reading)
 
 
 def _precision_of_module(module: Any) -> str | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exactnn.exact.numbers import Number
 from exactnn.network import Network, mlp
-from exactnn.testing._numbers import HOMOGENEOUS, TINY, Size, Vector, positives, size_of, tensors, weights_of
+from exactnn.testing._numbers import HOMOGENEOUS, TINY, Size, T, Vector, positives, size_of, size_range, weights_of
 
 Layer = tuple[list[Vector], Vector]
 Units = str | Sequence[Any] | None
@@ -41,13 +41,28 @@ def networks(
     Examples
     --------
     >>> from hypothesis import find
-    >>> find(networks(inputs=1, activation="relu"), lambda f: f([1]) != f([-1])).hidden_layers
+    >>> find(networks(inputs=1, depth=1, activation="relu"), lambda f: f([1]) != f([-1])).hidden_layers
     ('relu1',)
     """
     entries = weights_of(weights)
-    sizes = _sizes(draw, inputs, outputs, depth, width)
-    layers = [(draw(tensors((n, m), entries)), draw(tensors((n,), entries))) for m, n in pairwise(sizes)]
+    hidden = [(width, (1, 4), "width")] * draw(size_of(depth, (1, 2), "depth", 0))
+    # From the last layer to the first, each neuron with what reads it: so hypothesis can leave out neurons one by one.
+    last: list[Fraction] = draw(_several(draw, entries, outputs, (1, 2), "outputs"))
+    layers: list[tuple[Any, Any]] = []
+    for size in hidden:
+        neuron = st.tuples(entries, st.tuples(*[entries] * len(last)))
+        neurons = draw(_several(draw, neuron, *size))
+        layers.insert(0, (list(zip(*(out for _, out in neurons), strict=True)), last))
+        last = [bias for bias, _ in neurons]
+    columns = draw(_several(draw, st.tuples(*[entries] * len(last)), inputs, (1, 3), "inputs"))
+    layers.insert(0, (list(zip(*columns, strict=True)), last))
     return mlp(layers, draw(unit_of(activation)))
+
+
+def _several(draw: st.DrawFn, one: st.SearchStrategy[T], size: Size | None, usual: tuple[int, int], argument: str) -> Any:
+    """A list of so many."""
+    low, high = size_range(draw, size, usual, argument)
+    return st.lists(one, min_size=low, max_size=high)
 
 
 def relu_mlps(

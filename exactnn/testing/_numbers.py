@@ -76,12 +76,20 @@ def weights_of(weights: st.SearchStrategy[Any] | Sequence[Number] | None) -> st.
 
 def size_of(value: Size | None, usual: tuple[int, int], argument: str, least: int = 1) -> st.SearchStrategy[int]:
     """The argument of a strategy that is a size."""
-    if isinstance(value, st.SearchStrategy):
-        return value
-    low, high = usual if value is None else (value, value) if isinstance(value, int) else value
-    if not (isinstance(low, int) and isinstance(high, int)) or isinstance(low, bool) or not least <= low <= high:
+    return value if isinstance(value, st.SearchStrategy) else st.integers(*_range(value, usual, argument, least))
+
+
+def size_range(draw: st.DrawFn, value: Size | None, usual: tuple[int, int], argument: str) -> tuple[int, int]:
+    """The smallest and the largest that such an argument allows; what a strategy says is drawn."""
+    return _range(draw(value) if isinstance(value, st.SearchStrategy) else value, usual, argument, 1)
+
+
+def _range(value: Any, usual: tuple[int, int], argument: str, least: int) -> tuple[int, int]:
+    pair = usual if value is None else (value, value) if isinstance(value, int) else value
+    whole = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(n, int) and not isinstance(n, bool) for n in pair)
+    if not whole or not least <= pair[0] <= pair[1]:
         raise ArgumentError(f"{argument}: a number >= {least}, (smallest, largest) or a strategy of numbers is needed, got {value!r}")
-    return st.integers(low, high)
+    return pair[0], pair[1]
 
 
 @st.composite

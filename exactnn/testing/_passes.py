@@ -7,13 +7,14 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from exactnn.errors import ExactnnError, PropertyFailed
 from exactnn.network import Network
 from exactnn.network.document import document
-from exactnn.testing._models import KINDS, Model, kind_of, read_model
+from exactnn.testing._models import KINDS, Model, kind_of, read_model, unbound
 from exactnn.testing._weights import weight_changes
 
 Pass = Callable[[Any], Any]
@@ -30,20 +31,25 @@ def transformed(transformation: Pass, model: Model, *, inplace: bool, repeat: bo
     `inplace`: it may change its argument, and what it returns may be None for it. `repeat`: it is run twice, and must do the same.
     """
     name = called(transformation)
-    result = _once(transformation, model, name, inplace)
+    given = _once(transformation, model, name, inplace)
+    result = _read(given, model, name)
     if repeat:
+        content = _snapshot(given)
         again = _once(transformation, model, name, inplace)
-        if again.net != result.net:
-            changes = weight_changes(result.net, again.net, result.precision or "float64")
-            where = "the two results have different structures" if changes is None else str(changes)
-            message = f"{name} is not deterministic: run twice on equal models it made different networks; {where}"
-            raise _misbehaved("not deterministic", message)
+        if not content or _snapshot(again) != content:
+            other = _read(again, model, name).net
+            if other != result.net:
+                changes = weight_changes(result.net, other, result.precision or "float64")
+                where = "the two results have different structures" if changes is None else str(changes)
+                message = f"{name} is not deterministic: run twice on equal models it made different networks; {where}"
+                raise _misbehaved("not deterministic", message)
     return result
 
 
-def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Model:
+def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Any:
+    """What the transformation returns for a copy of the model: a model of the same kind."""
     argument = _copy(model)
-    before = _snapshot(argument)
+    before = {} if inplace else _snapshot(argument)
     try:
         result = transformation(argument)
     except Exception as error:
@@ -52,14 +58,17 @@ def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Model
         raise _misbehaved("raised", f"{name} raised {type(error).__name__}: {_first_line(error)}{_place(error)}") from error
     if inplace:
         result = argument if result is None else result
-    else:
-        after = _snapshot(argument)
-        if after != before:
-            raise _misbehaved("mutated", f"{name} changed its argument: {_what_changed(before, after)} (if it may, say inplace=True)")
+    elif (after := _snapshot(argument)) != before:
+        raise _misbehaved("mutated", f"{name} changed its argument: {_what_changed(before, after)} (if it may, say inplace=True)")
     kind = kind_of(result)
     if kind != model.kind:
         wanted, got = KINDS[model.kind], KINDS[kind] if kind else f"a {type(result).__name__}"
         raise _misbehaved("type", f"{name} took {wanted} and returned {got}, not {wanted}")
+    return result
+
+
+def _read(result: Any, model: Model, name: str) -> Model:
+    """What the transformation made of the model, as a network of the same shapes."""
     try:
         made = read_model(result, "g", _shape(model))
     except ExactnnError as error:
@@ -67,7 +76,7 @@ def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Model
     ours, theirs = _shapes(model.net), _shapes(made.net)
     if ours != theirs:
         raise _misbehaved("shape", f"{name} took a model of shapes {_arrow(ours)} and returned one of {_arrow(theirs)}")
-    return made
+    return replace(made, net=unbound(made.net))
 
 
 def _misbehaved(kind: str, message: str) -> PropertyFailed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -19,7 +19,7 @@ from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.testing._assertions import check_unknown, settled
 from exactnn.testing._judge import Judgement, judge
-from exactnn.testing._models import Model, read_model
+from exactnn.testing._models import Model, read_model, unbound
 from exactnn.testing._modules_code import module_code
 from exactnn.testing._networks import degenerate_networks, relu_mlps
 from exactnn.testing._passes import Pass, called, transformed
@@ -220,7 +220,8 @@ class _Hunt:
         model = None
         try:
             try:
-                model = read_model(given, "networks")
+                read = read_model(given, "networks")
+                model = replace(read, net=unbound(read.net))
             except ExactnnError as error:
                 raise PropertyFailed(f"a model to try cannot be read: {error}", "refused") from None
             made = transformed(self.transformation, model, inplace=self.inplace, repeat=repeat)

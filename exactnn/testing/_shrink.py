@@ -16,7 +16,7 @@ import numpy as np
 
 from exactnn.errors import ExactnnError
 from exactnn.exact.array import RationalArray
-from exactnn.network import Activation, Affine, Builder, Input, Network, mlp
+from exactnn.network import Activation, Affine, Builder, Conv, Input, Network, mlp
 from exactnn.network.edit import replaced
 from exactnn.network.neurons import layer_at, taken
 
@@ -99,18 +99,21 @@ def fewer_inputs(net: Network) -> Iterator[Network]:
 
 
 def fewer_nodes(net: Network) -> Iterator[Network]:
-    """A node left out whose value has the shape of what it reads, alone or with the one before it."""
-    for length in (2, 1):
-        for name in net.order:
-            start = name
-            for _ in range(length):
-                start = net.operands(start)[0] if net.operands(start) else ""
-                if not start:
-                    break
-            if start and net.shape(start) == net.shape(name) and start != name and name not in net.inputs:
-                made = _without(net, name, start)
-                if made is not None:
-                    yield tidy(made)
+    """A node left out whose value has the shape of what it reads: a layer with its unit, or a pooling, a norm, a sum.
+
+    Units alone stay, and so does the last one: what a strategy draws has some, and a transformation may count on them.
+    """
+    for name in net.order:
+        operation = net.operation(name)
+        start = net.operands(name)[0] if net.operands(name) else ""
+        if isinstance(operation, Activation):
+            start = net.operands(start)[0] if len(net.hidden_layers) > 1 and net.operands(start) else ""
+        elif isinstance(operation, (Affine, Conv)):
+            continue
+        if start and net.shape(start) == net.shape(name):
+            made = _without(net, name, start)
+            if made is not None:
+                yield tidy(made)
 
 
 def tidy(net: Network) -> Network:

@@ -14,17 +14,26 @@ from torch import nn
 from exactnn.testing._shrink import simpler_values
 
 _WEIGHTED = (nn.Linear, nn.Conv2d)
+_UNITS = (nn.ReLU, nn.LeakyReLU, nn.Hardtanh)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def fewer_layers(module: nn.Module) -> Iterator[nn.Module]:
-    """A layer of a Sequential left out; one that changes the shape makes a module that is refused, which is another failure."""
+    """A norm, pooling, padding or block of a Sequential left out, or a square layer with the unit behind it, as long as there is another.
+
+    One that changes the shape makes a module that is refused, which is another failure.
+    """
     if not isinstance(module, nn.Sequential):
         return
-    for i, layer in enumerate(module):
-        square = isinstance(layer, _WEIGHTED) and layer.weight.shape[0] == layer.weight.shape[1]
-        if not isinstance(layer, (nn.Flatten, *_WEIGHTED)) or square:
-            yield _like(module, [other for j, other in enumerate(module) if j != i])
+    layers = list(module)
+    units = [i for i, layer in enumerate(layers) if isinstance(layer, _UNITS)]
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, (nn.Flatten, *_WEIGHTED, *_UNITS)):
+            yield _like(module, [other for j, other in enumerate(layers) if j != i])
+        elif isinstance(layer, _WEIGHTED) and layer.weight.shape[0] == layer.weight.shape[1] and len(units) > 1:
+            unit = next((j for j in units if j > i), None)
+            if unit is not None:
+                yield _like(module, [other for j, other in enumerate(layers) if not i <= j <= unit])
 
 
 def fewer_neurons(module: nn.Module) -> Iterator[nn.Module]:
