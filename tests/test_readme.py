@@ -29,6 +29,7 @@ README = ROOT / "README.md"
         ("docs/tropical.md", 30),
         ("docs/calibration.md", 17),
         ("docs/training.md", 35),
+        ("docs/testing.md", 8),
     ],
 )
 def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +39,19 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
     assert result.attempted >= examples
 
 
-GUIDES = ("difference", "regions", "fibre", "zero-networks", "rational", "cooling", "tropical", "calibration", "training", "cooling-study")
+GUIDES = (
+    "difference",
+    "regions",
+    "fibre",
+    "zero-networks",
+    "rational",
+    "cooling",
+    "tropical",
+    "calibration",
+    "training",
+    "cooling-study",
+    "testing",
+)
 
 
 @pytest.mark.parametrize("document", ["README.md", *(f"docs/{name}.md" for name in GUIDES)])
@@ -73,6 +86,7 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/calibration.md",
         "docs/training.md",
         "docs/cooling-study.md",
+        "docs/testing.md",
         "CONTRIBUTING.md",
     ],
 )

@@ -92,9 +92,9 @@ def degenerate_networks(
 ) -> Network:
     """`networks` whose neurons are often special: the cases that passes get wrong.
 
-    Hyperplanes that are duplicate, opposite, parallel or concurrent; zero rows (constant neurons) and zero columns (neurons that nothing
-    reads); behind a ReLU dead neurons (w <= 0, b <= 0) and stably active ones (w >= 0, b >= 0); linear pairs, a max(t, 0) - a max(-t, 0);
-    neurons that are equal but for one of `steps`.
+    Hyperplanes that are duplicate, opposite, parallel or concurrent; zero rows (constant neurons), zero columns (neurons that nothing
+    reads) and columns of `steps` (neurons that are hardly read, but grow without bound); behind a ReLU dead neurons (w <= 0, b <= 0) and
+    stably active ones (w >= 0, b >= 0); linear pairs, a max(t, 0) - a max(-t, 0); neurons that are equal but for one of `steps`.
 
     Parameters
     ----------
@@ -113,10 +113,11 @@ def degenerate_networks(
         for row in weight:  # what reads a linear pair takes its difference
             for first, second in pairs:
                 row[second] = -row[first]
-        if number and draw(st.booleans()):
-            gone = draw(st.integers(0, m - 1))
+        kind = draw(st.sampled_from(_COLUMNS)) if number else ""
+        if kind:
+            column = draw(st.integers(0, m - 1))
             for row in weight:
-                row[gone] = Fraction(0)
+                row[column] = draw(aside) if kind == "faint" else Fraction(0)
         pairs = []
         if number < len(sizes) - 2:
             centre = [draw(entries) for _ in range(m)]
@@ -126,6 +127,7 @@ def degenerate_networks(
     return mlp(layers, draw(unit_of(activation)))
 
 
+_COLUMNS = ("", "unread", "faint")
 _ALONE = ("as it is", "constant", "concurrent", "dead", "active")
 _BESIDE = ("duplicate", "opposite", "parallel", "pair", "shifted", "turned")
 

@@ -98,6 +98,14 @@ def fewer_inputs(net: Network) -> Iterator[Network]:
         yield replaced(net, changed)
 
 
+def smaller_square(net: Network) -> Iterator[Network]:
+    """An input and a neuron of the first layer left out together where there are as many of both, so that the layer stays square."""
+    if net.hidden_layers and net.shape(net.hidden_layers[0]) == (net.input_dim,):
+        for smaller in fewer_neurons(net):
+            if net.shape(net.hidden_layers[0]) != smaller.shape(smaller.hidden_layers[0]):
+                yield from fewer_inputs(smaller)
+
+
 def fewer_nodes(net: Network) -> Iterator[Network]:
     """A node left out whose value has the shape of what it reads: a layer with its unit, or a pooling, a norm, a sum.
 
@@ -180,4 +188,4 @@ def _digits(q: Fraction) -> tuple[int, int, bool]:
     return q.numerator.bit_length() + 2 * q.denominator.bit_length(), abs(q.numerator), q < 0
 
 
-NETWORK_STEPS: tuple[Step, ...] = (fewer_neurons, fewer_nodes, fewer_outputs, fewer_inputs, simpler_numbers)
+NETWORK_STEPS: tuple[Step, ...] = (fewer_neurons, fewer_nodes, fewer_outputs, fewer_inputs, smaller_square, simpler_numbers)

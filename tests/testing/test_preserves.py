@@ -24,7 +24,7 @@ WRONG: list[tuple[Callable[[Network], Network], Any, int]] = [
     (planted.scale_negatively, SHALLOW, 1),
     (planted.off_by_one, SHALLOW, 1),
     (planted.transpose, SHALLOW, 2),
-    (planted.drop_tiny, relu_mlps(depth=1), 1),
+    (planted.drop_tiny, SHALLOW, 1),
     (planted.drop_constant, SHALLOW, 1),
     (planted.lose_the_slope, networks(activation="leaky_relu(1/10)", depth=(1, 2)), 2),
 ]

@@ -196,7 +196,7 @@ def test_code_makes_the_network_again(unit: Any) -> None:
 )
 def test_bad_arguments(make: Any) -> None:
     with pytest.raises(ArgumentError):
-        find(make(), lambda _: True)
+        find(make(), lambda _: True, settings=ONE)
 
 
 def test_torch_and_onnx_are_imported_when_they_are_used() -> None:
