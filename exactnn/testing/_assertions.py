@@ -52,7 +52,7 @@ def assert_same_function(
     Raises
     ------
     PropertyFailed
-        An AssertionError. Its `kind` is "rounding" where all weights are the old ones but for 4 units in the last place, else "changed",
+        An AssertionError. Its `kind` is "rounding" where all weights are the old ones but for 16 units in the last place, else "changed",
         or "unknown".
     LoadError, ArgumentError, ShapeError
         A model cannot be read, or the two do not fit together.

@@ -6,6 +6,7 @@ import copy
 import os
 import sys
 import traceback
+import unittest
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -53,8 +54,8 @@ def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Any:
     try:
         result = transformation(argument)
     except Exception as error:
-        if type(error).__module__.startswith("hypothesis"):
-            raise  # assume() of the transformation
+        if isinstance(error, unittest.SkipTest) or type(error).__module__.startswith("hypothesis"):
+            raise  # a skip, or assume(), of the transformation
         raise _misbehaved("raised", f"{name} raised {type(error).__name__}: {_first_line(error)}{_place(error)}") from error
     if inplace:
         result = argument if result is None else result

@@ -19,8 +19,8 @@ from exactnn.exact.numbers import short
 from exactnn.exact.rounding import FORMATS, round_rational
 from exactnn.network import Activation, Network, rewrite
 
-#: a weight that changed by more units in the last place than this was not just rounded
-ROUNDING = 4
+#: a weight that changed by more units in the last place than this was not just rounded; folding a batch norm takes up to 8
+ROUNDING = 16
 #: from here on the number of units says nothing
 _FAR = 10**9
 

@@ -58,6 +58,33 @@ def test_a_wrong_pass_is_caught_and_shrunk(wrong: Callable[[Network], Network], 
     assert xn.check(found.path)
 
 
+def test_a_bug_is_told_before_rounding() -> None:
+    """1 and 1 + 2^-60 are one number to a float64; that they were exchanged is no rounding, and another example shows it."""
+    beside = xn.mlp([([[1], ["1"]], [0, Fraction(1, 2**60)]), ([[1, 2]], [0])])
+    apart = xn.mlp([([[1], [3]], [0, 0]), ([[1, 2]], [0])])
+    near = xn.mlp([([[1 + Fraction(1, 2**60)], [1]], [0, 0]), ([[1, 2]], [0])])
+    assert failure(planted.permute_one_side, networks=[near]).kind == "rounding"
+    assert failure(planted.permute_one_side, networks=[near, apart, beside]).kind == "changed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("wrong", "tried", "most"), WRONG, ids=[w.__name__ for w, _, _ in WRONG])
+def test_a_wrong_pass_is_caught_whatever_the_seed(wrong: Callable[[Network], Network], tried: Any, most: int) -> None:
+    for seed in range(10):
+        with pytest.raises(PropertyFailed) as found:
+            assert_preserves(wrong, networks=tried, seed=seed)
+        assert found.value.kind == "changed"
+        assert planted.neurons(found.value.networks[0]) <= most  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("right", [planted.permute, planted.scale, planted.drop_dead], ids=lambda p: p.__name__)
+def test_a_right_pass_passes_on_deep_networks(right: Callable[[Network], Network]) -> None:
+    tried = relu_mlps(depth=(1, 3)) | degenerate_networks(depth=(1, 3), activation="relu")
+    done = assert_preserves(right, networks=tried, max_examples=300, seed=7)
+    assert done.exactly == 300
+
+
 @pytest.mark.parametrize("right", [planted.permute, planted.scale, planted.drop_dead], ids=lambda p: p.__name__)
 def test_a_right_pass_passes(right: Callable[[Network], Network]) -> None:
     done = assert_preserves(right, networks=SHALLOW, max_examples=40, seed=5)
