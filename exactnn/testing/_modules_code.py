@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 _CODE = 1500  # characters
@@ -41,6 +40,4 @@ def _constructor(module: Any) -> str | None:
         return None
     if kind.__name__ == "Sequential":
         return None if None in children else f"nn.Sequential({', '.join(map(str, children))})"
-    if children or not math.isfinite(len(repr(module))):
-        return None
-    return f"nn.{module!r}"
+    return None if children else f"nn.{module!r}"

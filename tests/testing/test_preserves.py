@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume
 
 import exactnn as xn
 from exactnn.errors import ArgumentError, PropertyFailed
@@ -171,6 +172,33 @@ def test_what_cannot_be_decided_is_its_own_outcome() -> None:
     assert type(skipped.value).__name__ == "SkipTest"
     with pytest.raises(pytest.xfail.Exception):
         assert_preserves(nudged, unknown="xfail", seed=5, **options)
+
+
+def test_what_fits_no_smaller_network_is_left_alone() -> None:
+    """A domain for two inputs keeps two inputs; an error of another type, or an assumption of the pass, is another failure."""
+    tried = relu_mlps(inputs=2, depth=1, width=3)
+    found = failure(planted.off_by_one, networks=tried, domain=xn.Box([-1, -1], [1, 1]))
+    (small, _) = found.networks
+    assert isinstance(small, Network)
+    assert (small.input_dim, planted.neurons(small)) == (2, 1)
+    found = failure(planted.off_by_one, networks=tried, domain=lambda net: {2: xn.Box(0, 1)}[net.input_dim])
+    assert found.networks[0].input_dim == 2  # type: ignore[attr-defined]
+
+    def needs_three(net: Network) -> Network:
+        if planted.neurons(net) < 3:
+            raise IndexError("fewer than three")
+        raise ValueError("three")
+
+    found = failure(needs_three, networks=tried)
+    assert "ValueError: three" in str(found)
+
+    def assumes(net: Network) -> Network:
+        assume(planted.neurons(net) > 1)
+        return planted.off_by_one(net)
+
+    (small, _) = failure(assumes, networks=tried).networks
+    assert isinstance(small, Network)
+    assert planted.neurons(small) == 2
 
 
 def test_models_in_a_list() -> None:

@@ -98,7 +98,9 @@ WRONG: list[tuple[Callable[[nn.Module], nn.Module], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "tried"), WRONG, ids=[w.__name__ for w, _ in WRONG])
+@pytest.mark.parametrize(
+    ("wrong", "tried"), [pytest.param(w, t, id=w.__name__, marks=[pytest.mark.slow] * (w is fuse_pad)) for w, t in WRONG]
+)
 def test_a_wrong_pass_is_caught_and_shrunk(wrong: Callable[[nn.Module], nn.Module], tried: Any) -> None:
     found = failure(wrong, networks=tried, domain=BOX, tolerance="1e-5", time_limit=5)
     assert found.kind == "changed"
@@ -173,7 +175,7 @@ def test_training_mode_is_refused() -> None:
     assert "eval" in str(found)
 
 
-@law(12)
+@law(8)
 @given(xt.torch_modules())
 def test_plain_modules_are_read_as_from_torch_reads_them(module: Any) -> None:
     net = plain_network(module, module.input_shape)
