@@ -25,6 +25,7 @@ MOST_UNKNOWNS = 1000
 _STEPS = 200
 _CLOSE = 1e-9
 _NOISE = 2.0**-50  # in the loss
+_START = 1.0  # the largest weights at the start
 _FAR = 1e6  # of weights of logits that are 1 at most: the samples are separated, or nearly so
 
 
@@ -145,8 +146,12 @@ def _refuse(directions: Directions, theta: RationalArray) -> NoReturn:
 def _minimum(logits: Floats, targets: Floats, full: bool) -> tuple[Scaling, Floats]:
     """And the probabilities there. Newton's method by conjugate gradients; steps are halved until the loss falls."""
     n, classes = logits.shape
-    scale = float(np.abs(logits - logits.mean()).max()) or 1.0
-    z = logits / scale
+    exponent = math.frexp(max(float(logits.max()), -float(logits.min())))[1]
+    z = np.ldexp(logits, -exponent)  # no mean or difference of these overflows
+    centre = z.mean(axis=0)  # biases take it up; beside a far centre a gradient near 0 would say little
+    z -= centre
+    scale = float(np.abs(z).max()) or 1.0
+    z /= scale
     mass = targets.sum(axis=1, keepdims=True)
     cut = classes * classes if full else classes
 
@@ -164,7 +169,8 @@ def _minimum(logits: Floats, targets: Floats, full: bool) -> tuple[Scaling, Floa
         total = e.sum(axis=1, keepdims=True)
         return float((mass * (top + np.log(total))).sum() - (targets * eta).sum()) / n, e / total
 
-    theta = np.concatenate([np.eye(classes).ravel() * scale if full else np.full(classes, scale), np.zeros(classes)])
+    start = min(math.ldexp(scale, min(exponent, 1000)), _START)
+    theta = np.concatenate([np.eye(classes).ravel() * start if full else np.full(classes, start), np.zeros(classes)])
     value, p = loss(forward(theta))
     for _ in range(_STEPS):
         slope = back(mass * p - targets)
@@ -188,7 +194,12 @@ def _minimum(logits: Floats, targets: Floats, full: bool) -> tuple[Scaling, Floa
         theta[cut:] -= theta[cut:].mean()
     gradient = float(np.abs(back(mass * p - targets)).max())
     weight = (theta[:cut].reshape(classes, classes) if full else theta[:cut]) / scale
-    return Scaling(weight, theta[cut:], value, gradient), p
+    bias = theta[cut:] - (weight @ centre if full else weight * centre)
+    with np.errstate(over="ignore"):
+        weight = np.ldexp(weight, -exponent)
+    if not np.isfinite(weight).all():
+        raise ArgumentError("logits: larger numbers are needed, the best weights are beyond float64; multiply all of them by one number")
+    return Scaling(weight, bias, value, gradient), p
 
 
 def _conjugate(product: Callable[[Floats], Floats], target: Floats, close: float) -> Floats:

@@ -133,6 +133,27 @@ def test_a_separation_by_a_hair_is_found() -> None:
     assert vector_scaling([*rows, [3, 0]], [*labels, 1]).gradient <= 1e-9
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("unit", [1, 1e7, 1e200, 5e306, 1e-100, 1e-300])
+@pytest.mark.parametrize("away", [0, 1e6])
+def test_units_and_offsets_change_nothing(kind: str, unit: float, away: float) -> None:
+    """softmax(w z + b) has the same best loss for z and for unit (z + away)."""
+    if unit == 5e306 and away:
+        pytest.skip("beyond float64")
+    rows, labels = np.array([[2.0, 0], [1, 0], [0, 1], [0, 2], [3, 3]]), [0, 1, 1, 0, 1]
+    known = KINDS[kind](rows, labels)
+    found = KINDS[kind](unit * rows + unit * away, labels)
+    assert found.gradient <= 1e-9
+    assert abs(found.loss - known.loss) < 1e-9
+    gaps = (e[:, 0] - e[:, 1] for e in (known(rows), found(unit * rows + unit * away)))
+    assert np.allclose(*gaps, atol=1e-5, rtol=0)
+
+
+def test_weights_beyond_floats_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="larger numbers"):
+        vector_scaling([[2e-310, 0], [1e-310, 0], [0, 1e-310], [0, 2e-310], [3e-310, 3e-310]], [0, 1, 1, 0, 1])
+
+
 def test_many_classes() -> None:
     z, y = data(3, 3000, 20)
     assert vector_scaling(z, y).gradient <= 1e-9
