@@ -42,6 +42,7 @@ def read_predictions(
     if given.shape == shape:
         if given.numbers.size == 0:
             raise ArgumentError(f"probabilities: at least one sample is needed, got shape {shape}")
+        _refuse_one_hot(given, wanted, class_axis)
         classes, flat = 2, Given(given.numbers.reshape(-1), given.slack)
     else:
         if not given.shape:
@@ -67,6 +68,22 @@ def read_predictions(
     if mode == "classwise":
         return mode, (Predictions(values[:, k], found == k) for k in range(classes))
     return mode, iter([_top(values, found, ties)])
+
+
+def _refuse_one_hot(given: Given, labels: np.ndarray[Any, Any], axis: int) -> None:
+    """ArgumentError for rows of class probabilities with one-hot rows; as P(class 1) of each entry they would have another error."""
+    if len(given.shape) < 2 or not -len(given.shape) <= axis < len(given.shape) or labels.dtype.kind not in "iubf":
+        return
+    if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=axis) == 1).all()):
+        return
+    sums = given.rows(axis).numbers.sum(axis=1)
+    off = sums - 1
+    if (off.exceeds(given.slack) if isinstance(off, RationalArray) else np.abs(off) > float(given.slack)).any():
+        return
+    raise ArgumentError(
+        f"labels: integers of shape {given.shape[: axis % len(given.shape)] + given.shape[axis % len(given.shape) + 1 :]} are needed, got "
+        f"one-hot rows of shape {given.shape}; use labels.argmax({axis}). If each number is P(class 1) of a sample of its own, flatten both"
+    )
 
 
 def _two_classes(values: Numbers) -> Numbers:

@@ -297,6 +297,24 @@ def test_bad_input(probabilities: Any, labels: Any, options: Any, error: type[Ex
         ece(probabilities, labels, **options)
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "axis"),
+    [
+        ([["1/3", "2/3"], ["1/2", "1/2"]], -1),
+        (np.array([[0.2, 0.8], [0.6, 0.4]], dtype=np.float16), -1),
+        (np.array([[0.2, 0.5], [0.8, 0.5]]), 0),
+    ],
+)
+def test_one_hot_rows_are_no_samples_of_their_own(probabilities: Any, axis: int) -> None:
+    """Beside rows of class probabilities they would be read as labels of numbers P(class 1), with another error."""
+    labels = np.array([[0, 1], [1, 0]])
+    with pytest.raises(ArgumentError, match="argmax"):
+        ece(probabilities, labels, class_axis=axis)
+    no_rows = np.array([[1, 1], [1, 0]])
+    flat = [value for row in np.asarray(probabilities).tolist() for value in row]
+    assert ece(probabilities, no_rows, class_axis=axis) == ece(flat, [1, 1, 1, 0])
+
+
 def test_rounded_rows_may_miss_1_by_little() -> None:
     p = np.full((2, 3), 1 / 3, dtype=np.float32)
     assert ece(p, [0, 1]) == abs(F(1, 2) - F(float(np.float32(1 / 3))))
