@@ -19,6 +19,7 @@ def folder(shell: Shell, tmp_path: Path) -> Path:  # noqa: F811
     y = (0.5 * z + rng.gumbel(size=z.shape)).argmax(axis=1)
     np.save("z.npy", z)
     np.save("y.npy", y)
+    np.save("onehot.npy", np.eye(4, dtype=np.int64)[y])
     np.save("right.npy", z.argmax(axis=1))
     np.save("worst.npy", z.argmin(axis=1))
     np.save("zeros.npy", np.zeros((60, 4)))
@@ -78,6 +79,34 @@ def test_no_optimum(shell: Shell, folder: Path, pair: str, reason: str) -> None:
     assert not (folder / "p.npy").exists()
 
 
+UNITS = {
+    "subnormal": lambda z: np.ldexp(z, -1070),
+    "large": lambda z: np.ldexp(z, 1023 - 7),
+    "beyond a difference of floats": lambda z: np.ldexp(z - 64.0, 1024 - 7),
+    "int64": lambda z: z.astype(np.int64) + (1 << 62),
+    "uint64": lambda z: z.astype(np.uint64) + np.uint64(1 << 63),
+    "int8": lambda z: (z - 64).astype(np.int8),
+}
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS))
+def test_units_of_logits_change_nothing_afterwards(shell: Shell, tmp_path: Path, unit: str) -> None:  # noqa: F811
+    """tau z is the same for multiples of z and of z + constant, where floats overflow, underflow or are sparse, too."""
+    rng = np.random.default_rng(4)
+    z = rng.integers(0, 128, size=(60, 3)).astype(float)
+    np.save("y.npy", (0.02 * z + rng.gumbel(size=z.shape)).argmax(axis=1))
+    np.save("z.npy", z)
+    np.save("moved.npy", UNITS[unit](z))
+    known, found = (shell(f"calibrate {name}.npy y.npy --json --save {name}p.npy").json for name in ("z", "moved"))
+    assert np.allclose(np.load("zp.npy"), np.load("movedp.npy"), atol=1e-12, rtol=0)
+    if unit in ("int64", "uint64", "int8"):
+        assert abs(Fraction(known["errors"]["before"]["ece"]) - Fraction(found["errors"]["before"]["ece"])) < 1e-12
+    if unit == "subnormal":
+        assert found["tau"]["value"] is None
+        assert abs(Fraction(found["tau"]["lower"]) / 2**1070 / Fraction(known["tau"]["lower"]) - 1) < 1e-12
+        assert "e+3" in shell("calibrate moved.npy y.npy").first
+
+
 def test_a_picture(shell: Shell, folder: Path) -> None:  # noqa: F811
     pytest.importorskip("matplotlib")
     assert shell("calibrate z.npy y.npy --plot p.png").code == 0
@@ -95,6 +124,7 @@ def test_a_picture(shell: Shell, folder: Path) -> None:  # noqa: F811
         ("text.npy y.npy", "dtype <U1"),
         ("objects.npy y.npy", "Python objects"),
         ("z.npy z.npy", "integers are needed"),
+        ("z.npy onehot.npy", "one integer for each row"),
         ("nan.npy y.npy", "finite numbers are needed, got nan at index (3, 1)"),
         ("z.npy marked.npy", "one for each sample"),
         ("z.npy y.npy --bins 0", "--bins: an integer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from fractions import Fraction
@@ -55,6 +56,8 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     logits, labels = (read_array(path, name) for path, name in zip(inputs, ("LOGITS", "LABELS"), strict=True))
     if labels.dtype.kind == "f":
         raise ArgumentError(f"{options.labels}: integers are needed, got an array of {labels.dtype}")
+    if labels.ndim > 1 and labels.shape == logits.shape:
+        raise ArgumentError(f"{options.labels}: one integer for each row of logits is needed, got rows; one-hot ones go through argmax")
     start = time.perf_counter()
     tau: Temperature | None = None
     why: NoOptimalTemperature | None = None
@@ -65,7 +68,7 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     log(options, f"decided in {time.perf_counter() - start:.2f} s")
     rows = logits if logits.ndim > 1 else _against_zero(logits)
     axis = options.class_axis if logits.ndim > 1 else -1
-    scales = {"before": 1.0} | ({} if tau is None else {"after": tau.value})
+    scales = {"before": Fraction(1)} | ({} if tau is None else {"after": _near(tau)})
     probabilities = {name: softmax(rows, scale, axis) for name, scale in scales.items()}
     errors = {name: _errors(options, p, labels) for name, p in probabilities.items()}
     details = [_line(name, found) for name, found in errors.items()]
@@ -79,7 +82,7 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
         options,
         "done" if tau is not None else "refuted",
         start,
-        tau=None if tau is None else {"value": tau.value, "lower": rational_text(tau.lower), "upper": rational_text(tau.upper)},
+        tau=None if tau is None else _document(tau),
         reason=None if why is None else why.reason,
         message=None if why is None else str(why),
         samples=int(labels.size if options.ignore_label is None else (labels != options.ignore_label).sum()),
@@ -96,19 +99,42 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
         return Outcome(REFUTED, f"NO OPTIMUM ({why.reason}): {line(str(why))}", document, details)
     shown = max(6, len(str(tau.lower // (tau.upper - tau.lower))) + 2)  # so many that the ends differ
     low, high = decimal(tau.lower, digits=shown, rounding=ROUND_FLOOR), decimal(tau.upper, digits=shown, rounding=ROUND_CEILING)
-    headline = f"CALIBRATED: logits times tau = {tau.value!r} have the least loss"
+    named = repr(tau.value) if _near(tau) == tau.value else decimal(_near(tau), digits=17)
+    headline = f"CALIBRATED: logits times tau = {named} have the least loss"
     inverse = decimal(2 / (tau.lower + tau.upper), digits=17)
     bounds = f"  {low} < tau < {high}, {decimal(tau.upper - tau.lower, digits=2)} apart, proved; T = 1/tau = {inverse}"
     return Outcome(DONE, headline, document, [bounds, *details])
 
 
-def softmax(logits: np.ndarray[Any, Any], tau: float, axis: int) -> np.ndarray[Any, Any]:
-    """softmax(tau logits) in float64, the classes last."""
+def _near(tau: Temperature) -> Fraction:
+    """`value`, or the middle of the bracket where no float is in it: beyond 2^1024, say."""
+    inside = math.isfinite(tau.value) and tau.lower < Fraction(tau.value) < tau.upper
+    return Fraction(tau.value) if inside else (tau.lower + tau.upper) / 2
+
+
+def _document(tau: Temperature) -> dict[str, float | str | None]:
+    value = tau.value if math.isfinite(tau.value) else None
+    return {"value": value, "lower": rational_text(tau.lower), "upper": rational_text(tau.upper)}
+
+
+def softmax(logits: np.ndarray[Any, Any], tau: Fraction, axis: int) -> np.ndarray[Any, Any]:
+    """softmax(tau logits) in float64, the classes last; tau > 0 and the logits may be of any size."""
     import numpy as np
 
-    z = np.moveaxis(logits, axis, -1).astype(np.float64)
-    with np.errstate(over="ignore"):  # a difference of -inf is as good as any below -750
-        e = np.exp(tau * (z - z.max(axis=-1, keepdims=True)))
+    z = np.moveaxis(logits, axis, -1)
+    z = z.astype(np.int64 if z.dtype.kind == "i" else np.uint64 if z.dtype.kind == "u" else np.promote_types(z.dtype, np.float64))
+    top = z.max(axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):
+        if z.dtype.kind == "f":
+            distances = np.asarray(top - z, dtype=np.float64)
+        else:  # modulo 2^64, since a difference of two int64 may be beyond them; large integers are no floats
+            distances = (top.astype(np.uint64) - z.astype(np.uint64)).astype(np.float64)
+        far = np.isinf(distances)  # half of them are floats
+        distances = np.where(far, np.asarray(top / 2 - z / 2, dtype=np.float64), distances)
+        exponent = tau.numerator.bit_length() - tau.denominator.bit_length() + 1
+        factor = float(tau / Fraction(2) ** exponent)  # between 1/4 and 1
+        mantissa, size = np.frexp(distances)  # of subnormal ones, too, the product has all bits
+        e = np.exp(-np.ldexp(factor * mantissa, size + exponent + far))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
