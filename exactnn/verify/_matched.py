@@ -81,6 +81,8 @@ def _order(a: np.ndarray, b: np.ndarray) -> list[int] | None:
     """The places in b of what is nearest to each row of a; None for the order that they have."""
     if a.shape != b.shape or not 2 <= len(a) <= _MOST or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return None
+    exponent = int(np.frexp(max(np.abs(a).max(initial=0), np.abs(b).max(initial=0)))[1])
+    a, b = np.ldexp(a, -exponent), np.ldexp(b, -exponent)  # their squares are floats
     apart = float(((a - b) ** 2).sum())
     if apart <= 2.0**-10 * float((a**2).sum()):
         return None

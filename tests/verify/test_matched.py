@@ -96,6 +96,26 @@ def test_order_is_kept_where_nothing_is_nearer() -> None:
     assert _matched.matched(xn.mlp(twins), xn.mlp(rounded(twins))) is None
 
 
+@pytest.mark.parametrize("large", [1e160, 1e200])
+def test_a_weight_whose_square_is_no_float(large: float) -> None:
+    """In g alone: the distances were infinite, and no assignment is the least."""
+    g = [(w.copy(), b) for w, b in LAYERS]
+    g[0][0][3, 0] = large
+    verdict = xn.verify_equal(F, shuffled(xn.mlp(g), 1), domain=BOX, tolerance=WITHIN)
+    assert verdict.status == "refuted"
+
+
+@pytest.mark.parametrize("exponent", [-900, 600])
+def test_units_of_weights_change_no_order(exponent: int) -> None:
+    """Where squares underflow or overflow, too."""
+    f, g = ([(np.ldexp(w, exponent), np.ldexp(b, exponent)) for w, b in dense((4, 14, 3), k)] for k in (0, 0))
+    order = np.random.default_rng(0).permutation(14)
+    g = [(g[0][0][order], g[0][1][order]), (g[1][0][:, order], g[1][1])]
+    found = _matched.matched(xn.mlp(f), xn.mlp(g))
+    assert found is not None
+    assert found.network == xn.mlp(f)
+
+
 @pytest.mark.parametrize("suffix", [".json", ".nnet"])
 def test_files(tmp_path: Path, suffix: str) -> None:
     g = shuffled(COPY, 2)
