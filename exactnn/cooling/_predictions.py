@@ -72,7 +72,8 @@ def read_predictions(
 
 def _refuse_one_hot(given: Given, labels: np.ndarray[Any, Any], axis: int) -> None:
     """ArgumentError for rows of class probabilities with one-hot rows; as P(class 1) of each entry they would have another error."""
-    if len(given.shape) < 2 or not -len(given.shape) <= axis < len(given.shape) or labels.dtype.kind not in "iubf":
+    dimensions = len(given.shape)
+    if dimensions < 2 or not isinstance(axis, int) or not -dimensions <= axis < dimensions or labels.dtype.kind not in "iubf":
         return
     if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=axis) == 1).all()):
         return
@@ -81,7 +82,7 @@ def _refuse_one_hot(given: Given, labels: np.ndarray[Any, Any], axis: int) -> No
     if (off.exceeds(given.slack) if isinstance(off, RationalArray) else np.abs(off) > float(given.slack)).any():
         return
     raise ArgumentError(
-        f"labels: integers of shape {given.shape[: axis % len(given.shape)] + given.shape[axis % len(given.shape) + 1 :]} are needed, got "
+        f"labels: integers of shape {given.shape[: axis % dimensions] + given.shape[axis % dimensions + 1 :]} are needed, got "
         f"one-hot rows of shape {given.shape}; use labels.argmax({axis}). If each number is P(class 1) of a sample of its own, flatten both"
     )
 

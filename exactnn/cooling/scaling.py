@@ -15,7 +15,7 @@ import numpy as np
 from exactnn.cooling._problem import Problem, nearest, read_problem
 from exactnn.cooling._reading import Floats, Mask, read
 from exactnn.cooling._separation import Directions
-from exactnn.errors import ArgumentError, Incomplete, NoOptimalScaling
+from exactnn.errors import ArgumentError, Incomplete, NoOptimalScaling, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import timed
 from exactnn.exact.numbers import Number
@@ -47,6 +47,9 @@ class Scaling:
     def __call__(self, logits: Any) -> Floats:
         """The scaled logits."""
         values = nearest(read(logits, "logits"))
+        classes = len(self.bias)
+        if values.ndim == 0 or values.shape[-1] != classes:
+            raise ShapeError(f"logits: a last axis of {classes} classes is needed, got shape {values.shape}")
         return np.asarray((values @ self.weight.T if self.weight.ndim == 2 else values * self.weight) + self.bias)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from exactnn.cooling import Scaling, matrix_scaling, optimal_temperature, vector_scaling
 from exactnn.cooling._separation import Directions
-from exactnn.errors import ArgumentError, Incomplete, NoOptimalScaling
+from exactnn.errors import ArgumentError, Incomplete, NoOptimalScaling, ShapeError
 from exactnn.exact.array import RationalArray
 from tests.strategies import law
 
@@ -152,6 +152,14 @@ def test_units_and_offsets_change_nothing(kind: str, unit: float, away: float) -
 def test_weights_beyond_floats_are_refused() -> None:
     with pytest.raises(ArgumentError, match="larger numbers"):
         vector_scaling([[2e-310, 0], [1e-310, 0], [0, 1e-310], [0, 2e-310], [3e-310, 3e-310]], [0, 1, 1, 0, 1])
+
+
+@pytest.mark.parametrize("logits", [[[1, 2, 3]], [[1], [2]], 1, [1]])
+def test_logits_of_other_classes_are_refused(logits: Any) -> None:
+    """One class would be broadcast to all."""
+    found = vector_scaling([[2, 0], [1, 0], [0, 1], [0, 2], [3, 3]], [0, 1, 1, 0, 1])
+    with pytest.raises(ShapeError, match="2 classes"):
+        found(logits)
 
 
 def test_many_classes() -> None:
