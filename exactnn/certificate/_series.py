@@ -147,8 +147,9 @@ def _end(x: Fraction, bits: int) -> tuple[int, int]:
 
 def _exp(a: Tensor, bits: int) -> Tensor:
     found: list[Any] = []
+    fine = bits + _real.GUARD  # numbers of any length are shortened first, outwards
     for lo, hi in ends(a):
-        low, high = Fraction(lo, a.denominator), Fraction(hi, a.denominator)
+        low, high = Fraction((lo << fine) // a.denominator, 1 << fine), Fraction(-((-hi << fine) // a.denominator), 1 << fine)
         below = 0 if low < -bits else _end(low, bits)[0]  # exp(-bits) < 2^-bits
         above = 1 if high < -bits else _end(high, bits)[1]
         found.append(Span(below, above))

@@ -18,6 +18,7 @@ from ._network import Network
 from ._numbers import Tensor, index, integer, mapping, need, pack, rational, tensor
 from ._numbers import shape as shape_of
 from ._series import Series, added, ends, exponential, largest, multiplied, rounded, softmax_and_log, summed
+from ._windows import broadcast
 
 PRECISION = 4096  # bits at the most
 _COST = 64  # of an exponential, in products
@@ -102,11 +103,13 @@ class _Values:
             chosen = found[wanted if wanted < len(found) else 0]
             return [chosen._replace(numerators=[n * factor for n in chosen.numerators])]
         values = [self._series(b, order, step) for b in operands_of(a)]
-        result = self._combined(a, values, order, step)
-        entries = max(prod(series[0].shape) for series in (result, *values))
+        widest: tuple[int, ...] = ()
+        for value in values:
+            widest = broadcast(widest, value[0].shape, step)
+        terms = max(map(len, values))
         cost = _COST * len(values[0]) if kind in ("exp", "logsumexp", "softmax") else len(values)
-        self._spend(entries * len(result) ** 2 * cost)
-        return result
+        self._spend(prod(widest) * terms**2 * cost)  # before the work is done
+        return self._combined(a, values, order, step)
 
     def _combined(self, a: Any, values: list[Series], order: int, step: str) -> Series:
         kind, result = a[0], values[0]

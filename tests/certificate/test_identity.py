@@ -12,7 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from exactnn.certificate import Rejected, _budget, _real, check
+from exactnn.certificate import Rejected, _budget, _real, _sides, check
 from exactnn.certificate._check import examine
 from tests.certificate import _oracle
 from tests.certificate._build import LEAKY, act, affine, certificate, mlp, network, node, rehash, tensor
@@ -380,6 +380,32 @@ def test_numbers_that_grow_are_stopped():
     squares = {"a0": "1/3"} | {f"a{i + 1}": ["*", f"a{i}", f"a{i}"] for i in range(60)}
     with pytest.raises(Rejected, match=r"products are needed|absurdly long"):
         check(identity("proved", (NET,), squares, [["a60", "=", 0]]))
+
+
+def test_work_is_counted_before_it_is_done(monkeypatch):
+    """An outer sum is wide though its operands are short."""
+
+    def unexpected(*_):
+        raise AssertionError("the exponentials are computed")
+
+    wide = {"a": tensor([[i] for i in range(64)]), "b": tensor([list(range(64))])}
+    monkeypatch.setattr(_budget, "SIDES", 2**16)
+    monkeypatch.setattr(_sides, "exponential", unexpected)
+    with pytest.raises(Rejected, match="products are needed"):
+        check(identity("proved", (NET,), wide, [[["exp", ["*", "t", ["+", "a", "b"]]], "<=", 1]]))
+
+
+def test_long_numbers_are_shortened_before_they_are_exponents(monkeypatch):
+    seen = []
+
+    def recorded(x, bits, plain=_real.exp):
+        seen.append(x.denominator.bit_length())
+        return plain(x, bits)
+
+    monkeypatch.setattr(_real, "exp", recorded)
+    third = f"1/{3**2000}"
+    assert check(identity("proved", (NET,), {"a": ["+", third, "1/3"]}, [[["exp", "a"], "<=", "7/5"]], SMALL))
+    assert 0 < max(seen) < 400
 
 
 def test_logarithms_are_enclosed():
