@@ -74,13 +74,13 @@ def relative_gradient(s: Setting, *, root: Number = "4/5", share: Number = "1/2"
     return replace(base, title="I19", equations=tuple(equations))
 
 
-def equalising(s: Setting, *, tau: Number = "1/2", precision_bits: int = 40, upstream: Any = None) -> Formula:
+def equalising(s: Setting, *, tau: Number = "1/2", bits: int = 40, upstream: Any = None) -> Formula:
     """I27, with factors rounded to so many bits; the last one keeps the function."""
     scale = positive(tau, "tau")
-    alphas = equalising_factors(s, scale, upstream=upstream, bits=precision_bits)
+    alphas = equalising_factors(s, scale, upstream=upstream, bits=bits)
     base = _cooled(s, "I27", alphas, scale, Fraction(1), upstream)
     f, g, count = Symbols(s), Symbols(s, "g", "w"), len(s.chain)
-    slack = number(1 + Fraction(1, 1 << (precision_bits // 2)))
+    slack = number(1 + Fraction(1, 1 << (bits // 2)))
 
     def squares(side: Symbols, i: int) -> tuple[Any, Any]:
         return inner(side.by_weight(i), side.by_weight(i)), inner(side.weight(i), side.weight(i))

@@ -20,7 +20,7 @@ from exactnn.network import Network, Rational, Smooth
 from exactnn.network.points import as_points
 
 Definition = tuple[str, Expression]
-_STEPS = 1 << 12  # residuals that stand for those of the softmax are multiples of 1 / _STEPS
+_BITS = 12  # of the largest one of the residuals that stand for those of the softmax
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,26 @@ class Setting:
         return minus(["logsumexp", times(moving, logits)], times(moving, total(times("q", logits), [1])))
 
     def residuals(self, tau: Fraction, upstream: Any) -> list[Definition]:
-        """v = dl/d(tau f): numbers that are given, or `None` for multiples of 1/4096 near those of the softmax, or "softmax" for these."""
+        """v = dl/d(tau f): numbers that are given, `None` for those of the softmax in a few bits, or "softmax" for these themselves."""
         if isinstance(upstream, str) and upstream == "softmax":
             return [("q", tensor(self.targets)), ("v", minus(softmax(times(number(tau), output())), "q"))]
         if upstream is None:
-            z = self.logits.to_float() * float(tau)
-            share = np.exp(z - z.max(axis=1, keepdims=True))
-            found = share / share.sum(axis=1, keepdims=True) - self.targets.to_float()
-            return [("v", tensor(RationalArray(np.rint(found * _STEPS).astype(np.int64), _STEPS)))]
+            return [("v", tensor(self._short_residuals(tau)))]
         given = RationalArray.of(upstream, "upstream")
         if given.shape != self.targets.shape:
             raise ShapeError(f"upstream: one row for each point, shape {self.targets.shape}, is needed, got {given.shape}")
         return [("v", tensor(given))]
+
+    def _short_residuals(self, tau: Fraction) -> RationalArray:
+        """softmax(tau z) - q in floats, the largest one with so many bits; sums without cancellation, so that confident networks have some.
+
+        (p - q)_j sum_k e_k = (1 - q_j) e_j - q_j sum_{k != j} e_k,   e_k = exp(tau (z_k - max z))
+        """
+        share = np.exp(((self.logits - self.logits.max(axis=1).reshape(-1, 1)) * tau).to_float())
+        q, others = self.targets.to_float(), share @ (1 - np.eye(self.classes))
+        found = ((1 - q) * share - q * others) / share.sum(axis=1, keepdims=True)
+        power = _BITS - int(np.frexp(np.abs(found).max())[1])
+        return RationalArray(np.rint(np.ldexp(found, power)).astype(np.int64), 1 << power)
 
     def formula(self, title: str, definitions: Iterable[Definition], equations: Iterable[Equation], g: Network | None = None) -> Formula:
         """The equations about this network, and a second one."""

@@ -60,7 +60,8 @@ class Redistribution:
             + (f", of which {rational_text(self.final)} stays as a last factor" if self.final != 1 else ""),
             "gradients, against f with a last factor tau: divided by the factor k of their weights or biases",
             "momentum buffers, Adam's first moments: to be divided by k; Adam's second moments: by k^2",
-            "a step eta of SGD: moves the weights as a step eta / k^2 would have moved the old ones; one of Adam as eta / k",
+            "a step eta of SGD: moves the weights as a step eta / k^2 would have moved the old ones; one of Adam (eps = 0) as eta / k",
+            "weight decay lambda: a step eta shrinks new weights by eta lambda, as the old ones, and not by eta lambda / k^2",
         ]
         lines += [f"  {node}.{field}: k = {rational_text(k)}" for (node, field), k in self.factors.items()]
         return "\n".join(lines)
@@ -86,7 +87,7 @@ def redistribute(
     data : (inputs, labels), for "equalise"
     norms : "carry", a batch norm passes its operand's factor on, through its mean and bias; "own", it is a layer, whose weight and bias get
         the factor, and what it reads stays as it is: right in training too, where a norm by batch statistics removes the factor before it
-    bits : roots that are no rationals are rounded to so many; what that leaves goes to the last layer, so that tau f is kept exactly
+    bits : irrational roots are rounded to so many, 20 to 50; what that leaves goes to the last layer, so that tau f is kept exactly
 
     Raises
     ------
@@ -110,6 +111,7 @@ def redistribute(
         raise ArgumentError(f"tau: a positive number is needed, got {rational_text(scale)}")
     if norms not in ("carry", "own"):
         raise ArgumentError(f"norms: 'carry' or 'own' is needed, got {norms!r}")
+    _sensible(bits)
     place = levels(net, norms == "own")
     steps = _steps(net, scale, how, place.last, data, bits)
     values = list(itertools.accumulate(steps, lambda a, b: a * b, initial=Fraction(1)))
@@ -162,6 +164,7 @@ def equalising_factors(s: Setting, tau: Fraction, *, upstream: Any = None, bits:
     """alpha_i = tau^(1/L) sqrt(r_i) / (r_1 ... r_L)^(1/(2 L)),  r_i = |G_i| / |W_i|, rounded; the last one is tau / (the others)."""
     from exactnn.cooling._identities_layers import norms
 
+    _sensible(bits)
     squares = norms(s, tau, upstream)
     for name, square in zip(s.chain.layers, squares, strict=True):
         if not square:
@@ -170,7 +173,7 @@ def equalising_factors(s: Setting, tau: Fraction, *, upstream: Any = None, bits:
             )
     logs = [(math.log(q.numerator) - math.log(q.denominator)) / 4 for q in squares]  # log sqrt(r_i)
     mean, root = sum(logs) / len(logs), (math.log(tau.numerator) - math.log(tau.denominator)) / len(logs)
-    alphas = [_shortened(math.exp(root + log - mean), bits) for log in logs[:-1]]
+    alphas = [_exponential(root + log - mean, bits) for log in logs[:-1]]
     return [*alphas, tau / math.prod(alphas, start=Fraction(1))]
 
 
@@ -215,16 +218,24 @@ def _steps(net: Network, tau: Fraction, how: Any, last: int, data: Any, bits: in
 
 def _power(tau: Fraction, exponent: Fraction, bits: int) -> Fraction:
     """tau^exponent, itself if it is rational, else rounded."""
+    if exponent.denominator == 1:
+        return tau**exponent.numerator
     near = [round(math.exp(math.log(n) / exponent.denominator)) if n.bit_length() < 900 else 0 for n in (tau.numerator, tau.denominator)]
     if min(near) > 0 and Fraction(*near) ** exponent.denominator == tau:
         return Fraction(*near) ** exponent.numerator
-    return _shortened(math.exp((math.log(tau.numerator) - math.log(tau.denominator)) * float(exponent)), bits)
+    return _exponential((math.log(tau.numerator) - math.log(tau.denominator)) * float(exponent), bits)
 
 
-def _shortened(value: float, bits: int) -> Fraction:
-    """A float with so many bits."""
-    mantissa, exponent = math.frexp(value)
-    return Fraction(round(mantissa * (1 << bits)), 1 << bits) * Fraction(2) ** exponent
+def _exponential(x: float, bits: int) -> Fraction:
+    """exp(x), however large or small, with so many bits."""
+    power = round(x / math.log(2))
+    return Fraction(round(math.exp(x - power * math.log(2)) * (1 << bits)), 1 << bits) * Fraction(2) ** power
+
+
+def _sensible(bits: int) -> None:
+    """Floats propose the factors: fewer bits would be coarse, and more would be noise."""
+    if isinstance(bits, bool) or not isinstance(bits, int) or not 20 <= bits <= 50:
+        raise ArgumentError(f"bits: a whole number from 20 to 50 is needed, got {bits!r}")
 
 
 # --- the operations --------------------------------------------------------------------------------------------------------

@@ -253,6 +253,20 @@ def test_refusals() -> None:
         redistribute(net, 0)
 
 
+@pytest.mark.parametrize("tau", [Fraction(10**1400 + 1), Fraction(1, 10**1400 + 1)])
+def test_temperatures_beyond_floats(tau: Fraction) -> None:
+    net = dense()
+    for how in ("cumulative", "literal", "1/3"):
+        assert is_scaled(net, redistribute(net, tau, how).network, tau)
+
+
+def test_rational_powers_are_themselves() -> None:
+    assert redistribute(dense(), "0.7123456789012345", "literal").factors["layer3", "weight"] == Fraction("0.7123456789012345")
+    for bits in (0, 51, "x"):
+        with pytest.raises(ArgumentError, match="bits: a whole number from 20 to 50"):
+            redistribute(dense(), "1/2", bits=bits)  # type: ignore[arg-type]
+
+
 def test_a_last_factor_alone() -> None:
     net = dense()
     found = redistribute(net, "1/3", 0)
