@@ -14,13 +14,16 @@ import exactnn as xn
 from exactnn.cooling import Redistribution, redistribute, rescale_units
 from exactnn.errors import ArgumentError, AssumptionBroken
 from exactnn.exact.array import RationalArray
-from exactnn.network import BatchNorm, Network
+from exactnn.network import Affine, BatchNorm, Network
 from exactnn.network.edit import Draft, replaced
 from exactnn.network.parameters import parameters, with_parameters
 from tests.cooling.test_identities import dense, samples
 from tests.strategies import HOMOGENEOUS, graphs, law
 
 HOWS = ["cumulative", "literal", 0, "1/3", 1, [2, "1/2", "3/7"]]
+
+
+Gradients = dict[tuple[str, str], RationalArray]
 
 
 def is_scaled(net: Network, other: Network, tau: Fraction, seed: int = 0) -> bool:
@@ -37,11 +40,26 @@ def test_the_function_is_multiplied_exactly(seed: int, unit: str, how: object, t
     assert xn.verify_equal(redistribute(net, tau, 0).network, found.network, domain=xn.Box([-1] * 2, [1] * 2)).proved
 
 
+def with_layers(net: Network) -> Network:
+    """An affine layer behind each input, so that there is something that takes a factor."""
+    draft = Draft(net)
+    for name in net.inputs:
+        if net.shape(name):
+            new, readers, size = draft.fresh(f"{name}_layer"), draft.readers(name), net.shape(name)[-1]
+            for reader in readers:
+                draft.operands[reader] = tuple(new if o == name else o for o in draft.operands[reader])
+            draft.outputs = tuple(new if o == name else o for o in draft.outputs)
+            weight = RationalArray(np.arange(size * size).reshape(size, size) % 5 - 2, 2)
+            draft.operations[new], draft.operands[new] = Affine(weight, RationalArray(np.arange(size) - 1)), (name,)
+            draft.shapes[new] = net.shape(name)
+    return draft.network()
+
+
 @law(60)
-@given(graphs(), st.sampled_from(["cumulative", "literal", "1/3"]), st.sampled_from(["carry", "own"]))
-def test_any_graph_is_scaled_exactly_or_refused(net: Network, how: str, norms: str) -> None:
+@given(graphs(), st.booleans(), st.sampled_from(["cumulative", "literal", "1/3"]), st.sampled_from(["carry", "own"]))
+def test_any_graph_is_scaled_exactly_or_refused(net: Network, layered: bool, how: str, norms: str) -> None:
     """Sums, joins, products, pooling, batch norms, several inputs and outputs; tau is 2^12, whose roots are often powers of two."""
-    tau = Fraction(1, 2**12)
+    tau, net = Fraction(1, 2**12), with_layers(net) if layered else net
     try:
         found = redistribute(net, tau, how, norms=norms)
     except AssumptionBroken as broken:
@@ -52,8 +70,14 @@ def test_any_graph_is_scaled_exactly_or_refused(net: Network, how: str, norms: s
     v = RationalArray(np.random.default_rng(0).integers(-5, 6, (2, net.output_dim)))
     points = RationalArray(np.random.default_rng(1).integers(-5, 6, (2, net.input_dim)), 3)
     old, new = loss_gradient(net, points, v * tau), loss_gradient(redistributed_without_last(found), points, v * found.final)
+    agree_up_to_factors(net, found, old, new)
+
+
+def agree_up_to_factors(net: Network, found: Redistribution, old: Gradients, new: Gradients) -> None:
+    """The gradient by a batch norm's weight is the one by its scale, times a number that stays the same."""
     for (node, field), k in found.factors.items():
-        where = node, "scale" if field == "weight" and isinstance(net.operation(node), BatchNorm) else field  # gradients are by the scale
+        is_weight = isinstance(net.operation(node), BatchNorm) and field == "weight"
+        where = (node, "scale" if is_weight else field)
         assert new[where] == old[where] * (1 / k), where
 
 
@@ -86,7 +110,7 @@ def test_the_factors_of_each_way() -> None:
     assert rounded.factors["layer1", "weight"] ** 2 * rounded.factors["layer3", "weight"] == Fraction(1, 2)
 
 
-def loss_gradient(net: Network, points: object, upstream: RationalArray) -> dict[tuple[str, str], RationalArray]:
+def loss_gradient(net: Network, points: object, upstream: RationalArray) -> Gradients:
     found = net.gradient(points, upstream).parameters
     return {(n, f): found[n][f] for n in found for f in found[n]}
 
@@ -151,6 +175,20 @@ class Residual(torch.nn.Module):
         x = torch.relu(x + self.norms[2](self.second(torch.relu(self.norms[1](self.first(x))))))
         x = torch.relu(self.last(torch.relu(self.down(x))) + self.short(x))
         return self.head(x.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("norms", ["carry", "own"])
+def test_gradients_of_residual_networks_as_stated(norms: str) -> None:
+    torch.manual_seed(2)
+    module = Residual()
+    for norm in module.norms:
+        torch.nn.init.normal_(norm.weight)
+    net = xn.from_torch(module.eval(), (1, 4, 4))
+    found = redistribute(net, Fraction(1, 16), norms=norms)
+    points, v = RationalArray.of(torch.randn(3, 16)), RationalArray(np.arange(6).reshape(3, 2) - 3)
+    old, new = loss_gradient(net, points, v * Fraction(1, 16)), loss_gradient(found.network, points, v)
+    assert any(isinstance(net.operation(node), BatchNorm) and k != 1 for (node, _), k in found.factors.items())
+    agree_up_to_factors(net, found, old, new)
 
 
 def test_both_branches_of_a_residual_join_get_one_factor() -> None:
