@@ -6,7 +6,6 @@ v_n = dl/d(tau f(x_n)) stands for any residuals; G_i, g_i are the gradients by W
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -292,8 +291,3 @@ def norms(s: Setting, tau: Fraction, upstream: Any) -> list[Fraction]:
         top, bottom = (values.value(inner(a, a)).middle.item() for a in (f.by_weight(i), f.weight(i)))
         found.append(top / bottom if bottom else Fraction(0))
     return found
-
-
-def product(values: Sequence[Fraction]) -> Fraction:
-    """Of all of them."""
-    return math.prod(values, start=Fraction(1))

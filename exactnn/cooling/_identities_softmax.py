@@ -244,8 +244,8 @@ def hessian(s: Setting, *, tau: Number = 1, direction: Any = None) -> Formula:
         definitions,
         [
             equal(second("v"), times(square, minus(total(times("p", "v", "v"), [1]), times(mean, mean))), "tau^2 v (diag p - p p^T) v"),
-            at_most(0, second("v"), "it is positive semidefinite"),
-            at_most(second("v"), times(number(scale * scale / 2), total(times("v", "v"), [1])), "its eigenvalues are at most tau^2/2"),
+            at_most(0, second("v"), "v (the Hessian) v is not negative"),
+            at_most(second("v"), times(number(scale * scale / 2), total(times("v", "v"), [1])), "and at most tau^2/2 |v|^2"),
             equal(second(1), 0, "1 is in its kernel"),
             equal(
                 total(derivative(2, logsumexp(times(number(scale), "units"))), [1]),

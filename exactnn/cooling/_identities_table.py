@@ -196,7 +196,7 @@ ROWS: list[tuple[str, str, str, tuple[str, ...], bool, Callable[..., Formula]]] 
     ),
     (
         "I23",
-        "the Hessian by the logits is tau^2 (diag p - p p^T): semidefinite, 1 in the kernel, trace tau^2 (1 - |p|^2), at most tau^2/2",
+        "the Hessian by logits is tau^2 (diag p - p p^T): 1 in the kernel, trace tau^2 (1 - |p|^2), from 0 to tau^2/2 along a direction",
         r"\nabla_f^2 \ell = \tau^2 (\mathrm{diag}\, p - p p^T), \quad \mathrm{tr} = \tau^2 (1 - \|p\|^2), \quad "
         r"\lambda_{\max} \le \tau^2 / 2",
         _SOFTMAX,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from fractions import Fraction
 
 import numpy as np
@@ -131,20 +132,33 @@ def test_gradients_and_sgd_steps_as_stated(how: str) -> None:
         assert after - new[node, field] * eta == (before - old[node, field] * (eta / k**2)) * k  # the step, in the old numbers
 
 
-def test_momentum_goes_on_as_in_the_old_numbers() -> None:
-    """torch's SGD with momentum and Adam, one step each after the buffers were moved: the moved run takes the stated steps."""
-    k, eta, beta = 0.5, 0.25, 0.5
-    for optimizer, rate in ((torch.optim.SGD, eta / k**2), (torch.optim.Adam, eta / k)):
-        ends = []
-        for factor, lr in ((1.0, rate), (k, eta)):
-            w = torch.tensor([factor * 2.0], dtype=torch.float64, requires_grad=True)
-            options = {"momentum": beta} if optimizer is torch.optim.SGD else {"betas": (beta, beta), "eps": 0.0}
-            run = optimizer([w], lr=lr, **options)
-            for slope in (1.0, 3.0):
-                w.grad = torch.tensor([slope / factor], dtype=torch.float64)  # gradients, and so all buffers, divided by the factor
-                run.step()
-            ends.append(w.item() / factor)
-        assert ends[0] == pytest.approx(ends[1], rel=1e-14)
+@pytest.mark.parametrize(("kind", "power"), [("SGD", 2), ("Adam", 1)])
+def test_optimizers_go_on_as_stated(kind: str, power: int) -> None:
+    """torch's SGD with momentum and Adam: two steps, then weight and buffers are moved, and both runs go on side by side."""
+    k, eta = 0.5, 0.25
+    options = {"momentum": 0.5} if kind == "SGD" else {"betas": (0.5, 0.75), "eps": 0.0}
+
+    def started(value: float, rate: float) -> tuple[torch.Tensor, torch.optim.Optimizer]:
+        w = torch.tensor([value], dtype=torch.float64, requires_grad=True)
+        return w, getattr(torch.optim, kind)([w], lr=rate, **options)
+
+    def step(w: torch.Tensor, run: torch.optim.Optimizer, slope: float) -> None:
+        w.grad = torch.tensor([slope], dtype=torch.float64)
+        run.step()
+
+    old, before = started(2.0, eta / k**power)
+    for slope in (1.0, 3.0):
+        step(old, before, slope)
+    new, after = started(old.item() * k, eta)
+    state = copy.deepcopy(before.state_dict())
+    for name, divisor in (("momentum_buffer", k), ("exp_avg", k), ("exp_avg_sq", k * k)):
+        if name in state["state"][0]:
+            state["state"][0][name] /= divisor
+    after.load_state_dict(state | {"param_groups": after.state_dict()["param_groups"]})
+    for slope in (-2.0, 5.0, 1.0):
+        step(old, before, slope)
+        step(new, after, slope / k)
+        assert new.item() == pytest.approx(old.item() * k, rel=1e-14)
 
 
 def test_equalised_layers_have_one_relative_gradient() -> None:
