@@ -109,6 +109,7 @@ class _Values:
         terms = max(map(len, values))
         cost = _COST * len(values[0]) if kind in ("exp", "logsumexp", "softmax") else len(values)
         self._spend(prod(widest) * terms**2 * cost)  # before the work is done
+        self._budget.spend(prod(widest) * (max(map(_longest, values)) // _LONG) ** 2)
         return self._combined(a, values, order, step)
 
     def _combined(self, a: Any, values: list[Series], order: int, step: str) -> Series:
@@ -152,8 +153,9 @@ class _Values:
         place = field_of(network, a[2], a[3], step), a[3]
         key = name, json.dumps(a[4])
         if key not in self._gradients:
-            self._spend(2 * products)
             (sent,) = self.at(a[4], step)
+            self._spend(2 * products)
+            self._budget.spend(2 * products * (_longest([sent]) // _LONG))
             size = network.output_size
             need(sent.shape == (len(self._points), size), step, f"what is sent back has the shape {list(sent.shape)}")
             split = [Tensor((size,), sent.numerators[k : k + size], sent.denominator) for k in range(0, len(sent.numerators), size)]
@@ -164,10 +166,14 @@ class _Values:
 
     def _long(self, result: Series, step: str) -> None:
         """Products of numbers that grow from definition to definition cost more, and end."""
-        for c in result:
-            bits = max(c.denominator.bit_length(), *(max(lo.bit_length(), hi.bit_length()) for lo, hi in ends(c)))
-            need(bits < _LONGEST, step, "the numbers grow absurdly long")
-            self._budget.spend(len(c.numerators) * (bits // _LONG) ** 2)
+        bits = _longest(result)
+        need(bits < _LONGEST, step, "the numbers grow absurdly long")
+        self._budget.spend(sum(len(c.numerators) for c in result) * (bits // _LONG) ** 2)
 
     def _spend(self, products: int) -> None:
         self._budget.spend(products * (1 + self._bits // 64))
+
+
+def _longest(series: Series) -> int:
+    """The bits of its longest number."""
+    return max(max(c.denominator.bit_length(), *(max(lo.bit_length(), hi.bit_length()) for lo, hi in ends(c))) for c in series)

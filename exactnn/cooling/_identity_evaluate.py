@@ -112,6 +112,7 @@ class Evaluator:
         result = self._combined(kind, values, rest, order)
         terms, entries = len(result) ** 2, max(math.prod(v[0].shape) for v in (result, *values))
         self._spend(entries * terms * (_COST * len(values[0]) if kind in _TRANSCENDENTAL else len(values)))
+        self.work += entries * (max(map(_longest, values)) // _LONG) ** 2
         return result
 
     def _combined(self, kind: str, values: list[Series], rest: list[Any], order: int) -> Series:
@@ -131,9 +132,9 @@ class Evaluator:
             result = values[0]
             for other in values[1:]:
                 result = [b.rounded(self.bits) for b in _product(result, other, order)]
-                for b in result:  # the checker does not reduce fractions: twice the bits
-                    longest = 2 * max(b.middle.bound.bit_length(), b.middle.denominator.bit_length())
-                    self.work += b.middle.size * (longest // _LONG) ** 2 if longest < _LONGEST else IdentityClaim.WORK
+                longest = _longest(result)
+                entries = sum(b.middle.size for b in result)
+                self.work += entries * (longest // _LONG) ** 2 if longest < _LONGEST else IdentityClaim.WORK
             return result
         if kind == "sum":
             return [b.sum(rest[1] if len(rest) > 1 else None) for b in values[0]]
@@ -162,6 +163,7 @@ class Evaluator:
         if (told := f"gradient {name} {key(upstream)}") not in self._seen:
             self._seen.add(told)
             self._spend(2 * products)
+            self.work += 2 * products * (_longest([sent]) // _LONG)
         where = (id(net), self.points, sent.middle, sent.radius)
         if where not in self._memory.gradients:
             exact = back.parameters(back.rows(sent.middle))
@@ -172,6 +174,11 @@ class Evaluator:
 
     def _spend(self, products: int) -> None:
         self.work += products * (1 + self.bits // 64)
+
+
+def _longest(series: Series) -> int:
+    """The bits of its longest number for the checker, which does not reduce fractions: at most twice those here."""
+    return 2 * max(max(b.middle.bound.bit_length(), b.middle.denominator.bit_length()) for b in series)
 
 
 def _add(first: Series, second: Series) -> Series:

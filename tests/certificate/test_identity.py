@@ -395,6 +395,19 @@ def test_work_is_counted_before_it_is_done(monkeypatch):
         check(identity("proved", (NET,), wide, [[["exp", ["*", "t", ["+", "a", "b"]]], "<=", 1]]))
 
 
+@pytest.mark.parametrize("around", [lambda a: ["+", a, tensor([[0] * 64] * 64)], lambda a: ["gradient", "f", "h0", "bias", ["+", a, "v"]]])
+def test_long_numbers_cost_more_in_every_operation(around, monkeypatch):
+    squares = V | {"a0": "1/3"} | {f"a{i + 1}": ["*", f"a{i}", f"a{i}"] for i in range(14)}
+    spent, plain = [], _budget.Budget.spend
+    monkeypatch.setattr(_budget.Budget, "spend", lambda self, count: (spent.append(count), plain(self, count)))
+    costs = []
+    for side in ("a14", around("a14"), around("a11")):
+        spent.clear()
+        assert check(identity("proved", (NET,), squares, [["a14", "<=", 1], [["*", 0, ["sum", side]], "=", 0]]))
+        costs.append(sum(spent))
+    assert costs[1] - costs[0] > 4 * (costs[2] - costs[0])
+
+
 def test_long_numbers_are_shortened_before_they_are_exponents(monkeypatch):
     seen = []
 
