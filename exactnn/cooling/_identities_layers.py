@@ -36,7 +36,6 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.network import Add, Affine, Constant, Conv, Network, Scale
 from exactnn.network.edit import Draft
-from exactnn.network.operations import Operation
 
 
 class Symbols:
@@ -217,10 +216,7 @@ def final_scale(s: Setting, *, tau: Number = "1/2") -> Formula:
     """I20: g is f with a final factor tau, so that its gradients are those of the loss by definition."""
     scale = positive(tau, "tau")
     draft = Draft(s.net)
-    last = s.net.outputs[0]
-    name = draft.fresh("temperature")
-    draft.operations[name], draft.operands[name], draft.shapes[name] = Scale(RationalArray.of(scale)), (last,), draft.shapes[last]
-    draft.outputs = (name,)
+    draft.outputs = (draft.add("temperature", Scale(RationalArray.of(scale)), s.net.outputs[0]),)
     f, g = Symbols(s, "f", "v"), Symbols(s, "g", "v")
     definitions = [("q", tensor(s.targets)), ("v", minus(softmax(output("g")), "q"))]
     equations: list[Equation] = [equal(output("g"), times(number(scale), output()), "g = tau f")]
@@ -257,26 +253,15 @@ def _with_factor(net: Network, name: str, factor: Fraction) -> Network:
     """The layer as a layer V without bias, a factor, and the addition of the bias."""
     draft, operation = Draft(net), net.operation(name)
     assert isinstance(operation, (Affine, Conv))
-    scaled, constant, added = (draft.fresh(f"{name}_{word}") for word in ("factor", "bias", "sum"))
     shape = (*operation.bias.shape, *(1,) * (len(net.shape(name)) - 1)) if isinstance(operation, Conv) else operation.bias.shape
-    readers = [(reader, draft.operands[reader]) for reader in draft.readers(name)]
+    readers = draft.readers(name)
     draft.operations[name] = replace(operation, weight=operation.weight * (1 / factor), bias=operation.bias * 0)
-    outputs = draft.outputs
-    draft.outputs = (*outputs, added)  # so that the new nodes stay until they are read
-    inserted: list[tuple[str, Operation, tuple[str, ...]]] = [
-        (scaled, Scale(RationalArray.of(factor)), (name,)),
-        (constant, Constant(operation.bias.reshape(*shape)), ()),
-        (added, Add(), (scaled, constant)),
-    ]
-    for node, new, operands in inserted:
-        draft.operations[node], draft.operands[node], draft.shapes[node] = (
-            new,
-            operands,
-            new.output_shape(*(draft.shapes[o] for o in operands)),
-        )
-    for reader, operands in readers:
-        draft.operands[reader] = tuple(added if o == name else o for o in operands)
-    draft.outputs = tuple(added if o == name else o for o in outputs)
+    scaled = draft.add(f"{name}_factor", Scale(RationalArray.of(factor)), name)
+    constant = draft.add(f"{name}_bias", Constant(operation.bias.reshape(*shape)))
+    added = draft.add(f"{name}_sum", Add(), scaled, constant)
+    for reader in readers:
+        draft.operands[reader] = tuple(added if o == name else o for o in draft.operands[reader])
+    draft.outputs = tuple(added if o == name else o for o in draft.outputs)
     return draft.network()
 
 

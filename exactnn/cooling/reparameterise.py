@@ -39,7 +39,8 @@ class Redistribution:
     network : its outputs are tau f; a part that stays behind is a last node that scales
     tau : the whole factor
     final : what the last node multiplies by; 1 if there is none
-    factors : (node, field) -> k, the numbers there having been multiplied by k > 0
+    factors : (node, field) -> k, the numbers there having been multiplied by k > 0; a batch norm's mean, which is not trained, moves with
+        what it is the mean of, and coefficients of rational functions of z become those of c sigma(z / c): these are not listed
     """
 
     network: Network
@@ -130,7 +131,7 @@ def redistribute(
         if isinstance(operation, Constant):
             factors[name, "value"] = out
     if final != 1:
-        draft.outputs = tuple(_scaled_output(draft, name, final) for name in net.outputs)
+        draft.outputs = tuple(draft.add(f"{name}_temperature", Scale(RationalArray.of(final)), name) for name in net.outputs)
     moved = draft.network()  # nodes that no output needs are gone
     return Redistribution(moved, scale, final, {where: k for where, k in factors.items() if where[0] in moved.graph})
 
@@ -260,11 +261,3 @@ def _moved(name: str, operation: Operation, into: Fraction, out: Fraction) -> Op
         top = [out * a / into**k for k, a in enumerate(operation.numerator)]
         return Rational.of(top, [b / into**k for k, b in enumerate(operation.denominator)])
     return operation
-
-
-def _scaled_output(draft: Draft, name: str, factor: Fraction) -> str:
-    """A new node behind an output."""
-    new = draft.fresh(f"{name}_temperature")
-    draft.operations[new], draft.operands[new] = Scale(RationalArray.of(factor)), (name,)
-    draft.shapes[new] = draft.shapes[name]
-    return new

@@ -30,10 +30,19 @@ class Draft:
 
     def put(self, name: str, operation: Operation, *operands: str) -> None:
         """Set a node; nodes that nothing needs any more go."""
+        self._set(name, operation, operands)
+        self.prune()
+
+    def add(self, name: str, operation: Operation, *operands: str) -> str:
+        """A new node with this name, or the first of name_2, name_3, ... that is free; it goes unless something comes to need it."""
+        new = free_name(name, (), self.operations)
+        self._set(new, operation, operands)
+        return new
+
+    def _set(self, name: str, operation: Operation, operands: tuple[str, ...]) -> None:
         self.operations[name] = operation
         self.operands[name] = operands
         self.shapes[name] = operation.output_shape(*(self.shapes[o] for o in operands))
-        self.prune()
 
     def bypass(self, name: str, operand: str) -> None:
         """Whatever reads the node reads `operand`, a node of the same shape, instead."""

@@ -46,13 +46,12 @@ def with_layers(net: Network) -> Network:
     draft = Draft(net)
     for name in net.inputs:
         if net.shape(name):
-            new, readers, size = draft.fresh(f"{name}_layer"), draft.readers(name), net.shape(name)[-1]
+            readers, size = draft.readers(name), net.shape(name)[-1]
+            weight = RationalArray(np.arange(size * size).reshape(size, size) % 5 - 2, 2)
+            new = draft.add(f"{name}_layer", Affine(weight, RationalArray(np.arange(size) - 1)), name)
             for reader in readers:
                 draft.operands[reader] = tuple(new if o == name else o for o in draft.operands[reader])
             draft.outputs = tuple(new if o == name else o for o in draft.outputs)
-            weight = RationalArray(np.arange(size * size).reshape(size, size) % 5 - 2, 2)
-            draft.operations[new], draft.operands[new] = Affine(weight, RationalArray(np.arange(size) - 1)), (name,)
-            draft.shapes[new] = net.shape(name)
     return draft.network()
 
 
@@ -168,6 +167,24 @@ def test_equalised_layers_have_one_relative_gradient() -> None:
     assert xn.cooling.identities["I27"].check(net, data, tau="1/2").proved
     with pytest.raises(ArgumentError, match="data"):
         redistribute(net, "1/2", "equalise")
+
+
+@pytest.mark.parametrize("confidence", [1, 60])
+def test_equalised_layers_have_one_relative_gradient_in_torch(confidence: float) -> None:
+    """Of the cross entropy itself, though the factors come from residuals in 12 bits."""
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)).double().eval()
+    module[2].weight.data *= confidence
+    x = torch.randn(20, 6, dtype=torch.float64)
+    labels = module(x).argmax(1)
+    found = redistribute(xn.from_torch(module, (6,)), "1/2", "equalise", data=(x, labels)).network
+    moved = [parameters(found.operation(n)) for n in found.order if parameters(found.operation(n))]
+    layers = [module[0], module[2]]
+    for layer, fields in zip(layers, moved, strict=True):
+        layer.weight.data, layer.bias.data = (torch.from_numpy(fields[f].to_float()) for f in ("weight", "bias"))
+    torch.nn.functional.cross_entropy(module(x), labels, reduction="sum").backward()
+    first, second = (float(layer.weight.grad.norm() / layer.weight.detach().norm()) for layer in layers)
+    assert first == pytest.approx(second, rel=1e-3)
 
 
 class Residual(torch.nn.Module):
