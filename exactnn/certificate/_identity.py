@@ -41,7 +41,7 @@ def read_equations(document: Any) -> tuple[Equations, Fraction]:
         here = f"claim: definitions[{i}]"
         name, expression = items(raw, here, 2)
         name = text(name, here)
-        need(name.isidentifier() and name != MOVING and name not in definitions, here, f"{show(name)} is no new name")
+        need(name.isidentifier() and name[0].isalpha() and name != MOVING and name not in definitions, here, f"{show(name)} is no new name")
         _look(expression, definitions, here)
         definitions[name] = expression
     triples = [items(raw, f"claim: equations[{i}]", 3) for i, raw in enumerate(items(document["equations"], "claim: equations"))]

@@ -136,7 +136,7 @@ def limits(s: Setting, *, tau: Number = 1) -> Formula:
         "I6",
         [*s.basics(scale), ("margin", margin)],
         [
-            equal(derivative(0, zero), logsumexp(tensor(RationalArray.zeros((1, c)))), "l = log C at tau = 0"),
+            equal(exp(derivative(0, zero)), c, "l = log C at tau = 0"),  # not against a log-sum-exp of zeros, which it is by definition
             equal(derivative(1, zero), minus(mean, _TRUE), "its slope there is mean z - z_y"),
             equal(derivative(2, zero), minus(square, times(mean, mean)), "its second derivative there the variance of z"),
             at_most(times(number(scale), minus(largest("z"), _TRUE)), "loss", "l >= tau (max z - z_y)"),

@@ -357,6 +357,7 @@ def test_more_rejections(monkeypatch):
     for changes, reason in (
         ({"definitions": [["v", 1], ["v", 1]]}, "no new name"),
         ({"definitions": [["t", 1]]}, "no new name"),
+        ({"definitions": [["_v", 1]]}, "no new name"),
         ({"equations": []}, "there is none"),
         ({"tolerance": -1}, "negative tolerance"),
         ({"points": tensor([[1, 2, 3]])}, "3 entries for 2 inputs"),

@@ -200,6 +200,8 @@ def test_broken_softmax_identities() -> None:
     sign = changed(seven.equations[0].right, -1, 1)
     assert refuted(replace(seven, equations=(seven.equations[0]._replace(right=sign),)))
     six = identities["I6"].formula(net, data, tau=2)
+    start = six.equations[0]
+    assert refuted(replace(six, equations=(start._replace(right=2),)))  # of three classes
     bound = six.equations[-1]  # (C - 1)/4 is less than 1: too small for a sample of two near classes
     assert refuted(replace(six, equations=(bound._replace(right=times("1/4", bound.right)),)))
     hessian = identities["I23"].formula(net, data)
