@@ -1,0 +1,113 @@
+"""Spans of the checker hold what they stand for: power series of exponentials against mpmath, gradients sent back against exact ones."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import mpmath
+
+from exactnn.certificate import _series, check
+from exactnn.certificate._budget import Budget
+from exactnn.certificate._enclosure import Span
+from exactnn.certificate._evaluate import trace
+from exactnn.certificate._gradient import gradients
+from exactnn.certificate._models import read_models
+from exactnn.certificate._numbers import Tensor
+from exactnn.network.document import canonical_hash
+from tests.certificate._build import affine, network, node, tensor
+from tests.certificate.test_identity import GRAPH, identity
+
+
+def real(q):
+    return mpmath.mpf(q.numerator) / q.denominator
+
+
+def drawn(source, width):
+    """Numbers, or spans, over one denominator, and numbers that they hold: often their ends."""
+    over = source.choice((1, 3, 7, 1 << 20, 10**9 + 7, 1 << 100))
+    size = source.choice((1, 5, 40)) * over
+    entries, chosen = [], []
+    for _ in range(width):
+        low = source.randint(-size, size)
+        high = low + source.choice((0, 1, over // 8, over))
+        entries.append(Span(low, high) if source.random() < 0.7 else low)
+        ends = (low, high) if isinstance(entries[-1], Span) else (low, low)
+        chosen.append(Fraction(source.choice(ends), over))
+    return Tensor((width,), entries, over), chosen
+
+
+def taylor(points):
+    """The coefficients of exp, log-sum-exp and softmax of a series, by division of series."""
+    width, order = len(points[0]), len(points) - 1
+    e = [[mpmath.exp(real(c)) for c in points[0]]]
+    for k in range(1, order + 1):
+        e.append([sum(j * real(points[j][i]) * e[k - j][i] for j in range(1, k + 1)) / k for i in range(width)])
+    whole = [sum(row) for row in e]
+    shares, logs = [], [mpmath.log(whole[0])]
+    for k in range(order + 1):
+        shares.append([(e[k][i] - sum(whole[j] * shares[k - j][i] for j in range(1, k + 1))) / whole[0] for i in range(width)])
+    for k in range(1, order + 1):
+        logs.append((k * whole[k] - sum(j * logs[j] * whole[k - j] for j in range(1, k))) / (k * whole[0]))
+    return e, shares, [[value] for value in logs]
+
+
+def holds(found, exact):
+    slack = mpmath.mpf(10) ** -60
+    for coefficient, values in zip(found, exact, strict=True):
+        for (low, high), value in zip(_series.ends(coefficient), values, strict=True):
+            scaled = value * coefficient.denominator
+            assert low - slack - abs(scaled) * slack <= scaled <= high + slack + abs(scaled) * slack
+
+
+def test_power_series():
+    source = random.Random(1)
+    with mpmath.workdps(100):
+        for _ in range(60):
+            width, order, bits = source.randint(1, 3), source.randint(0, 3), source.choice((16, 17, 40, 130))
+            series, points = map(list, zip(*(drawn(source, width) for _ in range(order + 1)), strict=True))
+            e, shares, logs = taylor(points)
+            holds(_series.exponential(series, bits, "exp"), e)
+            found, log = _series.softmax_and_log(series, bits, "softmax")
+            holds(found, shares)
+            holds(log, logs)
+
+
+def test_exponentials_far_below_the_precision_are_not_zero():
+    (found,) = _series.exponential([Tensor((1,), [-100], 1)], 16, "exp")
+    assert _series.ends(found) == [(0, 1)]
+
+
+def test_rounding_goes_outwards():
+    source = random.Random(2)
+    for _ in range(100):
+        tensor_of, points = drawn(source, 3)
+        found = _series.rounded(tensor_of, 5)
+        for (low, high), point in zip(_series.ends(found), points, strict=True):
+            assert low <= point * found.denominator <= high
+
+
+def test_gradients_of_spans():
+    """Every operation: what is sent back lies between bounds, and so does the gradient."""
+    source, step = random.Random(3), "gradients"
+    net = read_models({"f": {"sha256": canonical_hash(GRAPH), "inline": GRAPH}}, ("f",), ".", ())["f"].network
+    points = [[Fraction(source.randint(-9, 9), 4) for _ in range(net.input_size)] for _ in range(2)]
+    traces = [trace(net, point, step, Budget(2**30, "products", step)) for point in points]
+    lows = [[source.randint(-9, 9) for _ in range(net.output_size)] for _ in points]
+    highs = [[low + source.choice((0, 1, 5)) for low in row] for row in lows]
+    spans = [Tensor((len(a),), [Span(*pair) for pair in zip(a, b, strict=True)], 3) for a, b in zip(lows, highs, strict=True)]
+    found = gradients(net, traces, spans, step)
+    for _ in range(8):
+        rows = [Tensor((len(a),), [source.choice(pair) for pair in zip(a, b, strict=True)], 3) for a, b in zip(lows, highs, strict=True)]
+        exact = gradients(net, traces, rows, step)
+        assert exact.keys() == found.keys()
+        for where, value in exact.items():
+            for (low, high), entry in zip(_series.ends(found[where]), value.fractions(), strict=True):
+                assert low <= entry * found[where].denominator <= high, where
+
+
+def test_the_left_slope_of_a_prelu_counts_at_zero():
+    net = network([node("x", "input", shape=[1]), affine("h", "x", [[1]], [-1]), node("k", "prelu", "h", slopes=tensor(["1/5"]))])
+    assert check(
+        identity("proved", (net,), {"v": tensor([[1]])}, [[["gradient", "f", "h", "bias", "v"], "=", tensor(["1/5"])]], points=[[1]])
+    )
