@@ -16,6 +16,7 @@ except ImportError:
     raise MissingDependency("exactnn.testing needs the package hypothesis; install it with: pip install 'exactnn[testing]'") from None
 
 from exactnn.testing._assertions import assert_pole_free, assert_same_function, assert_symmetry, assert_zero
+from exactnn.testing._calibrated import assert_calibrated
 from exactnn.testing._code import network_code
 from exactnn.testing._graph import array, graph, number
 from exactnn.testing._graphs import convolutional_networks, residual_networks
@@ -36,6 +37,7 @@ __all__ = [
     "PropertyFailed",
     "Residual",
     "array",
+    "assert_calibrated",
     "assert_pole_free",
     "assert_preserves",
     "assert_same_function",

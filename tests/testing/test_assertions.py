@@ -11,6 +11,7 @@ import pytest
 
 import exactnn as xn
 from exactnn import testing as xt
+from exactnn.errors import ArgumentError
 from exactnn.testing._certificates import certificate_folder
 from exactnn.testing._weights import ulp, weight_changes
 
@@ -97,3 +98,18 @@ def test_a_failure_knows_what_it_is_about() -> None:
     assert found.networks == (F, xn.mlp([([[1]], [0])]))
     assert found.kind == "changed"
     assert os.path.exists(str(found.path))
+
+
+def test_calibration_is_compared_exactly() -> None:
+    rows, labels = ["1/4", "1/4", "11/20", "3/4", "3/4"], [0, 0, 1, 1, 1]
+    assert xt.assert_calibrated(rows, labels, bound=Fraction(29, 100), bins=2) == Fraction(29, 100)
+    found = failed(xt.assert_calibrated, rows, labels, bound=Fraction(29, 100) - Fraction(1, 10**30), bins=2)
+    lines = str(found).splitlines()
+    assert lines[0].startswith("the calibration error (l1) is 29/100")
+    assert "3 of 5" in lines[1]
+    assert xt.assert_calibrated(rows, labels, bound="19/60", norm="max", bins=2) == Fraction(19, 60)
+    failed(xt.assert_calibrated, rows, labels, bound="0.3", norm="max", bins=2)
+    failed(xt.assert_calibrated, [["1/4", "3/4"]], [0], bound=0, mode="classwise")
+    for options, words in [({"bound": -1}, "bound"), ({"bound": 1, "norm": "l2"}, "norm"), ({"bound": 1, "bins": 0}, "bins")]:
+        with pytest.raises(ArgumentError, match=words):
+            xt.assert_calibrated(rows, labels, **options)
