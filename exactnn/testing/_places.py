@@ -30,7 +30,7 @@ def points(draw: st.DrawFn, where: Network | int) -> Vector:
     --------
     >>> import exactnn as xn
     >>> from hypothesis import find
-    >>> find(points(xn.mlp([([[2]], [-3]), ([[1]], [0])])), lambda x: x[0].denominator == 2)
+    >>> find(points(xn.mlp([([[2]], [-3]), ([[1]], [0])])), lambda x: x[0] == Fraction(3, 2))
     (Fraction(3, 2),)
     """
     size = where if isinstance(where, int) else where.input_dim
