@@ -22,7 +22,7 @@ class Change(NamedTuple):
 
 
 def changes(layer: Layer, before: float, after: float) -> list[Change]:
-    """What makes of x -> layer(x) the function  x -> e^after layer(x e^-before), for factors e^before and e^after given as such."""
+    """What makes of x -> layer(x) the function  x -> after layer(x / before)."""
     module = layer.module
     if isinstance(module, ERA):
         return _era_changes(layer.name, module, before)

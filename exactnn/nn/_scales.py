@@ -12,10 +12,10 @@ References: docs/cooling.md; identities I9 to I12 and I18 there.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import networkx as nx
 import torch
 from torch import fx, nn
 from torch.nn.utils import parametrize
@@ -45,15 +45,15 @@ class Scales:
 
     def __init__(self, module: nn.Module) -> None:
         walk = _Walk(module)
-        joined = _without_cycles(walk.layers, walk.groups())
-        self.output = joined[walk.output]
-        self.layers = [Layer(name, part, joined[before], joined[after]) for name, part, before, after in walk.layers]
+        group = _groups(walk.ties, walk.layers)
+        self.output = group[walk.output]
+        self.layers = [Layer(name, part, group[before], group[after]) for name, part, before, after in walk.layers]
         if self.output == _FIXED:
             raise UnsupportedOperation(
                 f"{walk.last}: its output cannot be multiplied by a factor from inside, since no layer with weights follows; "
                 'use redistribute="last", which multiplies the logits'
             )
-        self.share = _shares([(x.before, x.after) for x in self.layers if not isinstance(x.module, ERA)], self.output)
+        self.share = _shares(_ways(self.layers), self.output)
 
     @property
     def chain(self) -> list[Layer] | None:
@@ -72,7 +72,7 @@ class _Tracer(fx.Tracer):
 
 
 class _Walk:
-    """Groups by union-find over the nodes of the trace; node 0 stands for factor 1."""
+    """The tensors of the trace by number, tied where they share a factor; 0 stands for factor 1."""
 
     def __init__(self, module: nn.Module) -> None:
         try:
@@ -82,7 +82,8 @@ class _Walk:
                 f"model: its forward cannot be traced by torch.fx ({type(reason).__name__}: {reason}), so that factors cannot be moved "
                 'into its layers; use redistribute="last", which multiplies the logits of any model'
             ) from reason
-        self.parents = [_FIXED]
+        self.ties: nx.Graph[int] = nx.Graph()
+        self.ties.add_node(_FIXED)
         self.layers: list[Layer] = []
         self.last = "model"
         self._of: dict[fx.Node, int | None] = {}  # None for what is no tensor of values
@@ -92,23 +93,14 @@ class _Walk:
         for node in graph.nodes:
             self._of[node] = self._visit(node)
 
-    def groups(self) -> list[int]:
-        """For each node its group."""
-        return [self._find(n) for n in range(len(self.parents))]
-
-    def _find(self, n: int) -> int:
-        while self.parents[n] != n:
-            n = self.parents[n]
-        return n
-
     def _join(self, a: int, b: int) -> int:
-        a, b = sorted((self._find(a), self._find(b)))
-        self.parents[b] = a
+        self.ties.add_edge(a, b)
         return a
 
     def _new(self) -> int:
-        self.parents.append(len(self.parents))
-        return len(self.parents) - 1
+        found = len(self.ties)
+        self.ties.add_node(found)
+        return found
 
     def _visit(self, node: fx.Node) -> int | None:
         if node.op in ("placeholder", "get_attr"):
@@ -192,60 +184,32 @@ def _by_a_number(node: fx.Node) -> bool:
     return isinstance(second, (int, float)) or (node.target is operator.mul and isinstance(first, (int, float)))
 
 
-def _without_cycles(layers: list[Layer], groups: list[int]) -> list[int]:
-    """Groups on a cycle of layers (around a residual join) become one: their factors would have to rise along it."""
-    ways: dict[int, set[int]] = {}
-    for layer in layers:
-        if groups[layer.after] != _FIXED:
-            ways.setdefault(groups[layer.before], set()).add(groups[layer.after])
-    reach = {g: set(_reached(g, ways)) for g in set(groups)}
-    joined = {g: min([g, *(h for h in reach[g] if g in reach[h])]) for g in reach}
-    return [joined[g] for g in groups]
+def _groups(ties: nx.Graph[int], layers: list[Layer]) -> dict[int, int]:
+    """The least tensor of the group of each; groups on a cycle of layers (around a residual join) are one: factors would rise along it."""
+    tied = {n: min(part) for part in nx.connected_components(ties) for n in part}
+    ways = _ways([layer._replace(before=tied[layer.before], after=tied[layer.after]) for layer in layers])
+    ways.add_nodes_from(tied.values())
+    joined = {n: min(part) for part in nx.strongly_connected_components(ways) for n in part}
+    return {n: joined[group] for n, group in tied.items()}
 
 
-def _reached(start: int, ways: dict[int, set[int]]) -> Iterator[int]:
-    seen: set[int] = set()
-    waiting = [start]
-    while waiting:
-        for g in ways.get(waiting.pop(), ()):
-            if g not in seen:
-                seen.add(g)
-                waiting.append(g)
-                yield g
+def _ways(layers: list[Layer]) -> nx.DiGraph[int]:
+    """From group to group by a layer that may change the factor: not to factor 1, nor from a group to itself."""
+    return nx.DiGraph((layer.before, layer.after) for layer in layers if layer.after not in (_FIXED, layer.before))
 
 
-def _shares(ways: list[tuple[int, int]], output: int) -> dict[int, Fraction]:
-    ways = [(a, b) for a, b in ways if a != b and b != _FIXED]
-    before, behind = _longest(ways, _FIXED), _longest([(b, a) for a, b in ways], output)
-    found = {_FIXED: Fraction(0)}
-    for g in {g for way in ways for g in way} - {_FIXED}:
-        found[g] = Fraction(before[g], before[g] + behind[g]) if g in before and g in behind else Fraction(0)
-    return found
+def _shares(ways: nx.DiGraph[int], output: int) -> dict[int, Fraction]:
+    before, behind = _longest(ways, _FIXED), _longest(ways.reverse(), output)
+    reached = before.keys() & behind.keys()
+    return {_FIXED: Fraction(0)} | {
+        g: Fraction(before[g], before[g] + behind[g]) if g in reached else Fraction(0) for g in ways if g != _FIXED
+    }
 
 
-def _longest(ways: list[tuple[int, int]], start: int) -> dict[int, int]:
+def _longest(ways: nx.DiGraph[int], start: int) -> dict[int, int]:
     """The number of steps of the longest way from the start to each group that can be reached; there are no cycles."""
-    following: dict[int, list[int]] = {}
-    for a, b in ways:
-        following.setdefault(a, []).append(b)
     found = {start: 0}
-    order = _topological(start, following)
-    for a in order:
-        for b in following.get(a, ()):
-            found[b] = max(found.get(b, 0), found[a] + 1)
+    for a in nx.topological_sort(ways):
+        if a in found:
+            found |= {b: max(found.get(b, 0), found[a] + 1) for b in ways[a]}
     return found
-
-
-def _topological(start: int, following: dict[int, list[int]]) -> list[int]:
-    order: list[int] = []
-    done: set[int] = set()
-    waiting: list[tuple[int, bool]] = [(start, False)]
-    while waiting:
-        g, closed = waiting.pop()
-        if closed:
-            order.append(g)
-        elif g not in done:
-            done.add(g)
-            waiting.append((g, True))
-            waiting += [(h, False) for h in following.get(g, ())]
-    return order[::-1]
