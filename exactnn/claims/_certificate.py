@@ -129,6 +129,14 @@ def check(
         raise LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error.strerror or error}") from None
 
 
+def accepted(certificate: Certificate) -> bool:
+    """Whether the checker accepts it, where that is to be tried."""
+    try:
+        return check(certificate)
+    except CertificateRejected:
+        return False
+
+
 def _compressed(text: bytes) -> bytes:
     """gzip without a time or a name, so that equal texts are equal files; never smaller than the checker takes for the text."""
     packed = _gzip(text, zlib.Z_DEFAULT_STRATEGY)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from exactnn.claims import Certificate, OrbitsClaim, check
-from exactnn.errors import CertificateRejected, NotRational, Undecided
+from exactnn.claims import Certificate, OrbitsClaim, accepted
+from exactnn.errors import NotRational, Undecided
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
@@ -105,8 +105,4 @@ def _accepted(layer: Shallow, flips: tuple[Subset, ...], evidence: dict[str, Any
     plain = layer.by_rows and [layer.net.operation(x).kind for x in layer.net.order][::2] == ["input", layer.activation.kind]
     if evidence["method"] == "free" and plain and _TRIED < n * d <= _READ and n <= _ROWS:
         return certificate
-    try:
-        check(certificate)
-    except CertificateRejected:
-        return None
-    return certificate
+    return certificate if accepted(certificate) else None

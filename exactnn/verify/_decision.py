@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.claims import Certificate, Comparison, EqualClaim, check
+from exactnn.claims import Certificate, Comparison, EqualClaim, accepted
 from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, upper_bound
-from exactnn.errors import CertificateRejected, Incomplete, NotRational
+from exactnn.errors import Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.writing import json_number
@@ -157,17 +157,14 @@ class Decision:
         found = Decision(replace(self.claim, g=moved.network), self.clock, self.means)._decide()
         if found is None or found.certificate is None:
             return None
-        certificate = Certificate(self.claim, found.status, {**found.certificate.evidence, "matched": moved.steps}, self.clock)
+        certificate = Certificate(self.claim, found.status, moved.stated(found.certificate.evidence), self.clock)
         if not is_accepted(certificate):
             return None
         return replace(found, reason=f"{found.reason}, g's neurons taken in the order of f's", certificate=certificate)
 
     def _accepted(self, evidence: dict[str, Any]) -> bool:
         """Whether the checker, which encloses smooth functions and reads some nodes of a file in its own way, sees it too."""
-        try:
-            return check(Certificate(self.claim, "proved", evidence, self.clock))
-        except CertificateRejected:
-            return False
+        return accepted(Certificate(self.claim, "proved", evidence, self.clock))
 
     def _by_boxes(self, seconds: float) -> Verdict | None:
         """Joint zonotopes on a tree of boxes, for at most so many seconds more; if few boxes resist, those cell by cell."""
@@ -435,12 +432,9 @@ class Decision:
             self.clock.check("points at which smooth networks differ were being sought")
             evidence = {"method": "enclosure", "point": [json_number(q) for q in x], "output": output, "bits": bits}
             certificate = Certificate(self.claim, "refuted", evidence, self.clock)
-            try:
-                check(certificate)
-            except CertificateRejected:  # not far enough apart at this precision
-                continue
-            how = f"enclosures of output {output} at {bits} bits do not meet"
-            return Verdict("refuted", self.claim.describe(), how, certificate, x)
+            if accepted(certificate):  # else they are not far enough apart at this precision
+                how = f"enclosures of output {output} at {bits} bits do not meet"
+                return Verdict("refuted", self.claim.describe(), how, certificate, x)
         return None
 
     def _at_small_points(self) -> Verdict | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from exactnn.claims import Certificate, SymmetryClaim, check
-from exactnn.errors import CertificateRejected, ExactnnError
+from exactnn.claims import Certificate, SymmetryClaim, accepted
+from exactnn.errors import ExactnnError
 from exactnn.exact.array import concatenate
 from exactnn.network import Affine, Conv, Network
 from exactnn.network.neurons import layer_at
@@ -30,6 +30,10 @@ class Matched(NamedTuple):
 
     network: Network
     steps: list[Step]
+
+    def stated(self, evidence: dict[str, Any]) -> dict[str, Any]:
+        """Evidence about P(g) as evidence about g."""
+        return {**evidence, "matched": self.steps}
 
 
 def matched(f: Network, g: Network | None) -> Matched | None:
@@ -59,12 +63,7 @@ def read_by_checker(nets: Iterable[Network]) -> bool:
 
 def is_accepted(certificate: Certificate) -> bool:
     """Whether the checker, where it reads a network's file itself, finds its neurons where they are said to be."""
-    if not read_by_checker(certificate.models.values()):
-        return True
-    try:
-        return check(certificate)
-    except CertificateRejected:
-        return False
+    return not read_by_checker(certificate.models.values()) or accepted(certificate)
 
 
 def _neurons(net: Network, layer: str) -> np.ndarray:

@@ -179,7 +179,7 @@ class Bracket:
         claim = replace(found.claim, g=self.g)
         if found.evidence is None:
             return replace(found, claim=claim)
-        found = replace(found, claim=claim, evidence={**found.evidence, "matched": moved.steps})
+        found = replace(found, claim=claim, evidence=moved.stated(found.evidence))
         return found if is_accepted(found.certificate) else self._bracket()
 
     def _bracket(self) -> Deviation:

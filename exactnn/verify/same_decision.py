@@ -138,7 +138,7 @@ def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means:
     if isinstance(found, Failure):
         return _refuted(claim, found.point.to_fractions(), clock)
     how = f"the same output is maximal in both on each of {found.boxes}"
-    evidence = found.evidence if moved is None else {**found.evidence, "matched": moved.steps}
+    evidence = found.evidence if moved is None else moved.stated(found.evidence)
     certificate = Certificate(claim, "proved", evidence, clock)
     return Verdict("proved", claim.describe(), how, certificate) if moved is None or is_accepted(certificate) else None
 
