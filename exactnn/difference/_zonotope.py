@@ -58,10 +58,11 @@ class Form:
             self.size = size
 
     def at(self, rows: Rows) -> Form:
-        """These entries."""
-        if len(rows) == len(self.rest):
-            return Form(self.parts, self.rest, rows)
-        return Form([p[rows] for p in self.parts], self.rest[rows], rows)
+        """These entries; what is known of them is kept."""
+        parts = self.parts if len(rows) == len(self.rest) else [p[rows] for p in self.parts]
+        found = Form(parts, self.rest[rows], rows)
+        found.spread = self.spread[rows]
+        return found
 
     @cached_property
     def spread(self) -> Floats:
@@ -140,11 +141,10 @@ class _Walk:
         first = np.zeros((inputs, boxes, 1 + inputs))
         first[:, :, 0] = centre
         first[np.arange(inputs), :, 1 + np.arange(inputs)] = radius
-        groups = 1 + len(stages.nets)
         self.box = Range(lo, hi)
-        self.x = Form([first, *(np.zeros((inputs, boxes, 0)) for _ in range(groups - 1))], np.zeros((inputs, boxes)))
-        self.ends = [0] * 3  # symbols so far of f, of g, of coupled differences
-        self.boxes, self.inputs = boxes, inputs
+        self.x = Form([first, np.zeros((inputs, boxes, 0))], np.zeros((inputs, boxes)))
+        self.ends = [0] * 3  # symbols so far of f, of g, of differences beside those of f
+        self.boxes = boxes
         self.scores: Floats = np.zeros((inputs, boxes))
         self.couplings: list[Mask] = []
         self.work = _Work(inputs, boxes)
@@ -172,7 +172,7 @@ class _Walk:
         """The outputs of each network by itself."""
         found = []
         for net in which:
-            values, ranges = [self._start(1 + net)], [self.box]
+            values, ranges = [self.x], [self.box]
             for stage in self.stages.nets[net][:-1]:
                 z = combined(stage, values)
                 self.work.spend(stage, [net])
@@ -190,10 +190,9 @@ class _Walk:
 
     def _paired(self) -> tuple[tuple[Range, Range, Range], tuple[Form, Form, Form]]:
         f, g = self.stages.nets
-        start = self.x.parts[0]
+        start, none = self.x.parts
         zero = np.zeros_like(self.x.rest)
-        none = np.zeros((self.inputs, self.boxes, 0))
-        first, second = [self._start(1)], [self._start(2)]
+        first, second = [self.x], [self.x]
         deltas = [Form([np.zeros_like(start), none, none], zero)]
         ranges = [self.box], [self.box], [Range(zero, zero)]
         for s, change in enumerate(self.stages.changes):
@@ -223,10 +222,6 @@ class _Walk:
             second.append(_shaped(b, other))
             self.couplings.append(coupled)
         raise AssertionError("there is no last stage")
-
-    def _start(self, group: int) -> Form:
-        """The inputs, for a network whose symbols are group 1 of its own forms."""
-        return Form([self.x.parts[0], self.x.parts[group]], self.x.rest)
 
     def _relaxed(self, x: Range, group: int) -> Relaxed:
         lam, half = _line(x)
