@@ -7,12 +7,10 @@ few dozen trials where choices take hundreds, and works for models that no strat
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from exactnn.errors import ExactnnError
 from exactnn.exact.array import RationalArray
@@ -59,14 +57,15 @@ def fewer_neurons(net: Network) -> Iterator[Network]:
             layer = layer_at(net, name)
         except ExactnnError:  # its neurons reach an addition, say
             continue
-        for kept in _kept(layer.count):
+        for kept in choices(layer.count):
             try:
                 yield replaced(net, taken(net, layer, kept))
             except ExactnnError:
                 break
 
 
-def _kept(count: int) -> Iterator[list[int]]:
+def choices(count: int) -> Iterator[list[int]]:
+    """Which of so many neurons may be left: each one alone, then all but one."""
     if count > 2:
         yield from ([i] for i in range(count))
     if count > 1:
@@ -156,18 +155,17 @@ def simpler_numbers(net: Network) -> Iterator[Network]:
             array = getattr(operation, field.name)
             if not isinstance(array, RationalArray) or field.name in ("index", "variance"):
                 continue
-            for simpler in simpler_arrays(array):
-                yield replaced(net, {name: replace(operation, **{field.name: simpler})})
+            for simpler in simpler_lists(array.to_fractions()):
+                yield replaced(net, {name: replace(operation, **{field.name: RationalArray.from_fractions(simpler, array.shape)})})
 
 
-def simpler_arrays(array: RationalArray) -> Iterator[RationalArray]:
-    """0 if it is not, then the array with one number simpler."""
-    flat = list(array.to_fractions())
-    if sum(map(bool, flat)) > 1:
-        yield RationalArray(np.zeros(array.shape, np.int64))
-    for i, q in enumerate(flat):
+def simpler_lists(values: Sequence[Fraction]) -> Iterator[list[Fraction]]:
+    """Zeros alone if there is more than one other number, then the list with one number simpler."""
+    if sum(map(bool, values)) > 1:
+        yield [Fraction(0)] * len(values)
+    for i, q in enumerate(values):
         for simple in simpler_values(q):
-            yield RationalArray.from_fractions([*flat[:i], simple, *flat[i + 1 :]], array.shape)
+            yield [*values[:i], simple, *values[i + 1 :]]
 
 
 def simpler_values(q: Fraction) -> Iterator[Fraction]:

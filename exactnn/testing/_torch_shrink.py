@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from exactnn.testing._shrink import simpler_values
+from exactnn.testing._shrink import choices, simpler_lists
 
 _WEIGHTED = (nn.Linear, nn.Conv2d)
 _UNITS = (nn.ReLU, nn.LeakyReLU, nn.Hardtanh)
@@ -45,11 +45,10 @@ def fewer_neurons(module: nn.Module) -> Iterator[nn.Module]:
     for a, b in pairwise(weighted):
         between = layers[a + 1 : b]
         count, read = layers[a].weight.shape[0], layers[b].weight.shape[1]
-        if any(list(layer.children()) for layer in between) or read % count or count == 1 or getattr(layers[b], "groups", 1) != 1:
+        if any(list(layer.children()) for layer in between) or read % count or getattr(layers[b], "groups", 1) != 1:
             continue
         each = read // count
-        single = [[i] for i in range(count)] if count > 2 else []
-        for kept in [*single, *([i for i in range(count) if i != gone] for gone in range(count))]:
+        for kept in choices(count):
             columns = [i * each + j for i in kept for j in range(each)]
             made = {a: _rows(layers[a], kept), b: _columns(layers[b], columns)}
             made |= {k: _rows(layers[k], kept) for k in range(a + 1, b) if isinstance(layers[k], _NORMS)}
@@ -84,11 +83,8 @@ def simpler_weights(module: nn.Module) -> Iterator[nn.Module]:
             if any(value != 1 for value in values):
                 yield _with(module, name, [1.0] * len(values))
             continue
-        if sum(map(bool, values)) > 1:
-            yield _with(module, name, [0.0] * len(values))
-        for i, value in enumerate(values):
-            for simple in simpler_values(Fraction(value)):
-                yield _with(module, name, [*values[:i], float(simple), *values[i + 1 :]])
+        for simpler in simpler_lists([Fraction(value) for value in values]):
+            yield _with(module, name, [float(q) for q in simpler])
 
 
 def _with(module: nn.Module, name: str, values: list[float]) -> nn.Module:
