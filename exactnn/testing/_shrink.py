@@ -14,8 +14,8 @@ from typing import Any
 
 from exactnn.errors import ExactnnError
 from exactnn.exact.array import RationalArray
-from exactnn.network import Activation, Affine, Builder, Conv, Input, Network, mlp
-from exactnn.network.edit import replaced
+from exactnn.network import Activation, Affine, Conv, Input, Network, mlp
+from exactnn.network.edit import Draft, replaced
 from exactnn.network.neurons import layer_at, taken
 
 #: a step gives smaller models, of which the first one that still fails is taken
@@ -136,13 +136,10 @@ def tidy(net: Network) -> Network:
 
 
 def _without(net: Network, name: str, start: str) -> Network | None:
-    builder = Builder()
-    for node in net.order:
-        if node != name:
-            builder.add(node, net.operation(node), *(start if o == name else o for o in net.operands(node)))
-    outputs = [start if o == name else o for o in net.outputs]
+    draft = Draft(net)
+    draft.bypass(name, start)
     try:
-        return builder.build(list(net.inputs), outputs) if not set(outputs) & set(net.inputs) else None
+        return draft.network() if not set(draft.outputs) & set(net.inputs) else None
     except ExactnnError:
         return None
 
