@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from exactnn.errors import ExactnnError
 from exactnn.network import Network
 from exactnn.testing._models import Model
-from exactnn.testing._shrink import NETWORK_STEPS, Step, shrunk
+from exactnn.testing._shrink import NETWORK_STEPS, shrunk
 
 
 def smallest(model: Model, fails: Callable[[Any], bool], until: float) -> None:
@@ -23,19 +23,12 @@ def smallest(model: Model, fails: Callable[[Any], bool], until: float) -> None:
         from exactnn.testing._onnx_models import as_onnx
 
         form, dtype = model.kind, model.precision or "float32"
-        shrunk(model.net, tuple(_writable(step, dtype) for step in NETWORK_STEPS), lambda net: fails(as_onnx(net, form, dtype)), until)
 
-
-def _writable(step: Step, dtype: str) -> Step:
-    """The step without the networks that ONNX cannot hold."""
-    from exactnn.export.onnx import to_onnx
-
-    def kept(net: Network) -> Iterator[Network]:
-        for smaller in step(net):
+        def fails_written(net: Network) -> bool:
             try:
-                to_onnx(smaller, dtype=dtype)
-            except ExactnnError:
-                continue
-            yield smaller
+                given = as_onnx(net, form, dtype)
+            except ExactnnError:  # ONNX cannot hold it
+                return False
+            return fails(given)
 
-    return kept
+        shrunk(model.net, NETWORK_STEPS, fails_written, until)
