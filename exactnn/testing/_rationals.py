@@ -8,12 +8,12 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError
+from exactnn.exact.polynomials import from_fractions
 from exactnn.rational import RationalFunction
 from exactnn.testing._numbers import TINY, numbers
 
 #: what the denominator is, times a polynomial without real zeros
 KINDS = ("free", "planted", "near", "cancelled")
-Polynomial = list[Fraction]
 
 
 @st.composite
@@ -34,27 +34,19 @@ def rational_functions(draw: st.DrawFn, *, poles: str | Sequence[str] = KINDS, d
     if not kinds or any(kind not in KINDS for kind in kinds):
         raise ArgumentError(f"poles: of {', '.join(KINDS)} at least one is needed, got {poles!r}")
     kind, small = draw(st.sampled_from(kinds)), st.sampled_from([Fraction(q) for q in (0, 1, -1, 2, "1/2", "-2/3", 5)])
-    p, numerator, denominator = draw(numbers()), [draw(small) or Fraction(1)], [Fraction(1)]
+    p, numerator, denominator = draw(numbers()), from_fractions([draw(small) or Fraction(1)]), from_fractions([Fraction(1)])
     for _ in range(draw(st.integers(0, degree))):
         zero = draw(small)
         if kind != "planted" or zero != p:
-            numerator = _times(numerator, [-zero, Fraction(1)])
+            numerator *= from_fractions([-zero, Fraction(1)])
     for _ in range(draw(st.integers(0, degree))):
         e, f = draw(small), draw(small) or Fraction(1)
-        denominator = _times(denominator, [e * e + f * f, -2 * e, Fraction(1)])
+        denominator *= from_fractions([e * e + f * f, -2 * e, Fraction(1)])
     if kind == "planted":
         for _ in range(draw(st.integers(1, 2))):
-            denominator = _times(denominator, [-p, Fraction(1)])
+            denominator *= from_fractions([-p, Fraction(1)])
     elif kind == "near":
-        denominator = _times(denominator, [p * p + TINY, -2 * p, Fraction(1)])
+        denominator *= from_fractions([p * p + TINY, -2 * p, Fraction(1)])
     elif kind == "cancelled":
-        numerator, denominator = (_times(side, [-p, Fraction(1)]) for side in (numerator, denominator))
+        numerator, denominator = (side * from_fractions([-p, Fraction(1)]) for side in (numerator, denominator))
     return RationalFunction(numerator, denominator)
-
-
-def _times(a: Polynomial, b: Polynomial) -> Polynomial:
-    product = [Fraction(0)] * (len(a) + len(b) - 1)
-    for i, p in enumerate(a):
-        for j, q in enumerate(b):
-            product[i + j] += p * q
-    return product
