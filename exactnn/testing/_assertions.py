@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import unittest
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from exactnn.errors import ArgumentError, PropertyFailed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.symmetry import Transformation
-from exactnn.testing._certificates import write_certificate
+from exactnn.testing._certificates import Folder, write_certificate
 from exactnn.testing._judge import judge
 from exactnn.testing._models import check_sizes, read_model
 from exactnn.testing._report import compared, shown_code, vector
 from exactnn.verdict import Verdict
 from exactnn.verify import PoleVerdict, verify_pole_free, verify_symmetry, verify_zero
 
-Folder = str | os.PathLike[str] | None
+V = TypeVar("V", bound=Verdict)
 
 
 def assert_same_function(
@@ -151,12 +150,10 @@ def assert_pole_free(r: Any, *, interval: Any = None, unknown: str = "fail", cer
     """
     check_unknown(unknown)
     verdict = verify_pole_free(r, interval=interval)
-    held = _judged(verdict, "r has a pole", [f"r = {r!r}"], (), unknown, certificates)
-    assert isinstance(held, PoleVerdict)
-    return held
+    return _judged(verdict, "r has a pole", [f"r = {r!r}"], (), unknown, certificates)
 
 
-def _judged(verdict: Verdict, head: str, lines: list[str], networks: tuple[object, ...], unknown: str, certificates: Folder) -> Verdict:
+def _judged(verdict: V, head: str, lines: list[str], networks: tuple[object, ...], unknown: str, certificates: Folder) -> V:
     """The verdict if it is proved; else the failure, or what `unknown` says."""
     if verdict.proved:
         return verdict
@@ -165,12 +162,9 @@ def _judged(verdict: Verdict, head: str, lines: list[str], networks: tuple[objec
     if verdict.counterexample is not None:
         lines = [*lines, f"at x = {vector(verdict.counterexample)}"]
         lines += [f"  {name} = {vector(value)}" for name, value in zip(("value", "wanted"), verdict.values or (), strict=False)]
-    lines = [*lines, verdict.reason]
-    path = write_certificate(verdict.certificate, certificates)
-    if path is not None:
-        lines.append(f"certificate: {path} (re-check it: exactnn check {path})")
+    told, path = write_certificate(verdict.certificate, certificates)
     kind = "unknown" if verdict.unknown else "changed"
-    return settled(PropertyFailed("\n".join([head, *lines]), kind, verdict, networks, None if path is None else str(path)), unknown)
+    return settled(PropertyFailed("\n".join([head, *lines, verdict.reason, *told]), kind, verdict, networks, path), unknown)
 
 
 def check_unknown(unknown: str) -> None:

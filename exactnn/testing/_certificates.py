@@ -9,13 +9,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+#: what says where certificates go
+Folder = str | os.PathLike[str] | None
 #: the environment variable with a folder for certificates; empty for none
 VARIABLE = "EXACTNN_CERTIFICATES"
 #: the folder beside a test
 FOLDER = "exactnn-certificates"
 
 
-def certificate_folder(given: str | os.PathLike[str] | None) -> Path | None:
+def certificate_folder(given: Folder) -> Path | None:
     """The folder that was given, or that of the environment, or `exactnn-certificates` beside the test that pytest runs; else none."""
     if given is not None:
         return Path(given)
@@ -25,16 +27,17 @@ def certificate_folder(given: str | os.PathLike[str] | None) -> Path | None:
     return test.parent / FOLDER if test.suffix == ".py" and test.is_file() else None
 
 
-def write_certificate(certificate: Any, given: str | os.PathLike[str] | None) -> Path | None:
-    """Write the certificate under a name of the test and the claim; None where there is no folder."""
+def write_certificate(certificate: Any, given: Folder) -> tuple[list[str], str | None]:
+    """Write the certificate under a name of the test and the claim: what a report says of it, and its file, if there is a folder."""
     folder = certificate_folder(given)
     if certificate is None or folder is None:
-        return None
+        return [], None
     name = re.sub(r"\W+", "-", _test_running().rpartition("::")[2]).strip("-")[:60] or "failure"
     claim = {key: value for key, value in certificate.document.items() if key != "about"}
     digest = hashlib.sha256(json.dumps(claim, sort_keys=True).encode()).hexdigest()[:8]
     folder.mkdir(parents=True, exist_ok=True)
-    return Path(certificate.save(folder / f"{name}-{digest}.json"))
+    path = str(certificate.save(folder / f"{name}-{digest}.json"))
+    return [f"certificate: {path} (re-check it: exactnn check {path})"], path
 
 
 def _test_running() -> str:

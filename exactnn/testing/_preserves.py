@@ -20,6 +20,7 @@ from exactnn.exact.numbers import Number, as_fraction, short
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.testing._assertions import check_unknown, settled
+from exactnn.testing._certificates import Folder
 from exactnn.testing._judge import Judgement, judge
 from exactnn.testing._models import Model, read_model, unbound
 from exactnn.testing._modules_code import module_code
@@ -87,7 +88,7 @@ def assert_preserves(
     time_limit: Number | None = 10,
     shrink_seconds: float = 30,
     unknown: str = "fail",
-    certificates: str | os.PathLike[str] | None = None,
+    certificates: Folder = None,
     seed: int | None = None,
 ) -> Preserved:
     """|T(f)(x) - f(x)| <= tolerance for all x of the domain, for every network f that is tried; a failure is shrunk to a small network.
@@ -265,7 +266,7 @@ class _Hunt:
             warnings.simplefilter("ignore", HypothesisDeprecationWarning)  # a pass may assume() here as before
             smallest(first.model, fails, time.monotonic() + seconds)
 
-    def report(self, certificates: str | os.PathLike[str] | None) -> PropertyFailed:
+    def report(self, certificates: Folder) -> PropertyFailed:
         """The failure with its report."""
         assert self.failure is not None
         failure, model, made, found = self.failure.error, self.failure.model, self.failure.made, self.failure.found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -11,7 +10,7 @@ from exactnn.errors import ExactnnError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import short
 from exactnn.network import Network
-from exactnn.testing._certificates import write_certificate
+from exactnn.testing._certificates import Folder, write_certificate
 from exactnn.testing._code import network_code
 from exactnn.testing._judge import Judgement, certified_bound
 from exactnn.testing._weights import decimal
@@ -19,11 +18,9 @@ from exactnn.testing._weights import decimal
 _CODE = 1200  # characters of code that are shown
 _ENTRIES = 6  # of a vector
 
-Path = str | os.PathLike[str] | None
-
 
 def compared(
-    f: Network, g: Network, judgement: Judgement, *, domain: Any, certificates: Path, code: str | None = None
+    f: Network, g: Network, judgement: Judgement, *, domain: Any, certificates: Folder, code: str | None = None
 ) -> tuple[str, str | None]:
     """What is known about a failed comparison, and the file of the certificate; `code` shows f instead of its own code."""
     lines = [code or shown_code(f, "f"), shown_code(g, "g")]
@@ -41,10 +38,8 @@ def compared(
         lower, upper, where = bound
         exactly = f"max |f - g| = {decimal(upper)}" if lower == upper else f"{decimal(lower)} <= max |f - g| <= {decimal(upper)}"
         lines.append(f"certified on {where}: {exactly}")
-    path = write_certificate(verdict.certificate, certificates)
-    if path is not None:
-        lines.append(f"certificate: {path} (re-check it: exactnn check {path})")
-    return "\n".join(lines), None if path is None else str(path)
+    told, path = write_certificate(verdict.certificate, certificates)
+    return "\n".join([*lines, *told]), path
 
 
 def shown_code(net: Network, name: str) -> str:
