@@ -10,10 +10,9 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
-from exactnn.errors import ExactnnError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import rational_text
-from exactnn.network import Activation, Affine, Network, PiecewiseLinear, Rational, Smooth, mlp
+from exactnn.network import Activation, Affine, Network, PiecewiseLinear, Rational, Smooth, mlp, relu
 
 
 def network_code(net: Network, name: str = "f") -> str:
@@ -29,22 +28,24 @@ def network_code(net: Network, name: str = "f") -> str:
 
 
 def _as_mlp(net: Network) -> str | None:
-    names = [n for n in net.order if n not in net.inputs]
-    layers = [net.operation(n) for n in names[::2]]
-    units = [net.operation(n) for n in names[1::2]]
-    unit = units[0] if units else PiecewiseLinear.of(0, 0, [(0, 1)])
-    if not layers or not all(isinstance(layer, Affine) for layer in layers) or any(u != unit for u in units):
+    chain = dense_chain(net)
+    text = None if chain is None else _unit(chain[1])
+    if chain is None or text is None or mlp(*chain) != net:  # it may have other names
         return None
-    text = _unit(unit)
-    pairs = [(layer.weight, layer.bias) for layer in layers if isinstance(layer, Affine)]
-    try:
-        same = text is not None and mlp(pairs, unit) == net
-    except ExactnnError:
-        return None
-    if not same:
-        return None
+    pairs, _ = chain
     shown = ", ".join(f"({_array(w)}, {_array(b)})" for w, b in pairs)
     return f"xn.mlp([{shown}], {text})"
+
+
+def dense_chain(net: Network) -> tuple[list[tuple[RationalArray, RationalArray]], Activation] | None:
+    """The layers (W, b) and the unit between them, which is what `mlp` makes such a network of; None for any other network."""
+    names = [n for n in net.order if n not in net.inputs]
+    operations = [net.operation(n) for n in names]
+    layers, units = [op for op in operations[::2] if isinstance(op, Affine)], [op for op in operations[1::2] if isinstance(op, Activation)]
+    one = len(net.inputs) == len(net.outputs) == 1 and len(net.shape(net.inputs[0])) == 1 and all(len(net.operands(n)) == 1 for n in names)
+    if not one or len(layers) != len(units) + 1 or len(layers) + len(units) != len(names) or any(unit != units[0] for unit in units):
+        return None
+    return [(layer.weight, layer.bias) for layer in layers], units[0] if units else relu()
 
 
 def _unit(unit: Any) -> str | None:

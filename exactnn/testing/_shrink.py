@@ -17,6 +17,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.network import Activation, Affine, Conv, Input, Network, mlp
 from exactnn.network.edit import Draft, replaced
 from exactnn.network.neurons import layer_at, taken
+from exactnn.testing._code import dense_chain
 
 #: a step gives smaller models, of which the first one that still fails is taken
 Step = Callable[[Any], Iterator[Any]]
@@ -125,14 +126,8 @@ def fewer_nodes(net: Network) -> Iterator[Network]:
 
 def tidy(net: Network) -> Network:
     """A dense chain with the names that `mlp` gives, which is shorter to write; else the network itself."""
-    operations = [net.operation(n) for n in net.order if n not in net.inputs]
-    layers, units = operations[::2], operations[1::2]
-    chain = len(net.inputs) == len(net.outputs) == 1 and all(len(net.operands(n)) == 1 for n in net.order if n not in net.inputs)
-    if not chain or len(net.shape(net.inputs[0])) != 1 or not all(isinstance(op, Affine) for op in layers):
-        return net
-    if len(layers) != len(units) + 1 or any(unit != units[0] or not isinstance(unit, Activation) for unit in units):
-        return net
-    return mlp([(op.weight, op.bias) for op in layers if isinstance(op, Affine)], *units[:1])
+    chain = dense_chain(net)
+    return net if chain is None else mlp(*chain)
 
 
 def _without(net: Network, name: str, start: str) -> Network | None:
