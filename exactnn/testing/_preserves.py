@@ -97,8 +97,8 @@ def assert_preserves(
     ----------
     transformation : a callable that takes a model and returns one of the same kind: an exact Network, a torch module, the path of a model
         file, ONNX bytes or a ModelProto, as `networks` gives them
-    networks : a strategy of models (`relu_mlps()`, `torch_modules()`, `onnx_models()`, ...), or models; by default exact ReLU networks, of
-        which half are degenerate
+    networks : a strategy of models (`relu_mlps()`, `torch_modules()`, `onnx_models()`, ...), or models; by default exact networks,
+        half of them of ReLUs (`relu_mlps()`), half degenerate and with any units without curves (`degenerate_networks()`)
     domain : where the function is to be kept, or a callable that gives it for a network; None for everywhere
     tolerance, time_limit : as in `exactnn.verify_equal`, for each network
     max_examples : how many networks are tried
