@@ -43,7 +43,7 @@ from exactnn.testing._chains import Chain, chains
 from exactnn.testing._chains import equal_chains as deep_pairs
 from exactnn.testing._numbers import HOMOGENEOUS, PIECEWISE, SMOOTH, TINY, Vector, numbers, positives, tensors
 from exactnn.testing._rows import rows
-from exactnn.testing._shallow import Shallow, flipped, nudged, permuted, scaled, shallows, split, with_constant_neuron
+from exactnn.testing._shallow import Shallow, flipped, nudged, permuted, scaled, shallows, split
 from exactnn.testing._shallow import equal_shallows as equal_pairs
 
 __all__ = [
@@ -77,7 +77,6 @@ __all__ = [
     "split",
     "tensors",
     "weights",
-    "with_constant_neuron",
     "with_weight",
 ]
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 from hypothesis import strategies as st
 
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import Number
 from exactnn.network import Add, Affine, AveragePool, BatchNorm, Builder, Conv, Input, MaxPool, Network, Reshape
 from exactnn.network import activation as as_activation
 from exactnn.testing._networks import Units, unit_of
-from exactnn.testing._numbers import Size, size_of, tensors, weights_of
-
-Weights = st.SearchStrategy[Any] | Sequence[Number] | None
+from exactnn.testing._numbers import Size, Weights, size_of, tensors, weights_of
 
 
 @st.composite

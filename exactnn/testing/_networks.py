@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exactnn.exact.numbers import Number
 from exactnn.network import Network, mlp
-from exactnn.testing._numbers import HOMOGENEOUS, TINY, Size, T, Vector, positives, size_of, size_range, weights_of
+from exactnn.testing._numbers import HOMOGENEOUS, TINY, Size, T, Vector, Weights, positives, size_of, size_range, weights_of
 
 Layer = tuple[list[Vector], Vector]
 Units = str | Sequence[Any] | None
@@ -26,7 +26,7 @@ def networks(
     depth: Size | None = None,
     width: Size | None = None,
     activation: Units = None,
-    weights: st.SearchStrategy[Any] | Sequence[Number] | None = None,
+    weights: Weights = None,
 ) -> Network:
     """W_k s( ... s(W_1 x + b_1) ... ) + b_k with drawn weights; they shrink towards few neurons and small integers.
 
@@ -71,7 +71,7 @@ def relu_mlps(
     outputs: Size | None = None,
     depth: Size | None = None,
     width: Size | None = None,
-    weights: st.SearchStrategy[Any] | Sequence[Number] | None = None,
+    weights: Weights = None,
 ) -> st.SearchStrategy[Network]:
     """`networks` with the activation max(x, 0)."""
     return networks(inputs=inputs, outputs=outputs, depth=depth, width=width, activation="relu", weights=weights)
@@ -86,7 +86,7 @@ def degenerate_networks(
     depth: Size | None = None,
     width: Size | None = None,
     activation: Units = None,
-    weights: st.SearchStrategy[Any] | Sequence[Number] | None = None,
+    weights: Weights = None,
     steps: Sequence[Number] = (TINY,),
     factors: Sequence[Number] | None = None,
 ) -> Network:

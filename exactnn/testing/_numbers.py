@@ -21,6 +21,8 @@ T = TypeVar("T")
 Vector = tuple[Fraction, ...]
 #: what a size may be given as: a number, (smallest, largest), or a strategy of integers
 Size = int | tuple[int, int] | st.SearchStrategy[int]
+#: what the numbers to draw may be given as: a strategy of them, some to choose from, or None for the usual ones
+Weights = st.SearchStrategy[Any] | Sequence[Number] | None
 
 TINY = Fraction(1, 2**60)
 HOMOGENEOUS = ("relu", "leaky_relu(1/10)", "leaky_relu(-1/3)", "leaky_relu(2)", "abs")
@@ -63,7 +65,7 @@ def float_numbers(precision: str = "float32") -> st.SearchStrategy[Fraction]:
     return st.sampled_from(usual * 3 + rare)
 
 
-def weights_of(weights: st.SearchStrategy[Any] | Sequence[Number] | None) -> st.SearchStrategy[Fraction]:
+def weights_of(weights: Weights) -> st.SearchStrategy[Fraction]:
     """The argument `weights` of a strategy: a strategy of numbers, a sequence to choose from (the simplest one first), or None."""
     if weights is None:
         return numbers()

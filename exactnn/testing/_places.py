@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from hypothesis import strategies as st
@@ -41,16 +42,12 @@ def points(draw: st.DrawFn, where: Network | int) -> Vector:
     units = [(n, kink) for n, operation in operations if isinstance(operation, PiecewiseLinear) for kink, _ in operation.kinks]
     if len(units) > 0 and draw(st.integers(0, 3)) > 0:
         name, kink = draw(st.sampled_from(units))
-        entry, axis = draw(st.integers(0, _count(where, name) - 1)), draw(st.integers(0, size - 1))
+        entry, axis = draw(st.integers(0, math.prod(where.shape(name)) - 1)), draw(st.integers(0, size - 1))
         for _ in range(_STEPS):
             x = _towards(where, x, name, entry, axis, kink)
         if draw(st.booleans()):
             x = (*x[:axis], x[axis] + draw(st.sampled_from([TINY, -TINY])), *x[axis + 1 :])
     return x
-
-
-def _count(net: Network, name: str) -> int:
-    return RationalArray.zeros(net.shape(name)).size
 
 
 def _towards(net: Network, x: Vector, name: str, entry: int, axis: int, kink: Fraction) -> Vector:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from exactnn.errors import ArgumentError
-from exactnn.testing._numbers import Size, float_numbers, size_of, weights_of
+from exactnn.testing._numbers import Size, Weights, float_numbers, size_of, weights_of
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,7 @@ def torch_modules(
     units: Sequence[str] = _UNITS,
     batch_norm: bool | None = None,
     dtype: str = "float32",
-    weights: st.SearchStrategy[Any] | Sequence[Any] | None = None,
+    weights: Weights = None,
 ) -> torch.nn.Module:
     """nn.Sequential in eval mode, every weight a number of its dtype; its attribute `input_shape` is what `from_torch` needs.
 

@@ -116,7 +116,7 @@ def _arrays(a: Any, b: Any) -> Iterator[tuple[RationalArray, RationalArray]]:
 
 def _changes(f: Network, g: Network, precision: str, folded: bool) -> WeightChanges:
     changed, total, most, where, other = 0, 0, Fraction(0), "", ""
-    nearest = ["float16", "bfloat16", "float32", "float64"]
+    nearest = list(FORMATS)
     for name, partner in zip(f.order, g.order, strict=True):
         a, b = f.operation(name), g.operation(partner)
         if a == b:
