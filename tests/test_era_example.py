@@ -35,6 +35,7 @@ from era import models, report, tasks, train  # noqa: E402
 from era import run as program  # noqa: E402
 from era.design import CLAIMS, Config, Refused, Run, plan, read_config  # noqa: E402
 from study import program as study  # noqa: E402
+from study.mnist import read_idx  # noqa: E402
 
 CONFIG = read_config(EXAMPLE / "config.toml")
 BASE = Run("digits", "mlp", 8, "era4-swish", "layer", 1.0, 3, 128, 100, 2, 32, 0.01, "digits")
@@ -427,10 +428,10 @@ def test_idx(tmp_path: Path) -> None:
     array = np.arange(24).reshape(2, 3, 4)
     good = tmp_path / "good"
     good.write_bytes(idx(array))
-    assert np.array_equal(tasks.read_idx(good, 3), array)
+    assert np.array_equal(read_idx(good, 3), array)
     packed = tmp_path / "good.gz"
     packed.write_bytes(gzip.compress(idx(array)))
-    assert np.array_equal(tasks.read_idx(packed, 3), array)
+    assert np.array_equal(read_idx(packed, 3), array)
     wrong = {
         "no IDX file of bytes with 1 axes": (good.name, idx(array), 1),
         "24 bytes are needed after the header for shape (2, 3, 4), got 23": ("short", idx(array)[:-1], 3),
@@ -444,7 +445,7 @@ def test_idx(tmp_path: Path) -> None:
     for message, (name, content, axes) in wrong.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(Refused, match=re.escape(message)):
-            tasks.read_idx(tmp_path / name, axes)
+            read_idx(tmp_path / name, axes)
 
 
 def test_mnist(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from study import mnist as files
 from study.settings import Refused
 
 SIDE = 16
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)

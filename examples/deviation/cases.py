@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from deviation import networks
 from deviation.data import Images, mnist, small
-from era.design import Refused
+from study.settings import Refused
 from torch import nn
 
 import exactnn as xn

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from digits.data import digits
-from era.design import Refused
-from era.tasks import read_idx
+from study.mnist import read_idx
+from study.settings import Refused
 
 TRAIN, IMAGES = 8_000, 10_000  # of MNIST's test images, so many train here and the others test
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from deviation import report
 from deviation.cases import cases, left_out
 from deviation.measure import Measuring, Row
-from era.design import Refused
+from study.settings import Refused
 
 from exactnn.errors import Incomplete
 

@@ -11,10 +11,7 @@ import numpy as np
 import torch
 from digits.data import digits
 from study import mnist as files
-from study.mnist import read_idx
 from study.settings import Refused
-
-__all__ = ["Data", "load", "read_idx", "source"]
 
 
 @dataclass(frozen=True)
