@@ -12,7 +12,7 @@ from typing import Any
 from cooling.design import Config, Run
 from cooling.methods import COOLING, SCHEDULES
 from cooling.models import CHAINS
-from study.tables import BySeed, Decided, NotRun, Outcome, decide, listed, paired, shown, spread, summed, table
+from study.tables import BySeed, Decided, NotRun, Outcome, average, decide, listed, measured, paired, shown, spread, summed, table, wins
 from study.tables import write as save
 
 Line = dict[str, Any]
@@ -56,8 +56,7 @@ class Results:
 
     def mean(self, method: str, measure: str, settings: Iterable[Setting] = SETTINGS) -> BySeed:
         """The mean over settings, seed by seed, at the method's own rates."""
-        found = [self.own(setting, method) for setting in settings]
-        return {seed: statistics.fmean(lines[seed][measure] for lines in found) for seed in found[0]}
+        return average(measured(self.own(setting, method), measure) for setting in settings)
 
     def sensitivity(self, method: str, settings: Iterable[Setting] = SETTINGS) -> float:
         """mean over the rates - least error, of means over the seeds; mean over the settings."""
@@ -90,11 +89,8 @@ def beaten(results: Results, threshold: float, method: str, measure: str, name: 
     """How many schedules have more of it."""
     ours = results.mean(method, measure)
     gains = {schedule: paired(results.mean(schedule, measure), ours) for schedule in SCHEDULES}
-    wins = sum(gain.mean > 0 for gain in gains.values())
-    clear = sum(gain.mean > 2 * gain.error for gain in gains.values())
-    parts = ", ".join(f"{schedule} {shown(gain)}" for schedule, gain in gains.items())
-    text = f"{wins} of {len(gains)}, {clear} of them by more than two standard errors; {name} of the schedule - of {method}: {parts}"
-    return wins >= threshold, text
+    won, text = wins(gains, f"{name} of the schedule - of {method}")
+    return won >= threshold, text
 
 
 def more(results: Results, threshold: float, first: str, second: str, measure: str, name: str) -> Decided:
@@ -102,8 +98,8 @@ def more(results: Results, threshold: float, first: str, second: str, measure: s
     found = paired(results.mean(first, measure), results.mean(second, measure))
     parts = []
     for setting in SETTINGS:
-        lines = [{seed: line[measure] for seed, line in results.own(setting, method).items()} for method in (first, second)]
-        parts.append(f"{setting[1]} {shown(paired(*lines))}")
+        values = (measured(results.own(setting, method), measure) for method in (first, second))
+        parts.append(f"{setting[1]} {shown(paired(*values))}")
     return found.mean > threshold, f"{name} of {first} - of {second}: {shown(found)} ({', '.join(parts)})"
 
 
@@ -117,7 +113,7 @@ def equalised(results: Results, threshold: float) -> Decided:
     values = []
     for method in ("cooling-all", "cooling-equalise"):
         lines = [results.own(setting, method) for setting in CHAINED]
-        values.append({seed: statistics.fmean(unevenness(part[seed]) for part in lines) for seed in lines[0]})
+        values.append(average({seed: unevenness(line) for seed, line in part.items()} for part in lines))
     found = paired(*values)
     first, second = (spread(part.values()).mean for part in values)
     return found.mean > threshold, f"cooling-all {first:.2f}, cooling-equalise {second:.2f}, difference {shown(found)}"
@@ -195,7 +191,7 @@ def methods(results: Results, setting: Setting) -> str:
             lines = results.own(setting, method)
         except NotRun:
             continue
-        cells = [_cell({seed: line[measure] for seed, line in lines.items()}) for measure in ("error", "ece", "scaled_ece")]
+        cells = [_cell(measured(lines, measure)) for measure in ("error", "ece", "scaled_ece")]
         uneven = _cell({seed: unevenness(line) for seed, line in lines.items()})
         tau = _cell({seed: temperature(line) for seed, line in lines.items()}) if method in COOLING else ""
         ended = str(sum(bool(line["stopped"]) for line in lines.values()))
@@ -217,7 +213,7 @@ def by_rate(results: Results, setting: Setting) -> str:
             found = [results.at(setting, method, rate) for rate in results.config.rates]
         except NotRun:
             continue
-        rows.append([method, *(_cell({seed: line["error"] for seed, line in lines.items()}) for lines in found)])
+        rows.append([method, *(_cell(measured(lines, "error")) for lines in found)])
     return table(["method", *(f"rate {rate:g}" for rate in results.config.rates)], rows)
 
 

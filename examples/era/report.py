@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from era.design import Config, Run
-from study.tables import BySeed, Decided, NotRun, Outcome, decide, listed, paired, shown, spread, summed, table
+from study.tables import BySeed, Decided, NotRun, Outcome, average, decide, listed, measured, paired, shown, spread, summed, table, wins
 from study.tables import write as save
 
 import exactnn as xn
@@ -52,7 +51,7 @@ class Results:
         found = self.select(*setting, **options)
         if not found:
             raise NotRun
-        return {seed: line["error"] for seed, line in found.items()}
+        return measured(found, "error")
 
 
 # --- claims ----------------------------------------------------------------------------------------------------------------
@@ -64,12 +63,9 @@ def claims(results: Results) -> dict[str, Outcome]:
 
 
 def beats_relu(results: Results, threshold: float) -> Decided:
-    gains = {pair: paired(results.errors(*pair, "relu"), results.errors(*pair, "era4-swish")) for pair in PAIRS}
-    wins = sum(gain.mean > 0 for gain in gains.values())
-    listed = ", ".join(f"{'/'.join(pair)} {shown(gain)}" for pair, gain in gains.items())
-    clear = sum(gain.mean > 2 * gain.error for gain in gains.values())
-    text = f"{wins} of {len(PAIRS)}, {clear} of them by more than two standard errors; ReLU's error - ERA's: {listed}"
-    return wins >= threshold, text
+    gains = {"/".join(pair): paired(results.errors(*pair, "relu"), results.errors(*pair, "era4-swish")) for pair in PAIRS}
+    won, text = wins(gains, "ReLU's error - ERA's")
+    return won >= threshold, text
 
 
 def small_networks(results: Results, threshold: float) -> Decided:
@@ -122,7 +118,7 @@ def clipping(results: Results, threshold: float) -> Decided:
     runs = sum(map(len, chosen[False]))
     parts = [
         f"{kind} {normalisation or results.config.architectures[kind].normalisation} "
-        + shown(paired(*(_errors(chosen[clipped][i]) for clipped in (False, True))))
+        + shown(paired(*(measured(chosen[clipped][i], "error") for clipped in (False, True))))
         for i, (kind, normalisation) in enumerate(settings)
     ]
     text = (
@@ -151,16 +147,6 @@ DECIDE: dict[str, Callable[[Results, float], Decided]] = {
 
 def _mean_of_both(results: Results, activation: str, **options: Any) -> BySeed:
     return average(results.errors("digits", kind, activation, **options) for kind in BOTH)
-
-
-def average(settings: Iterable[BySeed]) -> BySeed:
-    """The mean over settings, seed by seed."""
-    listed = list(settings)
-    return {seed: statistics.fmean(errors[seed] for errors in listed) for seed in listed[0]}
-
-
-def _errors(lines: Mapping[int, Line]) -> BySeed:
-    return {seed: line["error"] for seed, line in lines.items()}
 
 
 # --- the report ------------------------------------------------------------------------------------------------------------
@@ -221,7 +207,9 @@ def tables(results: Results) -> list[str]:
                                         act,
                                         str(next(iter(found.values()))["parameters"]),
                                         _cell(found),
-                                        shown(paired(_errors(found), _errors(against))) if against and act != "relu" else "",
+                                        shown(paired(measured(found, "error"), measured(against, "error")))
+                                        if against and act != "relu"
+                                        else "",
                                         str(sum(line["diverged"] for line in found.values())),
                                     ]
                                 )

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from study.settings import Claim
 
@@ -39,9 +39,28 @@ def paired(first: BySeed, second: BySeed) -> Spread:
     return spread(first[seed] - second[seed] for seed in sorted(first))
 
 
+def average(settings: Iterable[BySeed]) -> BySeed:
+    """The mean over settings, seed by seed."""
+    listed = list(settings)
+    return {seed: statistics.fmean(values[seed] for values in listed) for seed in listed[0]}
+
+
+def measured(lines: Mapping[int, Mapping[str, Any]], measure: str) -> BySeed:
+    """One entry of the lines of runs."""
+    return {seed: line[measure] for seed, line in lines.items()}
+
+
 def shown(found: Spread) -> str:
     """A difference and the standard error of its mean."""
     return f"{found.mean:+.2f} ± {found.error:.2f}"
+
+
+def wins(gains: Mapping[str, Spread], what: str) -> tuple[int, str]:
+    """How many gains are positive, and the numbers; `what` says what they are gains of."""
+    won = sum(gain.mean > 0 for gain in gains.values())
+    clear = sum(gain.mean > 2 * gain.error for gain in gains.values())
+    parts = ", ".join(f"{name} {shown(gain)}" for name, gain in gains.items())
+    return won, f"{won} of {len(gains)}, {clear} of them by more than two standard errors; {what}: {parts}"
 
 
 # --- claims ----------------------------------------------------------------------------------------------------------------
