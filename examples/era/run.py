@@ -11,12 +11,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from era import plots, report
-from era.design import TASKS, Config, Run, plan, read_config
+from era.design import TASKS, Config, plan, read_config
 from era.tasks import load, source
 from era.train import train
 from study import program
@@ -28,13 +27,6 @@ def named(config: Config, task: str, mnist: Path | None) -> str:
     return source(task, mnist)
 
 
-def write(config: Config, lines: dict[Run, dict[str, Any]], out: Path, notes: Sequence[str]) -> tuple[str, str]:
-    """The pictures and the report."""
-    results = report.Results(config, lines)
-    pictures, note = plots.draw(results, out)
-    return report.write(results, out, pictures, [*notes, note]), note or "Pictures: " + ", ".join(pictures)
-
-
 STUDY = program.Study(
     folder=Path(__file__).resolve().parent,
     description="Train small networks with ERA and other activations, and test what is claimed of ERA.",
@@ -43,7 +35,8 @@ STUDY = program.Study(
     source=named,
     plan=plan,
     train=train,
-    report=write,
+    report=report,
+    plots=plots,
 )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from study.settings import Refused
@@ -33,8 +34,10 @@ class Study:
     source: Callable[[Any, str, Path | None], str]
     plan: Callable[[Any, Mapping[str, str]], list[Any]]
     train: Train
-    #: writes the report to a folder, with notes: what is to be printed, and the names of the pictures or why there are none
-    report: Callable[[Any, dict[Any, dict[str, Any]], Path, Sequence[str]], tuple[str, str]]
+    #: a module: Results(configuration, lines by run), and write(results, folder, pictures, notes), which gives what is to be printed
+    report: ModuleType
+    #: a module: draw(results, folder), which gives the names of the pictures, and what is to be said where there are none
+    plots: ModuleType
 
 
 def main(study: Study, arguments: Sequence[str] | None = None) -> int:
@@ -90,12 +93,14 @@ def carry_out(study: Study, given: argparse.Namespace) -> int:
     missing = [run for run in runs if run.digest not in kept]
     try:
         train_all(study.train, missing, len(runs), log, kept, given.processes, given.mnist)
-        printed, pictures = study.report(config, {run: kept[run.digest] for run in runs}, given.out, [QUICK] * given.quick)
-        print(printed)
+        results = study.report.Results(config, {run: kept[run.digest] for run in runs})
+        pictures, note = study.plots.draw(results, given.out)
+        print(study.report.write(results, given.out, pictures, [*[QUICK] * given.quick, note]))
     except KeyboardInterrupt:
         print(f"\nstopped; {log} has {len(kept)} finished runs. The same command goes on from there.", file=sys.stderr)
         return 130
-    print(f"\n{QUICK if given.quick else ''}\n{pictures}\nThe report is {given.out / 'report.md'}.")
+    drawn = note or "Pictures: " + ", ".join(pictures)
+    print(f"\n{QUICK if given.quick else ''}\n{drawn}\nThe report is {given.out / 'report.md'}.")
     return 0
 
 
