@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cooling.methods import COOLING, METHODS
-from cooling.report import Results
+from cooling.report import Line, Results, Setting
 from study.pictures import draw_all
 from study.tables import NotRun, spread
 
@@ -33,6 +33,12 @@ def _panels(plt: Any, results: Results, rows: int = 1, height: float = 2.5) -> A
     for axis, setting in zip(axes[0], results.settings, strict=True):
         axis.set_title("/".join(setting))
     return figure, axes
+
+
+def _finished(results: Results, setting: Setting, method: str) -> list[Line]:
+    """The runs at the middle rate that came to their end; NotRun where there are no runs."""
+    rate = min(results.config.rates, key=lambda r: abs(math.log(r)))
+    return [line for line in results.at(setting, method, rate).values() if not line["stopped"]]
 
 
 def _calibration(plt: Any, results: Results) -> Any:
@@ -72,11 +78,10 @@ def _rates(plt: Any, results: Results) -> Any:
 def _gradients(plt: Any, results: Results) -> Any:
     """|G| of each layer after each epoch, geometric mean over the seeds, at the middle rate: a row for each method."""
     figure, axes = _panels(plt, results, rows=len(OVER_EPOCHS), height=1.8)
-    rate = min(results.config.rates, key=lambda r: abs(math.log(r)))
     for row, method in zip(axes, OVER_EPOCHS, strict=True):
         for axis, setting in zip(row, results.settings, strict=True):
             try:
-                lines = [line for line in results.at(setting, method, rate).values() if not line["stopped"]]
+                lines = _finished(results, setting, method)
             except NotRun:
                 lines = []
             if not lines:
@@ -98,11 +103,10 @@ def _gradients(plt: Any, results: Results) -> Any:
 def _temperatures(plt: Any, results: Results) -> Any:
     """The factor put in by all fits so far, geometric mean over the seeds, at the middle rate."""
     figure, axes = _panels(plt, results)
-    rate = min(results.config.rates, key=lambda r: abs(math.log(r)))
     for axis, setting in zip(axes[0], results.settings, strict=True):
         for method, where in COOLING.items():
             try:
-                lines = [line for line in results.at(setting, method, rate).values() if not line["stopped"]]
+                lines = _finished(results, setting, method)
             except NotRun:
                 continue
             logs = [[math.log(tau) for tau in line["taus"]] for line in lines]
