@@ -5,14 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 import re
 import statistics
-import struct
-import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+from tests._studies import Pool, idx, lines, quick_run
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "cooling"
@@ -39,50 +37,13 @@ DATA = {"digits": "a", "shapes": "b"}
 BASE = Run("digits", "mlp", "constant", 1.0, 3, 32, 0.0, 0.1, 0.9, 0.1, 200, 100, 200, 25, 8, "digits")
 
 
-class Pool:
-    """Takes the place of the pool of processes: trains here, at once."""
-
-    def __init__(self) -> None:
-        self.made = list[str]()
-
-    def __call__(self, processes: int, mp_context: Any) -> Pool:
-        return self
-
-    def submit(self, work: Callable[..., Any], run: Run, mnist: Path | None) -> Future[dict[str, Any]]:
-        future: Future[dict[str, Any]] = Future()
-        future.set_result(work(run, mnist))
-        self.made.append(run.digest)
-        return future
-
-    def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
-        assert cancel_futures
-        assert not wait
-
-
 # --- from end to end -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a quick run, and what the run printed."""
-    folder = tmp_path_factory.mktemp("cooling")
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLE / "run.py"), "--quick"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "100%" in done.stderr
-    assert done.stdout.count("mean nothing") == 1
-    return folder / "out" / "cooling-quick", done.stdout
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
+    return quick_run(EXAMPLE, tmp_path_factory.mktemp("cooling"))
 
 
 @pytest.mark.slow
@@ -196,8 +157,7 @@ def test_mnist(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name, count in (("train", 60), ("t10k", 30)):
         for kind, array in (("images-idx3", rng.integers(0, 256, (count, 28, 28))), ("labels-idx1", rng.integers(0, 10, count))):
-            head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-            (tmp_path / f"{name}-{kind}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+            (tmp_path / f"{name}-{kind}-ubyte").write_bytes(idx(array))
     data = tasks.load("mnist", 40, 20, 30, tmp_path)
     assert data.train.x.shape == (40, 1, 28, 28)
     assert bytes(data.test.y.tolist()) == (tmp_path / "t10k-labels-idx1-ubyte").read_bytes()[8:]

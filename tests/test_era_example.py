@@ -6,15 +6,11 @@ import gzip
 import importlib.util
 import json
 import math
-import os
 import re
 import statistics
-import struct
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +20,7 @@ import pytest
 import torch
 
 import exactnn as xn
+from tests._studies import Pool, idx, lines, quick_run
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "era"
@@ -42,55 +39,13 @@ BASE = Run("digits", "mlp", 8, "era4-swish", "layer", 1.0, 3, 128, 100, 2, 32, 0
 DATA = {"digits": "a", "friedman": "b"}
 
 
-def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        [sys.executable, str(EXAMPLE / "run.py"), *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
-
-
-class Pool:
-    """Takes the place of the pool of processes: trains here, at once; after so many runs the others never begin."""
-
-    def __init__(self, begun: int = 1000) -> None:
-        self.begun, self.made = begun, list[str]()
-
-    def __call__(self, processes: int, mp_context: Any) -> Pool:
-        return self
-
-    def submit(self, work: Callable[..., Any], run: Run, mnist: Path | None) -> Future[dict[str, Any]]:
-        future: Future[dict[str, Any]] = Future()
-        if len(self.made) < self.begun:
-            future.set_result(work(run, mnist))
-            self.made.append(run.digest)
-        return future
-
-    def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
-        assert cancel_futures
-        assert not wait
-
-
 # --- from end to end -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a quick run, and what the run printed."""
-    folder = tmp_path_factory.mktemp("era")
-    done = command("--quick", cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "100%" in done.stderr
-    assert done.stdout.count("mean nothing") == 1
-    return folder / "out" / "era-quick", done.stdout
+    return quick_run(EXAMPLE, tmp_path_factory.mktemp("era"))
 
 
 @pytest.mark.slow
@@ -418,10 +373,6 @@ def test_a_changed_setting_is_another_run() -> None:
 
 
 # --- MNIST -----------------------------------------------------------------------------------------------------------------
-
-
-def idx(array: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(np.uint8).tobytes()
 
 
 def test_idx(tmp_path: Path) -> None:
