@@ -12,7 +12,9 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import NamedTuple
 
@@ -226,6 +228,21 @@ def test_private_modules_stay_in_their_rooms() -> None:
 
 def test_torch_stays_in_its_rooms() -> None:
     assert torch_errors(package_imports()) == []
+
+
+def test_what_is_imported_is_installed_with_the_package() -> None:
+    """By a dependency, or by an extra that is there for users; those of `dev` are here, but not on another machine."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [row for name, rows in project["optional-dependencies"].items() if name != "dev" for row in rows]
+    declared = {re.split(r"[^\w-]", row)[0] for row in (*project["dependencies"], *extras)}
+    brings = packages_distributions() | {"google": ["onnx"]}  # protobuf, which onnx cannot be without
+    missing = {
+        f"{item}: {name} is no dependency"
+        for item in package_imports()
+        if (name := item.module.split(".")[0]) not in {"exactnn", COPIED, *sys.stdlib_module_names}
+        and not declared & set(brings.get(name, [name]))
+    }
+    assert missing == set()
 
 
 def test_the_checker_stands_alone() -> None:
