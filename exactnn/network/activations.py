@@ -170,10 +170,10 @@ class Rational(Activation):
     def evaluate(self, *values: RationalArray) -> RationalArray:
         results = []
         for t in values[0].to_fractions():
-            bottom = _horner(self.denominator, t)
+            bottom = horner(self.denominator, t)
             if not bottom:
                 raise NotRational(f"{self.name} has a pole at {rational_text(t)}, which this input reaches")
-            results.append(_horner(self.numerator, t) / bottom)
+            results.append(horner(self.numerator, t) / bottom)
         return RationalArray.from_fractions(results, values[0].shape)
 
 
@@ -256,7 +256,8 @@ def _named(name: str, numbers: list[Fraction]) -> Activation | None:
     return Smooth(name) if name in SMOOTH else None
 
 
-def _horner(coefficients: tuple[Fraction, ...], t: Fraction) -> Fraction:
+def horner(coefficients: tuple[Fraction, ...], t: Fraction) -> Fraction:
+    """The polynomial with these coefficients, constant term first, at t."""
     total = Fraction(0)
     for c in reversed(coefficients):
         total = total * t + c

@@ -15,7 +15,7 @@ import numpy as np
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.network.activations import PRelu, Rational
+from exactnn.network.activations import PRelu, Rational, horner
 from exactnn.network.operations import Affine, BatchNorm, Constant, Operation, Scale, along_channels, unbroadcast
 from exactnn.network.windows import Conv
 
@@ -112,8 +112,8 @@ def _prelu(operation: Any, rows: RationalArray, value: Any, absolute: bool) -> F
 def _rational(operation: Any, rows: RationalArray, value: Any, absolute: bool) -> Fields:
     """d/dp_k = t^k / Q,  d/dq_k = -P t^k / Q^2."""
     entries = value.to_fractions()
-    bottoms = [_horner(operation.denominator, t) for t in entries]
-    tops = [_horner(operation.numerator, t) for t in entries]
+    bottoms = [horner(operation.denominator, t) for t in entries]
+    tops = [horner(operation.numerator, t) for t in entries]
     first = [1 / q for q in bottoms]
     second = [-p / (q * q) for p, q in zip(tops, bottoms, strict=True)]
     found = {}
@@ -126,13 +126,6 @@ def _rational(operation: Any, rows: RationalArray, value: Any, absolute: bool) -
             powers = [p * t for p, t in zip(powers, entries, strict=True)]
         found[name] = RationalArray.from_fractions(sums, (size,))
     return found
-
-
-def _horner(coefficients: tuple[Any, ...], t: Any) -> Any:
-    total = t * 0
-    for c in reversed(coefficients):
-        total = total * t + c
-    return total
 
 
 _GRADIENTS: dict[type[Operation], Callable[[Any, RationalArray, Any, bool], Fields]] = {
