@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tokenize
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 #: what numpy and Python raise for damaged headers, numbers and texts
-DAMAGED = (OSError, ValueError, OverflowError, EOFError, TypeError, SyntaxError, RecursionError, tokenize.TokenError)
+_DAMAGED = (OSError, ValueError, OverflowError, EOFError, TypeError, SyntaxError, RecursionError, tokenize.TokenError)
+
+
+@contextmanager
+def reading(place: str) -> Iterator[None]:
+    """Errors name this place; LoadError for damaged files."""
+    try:
+        yield
+    except ExactnnError as error:
+        raise type(error)(f"{place}: {error}") from None
+    except _DAMAGED as error:
+        raise LoadError(f"{place}: cannot be read: {error}") from None
 
 
 def npy_array(path: str) -> np.ndarray[Any, Any]:
@@ -30,11 +43,7 @@ def npy_array(path: str) -> np.ndarray[Any, Any]:
 
 def read_array(path: str, option: str) -> np.ndarray[Any, Any]:
     """The same for a command; LoadError, with the path, if there is none."""
-    try:
+    with reading(path):
         if not Path(path).is_file():
             raise LoadError(f"{option}: a .npy file is needed, but {path!r} is no file")
         return npy_array(path)
-    except ExactnnError as error:
-        raise type(error)(f"{path}: {error}") from None
-    except DAMAGED as error:
-        raise LoadError(f"{path}: cannot be read: {error}") from None

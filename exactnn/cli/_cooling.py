@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exactnn.cli._arrays import DAMAGED
+from exactnn.cli._arrays import reading
 from exactnn.cli._options import CERTIFICATE, LIMIT, add_output, add_raw, check_target, load
-from exactnn.cli._outcome import CODES, DONE, REFUTED, UNKNOWN, Outcome, certificate_line, line, log, report
+from exactnn.cli._outcome import CODES, DONE, Outcome, certificate_line, line, log, report
 from exactnn.cli._points import read_csv, read_npy
-from exactnn.errors import ArgumentError, AssumptionBroken, ExactnnError, LoadError, ShapeError
+from exactnn.errors import ArgumentError, AssumptionBroken, LoadError, ShapeError
 from exactnn.exact.numbers import as_fraction, rational_text
 
 if TYPE_CHECKING:
@@ -108,14 +108,12 @@ def _told(options: argparse.Namespace, found: dict[str, Verdict | AssumptionBrok
     others = ", ".join(f"{n} {word}" for word, n in tally.items() if n and word != "proved")
     headline = f"{status.upper()}: {tally['proved']} of {len(found)} identities hold at {count} points (real arithmetic)"
     document = report(options, status, start, identities=rows, precision=rational_text(as_fraction(options.precision)), certificate=written)
-    return Outcome(
-        {**CODES, "refuted": REFUTED, "unknown": UNKNOWN}[status], headline + (f"; {others}" if others else ""), document, details
-    )
+    return Outcome(CODES[status], headline + (f"; {others}" if others else ""), document, details)
 
 
 def _data(path: str, net: Network) -> tuple[RationalArray, Any]:
     """Inputs and labels in a file."""
-    try:
+    with reading(f"DATA: {path}"):
         if not Path(path).is_file():
             raise LoadError("there is no such file")
         suffix = Path(path).suffix.lower()
@@ -127,10 +125,6 @@ def _data(path: str, net: Network) -> tuple[RationalArray, Any]:
         if rows.ndim != 2 or rows.shape[1] != net.input_dim + 1:
             raise ShapeError(f"rows of {net.input_dim} numbers and a class are needed, got shape {rows.shape}")
         return rows[:, :-1], rows[:, -1]
-    except ExactnnError as error:
-        raise type(error)(f"DATA: {path}: {error}") from None
-    except DAMAGED as error:
-        raise LoadError(f"DATA: {path}: cannot be read: {error}") from None
 
 
 def _npz(path: str) -> tuple[RationalArray, RationalArray]:

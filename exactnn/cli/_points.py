@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exactnn.cli._arrays import DAMAGED, npy_array
-from exactnn.errors import ArgumentError, ExactnnError, LoadError, NotFiniteError, ShapeError
+from exactnn.cli._arrays import npy_array, reading
+from exactnn.errors import ArgumentError, LoadError, NotFiniteError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
@@ -20,14 +20,10 @@ def read_points(path: str, net: Network) -> RationalArray:
     suffix = Path(path).suffix.lower()
     if suffix not in readers:
         raise ArgumentError(f"--at: a file that ends in .npy or .csv is needed, got {path!r}")
-    try:
+    with reading(path):
         if not Path(path).is_file():
             raise LoadError(f"--at: a .npy or .csv file is needed, but {path!r} is no file")
         return as_points(net, readers[suffix](path))
-    except ExactnnError as error:
-        raise type(error)(f"{path}: {error}") from None
-    except DAMAGED as error:
-        raise LoadError(f"{path}: cannot be read: {error}") from None
 
 
 def read_npy(path: str) -> RationalArray:
