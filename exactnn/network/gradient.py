@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import Any
 
 from exactnn.errors import ArgumentError, AtKink, ShapeError
-from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import clock_in_force
 from exactnn.network.backward import output_rows, sweep
-from exactnn.network.graph import Network
+from exactnn.network.graph import Network, flat
 from exactnn.network.linearise import linearise
 from exactnn.network.parameters import parameter_rows
 from exactnn.network.points import as_points
@@ -75,8 +75,7 @@ class BackwardPass:
     @cached_property
     def output(self) -> RationalArray:
         """The flat output (n, output_dim)."""
-        flat = [self.values[n].reshape(len(self.points), -1) for n in self.net.outputs]
-        return flat[0] if len(flat) == 1 else concatenate(flat, axis=1)
+        return flat(self.values, self.net.outputs)
 
     def rows(self, upstream: RationalArray, *, absolute: bool = False) -> dict[str, RationalArray]:
         """Rows (n, output_dim) at the output, carried to all nodes; zeros where none come. `absolute`: as in `Linearisation.step`."""
@@ -107,6 +106,4 @@ def gradient(net: Network, points: Any, upstream: Any, *, at_kinks: str = "left"
         raise ShapeError(f"upstream: one row for each point, shape ({len(rows)}, {net.output_dim}), is needed, got {given.shape}")
     back = BackwardPass(net, rows, at_kinks)
     nodes = back.rows(given)
-    inputs = [nodes[n].reshape(len(rows), -1) for n in net.inputs]
-    joined = inputs[0] if len(inputs) == 1 else concatenate(inputs, axis=1)
-    return Gradient(back.parameters(nodes), nodes, joined, back.kinks, at_kinks)
+    return Gradient(back.parameters(nodes), nodes, flat(nodes, net.inputs), back.kinks, at_kinks)

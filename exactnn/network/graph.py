@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -238,8 +238,7 @@ class Network:
         """Exact values (batch, output_dim) at flat points (batch, input_dim): an array, or nested lists of numbers."""
         points = RationalArray.of(points, "points")
         values = self.trace(points, keep=self.outputs)
-        flat = [values[n].reshape(len(points), -1) for n in self.outputs]
-        return flat[0] if len(flat) == 1 else concatenate(flat, axis=1)
+        return flat(values, self.outputs)
 
     def trace(self, points: RationalArray, keep: Iterable[str] | None = None) -> dict[str, RationalArray]:
         """Exact values of nodes on a batch; all of them, or those in `keep` (the others are let go as early as possible)."""
@@ -313,6 +312,12 @@ class Network:
         from exactnn.floats.backend import to_torch
 
         return to_torch(self, dtype)
+
+
+def flat(values: Mapping[str, RationalArray], names: Sequence[str]) -> RationalArray:
+    """The values (n, *shape) of these nodes beside each other, in rows (n, size of all)."""
+    rows = [values[name].reshape(len(values[name]), -1) for name in names]
+    return rows[0] if len(rows) == 1 else concatenate(rows, axis=1)
 
 
 def _order(graph: nx.DiGraph[str]) -> tuple[str, ...]:
