@@ -14,7 +14,6 @@ from fractions import Fraction
 import numpy as np
 
 from exactnn.exact.array import RationalArray
-from exactnn.network.parameters import absolute_values
 
 _FINE = 16  # bits by which radii are kept finer than middles
 
@@ -53,9 +52,9 @@ class Balls:
         if other.radius is None:
             self, other = other, self
         assert other.radius is not None
-        reach = absolute_values(self.middle) * other.radius
+        reach = abs(self.middle) * other.radius
         if self.radius is not None:
-            reach = reach + self.radius * (absolute_values(other.middle) + other.radius)
+            reach = reach + self.radius * (abs(other.middle) + other.radius)
         return Balls(middle, reach)
 
     def sum(self, axes: Sequence[int] | None) -> Balls:

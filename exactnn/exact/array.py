@@ -226,6 +226,9 @@ class RationalArray:
     def __neg__(self) -> RationalArray:
         return self._same(np.asarray(-self.numerators, dtype=self.numerators.dtype))
 
+    def __abs__(self) -> RationalArray:
+        return self._same(np.asarray(np.abs(self.numerators), dtype=self.numerators.dtype))
+
     def __mul__(self, other: RationalArray | Number) -> RationalArray:
         other = _coerce(other)
         a, b = self.numerators, other.numerators

@@ -23,7 +23,6 @@ from exactnn.network.activations import PiecewiseLinear, PRelu, Rational
 from exactnn.network.backward import output_rows, sweep
 from exactnn.network.graph import Network
 from exactnn.network.operations import Add, Affine, BatchNorm, Constant, Input, Operation, Scale, Subtract, along_channels
-from exactnn.network.parameters import absolute_values
 from exactnn.network.pieces import Integers, Mask, chosen, levels, looked_up, pieces_at, sent_back, tangent, times_slope
 from exactnn.network.windows import Conv, MaxPool
 
@@ -103,12 +102,12 @@ class Linearisation:
             return tuple(a + b for a, b in zip(*parts, strict=True))
         if isinstance(operation, Rational):
             slopes = self.tangents[name][0] if points is None else self.tangents[name][0][points]
-            return (rows * (absolute_values(slopes) if absolute else slopes),)
+            return (rows * (abs(slopes) if absolute else slopes),)
         pieces = self.pieces[name] if points is None else self.pieces[name][points]
         if isinstance(operation, MaxPool):
             return (sent_back(operation, rows, pieces, shapes[0]),)
         slopes = levels(operation)[0]
-        return (times_slope(absolute_values(slopes) if absolute else slopes, pieces, rows),)
+        return (times_slope(abs(slopes) if absolute else slopes, pieces, rows),)
 
     def adjoints(self, rows: RationalArray, keep: Collection[str] = ()) -> dict[str, RationalArray]:
         """Rows on the outputs carried backwards.

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.network.activations import PRelu, Rational, horner
@@ -60,13 +58,8 @@ def parameter_rows(operation: Operation, rows: RationalArray, value: RationalArr
     if type(operation) not in _GRADIENTS:
         return {}
     if value is not None and absolute:
-        value = absolute_values(value)
+        value = abs(value)
     return _GRADIENTS[type(operation)](operation, rows, value, absolute)
-
-
-def absolute_values(array: RationalArray) -> RationalArray:
-    """|entry|."""
-    return RationalArray(np.abs(array.numerators), array.denominator)
 
 
 def _affine(operation: Any, rows: RationalArray, value: Any, absolute: bool) -> Fields:
@@ -92,7 +85,7 @@ def _conv(operation: Any, rows: RationalArray, value: Any, absolute: bool) -> Fi
 
 def _batch_norm(operation: Any, rows: RationalArray, value: Any, absolute: bool) -> Fields:
     axes, mean = (0, *range(2, rows.ndim)), along_channels(operation.mean, rows.ndim - 1)
-    centred = value + absolute_values(mean) if absolute else value - mean
+    centred = value + abs(mean) if absolute else value - mean
     return {"scale": (rows * centred).sum(axis=axes), "bias": rows.sum(axis=axes)}
 
 
