@@ -72,48 +72,39 @@ def softplus(x: Fraction, b: int) -> Interval:
         return base[0], base[1] + 1
     u = exp(-abs(x), b + GUARD)
     w = b + GUARD
-    ends = []
-    for end, up in ((u[0], False), (u[1], True)):
-        z = (-(-(end << w) // ((2 << w) + end))) if up else (end << w) // ((2 << w) + end)
-        power, total, k = z, 0, 1
-        while power:
-            total += -(-2 * power // k) if up else 2 * power // k
-            power = -(-power * z * z >> 2 * w) if up else power * z * z >> 2 * w
-            k += 2
-            if up and power <= 1:  # the rest is below the sum of 2 power z^(2 i), z <= 1/3
-                total += 4
-                break
-        ends.append(total)
-    return base[0] + (ends[0] >> GUARD), base[1] - (-ends[1] >> GUARD)
+    low = _twice_artanh((u[0] << w) // ((2 << w) + u[0]), w, up=False)
+    high = _twice_artanh(-(-(u[1] << w) // ((2 << w) + u[1])), w, up=True)
+    return base[0] + (low >> GUARD), base[1] - (-high >> GUARD)
 
 
 def log(x: Fraction, b: int) -> Interval:
-    """log(m 2^e) = e log 2 + 2 artanh((m - 1) / (m + 1)) for 1 <= m < 2, and log 2 = 2 artanh(1/3)."""
+    """log(m 2^e) = e log 2 + log m, 1 <= m < 2."""
     need(x > 0, "enclosure", "the logarithm of a number that is not positive")
     e = x.numerator.bit_length() - x.denominator.bit_length()
     e -= x < Fraction(2) ** e
     m, w = x / Fraction(2) ** e, b + GUARD + abs(e).bit_length()
-    two, rest = _artanh(Fraction(1, 3), w), _artanh((m - 1) / (m + 1), w)
-    ends = sorted(2 * e * end for end in two)
-    return (ends[0] + 2 * rest[0]) >> (w - b), -(-(ends[1] + 2 * rest[1]) >> (w - b))
+    ends = sorted(e * end for end in _log_up_to_two(Fraction(2), w))
+    rest = _log_up_to_two(m, w)
+    return (ends[0] + rest[0]) >> (w - b), -(-(ends[1] + rest[1]) >> (w - b))
 
 
-def _artanh(z: Fraction, b: int) -> Interval:
-    """sum of z^(2 k + 1) / (2 k + 1), 0 <= z <= 1/3: what is left after a term is below an eighth of its power."""
-    scaled = z * (1 << b)
-    ends = []
-    for up in (False, True):
-        power = -(-scaled.numerator // scaled.denominator) if up else scaled.numerator // scaled.denominator
-        square, total, k = power * power, 0, 1
-        while power:
-            total += -(-power // k) if up else power // k
-            power = -(-power * square >> 2 * b) if up else power * square >> 2 * b
-            k += 2
-            if up and power <= 1:
-                total += 2
-                break
-        ends.append(total)
-    return ends[0], ends[1]
+def _log_up_to_two(m: Fraction, b: int) -> Interval:
+    """log m = 2 artanh((m - 1) / (m + 1)) for 1 <= m <= 2."""
+    z = (m - 1) / (m + 1) * (1 << b)
+    return _twice_artanh(z.numerator // z.denominator, b, up=False), _twice_artanh(-(-z.numerator // z.denominator), b, up=True)
+
+
+def _twice_artanh(z: int, b: int, *, up: bool) -> int:
+    """2 artanh(z / 2^b), z / 2^b from 0 to 1/3 (rounded): the sum of 2 z^(2 i + 1) / (2 i + 1), all roundings up, or down."""
+    power, square, total, k = z, z * z, 0, 1
+    while power:
+        total += -(-2 * power // k) if up else 2 * power // k
+        power = -(-power * square >> 2 * b) if up else power * square >> 2 * b
+        k += 2
+        if up and power <= 1:  # the rest is below the sum of 2 power z^(2 i), z <= 1/3
+            total += 4
+            break
+    return total
 
 
 @cache
