@@ -47,7 +47,7 @@ def _linear_value(node: Node, operands: Sequence[Tensor]) -> Tensor:
     if node.op in ("add", "subtract"):
         first, second = (broadcast_to(a, node.shape) for a in operands)
         return sum_of(first, second, node.op == "subtract")
-    lists, common = _over_common_denominator(operands)
+    lists, common = over_common_denominator(operands)
     moved = [lists[k][i] for k, i in moves(node, [a.shape for a in operands])]
     return Tensor(node.shape, moved, common)
 
@@ -86,7 +86,8 @@ def broadcast_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
     return Tensor(shape, [a.numerators[p] for p in spread(a.shape, shape)], a.denominator)
 
 
-def _over_common_denominator(tensors: Sequence[Tensor]) -> tuple[list[list[int]], int]:
+def over_common_denominator(tensors: Sequence[Tensor]) -> tuple[list[list[int]], int]:
+    """Their numerators over one denominator."""
     common = lcm(*(a.denominator for a in tensors))
     factors = [common // a.denominator for a in tensors]
     pairs = zip(tensors, factors, strict=True)
@@ -99,7 +100,7 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 def sum_of(a: Tensor, b: Tensor, minus: bool = False) -> Tensor:
     """a + b, or a - b, entry by entry."""
-    (first, second), common = _over_common_denominator((a, b))
+    (first, second), common = over_common_denominator((a, b))
     return Tensor(a.shape, list(map(sub if minus else add, first, second)), common)
 
 

@@ -11,7 +11,7 @@ from math import lcm, prod
 from operator import mul
 from typing import Any
 
-from ._affine import MOVING, along_channels, broadcast_to, moves, sum_of
+from ._affine import MOVING, along_channels, broadcast_to, moves, over_common_denominator, sum_of
 from ._enclosure import Span
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, need
@@ -50,7 +50,7 @@ def gradients(network: Network, values: Sequence[Sequence[Tensor]], rows: Sequen
 def _outer(node: Node, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """sum of r x^T over all points and vectors."""
     m, k = node.fields["weight"].shape
-    (rows, over), (reads, under) = (_common([pair[side] for pair in pairs]) for side in (0, 1))
+    (rows, over), (reads, under) = (over_common_denominator([pair[side] for pair in pairs]) for side in (0, 1))
     flat = [n for numerators in rows for n in numerators]
     entries = [n for numerators in reads for n in numerators]
     left, right = [flat[i::m] for i in range(m)], [entries[j::k] for j in range(k)]
@@ -98,14 +98,8 @@ def _add(found: dict[int, Tensor], i: int, more: Tensor) -> None:
     found[i] = sum_of(found[i], more) if i in found else more
 
 
-def _common(tensors: Sequence[Tensor]) -> tuple[list[list[Any]], int]:
-    """Numerators over one denominator."""
-    common = lcm(*(t.denominator for t in tensors))
-    return [t.numerators if t.denominator == common else [n * (common // t.denominator) for n in t.numerators] for t in tensors], common
-
-
 def _sum(tensors: Sequence[Tensor]) -> Tensor:
-    lists, common = _common(tensors)
+    lists, common = over_common_denominator(tensors)
     return Tensor(tensors[0].shape, list(map(sum, zip(*lists, strict=True))), common)
 
 
