@@ -17,7 +17,7 @@ and what underflows, or is clipped at tau d = 700, adds less than 8 C 2^-1000. L
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -69,12 +69,11 @@ class Samples:
 
     def near(self, tau: float) -> Slope:
         """L' and L'' by numpy's exp, to propose."""
-        means = [_moments(np.exp(d * -tau), d) for d in self._blocks()]
-        return self._slope(tau, np.concatenate([v for v, _ in means]), np.concatenate([w for _, w in means]), proved=False)
+        return self._slope(tau, [_moments(np.exp(d * -tau), d) for d in self._blocks()], proved=False)
 
     def proved(self, tau: float) -> Slope:
         """L' with a bound of its error; 0 or LEAST <= tau <= MOST."""
-        means = []
+        moments = []
         room: tuple[Floats, ...] = ()
         for d in self._blocks():
             if not room or room[0].shape != d.shape:
@@ -82,19 +81,20 @@ class Samples:
             x, k, r = room
             if not tau:
                 x.fill(1.0)  # exp(0)
-                means.append(_moments(x, d))
+                moments.append(_moments(x, d))
                 continue
             np.multiply(d, tau, out=x)
             np.minimum(x, LARGEST, out=x)
-            means.append(_moments(exp_minus(x, k, r), d))
-        return self._slope(tau, np.concatenate([v for v, _ in means]), np.concatenate([w for _, w in means]), proved=True)
+            moments.append(_moments(exp_minus(x, k, r), d))
+        return self._slope(tau, moments, proved=True)
 
     def _blocks(self) -> Iterator[Floats]:
         rows = max(_BLOCK // self.distances.shape[1], 1)
         for start in range(0, len(self.distances), rows):
             yield self.distances[start : start + rows]
 
-    def _slope(self, tau: float, first: Floats, second: Floats, *, proved: bool) -> Slope:
+    def _slope(self, tau: float, moments: Sequence[tuple[Floats, Floats]], *, proved: bool) -> Slope:
+        first, second = (np.concatenate(parts) for parts in zip(*moments, strict=True))
         classes = self.distances.shape[1]
         means = self.mass * first
         error = (3 * classes + 26) * means + (4.3 * tau) * (self.mass * second) + (classes + 4) * self.target
