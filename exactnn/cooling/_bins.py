@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cooling._reading import Integers, Numbers
+from exactnn.cooling._reading import Integers, Numbers, comparable
 from exactnn.exact.array import RationalArray
 
 _SMALL = 1 << 62
@@ -60,7 +60,6 @@ def _quotients(numerators: np.ndarray[Any, Any], denominator: int, bins: int, ri
 
 def _ranks(confidences: Numbers, right: bool) -> tuple[Integers, int]:
     """How many are at most as large, or (left) less; and how many there are."""
-    values = confidences.numerators if isinstance(confidences, RationalArray) else confidences
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, places, counts = np.unique(comparable(confidences), return_inverse=True, return_counts=True)
     below = np.cumsum(counts) - (0 if right else counts)
-    return below[places].astype(np.int64), int(values.size)
+    return below[places].astype(np.int64), int(confidences.size)

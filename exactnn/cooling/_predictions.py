@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cooling._reading import Given, Integers, Mask, Numbers, check_probabilities, classes_of, label_array, read, read_labels
+from exactnn.cooling._reading import (
+    Given,
+    Integers,
+    Mask,
+    Numbers,
+    check_probabilities,
+    classes_of,
+    comparable,
+    label_array,
+    read,
+    read_labels,
+)
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 
@@ -48,8 +59,7 @@ def read_predictions(
         if not given.shape:
             raise ShapeError("probabilities: rows of class probabilities, or a vector of P(class 1), are needed, got one number")
         classes = classes_of(given, class_axis, "probabilities")
-        axis = class_axis % len(given.shape)
-        shape, flat = given.shape[:axis] + given.shape[axis + 1 :], given.rows(class_axis)
+        shape, flat = given.samples(class_axis), given.rows(class_axis)
     found, used = read_labels(wanted, shape, classes, ignore_label)
     flat = flat.at(used)
     check_probabilities(flat, "probabilities")
@@ -82,7 +92,7 @@ def _refuse_one_hot(given: Given, labels: np.ndarray[Any, Any], axis: int) -> No
     if (off.exceeds(given.slack) if isinstance(off, RationalArray) else np.abs(off) > float(given.slack)).any():
         return
     raise ArgumentError(
-        f"labels: integers of shape {given.shape[: axis % dimensions] + given.shape[axis % dimensions + 1 :]} are needed, got "
+        f"labels: integers of shape {given.samples(axis)} are needed, got "
         f"one-hot rows of shape {given.shape}; use labels.argmax({axis}). If each number is P(class 1) of a sample of its own, flatten both"
     )
 
@@ -98,7 +108,7 @@ def _two_classes(values: Numbers) -> Numbers:
 
 
 def _top(values: Numbers, labels: Integers, ties: str) -> Predictions:
-    numbers = values.numerators if isinstance(values, RationalArray) else values
+    numbers = comparable(values)
     largest = numbers.max(axis=1)
     confidences: Numbers = values.max(axis=1) if isinstance(values, RationalArray) else largest
     if ties == "share":

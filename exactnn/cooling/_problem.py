@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cooling._reading import Floats, Given, Integers, check_probabilities, classes_of, label_array, read, read_labels
+from exactnn.cooling._reading import Floats, Given, Integers, check_probabilities, classes_of, comparable, label_array, read, read_labels
 from exactnn.cooling._slope import Samples
 from exactnn.cooling._sums import exact_sum
 from exactnn.errors import ArgumentError, NoOptimalTemperature, ShapeError
@@ -33,9 +33,10 @@ class Problem:
     @property
     def floats(self) -> tuple[Floats, Floats | None]:
         """Logits and targets as the nearest floats."""
-        if not np.isfinite(nearest(self.logits)).all():
+        logits = nearest(self.logits)
+        if not np.isfinite(logits).all():
             raise ArgumentError("logits: numbers below 2^1024 are needed; divide all of them by one number, and tau is multiplied by it")
-        return nearest(self.logits), None if self.targets is None else nearest(self.targets)
+        return logits, None if self.targets is None else nearest(self.targets)
 
     @property
     def exact(self) -> tuple[RationalArray, RationalArray | None]:
@@ -66,15 +67,13 @@ def read_problem(logits: Any, labels: Any, *, class_axis: int, ignore_label: int
     classes = classes_of(given, axis, "logits") if given.shape else 0
     if not classes:
         raise ShapeError("logits: rows over the classes are needed, got one number")
-    place = axis % len(given.shape)
-    shape = given.shape[:place] + given.shape[place + 1 :]
     if wanted.shape == given.shape:
         targets = read(labels, "labels").rows(axis)
         if ignore_label is not None:
             raise ArgumentError("ignore_label: it is for integer labels; leave out rows of targets instead")
         check_probabilities(targets, "labels")
         return Problem(given.rows(axis), None, targets)
-    found, used = read_labels(wanted, shape, classes, ignore_label)
+    found, used = read_labels(wanted, given.samples(axis), classes, ignore_label)
     return Problem(given.rows(axis).at(used), found, None)
 
 
@@ -90,7 +89,7 @@ def _against_zero(values: Floats | RationalArray) -> Floats | RationalArray:
 
 def refuse_without_optimum(problem: Problem, samples: Samples) -> None:
     """NoOptimalTemperature unless L'(0) < 0 < L'(inf)."""
-    values = problem.logits.numbers.numerators if isinstance(problem.logits.numbers, RationalArray) else problem.logits.numbers
+    values = comparable(problem.logits.numbers)
     top = values.max(axis=1)
     if (top == values.min(axis=1)).all():
         raise NoOptimalTemperature(
@@ -102,8 +101,7 @@ def refuse_without_optimum(problem: Problem, samples: Samples) -> None:
         missed = np.take_along_axis(values, problem.labels[:, None], axis=1)[:, 0] != top
     else:
         assert problem.targets is not None
-        aims = problem.targets.numbers
-        missed = (((aims.numerators if isinstance(aims, RationalArray) else aims) > 0) & (values != top[:, None])).any(axis=1)
+        missed = ((comparable(problem.targets.numbers) > 0) & (values != top[:, None])).any(axis=1)
     if not missed.any():
         raise NoOptimalTemperature(
             f"labels: a target that is not on the largest logit is needed, but all {len(top)} samples are classified correctly, so that "

@@ -44,9 +44,19 @@ class Given:
         moved = self.numbers.transpose(*order, axis % len(self.shape))
         return Given(moved.reshape(-1, self.shape[axis]), self.slack)
 
+    def samples(self, axis: int) -> tuple[int, ...]:
+        """The lengths of the other axes."""
+        place = axis % len(self.shape)
+        return self.shape[:place] + self.shape[place + 1 :]
+
     def at(self, chosen: Mask) -> Given:
         """These rows."""
         return self if chosen.all() else Given(self.numbers[chosen], self.slack)
+
+
+def comparable(values: Numbers) -> np.ndarray[Any, Any]:
+    """The floats, or integers in the same order."""
+    return values.numerators if isinstance(values, RationalArray) else values
 
 
 def read(values: Any, argument: str) -> Given:
