@@ -9,17 +9,17 @@ samples; numpy works in bulk, and gives what rational arithmetic gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exactnn.cooling._bins import bins_of
 from exactnn.cooling._occupied import Occupied, occupied
 from exactnn.cooling._predictions import read_predictions
-from exactnn.cooling._reading import Numbers
+from exactnn.cooling._reading import Numbers, comparable
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
@@ -161,10 +161,8 @@ def reliability_diagram(
         )
     one = next(predictions)
     filled = occupied(one, size, binning, closed)
-    ends: dict[int, tuple[Fraction | None, Fraction | None]] = dict.fromkeys(range(size), (None, None))
     if binning == "mass":
-        numbers = bins_of(one.confidences, size, mass=True, right=closed == "right")
-        ends |= {j: _extremes(one.confidences[numbers == j]) for j in filled.places}
+        ends = dict(zip(filled.places, _extremes(one.confidences, filled.sizes), strict=True))
     else:
         ends = {j: (Fraction(j, size), Fraction(j + 1, size)) for j in range(size)}
     known = dict(zip(filled.places, zip(filled.sizes, filled.confidences, filled.hits, strict=True), strict=True))
@@ -172,14 +170,16 @@ def reliability_diagram(
     for j in range(size):
         count, confidence, hits = known.get(j, (0, None, None))
         means = (None, None) if confidence is None or hits is None else (confidence / count, hits / count)
-        rows.append(Bin(*ends[j], count, *means))
+        lower, upper = ends.get(j, (None, None))
+        rows.append(Bin(lower, upper, count, *means))
     return ReliabilityDiagram(tuple(rows), found, binning, closed)
 
 
-def _extremes(values: Numbers) -> tuple[Fraction, Fraction]:
-    if isinstance(values, RationalArray):
-        return Fraction(int(values.numerators.min()), values.denominator), Fraction(int(values.numerators.max()), values.denominator)
-    return Fraction(float(values.min())), Fraction(float(values.max()))
+def _extremes(values: Numbers, sizes: Sequence[int]) -> list[tuple[Fraction, Fraction]]:
+    """The least and the greatest in each bin of equal mass, of which these are the sizes: greater values lie in later bins."""
+    ordered, one = np.sort(comparable(values)).tolist(), values.denominator if isinstance(values, RationalArray) else 1
+    stops = itertools.accumulate(sizes)
+    return [(Fraction(ordered[stop - size]) / one, Fraction(ordered[stop - 1]) / one) for size, stop in zip(sizes, stops, strict=True)]
 
 
 def expected_calibration_error(
@@ -233,18 +233,16 @@ def expected_calibration_error(
     """
     if norm not in NORMS:
         raise ArgumentError(f"norm: one of {', '.join(NORMS)} is needed, got {shown(norm)}")
-    options = {"mode": mode, "ties": ties, "class_axis": class_axis, "ignore_label": ignore_label}
+    options: dict[str, Any] = {"mode": mode, "ties": ties, "class_axis": class_axis, "ignore_label": ignore_label}
+    if norm == "max":
+        return maximum_calibration_error(probabilities, labels, bins=bins, binning=binning, closed=closed, **options)
     errors = []
     for one in _errors(probabilities, labels, bins, binning, closed, **options):
         n = sum(one.sizes)
-        if norm == "max":
-            errors.append(max(g / size for g, size in zip(one.gaps, one.sizes, strict=True)))
-        elif norm == "l1":
+        if norm == "l1":
             errors.append(sum(one.gaps, Fraction(0)) / n)
         else:
             errors.append(sum((g * g / size for g, size in zip(one.gaps, one.sizes, strict=True)), Fraction(0)) / n)
-    if norm == "max":
-        return max(errors)
     mean = sum(errors, Fraction(0)) / len(errors)
     if norm == "l1":
         return mean
