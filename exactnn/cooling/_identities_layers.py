@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from exactnn.cooling._identity_evaluate import Evaluator, Memory
 from exactnn.cooling._identity_expressions import (
     Equation,
     Expression,
@@ -267,8 +268,6 @@ def _with_factor(net: Network, name: str, factor: Fraction) -> Network:
 
 def norms(s: Setting, tau: Fraction, upstream: Any) -> list[Fraction]:
     """(|G_i| / |W_i|)^2 for each layer, exactly, with residuals as `Setting.residuals` makes them (rational ones)."""
-    from exactnn.cooling._identity_evaluate import Evaluator, Memory
-
     f = Symbols(s)
     values = Evaluator({"f": s.net}, s.points, _sent(s, tau, upstream), 64, Memory())
     found = []

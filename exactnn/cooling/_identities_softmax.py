@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.cooling._identity_expressions import (
+    Expression,
     at_most,
     derivative,
     equal,
@@ -35,12 +36,22 @@ _VARIANCE = minus(total(times("p", "z", "z"), [1]), times(_MEAN, _MEAN))
 _ROW = RationalArray.of([[0, 1]])
 
 
+def _average(s: Setting, values: Expression) -> Expression:
+    """The mean over the classes."""
+    return times(number(Fraction(1, s.classes)), total(values, [1]))
+
+
+def _along_units(s: Setting) -> Expression:
+    """z + t e_j for all unit vectors e_j of the logits at once, a tensor (n, C, C)."""
+    c = s.classes
+    return plus(reshape("z", (len(s.points), 1, c)), times("t", tensor(RationalArray.eye(c).reshape(1, c, c))))
+
+
 def logit_gradient(s: Setting, *, tau: Number = 1) -> Formula:
-    """I1: along the unit vectors e_j of the logits, all at once: z + t e_j is a tensor (n, C, C)."""
+    """I1: along the unit vectors of the logits."""
     scale, n, c = positive(tau, "tau"), len(s.points), s.classes
-    moved = plus(reshape("z", (n, 1, c)), times("t", tensor(RationalArray.eye(c).reshape(1, c, c))))
     loss = minus(logsumexp(times(number(scale), "moved")), times(number(scale), total(times(reshape("q", (n, 1, c)), "moved"), [2])))
-    definitions = [*s.basics(scale), ("u", times(number(scale), minus("p", "q"))), ("moved", moved), ("along", loss)]
+    definitions = [*s.basics(scale), ("u", times(number(scale), minus("p", "q"))), ("moved", _along_units(s)), ("along", loss)]
     equations = [
         equal(derivative(1, "along"), reshape("u", (n, c, 1)), "dl/df = tau (p - q)"),
         equal(total("u", [1]), 0, "its components sum to 0"),
@@ -91,13 +102,12 @@ def higher_derivatives(s: Setting, *, tau: Number = 1) -> Formula:
 def convexity(s: Setting, *, tau: Number = 1) -> Formula:
     """I4."""
     scale = positive(tau, "tau")
-    mean = times(number(Fraction(1, s.classes)), total("z", [1]))
     start = derivative(1, s.loss(Fraction(0)))
     return s.formula(
         "I4",
         s.basics(scale),
         [
-            equal(start, minus(mean, _TRUE), "L'(0) = mean z - z_y at each point"),
+            equal(start, minus(_average(s, "z"), _TRUE), "L'(0) = mean z - z_y at each point"),
             at_most(total(start), total(derivative(1, "loss")), "L'(0) <= L'(tau)"),
             at_most(total(derivative(1, "loss")), total(minus(largest("z"), _TRUE)), "L'(tau) <= sum (max z - z_y)"),
             at_most(0, total(minus(largest("z"), _TRUE)), "which is not negative"),
@@ -128,8 +138,7 @@ def limits(s: Setting, *, tau: Number = 1) -> Formula:
     """I6."""
     scale, c = positive(tau, "tau"), s.classes
     far = 1 + 2 * Fraction(s.logits.bound, s.logits.denominator)
-    mean = times(number(Fraction(1, c)), total("z", [1]))
-    square = times(number(Fraction(1, c)), total(times("z", "z"), [1]))
+    mean, square = _average(s, "z"), _average(s, times("z", "z"))
     margin = minus(_TRUE, largest(minus("z", times(number(far), "q"))))
     zero = s.loss(Fraction(0))
     return s.formula(
@@ -236,9 +245,8 @@ def hessian(s: Setting, *, tau: Number = 1, direction: Any = None) -> Formula:
         """d^2 l(z + t move)/dt^2: the linear part of l has none."""
         return derivative(2, logsumexp(times(number(scale), plus("z", times("t", move)))))
 
-    units = plus(reshape("z", (n, 1, c)), times("t", tensor(RationalArray.eye(c).reshape(1, c, c))))
     mean = total(times("p", "v"), [1])
-    definitions = [*s.basics(scale), ("v", tensor(along.reshape(-1, c))), ("units", units)]
+    definitions = [*s.basics(scale), ("v", tensor(along.reshape(-1, c))), ("units", _along_units(s))]
     return s.formula(
         "I23",
         definitions,

@@ -11,7 +11,19 @@ from typing import Any
 import numpy as np
 
 from exactnn.cooling._identity_chain import Chain, chain
-from exactnn.cooling._identity_expressions import Equation, Expression, minus, number, output, plus, softmax, tensor, times, total
+from exactnn.cooling._identity_expressions import (
+    Equation,
+    Expression,
+    logsumexp,
+    minus,
+    number,
+    output,
+    plus,
+    softmax,
+    tensor,
+    times,
+    total,
+)
 from exactnn.cooling._identity_formula import Formula
 from exactnn.errors import ArgumentError, AssumptionBroken, ShapeError
 from exactnn.exact.array import RationalArray
@@ -55,7 +67,7 @@ class Setting:
     def loss(self, tau: Fraction, logits: Expression = "z") -> Expression:
         """The loss of these logits at tau + t, (n, 1)."""
         moving = plus(number(tau), "t")
-        return minus(["logsumexp", times(moving, logits)], times(moving, total(times("q", logits), [1])))
+        return minus(logsumexp(times(moving, logits)), times(moving, total(times("q", logits), [1])))
 
     def residuals(self, tau: Fraction, upstream: Any) -> list[Definition]:
         """v = dl/d(tau f): numbers that are given, `None` for those of the softmax in a few bits, or "softmax" for these themselves."""
