@@ -65,7 +65,8 @@ class Formula:
             claim = self._claim(Fraction(0) if exact else tolerance)
             gaps = [left - right for left, right in sides]
             if exact or bits > 64:  # balls are decided with bits to spare, since the checker's intervals are wider
-                wrong = next((i for i, gap in enumerate(gaps) if _fails(gap, self.equations[i], claim.tolerance) is not None), None)
+                entries = (_fails(gap, e, claim.tolerance) for gap, e in zip(gaps, self.equations, strict=True))
+                wrong = next(((i, entry) for i, entry in enumerate(entries) if entry is not None), None)
                 if wrong is not None or all(_holds(gap, e, claim.tolerance) for gap, e in zip(gaps, self.equations, strict=True)):
                     break
             bits = max(2 * bits, _SPARE + tolerance.denominator.bit_length() - tolerance.numerator.bit_length())
@@ -77,17 +78,16 @@ class Formula:
             bits += _SPARE
         work *= 1 + bits // 64
         if work > IdentityClaim.WORK:
-            found = "all hold" if wrong is None else f"equation {wrong} fails"
+            found = "all hold" if wrong is None else f"equation {wrong[0]} fails"
             more = f"but the checker stops at {IdentityClaim.WORK} products, which that exceeds; ask about fewer points at a time"
             return Verdict("unknown", claim.describe(), f"{found}, {more}")
         if wrong is None:
             how = "both sides are the same rational numbers" if exact else f"the enclosures of both sides meet, with {bits} bits"
             evidence = {"method": "sides", "bits": bits}
             return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", evidence, clock))
-        entry = _fails(gaps[wrong], self.equations[wrong], claim.tolerance)
-        assert entry is not None
-        evidence = {"method": "sides", "bits": bits, "equation": wrong, "entry": entry}
-        reason = f"equation {wrong} ({self.equations[wrong].words}) fails at entry {entry}: {_texts(sides[wrong], entry)}"
+        i, entry = wrong
+        evidence = {"method": "sides", "bits": bits, "equation": i, "entry": entry}
+        reason = f"equation {i} ({self.equations[i].words}) fails at entry {entry}: {_texts(sides[i], entry)}"
         return Verdict("refuted", claim.describe(), reason, Certificate(claim, "refuted", evidence, clock))
 
     def _claim(self, tolerance: Fraction) -> IdentityClaim:
