@@ -55,9 +55,7 @@ class Identity:
     def _formula(self, s: Setting, parameters: Mapping[str, Any]) -> Formula:
         for name in parameters:
             if name not in self.parameters:
-                raise ArgumentError(
-                    f"{name}: {self.name} has the parameters {', '.join(self.parameters) or 'none'} and precision, got {name!r}"
-                )
+                raise ArgumentError(f"{name}: {self.name} has the parameters {', '.join(self.parameters) or 'none'}, got {name!r}")
         for name in self.assumptions:
             ASSUMPTIONS[name](s)
         return self._build(s, **parameters)
