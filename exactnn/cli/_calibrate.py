@@ -70,13 +70,14 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     axis = options.class_axis if logits.ndim > 1 else -1
     scales = {"before": Fraction(1)} | ({} if tau is None else {"after": _near(tau)})
     probabilities = {name: softmax(rows, scale, axis) for name, scale in scales.items()}
-    errors = {name: _errors(options, p, labels) for name, p in probabilities.items()}
+    chosen = {name: getattr(options, name) for name in _BINNING}
+    errors = {name: _errors(p, labels, chosen) for name, p in probabilities.items()}
     details = [_line(name, found) for name, found in errors.items()]
     if tau is not None and options.save is not None:
         _save(options.save, probabilities["after"])
         details.append(f"  probabilities: {line(options.save)}")
     if options.plot is not None:
-        _plot(options, probabilities, labels)
+        _plot(options.plot, probabilities, labels, chosen)
         details.append(f"  picture: {line(options.plot)}")
     document = report(
         options,
@@ -86,7 +87,7 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
         reason=None if why is None else why.reason,
         message=None if why is None else str(why),
         samples=int(labels.size if options.ignore_label is None else (labels != options.ignore_label).sum()),
-        **{name: getattr(options, name) for name in _BINNING},
+        **chosen,
         errors={
             name: {key: value if isinstance(value, float) else rational_text(value) for key, value in found.items()}
             for name, found in errors.items()
@@ -144,10 +145,9 @@ def _against_zero(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.stack([np.zeros_like(logits), logits], axis=-1)
 
 
-def _errors(options: argparse.Namespace, probabilities: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> dict[str, Fraction | float]:
+def _errors(probabilities: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], chosen: dict[str, Any]) -> dict[str, Fraction | float]:
     from exactnn.cooling import expected_calibration_error, maximum_calibration_error
 
-    chosen = {name: getattr(options, name) for name in _BINNING}
     return {
         "ece": expected_calibration_error(probabilities, labels, **chosen),
         "rmsce": expected_calibration_error(probabilities, labels, norm="l2", **chosen),
@@ -161,18 +161,17 @@ def _line(name: str, found: dict[str, Fraction | float]) -> str:
     return "  {}: ECE {}, l2 {}, MCE {}, weighted {}".format(name.ljust(6), *texts)
 
 
-def _plot(options: argparse.Namespace, probabilities: dict[str, np.ndarray[Any, Any]], labels: np.ndarray[Any, Any]) -> None:
+def _plot(path: str, probabilities: dict[str, np.ndarray[Any, Any]], labels: np.ndarray[Any, Any], chosen: dict[str, Any]) -> None:
     from matplotlib import pyplot
 
     from exactnn.cooling import reliability_diagram
 
-    chosen = {name: getattr(options, name) for name in _BINNING}
     count = len(probabilities)
     _, grid = pyplot.subplots(1, count, layout="constrained", figsize=(5.2 * count, 4.8), squeeze=False)
     for axes, (name, p) in zip(grid[0], probabilities.items(), strict=True):
         reliability_diagram(p, labels, **chosen).plot(ax=axes)
         axes.set_title(f"{name}: {axes.get_title()}", fontsize="medium")
-    write_picture(grid[0][0], options.plot)
+    write_picture(grid[0][0], path)
 
 
 def _save(path: str, probabilities: np.ndarray[Any, Any]) -> None:
