@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from exactnn.cooling._identity_chain import Chain
 from exactnn.cooling._identity_evaluate import Evaluator, Memory
 from exactnn.cooling._identity_expressions import (
     Equation,
@@ -66,14 +67,21 @@ class Symbols:
         return inner(self.weight(i), self.by_weight(i)), inner(self.bias(i), self.by_bias(i))
 
 
-def fractions(values: Any, count: int, argument: str, default: Sequence[Fraction]) -> list[Fraction]:
-    """So many positive factors."""
-    if values is None:
-        return list(default)
+def _factors(values: Any, count: int, argument: str, each: str) -> list[Fraction]:
+    """So many positive factors; one number stands for all."""
     listed = [values] * count if not isinstance(values, (list, tuple)) else list(values)
     if len(listed) != count:
-        raise ArgumentError(f"{argument}: one factor for each of {count} layers is needed, got {len(listed)}")
+        raise ArgumentError(f"{argument}: one factor for each of {count} {each} is needed, got {len(listed)}")
     return [positive(value, f"{argument}[{i}]") for i, value in enumerate(listed)]
+
+
+def unit_factors(chain: Chain, factors: Sequence[Sequence[Number]]) -> list[RationalArray]:
+    """For each hidden layer one positive factor for each unit, and 1 for the outputs: as `Chain.rescaled` has them."""
+    widths = [chain.weight(i).shape[0] for i in range(1, len(chain))]
+    if len(factors) != len(widths):
+        raise ArgumentError(f"factors: one list for each of {len(widths)} hidden layers is needed, got {len(factors)}")
+    rows = [_factors(list(row), width, f"factors[{i}]", "units") for i, (row, width) in enumerate(zip(factors, widths, strict=True))]
+    return [*map(RationalArray.of, rows), RationalArray.of(1)]
 
 
 def tied(f: Symbols, g: Symbols, alphas: Sequence[Fraction]) -> list[Equation]:
@@ -96,7 +104,8 @@ def _sent(s: Setting, tau: Fraction, upstream: Any) -> list[tuple[str, Expressio
 def rescaling(s: Setting, *, tau: Number = 1, alpha: Any = None, upstream: Any = None) -> Formula:
     """I9: g has the weights alpha_i W_i and biases gamma_i b_i, gamma_i = alpha_1 ... alpha_i; its logits are multiplied by tau/gamma_L."""
     scale, count = positive(tau, "tau"), len(s.chain)
-    alphas = fractions(alpha, count, "alpha", [Fraction(i + 2, i + 1) for i in range(1, count + 1)])
+    default = [Fraction(i + 2, i + 1) for i in range(1, count + 1)]
+    alphas = _factors(default if alpha is None else alpha, count, "alpha", "layers")
     gammas = list(itertools.accumulate(alphas, lambda a, b: a * b))
     g = s.chain.rescaled([RationalArray.of(gamma) for gamma in gammas])
     f, h, last = Symbols(s), Symbols(s, "g", "w"), gammas[-1]
@@ -114,13 +123,9 @@ def rescaling_by_unit(s: Setting, *, tau: Number = 1, factors: Any = None, upstr
     """I10: W_i -> D_i W_i D_{i-1}^-1, b_i -> D_i b_i; `factors`: for each hidden layer one positive number for each unit."""
     scale, chain = positive(tau, "tau"), s.chain
     widths = [chain.weight(i).shape[0] for i in range(1, len(chain))]
-    given = [[Fraction(k % 5 + 2, k % 3 + 1) for k in range(width)] for width in widths] if factors is None else factors
-    if len(given) != len(widths):
-        raise ArgumentError(f"factors: one list for each of {len(widths)} hidden layers is needed, got {len(given)}")
-    scales = [
-        RationalArray.of(fractions(list(row), width, f"factors[{i}]", ())) for i, (row, width) in enumerate(zip(given, widths, strict=True))
-    ]
-    g = chain.rescaled([*scales, RationalArray.of(1)])
+    default = [[Fraction(k % 5 + 2, k % 3 + 1) for k in range(width)] for width in widths]
+    scales = unit_factors(chain, default if factors is None else factors)
+    g = chain.rescaled(scales)
     f, h = Symbols(s), Symbols(s, "g")
     equations = [equal(output("g"), output(), "the function is the same")]
     before: Expression = 1

@@ -47,12 +47,12 @@ class Chain:
         assert isinstance(operation, (Affine, Conv))
         return operation
 
-    @property
-    def is_dense(self) -> bool:
-        """Whether all layers are affine nodes on vectors, with nothing but activations between."""
+    def need_dense(self) -> None:
+        """AssumptionBroken unless all layers are affine nodes on vectors, with nothing but activations between."""
         kinds = [self.net.operation(n) for n in self.net.order[1:]]
         vectors = all(len(self.net.shape(n)) == 1 for n in self.net.order)
-        return vectors and all(isinstance(op, (Affine, Activation)) for op in kinds)
+        if not vectors or not all(isinstance(op, (Affine, Activation)) for op in kinds):
+            raise AssumptionBroken("fully connected layers", "affine nodes on vectors with nothing but activations between are needed")
 
     def rescaled(self, gammas: Sequence[RationalArray]) -> Network:
         """W_i -> D_i W_i D_{i-1}^-1,  b_i -> D_i b_i,  D_i = gammas[i - 1]: a number, or in a dense chain one for each unit; D_0 = 1."""

@@ -167,8 +167,7 @@ def _two_layers(s: Setting) -> None:
 
 
 def _dense(s: Setting) -> None:
-    if not s.chain.is_dense:
-        raise AssumptionBroken("fully connected layers", "affine nodes on vectors with nothing but activations between are needed")
+    s.chain.need_dense()
 
 
 #: what an identity may assume, by name; each function raises AssumptionBroken where it does not hold

@@ -145,20 +145,12 @@ def rescale_units(net: Network, factors: Sequence[Sequence[Number]]) -> Network:
         If the network is no fully connected chain of homogeneous layers.
     ArgumentError
     """
+    from exactnn.cooling._identities_layers import unit_factors
     from exactnn.cooling._identity_chain import chain
 
     found = chain(net)
-    if not found.is_dense:
-        raise AssumptionBroken("fully connected layers", "affine nodes on vectors with nothing but activations between are needed")
-    if len(factors) != len(found) - 1:
-        raise ArgumentError(f"factors: one list for each of {len(found) - 1} hidden layers is needed, got {len(factors)}")
-    rows = []
-    for i, given in enumerate(factors):
-        numbers = [as_fraction(value, f"factors[{i}]") for value in given]
-        if len(numbers) != found.weight(i + 1).shape[0] or min(numbers) <= 0:
-            raise ArgumentError(f"factors[{i}]: {found.weight(i + 1).shape[0]} positive numbers are needed, got {len(numbers)}")
-        rows.append(RationalArray.of(numbers))
-    return found.rescaled([*rows, RationalArray.of(1)])
+    found.need_dense()
+    return found.rescaled(unit_factors(found, factors))
 
 
 def equalising_factors(s: Setting, tau: Fraction, *, upstream: Any = None, bits: int = _BITS) -> list[Fraction]:
