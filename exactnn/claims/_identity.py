@@ -60,5 +60,7 @@ class IdentityClaim(Claim):
 
 
 def _short(value: Fraction) -> str:
-    power = len(str(value.denominator)) - 1
-    return f"1e-{power}" if value == Fraction(1, 10**power) else rational_text(value)
+    """1e-60, if that is what it is, for a denominator of 60 zeros."""
+    text = rational_text(value)  # of any size
+    zeros = text.removeprefix("1/1")
+    return f"1e-{len(zeros)}" if zeros != text and not zeros.strip("0") else text

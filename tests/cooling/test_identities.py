@@ -353,6 +353,7 @@ def test_bad_arguments() -> None:
         check(net, (points, labels), tau=0)
     with pytest.raises(ArgumentError, match="alpha: one factor for each of 3 layers"):
         check(net, (points, labels), alpha=[1, 2])
+    assert "within 1e-5000" in identities["I2"].check(net, (points, labels), precision="1e-5000").question  # beyond str of an integer
     with pytest.raises(ArgumentError, match="precision: a positive number"):
         check(net, (points, labels), precision=0)
     with pytest.raises(ShapeError, match="upstream"):
