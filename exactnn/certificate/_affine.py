@@ -31,7 +31,7 @@ def affine_value(node: Node, operands: Sequence[Tensor], linear: bool = False) -
     elif node.op == "conv":
         found, shift = _conv(node, operands[0]), along_channels(fields["bias"], node.shape)
     elif node.op == "batch_norm":
-        found = _product(operands[0], along_channels(fields["scale"], node.shape))
+        found = product(operands[0], along_channels(fields["scale"], node.shape))
         shift = along_channels(fields["shift"], node.shape)
     else:
         return lowest(_linear_value(node, operands))
@@ -43,7 +43,7 @@ def _linear_value(node: Node, operands: Sequence[Tensor]) -> Tensor:
     if node.op == "average_pool":
         return _average(node, operands[0])
     if node.op == "scale":
-        return _product(operands[0], broadcast_to(node.fields["factor"], node.shape))
+        return product(operands[0], broadcast_to(node.fields["factor"], node.shape))
     if node.op in ("add", "subtract"):
         first, second = (broadcast_to(a, node.shape) for a in operands)
         return sum_of(first, second, node.op == "subtract")
@@ -94,7 +94,8 @@ def over_common_denominator(tensors: Sequence[Tensor]) -> tuple[list[list[int]],
     return [a.numerators if f == 1 else [n * f for n in a.numerators] for a, f in pairs], common
 
 
-def _product(a: Tensor, b: Tensor) -> Tensor:
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """a b, entry by entry."""
     return Tensor(a.shape, list(map(mul, a.numerators, b.numerators)), a.denominator * b.denominator)
 
 
@@ -102,6 +103,12 @@ def sum_of(a: Tensor, b: Tensor, minus: bool = False) -> Tensor:
     """a + b, or a - b, entry by entry."""
     (first, second), common = over_common_denominator((a, b))
     return Tensor(a.shape, list(map(sub if minus else add, first, second)), common)
+
+
+def total(tensors: Sequence[Tensor]) -> Tensor:
+    """The sum of tensors of one shape."""
+    lists, common = over_common_denominator(tensors)
+    return Tensor(tensors[0].shape, list(map(sum, zip(*lists, strict=True))), common)
 
 
 def _affine(weight: Tensor, a: Tensor, shape: tuple[int, ...]) -> Tensor:

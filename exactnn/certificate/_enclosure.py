@@ -25,7 +25,7 @@ PRECISION = 4096  # bits at the most
 
 
 class Span:
-    """The integers from lo to hi, for sums, differences and products with integers."""
+    """The integers from lo to hi, for sums, differences and products with integers and with each other."""
 
     __slots__ = ("hi", "lo")
 
@@ -45,7 +45,10 @@ class Span:
     def __rsub__(self, other: int) -> Span:
         return self * -1 + other
 
-    def __mul__(self, other: int) -> Span:
+    def __mul__(self, other: Span | int) -> Span:
+        if isinstance(other, Span):
+            corners = self.lo * other.lo, self.lo * other.hi, self.hi * other.lo, self.hi * other.hi
+            return Span(min(corners), max(corners))
         return Span(self.lo * other, self.hi * other) if other >= 0 else Span(self.hi * other, self.lo * other)
 
     __rmul__ = __mul__

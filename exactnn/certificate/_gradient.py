@@ -11,7 +11,7 @@ from math import lcm, prod
 from operator import mul
 from typing import Any
 
-from ._affine import MOVING, along_channels, broadcast_to, moves, over_common_denominator, sum_of
+from ._affine import MOVING, along_channels, broadcast_to, moves, over_common_denominator, product, sum_of, total
 from ._enclosure import Span
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, need
@@ -43,7 +43,7 @@ def gradients(network: Network, values: Sequence[Sequence[Tensor]], rows: Sequen
             if node.op == "affine" and field == "weight":
                 found[i, field] = _outer(node, pairs)
             else:
-                found[i, field] = _sum([_by(node, field, *pair) for pair in pairs])
+                found[i, field] = total([_by(node, field, *pair) for pair in pairs])
     return found
 
 
@@ -98,11 +98,6 @@ def _add(found: dict[int, Tensor], i: int, more: Tensor) -> None:
     found[i] = sum_of(found[i], more) if i in found else more
 
 
-def _sum(tensors: Sequence[Tensor]) -> Tensor:
-    lists, common = over_common_denominator(tensors)
-    return Tensor(tensors[0].shape, list(map(sum, zip(*lists, strict=True))), common)
-
-
 def _back(node: Node, row: Tensor, operands: Sequence[Tensor], step: str) -> list[Tensor]:
     """The rows at the operands."""
     a, fields = operands[0], node.fields
@@ -118,7 +113,7 @@ def _back(node: Node, row: Tensor, operands: Sequence[Tensor], step: str) -> lis
         return [_back_conv(node, row, a)]
     if node.op in ("scale", "batch_norm"):
         factor = broadcast_to(fields["factor"], node.shape) if node.op == "scale" else along_channels(fields["scale"], node.shape)
-        return [Tensor(a.shape, list(map(mul, factor.numerators, row.numerators)), row.denominator * factor.denominator)]
+        return [product(factor, row)]
     if node.op in ("add", "subtract"):
         second = row if node.op == "add" else row._replace(numerators=[n * -1 for n in row.numerators])
         return [_scattered(r, spread(b.shape, node.shape), b.shape) for r, b in zip((row, second), operands, strict=True)]
@@ -191,8 +186,7 @@ def _by(node: Node, field: str, row: Tensor, a: Tensor) -> Tensor:
         return Tensor((m,), [sum(row.numerators[i::m]) for i in range(m)], row.denominator)
     if node.op == "scale":
         factor: Tensor = node.fields["factor"]
-        product = Tensor(row.shape, list(map(mul, row.numerators, a.numerators)), row.denominator * a.denominator)
-        return _scattered(product, spread(factor.shape, node.shape), factor.shape)
+        return _scattered(product(row, a), spread(factor.shape, node.shape), factor.shape)
     weight, groups = node.fields["weight"], node.fields["groups"]
     out, inner, *kernel = weight.shape
     area, size = prod(a.shape[1:]), prod(node.shape[1:])

@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from . import _real
-from ._affine import broadcast_to, sum_of
+from ._affine import broadcast_to, product, sum_of, total
 from ._enclosure import Span
 from ._numbers import Tensor, need
 from ._windows import broadcast, spread
@@ -53,30 +53,14 @@ def multiplied(first: Series, second: Series, order: int, step: str) -> Series:
     found: list[Tensor] = []
     for k in range(min(len(first) + len(second) - 1, order + 1)):
         parts = [times(first[i], second[k - i], step) for i in range(k + 1) if i < len(first) and k - i < len(second)]
-        found.append(_total(parts))
+        found.append(total(parts))
     return found
 
 
 def times(a: Tensor, b: Tensor, step: str) -> Tensor:
     """The product, entry by entry."""
     shape = broadcast(a.shape, b.shape, step)
-    first: list[Any] = broadcast_to(a, shape).numerators
-    second: list[Any] = broadcast_to(b, shape).numerators
-    return Tensor(shape, [_product(x, y) for x, y in zip(first, second, strict=True)], a.denominator * b.denominator)
-
-
-def _product(x: Any, y: Any) -> Any:
-    if isinstance(x, Span) and isinstance(y, Span):
-        corners = x.lo * y.lo, x.lo * y.hi, x.hi * y.lo, x.hi * y.hi
-        return Span(min(corners), max(corners))
-    return x * y
-
-
-def _total(parts: Sequence[Tensor]) -> Tensor:
-    found = parts[0]
-    for part in parts[1:]:
-        found = sum_of(found, part)
-    return found
+    return product(broadcast_to(a, shape), broadcast_to(b, shape))
 
 
 def summed(a: Tensor, axes: Sequence[int] | None) -> Tensor:
@@ -104,7 +88,7 @@ def exponential(a: Series, bits: int, step: str) -> Series:
     found = [_exp(a[0], bits)]
     for k in range(1, len(a)):
         parts = [times(_scaled(a[j], j), found[k - j], step) for j in range(1, k + 1)]
-        found.append(rounded(_over(_total(parts), k), bits))
+        found.append(rounded(_over(total(parts), k), bits))
     return found
 
 
@@ -117,10 +101,10 @@ def softmax_and_log(a: Series, bits: int, step: str) -> tuple[Series, Series]:
     shares = [_exp(sum_of(a[0], broadcast_to(logs[0], a[0].shape), True), bits)]
     for k in range(1, len(a)):
         parts = [times(_scaled(a[j], j), shares[k - j], step) for j in range(1, k + 1)]
-        logs.append(rounded(_over(summed(_total(parts), [len(a[0].shape) - 1]), k), bits))
+        logs.append(rounded(_over(summed(total(parts), [len(a[0].shape) - 1]), k), bits))
         moved = [added([a[j]], [logs[j]], True, step)[0] for j in range(1, k + 1)]
         parts = [times(_scaled(move, j), shares[k - j], step) for j, move in enumerate(moved, 1)]
-        shares.append(rounded(_over(_total(parts), k), bits))
+        shares.append(rounded(_over(total(parts), k), bits))
     return shares, logs
 
 
