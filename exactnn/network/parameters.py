@@ -29,7 +29,7 @@ def parameters(operation: Operation) -> Fields:
     ['bias', 'weight']
     """
     found = {}
-    for name in FIELDS.get(type(operation), ()):
+    for name in _fields(operation):
         value = getattr(operation, name)
         found[name] = value if isinstance(value, RationalArray) else RationalArray.of(list(value))
     return found
@@ -38,10 +38,8 @@ def parameters(operation: Operation) -> Fields:
 def with_parameters(operation: Operation, values: Mapping[str, RationalArray]) -> Operation:
     """The operation with other numbers in these fields; ArgumentError for fields that are no free numbers (a batch norm's scale)."""
     for name in values:
-        if name not in FIELDS.get(type(operation), ()) or isinstance(operation, (BatchNorm, Rational)):
-            raise ArgumentError(
-                f"{name}: a field of {operation.kind} that can be set is needed; it has {list(FIELDS.get(type(operation), ()))}"
-            )
+        if name not in _fields(operation) or isinstance(operation, (BatchNorm, Rational)):
+            raise ArgumentError(f"{name}: a field of {operation.kind} that can be set is needed; it has {list(_fields(operation))}")
     changed: dict[str, Any] = dict(values)
     return replace(operation, **changed)  # type: ignore[type-var]
 
@@ -55,11 +53,15 @@ def parameter_rows(operation: Operation, rows: RationalArray, value: RationalArr
     value : of the operand, (n, *shape); None for a constant
     absolute : the coefficients of the rows by their absolute values: how far errors of the rows can reach
     """
-    if type(operation) not in _GRADIENTS:
+    if type(operation) not in _TABLE:
         return {}
     if value is not None and absolute:
         value = abs(value)
-    return _GRADIENTS[type(operation)](operation, rows, value, absolute)
+    return _TABLE[type(operation)][1](operation, rows, value, absolute)
+
+
+def _fields(operation: Operation) -> tuple[str, ...]:
+    return _TABLE[type(operation)][0] if type(operation) in _TABLE else ()
 
 
 def _affine(operation: Any, rows: RationalArray, value: Any, absolute: bool) -> Fields:
@@ -121,21 +123,13 @@ def _rational(operation: Any, rows: RationalArray, value: Any, absolute: bool) -
     return found
 
 
-_GRADIENTS: dict[type[Operation], Callable[[Any, RationalArray, Any, bool], Fields]] = {
-    Affine: _affine,
-    Conv: _conv,
-    BatchNorm: _batch_norm,
-    Scale: _scale,
-    Constant: _constant,
-    PRelu: _prelu,
-    Rational: _rational,
-}
-FIELDS: dict[type[Operation], tuple[str, ...]] = {
-    Affine: ("weight", "bias"),
-    Conv: ("weight", "bias"),
-    BatchNorm: ("scale", "bias"),
-    Scale: ("factor",),
-    Constant: ("value",),
-    PRelu: ("slopes",),
-    Rational: ("numerator", "denominator"),
+#: the fields that are trained, and the gradient by them
+_TABLE: dict[type[Operation], tuple[tuple[str, ...], Callable[[Any, RationalArray, Any, bool], Fields]]] = {
+    Affine: (("weight", "bias"), _affine),
+    Conv: (("weight", "bias"), _conv),
+    BatchNorm: (("scale", "bias"), _batch_norm),
+    Scale: (("factor",), _scale),
+    Constant: (("value",), _constant),
+    PRelu: (("slopes",), _prelu),
+    Rational: (("numerator", "denominator"), _rational),
 }
