@@ -61,7 +61,7 @@ def test_a_time_limit(shell: Shell, folder: Path) -> None:  # noqa: F811
     ("command", "message"),
     [
         ("clipped.json data.csv --identity I9", "homogeneous activations"),
-        ("net.json data.csv --identity I24", "--identity: one of I1"),
+        ("net.json data.csv --identity I28", "--identity: one of I1"),
         ("net.json data.csv --certificate c.json", "name it by --identity"),
         ("net.json nothing.csv", "no such file"),
         ("net.json net.json", "ends in .csv, .npy or .npz"),

@@ -108,7 +108,7 @@ class Identity:
         return f"{self.name}: {self.words} ({'exact' if self.exact else 'balls'}; assumes {', '.join(self.assumptions)})"
 
 
-#: name -> identity; I24 (exact normalisation by batch statistics) is missing, since no network here has such a node
+#: name -> identity
 identities: Mapping[str, Identity] = MappingProxyType({row[0]: Identity(*row) for row in ROWS})
 
 
