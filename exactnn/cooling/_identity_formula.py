@@ -48,6 +48,8 @@ class Formula:
     def check(self, precision: Number | None = None, *, memory: Memory | None = None) -> Verdict:
         """Whether all equations hold: exactly where everything is rational, else within `precision` (1e-60 unless given) by balls.
 
+        Inequalities alone may be asked for with `precision` 0.
+
         Returns
         -------
         Verdict
@@ -55,7 +57,7 @@ class Formula:
         """
         clock, shared = Clock(), memory or Memory()
         tolerance = PRECISION if precision is None else as_fraction(precision, "precision")
-        if tolerance <= 0:
+        if tolerance < 0 or (not tolerance and any(e.relation == "=" for e in self.equations)):
             raise ArgumentError(f"precision: a positive number is needed, got {precision!r}; exact sides are compared exactly in any case")
         bits, wrong = 64, None
         while True:
