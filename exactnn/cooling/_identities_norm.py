@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
+from exactnn.cooling._identity_balls import Balls
+from exactnn.cooling._identity_enclosed import enclosing
+from exactnn.cooling._identity_evaluate import Evaluator
 from exactnn.cooling._identity_expressions import (
     Equation,
     Expression,
@@ -121,7 +123,7 @@ def normalised(
         ("a_g", times(number(factor**-3), "a")),  # sigma_g = c sigma: the same u = sigma_g^3 a_g
         *n.definitions("g", "a_g", factor**2 * small, "_g"),
     ]
-    values = Evaluator({"f": n.net}, s.points, definitions[:6], 64, Memory())
+    values = enclosing({"f": n.net}, s.points, definitions[:6], 64)
     least = _least_square(n, values.value("square").middle)
     (weight, by_weight), (bias, by_bias) = n.symbols("f", "u")
     (other, by_other), (shift, by_shift) = n.symbols("g", "u_g")
@@ -157,7 +159,7 @@ def _residue(n: _Normed, left: Expression) -> Expression:
     return total(left) if n.norm == "layer" else n.by_channel(left, (0, 1, 3))
 
 
-def _title(n: _Normed, values: Evaluator, left: Expression) -> str:
+def _title(n: _Normed, values: Evaluator[Balls], left: Expression) -> str:
     """With eps > 0 it says how large what it leaves is."""
     if not left:
         return f"I24, norm {n.norm!r}"

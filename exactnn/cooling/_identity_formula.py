@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from exactnn.claims import Certificate, IdentityClaim
 from exactnn.cooling._identity_balls import Balls
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
+from exactnn.cooling._identity_enclosed import Memory, enclosing
 from exactnn.cooling._identity_expressions import Equation, Expression
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
@@ -61,7 +61,7 @@ class Formula:
             raise ArgumentError(f"precision: a positive number is needed, got {precision!r}; exact sides are compared exactly in any case")
         bits, wrong = 64, None
         while True:
-            evaluator = Evaluator(self.networks, self.points, self.definitions, bits, shared)
+            evaluator = enclosing(self.networks, self.points, self.definitions, bits, shared)
             sides = [(evaluator.value(e.left), evaluator.value(e.right)) for e in self.equations]
             exact = all(side.radius is None for pair in sides for side in pair)
             claim = self._claim(Fraction(0) if exact else tolerance)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exactnn.claims import Certificate
 from exactnn.cooling._identity_expressions import (
     Equation,
     Expression,
@@ -31,6 +30,7 @@ from exactnn.cooling._identity_formula import Formula
 from exactnn.errors import ArgumentError, Undecided
 from exactnn.exact.array import RationalArray
 from exactnn.network import Builder, Input
+from exactnn.verdict import Certificate
 
 if TYPE_CHECKING:
     from exactnn.cooling._problem import Problem

@@ -15,7 +15,6 @@ from fractions import Fraction
 from functools import cached_property, partial
 from typing import Any
 
-from exactnn.claims import Certificate
 from exactnn.cooling._problem import Problem, read_problem, refuse_without_optimum
 from exactnn.cooling._slope import LEAST, MOST, Samples
 from exactnn.cooling._temperature_balls import Kind, kinds, newton_step, slope
@@ -25,6 +24,7 @@ from exactnn.exact.array import nearest_float
 from exactnn.exact.clock import timed
 from exactnn.exact.enclosure import Enclosure
 from exactnn.exact.numbers import Number, shown
+from exactnn.verdict import Certificate
 
 _GUESS = 2000  # samples of a first guess
 _DIGITS = 15

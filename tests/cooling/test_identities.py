@@ -20,7 +20,7 @@ from exactnn.certificate import _budget, _sides
 from exactnn.certificate._budget import Budget
 from exactnn.claims import IdentityClaim
 from exactnn.cooling import Formula, check_identities, identities
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
+from exactnn.cooling._identity_enclosed import enclosing
 from exactnn.cooling._identity_expressions import equal, gradient, inner, minus, output, parameter, plus, softmax, times
 from exactnn.errors import ArgumentError, AssumptionBroken, ShapeError
 from exactnn.exact.array import RationalArray
@@ -239,7 +239,7 @@ def test_residual_networks_break_the_conservation_that_chains_have() -> None:
 def test_balls_hold_what_mpmath_finds() -> None:
     net, data = dense(), samples(dense())
     formula = identities["I3"].formula(net, data, tau="7/5")
-    values = Evaluator(formula.networks, formula.points, formula.definitions, 300, Memory())
+    values = enclosing(formula.networks, formula.points, formula.definitions, 300)
     logits, labels = net.evaluate(data[0]).to_rows(), data[1]
     with mpmath.workdps(80):
         for i, (row, label) in enumerate(zip(logits, labels, strict=True)):
@@ -264,7 +264,7 @@ def test_balls_hold_what_mpmath_finds() -> None:
 def test_gradients_of_the_cross_entropy_are_torchs() -> None:
     net, (points, labels) = dense(), samples(dense())
     formula = identities["I12"].formula(net, (points, labels), tau="3/2")
-    values = Evaluator(formula.networks, formula.points, formula.definitions, 300, Memory())
+    values = enclosing(formula.networks, formula.points, formula.definitions, 300)
     floats = net.to_torch()
     loss = torch.nn.functional.cross_entropy(1.5 * floats.flat(torch.tensor(points)), torch.tensor(labels), reduction="sum")
     loss.backward()

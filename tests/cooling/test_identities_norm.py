@@ -15,7 +15,7 @@ from torch.nn import functional
 
 import exactnn as xn
 from exactnn.cooling import check_identities, identities
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
+from exactnn.cooling._identity_enclosed import enclosing
 from exactnn.cooling._identity_expressions import gradient, number, times, total
 from exactnn.errors import ArgumentError, AssumptionBroken, ShapeError
 from exactnn.exact.array import RationalArray
@@ -56,7 +56,7 @@ def test_the_gradients_are_torchs(norm: str, kind: str, eps: Any) -> None:
     formula = I24.formula(net, data, norm=norm, eps=eps)
     assert formula.check().proved
     name = "conv" if kind != "dense" else "layer1"
-    values = Evaluator(formula.networks, formula.points, formula.definitions, 64, Memory())
+    values = enclosing(formula.networks, formula.points, formula.definitions, 64)
     exact = [values.value(gradient(name, field, "u")).middle.to_float() for field in ("weight", "bias")]
     layer = net.operation(name)
     weight, bias = (torch.tensor(p.to_float(), requires_grad=True) for p in (layer.weight, layer.bias))
@@ -124,7 +124,7 @@ def test_eps_is_not_asserted_to_be_zero() -> None:
     assert refuted(replace(formula, equations=zero))
     verdict = formula.check()
     assert verdict.proved
-    value = Evaluator(formula.networks, formula.points, formula.definitions, 64, Memory()).value(
+    value = enclosing(formula.networks, formula.points, formula.definitions, 64).value(
         total(times(number("1/10"), "a", "centred"), [0, 1, 3])
     )
     assert f"where eps leaves up to {float(max(map(abs, value.middle.to_fractions()))):.3g}: " in verdict.question
@@ -166,7 +166,7 @@ def test_tokens(norm: str) -> None:
     net, data = tokens()
     formula = I24.formula(net, data, norm=norm)
     assert formula.check().proved
-    values = Evaluator(formula.networks, formula.points, formula.definitions, 64, Memory())
+    values = enclosing(formula.networks, formula.points, formula.definitions, 64)
     z = net.evaluate(data[0]).to_float().reshape(3, 3, 3)  # points, tokens, channels
     axes = {"batch": (0, 1), "instance": 1, "layer": 2}[norm]
     np.testing.assert_allclose(values.value("var").middle.to_float().ravel(), z.var(axis=axes).ravel(), rtol=1e-13)
