@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 
 class ExactnnError(Exception):
@@ -140,7 +141,7 @@ class NoOptimalTemperature(ExactnnError):
         self.reason = reason
         self.limit = limit
 
-    @property
+    @cached_property
     def certificate(self) -> object:
         """A certificate of the reason; None of an error that `optimal_temperature` did not raise."""
         return None if self.certify is None else self.certify()

@@ -59,7 +59,7 @@ def test_float64(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert answer.code == 0
     assert answer.first == "AGREES: 1 of 2 identities agree within the rounding of float64; 1 refused"
     table = answer.out.splitlines()[1:]
-    assert table[0].startswith("  I12 <W_2, G_2> = <W_1, G_1> + <b_1, g_1>: sides differ by ")
+    assert table[0].startswith("  I12 <W_2, G_2> = <W_1, G_1> + <b_1, g_1>: sides up to ")
     assert all("rounding explains" in row for row in table[:2])
     assert "margins above x0" in table[2]
     found = shell("cooling check net.json data.csv --float64 --json --tau 1/3").json

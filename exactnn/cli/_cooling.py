@@ -145,7 +145,7 @@ def _measured(options: argparse.Namespace, found: dict[str, Measurement | Assump
             rows.append({"name": name, "outcome": "refused", "reason": str(m)})
             continue
         details += [f"  {text}" for text in str(m).splitlines()]
-        equations = [{**vars(e), "largest": _finite(e.largest), "bound": _finite(e.bound)} for e in m.equations]
+        equations = [{**vars(e), **{key: _finite(getattr(e, key)) for key in ("largest", "bound", "size")}} for e in m.equations]
         rows.append({"name": name, "outcome": m.outcome, "unsure": m.unsure, "equations": equations})
     status = "refuted" if counts["differs"] else "unknown" if counts["open"] or not counts["agrees"] else "agrees"
     words = {"differs": "differ beyond it", "open": "not told apart", "refused": "refused"}

@@ -13,7 +13,7 @@ import numpy as np
 from exactnn.claims import EqualAtClaim, IdentityClaim
 from exactnn.cooling._identity_expressions import MOVING, Expression, key, operands
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, integer_array
 from exactnn.exact.numbers import shown
 from exactnn.exact.writing import from_json_number
 from exactnn.network import Network
@@ -222,4 +222,4 @@ def _array(document: dict[str, Any]) -> RationalArray:
     numerators = [int(n, 0) if isinstance(n, str) else n for n in document["numerators"]]
     denominator = document["denominator"]
     over = int(denominator, 0) if isinstance(denominator, str) else denominator
-    return RationalArray.from_fractions([Fraction(n, over) for n in numerators], document["shape"])
+    return RationalArray(integer_array(numerators, document["shape"]), over)

@@ -35,6 +35,7 @@ class Difference:
     words : which it is
     largest : the largest left - right of all entries, in size (for "<=": the largest excess of the left side), or the one that differs most
     bound : what rounding can explain of it, proved
+    size : of the sides, the largest of all entries
     outcome : "agrees" (within rounding), "differs" (beyond rounding: the equation is refuted), or "open": there is no bound, or it counts
         slopes at kinks of which float64 does not tell the side
     """
@@ -42,11 +43,13 @@ class Difference:
     words: str
     largest: float
     bound: float
+    size: float
     outcome: str
 
     def __str__(self) -> str:
         ends = {AGREES: "", DIFFERS: ": refuted beyond rounding", OPEN: ": not told apart"}
-        return f"{self.words}: sides differ by {self.largest:.2g}, rounding explains {self.bound:.2g}{ends[self.outcome]}"
+        apart = f"sides up to {self.size:.2g} differ by {self.largest:.2g}, rounding explains {self.bound:.2g}"
+        return f"{self.words}: {apart}{ends[self.outcome]}"
 
 
 @dataclass(frozen=True)
@@ -124,20 +127,25 @@ def measured(formula: Formula, passes: Passes | None = None) -> Measurement:
     evaluator = Evaluator(formula.networks, len(formula.points), formula.definitions, arithmetic)
     definitions = dict(formula.definitions)
     with np.errstate(all="ignore"):  # infinities are seen by what they are
-        pairs = [(e, evaluator.value(e.left) - evaluator.value(e.right)) for e in formula.equations]
+        sides = [(evaluator.value(e.left), evaluator.value(e.right)) for e in formula.equations]
         unsure = sum(arithmetic.passes.at(net, formula.points).unsure for net in formula.networks.values())
-        found = tuple(_difference(e, gap, bool(unsure) and _by_slopes((e.left, e.right), definitions)) for e, gap in pairs)
+        found = tuple(
+            _difference(e, pair, bool(unsure) and _by_slopes((e.left, e.right), definitions))
+            for e, pair in zip(formula.equations, sides, strict=True)
+        )
     return Measurement(formula.title, len(formula.points), found, unsure)
 
 
-def _difference(e: Equation, gap: Rounded, unsure: bool) -> Difference:
+def _difference(e: Equation, sides: tuple[Rounded, Rounded], unsure: bool) -> Difference:
+    gap = sides[0] - sides[1]
     middle, radius = gap.middle.ravel(), gap.radius.ravel()
     size = np.abs(middle) if e.relation == "=" else np.maximum(middle, 0)
     if (size > radius).any():
         place, outcome = int(np.argmax(np.where(size > radius, size - radius, -1))), DIFFERS
     else:
         place, outcome = int(np.argmax(size)), OPEN if unsure or not np.isfinite(size + radius).all() else AGREES
-    return Difference(e.words, float(size[place]), float(radius[place]), outcome)
+    whole = max(float(np.abs(side.middle).max()) for side in sides)
+    return Difference(e.words, float(size[place]), float(radius[place]), whole, outcome)
 
 
 def _by_slopes(sides: tuple[Expression, ...], definitions: Mapping[str, Expression]) -> bool:
