@@ -56,7 +56,7 @@ def every_certificate_is_accepted(request: pytest.FixtureRequest) -> Iterator[No
     _made.clear()
     _accepted.clear()
     for answer in () if request.node.get_closest_marker("changes_models") else answers:
-        # that of a deviation or a temperature is made when it is asked for, and may take long; an answer whose making failed has no attributes
+        # some are made when they are asked for, and may take long; an answer whose making failed has no attributes
         certificate = vars(answer).get("certificate")
         if certificate is None:
             continue

@@ -117,7 +117,7 @@ class Identity:
         --------
         >>> import exactnn as xn
         >>> net = xn.mlp([([[1, 2], [3, -1]], [0, 1]), ([[1, "1/3"], [0, 2]], [1, -1])])
-        >>> found = identities["I14"].measure(net, ([[1, 2], [0, 1]], [0, 1]))
+        >>> found = identities["I14"].measure(net, ([[1, 2], [0, 3]], [0, 1]))
         >>> found.outcome, found.equations[0].largest <= found.equations[0].bound < 1e-12
         ('agrees', True)
         """

@@ -96,8 +96,7 @@ class _Normed:
 
     def symbols(self, network: str, upstream: str) -> list[tuple[Expression, Expression]]:
         """(W, G) and (b, g)."""
-        pairs = (parameter(self.name, f, network) for f in ("weight", "bias")), ("weight", "bias")
-        return [(p, gradient(self.name, f, upstream, network)) for p, f in zip(*pairs, strict=True)]
+        return [(parameter(self.name, f, network), gradient(self.name, f, upstream, network)) for f in ("weight", "bias")]
 
     def by_channel(self, a: Expression, axes: tuple[int, ...]) -> Expression:
         """Sums over all axes but that of the channels, flat."""
