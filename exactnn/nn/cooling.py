@@ -143,7 +143,7 @@ class Cooling:
         """The logits with the factor that stands behind the model."""
         if isinstance(self.factor, float):
             return logits * self.factor
-        factor, shift = (torch.tensor(v).to(logits).reshape(-1, *[1] * (logits.ndim - 2)) for v in (self.factor, self.shift))
+        factor, shift = (logits.new_tensor(v).reshape(-1, *[1] * (logits.ndim - 2)) for v in (self.factor, self.shift))
         return logits * factor + shift
 
     @property

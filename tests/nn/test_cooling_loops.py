@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
-from exactnn.errors import ArgumentError
+from exactnn import cooling as exact
+from exactnn.errors import ArgumentError, NoOptimalTemperature
 from exactnn.nn import Cooling
 from exactnn.nn import cooling as module
 from tests.nn.test_cooling import CLASSES, data, held_out, mlp, optimal, runs, trained
+from tests.strategies import law
 
 
 def steps(model: nn.Module, cooling: Cooling, optimizer: torch.optim.Optimizer, count: int = 6) -> list[module.Step]:
@@ -241,3 +247,48 @@ def test_recurrent_and_attention_models_change_what_follows_alone(kind: Callable
     assert abs(tau - 1) > 1e-3
     assert torch.allclose(runs(model, x), tau * before, rtol=1e-11, atol=1e-12)
     assert {k for k, v in model.state_dict().items() if not torch.equal(v, old[k])} == {"last.weight", "last.bias"}
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(2, 9), min_size=1, max_size=3), st.booleans())
+@law(15)
+def test_equalised_chains_have_one_relative_gradient_whatever_the_network(seed: int, widths: list[int], bias: bool) -> None:
+    """I27: tau^(-2/L) (prod r)^(1/L) in every layer, for the function tau f."""
+    torch.manual_seed(seed)
+    sizes = [5, *widths, CLASSES]
+    parts = [p for m, n in pairwise(sizes) for p in (nn.Linear(m, n, bias=bias), nn.LeakyReLU(0.1))]
+    model = nn.Sequential(*parts[:-1]).double()
+    x, _ = held_out()
+    before = runs(model, x)
+    y = torch.where(torch.arange(len(x)) % 3 > 0, before.argmax(1), torch.arange(len(x)) % CLASSES)
+
+    def ratios(factor: float) -> list[float]:
+        weights = [part.weight for part in model if isinstance(part, nn.Linear)]
+        found = torch.autograd.grad(F.cross_entropy(factor * model(x), y, reduction="sum"), weights)
+        return [float(g.norm() / w.detach().norm()) for g, w in zip(found, weights, strict=True)]
+
+    cooling = Cooling(model, (x, y), redistribute="equalise")
+    try:
+        tau = optimal(cooling)
+    except NoOptimalTemperature:
+        return
+    old = ratios(tau)
+    assert cooling.step() == tau
+    layers = len(old)
+    wanted = tau ** (-2 / layers) * math.prod(old) ** (1 / layers)
+    assert all(math.isclose(r, wanted, rel_tol=1e-6) for r in ratios(1.0))
+    assert torch.allclose(runs(model, x), tau * before, rtol=1e-9, atol=1e-9 * float(tau * before.abs().max()))
+
+
+def test_vector_scaling_of_pixels() -> None:
+    """One factor and shift for each class, at every place, as the exact fit on the flattened pixels finds them."""
+    torch.manual_seed(0)
+    model = nn.Conv2d(2, 3, 1).double()
+    x = torch.randn(6, 2, 4, 4, dtype=torch.float64)
+    y = torch.where(torch.rand(6, 4, 4) < 0.5, torch.randint(3, (6, 4, 4)), runs(model, x).argmax(1))
+    y[:, 0] = 255
+    cooling = Cooling(model, (x, y), scaling="vector", ignore_index=255)
+    cooling.step()
+    rows = runs(model, x).movedim(1, -1)[:, 1:].reshape(-1, 3)
+    expected = exact.vector_scaling(rows.numpy(), y[:, 1:].reshape(-1).numpy())
+    found = cooling(runs(model, x)).movedim(1, -1)[:, 1:].reshape(-1, 3)
+    assert torch.allclose(found, torch.from_numpy(expected(rows.numpy())), rtol=1e-12, atol=1e-12)
