@@ -11,6 +11,7 @@ References: docs/cooling.md; identities I9 to I12 and I18 there.
 
 from __future__ import annotations
 
+import inspect
 import operator
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -79,7 +80,7 @@ class _Walk:
         module = _unwrapped(module)
         try:
             with evaluating(module):  # the function that is kept
-                graph = _Tracer().trace(module)
+                graph = _Tracer().trace(module, concrete_args=_defaults(module))
         except Exception as reason:  # whatever the user's own code raises under tracing
             raise UnsupportedOperation(
                 f"model: its forward cannot be traced by torch.fx ({type(reason).__name__}: {reason}), so that factors cannot be moved "
@@ -193,6 +194,12 @@ def _unwrapped(module: nn.Module) -> nn.Module:
         module.module if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) else getattr(module, "_orig_mod", None)
     )
     return _unwrapped(inner) if isinstance(inner, nn.Module) else module
+
+
+def _defaults(module: nn.Module) -> dict[str, Any]:
+    """What forward has beside its input, which a run on one tensor leaves as it is."""
+    given = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in given if p.default is not p.empty}
 
 
 def _uses(graph: fx.Graph, modules: dict[str, nn.Module]) -> dict[int, list[str]]:

@@ -16,8 +16,9 @@ from exactnn.errors import ArgumentError, ShapeError
 def checked_data(data: object) -> tuple[torch.Tensor, torch.Tensor]:
     """Inputs and labels, detached."""
     if not (isinstance(data, (tuple, list)) and len(data) == 2 and all(isinstance(t, torch.Tensor) for t in data)):
+        parts = f" of {', '.join(type(t).__name__ for t in data)}" if isinstance(data, (tuple, list)) and len(data) < 4 else ""
         raise ArgumentError(
-            f"validation_data: a pair of tensors (inputs, labels) is needed, got {type(data).__name__}; "
+            f"validation_data: a pair of tensors (inputs, labels) is needed, got {type(data).__name__}{parts}; "
             "the batches of a loader are joined by  inputs, labels = map(torch.cat, zip(*loader))"
         )
     inputs, labels = data

@@ -156,8 +156,8 @@ class Cooling:
         with evaluating(self.model), torch.no_grad():
             parts = [self.model(x) for x in self._batches(self.inputs)]
         for part in parts:
-            if not isinstance(part, torch.Tensor) or part.ndim < 2:
-                found = f"shape {tuple(part.shape)}" if isinstance(part, torch.Tensor) else type(part).__name__
+            if not isinstance(part, torch.Tensor) or part.ndim < 2 or not part.is_floating_point():
+                found = f"shape {tuple(part.shape)} of {part.dtype}" if isinstance(part, torch.Tensor) else type(part).__name__
                 raise ArgumentError(
                     f"model: its output must be a tensor of logits, (samples, classes, ...), got {found}; "
                     "wrap it in a module that returns them alone"
@@ -205,6 +205,8 @@ class Cooling:
                 raise ValueError("it is of the other scaling")
             if not all(math.isfinite(v) for v in ([*factor, *shift] if isinstance(factor, list) else [factor, shift])):
                 raise ValueError("a factor is not finite")
+            if calls < 0 or (not isinstance(factor, list) and factor <= 0):
+                raise ValueError("the calls are negative, or the factor is not positive")
         except (KeyError, TypeError, ValueError) as reason:
             raise ArgumentError(f"state: what state_dict() returned is needed ({type(reason).__name__}: {reason})") from reason
         self.factor, self.shift, self._calls, self.history = factor, shift, calls, history
@@ -216,10 +218,11 @@ class Cooling:
         try:
             logits, again = self.logits(), self.logits()
             rows, labels, how = self._data(logits)
-        except (RuntimeError, NotImplementedError) as reason:  # torch's, for shapes, dtypes and devices
+        except (RuntimeError, TypeError, ValueError, IndexError) as reason:  # torch's, for shapes, dtypes and devices
+            told = str(reason).partition("\n")[0]
             raise ArgumentError(
-                f"validation_data: the model cannot be run on these inputs in eval mode ({type(reason).__name__}: {reason}); "
-                "their shape, dtype and device must be those of the training inputs"
+                f"validation_data: the model cannot be run on these inputs in eval mode ({type(reason).__name__}: {told}); "
+                "one tensor like those of the training, with its shape and dtype, is needed"
             ) from reason
         if not torch.equal(logits, again):
             raise ArgumentError(
@@ -325,7 +328,7 @@ class Cooling:
             for x, y in zip(self._batches(self.inputs), self._batches(self.labels), strict=True):
                 ignored = -100 if self.ignore_index is None else self.ignore_index  # torch's default
                 logits = self.model(x) * factor
-                target = y.to(logits.dtype) if y.is_floating_point() else y.long()
+                target = y.to(logits.dtype) if y.ndim == logits.ndim else y.long()
                 loss = nn.functional.cross_entropy(logits, target, reduction="sum", ignore_index=ignored)
                 for sum_, g in zip(total, torch.autograd.grad(loss, weights, allow_unused=True), strict=True):
                     sum_ += 0 if g is None else g

@@ -432,6 +432,7 @@ def test_models_that_take_no_factor(model: nn.Module, words: str) -> None:
 def test_bad_arguments() -> None:
     model, optimizer = trained("mlp")
     x, y = held_out()
+    state = Cooling(model, (x, y)).state_dict()
     for call, words in [
         (lambda: Cooling(model, (x, y), redistribute="first"), "redistribute"),
         (lambda: Cooling(model, (x, y), redistribute=1.5), "redistribute"),
@@ -442,12 +443,18 @@ def test_bad_arguments() -> None:
         (lambda: Cooling(model, (x, y), torch.optim.LBFGS(model.parameters()), "all"), "optimizer: one of torch.optim"),
         (lambda: Cooling(model, (x, y), torch.optim.lr_scheduler.StepLR(optimizer, 1)), "optimizer: .* got StepLR"),
         (lambda: Cooling(model, (x, y), torch.optim.SGD(mlp().parameters())), "optimizer: it trains none of the model's"),
-        (lambda: Cooling(model, [(x, y), (x, y), (x, y)]), "validation_data: a pair .* got list; the batches of a loader"),
+        (lambda: Cooling(model, [(x, y), (x, y), (x, y)]), "validation_data: a pair .* got list of tuple, tuple, tuple; the batches of a loader"),
+        (lambda: Cooling(model, (x.numpy(), y.numpy())), "got tuple of ndarray, ndarray"),
+        (lambda: Cooling(nn.Bilinear(5, 5, CLASSES).double(), (x, y)), "TypeError: .* missing 1 required positional argument"),
+        (lambda: Cooling(nn.Linear(5, CLASSES).to(torch.complex128), (x.to(torch.complex128), y)), "got shape .* of torch.complex128"),
         (lambda: Cooling(model, (x.float(), y)), "validation_data: the model cannot be run .* dtype"),
         (lambda: Cooling(model, (x[:, :3], y)), "validation_data: the model cannot be run .* shape"),
         (lambda: Cooling(mlp().double().to("meta"), (x, y)), "validation_data: the model cannot be run .*meta"),
         (lambda: Cooling(trained("convolutional")[0], (x, y), redistribute="equalise"), "equalise"),
         (lambda: Cooling(model, (x, y)).load_state_dict({"factor": 2.0}), "state"),
+        (lambda: Cooling(model, (x, y)).load_state_dict(state | {"factor": -2.0}), "factor is not positive"),
+        (lambda: Cooling(model, (x, y)).load_state_dict(state | {"factor": math.inf}), "not finite"),
+        (lambda: Cooling(model, (x, y)).load_state_dict(state | {"calls": -1}), "calls are negative"),
         (lambda: Cooling(Noisy(model), (x, y)), "randomness"),
         (lambda: Cooling(model, (x, y + 10)), "labels: integers from 0 to 3 are needed, got 1[01]"),
         (lambda: Cooling(model, (x, y - 1)), "got -1"),
@@ -533,12 +540,13 @@ def test_a_product_by_keyword_is_read() -> None:
 def test_equalise_takes_labels_of_any_kind() -> None:
     x, y = held_out()
     found = []
-    for labels in (y, y.int(), F.one_hot(y, CLASSES).float()):
+    for labels in (y, y.int(), y.double(), F.one_hot(y, CLASSES).float(), F.one_hot(y, CLASSES)):
         model, _ = trained("mlp")
         Cooling(model, (x, labels), redistribute="equalise").step()
         found.append(model[0].weight.detach())
     assert torch.equal(found[0], found[1])
-    assert torch.allclose(found[0], found[2], rtol=1e-9)
+    assert torch.equal(found[0], found[2])
+    assert all(torch.allclose(found[0], other, rtol=1e-9) for other in found[3:])
 
 
 def test_frozen_weights_cannot_be_equalised() -> None:
@@ -554,7 +562,10 @@ def test_an_output_that_is_no_logits() -> None:
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             return {"logits": x}
 
-    for model, words in ((Several(), "got dict"), (nn.Sequential(nn.Linear(5, 1), nn.Flatten(0)), r"got shape \(200,\)")):
+    for model, words in (
+        (Several(), "got dict"),
+        (nn.Sequential(nn.Linear(5, 1), nn.Flatten(0)), r"got shape \(200,\) of torch.float64; wrap it"),
+    ):
         with pytest.raises(ArgumentError, match=words):
             Cooling(model.double(), held_out())
 

@@ -214,6 +214,25 @@ def test_a_forward_that_differs_in_training_is_traced_as_it_is_validated() -> No
     assert Cooling(model, held_out(), redistribute="all").step() > 0
 
 
+def test_what_forward_can_do_without_is_left_out() -> None:
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = mlp()
+
+        def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None, double: bool = False) -> torch.Tensor:
+            found: torch.Tensor = self.body(x)
+            if mask is not None:
+                found = found * mask
+            return found.sigmoid() if double else found
+
+    model = Masked().double()
+    before = runs(model, held_out()[0])
+    y = torch.where(torch.arange(200) % 3 > 0, before.argmax(1), torch.arange(200) % CLASSES)
+    tau = Cooling(model, (held_out()[0], y), redistribute="equalise").step()
+    assert torch.allclose(runs(model, held_out()[0]), tau * before, rtol=1e-11, atol=1e-12)
+
+
 class Recurrent(nn.Module):
     def __init__(self) -> None:
         super().__init__()
