@@ -218,6 +218,8 @@ class Cooling:
         try:
             logits, again = self.logits(), self.logits()
             rows, labels, how = self._data(logits)
+        except ExactnnError:
+            raise
         except (RuntimeError, TypeError, ValueError, IndexError) as reason:  # torch's, for shapes, dtypes and devices
             told = str(reason).partition("\n")[0]
             raise ArgumentError(

@@ -443,7 +443,7 @@ def test_bad_arguments() -> None:
         (lambda: Cooling(model, (x, y), torch.optim.LBFGS(model.parameters()), "all"), "optimizer: one of torch.optim"),
         (lambda: Cooling(model, (x, y), torch.optim.lr_scheduler.StepLR(optimizer, 1)), "optimizer: .* got StepLR"),
         (lambda: Cooling(model, (x, y), torch.optim.SGD(mlp().parameters())), "optimizer: it trains none of the model's"),
-        (lambda: Cooling(model, [(x, y), (x, y), (x, y)]), "validation_data: a pair .* got list of tuple, tuple, tuple; the batches of a loader"),
+        (lambda: Cooling(model, [(x, y), (x, y), (x, y)]), "got list of tuple, tuple, tuple; the batches of a loader"),
         (lambda: Cooling(model, (x.numpy(), y.numpy())), "got tuple of ndarray, ndarray"),
         (lambda: Cooling(nn.Bilinear(5, 5, CLASSES).double(), (x, y)), "TypeError: .* missing 1 required positional argument"),
         (lambda: Cooling(nn.Linear(5, CLASSES).to(torch.complex128), (x.to(torch.complex128), y)), "got shape .* of torch.complex128"),
