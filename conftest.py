@@ -23,6 +23,8 @@ from exactnn.verify import Deviation
 #: The classes with a certificate; tests/test_structure.py looks for others.
 ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap)
 
+pytest_plugins = ["pytester"]
+
 _made: list[Any] = []
 _accepted: dict[int, Any] = {}  # documents by their identity
 _check = checker.check

@@ -49,6 +49,7 @@ def transformed(transformation: Pass, model: Model, *, inplace: bool, repeat: bo
 
 def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Any:
     """What the transformation returns for a copy of the model: a model of the same kind."""
+    __tracebackhide__ = True
     argument = _copy(model)
     before = {} if inplace else _snapshot(argument)
     try:

@@ -27,11 +27,12 @@ from exactnn.testing._modules_code import module_code
 from exactnn.testing._networks import degenerate_networks, relu_mlps
 from exactnn.testing._passes import Pass, called, transformed
 from exactnn.testing._report import compared, shown_code
+from exactnn.testing._running import limit_or_default, note_question
 from exactnn.testing._smallest import smallest
 from exactnn.testing._weights import decimal
 
-#: seconds for a smaller network: what needs longer is no example to read
-_SHORT = 2
+#: seconds for a network, where nobody says otherwise, and for a smaller one: what needs longer is no example to read
+_EACH, _SHORT = 10, 2
 
 Domain = Polyhedron | Callable[[Network], Polyhedron | None] | None
 
@@ -85,7 +86,7 @@ def assert_preserves(
     inplace: bool = False,
     repeat: bool = True,
     precision: str | None = None,
-    time_limit: Number | None = 10,
+    time_limit: Number | None = None,
     shrink_seconds: float = 30,
     unknown: str = "fail",
     certificates: Folder = None,
@@ -100,7 +101,8 @@ def assert_preserves(
     networks : a strategy of models (`relu_mlps()`, `torch_modules()`, `onnx_models()`, ...), or models; by default exact networks,
         half of them of ReLUs (`relu_mlps()`), half degenerate and with any units without curves (`degenerate_networks()`)
     domain : where the function is to be kept, or a callable that gives it for a network; None for everywhere
-    tolerance, time_limit : as in `exactnn.verify_equal`, for each network
+    tolerance : as in `exactnn.verify_equal`
+    time_limit : seconds for each network; None for pytest's option --exactnn-time-limit, or else 10; math.inf for no limit
     max_examples : how many networks are tried
     inplace : whether the transformation may change its argument; what it returns may then be None, for the argument
     repeat : whether it is run twice on each model, to see that it does the same
@@ -126,13 +128,15 @@ def assert_preserves(
     >>> print(xn.testing.assert_preserves(simplify, max_examples=5))
     kept exactly: 5 of 5
     """
+    __tracebackhide__ = True
     check_unknown(unknown)
     if not callable(transformation):
         raise ArgumentError(f"transformation: a callable is needed, got {type(transformation).__name__}")
     if not isinstance(max_examples, int) or max_examples < 1:
         raise ArgumentError(f"max_examples: a number >= 1 is needed, got {max_examples!r}")
     allowed = as_fraction(tolerance, "tolerance")
-    hunt = _Hunt(transformation, domain, allowed, inplace, repeat, precision, time_limit, Preserved(tolerance=allowed))
+    limit = limit_or_default(time_limit, _EACH)
+    hunt = _Hunt(transformation, domain, allowed, inplace, repeat, precision, limit, Preserved(tolerance=allowed))
     if networks is None:
         networks = relu_mlps() | degenerate_networks()
     if isinstance(networks, st.SearchStrategy):
@@ -221,6 +225,7 @@ class _Hunt:
         if found is None or outcome.model is None or outcome.made is None:
             return outcome
         self.preserved.count(found)
+        note_question(f"assert_preserves({called(self.transformation)})", found.verdict.status, found.seconds)
         if found.kind == "unknown":
             text = f"{called(self.transformation)}: {found.verdict}\n{shown_code(outcome.model.net, 'f')}"
             self.undecided = self.undecided or PropertyFailed(text, "unknown", found.verdict, (outcome.model.net, outcome.made.net))
