@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from exactnn.errors import ExactnnError
+from exactnn.errors import ArgumentError, ExactnnError
 from exactnn.testing._running import note_certificate, running_test
 
 #: what says where certificates go
@@ -23,7 +23,9 @@ FOLDER = "exactnn-certificates"
 def certificate_folder(given: Folder) -> Path | None:
     """The folder given, or that of the test that runs, or the environment's, or `exactnn-certificates` beside pytest's test; else none."""
     if given is not None:
-        return Path(given)
+        if not isinstance(given, (str, os.PathLike)):
+            raise ArgumentError(f"certificates: a folder or None is needed, got {type(given).__name__}")
+        return Path(given) if os.fspath(given) else None
     test = running_test()
     if test is not None and test.folder is not None:
         return test.folder

@@ -19,8 +19,10 @@ def module_code(module: Any, name: str = "f") -> str | None:
     if any(value.is_floating_point() and not value.isfinite().all() for _, value in tensors):
         return None
     dtypes = {str(value.dtype) for _, value in tensors if value.is_floating_point()}
-    state = ", ".join(f"{key!r}: torch.tensor({value.tolist()!r}, dtype={value.dtype})" for key, value in tensors)
-    dtype = f".to({dtypes.pop()})" if len(dtypes) == 1 else ""
+    only = dtypes.pop() if len(dtypes) == 1 else ""
+    kept = "" if only == "torch.float32" else ", dtype="  # decimals of a float32 become that number again, whatever the default
+    state = ", ".join(f"{key!r}: torch.tensor({value.tolist()!r}{kept and f'{kept}{value.dtype}'})" for key, value in tensors)
+    dtype = f".to({only})" if only else ""
     lines = [f"{name} = {layers}{dtype}.eval()"]
     if tensors:
         lines.append(f"{name}.load_state_dict({{{state}}}, strict=False)")

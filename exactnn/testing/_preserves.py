@@ -13,14 +13,15 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
-from hypothesis.errors import HypothesisDeprecationWarning
+from hypothesis.errors import FailedHealthCheck, HypothesisDeprecationWarning, Unsatisfiable
 
 from exactnn.errors import ArgumentError, ExactnnError, PropertyFailed
 from exactnn.exact.numbers import Number, as_fraction, short
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.rounding import FORMATS
 from exactnn.network import Network
 from exactnn.testing._assertions import check_unknown, settled
-from exactnn.testing._certificates import Folder
+from exactnn.testing._certificates import Folder, certificate_folder
 from exactnn.testing._judge import Judgement, judge
 from exactnn.testing._models import Model, read_model, unbound
 from exactnn.testing._modules_code import module_code
@@ -132,8 +133,15 @@ def assert_preserves(
     check_unknown(unknown)
     if not callable(transformation):
         raise ArgumentError(f"transformation: a callable is needed, got {type(transformation).__name__}")
-    if not isinstance(max_examples, int) or max_examples < 1:
+    if not isinstance(max_examples, int) or isinstance(max_examples, bool) or max_examples < 1:
         raise ArgumentError(f"max_examples: a number >= 1 is needed, got {max_examples!r}")
+    if not isinstance(shrink_seconds, (int, float)) or not shrink_seconds >= 0:
+        raise ArgumentError(f"shrink_seconds: a number >= 0 is needed, got {shrink_seconds!r}")
+    if seed is not None and not isinstance(seed, int):
+        raise ArgumentError(f"seed: an integer or None is needed, got {seed!r}")
+    if precision is not None and precision not in FORMATS:
+        raise ArgumentError(f"precision: one of {', '.join(FORMATS)} or None is needed, got {precision!r}")
+    certificate_folder(certificates)  # now, and not when there is a failure to tell
     allowed = as_fraction(tolerance, "tolerance")
     limit = limit_or_default(time_limit, _EACH)
     hunt = _Hunt(transformation, domain, allowed, inplace, repeat, precision, limit, Preserved(tolerance=allowed))
@@ -145,7 +153,11 @@ def assert_preserves(
         _in_turn(hunt, networks)
     hunt.failure = hunt.failure or hunt.rounded
     if hunt.failure is not None:
-        hunt.shrink(shrink_seconds)
+        try:
+            hunt.shrink(shrink_seconds)
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"interrupted while a smaller network was looked for; so far:\n{hunt.report('')}")
+            raise
         failure = hunt.report(certificates)
         raise failure from failure.__cause__
     if hunt.undecided is not None:
@@ -154,7 +166,7 @@ def assert_preserves(
 
 
 def _search(hunt: _Hunt, networks: st.SearchStrategy[Any], max_examples: int, seed: int | None) -> None:
-    @settings(
+    rules = settings(
         max_examples=max_examples,
         phases=(Phase.generate,),
         deadline=None,
@@ -162,24 +174,34 @@ def _search(hunt: _Hunt, networks: st.SearchStrategy[Any], max_examples: int, se
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    @given(networks)
+
     def example(model: Any) -> None:
         hunt.one(model)
 
     try:
-        (example if seed is None else seeded(seed)(example))()
+        search = rules(given(networks)(example))
+        (search if seed is None else seeded(seed)(search))()
     except PropertyFailed:
         return  # the hunt has it
+    except FailedHealthCheck:  # all others are off
+        raise ArgumentError(
+            "networks: a strategy cannot be tried inside a test of @given; draw the network there, and say networks=[network]"
+        ) from None
+    except Unsatisfiable as error:
+        raise ArgumentError(f"networks: a strategy that gives models is needed: {error}") from None
 
 
 def _in_turn(hunt: _Hunt, models: Iterable[Any]) -> None:
     if isinstance(models, (str, bytes, os.PathLike)) or not isinstance(models, Iterable):
         raise ArgumentError(f"networks: a strategy or a list of models is needed, got {type(models).__name__}")
-    for model in models:
+    count = 0
+    for count, model in enumerate(models, 1):
         try:
             hunt.one(model)
         except PropertyFailed:
             return
+    if not count:
+        raise ArgumentError("networks: at least one model is needed, got none")
 
 
 @dataclass(frozen=True)
