@@ -23,7 +23,7 @@ from exactnn.verify import Deviation
 #: The classes with a certificate; tests/test_structure.py looks for others.
 ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap)
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "exactnn.testing.plugin"]
 
 _made: list[Any] = []
 _accepted: dict[int, Any] = {}  # documents by their identity

@@ -194,13 +194,14 @@ def _search(hunt: _Hunt, networks: st.SearchStrategy[Any], max_examples: int, se
 def _in_turn(hunt: _Hunt, models: Iterable[Any]) -> None:
     if isinstance(models, (str, bytes, os.PathLike)) or not isinstance(models, Iterable):
         raise ArgumentError(f"networks: a strategy or a list of models is needed, got {type(models).__name__}")
-    count = 0
-    for count, model in enumerate(models, 1):
+    tried = False
+    for model in models:
+        tried = True
         try:
             hunt.one(model)
         except PropertyFailed:
             return
-    if not count:
+    if not tried:
         raise ArgumentError("networks: at least one model is needed, got none")
 
 
