@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exactnn.errors import ArgumentError, ExactnnError
-from exactnn.testing._running import note_certificate, running_test
+from exactnn.testing._running import near, note_certificate, running_test
 
 #: what says where certificates go
 Folder = str | os.PathLike[str] | None
@@ -52,7 +52,7 @@ def write_certificate(certificate: Any, given: Folder) -> tuple[list[str], str |
     except (OSError, ValueError, ExactnnError) as error:
         return [f"certificate: not written: {error}"], None
     note_certificate(path)
-    return [f"certificate: {path} (re-check it: exactnn check {path})"], path
+    return [f"to re-check the certificate: exactnn check {near(path)}"], path
 
 
 def _test_running() -> str:

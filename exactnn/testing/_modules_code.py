@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 _CODE = 1500  # characters
+#: what torch's layers say of themselves, and are without
+_DEFAULTS = ("in_features=", "out_features=", ", bias=True", ", momentum=0.1", ", affine=True", ", track_running_stats=True")
 
 
 def module_code(module: Any, name: str = "f") -> str | None:
@@ -42,4 +44,7 @@ def _constructor(module: Any) -> str | None:
         return None
     if kind.__name__ == "Sequential":
         return None if None in children else f"nn.Sequential({', '.join(map(str, children))})"
-    return None if children else f"nn.{module!r}"
+    text = repr(module)
+    for default in _DEFAULTS:
+        text = text.replace(default, "")
+    return None if children else f"nn.{text}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -80,3 +81,12 @@ def limit_or_default(given: Any, without: Any = None) -> Any:
     if given is not None:
         return given
     return _tests[-1].time_limit if _tests and _tests[-1].time_limit is not None else without
+
+
+def near(path: str) -> str:
+    """Relative to the current folder, if it lies there."""
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):  # the folder is gone, another drive
+        return path
+    return path if relative.startswith("..") else relative

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import os
 import re
 from collections import Counter
 from pathlib import PurePosixPath
 
 import pytest
 
+from exactnn.testing._running import near
+
 #: the attribute of a report that holds what its test asked and wrote
 TOLD = "exactnn"
 _SLOWEST, _FILES = 3, 5  # lines
-_SLOW = 0.1  # seconds
+_SLOW = 0.5  # seconds
 
 
 class Summary:
@@ -47,9 +48,9 @@ class Summary:
             terminalreporter.line(f"slow: {seconds:.1f} s, {status}: {by} in {test}")
         files = sorted(set(self._certificates))
         for path in files[:_FILES]:
-            terminalreporter.line(f"certificate: {_near(path)}")
+            terminalreporter.line(f"certificate: {near(path)}")
         if len(files) > _FILES:
-            terminalreporter.line(f"and {len(files) - _FILES} more certificates" + (f" in {_near(self._folder)}" if self._folder else ""))
+            terminalreporter.line(f"and {len(files) - _FILES} more certificates" + (f" in {near(self._folder)}" if self._folder else ""))
 
 
 def folder_name(node: str) -> str:
@@ -63,12 +64,3 @@ def folder_name(node: str) -> str:
     file, _, test = node.partition("::")
     plain = re.sub(r"[^A-Za-z0-9_]+", "-", f"{PurePosixPath(file).stem}-{test}").strip("-")
     return f"{plain[:60]}-{hashlib.sha256(node.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
-
-
-def _near(path: str) -> str:
-    """Relative to the folder in which pytest was started, if it lies there."""
-    try:
-        near = os.path.relpath(path)
-    except ValueError:  # another drive
-        return path
-    return path if near.startswith("..") else near
