@@ -23,7 +23,9 @@ PROGRAMS = {
 def _printed(command: str, folder: Path) -> str:
     """What it prints, but for the questions that were slow on this machine."""
     first, *words = shlex.split(command)
-    words = [str(path.relative_to(folder)) for word in words for path in folder.glob(word)] if first == "exactnn" and "*" in command else words
+    words = (
+        [str(path.relative_to(folder)) for word in words for path in folder.glob(word)] if first == "exactnn" and "*" in command else words
+    )
     if first == "exactnn":
         words = ["check", *words]
     search = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
