@@ -21,6 +21,7 @@ import exactnn as xn
 from exactnn import testing as xt
 from exactnn.errors import ArgumentError, PropertyFailed
 from tests.testing import _planted as planted
+from tests.testing._screen import fits
 
 F = xn.mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])
 DENSE = xt.torch_modules(kinds=["dense"], depth=1)
@@ -29,13 +30,8 @@ DENSE = xt.torch_modules(kinds=["dense"], depth=1)
 def failure(transformation: Any, **options: Any) -> PropertyFailed:
     with pytest.raises(PropertyFailed) as caught:
         xt.assert_preserves(transformation, seed=5, **({"max_examples": 8} | options))
-    assert rows(str(caught.value)) <= 40
+    assert fits(str(caught.value))
     return caught.value
-
-
-def rows(text: str) -> int:
-    """How many lines of a screen of 120 columns the report takes."""
-    return sum(math.ceil(len(line) / 120) for line in text.splitlines())
 
 
 def _generated(net: xn.Network) -> Iterator[xn.Network]:
@@ -157,7 +153,7 @@ def test_huge_weights() -> None:
     large = xn.mlp([([[10**300], [-(10**300)]], [10**200, 0]), ([[10**300, 1]], [0])])
     with pytest.raises(PropertyFailed) as caught:
         xt.assert_same_function(large, F)
-    assert rows(str(caught.value)) <= 40
+    assert fits(str(caught.value))
 
 
 def test_callables_of_other_kinds_have_names() -> None:

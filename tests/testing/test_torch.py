@@ -21,6 +21,7 @@ from exactnn import testing as xt
 from exactnn.testing._modules_code import module_code
 from exactnn.testing._torch_plain import plain_network
 from tests.strategies import law
+from tests.testing._screen import fits
 
 BOX = xn.Box(-1, 1)
 
@@ -28,6 +29,7 @@ BOX = xn.Box(-1, 1)
 def failure(transformation: Any, **options: Any) -> xt.PropertyFailed:
     with pytest.raises(xt.PropertyFailed) as caught:
         xt.assert_preserves(transformation, seed=3, **options)
+    assert fits(str(caught.value))
     return caught.value
 
 

@@ -23,11 +23,7 @@ PROGRAMS = {
 def _printed(command: str, folder: Path) -> str:
     """What it prints, but for the questions that were slow on this machine."""
     first, *words = shlex.split(command)
-    words = (
-        [str(path.relative_to(folder)) for word in words for path in folder.glob(word)] if first == "exactnn" and "*" in command else words
-    )
-    if first == "exactnn":
-        words = ["check", *words]
+    words = [name for word in words for name in (map(str, folder.glob(word)) if "/*" in word else [word])]
     search = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     plain = {name: value for name, value in os.environ.items() if name not in ("EXACTNN_CERTIFICATES", "PYTEST_ADDOPTS", "COLUMNS")}
     run = subprocess.run(
