@@ -100,9 +100,7 @@ WRONG: list[tuple[Callable[[nn.Module], nn.Module], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "tried"), [pytest.param(w, t, id=w.__name__, marks=[pytest.mark.slow] * (w is fuse_pad)) for w, t in WRONG]
-)
+@pytest.mark.parametrize(("wrong", "tried"), WRONG, ids=[w.__name__ for w, _ in WRONG])
 def test_a_wrong_pass_is_caught_and_shrunk(wrong: Callable[[nn.Module], nn.Module], tried: Any) -> None:
     found = failure(wrong, networks=tried, domain=BOX, tolerance="1e-5", time_limit=5)
     assert found.kind == "changed"
