@@ -25,6 +25,8 @@ from exactnn.verify import Deviation
 #: The classes with a certificate; tests/test_structure.py looks for others.
 ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap, Temperature, NoOptimalTemperature)
 
+pytest_plugins = ["pytester", "exactnn.testing.plugin"]
+
 _made: list[Any] = []
 _accepted: dict[int, Any] = {}  # documents by their identity
 _check = checker.check
