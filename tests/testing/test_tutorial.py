@@ -11,6 +11,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "test-your-pass.md").read_text(encoding="utf-8")
 PROGRAMS = {
@@ -32,6 +34,7 @@ def _printed(command: str, folder: Path) -> str:
     return "".join(line for line in run.stdout.splitlines(keepends=True) if not line.startswith("slow: "))
 
 
+@pytest.mark.slow  # it starts pytest six times
 def test_the_tutorial_is_true(tmp_path: Path) -> None:
     blocks = re.findall(r"^```(python|console)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     assert [kind for kind, _ in blocks].count("console") >= 5
