@@ -13,7 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from audits.runtime import NotRun, run
+from audits.means import read
+from audits.runtime import NotRun, outputs, run
 from hypothesis.strategies import SearchStrategy
 from study.tables import down, up
 
@@ -25,7 +26,7 @@ BOX = xn.Box(-1, 1)
 TOLERANCE = Fraction(1, 10**5)
 DIFFERENT = ("changed", "rounding")
 #: kinds of `PropertyFailed` that are no verdict on a function -> outcome
-FAILED = dict.fromkeys(("raised", "mutated", "type", "not deterministic"), "failed") | {"shape": "changed", "unknown": "not decided"}
+FAILED = dict.fromkeys(("raised", "mutated", "type", "not deterministic"), "failed") | {"unknown": "not decided"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Budget:
     shrink: float
 
 
-FULL, QUICK = Budget(30, 3, 5), Budget(4, 1, 1)
+FULL, SLOW, QUICK = Budget(30, 3, 5), Budget(5, 3, 5), Budget(4, 1, 1)
 
 
 @dataclass
@@ -81,9 +82,12 @@ class Recorder:
 
 
 def tried(
-    transformation: Callable[[Any], Any], name: str, models: Any, budget: Budget, *, inplace: bool = False, certificates: Path | None = None
+    transformation: Callable[[Any], Any], name: str, models: Any, budget: Budget, *, certificates: Path | None = None, **given: bool
 ) -> Trial:
-    """The pass tried on a model, or on models that a strategy draws."""
+    """The pass tried on a model, or on models that a strategy draws; certificates: the folder for those of changes.
+
+    given: `inplace` and `repeat` of `assert_preserves`.
+    """
     drawn = isinstance(models, SearchStrategy)
     recorder = Recorder(transformation)
     options: dict[str, Any] = {
@@ -91,7 +95,7 @@ def tried(
         "max_examples": budget.examples,
         "seed": 0,
         "time_limit": budget.bound,
-        "inplace": inplace,
+        **given,
     }
     count = budget.examples if drawn else 1
     try:
@@ -99,7 +103,7 @@ def tried(
         return Trial(name, "kept", examples=kept.examples, exactly=kept.exactly)
     except testing.PropertyFailed as failure:
         if failure.kind not in DIFFERENT:
-            return _no_verdict(failure, recorder, name)
+            return _no_verdict(failure, recorder, name, budget)
         if not drawn:
             bracket = _bracket(failure, budget)
             if bracket is not None and not bracket[1]:  # beyond the box only
@@ -113,7 +117,7 @@ def tried(
         return Trial(name, "rounding", examples=found.examples, exactly=found.exactly, bound=up(TOLERANCE))
     except testing.PropertyFailed as failure:
         if failure.kind not in DIFFERENT:
-            return _no_verdict(failure, recorder, name)
+            return _no_verdict(failure, recorder, name, budget)
         return _different(failure, recorder, name, count, budget)
 
 
@@ -132,6 +136,10 @@ def _different(failure: testing.PropertyFailed, recorder: Recorder, name: str, c
     trial.run = _confirmed(recorder, point, values)
     if not trial.run:
         trial.outcome, trial.reason = "not decided", "exact arithmetic says changed, but the runtime does not show it"
+        try:
+            run(recorder.calls[-1][1], point)
+        except NotRun as error:
+            trial.outcome, trial.reason = "failed", f"the result does not run: {error}"
     return trial
 
 
@@ -163,18 +171,53 @@ def _bracket(failure: testing.PropertyFailed, budget: Budget) -> tuple[Fraction,
     return found.lower, found.upper
 
 
-def _no_verdict(failure: testing.PropertyFailed, recorder: Recorder, name: str) -> Trial:
-    """Why there is nothing to compare; what cannot be read is tried in the runtime, which tells whose fault it is."""
+def _no_verdict(failure: testing.PropertyFailed, recorder: Recorder, name: str, budget: Budget) -> Trial:
+    """Where `assert_preserves` did not compare: why, or what runs say."""
     reason = str(failure).splitlines()[0]
-    if failure.kind != "refused" or not recorder.calls:
-        return Trial(name, FAILED.get(failure.kind, failure.kind), reason)
+    if failure.kind in FAILED or not recorder.calls:
+        return Trial(name, FAILED.get(failure.kind, failure.kind), reason + _cause(failure))
     before, made = recorder.calls[-1]
     try:
-        run(before, None)
+        ours = outputs(before)
     except NotRun as error:
         return Trial(name, "refused", f"{reason}; nor does the model run before: {error}")
     try:
-        run(made, None)
+        theirs = outputs(made)
     except NotRun as error:
         return Trial(name, "failed", f"the result does not run: {error}")
+    shapes = [[value.shape for value in side] for side in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        return Trial(name, "changed", f"run, outputs of shapes {shapes[0]} became {shapes[1]}")
+    return _flat(before, made, name, budget) if failure.kind == "shape" else _by_runs(before, made, name, reason)
+
+
+def _flat(before: Any, made: Any, name: str, budget: Budget) -> Trial:
+    """Both were read with other axes, but run with the same ones: compared as vectors."""
+    f, g = read(before), read(made)
+    if xn.verify_equal(f, g, time_limit=budget.bound).proved:
+        return Trial(name, "kept", exactly=1)
+    found = xn.max_deviation(f, g, domain=BOX, time_limit=budget.bound)
+    if found.upper <= TOLERANCE:
+        return Trial(name, "rounding", bound=up(found.upper))
+    values = [[str(q) for q in net(found.point)] for net in (f, g)]
+    runs = [run(model, found.point) for model in (before, made)]
+    return Trial(name, "changed", deviation=(down(found.lower), up(found.upper)), point=list(map(str, found.point)), exact=values, run=runs)
+
+
+def _by_runs(before: Any, made: Any, name: str, reason: str) -> Trial:
+    """What exactnn does not read, run at two points: a difference that is no rounding is a change, without a certificate."""
+    for x in (Fraction(1), Fraction(0)):
+        ours, theirs = (run(model, x) for model in (before, made))
+        if any(abs(a - b) > 1e-3 * max(1.0, abs(a), abs(b)) for a, b in zip(ours, theirs, strict=True)):
+            values = f"{[float(f'{a:.6g}') for a in ours]} became {[float(f'{b:.6g}') for b in theirs]}"
+            return Trial(name, "changed", f"run at x = ({x}, ...): {values}; {reason}", run=[ours, theirs])
     return Trial(name, "refused", reason)
+
+
+def _cause(failure: BaseException) -> str:
+    """What lies behind an exception of the pass."""
+    error = failure.__cause__
+    deepest = error
+    while deepest is not None and deepest.__cause__ is not None:
+        deepest = deepest.__cause__
+    return "" if deepest is error else f", from {type(deepest).__name__}: {str(deepest).strip()[:150]}"

@@ -44,6 +44,11 @@ def loaded(model: Any) -> xn.Network:
         return xn.load(path)
 
 
+def read(model: Any) -> xn.Network:
+    """An ONNX model or a torch module as an exact network."""
+    return loaded(model) if hasattr(model, "SerializeToString") else xn.from_torch(model, model.input_shape)
+
+
 def exported(module: Any, **options: Any) -> Any:
     """The module as an ONNX model, by torch.onnx.export with these options."""
     import onnx

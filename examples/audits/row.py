@@ -33,25 +33,38 @@ def _end(name: str, missing: str) -> NoReturn:
 
 
 def audit(
-    transformation: Callable[[Any], Any], models: Mapping[str, Any], *, packages: str, lossy: bool = False, inplace: bool = False
+    transformation: Callable[[Any], Any],
+    models: Mapping[str, Any],
+    *,
+    packages: str,
+    lossy: bool = False,
+    inplace: bool = False,
+    repeat: bool = True,
+    slow: bool = False,
 ) -> None:
     """Try the pass on each model, or on those that a strategy draws.
 
-    packages: distributions it is made of; lossy: it means to change the function; inplace: it may change its argument.
+    packages: distributions it is made of; lossy: it means to change the function; inplace, repeat: as in
+    `assert_preserves`; slow: it takes seconds for each model, so that fewer are drawn, and it is not run twice.
     """
-    from audits.judge import FULL, QUICK, tried
+    from audits.judge import FULL, QUICK, SLOW, tried
 
     given = _arguments()
     os.environ.setdefault("EXACTNN_CERTIFICATES", "")  # none, but where the driver keeps results
     certificates = None if given.json is None else given.json.parent / "certificates"
     head = {**_head(packages.split()), "lossy": lossy}
+    budget = QUICK if given.quick else SLOW if slow else FULL
     start, trials = time.perf_counter(), list[dict[str, Any]]()
     chosen = {name: models[name] for name in models if given.only in (None, name)}
     if not chosen:
         sys.exit(f"--only {given.only}: no such model; there are {', '.join(models)}")
+    saved = start
     for name in list(chosen)[:: 6 if given.quick and len(chosen) > 12 else 1]:
-        trial = tried(transformation, name, chosen[name], QUICK if given.quick else FULL, inplace=inplace, certificates=certificates)
+        trial = tried(transformation, name, chosen[name], budget, certificates=certificates, inplace=inplace, repeat=repeat and not slow)
         trials.append(asdict(trial))
+        if time.perf_counter() > saved + 5:  # what there is when time ends
+            saved = time.perf_counter()
+            write(given.json, {**head, "trials": trials, "seconds": round(saved - start, 1), "finished": False})
         _show(trial, full=given.only is not None)
     write(given.json, {**head, "trials": trials, "seconds": round(time.perf_counter() - start, 1), "finished": True})
 

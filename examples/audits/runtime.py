@@ -16,18 +16,23 @@ class NotRun(Exception):
     """The runtime refuses the model or the point; the message is its reason."""
 
 
-def run(model: Any, point: Sequence[Fraction] | None) -> list[float]:
-    """All outputs at the point (None: at ones), in a row; a module that is an ONNX file in disguise has its bytes as `onnx`."""
+def run(model: Any, point: Sequence[Fraction] | Fraction) -> list[float]:
+    """All outputs at the point, in a row; one number is for all entries of the input."""
+    return [float(v) for output in outputs(model, point) for v in output.reshape(-1)]
+
+
+def outputs(model: Any, point: Sequence[Fraction] | Fraction = Fraction(1)) -> list[Any]:
+    """The outputs at the point, as arrays; a module that is an ONNX file in disguise has its bytes as `onnx`."""
     data = getattr(model, "onnx", None)
     if data is None and hasattr(model, "SerializeToString"):
         data = model.SerializeToString()
     try:
-        return _run_onnx(data, point) if data is not None else _run_torch(model, point)
+        return [np.asarray(output) for output in (_run_onnx(data, point) if data is not None else _run_torch(model, point))]
     except Exception as error:
         raise NotRun(_short(error)) from error
 
 
-def _run_onnx(data: bytes, point: Sequence[Fraction] | None) -> list[float]:
+def _run_onnx(data: bytes, point: Sequence[Fraction] | Fraction) -> list[Any]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -37,25 +42,23 @@ def _run_onnx(data: bytes, point: Sequence[Fraction] | None) -> list[float]:
     (given,) = session.get_inputs()
     kind = {"tensor(float)": np.float32, "tensor(double)": np.float64}[given.type]
     shape = [n if isinstance(n, int) else 1 for n in given.shape]
-    return _row(session.run(None, {given.name: _values(point, math.prod(shape)).astype(kind).reshape(shape)}))
+    values = _values(point, math.prod(shape)).astype(kind).reshape(shape)
+    found: list[Any] = session.run(None, {given.name: values})
+    return found
 
 
-def _run_torch(model: Any, point: Sequence[Fraction] | None) -> list[float]:
+def _run_torch(model: Any, point: Sequence[Fraction] | Fraction) -> list[Any]:
     torch = sys.modules["torch"]
     shape = model.input_shape
-    module = model.module() if hasattr(model, "module") and callable(model.module) else copy.deepcopy(model)
+    module = copy.deepcopy(model)
     kind = next((t.dtype for t in module.state_dict().values() if t.is_floating_point()), torch.float32)
     with torch.no_grad():
         value = module(torch.tensor(_values(point, math.prod(shape))).to(kind).reshape(1, *shape))
-    return _row([v.double().numpy() for v in (value if isinstance(value, (tuple, list)) else [value])])
+    return [v.double().numpy() for v in (value if isinstance(value, (tuple, list)) else [value])]
 
 
-def _values(point: Sequence[Fraction] | None, size: int) -> Any:
-    return np.ones(size) if point is None else np.array([float(q) for q in point])
-
-
-def _row(outputs: Sequence[Any]) -> list[float]:
-    return [float(v) for output in outputs for v in np.asarray(output).reshape(-1)]
+def _values(point: Sequence[Fraction] | Fraction, size: int) -> Any:
+    return np.array([float(q) for q in ([point] * size if isinstance(point, Fraction) else point)])
 
 
 def _short(error: Exception) -> str:

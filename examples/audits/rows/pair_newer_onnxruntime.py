@@ -9,4 +9,4 @@ def both(module):
 
 
 if __name__ == "__main__":
-    audit(both, modules(), packages="torch onnxruntime")
+    audit(both, modules(), packages="torch onnxruntime", slow=True)

@@ -9,4 +9,4 @@ def both(module):
 
 
 if __name__ == "__main__":
-    audit(both, modules(), packages="torch onnxsim")
+    audit(both, modules(), packages="torch onnxsim", slow=True)

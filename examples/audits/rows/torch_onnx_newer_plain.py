@@ -8,4 +8,4 @@ def export(module):
 
 
 if __name__ == "__main__":
-    audit(export, modules(), packages="torch onnxscript")
+    audit(export, modules(), packages="torch onnxscript", slow=True)
