@@ -51,6 +51,7 @@ GUIDES = (
     "training",
     "cooling-study",
     "testing",
+    "audits",
 )
 
 
@@ -87,6 +88,7 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/training.md",
         "docs/cooling-study.md",
         "docs/testing.md",
+        "docs/audits.md",
         "CONTRIBUTING.md",
     ],
 )

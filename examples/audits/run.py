@@ -29,7 +29,8 @@ from tqdm import tqdm
 from exactnn.exact.files import write_text
 
 FOLDER = Path(__file__).resolve().parent
-ROWS = tuple(path.stem for path in sorted((FOLDER / "rows").glob("[a-z]*.py")))
+#: passes alone, then pairs of them
+ROWS = tuple(sorted((path.stem for path in (FOLDER / "rows").glob("[a-z]*.py")), key=lambda name: (name.startswith("pair_"), name)))
 PACKAGES = (
     "torch",
     "onnx",
