@@ -85,7 +85,8 @@ def unbound(net: Network) -> Network:
 
 
 def _precision_of_module(module: Any) -> str | None:
-    for tensor in module.state_dict().values():
+    state = module.state_dict  # of an ExportedProgram it is no method
+    for tensor in (state() if callable(state) else state).values():
         if tensor.is_floating_point():
             return str(tensor.dtype).removeprefix("torch.")
     return None

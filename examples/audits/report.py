@@ -78,7 +78,7 @@ def _findings(results: Sequence[dict[str, Any]]) -> list[list[str]]:
 
 def _values(trial: dict[str, Any]) -> list[str]:
     if not trial["exact"]:
-        return ["", trial["reason"].partition(" took a model of ")[2] or trial["reason"], ""]
+        return ["", reason(trial["reason"].partition("; what ")[0]), ""]
     f, g = ([Fraction(q) for q in side] for side in trial["exact"])
     i = max(range(len(f)), key=lambda j: abs(f[j] - g[j]))
     where = f"y{i} = " if len(f) > 1 else ""

@@ -199,6 +199,13 @@ def test_a_layer_that_is_used_twice() -> None:
     assert int(space["f"](torch.ones(1, 1))) == 7
 
 
+def test_a_pass_may_return_an_exported_program() -> None:
+    module: Any = nn.Sequential(nn.Linear(1, 1), nn.ReLU()).eval()
+    module.input_shape = (1,)
+    kept = xt.assert_preserves(lambda m: torch.export.export(m, (torch.ones(1, 1),)), networks=[module], repeat=False)
+    assert kept.exactly == 1
+
+
 class OtherTensor(torch.Tensor):
     """A tensor with a class of its own, as quantisation makes them."""
 
