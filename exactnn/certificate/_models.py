@@ -32,6 +32,11 @@ class Model(NamedTuple):
     source: str
     slice: Any = None  # as written, if the network is the model on a slice
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """For JSON: hash, source, and the slice if there is one."""
+        return {"sha256": self.sha256, "source": self.source} | ({} if self.slice is None else {"slice": self.slice})
+
 
 def read_file(path: Path) -> bytes:
     """The bytes of a regular file (a pipe or a device might never end)."""

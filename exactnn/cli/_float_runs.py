@@ -36,9 +36,11 @@ class FloatRuns:
 def float_runs(options: argparse.Namespace, domain: Polyhedron | None, nets: Mapping[str, Network], start: float) -> FloatRuns:
     """Bounds for these networks, f and g in the document; `start` is when work on the answer began.
 
-    Nothing without a box, for networks that are not piecewise linear, and where nobody would see it.
+    Nothing without a box of all inputs, for networks that are not piecewise linear, and where nobody would see it.
     """
-    if not isinstance(domain, Box) or (options.quiet and not options.json) or not all(net.is_piecewise_linear for net in nets.values()):
+    if not isinstance(domain, Box) or getattr(options, "slice", None) is not None or (options.quiet and not options.json):
+        return FloatRuns()
+    if not all(net.is_piecewise_linear for net in nets.values()):
         return FloatRuns()
     end = _end(options, start)
     found = {name: _bound(net, domain, end) for name, net in nets.items()}

@@ -6,13 +6,16 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from exactnn.cli import _domain
 from exactnn.cli._outcome import log
+from exactnn.cli._slice import add_slice, sliced
 from exactnn.errors import ArgumentError, SaveError
 from exactnn.exact.numbers import as_fraction
+from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 
 CERTIFICATE = "write the certificate here, for exactnn check; compressed if the name ends in .gz"
@@ -36,11 +39,14 @@ def add_question(
     *,
     domain: bool = True,
     tolerance: bool = True,
+    slices: bool = True,
     limit: str = LIMIT,
 ) -> None:
-    """--domain, --tolerance, --time-limit, --certificate."""
+    """--domain, --slice, --tolerance, --time-limit, --certificate."""
     if domain:
         parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
+    if domain and slices:
+        add_slice(parser)
     if domain and tolerance:
         parser.add_argument("--tolerance", metavar="Q", default="0", help="claim that no output differs by more than Q (0: equality)")
     parser.add_argument("--time-limit", metavar="SECONDS", help=limit)
@@ -58,7 +64,7 @@ def question(options: argparse.Namespace) -> dict[str, Any]:
     limit = options.time_limit
     arguments: dict[str, Any] = {"time_limit": None if limit is None else as_fraction(limit, "--time-limit")}
     if hasattr(options, "domain"):
-        arguments["domain"] = None if options.domain is None else _domain.read_domain(options.domain)
+        arguments["domain"] = domain(options)
     if hasattr(options, "tolerance"):
         arguments["tolerance"] = as_fraction(options.tolerance, "--tolerance")
     if hasattr(options, "checkpoint"):
@@ -66,6 +72,11 @@ def question(options: argparse.Namespace) -> dict[str, Any]:
         check_apart(options, "checkpoint", "certificate")
         arguments["checkpoint"] = options.checkpoint
     return arguments
+
+
+def domain(options: argparse.Namespace) -> Polyhedron | None:
+    """What --domain names; None without it."""
+    return None if options.domain is None else _domain.read_domain(options.domain, partial(log, options))
 
 
 def check_apart(options: argparse.Namespace, *names: str) -> None:
@@ -76,15 +87,17 @@ def check_apart(options: argparse.Namespace, *names: str) -> None:
 
 
 def load(options: argparse.Namespace, *paths: str) -> list[Network]:
-    """The networks in these files."""
+    """The networks in these files, on the slice if there is one."""
     from exactnn.load import load as read
+
+    where = getattr(options, "slice", None)
 
     nets = []
     for path in paths:
         start = time.perf_counter()
         net = read(path, raw=getattr(options, "raw", False))
         log(options, f"read {path}: {net!r}, {time.perf_counter() - start:.2f} s")
-        nets.append(net)
+        nets.append(net if where is None else sliced(net, where))
     return nets
 
 

@@ -25,7 +25,8 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
     """t -> net(origin + sum_i t_i directions[i]), as a network whose only input is t.
 
     An exact affine node (and a reshape, for an input with several axes) takes the place of each input, under the input's name; the
-    other nodes are those of `net` that an output depends on. If `net` was read from a file, certificates about the slice name that file and the slice.
+    other nodes are those of `net` that an output depends on. If `net` was read from a file, certificates about the slice name that file
+    and the slice.
 
     Parameters
     ----------
