@@ -16,10 +16,16 @@ from exactnn.cli._slice import add_slice, sliced
 from exactnn.errors import ArgumentError, SaveError
 from exactnn.exact.numbers import as_fraction
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import doing
 from exactnn.network import Network
 
 CERTIFICATE = "write the certificate here, for exactnn check; compressed if the name ends in .gz"
 LIMIT = "stop then, with the verdict UNKNOWN (no limit)"
+#: of questions that verify_equal and verify_zero answer
+EQUAL_LIMIT = (
+    "stop then, with the verdict UNKNOWN (no limit, but the last way, going through the cells of the networks, ends after 20,000 cells "
+    "or 120 s)"
+)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +101,8 @@ def load(options: argparse.Namespace, *paths: str) -> list[Network]:
     nets = []
     for path in paths:
         start = time.perf_counter()
-        net = read(path, raw=getattr(options, "raw", False))
+        with doing(f"reading {path}"):
+            net = read(path, raw=getattr(options, "raw", False))
         log(options, f"read {path}: {net!r}, {time.perf_counter() - start:.2f} s")
         nets.append(net if where is None else sliced(net, where))
     return nets
@@ -119,30 +126,30 @@ def check_target(target: str | None, option: str, inputs: Sequence[str]) -> None
         raise SaveError(f"{option}: {target!r} cannot be written: {error}") from None
 
 
-def check_folder(folder: str | None) -> None:
+def check_folder(folder: str | None, option: str = "--save") -> None:
     """Refuse, before long work, a folder that cannot be made or that holds something."""
     if folder is None:
         return
     path = Path(folder)
     try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ArgumentError(f"--save: a new or empty folder is needed, got {folder!r}")
+            raise ArgumentError(f"{option}: a new or empty folder is needed, got {folder!r}")
         if not path.exists() and not path.resolve().parent.is_dir():
-            raise ArgumentError(f"--save: a folder in an existing one is needed, got {folder!r}")
+            raise ArgumentError(f"{option}: a folder in an existing one is needed, got {folder!r}")
         if not os.access(path if path.exists() else path.resolve().parent, os.W_OK):
-            raise SaveError(f"--save: {folder!r} cannot be written")
+            raise SaveError(f"{option}: {folder!r} cannot be written")
         if not path.exists():  # where that fails, before the work and not after it
             path.mkdir()
             path.rmdir()
     except (OSError, ValueError) as error:
         if isinstance(error, ArgumentError):
             raise
-        raise SaveError(f"--save: {folder!r} cannot be written: {error}") from None
+        raise SaveError(f"{option}: {folder!r} cannot be written: {error}") from None
 
 
-def make_folder(folder: str) -> None:
-    """The folder of --save; SaveError if it cannot be made."""
+def make_folder(folder: str, option: str = "--save") -> None:
+    """The folder of an option; SaveError if it cannot be made."""
     try:
         os.makedirs(folder, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise SaveError(f"--save: {folder!r} cannot be made: {error}") from None
+        raise SaveError(f"{option}: {folder!r} cannot be made: {error}") from None

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from exactnn.cli._float_runs import FloatRuns, float_runs
-from exactnn.cli._options import add_long, add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._options import EQUAL_LIMIT, add_long, add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import CODES, Outcome, certificate_line, line, listed, log, point_text, report, short
 from exactnn.cli._transformation import add_options, read_transformation
 from exactnn.cli._workers import workers
@@ -42,7 +42,7 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], Outcome]) -> None:
-    add_question(parser)
+    add_question(parser, limit=EQUAL_LIMIT)
     add_long(parser)
     add_raw(parser)
     add_output(parser)

@@ -49,7 +49,7 @@ def add_list(parser: argparse.ArgumentParser) -> None:
 
 def add_plot(parser: argparse.ArgumentParser) -> None:
     """regions plot F."""
-    _add_common(parser)
+    _add_common(parser, "20,000")
     parser.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
     parser.add_argument("--colour", choices=("affine", "active", "region"), default="affine", help="what colours tell (affine)")
     parser.set_defaults(run=_plot)
@@ -59,11 +59,11 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=("auto", "lattice", "search"), default="auto", help="how regions are found (auto)")
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser, most: str = "no limit") -> None:
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
     add_slice(parser)
-    parser.add_argument("--max-regions", metavar="N", type=int, help="stop beyond N regions")
+    parser.add_argument("--max-regions", metavar="N", type=int, help=f"stop beyond N regions ({most})")
     parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with what was found (no limit)")
     add_raw(parser)
     add_output(parser)
