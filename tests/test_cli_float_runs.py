@@ -192,4 +192,4 @@ def test_progress_of_long_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     for stream, seen in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)
         xn.execution_error(MODELS["f"], domain=BOX)
-        assert ("rounding:" in stream.getvalue()) == seen
+        assert ("rounding errors layer by layer:" in stream.getvalue()) == seen

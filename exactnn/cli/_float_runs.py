@@ -44,7 +44,7 @@ def float_runs(options: argparse.Namespace, domain: Polyhedron | None, nets: Map
         return FloatRuns()
     end = _end(options, start)
     found = {name: _bound(net, domain, end) for name, net in nets.items()}
-    within = [f"{name} within {_rounded_up(q)}" for name, q in found.items() if isinstance(q, Fraction)]
+    within = [f"{name} within {rounded_up(q)}" for name, q in found.items() if isinstance(q, Fraction)]
     told = [f"{', '.join(within)} of the exact network{'s' * (len(within) > 1)} on this box"] if within else []
     reasons = {why: " and ".join(n for n in found if found[n] == why) for why in found.values() if isinstance(why, str)}
     told += [f"no bound for {names}: {why}" for why, names in reasons.items()]
@@ -82,7 +82,7 @@ def _reason(error: ExactnnError) -> str:
     return str(error).partition(": ")[2]
 
 
-def _rounded_up(value: Fraction) -> str:
+def rounded_up(value: Fraction) -> str:
     """Three digits, none of them too low."""
     upward = Context(prec=3, rounding=ROUND_CEILING)
     return f"{float(upward.divide(Decimal(value.numerator), Decimal(value.denominator))):.3g}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from exactnn.cli import _domain
 from exactnn.cli._outcome import log
 from exactnn.cli._slice import add_slice, sliced
-from exactnn.errors import ArgumentError, SaveError
+from exactnn.errors import ArgumentError, LoadError, SaveError
 from exactnn.exact.numbers import as_fraction
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.progress import doing
@@ -101,11 +102,24 @@ def load(options: argparse.Namespace, *paths: str) -> list[Network]:
     nets = []
     for path in paths:
         start = time.perf_counter()
-        with doing(f"reading {path}"):
+        with doing(f"reading {path}"), _known(path):
             net = read(path, raw=getattr(options, "raw", False))
         log(options, f"read {path}: {net!r}, {time.perf_counter() - start:.2f} s")
         nets.append(net if where is None else sliced(net, where))
     return nets
+
+
+@contextlib.contextmanager
+def _known(path: str) -> Iterator[None]:
+    """A certificate in the place of a model is told so."""
+    try:
+        yield
+    except LoadError:
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                if b'"exactnn-certificate"' in file.read(200):
+                    raise LoadError(f"{path}: a model is needed, but this is a certificate; exactnn check {path} re-checks it") from None
+        raise
 
 
 def check_target(target: str | None, option: str, inputs: Sequence[str]) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from exactnn.cli import _domain
+from exactnn.cli._float_runs import rounded_up
 from exactnn.cli._options import add_output, add_raw, check_folder, domain, load, make_folder
-from exactnn.cli._outcome import DONE, Outcome, between, decimal, line, log, point_text, report, short
+from exactnn.cli._outcome import DONE, Outcome, between, line, log, point_text, report, short
 from exactnn.cli._questions import models
 from exactnn.cli._slice import add_slice, place
 from exactnn.cli._weights import weights
@@ -36,7 +36,7 @@ class Statement:
     topic: str
     verdict: str
     text: str
-    certificate: Certificate | None = None
+    proof: Certificate | None = None
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ def _said(topic: str, ask: Callable[[_Asked], Iterator[Statement]], asked: _Aske
 
 
 def _saved(folder: str | None, number: int, one: Statement) -> str | None:
-    if folder is None or one.certificate is None:
+    if folder is None or one.proof is None:
         return None
     make_folder(folder, "--certificate")
-    return str(one.certificate.save(Path(folder) / f"{number:02d}-{one.topic.replace(' ', '-')}.json"))
+    return str(one.proof.save(Path(folder) / f"{number:02d}-{one.topic.replace(' ', '-')}.json"))
 
 
 def _of(topic: str, verdict: Verdict, more: str = "") -> Statement:
@@ -139,14 +139,19 @@ def _nets(asked: _Asked) -> list[tuple[str, Network]]:
     return [("f", asked.f)] + ([] if asked.g is None else [("g", asked.g)])
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _neurons(net: Network) -> int:
     return sum(math.prod(net.shape(name)) for name in net.hidden_layers)
 
 
 def _size(asked: _Asked) -> Iterator[Statement]:
     for name, net in _nets(asked):
-        layers, kind = len(net.hidden_layers), "piecewise linear" if net.is_piecewise_linear else "not piecewise linear"
-        size = f"{net.input_dim} inputs, {net.output_dim} outputs, {layers} hidden layers with {_neurons(net)} neurons"
+        kind = "piecewise linear" if net.is_piecewise_linear else "not piecewise linear"
+        sides = f"{_count(net.input_dim, 'input')}, {_count(net.output_dim, 'output')}"
+        size = f"{sides}, {_count(len(net.hidden_layers), 'hidden layer')} with {_count(_neurons(net), 'neuron')}"
         yield Statement("size", "computed", f"{name}: {size}, {kind}; {weights(net)}")
 
 
@@ -201,7 +206,7 @@ def _runs(asked: _Asked) -> Iterator[Statement]:
         return
     for name, net in _nets(asked):
         found = execution_error(net, domain=asked.domain, time_limit=asked.limit)
-        text = f"{name}: a float32 run is within {decimal(found.upper, digits=3, rounding='ROUND_CEILING')} of the exact network on the box"
+        text = f"{name}: a float32 run is within {rounded_up(found.upper)} of the exact network on the box"
         yield Statement("float32 runs", "proved", text, found.certificate)
 
 
@@ -220,7 +225,8 @@ def _deviation(asked: _Asked) -> Iterator[Statement]:
     found = max_deviation(asked.f, asked.g, domain=asked.domain, time_limit=asked.limit)
     low, high = between(found.lower, found.upper)
     text = f"max |f - g| = {short(found.upper)}" if found.is_exact else f"{low} <= max |f - g| <= {high}"
-    yield Statement("deviation", "proved", f"{text}; attained or nearly so at x = {point_text(found.point)}", found.certificate)
+    attained = "attained" if found.is_exact else "the lower end is attained"
+    yield Statement("deviation", "proved", f"{text}; {attained} at x = {point_text(found.point)}", found.certificate)
 
 
 def _decisions(asked: _Asked) -> Iterator[Statement]:

@@ -54,6 +54,7 @@ _PHRASES = tuple(
         (r"\bverify_(equal|zero)\b", r"exactnn \1"),
         (r"\bverify_same_decision\b", "exactnn same-decision"),
         (r"\bmax_deviation\b", "exactnn deviation"),
+        (r"\bmax_weight\b", "MAX_WEIGHT"),
         (
             r"load the module with torch yourself and call exactnn\.from_torch\(module, input_shape\)",
             "in Python, make the module (of a state_dict: module.load_state_dict(torch.load(FILE, weights_only=True))), and write what "
@@ -64,7 +65,7 @@ _PHRASES = tuple(
 #: arguments of Python functions, at the head of a message, and those that are recognised anywhere before a colon
 _FIRST = (
     "dtype|tolerance|gap|domain|numerator|denominator|formula|basis|linear|fraction|epsilon|class_axis|ignore_label|bins|digits|definition|"
-    "max_weight|max_changes|precision|window|interval"
+    "max_changes|precision|window|interval"
 )
 _ANYWHERE = "time_limit|max_regions|executor|checkpoint"
 _ARGUMENT = re.compile(rf"(?:^({_FIRST})|(?<![-\w])({_ANYWHERE}))s?(?=: |\[)")

@@ -37,9 +37,12 @@ def test_a_count_without_an_end_and_a_note() -> None:
 
 
 def test_errors_end_steps() -> None:
-    with pytest.raises(ZeroDivisionError):
+    def loop() -> None:
         for _ in Progress("steps", range(3)):
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        loop()
     assert reached() == ""
     with pytest.raises(ZeroDivisionError), doing("a step"):
         raise ZeroDivisionError
