@@ -20,10 +20,10 @@ def reached() -> str:
 
     Examples
     --------
-    >>> with doing("comparing f and g"), Progress("cells", unit="cells", total=7) as cells:
+    >>> with doing("comparing f and g"), Progress("", unit="cells", total=7) as cells:
     ...     cells.update(3)
     ...     reached()
-    'comparing f and g, cells: 3 of 7 cells'
+    'comparing f and g, 3 of 7 cells'
     >>> reached()
     ''
     """
@@ -74,7 +74,7 @@ class Progress(Step, Generic[_T]):
 
     Parameters
     ----------
-    what : what is being done, in the words of users
+    what : what is being done, in the words of users; "" where the step around it says so
     work : what is gone through, if it is a loop
     total : how many there are, if that is known
     unit : what is counted, in the plural
@@ -89,7 +89,7 @@ class Progress(Step, Generic[_T]):
     def __enter__(self) -> Progress[_T]:
         from tqdm import tqdm
 
-        self._bar = tqdm(desc=self.what, total=self.total, unit=f" {self.unit}", delay=2, disable=None, leave=False)
+        self._bar = tqdm(desc=self.what or None, total=self.total, unit=f" {self.unit}", delay=2, disable=None, leave=False)
         return super().__enter__()  # type: ignore[no-any-return]
 
     def __exit__(self, *error: object) -> None:
@@ -124,4 +124,5 @@ class Progress(Step, Generic[_T]):
 
     def __str__(self) -> str:
         of = "" if self.total is None else f" of {self.total}"
-        return f"{self.what}: {self.done}{of} {self.unit}" + (f" ({self.note})" if self.note else "")
+        head = f"{self.what}: " if self.what else ""
+        return f"{head}{self.done}{of} {self.unit}" + (f" ({self.note})" if self.note else "")

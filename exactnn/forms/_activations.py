@@ -54,7 +54,7 @@ class Activations:
         factor, own = [Fraction(0)] * size, [Fraction(0)] * size
         found: list[tuple[Line, int]] = []
         rows = zip(value.rows(at), weights, strict=True)
-        for i, (row, p) in enumerate(Progress("value numbering", rows, total=size, unit="neurons")):
+        for i, (row, p) in enumerate(Progress("", rows, total=size, unit="neurons")):
             self.clock.check("value numbering was at a layer of neurons")
             if not p:
                 found.append((None, -1))
