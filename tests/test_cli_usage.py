@@ -24,7 +24,7 @@ import pytest
 import exactnn as xn
 from exactnn.cli import _main, _progress
 from exactnn.cli._words import in_options
-from exactnn.exact.progress import Progress, doing
+from exactnn.exact.progress import Progress, counted, doing
 from exactnn.verify import _decision
 from tests.test_cli import ROOT, Shell, shell  # noqa: F401
 
@@ -293,7 +293,7 @@ def test_a_reason_in_the_words_of_the_command_line(shell: Shell) -> None:  # noq
 
 def _slow(*_: Any, **__: Any) -> xn.Verdict:
     with doing("comparing"):
-        for k in Progress("parts", range(40), unit="parts"):
+        for k in counted("parts", range(40), unit="parts"):
             if k == 3:
                 time.sleep(0.4)
     return xn.Verdict("unknown", "f = g", "not asked")

@@ -13,7 +13,7 @@ from exactnn.cli._outcome import CODES, DONE, Outcome, certificate_line, line, l
 from exactnn.cli._points import read_csv, read_npy
 from exactnn.errors import ArgumentError, AssumptionBroken, LoadError, ShapeError
 from exactnn.exact.numbers import as_fraction, rational_text
-from exactnn.exact.progress import Progress
+from exactnn.exact.progress import counted
 
 if TYPE_CHECKING:
     from exactnn.exact.array import RationalArray
@@ -84,7 +84,7 @@ def _check(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     limit = None if options.time_limit is None else as_fraction(options.time_limit, "--time-limit")
     checks = iterate_checks(net, data, names=names, precision=precision, time_limit=limit, **parameters)
-    found = dict(Progress("identities", checks, total=len(names), unit="identities"))
+    found = dict(counted("identities", checks, total=len(names), unit="identities"))
     log(options, f"decided in {time.perf_counter() - start:.2f} s")
     return _told(options, found, start, len(data[0]))
 

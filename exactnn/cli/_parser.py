@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises UsageError."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, formatter_class=_Paragraphs, **kwargs)
+        super().__init__(*args, **{"formatter_class": _Paragraphs, **kwargs})
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As in argparse, but what a command does not know is the command's error, and not the program's."""

@@ -16,7 +16,7 @@ from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import certified, models, texts
 from exactnn.errors import ArgumentError, DomainError, ExactnnError
 from exactnn.exact.numbers import as_fraction, rational_text
-from exactnn.exact.progress import Progress
+from exactnn.exact.progress import counted
 
 if TYPE_CHECKING:
     from exactnn.network import Network
@@ -69,7 +69,7 @@ def _poles(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     verdict = verify_pole_free(functions if net is None else net, interval=interval)
     rows, details = [], []
-    for name, function in Progress("bounds of values and slopes", functions.items(), unit="functions"):
+    for name, function in counted("bounds of values and slopes", functions.items(), unit="functions"):
         poles = function.real_poles(interval=interval)
         near = function.nearest_pole(interval=interval)
         bounds = function.report(window)

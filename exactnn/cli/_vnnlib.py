@@ -108,7 +108,8 @@ def _product(parts: Sequence[Form]) -> Form:
         elif found.keys() <= {None}:
             found = {name: v * found[None] for name, v in part.items()}
         else:
-            raise DomainError(f"linear constraints are needed, but {' and '.join(sorted({*found, *part} - {None}))} are multiplied")  # type: ignore[type-var]
+            names = sorted(name for name in {*found, *part} if name is not None)
+            raise DomainError(f"linear constraints are needed, but {' and '.join(names)} are multiplied")
     return found
 
 

@@ -25,7 +25,7 @@ from exactnn.difference._run_format import Format, largest_of
 from exactnn.errors import DomainError, NotPiecewiseLinear
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
-from exactnn.exact.progress import Progress
+from exactnn.exact.progress import counted
 from exactnn.exact.rounding import FORMATS
 from exactnn.network import Network, Operation
 
@@ -86,7 +86,7 @@ def run_bounds(net: Network, lower: RationalArray, upper: RationalArray, form: F
         start = part.stop
         states[name] = _outward(lower[part].reshape(*shape), upper[part].reshape(*shape), RationalArray.zeros(shape))
     nodes = [name for name in net.order if name not in states]
-    for done, name in enumerate(Progress("rounding errors layer by layer", nodes, unit="nodes")):
+    for done, name in enumerate(counted("rounding errors layer by layer", nodes, unit="nodes")):
         clock.check(f"{done} of {len(nodes)} nodes were bounded")
         operation = net.operation(name)
         rule = _RULES.get(type(operation))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sized
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -67,57 +67,47 @@ class doing(Step):
         return told
 
 
-class Progress(Step, Generic[_T]):
-    """A step that counts: a loop over `work`, or a `with` block that calls `update`.
+class Progress(Step):
+    """A step that counts, by `update`; `counted` is a loop that does.
 
     On a terminal it is a bar on stderr, for work that takes longer than two seconds.
 
     Parameters
     ----------
     what : what is being done, in the words of users; "" where the step around it says so
-    work : what is gone through, if it is a loop
     total : how many there are, if that is known
     unit : what is counted, in the plural
     """
 
-    def __init__(self, what: str, work: Iterable[_T] | None = None, *, total: int | None = None, unit: str = "steps") -> None:
+    def __init__(self, what: str, *, total: int | None = None, unit: str = "steps") -> None:
         super().__init__(what)
-        self.total = len(work) if total is None and isinstance(work, Sized) else total
-        self.done, self.unit, self.note = 0, unit, ""
-        self._work, self._bar = work, None
+        self.total, self.unit, self.done, self.note = total, unit, 0, ""
+        self._bar: Any = None
 
-    def __enter__(self) -> Progress[_T]:
+    def __enter__(self) -> Progress:
         from tqdm import tqdm
 
         self._bar = tqdm(desc=self.what or None, total=self.total, unit=f" {self.unit}", delay=2, disable=None, leave=False)
-        return super().__enter__()  # type: ignore[no-any-return]
+        super().__enter__()
+        return self
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
-        if self._bar is not None:
-            self._bar.close()
-
-    def __iter__(self) -> Iterator[_T]:
-        with self:
-            for item in self._work or ():
-                yield item
-                self.update()
+        self._bar.close()
 
     def update(self, count: int = 1) -> None:
         """So many more are done."""
         self.done += count
-        if self._bar is not None:
-            self._bar.update(count)
+        self._bar.update(count)
 
     def tell(self, note: str) -> None:
         """More about what is reached."""
         self.note = note
-        if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)
+        self._bar.set_postfix_str(note, refresh=False)
 
     def draw(self) -> bool:
         """Draw the bar anew, if there is one."""
-        if self._bar is None or self._bar.disable:
+        if self._bar.disable:
             return False
         self._bar.refresh()
         return True
@@ -126,3 +116,11 @@ class Progress(Step, Generic[_T]):
         of = "" if self.total is None else f" of {self.total}"
         head = f"{self.what}: " if self.what else ""
         return f"{head}{self.done}{of} {self.unit}" + (f" ({self.note})" if self.note else "")
+
+
+def counted(what: str, work: Iterable[_T], *, total: int | None = None, unit: str = "steps") -> Iterator[_T]:
+    """A loop over `work` that is told as it goes along, as `Progress` is."""
+    with Progress(what, total=len(work) if total is None and isinstance(work, Sized) else total, unit=unit) as progress:
+        for item in work:
+            yield item
+            progress.update()

@@ -23,7 +23,7 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.executors import check_executor
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.exact.progress import Progress
+from exactnn.exact.progress import counted
 from exactnn.network import Network, Rational, Smooth
 from exactnn.network.document import canonical_hash, document
 from exactnn.verify._alike import Alike
@@ -175,7 +175,7 @@ def exactly(
     Incomplete at the end of the time.
     """
     found: dict[int, list[Any]] = {}
-    for node, leaf in Progress("boxes that resist, cell by cell", leaves.items(), unit="boxes"):
+    for node, leaf in counted("boxes that resist, cell by cell", leaves.items(), unit="boxes"):
         inside = replace(claim, domain=restricted(claim.domain, tree, leaf))
         where = coordinates(inside.domain, claim.f.input_dim)
         if isinstance(inside, SameDecisionClaim):

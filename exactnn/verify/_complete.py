@@ -79,7 +79,7 @@ class Complete:
         with Progress("going through the cells of the networks", unit="cells") as bar:
             return self._walk(bar)
 
-    def _walk(self, bar: Progress[Any]) -> RationalArray | dict[str, Any]:
+    def _walk(self, bar: Progress) -> RationalArray | dict[str, Any]:
         for cell, unit in self.search.walk():
             bar.update(unit is None)
             if unit is not None:

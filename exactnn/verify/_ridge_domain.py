@@ -11,7 +11,7 @@ import numpy as np
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.exact.progress import Progress
+from exactnn.exact.progress import counted
 from exactnn.forms import Fact
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.symmetry.witnesses import about_kink, power_of_two_below, reach_inside
@@ -24,7 +24,7 @@ def signs_of_hyperplanes(
     """For each hyperplane ("on" or "off", Farkas proof), None if it meets the interior; and the affine rest (M, k) of the others."""
     slope, offset = form.slope, form.offset
     facts: list[Fact | None] = []
-    for h, plane in enumerate(Progress("kinks against the domain", form.hyperplanes, unit="kinks")):
+    for h, plane in enumerate(counted("kinks against the domain", form.hyperplanes, unit="kinks")):
         clock.check(f"{h} of {len(form.hyperplanes)} kink hyperplanes were placed against the domain", partial=h)
         fact = _sign(plane, region)
         facts.append(fact)

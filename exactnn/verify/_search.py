@@ -14,7 +14,7 @@ from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.lp import Optimal, Unbounded
-from exactnn.exact.progress import Progress
+from exactnn.exact.progress import Progress, counted
 from exactnn.network import Network
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, enclosures
 from exactnn.symmetry.witnesses import small_points
@@ -61,7 +61,7 @@ def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tu
     corners, rays = [where.inside], []
     clock = clock_in_force()
     share = clock.at_most(clock.left() / 4)  # they are proposals, and other ways need time too
-    for _ in Progress("points of the domain", range(count), unit="points"):
+    for _ in counted("points of the domain", range(count), unit="points"):
         try:
             share.check("points of the domain were being sought")
             with share.running():

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from exactnn.exact.progress import Progress, doing, reached, refreshed
+from exactnn.exact.progress import Progress, counted, doing, reached, refreshed
 
 
 def test_steps_are_nested_and_counted() -> None:
     seen = []
     with doing("comparing"):
-        for item in Progress("points", [5, 6, 7], unit="points"):
+        for item in counted("points", [5, 6, 7], unit="points"):
             seen.append((item, reached()))
         assert reached() == "comparing"
     assert seen == [(item, f"comparing, points: {k} of 3 points") for k, item in enumerate((5, 6, 7))]
@@ -38,7 +38,7 @@ def test_a_count_without_an_end_and_a_note() -> None:
 
 def test_errors_end_steps() -> None:
     def loop() -> None:
-        for _ in Progress("steps", range(3)):
+        for _ in counted("steps", range(3)):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
