@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 _WORDS = (
-    (re.compile(r"^argument (\S+): invalid int value: (.*)$"), r"\1: a whole number is needed, got \2"),
-    (re.compile(r"^argument (\S+): expected one argument$"), r"\1: a value is needed behind it"),
-    (re.compile(r"^argument (\S+): invalid choice: (.*) \(choose from (.*)\)$"), r"\1: one of \3 is needed, got \2"),
-    (re.compile(r"^argument (\S+): "), r"\1: "),
-    (re.compile(r"^the following arguments are required: "), "missing: "),
-    (re.compile(r"^unrecognized arguments: "), "no option or argument of this command: "),
+    (r"^argument (\S+): invalid int value: (.*)$", r"\1: a whole number is needed, got \2"),
+    (r"^argument (\S+): expected one argument$", r"\1: a value is needed behind it"),
+    (r"^argument (\S+): invalid choice: (.*) \(choose from (.*)\)$", r"\1: one of \3 is needed, got \2"),
+    (r"^argument (\S+): ", r"\1: "),
+    (r"^the following arguments are required: ", "missing: "),
+    (r"^unrecognized arguments: ", "no option or argument of this command: "),
 )
 
 
@@ -51,7 +51,7 @@ class Parser(argparse.ArgumentParser):
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
         advice = "" if choice is None else _near(choice[1], re.findall(r"[\w.-]+", choice[2]))
         for pattern, words in _WORDS:
-            message = pattern.sub(words, message, count=1)
+            message = re.sub(pattern, words, message, count=1)
         raise UsageError(message + advice, self)
 
     def _meant(self, rest: Sequence[str]) -> str:
