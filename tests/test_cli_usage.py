@@ -305,7 +305,7 @@ def test_progress_is_told_unless_quiet(shell: Shell, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(_progress, "_PAUSE", 0.1)
     lines = [line for line in shell("equal f.json g.json").err.splitlines() if "comparing" in line]
     assert 1 <= len(lines) <= 6
-    assert re.fullmatch(r"\d+ s: comparing, parts: 3 of 40 parts", lines[0])
+    assert any(re.fullmatch(r"\d+ s: comparing, parts: 3 of 40 parts", line) for line in lines)
     assert shell("equal f.json g.json --quiet").err == ""
 
 
@@ -364,7 +364,7 @@ def test_a_long_question_as_a_process(tmp_path: Path) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
     assert (process.returncode, out) == (130, "")
-    assert re.match(r"exactnn: interrupted after [\d.]+ s, ", err.splitlines()[-1])
+    assert re.match(r"exactnn: interrupted after [\d.]+ s[,;] ", err.splitlines()[-1])  # between two steps there is none
     assert "Traceback" not in err
 
 
