@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from . import _gzip
+from . import _gzip, _words
 from ._at_points import check_one_point, check_values
 from ._boxes import check_boxes
 from ._claim import Claim, read_claim
@@ -18,8 +18,8 @@ from ._execution import check_rounding
 from ._fibre import check_enumeration, check_free, check_halves, check_lattice, check_odd
 from ._forms import check_forms
 from ._line import check_line
-from ._models import Model, Path, read_file, read_models
-from ._numbers import Rejected, items, mapping, need, read_json, show
+from ._models import Model, Path, canonical_hash, read_file, read_models
+from ._numbers import Rejected, items, mapping, need, read_json, show, tensor
 from ._point import check_point
 from ._poles import check_pole, check_pole_free, functions_of, sentence
 from ._shallow import family
@@ -67,11 +67,23 @@ class Accepted(NamedTuple):
     @property
     def sentence(self) -> str:
         """The claim in words."""
+        slices = [f"; {name}(t) = model {name} at {_at(model.slice)}" for name, model in self.models.items() if model.slice is not None]
+        return self._about_models() + "".join(slices)
+
+    def _about_models(self) -> str:
         if self.claim.poles is not None:
             stated = self.claim.poles.functions
             return sentence(self.claim, len(functions_of(self.models["f"].network) if stated is None else stated))
         f = self.models["f"].network
         return self.claim.sentence(f.input_size, family(f, "f").moves if self.claim.question == "orbits" else "")
+
+
+def _at(written: Any) -> str:
+    """The points of a slice in words; where they are long, its hash."""
+    origin, directions = (tensor(written[key], "slice") for key in ("origin", "directions"))
+    short = _words.combination(origin.fractions(), directions.fractions())
+    k, d = directions.shape
+    return short or f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {canonical_hash(written, 'slice')}"
 
 
 def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None) -> bool:

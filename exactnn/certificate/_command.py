@@ -70,5 +70,5 @@ def _summary(accepted: Accepted) -> dict[str, Any]:
         "claim": claim.written,
         "claim_sha256": claim.sha256,
         "domain_has_points": claim.inhabited,
-        "models": {name: {"sha256": m.sha256, "source": m.source} for name, m in accepted.models.items()},
+        "models": {name: model.told for name, model in accepted.models.items()},
     }

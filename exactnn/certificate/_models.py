@@ -15,6 +15,7 @@ from ._network import Network, read_network
 from ._nnet import read_nnet
 from ._numbers import Rejected, Unreadable, boolean, mapping, need, read_json, show, text
 from ._onnx import read_onnx
+from ._slice import sliced
 
 Path = str | os.PathLike[str]
 File = tuple[Path, bytes, str]  # path, content, hash
@@ -29,6 +30,12 @@ class Model(NamedTuple):
     network: Network
     sha256: str
     source: str
+    slice: Any = None  # as written, if the network is the model on a slice
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """For JSON: hash, source, and the slice if there is one."""
+        return {"sha256": self.sha256, "source": self.source} | ({} if self.slice is None else {"slice": self.slice})
 
 
 def read_file(path: Path) -> bytes:
@@ -92,6 +99,13 @@ def _inline_hash(data: bytes) -> str | None:
 
 def _model(entry: Any, step: str, folder: Path, files: Sequence[File]) -> Model:
     need(type(entry) is dict, step, f"expected an object, found {show(entry)}")
+    if "slice" not in entry:
+        return _whole(entry, step, folder, files)
+    found = _whole({key: value for key, value in entry.items() if key != "slice"}, step, folder, files)
+    return found._replace(network=sliced(found.network, entry["slice"], f"{step}: slice"), slice=entry["slice"])
+
+
+def _whole(entry: dict[str, Any], step: str, folder: Path, files: Sequence[File]) -> Model:
     digest = text(entry.get("sha256"), f"{step}: sha256")
     need(_DIGEST.match(digest) is not None, f"{step}: sha256", "expected 64 hexadecimal digits")
     if "inline" in entry:

@@ -19,6 +19,7 @@ from exactnn.claims._claim import Claim
 from exactnn.errors import ArgumentError, CertificateRejected, LoadError
 from exactnn.exact.clock import Clock
 from exactnn.exact.files import write_bytes
+from exactnn.exact.writing import json_tensor
 from exactnn.network import Network
 from exactnn.network.document import canonical_hash, document
 
@@ -29,8 +30,8 @@ _UNSUSPICIOUS, _TIMES = 2**26, 100
 class Certificate:
     """What the standalone checker needs to re-check a verdict: `save` it, and run `exactnn check FILE`.
 
-    Models that were read from a file which the checker reads itself are bound by the file's hash; others stand in the certificate,
-    without losing a bit.
+    Models that were read from a file which the checker reads itself are bound by the file's hash, with the slice where it is about one;
+    others stand in the certificate, without losing a bit.
 
     Parameters
     ----------
@@ -156,6 +157,8 @@ def _model(net: Network) -> dict[str, Any]:
         bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}
         if source.data:
             bound["data"] = {file.path: file.sha256 for file in source.data}
+        if source.slice is not None:
+            bound["slice"] = {name: json_tensor(getattr(source.slice, name)) for name in ("origin", "directions")}
         return {**bound, "raw": True} if source.raw else bound
     inline = document(net)
     return {"sha256": canonical_hash(inline), "inline": inline}

@@ -123,7 +123,7 @@ def _check(options: argparse.Namespace) -> Outcome:
         document = report(options, "rejected", start, certificate=options.certificate, step=rejected.step, reason=rejected.reason)
         return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", document)
     log(options, f"checked in {time.perf_counter() - start:.2f} s")
-    used = {name: {"sha256": m.sha256, "source": m.source} for name, m in accepted.models.items()}
+    used = {name: model.told for name, model in accepted.models.items()}
     document = report(
         options,
         "accepted",

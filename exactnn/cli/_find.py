@@ -10,11 +10,12 @@ import argparse
 import time
 from typing import Any, Literal
 
-from exactnn.cli._fibre import in_commands, naming, neurons_text, time_limit
+from exactnn.cli._fibre import naming, neurons_text, time_limit
 from exactnn.cli._found import add_files, ended, saved
 from exactnn.cli._options import add_output, add_raw, check_folder, check_target, load
 from exactnn.cli._outcome import Outcome, line, log
 from exactnn.cli._questions import answer, models, shortened, texts
+from exactnn.cli._words import in_options
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
@@ -101,7 +102,7 @@ def _one(options: argparse.Namespace) -> Outcome:
             if len(entries) % 1000 == 0:
                 log(options, f"{len(entries)} found, {time.perf_counter() - start:.1f} s")
     except (Incomplete, NotRational) as stop:
-        stopped = in_commands(str(stop))
+        stopped = in_options(str(stop))
     log(options, f"searched in {time.perf_counter() - start:.2f} s")
     unproved = sum(entry["status"] != "proved" for entry in entries)
     if unproved:

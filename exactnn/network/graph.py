@@ -39,10 +39,19 @@ class DataFile:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """t -> origin + sum_i t_i directions[i]: where a network is asked about; origin (d), directions (k, d)."""
+
+    origin: RationalArray
+    directions: RationalArray
+
+
+@dataclass(frozen=True)
 class Source:
     """The file a network was read from, so that a certificate can be bound to it.
 
     `checkable`: whether the standalone checker reads this file itself and finds the same nodes. `data`: the further files that it needs.
+    `slice`: the network is what the file holds on this slice of its inputs (`exactnn.regions.restrict`); None for all of it.
     """
 
     path: str
@@ -51,6 +60,7 @@ class Source:
     raw: bool = False
     checkable: bool = False
     data: tuple[DataFile, ...] = ()
+    slice: Slice | None = None
 
 
 class Network:
@@ -144,6 +154,9 @@ class Network:
         if self.source is not None:
             lines.append(f"read from {self.source.path}, sha256 {self.source.sha256}")
             lines += [f"with data from {d.path}, sha256 {d.sha256}" for d in self.source.data]
+            if self.source.slice is not None:
+                k, d = self.source.slice.directions.shape
+                lines.append(f"on a slice of {k} dimension{'s' * (k > 1)} of its {d} inputs")
         return "\n".join([*lines, *self.reading])
 
     # --- structure ---------------------------------------------------------------------------------------------------------

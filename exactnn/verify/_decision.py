@@ -20,6 +20,7 @@ from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting,
 from exactnn.errors import Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.progress import doing
 from exactnn.exact.writing import json_number
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Network
@@ -114,7 +115,8 @@ class Decision:
             return self._by_cells(self.clock.at_most(_QUICK_SECONDS), _QUICK_CELLS)
         except Incomplete:
             self.clock.check("value numbering did not prove equality, and no point was found at which the outputs differ")
-        point = _search.proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
+        with doing("points proposed by floats"):
+            point = _search.proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
         if point is not None:
             return self._refuted(point, "a point proposed by floats, confirmed exactly")
         self.clock.check("value numbering did not prove equality, and no differing point was found")
@@ -132,6 +134,7 @@ class Decision:
 
     # --- methods -----------------------------------------------------------------------------------------------------------
 
+    @doing("bounds of the difference layer by layer")
     def _by_pass(self) -> Verdict | None:
         """Intervals for the difference, layer by layer, on the box around the domain."""
         if not self.claim.tolerance:
@@ -147,6 +150,7 @@ class Decision:
             return None
         return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
 
+    @doing("neurons of g in the order of those of f")
     def _as_matched(self) -> Verdict | None:
         """The same question with g's neurons in the order of f's, if they seem to be in another one."""
         if not self.claim.tolerance or not isinstance(self.claim, EqualClaim):
@@ -166,6 +170,7 @@ class Decision:
         """Whether the checker, which encloses smooth functions and reads some nodes of a file in its own way, sees it too."""
         return accepted(Certificate(self.claim, "proved", evidence, self.clock))
 
+    @doing("bounds on boxes")
     def _by_boxes(self, seconds: float) -> Verdict | None:
         """Joint zonotopes on a tree of boxes, for at most so many seconds more; if few boxes resist, those cell by cell."""
         tree = self._tree
@@ -183,6 +188,7 @@ class Decision:
             return self._refuted(*found)
         return self._proved(found.evidence, f"linear bounds of the difference on {found.boxes}")
 
+    @doing("bounds on boxes")
     def _by_coarse_boxes(self, seconds: float) -> Verdict | None:
         """Intervals on a tree of boxes, where there are no linear bounds."""
         if self._tree is not None or not self.claim.tolerance or self.claim.domain is None:
@@ -219,6 +225,7 @@ class Decision:
             return None
         return found
 
+    @doing("value numbering")
     def _by_forms(self, *, mirror: bool, elements: bool, decide: Decide | None = None, signs: Signs | None = None) -> Verdict | None:
         """Value numbering of both networks; for one hidden layer both answers."""
         if self._pole is not None:
@@ -260,6 +267,7 @@ class Decision:
         layout = {"elements": True} if numbering.elements else {}
         return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
 
+    @doing("cells of both networks")
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
         """The complete procedure; Incomplete beyond the time or the number of cells."""
         complete = Complete(self.claim, self.where, clock, limit)
@@ -313,6 +321,7 @@ class Decision:
                 t = candidate
         return t
 
+    @doing("the tolerance by linear programs")
     def _within_tolerance(
         self, forms: Forms, atoms: Atoms, evidence: dict[str, Any], form: NormalForm | None, signs: Signs | None
     ) -> Verdict | None:
@@ -366,6 +375,7 @@ class Decision:
     def _one_variable(self) -> bool:
         return self.f.input_dim == 1 and all(net.is_piecewise_linear for net in self.nets)
 
+    @doing("breakpoints of functions of one variable")
     def _on_a_line(self) -> Verdict:
         points = _line.breakpoints(self.nets, self.claim.domain, self.clock)
         found = None
@@ -384,6 +394,7 @@ class Decision:
         how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
         return self._proved({"method": "line"}, how)
 
+    @doing("points at which smooth networks differ")
     def _by_enclosure(self) -> Verdict | None:
         """Smooth networks: at a point where floats differ the values are irrational; the checker's enclosures decide that they differ."""
         for t, j in _search.proposed_outputs(self.f, self.g, self.where, self.claim.tolerance):
@@ -437,6 +448,7 @@ class Decision:
                 return Verdict("refuted", self.claim.describe(), how, certificate, x)
         return None
 
+    @doing("exact values at small points")
     def _at_small_points(self) -> Verdict | None:
         if self._smooth:
             return None

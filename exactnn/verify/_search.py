@@ -8,13 +8,13 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.cells import rounded_points
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.lp import Optimal, Unbounded
+from exactnn.exact.progress import Progress, counted
 from exactnn.network import Network
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, enclosures
 from exactnn.symmetry.witnesses import small_points
@@ -61,7 +61,7 @@ def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tu
     corners, rays = [where.inside], []
     clock = clock_in_force()
     share = clock.at_most(clock.left() / 4)  # they are proposals, and other ways need time too
-    for _ in tqdm(range(count), desc="points of the domain", unit="", delay=2, disable=None, leave=False):
+    for _ in counted("points of the domain", range(count), unit="points"):
         try:
             share.check("points of the domain were being sought")
             with share.running():
@@ -86,7 +86,7 @@ def differing_point(
     A few of them first, then twice as many at a time: the clock is asked in between, and small points often decide.
     """
     start, block = 0, 8
-    with tqdm(total=len(points), unit=" points", delay=2, disable=None, leave=False) as bar:
+    with Progress("exact values", unit="points", total=len(points)) as bar:
         while start < len(points):
             if clock is not None:
                 clock.check(f"the values at {start} of {len(points)} points agreed, the others were being computed")

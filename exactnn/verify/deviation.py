@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
@@ -28,6 +27,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number, approximately, as_fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.progress import Progress
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verify._boxes import distance, exactly, resources, splitting
@@ -227,7 +227,7 @@ class Bracket:
         if math.comb(joint.program.unit_count + self.where.dimension, self.where.dimension) > _VERTICES:
             return False
         form = FloatMap(joint.difference)
-        with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+        with Progress("going through the cells of the networks", unit="cells") as bar:
             try:
                 for run, piece in joint.pieces(self.clock.at_most(self.clock.left() / 2)):
                     self.best.search(run, piece, form)

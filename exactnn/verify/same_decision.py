@@ -15,7 +15,6 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, Piece, Subdivision, read_program
 from exactnn.claims import Certificate, SameDecisionClaim
@@ -25,6 +24,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import Progress
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
@@ -166,7 +166,7 @@ def _difference(f: Network, g: Network, where: Coordinates, clock: Clock) -> Poi
     for outputs in joint.program.outputs:
         program = running_maximum(program, outputs)
     units = program.first[first], program.unit_count
-    with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+    with Progress("going through the cells of the networks", unit="cells") as bar:
         for run, piece in joint.pieces(clock, program):
             found = _on_faces(f, g, where, run, piece, units)
             if found is not None:
