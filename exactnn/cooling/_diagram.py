@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exactnn.exact.axes import given_axes
+from exactnn.pictures.axes import given_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

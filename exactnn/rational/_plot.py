@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exactnn.errors import ArgumentError, DomainError
-from exactnn.exact.axes import given_axes
 from exactnn.exact.numbers import shown
+from exactnn.pictures.axes import given_axes
 from exactnn.rational._analysis import Analysis
 from exactnn.rational.documents import Function, kind
 from exactnn.rational.intervals import Interval, span

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn.errors import ArgumentError, DomainError, ShapeError
+from exactnn.exact.planar import Values, far_frame, integer_rows, middle, rectangle, subdivide
 from exactnn.tropical import TropicalPolynomial, TropicalRationalMap
 from exactnn.tropical._decision import class_rows, decision_boundary, merged_rows
-from exactnn.tropical._planar import Values, far_frame, integer_rows, middle, rectangle, subdivide
 from exactnn.tropical.plot import plot, plot_decision_boundary
 from tests.strategies import law
 from tests.tropical._forms import CASES, PLANE, maximum, polynomials, spans, value, vertices

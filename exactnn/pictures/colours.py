@@ -1,4 +1,4 @@
-"""Colours for pictures of regions: any number of them, light enough to draw dark lines and points on, all of one calm strength."""
+"""Colours for pictures: of lines that colour-blind readers tell apart, and any number of fills to draw dark lines and points on."""
 
 from __future__ import annotations
 
@@ -6,13 +6,37 @@ import math
 
 Colour = tuple[float, float, float]
 
-#: Lines of the layers, first to last (then from the start again): dark, and told apart by colour-blind readers too.
-LAYERS = ("#22223b", "#c1121f", "#0a58a6", "#7b2d8b", "#2a7d3f", "#9a5b13")
-#: Graphs of the outputs.
-OUTPUTS = ("#0a58a6", "#c1121f", "#2a7d3f", "#9a5b13", "#7b2d8b", "#22223b", "#0f8a8a", "#c2337b", "#6b7a0f", "#666666")
+#: Lines of the layers, first to last, then from the start again: M. Okabe and K. Ito, Color universal design, 2008.
+LAYERS = ("#22223b", "#d55e00", "#0072b2", "#aa4499", "#009e73", "#8a6d00")
+#: The boundary between classes, and what else has to be seen first.
+BOUNDARY = "#c1121f"
+POINT = "#111111"
+GREY = "#8a8a8a"
+TIED = "#ededed"
 
 _GOLDEN = math.pi * (3 - math.sqrt(5))
 _LIGHTNESS = (0.86, 0.76, 0.92, 0.81)
+_WHITE = 0.55
+
+
+def strong(count: int) -> list[Colour]:
+    """Colours of classes and of the graphs of outputs: M. Petroff's ten (2021), of different lightness, then from the start again."""
+    from matplotlib import color_sequences
+    from matplotlib.colors import to_rgb
+
+    sequence = [to_rgb(c) for c in color_sequences["petroff10"]]
+    return [sequence[i % len(sequence)] for i in range(count)]
+
+
+def classes(count: int) -> list[Colour]:
+    """The same, light enough to draw on; beyond ten as many others as needed."""
+    if count > 10:
+        return fills(count)
+    return [(_lighter(r), _lighter(g), _lighter(b)) for r, g, b in strong(count)]
+
+
+def _lighter(value: float) -> float:
+    return _WHITE + (1 - _WHITE) * value
 
 
 def fills(count: int) -> list[Colour]:
