@@ -81,7 +81,7 @@ def legend(axes: Axes, entries: Sequence[Any], *, below: float = _BELOW) -> None
         axes.legend(
             handles=list(entries),
             labels=labels,
-            ncols=max(1, min(len(entries), 100 // (longest + 12))),
+            ncols=max(1, min(len(entries), 110 // (longest + 12))),
             frameon=False,
             fontsize="small",
             handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
