@@ -94,7 +94,8 @@ def plot(
                 label(where[0], _inward(centre(cell), text, low, high), text if len(text) <= _LONG else f"term {i}")
     limits(where[0], low, high)
     count = f"{len(whole.cells)} of {len(rows)} terms" if len(whole.cells) < len(rows) else counted(len(rows), "term", "terms")
-    where[0].set(xlabel="$x_0$", ylabel="$x_1$", title=f"Tropical curve: {count}, {counted(len(whole.vertices), 'vertex', 'vertices')}")
+    where[0].set(xlabel="$x_0$", ylabel="$x_1$")
+    where[0].set_title(f"Tropical curve: {count}, {counted(len(whole.vertices), 'vertex', 'vertices')}", fontsize="medium")
     if len(where) == 2:
         _subdivision(where[1], exponents, whole, shades)
     _legends(where, list(shades.values()))
@@ -165,7 +166,7 @@ def plot_decision_boundary(
     fill(axes, [(cell, shades[j]) for cell, j in single])
     fill(axes, [(cell, colours.TIED) for cell in tied], hatch="///", gid="ties")
     own_bends = {edge.ends for edge in shown.edges} - set(boundary.segments)
-    segments(axes, sorted(own_bends), "#9a9a9a", "bends", 0.5)
+    segments(axes, sorted(own_bends), colours.GREY, "bends", 0.6)
     segments(axes, boundary.segments, colours.BOUNDARY, "boundary", 2.0)
     dots(axes, boundary.points, colours.BOUNDARY, "boundary points")
     for j, name in enumerate(names):
@@ -173,15 +174,16 @@ def plot_decision_boundary(
         if own:
             label(axes, centre(max(own, key=_area)), name)
     limits(axes, low, high)
-    entries = _legend(names, shades, {j for _, j in single}, ties=bool(tied))
+    entries = _legend(names, shades, {j for _, j in single}, ties=bool(tied), bends=bool(own_bends))
     legend(axes, [*entries, *data.draw(axes, low, high)])
     what = "$F_0 = 0$" if F.output_dim == 1 else "$F_0 = F_1$" if F.output_dim == 2 else "largest output attained twice"
-    axes.set(xlabel="$x_0$", ylabel="$x_1$", title=f"Decision boundary: {what}, {counted(len(boundary.segments), 'segment', 'segments')}")
+    axes.set(xlabel="$x_0$", ylabel="$x_1$")
+    axes.set_title(f"Decision boundary: {what}, {counted(len(boundary.segments), 'segment', 'segments')}", fontsize="medium")
     save(axes, path, tight=ax is None)
     return axes
 
 
-def _legend(names: Sequence[str], shades: Sequence[Any], present: set[int], *, ties: bool) -> list[Any]:
+def _legend(names: Sequence[str], shades: Sequence[Any], present: set[int], *, ties: bool, bends: bool) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -189,6 +191,8 @@ def _legend(names: Sequence[str], shades: Sequence[Any], present: set[int], *, t
     if ties:
         entries.append(Patch(facecolor=colours.TIED, hatch="///", edgecolor=colours.GREY, label="equal outputs"))
     entries.append(Line2D([], [], color=colours.BOUNDARY, linewidth=2.0, label="decision boundary"))
+    if bends:
+        entries.append(Line2D([], [], color=colours.GREY, linewidth=0.8, label="terms of one class meet"))
     return entries
 
 
@@ -250,6 +254,8 @@ def _foot(p: Point, q: Point) -> Point:
 
 
 def _subdivision(axes: Axes, exponents: Sequence[tuple[Fraction, ...]], whole: Subdivision, shades: dict[int, Any]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     places = [(a[0], a[1]) for a in exponents]
     corners = [places[i] for i in whole.cells]
     low = (min(p[0] for p in corners), min(p[1] for p in corners))
@@ -270,7 +276,11 @@ def _subdivision(axes: Axes, exponents: Sequence[tuple[Fraction, ...]], whole: S
             axes.annotate(text, (at[0], at[1]), xytext=(6, 6), textcoords="offset points", fontsize="small", zorder=4)
     side = max(high[0] - low[0], high[1] - low[1]) or Fraction(1)
     limits(axes, tuple(v - side / 6 for v in low), tuple(v + side / 6 for v in high))
-    axes.set(xlabel="exponent of $x_0$", ylabel="exponent of $x_1$", title="Dual subdivision of the Newton polygon")
+    if all(v.denominator == 1 for p in places for v in p):
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.set(xlabel="exponent of $x_0$", ylabel="exponent of $x_1$")
+    axes.set_title("Dual subdivision of the Newton polygon", fontsize="medium")
 
 
 def _lattice(outline: Sequence[tuple[Point, Point]], corners: Sequence[Point], low: Point, high: Point) -> list[Point]:
