@@ -17,10 +17,12 @@ TIED = "#ededed"
 _GOLDEN = math.pi * (3 - math.sqrt(5))
 _LIGHTNESS = (0.86, 0.76, 0.92, 0.81)
 _WHITE = 0.55
+_LABELLED = 0.15
+_CLASSES = ("#77aadd", "#ee8866", "#eedd88", "#44bb99", "#ffaabb", "#bbcc33", "#c9a6db", "#99ddff", "#aaaa00", "#d8bfa5")
 
 
 def strong(count: int) -> list[Colour]:
-    """Colours of classes and of the graphs of outputs: M. Petroff's ten (2021), of different lightness, then from the start again."""
+    """Colours of graphs: M. Petroff's ten (2021), of different lightness, then from the start again."""
     from matplotlib import color_sequences
     from matplotlib.colors import to_rgb
 
@@ -29,14 +31,16 @@ def strong(count: int) -> list[Colour]:
 
 
 def classes(count: int) -> list[Colour]:
-    """The same, light enough to draw on; beyond ten as many others as needed."""
-    if count > 10:
-        return fills(count)
-    return [(_lighter(r), _lighter(g), _lighter(b)) for r, g, b in strong(count)]
+    """Fills of classes: those of P. Tol for labelled cells (Colour schemes, 2021) and two more; beyond ten as many others as needed."""
+    from matplotlib.colors import to_rgb
+
+    return [lighter(to_rgb(c), _LABELLED) for c in _CLASSES[:count]] if count <= len(_CLASSES) else fills(count)
 
 
-def _lighter(value: float) -> float:
-    return _WHITE + (1 - _WHITE) * value
+def lighter(colour: Colour, white: float = _WHITE) -> Colour:
+    """The colour mixed with white, to draw on."""
+    red, green, blue = (white + (1 - white) * v for v in colour)
+    return red, green, blue
 
 
 def fills(count: int) -> list[Colour]:

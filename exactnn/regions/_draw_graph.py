@@ -75,7 +75,7 @@ def _classes(axes: Axes, look: Look, cells: Sequence[ClassCell]) -> list[Any]:
 
     entries: list[Any] = []
     if look.colour == "class":
-        shades = colours.classes(len(look.names))
+        shades = [colours.lighter(shade) for shade in colours.strong(len(look.names))]  # as the graphs
         for cell in cells:
             (low,), (high,) = map(floats, cell.corners)
             own = next(iter(cell.classes)) if len(cell.classes) == 1 else None

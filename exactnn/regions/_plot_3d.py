@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D
 
 _PAIRS = 10  # pairs of classes with colours of their own: those with the most polygons
-_OTHERS = (0.35, 0.35, 0.35)
+_OTHERS = (0.45, 0.45, 0.45)
+_ALPHA = 0.6
 
 #: A polygon where two classes are the largest together, with the two.
 Face = tuple[tuple[Point, ...], tuple[int, int]]
@@ -138,6 +139,7 @@ def _zeros(shape: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def _surface(axes: Any, found: Scene, output: int, names: Sequence[str]) -> None:
+    from matplotlib.colors import LightSource
     from matplotlib.patches import Patch
     from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
@@ -145,16 +147,22 @@ def _surface(axes: Any, found: Scene, output: int, names: Sequence[str]) -> None
     count = Counter(pair for _, pair in faces)
     named = sorted(pair for pair, _ in count.most_common(_PAIRS))
     shades = dict(zip(named, colours.strong(len(named)), strict=True))
-    fills = [(*shades.get(pair, _OTHERS), 0.55) for _, pair in faces]
-    look: Any = {"facecolors": fills, "edgecolors": [c[:3] for c in fills], "linewidths": line_width(len(faces), 0.7)}
+    fills = [(*shades.get(pair, _OTHERS), _ALPHA) for _, pair in faces]
+    look: Any = {
+        "facecolors": fills,
+        "edgecolors": [c[:3] for c in fills],
+        "shade": True,
+        "lightsource": LightSource(225, 55),
+        "linewidths": line_width(len(faces), 0.7),
+    }
     if faces:
         axes.add_collection3d(Poly3DCollection([[floats(p) for p in corners] for corners, _ in faces], gid="boundary", **look))
     entries: list[Any] = []
     for pair, shade in shades.items():
         text = "output = 0" if found.net.output_dim == 1 else f"{names[pair[0]]} | {names[pair[1]]}"
-        entries.append(Patch(facecolor=(*shade, 0.55), edgecolor=shade, label=text))
+        entries.append(Patch(facecolor=(*shade, _ALPHA), edgecolor=shade, label=text))
     if len(count) > len(named):
-        entries.append(Patch(facecolor=(*_OTHERS, 0.55), edgecolor=_OTHERS, label="other pairs of classes"))
+        entries.append(Patch(facecolor=(*_OTHERS, _ALPHA), edgecolor=_OTHERS, label="other pairs of classes"))
     entries += found.data.draw(axes, found.low, found.high)
     _frame(axes, found, found.low, found.high, entries, found.axis_names[2])
     polygons = f"boundary of {len(faces):,} polygon{'' if len(faces) == 1 else 's'}" if faces else "no decision boundary"

@@ -307,8 +307,8 @@ def _turn(p: Point, q: Point, r: Point) -> Fraction:
 
 
 def _inward(place: Point, text: str, low: Point, high: Point) -> Point:
-    """The place moved as far inward as a text of this length needs, about 1/60 of the picture for each letter."""
-    half = (high[0] - low[0]) * min(len(text.replace("$", "").replace("_", "")), 50) / 120
+    """The place moved as far inward as a text of this length needs, about 1/60 of the picture's longer side for each letter."""
+    half = max(high[0] - low[0], high[1] - low[1]) * min(len(text.replace("$", "").replace("_", "")), 50) / 120
     return min(max(place[0], low[0] + half), high[0] - half), place[1]
 
 
