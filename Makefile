@@ -14,7 +14,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era cooling deviation test test-all lint bench format tropical-systems clean help
+.PHONY: demo era cooling deviation pictures test test-all lint bench format tropical-systems clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -31,6 +31,10 @@ cooling: $(VENV)/.installed-demo ## train small networks with Cooling and with s
 deviation: $(VENV)/.installed-demo ## how far copies of networks can be off: rounded, pruned, folded, exported, a few minutes (ARGS="--quick")
 	@echo "[deviation] running examples/deviation/run.py"
 	@"$(BIN)" examples/deviation/run.py $(ARGS)
+
+pictures: $(VENV)/.installed-demo ## draw the pictures of the README and the guides anew, in docs/images (ARGS="NAME ...")
+	@echo "[pictures] running examples/pictures.py"
+	@MPLBACKEND=agg "$(BIN)" examples/pictures.py $(ARGS)
 
 # One thread each for the processes: together they use all cores.
 PYTEST = OMP_NUM_THREADS=1 "$(BIN)" -m pytest -n $(JOBS) --maxprocesses 4 --dist worksteal
@@ -117,7 +121,7 @@ $(VENV)/.created:
 
 $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "[setup] installing exactnn and its dependencies (a few minutes the first time)"
-	@$(PIP) -c constraints.txt -e ".[examples,onnx]"
+	@$(PIP) -c constraints.txt -e ".[examples,onnx,plot]"
 	@touch "$@"
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt

@@ -13,7 +13,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from digits.data import digits
 
 import exactnn as xn
@@ -50,7 +49,7 @@ def rounded(net: xn.Network, step: Fraction) -> xn.Network:
 
 
 def digits_plane(path: Path) -> None:
-    """For the README: the plane through three images, the digits themselves beside their points."""
+    """For the README and the demo: the plane through three images, the digits themselves beside their points."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     names = [f"{digit}" for digit in range(10)]
@@ -138,6 +137,8 @@ def main() -> int:
     unknown = sorted(set(options.names) - set(PICTURES))
     if unknown:
         parser.error(f"no picture is called {', '.join(unknown)}; there are {', '.join(PICTURES)}")
+    import matplotlib
+
     matplotlib.use("Agg")
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.names or PICTURES:

@@ -6,8 +6,8 @@ import math
 
 Colour = tuple[float, float, float]
 
-#: Lines of the layers, first to last, then from the start again: M. Okabe and K. Ito, Color universal design, 2008.
-LAYERS = ("#22223b", "#d55e00", "#0072b2", "#aa4499", "#009e73", "#8a6d00")
+#: Lines of the layers, first to last, then from the start again: four of M. Okabe and K. Ito (Color universal design, 2008) or near, and two more.
+LAYERS = ("#22223b", "#d55e00", "#0072b2", "#b5176e", "#009e73", "#6b4c1e")
 #: The boundary between classes, and what else has to be seen first.
 BOUNDARY = "#c1121f"
 POINT = "#111111"
@@ -17,7 +17,7 @@ TIED = "#ededed"
 _GOLDEN = math.pi * (3 - math.sqrt(5))
 _LIGHTNESS = (0.86, 0.76, 0.92, 0.81)
 _WHITE = 0.55
-_LABELLED = 0.15
+_LABELLED = 0.35
 _CLASSES = ("#77aadd", "#ee8866", "#eedd88", "#44bb99", "#ffaabb", "#bbcc33", "#c9a6db", "#99ddff", "#aaaa00", "#d8bfa5")
 
 

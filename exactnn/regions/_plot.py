@@ -169,6 +169,8 @@ def plot_pair(
         given = list(figure.subplots(1, 2))
     for ax, found, look in zip(given, (first, second), looks, strict=True):
         _draw(ax, found, look)
+    if axes is None:
+        _share(*given)
     save(given[0], path, tight=axes is None)
     return given[0], given[1]
 
@@ -178,6 +180,15 @@ def _draw(axes: Axes, found: Scene, look: Look) -> None:
     if look.colour == "affine":
         distinct = len({region.affine_map for region in found.regions})
         axes.set_title(f"{axes.get_title()} with {counted(distinct, 'affine map', 'affine maps')}", fontsize="medium")
+
+
+def _share(left: Axes, right: Axes) -> None:
+    """One name of the axis up, numbers on it once if they are the same, and one legend if both say the same."""
+    right.set_ylabel("")
+    right.tick_params(labelleft=left.get_ylim() != right.get_ylim())
+    first, second = left.get_legend(), right.get_legend()
+    if first and second and [t.get_text() for t in first.get_texts()] == [t.get_text() for t in second.get_texts()]:
+        second.remove()
 
 
 def _looks(scenes: Sequence[Scene], colour: str, boundary: bool | None, kinks: bool, classes: Any) -> list[Look]:

@@ -227,6 +227,9 @@ def test_two_networks_have_one_window_and_one_set_of_colours() -> None:
     assert left.figure is right.figure
     assert (left.get_xlim(), left.get_ylim()) == (right.get_xlim(), right.get_ylim())
     assert [ax.get_title().splitlines()[0] for ax in (left, right)] == ["f", "g"]
+    assert (left.get_ylabel(), right.get_ylabel()) == ("input[1]", "")
+    twice = xn.regions.plot_pair(MAX, MAX, WINDOW)
+    assert [ax.get_legend() is None for ax in twice] == [False, True]
     (a, b), (c, d) = left.get_xlim(), left.get_ylim()
     window = xn.Box([Fraction(a), Fraction(c)], [Fraction(b), Fraction(d)])
     shades = []
