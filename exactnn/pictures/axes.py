@@ -18,7 +18,7 @@ SUFFIXES = (".png", ".pdf", ".svg")
 _DPI = 160
 #: Without the time and the version, so that equal pictures are equal files; ids of an SVG come from this word, not from chance.
 _METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-_SALT = {"svg.hashsalt": "exactnn"}
+_SALT: Any = {"svg.hashsalt": "exactnn"}
 
 
 def check_target(ax: Any, path: str | os.PathLike[str] | None = None) -> None:
@@ -45,6 +45,15 @@ def given_axes(ax: Any, *, size: tuple[float, float] = (6.4, 5.4), projection: s
     from matplotlib import pyplot
 
     return pyplot.figure(figsize=size, layout="constrained").add_subplot(projection=projection)
+
+
+def side_by_side(size: tuple[float, float]) -> tuple[Axes, Axes]:
+    """The Axes of a new figure with two."""
+    check_target(None)
+    from matplotlib import pyplot
+
+    _, (left, right) = pyplot.subplots(1, 2, figsize=size, layout="constrained")
+    return left, right
 
 
 def save(axes: Axes, path: str | os.PathLike[str] | None, *, tight: bool = False, dpi: int = _DPI) -> None:

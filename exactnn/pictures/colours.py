@@ -6,7 +6,7 @@ import math
 
 Colour = tuple[float, float, float]
 
-#: Lines of the layers, first to last, then from the start again: four of M. Okabe and K. Ito (Color universal design, 2008) or near, and two more.
+#: Lines of the layers, first to last, then from the start again; three are of M. Okabe and K. Ito, Color universal design, 2008.
 LAYERS = ("#22223b", "#d55e00", "#0072b2", "#b5176e", "#009e73", "#6b4c1e")
 #: The boundary between classes, and what else has to be seen first.
 BOUNDARY = "#c1121f"

@@ -204,9 +204,9 @@ def _mark(axes: Axes, curve: _Curve, shade: Any, height: float) -> None:
             taken.append((x, level))
             ink = tuple(0.75 * v for v in shade)  # small letters need more contrast than lines
             _write(axes, f"{float(pole.imag):.3g}", (x, level), "pole distance", xycoords=across, color=ink)
-    for x, y in curve.spikes:
-        text = f"{_text(y)} at $x$ = {float(x):.4g}"
-        _write(axes, text, (float(x), float(min(max(y, -_LARGEST), _LARGEST))), "spike", color="black", up=-2)
+    for place, value in curve.spikes:
+        text = f"{_text(value)} at $x$ = {float(place):.4g}"
+        _write(axes, text, (float(place), float(min(max(value, -_LARGEST), _LARGEST))), "spike", color="black", up=-2)
 
 
 def _write(axes: Axes, text: str, place: tuple[float, float], gid: str, *, up: int = 0, **look: Any) -> None:

@@ -12,7 +12,7 @@ from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 from exactnn.pictures import colours
-from exactnn.pictures.axes import check_target, figure_of, given_axes, save
+from exactnn.pictures.axes import check_target, given_axes, save, side_by_side
 from exactnn.pictures.drawing import counted
 from exactnn.regions import _draw_cells, _draw_graph
 from exactnn.regions._classes import class_count
@@ -147,10 +147,8 @@ def plot_pair(
     sum
     1 activation region in this window with 1 affine map
     """
-    given = [None] if axes is None else list(axes) if isinstance(axes, Sequence) or hasattr(axes, "__iter__") else [axes]
-    if axes is not None and (len(given) != 2 or any(ax is None for ax in given)):
-        raise ArgumentError(f"axes: two matplotlib Axes, or None, are needed, got {len(given)}")
-    for ax in given:
+    given = None if axes is None else _two(axes)
+    for ax in given or (None,):
         check_target(ax, path)
     _check_look(colour, boundary)
     if titles is not None and (isinstance(titles, str) or len(titles) != 2):
@@ -162,17 +160,20 @@ def plot_pair(
     _check_pair(f, g)
     second = scene(g, first.frame if domain is None else domain, title=names[1], **shared)
     looks = _looks([first, second], colour, boundary, kinks, classes)
-    if axes is None:
-        alone = given_axes(None, size=(11, 5.8))
-        figure = figure_of(alone)
-        alone.remove()
-        given = list(figure.subplots(1, 2))
-    for ax, found, look in zip(given, (first, second), looks, strict=True):
-        _draw(ax, found, look)
-    if axes is None:
-        _share(*given)
-    save(given[0], path, tight=axes is None)
-    return given[0], given[1]
+    left, right = given or side_by_side((11, 5.8))
+    _draw(left, first, looks[0])
+    _draw(right, second, looks[1])
+    if given is None:
+        _share(left, right)
+    save(left, path, tight=given is None)
+    return left, right
+
+
+def _two(axes: Any) -> tuple[Axes, Axes]:
+    listed = list(axes) if hasattr(axes, "__iter__") else [axes]
+    if len(listed) != 2 or any(ax is None for ax in listed):
+        raise ArgumentError(f"axes: two matplotlib Axes, or None, are needed, got {len(listed)}")
+    return listed[0], listed[1]
 
 
 def _draw(axes: Axes, found: Scene, look: Look) -> None:

@@ -53,7 +53,7 @@ def plot_3d(
 
     2 inputs: above each region a flat polygon, equal affine maps of that output in equal colours; where the output is 0 a line.
     3 inputs: in each region the polygons where two outputs are equal and no other is larger, each pair of classes in its own colour; of a
-    single output where it is 0. All corners are exact, and are rounded only when they are drawn.
+    single output where it is 0 (where it is so all over a region, its border only). All corners are exact, and are rounded only when they are drawn.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def plot_3d(
     >>> net = xn.mlp([([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 0, 0]), ([[1, 1, -1]], [0])])
     >>> print(xn.regions.plot_3d(net, xn.Box(-1, 1)).get_title())
     network 3-3-1
-    8 activation regions in this window; boundary of 5 polygons
+    8 activation regions in this window; boundary of 6 polygons
     """
     check_target(ax, path)
     if ax is not None and ax.name != "3d":

@@ -16,7 +16,7 @@ from exactnn.exact.numbers import rational_text, sum_text
 from exactnn.exact.planar import Point, Polygon, Row, Subdivision, centre, far_frame, integer_rows, place, rectangle, restricted, subdivide
 from exactnn.exact.polyhedron import Box
 from exactnn.pictures import colours
-from exactnn.pictures.axes import check_target, figure_of, given_axes, save
+from exactnn.pictures.axes import check_target, given_axes, save, side_by_side
 from exactnn.pictures.data import Data
 from exactnn.pictures.drawing import columns, counted, dots, fill, floats, label, legend, limits, segments
 from exactnn.tropical._decision import Boundary, class_rows, decision_boundary, domain_inequalities, merged_rows, planar_table
@@ -222,10 +222,7 @@ def _rows(polynomial: TropicalPolynomial) -> list[Row]:
 
 def _two_axes(axes: Any) -> tuple[Axes, ...]:
     if axes is None:
-        first = given_axes(None, size=(11, 5.4))
-        figure = figure_of(first)
-        first.remove()
-        return tuple(figure.subplots(1, 2))
+        return side_by_side((11, 5.4))
     listed = list(axes) if isinstance(axes, Iterable) else [axes]
     if len(listed) not in (1, 2) or any(ax is None for ax in listed):
         raise ArgumentError(f"axes: one or two matplotlib Axes or None are needed, got {len(listed)}")
