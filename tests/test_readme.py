@@ -75,6 +75,7 @@ GUIDES = (
     "testing",
     "faq",
     "glossary",
+    "test-your-pass",
 )
 
 
@@ -118,6 +119,7 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/certificate-format.md",
         "docs/network-format.md",
         *(f"docs/recipes/{path.name}" for path in RECIPES),
+        "docs/test-your-pass.md",
         "CONTRIBUTING.md",
     ],
 )

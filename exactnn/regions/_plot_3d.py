@@ -53,7 +53,8 @@ def plot_3d(
 
     2 inputs: above each region a flat polygon, equal affine maps of that output in equal colours; where the output is 0 a line.
     3 inputs: in each region the polygons where two outputs are equal and no other is larger, each pair of classes in its own colour; of a
-    single output where it is 0 (where it is so all over a region, its border only). All corners are exact, and are rounded only when they are drawn.
+    single output where it is 0 (where it is so all over a region, its border only). All corners are exact, and are rounded only when they
+    are drawn.
 
     Parameters
     ----------

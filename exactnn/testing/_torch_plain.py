@@ -43,9 +43,10 @@ def plain_network(module: nn.Module, input_shape: Any) -> Network | None:
     """The network of a module made of plain layers; None for any other."""
     if type(module) is not nn.Sequential or not all(map(_is_plain, module.modules())):
         return None
-    dtypes = {tensor.dtype for tensor in module.state_dict().values() if tensor.is_floating_point()}
+    tensors = list(module.state_dict().values())
+    dtypes = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
     shape = _shape(module, input_shape)
-    if shape is None or len(dtypes) != 1 or dtypes - {torch.float32, torch.float64}:
+    if shape is None or len(dtypes) != 1 or dtypes - {torch.float32, torch.float64} or any(t.device.type != "cpu" for t in tensors):
         return None
     reader = _Reader(str(dtypes.pop()).removeprefix("torch."))
     try:
