@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SCALES = ("auto", "linear", "log")
 _POINTS = 600
 _LARGEST = Fraction(10**300)  # what is beyond it is drawn there
+_MARGINAL = 1e200  # beyond it a wide margin would end where no float is
 _NAMED = 12  # functions that a legend names
 _MARKED = 4  # poles of each function whose distances are written: the nearest
 _SPIKES = 3  # spikes of each function whose heights are written: the highest
@@ -176,7 +177,7 @@ def _set_height(axes: Axes, curves: Sequence[_Curve], scale: str) -> None:
 def _far(axes: Axes, level: float, values: Sequence[float]) -> None:
     """A scale that is smooth, nearly linear far below the level and logarithmic beyond it, with ticks at 0 and at powers of ten."""
     axes.set_yscale("asinh", linear_width=level / 5)
-    axes.margins(y=0.12)
+    axes.margins(y=0.12 if max(map(abs, values)) < _MARGINAL else 0.005)
     first, last = (math.ceil(math.log10(v)) for v in (level, max(level, *map(abs, values))))
     step = max(1, math.ceil((last - first + 1) / 7))
     powers = range(first, last + 1, step)

@@ -108,6 +108,10 @@ def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch: pytes
 
 
 def test_values_beyond_floats() -> None:
+    narrow = plot(RationalFunction([1], ["1e-300", 0, 1]), (-1, 1))
+    narrow.figure.canvas.draw()
+    assert narrow.get_ylim()[1] > 1e300
+    assert [text.get_text() for text in narrow.texts if text.get_gid() == "spike"] == ["1e+300 at $x$ = 0"]
     axes = plot(RationalFunction([10**400], [1, 0, 1]), (-1, 1))
     assert max(axes.lines[0].get_ydata()) == 1e300
 
