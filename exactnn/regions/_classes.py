@@ -31,7 +31,7 @@ class ClassCell:
 
     def largest_at(self, point: Point) -> frozenset[int]:
         """All classes that are the largest at a point of the cell."""
-        values = [row[0] + sum(a * x for a, x in zip(row[1:], point, strict=True)) for row in self.rows]
+        values = _values(self.rows, point)
         best = max(values)
         return frozenset(j for j, v in enumerate(values) if v == best)
 
@@ -84,9 +84,16 @@ def _touches(piece: Segment, cell: ClassCell) -> bool:
     return cell.largest_at(middle((a, b), (c, d))) > cell.classes
 
 
+def _values(rows: Sequence[Row], point: Point) -> list[int]:
+    """The values of rows at a point, all times one positive number, so that they are integers."""
+    w = math.lcm(*(v.denominator for v in point))
+    scaled = [v.numerator * (w // v.denominator) for v in point]
+    return [row[0] * w + sum(a * x for a, x in zip(row[1:], scaled, strict=True)) for row in rows]
+
+
 def _needed(rows: Sequence[Row], corners: Sequence[Point]) -> list[Row]:
     """Without the rows that one row is above at every corner, and so everywhere."""
-    table = [[row[0] + sum(a * x for a, x in zip(row[1:], p, strict=True)) for p in corners] for row in rows]
+    table = list(zip(*(_values(rows, p) for p in corners), strict=True))
     best = max(table, key=min)
     below = [all(v < w for v, w in zip(values, best, strict=True)) for values in table]
     return [row for row, out in zip(rows, below, strict=True) if not out]
