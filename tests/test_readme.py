@@ -76,6 +76,7 @@ GUIDES = (
     "faq",
     "glossary",
     "test-your-pass",
+    "audits",
 )
 
 
@@ -120,6 +121,7 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/network-format.md",
         *(f"docs/recipes/{path.name}" for path in RECIPES),
         "docs/test-your-pass.md",
+        "docs/audits.md",
         "CONTRIBUTING.md",
     ],
 )

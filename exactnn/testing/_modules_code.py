@@ -37,7 +37,7 @@ def module_code(module: Any, name: str = "f") -> str | None:
 
 def _constructor(module: Any) -> str | None:
     kind = type(module)
-    children = [_constructor(child) for child in module.children()]
+    children = [_constructor(child) for child in module._modules.values()]  # children() leaves out a layer's second use
     if kind.__module__.startswith("exactnn.testing") and kind.__name__ == "Residual":
         return None if None in children else f"xn.testing.Residual({', '.join(map(str, children))})"
     if not kind.__module__.startswith("torch.nn.modules"):

@@ -59,6 +59,8 @@ def plain_network(module: nn.Module, input_shape: Any) -> Network | None:
 
 def _is_plain(module: Any) -> bool:
     known = type(module) in _LAYERS or type(module) in (nn.Sequential, nn.Flatten, nn.ZeroPad2d, Residual)
+    tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+    known &= all(type(tensor) in (torch.Tensor, nn.Parameter) for tensor in tensors)  # others compute as their class says
     hooks = any(getattr(module, name) for name in ("_forward_hooks", "_forward_pre_hooks"))
     return known and not module.training and not hooks and "forward" not in vars(module)
 
@@ -79,7 +81,7 @@ class _Reader:
         self.builder, self.precision = Builder(), precision
 
     def sequence(self, module: nn.Sequential, path: str, name: str, shape: Shape) -> tuple[str, Shape] | None:
-        for key, layer in module.named_children():
+        for key, layer in module._modules.items():  # named_children() leaves out a layer's second use
             after = self.layer(layer, f"{path}{key}", name, shape)
             if after is None:
                 return None

@@ -183,6 +183,40 @@ def test_plain_modules_are_read_as_from_torch_reads_them(module: Any) -> None:
     assert module_code(module) is None or "load_state_dict" in str(module_code(module))
 
 
+def test_a_layer_that_is_used_twice() -> None:
+    """It stands in the network, and in the code of a report, as often as the module runs it."""
+    layer = nn.Linear(1, 1)
+    with torch.no_grad():
+        layer.weight.fill_(2)
+        layer.bias.fill_(1)
+    module: Any = nn.Sequential(layer, nn.ReLU(), layer).eval()
+    module.input_shape = (1,)
+    net = plain_network(module, (1,))
+    assert net is not None
+    assert net([1]) == (7,) == (int(module(torch.ones(1, 1))),)
+    space: dict[str, Any] = {"nn": nn, "torch": torch}
+    exec(str(module_code(module)), space)  # noqa: S102 - our own code
+    assert int(space["f"](torch.ones(1, 1))) == 7
+
+
+def test_a_pass_may_return_an_exported_program() -> None:
+    module: Any = nn.Sequential(nn.Linear(1, 1), nn.ReLU()).eval()
+    module.input_shape = (1,)
+    kept = xt.assert_preserves(lambda m: torch.export.export(m, (torch.ones(1, 1),)), networks=[module], repeat=False)
+    assert kept.exactly == 1
+
+
+class OtherTensor(torch.Tensor):
+    """A tensor with a class of its own, as quantisation makes them."""
+
+
+def test_tensors_with_a_class_of_their_own_are_left_to_from_torch() -> None:
+    module = nn.Sequential(nn.Linear(1, 1)).eval()
+    assert plain_network(module, (1,)) is not None
+    module[0].weight = nn.Parameter(module[0].weight.detach().as_subclass(OtherTensor))
+    assert plain_network(module, (1,)) is None
+
+
 def test_modules_that_are_not_plain_are_left_to_from_torch() -> None:
     class Twice(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
