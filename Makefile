@@ -17,7 +17,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era cooling deviation audits test test-all lint bench format tropical-systems calibration-tools clean help
+.PHONY: demo era cooling deviation audits pictures test test-all lint bench format tropical-systems calibration-tools clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -34,6 +34,10 @@ cooling: $(VENV)/.installed-demo ## train small networks with Cooling and with s
 deviation: $(VENV)/.installed-demo ## how far copies of networks can be off: rounded, pruned, folded, exported, a few minutes (ARGS="--quick")
 	@echo "[deviation] running examples/deviation/run.py"
 	@"$(BIN)" examples/deviation/run.py $(ARGS)
+
+pictures: $(VENV)/.installed-demo ## draw the pictures of the README and the guides anew, in docs/images (ARGS="NAME ...")
+	@echo "[pictures] running examples/pictures.py"
+	@MPLBACKEND=agg "$(BIN)" examples/pictures.py $(ARGS)
 
 audits: $(AUDITS)/.installed ## what passes of other libraries do to networks: fused, exported, simplified, quantised (ARGS="--quick")
 	@echo "[audits] running examples/audits/run.py"
@@ -129,7 +133,7 @@ $(VENV)/.created:
 
 $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "[setup] installing exactnn and its dependencies (a few minutes the first time)"
-	@$(PIP) -c constraints.txt -e ".[examples,onnx]"
+	@$(PIP) -c constraints.txt -e ".[examples,onnx,plot]"
 	@touch "$@"
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt

@@ -109,6 +109,11 @@ def test_plot(shell: Shell, folder: Path) -> None:  # noqa: F811
         assert shell(f"regions plot abs.json --domain -1:1 --output p{suffix}").code == 0
         assert (folder / f"p{suffix}").read_bytes().startswith(head)
     assert shell("regions plot three.json --slice plane.json --colour active --output q.png").code == 0
+    assert shell("regions plot three.json --slice plane.json --colour class --output slice.svg").code == 0
+    drawn = (folder / "slice.svg").read_text(encoding="utf-8")
+    assert "three.json, slice plane.json" in drawn
+    assert "in this window" in drawn
+    assert "decision boundary" in drawn
     refused = shell("regions plot three.json --output s.png")
     assert refused.code == 2
     assert "take a slice by --slice FILE" in refused.err

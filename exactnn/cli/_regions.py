@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import time
+from pathlib import Path
 from typing import IO, Any
 
 from exactnn.cli import _domain
@@ -51,7 +52,7 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     """regions plot F."""
     _add_common(parser, "20,000")
     parser.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
-    parser.add_argument("--colour", choices=("affine", "active", "region"), default="affine", help="what colours tell (affine)")
+    parser.add_argument("--colour", choices=("affine", "class", "active", "region"), default="affine", help="what colours tell (affine)")
     parser.set_defaults(run=_plot)
 
 
@@ -210,10 +211,22 @@ def _plot(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     chosen = {k: v for k, v in limits.items() if v is not None}
     try:
-        axes = plot(net, domain, colour=options.colour, **chosen)
+        axes = plot(net, domain, colour=options.colour, title=_title(options), **_slice_points(options, net), **chosen)
     except Incomplete as stopped:
         document = _document(options, net, start, "unknown", output=None, reason=str(stopped))
         return Outcome(UNKNOWN, f"UNKNOWN: no picture of the regions {_place(options, net)}: {stopped}", document)
     write_picture(axes, options.output)
     document = _document(options, net, start, "done", output=options.output)
     return Outcome(DONE, f"DRAWN: the regions {_place(options, net)} in {options.output}", document)
+
+
+def _title(options: argparse.Namespace) -> str:
+    names = [Path(options.f).name, *([] if options.slice is None else [f"slice {Path(options.slice).name}"])]
+    return ", ".join(names)
+
+
+def _slice_points(options: argparse.Namespace, net: Network) -> dict[str, Any]:
+    """On a slice without a domain the origin and what lies one direction from it: the points that the slice goes through."""
+    d = net.input_dim
+    shown = options.slice is not None and options.domain is None
+    return {"points": [[int(i == j + 1) for j in range(d)] for i in range(d + 1)]} if shown else {}
