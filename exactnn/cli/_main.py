@@ -18,7 +18,7 @@ from exactnn.cli._words import in_options, joined
 from exactnn.errors import ExactnnError, Incomplete
 
 _EPILOG = (
-    "Exit status: 0 proved or done, 1 refuted, 2 wrong usage or input, 3 unknown, 4 certificate rejected. "
+    "Exit status: 0 proved or done, 1 refuted, 2 wrong usage or input, 3 unknown or not decided, 4 certificate rejected. "
     "The first line of stdout is the answer; progress goes to stderr. All answers are about real arithmetic."
 )
 #: what a command does, the module here that carries it out, and the function there that adds its arguments
