@@ -98,7 +98,7 @@ def _plain(net: Network) -> Shallow | None:
 
 
 def _of_one_hidden_layer(layer: Shallow) -> int:
-    """See docs/fibre.md: the derivatives of the neurons on hyperplane h are phi'(l_h) T and phi'(-l_h) T' for spaces T, T' of affine maps."""
+    """See docs/fibre.md: the neurons on hyperplane h have derivatives phi'(l_h) T and phi'(-l_h) T' for spaces T, T' of affine maps."""
     (_, d), m = layer.weight.shape, len(layer.constant)
     total, planes, shared = m, [], []
     for (plane, _), neurons in layer.members.items():
