@@ -15,7 +15,7 @@ from exactnn.errors import ArgumentError, AtKink, Incomplete, NotOneHiddenLayer,
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number
-from exactnn.network import Affine, Input, MaxPool, Network
+from exactnn.network import Affine, Input, MaxPool, Network, Rational, Smooth
 from exactnn.symmetry._parameter_span import ParameterSpan, exact_rank, rank_modulo
 from exactnn.symmetry._shallow import Shallow, shallow
 
@@ -33,7 +33,7 @@ def functional_dimension(net: Network, *, time_limit: Number | None = None) -> i
     Parameters less the functional dimension is the dimension of the directions in which, to first order, the function stays.
 
     - One hidden layer of relu, leaky_relu, abs or prelu with one slope: sum over the hyperplanes h of (m + d rank A_h)
-      + m + u m + (d - u) b, in polynomial time (docs/fibre.md); d inputs, m outputs, A_h the outgoing weights of the neurons on h.
+      + m + u m + (d - u) b, in polynomial time (docs/functional-dimension.md); d inputs, m outputs, A_h the outgoing weights of the neurons on h.
     - Other piecewise linear networks: the rank on cells around random points bounds it below. Parameters less relations known to hold (no
       way leads from a parameter to an output; scaling a neuron keeps f) bound it above. If the bounds differ, all cells are gone through.
 
@@ -72,7 +72,7 @@ def functional_dimension(net: Network, *, time_limit: Number | None = None) -> i
     if not isinstance(net, Network):
         raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
     if not net.is_piecewise_linear:
-        names = [n for n in net.hidden_layers if not net.operation(n).is_piecewise_linear]
+        names = [n for n in net.order if isinstance(net.operation(n), (Smooth, Rational))]
         raise NotPiecewiseLinear(
             f"functional_dimension: a piecewise linear network is needed, {', '.join(map(repr, names[:3]))} is not; "
             "symmetry.fibre tells the dimension of the fibre for one hidden layer of tanh, sigmoid, softplus, silu or gelu"
@@ -98,7 +98,7 @@ def _plain(net: Network) -> Shallow | None:
 
 
 def _of_one_hidden_layer(layer: Shallow) -> int:
-    """See docs/fibre.md: the neurons on hyperplane h have derivatives phi'(l_h) T and phi'(-l_h) T' for spaces T, T' of affine maps."""
+    """See docs/functional-dimension.md: the neurons on hyperplane h have derivatives phi'(l_h) T and phi'(-l_h) T' for spaces T, T' of affine maps."""
     (_, d), m = layer.weight.shape, len(layer.constant)
     total, planes, shared = m, [], []
     for (plane, _), neurons in layer.members.items():
