@@ -33,7 +33,7 @@ def functional_dimension(net: Network, *, time_limit: Number | None = None) -> i
     Parameters less the functional dimension is the dimension of the directions in which, to first order, the function stays.
 
     - One hidden layer of relu, leaky_relu, abs or prelu with one slope: sum over the hyperplanes h of (m + d rank A_h)
-      + m + u m + (d - u) b, in polynomial time (docs/functional-dimension.md); d inputs, m outputs, A_h the outgoing weights of the neurons on h.
+      + m + u m + (d - u) b, in polynomial time (docs/functional-dimension.md); d inputs, m outputs, A_h the outgoing weights on h.
     - Other piecewise linear networks: the rank on cells around random points bounds it below. Parameters less relations known to hold (no
       way leads from a parameter to an output; scaling a neuron keeps f) bound it above. If the bounds differ, all cells are gone through.
 
@@ -98,7 +98,7 @@ def _plain(net: Network) -> Shallow | None:
 
 
 def _of_one_hidden_layer(layer: Shallow) -> int:
-    """See docs/functional-dimension.md: the neurons on hyperplane h have derivatives phi'(l_h) T and phi'(-l_h) T' for spaces T, T' of affine maps."""
+    """The neurons on hyperplane h have the derivatives phi'(l_h) T and phi'(-l_h) T' (docs/functional-dimension.md)."""
     (_, d), m = layer.weight.shape, len(layer.constant)
     total, planes, shared = m, [], []
     for (plane, _), neurons in layer.members.items():

@@ -144,7 +144,7 @@ def rank_modulo(parts: list[RationalArray]) -> int:
     """The rank modulo a prime of the rows of these matrices, each times its denominator: a lower bound of the rank."""
     clock_in_force().check("the rank of derivatives was to be computed")
     numbers = np.concatenate([part.numerators % _PRIME for part in parts]).astype(np.int64)
-    return int(nmod_mat(*numbers.shape, numbers.ravel().tolist(), _PRIME).rank())
+    return int(nmod_mat(len(numbers), numbers.shape[1], numbers.ravel().tolist(), _PRIME).rank())
 
 
 def exact_rank(parts: list[RationalArray]) -> int:

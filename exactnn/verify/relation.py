@@ -140,7 +140,7 @@ def _of_one_function(f: Network, g: Network, kinds: list[str] | None) -> tuple[L
         text = f"and {whole} of neurons {'leads' if len(words) == 1 else 'lead'} from f to g"
         if "flip" not in kinds:
             return "same orbit", "orbit", text
-        return "same function", *(("other orbit", f"{text}: g lies in another orbit than f") if elsewhere else ("flip", text))  # type: ignore[return-value]
+        return "same function", *(("other orbit", f"{text}: g lies in another orbit than f") if elsewhere else ("flip", text))
     text = "but no permutation, scaling or flip was found"
     if len(f.hidden_layers) != len(g.hidden_layers):
         sizes = f"{len(f.hidden_layers)} and {len(g.hidden_layers)}"
