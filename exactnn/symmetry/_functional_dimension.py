@@ -15,13 +15,15 @@ from exactnn.errors import ArgumentError, AtKink, Incomplete, NotOneHiddenLayer,
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number
-from exactnn.network import Affine, Input, MaxPool, Network, Rational, Smooth
-from exactnn.symmetry._parameter_span import ParameterSpan, exact_rank, rank_modulo
+from exactnn.network import Affine, Input, Network, Rational, Smooth
+from exactnn.symmetry._parameter_span import ParameterSpan
+from exactnn.symmetry._ranks import Basis, exact_rank
 from exactnn.symmetry._shallow import Shallow, shallow
 
 _CELLS = 5_000  # cells that are gone through at most
 _NUMBERS = 1 << 24  # of one matrix
-_PATIENCE = 3  # times that the number of points is doubled without a larger rank
+_PATIENCE = 3  # rounds, each of twice as many points, without a larger rank
+_POINTS = 1 << 12  # in one round at most
 
 
 @timed
@@ -29,7 +31,8 @@ def functional_dimension(net: Network, *, time_limit: Number | None = None) -> i
     """dim span {df/dtheta_k : k}, the functions x -> df_theta(x)/dtheta_k at the given weights, over the rational numbers, exactly.
 
     It is the largest rank that the Jacobian by the parameters, theta -> (f(x_1), ..., f(x_N)), has for finite sets of points x_i at which
-    no pre-activation is at a kink (and no window of max pooling has a tie). Parameters are the weights and biases of affine and conv nodes.
+    no pre-activation that moves with theta is at a kink (or, in max pooling, in a tie). Parameters are the weights and biases of affine and
+    conv nodes.
     Parameters less the functional dimension is the dimension of the directions in which, to first order, the function stays.
 
     - One hidden layer of relu, leaky_relu, abs or prelu with one slope: sum over the hyperplanes h of (m + d rank A_h)
@@ -49,7 +52,7 @@ def functional_dimension(net: Network, *, time_limit: Number | None = None) -> i
     Raises
     ------
     Undecided
-        With `lower` and `upper`: there are too many cells or parameters to decide, or the time is over, or max pooling stays open.
+        With `lower` and `upper`: there are too many cells or parameters to decide, or the time is over.
     NotPiecewiseLinear
         For smooth and rational activations: no theorem about the span of their derivatives is used here.
     AtKink
@@ -145,10 +148,11 @@ class _Bounds:
     def __init__(self, net: Network) -> None:
         self.net, self.span = net, ParameterSpan(net)
         self.lower, self.upper = 0, self.span.count
-        self._rows: list[RationalArray] = []
 
     def value(self) -> int:
         """The dimension, or Undecided."""
+        if not self.span.count:
+            return 0
         try:
             self.upper -= self.span.relations
             if self._sampled() or self._all_cells():
@@ -167,31 +171,29 @@ class _Bounds:
 
     def _sampled(self) -> bool:
         """Whether the rank on cells around random points is all that relations allow."""
-        points, count, idle, most = _points(self.net), 8, 0, self._most()
-        while idle < _PATIENCE and count <= most:
-            self._rows += self.span.rows(RationalArray.of(list(islice(points, count))))
-            found = rank_modulo(self._rows) if self._rows else 0
-            idle = idle + 1 if found <= self.lower else 0
-            self.lower = max(self.lower, found)
-            if self.lower == self.upper:
-                return True
-            count *= 2
+        if self.span.count**2 > _NUMBERS:
+            raise self._undecided("its matrix of derivatives is too large")
+        span, basis, points = ParameterSpan(self.net), Basis(), _points(self.net)
+        before, count, idle = 0, 8, 0
+        while idle < _PATIENCE:
+            for part in span.rows(RationalArray.of(list(islice(points, min(count, _POINTS))))):
+                basis.add([part])
+                self.lower = max(self.lower, basis.rank)
+                if self.lower == self.upper:
+                    return True
+            idle = idle + 1 if basis.rank == before else 0
+            before, count = basis.rank, 2 * count
         return False
 
     def _all_cells(self) -> bool:
         """True when all cells have been gone through, which decides."""
-        if any(isinstance(self.net.operation(n), MaxPool) for n in self.net.order):
-            raise self._undecided("entries of a window of max pooling may be equal on a whole cell, and all cells decide only without that")
         if self._most() < 1:
             raise self._undecided("its matrix of derivatives is too large")
         cells = Search(read_program([self.net]), clock_in_force(), limit=min(_CELLS, self._most())).leaves()
-        inner = [leaf.interior_point for leaf in cells if leaf.signs.all()]
-        if not inner:
+        rows = self.span.rows(RationalArray.of([leaf.interior_point for leaf in cells]))
+        if not rows:
             raise AtKink(_NOWHERE.format("on every cell of the network"))
-        self._rows += self.span.rows(RationalArray.of(inner))
-        self.lower = max(self.lower, rank_modulo(self._rows))
-        if self.lower < self.upper:
-            self.lower = self.upper = exact_rank(self._rows)
+        self.lower = self.upper = exact_rank(rows)
         return True
 
 

@@ -11,7 +11,6 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from flint import fmpz_mat, nmod_mat
 
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray, concatenate
@@ -21,8 +20,8 @@ from exactnn.network.backward import output_rows, sweep
 from exactnn.network.linearise import Linearisation, linearise
 from exactnn.network.neurons import layer_at, rows
 from exactnn.network.parameters import parameter_rows
+from exactnn.symmetry._smooth_points import smooth
 
-_PRIME = 2**31 - 1
 _AT_ONCE = 1 << 20  # numbers
 _CARRYING = (PRelu, MaxPool, AveragePool, Reshape, Transpose)  # with g(c t) = c g(t) for c > 0
 
@@ -48,14 +47,12 @@ class ParameterSpan:
     def rows(self, points: RationalArray) -> list[RationalArray]:
         """The rows (cells m (d + 1), parameters) of the cells around these points that were not asked for before.
 
-        Points on a kink or a tie, where there is no derivative, are left out. At most so many cells at once as is good for memory.
+        Points without derivatives are left out.
         """
-        around = linearise(self.net, points, at_kinks="left")
-        if around.ties:
-            half = len(points) // 2
-            return [] if not half else self.rows(points[:half]) + self.rows(points[half:])
+        values = self.net.trace(points)
+        around = linearise(self.net, points, values, at_kinks="left")
         new = []
-        for i in range(len(points)):
+        for i in np.flatnonzero(smooth(self.net, values)).tolist():
             key = b"".join(np.ascontiguousarray(found[i]).tobytes() for found in around.pieces.values())
             if key not in self._seen:
                 self._seen.add(key)
@@ -105,7 +102,11 @@ class ParameterSpan:
             ones = RationalArray(np.ones((1, *read), dtype=np.int64))
             fields = parameter_rows(operation, self._reaching[name], ones, absolute=True)
             dead += sum(int((~found.nonzero()).sum()) for found in fields.values())
-        return dead + sum(map(self._scaled, self.net.hidden_layers))
+        scaled: dict[str, int] = {}  # by the source: two activations, one behind the other, have the same neurons
+        for name in self.net.hidden_layers:
+            source, neurons = self._scaled(name)
+            scaled[source] = max(scaled.get(source, 0), neurons)
+        return dead + sum(scaled.values())
 
     @cached_property
     def _reaching(self) -> dict[str, RationalArray]:
@@ -120,39 +121,24 @@ class ParameterSpan:
         if operation.is_affine:
             parts = (operation.adjoint(own, *shapes, part=part) for part in (1, -1))
             return tuple(_mask(abs(a) + abs(b)) for a, b in zip(*parts, strict=True))
-        if own.shape[1:] == shapes[0]:
+        if isinstance(operation, (PiecewiseLinear, PRelu)):
             return (own,)
         return (RationalArray(np.ones((1, *shapes[0]), dtype=np.int64)),)
 
-    def _scaled(self, name: str) -> int:
-        """How many neurons of a layer can be scaled and reach an output; 0 where that is not seen."""
+    def _scaled(self, name: str) -> tuple[str, int]:
+        """The source of a layer, and how many of its neurons can be scaled and reach an output; 0 where that is not seen."""
         net = self.net
         try:
             layer = layer_at(net, name)
         except ArgumentError:
-            return 0
+            return name, 0
         carrying = [net.operation(n) for n in layer.layouts if n != layer.source]
         if not isinstance(net.operation(layer.source), (Affine, Conv)) or not all(map(_is_homogeneous, carrying)):
-            return 0
+            return layer.source, 0
         layout = layer.layouts[layer.source]
         reached = self._reaching[layer.source].nonzero().reshape(layout.outer, layout.count, layout.inner).any(axis=(0, 2))
         incoming = [part.nonzero().any(axis=1) for part in rows(net.operation(layer.source), layout)]
-        return int((reached & (incoming[0] | incoming[1])).sum())
-
-
-def rank_modulo(parts: list[RationalArray]) -> int:
-    """The rank modulo a prime of the rows of these matrices, each times its denominator: a lower bound of the rank."""
-    clock_in_force().check("the rank of derivatives was to be computed")
-    numbers = np.concatenate([part.numerators % _PRIME for part in parts]).astype(np.int64)
-    return int(nmod_mat(len(numbers), numbers.shape[1], numbers.ravel().tolist(), _PRIME).rank())
-
-
-def exact_rank(parts: list[RationalArray]) -> int:
-    """The rank of the rows of these matrices."""
-    clock_in_force().check("the exact rank of derivatives was to be computed")
-    whole = np.concatenate([part.numerators.astype(object) for part in parts])
-    distinct = {tuple(row) for row in whole.tolist()}
-    return int(fmpz_mat([list(row) for row in sorted(distinct)]).rank())
+        return layer.source, int((reached & (incoming[0] | incoming[1])).sum())
 
 
 def _mask(array: RationalArray) -> RationalArray:

@@ -19,7 +19,8 @@ from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Builder, Conv, Input, MaxPool, Network, Reshape, activation
 from exactnn.symmetry import Permutation, Scaling, functional_dimension
 from exactnn.symmetry import _functional_dimension as engine
-from tests.strategies import law
+from exactnn.symmetry._ranks import Basis, exact_rank
+from tests.strategies import graphs, law
 
 Layers = list[tuple[list[list[Fraction]], list[Fraction]]]
 KINDS = {"relu": (0, 1), "leaky_relu(1/10)": (Fraction(1, 10), 1), "abs": (-1, 1)}
@@ -235,8 +236,60 @@ def test_convolutions() -> None:
     pooled = b.add("pool", MaxPool((3,), (1,), ((0, 0),), (1,)), h)
     z = b.add("z", Affine(RationalArray.of([[1, 2]]), RationalArray.of([0])), b.add("small", Reshape((2,)), pooled))
     with_pool = b.build([x], [z])
-    lower, upper = bounds(with_pool)  # points where all entries of a window are 0, a tie, are left out
-    assert 5 <= lower <= upper == 6 + 3 - 2  # type: ignore[operator]
+    assert functional_dimension(with_pool) == 6 + 3 - 2  # where all entries of a window are off, they tie, and f is differentiable
+
+
+def test_two_activations_in_a_row_have_the_same_neurons() -> None:
+    """Their scalings count once: leaky_relu(relu(t)) = relu(t)."""
+    b = Builder()
+    x = b.add("x", Input((2,)))
+    h = b.add("h", Affine(RationalArray.of([[1, 2], [3, -1]]), RationalArray.of([1, 2])), x)
+    h = b.add("second", activation("leaky_relu(1/10)"), b.add("first", activation("relu"), h))
+    net = b.build([x], [b.add("y", Affine(RationalArray.of([[1, 5]]), RationalArray.of([0])), h)])
+    assert functional_dimension(net) == functional_dimension(xn.mlp([([[1, 2], [3, -1]], [1, 2]), ([[1, 5]], [0])])) == 7
+
+
+def test_windows_pass_on_what_lies_beside() -> None:
+    """An output that reads one window depends on all of its entries: the row of the entry beside it is not dead."""
+    b = Builder()
+    x = b.add("x", Input((2,)))
+    h = b.add("h", Affine(RationalArray.of([[1, 2], [3, -1], [1, 1]]), RationalArray.of([1, 2, 3])), x)
+    pool = b.add("pool", MaxPool((3,), (1,), ((1, 1),), (1,)), b.add("row", Reshape((1, 3)), h))
+    y = b.add("y", Affine(RationalArray.of([[1, 0, 0]]), RationalArray.of([0])), b.add("flat", Reshape((3,)), pool))
+    # max(h_0, h_1): 6; max(h_0, h_1, h_2) and max(h_1, h_2) by the other two weights, 1; less the functions among them that agree
+    net = b.build([x], [y])
+    found = functional_dimension(net)
+    sides = [[Fraction(p, 3), Fraction(q, 5)] for p in range(-40, 41, 3) for q in range(-41, 41, 4)]
+    rows = []
+    for point in sides:
+        derivative = net.gradient(RationalArray.of([point]), [[1]]).parameters
+        rows.append([q for fields in derivative.values() for part in fields.values() for q in part.to_fractions()])
+    assert found == int(sympy.Matrix(rows).rank())
+
+
+@pytest.mark.parametrize("bits", [3, 40])
+def test_ranks_of_matrices(bits: int) -> None:
+    """Of products of two random matrices, with rows that depend on others; with a multiple of the prime, too."""
+    source = random.Random(bits)
+
+    def numbers(a: int, b: int) -> RationalArray:
+        return RationalArray.of([[Fraction(source.getrandbits(bits) - 2 ** (bits - 1), 3) for _ in range(b)] for _ in range(a)])
+
+    for rank in (1, 3, 5):
+        matrix = numbers(12, rank) @ numbers(rank, 7)
+        expected = int(sympy.Matrix(12, 7, [sympy.Rational(q.numerator, q.denominator) for q in matrix.to_fractions()]).rank())
+        parts = [matrix[:5], matrix[5:] * Fraction(1, 7)]
+        basis = Basis()
+        for part in parts:
+            basis.add([part])
+        assert exact_rank(parts) == expected >= basis.rank
+    many = RationalArray.of([[1, 0], [1, 2**31 - 1]])  # of rank 1 modulo the first prime
+    basis = Basis()
+    basis.add([many])
+    assert (basis.rank, exact_rank([many])) == (1, 2)
+    zero = RationalArray.zeros((3, 4))
+    assert exact_rank([zero]) == 0
+    assert exact_rank([RationalArray.eye(4)]) == 4
 
 
 # --- laws ----------------------------------------------------------------------------------------------------------------------
@@ -272,6 +325,29 @@ def test_permutations_and_scalings_change_nothing(data: st.DataObject, hidden: l
         factors = data.draw(st.lists(st.sampled_from([Fraction(q) for q in ("1/3", 1, 2, 5)]), min_size=width, max_size=width))
         net = Scaling(k, factors).apply(Permutation(k, data.draw(st.permutations(range(width)))).apply(net))
     assert functional_dimension(net) == before
+
+
+@given(graphs(units=("relu", "abs", "leaky_relu(1/10)")), st.integers(0, 99))
+@law(15)
+def test_no_rank_at_points_is_larger(net: Network, seed: int) -> None:
+    """Any graph: residual, convolutional, pooled. The gradients are those of `Network.gradient`, at points without a kink."""
+    source = random.Random(seed)
+    rows = []
+    for _ in range(20):
+        x = [[Fraction(source.randint(-(10**4), 10**4), 997) for _ in range(net.input_dim)]]
+        for j in range(net.output_dim):
+            found = net.gradient(x, [[int(i == j) for i in range(net.output_dim)]])
+            if not found.kinks:
+                parts = [
+                    found.parameters[n][f] for n in net.order if isinstance(net.operation(n), (Affine, Conv)) for f in ("weight", "bias")
+                ]
+                rows.append([q for part in parts for q in part.to_fractions()])
+    assume(rows and rows[0])
+    try:
+        upper = bounds(net)[1]
+    except AtKink:
+        upper = 0
+    assert exact_rank([RationalArray.of(rows)]) <= upper  # type: ignore[operator]
 
 
 # --- limits and refusals ---------------------------------------------------------------------------------------------------------
