@@ -75,6 +75,8 @@ GUIDES = (
     "testing",
     "faq",
     "glossary",
+    "test-your-pass",
+    "audits",
 )
 
 
@@ -118,6 +120,8 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/certificate-format.md",
         "docs/network-format.md",
         *(f"docs/recipes/{path.name}" for path in RECIPES),
+        "docs/test-your-pass.md",
+        "docs/audits.md",
         "CONTRIBUTING.md",
     ],
 )
