@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from flint import fmpq_mat, fmpz_mat, nmod_mat
+from flint import fmpz_mat, nmod_mat
 
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import clock_in_force
@@ -74,5 +74,6 @@ def _spanned(rows: Any, chosen: list[int], columns: list[int]) -> bool:
     clock_in_force().check("all derivatives were to be written by independent ones")
     known, other = fmpz_mat(rows[:, columns].tolist()), fmpz_mat(rows[:, rest].tolist())
     square, right = fmpz_mat(rows[np.ix_(chosen, columns)].tolist()), fmpz_mat(rows[np.ix_(chosen, rest)].tolist())
-    numerators, denominator = fmpq_mat(square.solve(right)).numer_denom()
+    combinations: Any = square.solve(right)  # an fmpq_mat
+    numerators, denominator = combinations.numer_denom()
     return bool(known * numerators == other * denominator)
