@@ -427,14 +427,14 @@ def test_calibration() -> None:
 # --- the harness -----------------------------------------------------------------------------------------------------------------
 
 
-def test_the_harness() -> None:
+def test_the_harness(tmp_path: Path) -> None:
     for name in ("networks", "relu_mlps", "degenerate_networks", "equal_pairs", "zero_networks", "torch_modules"):
         assert named(f"testing.{name}")().example is not None
     xn.testing.assert_same_function(F, F, domain=UNIT, tolerance=0)
     xn.testing.assert_zero(xn.mlp([([[0]], [0])]))
     xn.testing.assert_preserves(xn.symmetry.Permutation(0, [1, 0]).apply, networks=[F], max_examples=2)
     with pytest.raises(xn.errors.PropertyFailed):
-        xn.testing.assert_same_function(F, ABS)
+        xn.testing.assert_same_function(F, ABS, certificates=tmp_path)
 
 
 # --- the command line ------------------------------------------------------------------------------------------------------------
