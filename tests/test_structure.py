@@ -64,8 +64,9 @@ USERS: dict[str, set[str]] = {
 ROOMS = MAY_IMPORT | USERS
 # What the checker's folder calls itself when it is run by its path, without the package around it.
 COPIED = "exactnn_certificate"
-# The one way up: net.to_torch() is a method of the network, and its work is done in the room of floats.
-DOORS = {("exactnn/network/graph.py", "floats")}
+# The two ways up: net.to_torch() is a method of the network, and its work is done in the room of floats; symmetry.relate is a question
+# about symmetries, and asks verify_equal. Both are opened when they are first used.
+DOORS = {("exactnn/network/graph.py", "floats"), ("exactnn/symmetry/__init__.py", "verify")}
 
 # Networks need none of HEAVY: they cost up to seconds, and are imported where first needed. What they do need is LIGHT, and modules of our
 # own, which together take at most so many times as long as LIGHT alone. `import exactnn` loads neither.

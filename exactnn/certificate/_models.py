@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ._gzip import decompressed
 from ._network import Network, read_network
 from ._nnet import read_nnet
-from ._numbers import Rejected, Unreadable, boolean, mapping, need, read_json, show, text
+from ._numbers import BudgetExceeded, Rejected, Unreadable, boolean, mapping, need, read_json, show, text
 from ._onnx import read_onnx
 from ._slice import sliced
 
@@ -59,6 +59,8 @@ def canonical_hash(document: Any, step: str) -> str:
         written = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     except ValueError:
         raise Rejected(step, "an integer too long for decimal notation (write it in hexadecimal)") from None
+    except TypeError:
+        raise Rejected(step, "the inline network is no JSON object") from None
     return hashlib.sha256(written.encode("ascii")).hexdigest()
 
 
@@ -93,7 +95,7 @@ def _inline_hash(data: bytes) -> str | None:
     """The hash that the content of a file would have as an inline model."""
     try:
         return canonical_hash(read_json(data, "models"), "models")
-    except Rejected:
+    except (Rejected, BudgetExceeded):
         return None
 
 
@@ -110,9 +112,8 @@ def _whole(entry: dict[str, Any], step: str, folder: Path, files: Sequence[File]
     need(_DIGEST.match(digest) is not None, f"{step}: sha256", "expected 64 hexadecimal digits")
     if "inline" in entry:
         mapping(entry, step, ("sha256", "inline"))
-        network = read_network(entry["inline"], step)
         need(canonical_hash(entry["inline"], step) == digest, step, "the inline network has another hash")
-        return Model(network, digest, "inline")
+        return Model(read_network(entry["inline"], step), digest, "inline")
     kind = text(entry.get("format"), f"{step}: format")
     need(kind in _FORMATS, step, f"unknown format {show(kind)}")
     more = ("raw",) if kind == "nnet" else ("data",) if kind.startswith("onnx") else ()

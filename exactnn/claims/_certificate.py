@@ -16,7 +16,7 @@ from typing import Any
 from exactnn import certificate as checker
 from exactnn._version import __version__
 from exactnn.claims._claim import Claim
-from exactnn.errors import ArgumentError, CertificateRejected, LoadError
+from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, LoadError
 from exactnn.exact.clock import Clock
 from exactnn.exact.files import write_bytes
 from exactnn.exact.writing import json_tensor
@@ -97,7 +97,10 @@ class Certificate:
 
 
 def check(
-    certificate: Certificate | dict[str, Any] | str | os.PathLike[str], *, models: Sequence[str | os.PathLike[str]] | None = None
+    certificate: Certificate | dict[str, Any] | str | os.PathLike[str],
+    *,
+    models: Sequence[str | os.PathLike[str]] | None = None,
+    budget: int = 1,
 ) -> bool:
     """Re-check a certificate with the standalone checker (`exactnn.certificate`).
 
@@ -105,6 +108,7 @@ def check(
     ----------
     certificate : a verdict's certificate, its JSON object, or the path of a saved one
     models : paths of model files that the certificate must be about; by default the ones it names
+    budget : so many times the work that one certificate may usually ask for (docs/certificate-format.md, Limits)
 
     Returns
     -------
@@ -114,27 +118,33 @@ def check(
     ------
     CertificateRejected
         Saying which step failed; also that a model file which it names cannot be read.
+    CheckBudgetExceeded
+        Saying at which step a limit ended the work. This is no rejection: nothing was found wrong with the certificate.
     LoadError
         The file of the certificate cannot be read.
     ArgumentError
-        `models` is no list of paths.
+        `models` is no list of paths, `budget` no whole number >= 1.
     """
     if models is not None and not (isinstance(models, (list, tuple)) and all(isinstance(m, (str, os.PathLike)) for m in models)):
         raise ArgumentError(f"models: a list of paths of model files, or None, is needed, got {type(models).__name__}")
+    if type(budget) is not int or budget < 1:
+        raise ArgumentError(f"budget: a whole number >= 1, so many times the usual work, is needed, got {budget!r}")
     source = certificate.document if isinstance(certificate, Certificate) else certificate
     try:
-        return bool(checker.check(source, models=models))
+        return bool(checker.check(source, models=models, budget=budget))
     except checker.Rejected as rejected:
         raise CertificateRejected(rejected.step, rejected.reason) from None
+    except checker.BudgetExceeded as ended:
+        raise CheckBudgetExceeded(ended.step, ended.reason) from None
     except OSError as error:
         raise LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error.strerror or error}") from None
 
 
 def accepted(certificate: Certificate) -> bool:
-    """Whether the checker accepts it, where that is to be tried."""
+    """Whether the checker accepts it, within its usual budget, where that is to be tried."""
     try:
         return check(certificate)
-    except CertificateRejected:
+    except (CertificateRejected, CheckBudgetExceeded):
         return False
 
 

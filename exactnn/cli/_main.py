@@ -20,7 +20,7 @@ from exactnn.cli._words import in_options, joined, spaced
 from exactnn.errors import ExactnnError, Incomplete, LoadError
 
 _EPILOG = (
-    "Exit status: 0 proved or done, 1 refuted, 2 wrong usage or input, 3 unknown, 4 certificate rejected. "
+    "Exit status: 0 proved or done, 1 refuted, 2 wrong usage or input, 3 unknown or not decided, 4 certificate rejected. "
     "The first line of stdout is the answer; progress goes to stderr. All answers are about real arithmetic."
 )
 #: what a command does, the module here that carries it out, the function there that adds its arguments, and an example
