@@ -118,7 +118,7 @@ def answer(
         models=models(nets),
         certificate=written,
     )
-    return Outcome(CODES[verdict.status], str(verdict), document, details)
+    return Outcome(CODES[verdict.status], verdict.sentence, document, details)
 
 
 def certified(options: argparse.Namespace, verdict: Verdict, details: list[str]) -> str | None:

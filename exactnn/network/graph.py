@@ -23,6 +23,10 @@ from exactnn.exact.clock import clock_in_force
 from exactnn.exact.numbers import Number
 from exactnn.network.activations import Activation, Rational, Smooth
 from exactnn.network.operations import Input, Operation, Shape
+from exactnn.texts import brief, fitted
+from exactnn.value import Value
+
+_NODES = 20  # that are printed
 
 if TYPE_CHECKING:
     import torch
@@ -30,16 +34,16 @@ if TYPE_CHECKING:
     from exactnn.network.gradient import Gradient
 
 
-@dataclass(frozen=True)
-class DataFile:
+@dataclass(frozen=True, repr=False)
+class DataFile(Value):
     """A further file that holds weights of a model: its place from the model's folder on, with / between folders, and its hash."""
 
     path: str
     sha256: str
 
 
-@dataclass(frozen=True)
-class Source:
+@dataclass(frozen=True, repr=False)
+class Source(Value):
     """The file a network was read from, so that a certificate can be bound to it.
 
     `checkable`: whether the standalone checker reads this file itself and finds the same nodes. `data`: the further files that it needs.
@@ -53,7 +57,7 @@ class Source:
     data: tuple[DataFile, ...] = ()
 
 
-class Network:
+class Network(Value):
     """A neural network without rounding: what every question of this package is about.
 
     Build one with `exactnn.mlp`, `exactnn.load`, `exactnn.from_torch` or `Builder`. A network is a value: it never changes, and equal
@@ -213,10 +217,27 @@ class Network:
     def __hash__(self) -> int:
         return hash((self.inputs, self.outputs, frozenset(self._operands.items())))
 
-    def __repr__(self) -> str:
-        kinds = [getattr(self.operation(n), "name", self.operation(n).kind) for n in self.order if n not in self.inputs]
-        shown = ", ".join(kinds) if len(kinds) <= 8 else ", ".join(kinds[:4]) + f", ... ({len(kinds)} nodes)"
-        return f"Network({self.input_dim} -> {self.output_dim}: {shown})"
+    def to_dict(self) -> dict[str, Any]:
+        """The exact document of docs/network-format.md, which `exactnn.save` writes and `exactnn.load` reads."""
+        from exactnn.network.document import document
+
+        return document(self)
+
+    def _summary(self) -> str:
+        names = [n for n in self.order if n not in self.inputs]
+        kinds = [fitted(_kind(self.operation(n)), 30) for n in (names if len(names) <= 8 else names[:4])]
+        shown = ", ".join(kinds) + (f", ... ({len(names)} nodes)" if len(names) > 8 else "")
+        return f"{self.input_dim} -> {self.output_dim}: {shown}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """A line for each node, but for those in the middle of many; and where it comes from."""
+        names = self.order if len(self.order) <= _NODES else (*self.order[: _NODES // 2], "...", *self.order[-_NODES // 2 :])
+        rows = [(fitted(n, 30), "" if n not in self.graph else self._described(n)) for n in names]
+        return rows if self.source is None else [*rows, ("read from", brief(self.source.path, 100))]
+
+    def _described(self, name: str) -> str:
+        read = f" of {brief(', '.join(self.operands(name)), 50)}" if self.operands(name) else ""
+        return f"{fitted(_kind(self.operation(name)), 40)}{read}, shape {self.shape(name)}{' (output)' * (name in self.outputs)}"
 
     # --- values ------------------------------------------------------------------------------------------------------------
 
@@ -312,6 +333,10 @@ class Network:
         from exactnn.floats.backend import to_torch
 
         return to_torch(self, dtype)
+
+
+def _kind(operation: Operation) -> str:
+    return str(getattr(operation, "name", operation.kind))
 
 
 def flat(values: Mapping[str, RationalArray], names: Sequence[str]) -> RationalArray:

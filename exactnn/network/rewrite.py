@@ -34,6 +34,7 @@ from exactnn.network._witness import (
 )
 from exactnn.network.edit import Draft
 from exactnn.network.graph import Network
+from exactnn.value import Value
 
 __all__ = [
     "ConstantNeuron",
@@ -56,8 +57,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Rewriting:
+@dataclass(frozen=True, repr=False)
+class Rewriting(Value):
     """A network that computes the same function as the one given, and the way back.
 
     `witness.describe()` says what was done; `witness.neuron(node, i)` lists the old neurons (`Origin`: node, index, factor)

@@ -259,8 +259,14 @@ class ERA(Analysis):
         found = [absolute(r.lower, r.upper) for r in self.fraction_ranges(width=positive(width) / (len(self.terms) or 1))]
         return Enclosure(sum((e.lower for e in found), Fraction(0)), sum((e.upper for e in found), Fraction(0)))
 
-    def __repr__(self) -> str:
-        return f"ERA({self})"
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `exactnn.rational.from_document` reads."""
+        from exactnn.rational.documents import to_document
+
+        return to_document(self)
+
+    def _summary(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         parts = [poly.text((self.linear[1], self.linear[0]))]

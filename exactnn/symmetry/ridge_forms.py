@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +23,14 @@ from exactnn.network import Network, Rational, mlp
 from exactnn.symmetry._configurations import Configuration, Jumps, realised
 from exactnn.symmetry._minimal_width import Least, least_width
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, smooth_parts
+from exactnn.texts import vector
+from exactnn.value import ROWS, Value
 
 Hyperplane = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class NormalForm:
+@dataclass(frozen=True, repr=False)
+class NormalForm(Value):
     """k + M x + sum_h J_h max(u_h . x + v_h, 0); see the module's text. Equal functions give equal, equally hashed normal forms.
 
     Attributes
@@ -124,9 +127,23 @@ class NormalForm:
     def _least(self) -> Least:
         return least_width(self._jumps)
 
-    def __repr__(self) -> str:
+    def _parts(self) -> dict[str, Any]:
+        kinks = [{"hyperplane": plane, "jump": jump} for plane, jump in self.kinks.items()]
+        return {"kinks": kinks, "linear": self.linear, "constant": self.constant}
+
+    def _summary(self) -> str:
         rows, columns = self.slope.shape
-        return f"NormalForm({columns} -> {rows}, {len(self.hyperplanes)} hyperplanes)"
+        return f"{columns} -> {rows}, {len(self.hyperplanes)} hyperplanes"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        shown = self.hyperplanes[:ROWS]
+        jumps = self.jumps[:, : len(shown)].T.to_rows() if shown else ()
+        rows = [
+            (f"kink {h}", f"jump {vector(jump, 40)} at {vector(plane, 60)}")
+            for h, (plane, jump) in enumerate(zip(shown, jumps, strict=True))
+        ]
+        linear = [(f"linear {j}", vector(self.slope[j].to_fractions())) for j in range(min(len(self.slope), ROWS))]
+        return [("constant", vector(self.constant)), *linear, *rows]
 
 
 def normal_form(net: Network) -> NormalForm | SmoothNormalForm:

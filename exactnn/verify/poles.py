@@ -18,6 +18,7 @@ from exactnn.network.activations import Rational
 from exactnn.rational import ERA, NearestPole, PadeUnit, RationalFunction, RealRoot
 from exactnn.rational.documents import Function
 from exactnn.rational.intervals import span
+from exactnn.value import Value
 from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _STURM = 2**38
 Interval = Sequence[Number | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PoleVerdict(Verdict):
     """A verdict on poles; `pole` is one that refutes it, exact or in an isolating interval, and `function` the function that has it."""
 
@@ -38,8 +39,8 @@ class PoleVerdict(Verdict):
     function: Function | None = None
 
 
-@dataclass(frozen=True)
-class ActivationPoles:
+@dataclass(frozen=True, repr=False)
+class ActivationPoles(Value):
     """A rational function of a network: its name, its real poles in the interval, the pole nearest to the interval.
 
     `nearest_pole` is None if there is no pole at all, and for Pade activation units in several pieces.
