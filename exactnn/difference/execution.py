@@ -14,11 +14,11 @@ from typing import Any
 from exactnn.claims import Certificate, ExecutionErrorClaim
 from exactnn.difference._run_format import Format
 from exactnn.difference._run_pass import BITS, run_bounds
-from exactnn.errors import ArgumentError, DomainError
+from exactnn.errors import DomainError
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.texts import number
 from exactnn.value import Value
 
@@ -101,8 +101,7 @@ def execution_error(
     >>> float(found.upper) < 2e-6, found.certificate.kind
     (True, 'rounding')
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     form = Format.of(dtype, accumulation)
     clock = Clock(time_limit)
     box = domain.in_dimension(net.input_dim) if isinstance(domain, Box) else None

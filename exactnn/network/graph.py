@@ -11,9 +11,10 @@ import copy
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import networkx as nx
 
@@ -241,23 +242,42 @@ class Network(Value):
 
     # --- values ------------------------------------------------------------------------------------------------------------
 
-    def __call__(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
-        """The exact value at one flat point.
+    @overload
+    def __call__(self, x: Sequence[int | float | str | Decimal | Fraction]) -> tuple[Fraction, ...]: ...
+
+    @overload
+    def __call__(self, x: Any) -> Any: ...  # arrays and nested lists: types do not tell their shapes
+
+    def __call__(self, x: Any) -> Any:
+        """The exact value at one point; at a batch of points a tuple of values.
+
+        Parameters
+        ----------
+        x : a flat point (input_dim,), or an array of the input's own shape, (3, 32, 32) say; or a batch (n, ...) of either, whose values
+            are (value, ..., value), nested once for each further axis in front
+
+        Returns
+        -------
+        tuple of output_dim Fractions; of a batch a tuple of such
 
         Examples
         --------
         >>> import exactnn as xn
-        >>> xn.mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])(["-1/3"])
-        (Fraction(1, 3),)
+        >>> net = xn.mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])
+        >>> net(["-1/3"]), net([[1], [-2]])
+        ((Fraction(1, 3),), ((Fraction(1, 1),), (Fraction(2, 1),)))
         """
-        point = RationalArray.of(x, "x")
-        if point.shape != (self.input_dim,):
-            raise ShapeError(f"x: a flat point of {self.input_dim} numbers is needed, got shape {point.shape}")
-        return self.evaluate(point.reshape(1, -1)).to_fractions()
+        from exactnn.network.points import as_inputs
+
+        axes, points = as_inputs(self, x)
+        values = self.evaluate(points).to_rows() if len(points) else ()
+        return nested(values, axes)
 
     def evaluate(self, points: Any) -> RationalArray:
-        """Exact values (batch, output_dim) at flat points (batch, input_dim): an array, or nested lists of numbers."""
+        """Exact values (batch, output_dim) at points (batch, input_dim), or (batch, *shape) of a network with one input of that shape."""
         points = RationalArray.of(points, "points")
+        if points.ndim > 2 and len(self.inputs) == 1 and points.shape[1:] == self._shapes[self.inputs[0]]:
+            points = points.reshape(len(points), self.input_dim)
         values = self.trace(points, keep=self.outputs)
         return flat(values, self.outputs)
 
@@ -333,6 +353,14 @@ class Network(Value):
         from exactnn.floats.backend import to_torch
 
         return to_torch(self, dtype)
+
+
+def nested(values: Sequence[Any], axes: Sequence[int]) -> Any:
+    """The values, row-major, in tuples of these lengths; without axes the only one."""
+    if not axes:
+        return values[0]
+    step = math.prod(axes[1:])
+    return tuple(nested(values[i * step : (i + 1) * step], axes[1:]) for i in range(axes[0]))
 
 
 def _kind(operation: Operation) -> str:

@@ -104,7 +104,7 @@ def merge_neurons(net: Network) -> Rewriting:
     >>> print(merged.witness.describe())
     merge: relu1: neurons 1 (2 times) with neuron 0
     >>> merged.witness.neuron("relu1", 0)[1]
-    Origin(node='relu1', index=1, factor=Fraction(2, 1))
+    Origin(node=relu1, index=1, factor=2)
     """
     return Rewriting(*merge(net))
 

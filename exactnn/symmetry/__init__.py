@@ -32,3 +32,7 @@ __all__ = [
     "search",
     "search_zero",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.errors import ArgumentError, NotOneHiddenLayer, Undecided
+from exactnn.errors import NotOneHiddenLayer, Undecided
 from exactnn.exact.array import RationalArray, integer_array
 from exactnn.forms import Atoms, Forms, NotTreated, Numbering, TooLarge
-from exactnn.network import Network, Rational, mlp
+from exactnn.network import Network, Rational, check_network, mlp
 from exactnn.symmetry._configurations import Configuration, Jumps, realised
 from exactnn.symmetry._minimal_width import Least, least_width
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, smooth_parts
@@ -174,8 +174,7 @@ def normal_form(net: Network) -> NormalForm | SmoothNormalForm:
     >>> normal_form(f) == normal_form(g), normal_form(f).kinks
     (True, {(1, 0): (Fraction(2, 1),)})
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     numbering = Numbering(net.input_dim, mirror=True, elements=True)
     try:
         forms, _ = numbering.run(net)

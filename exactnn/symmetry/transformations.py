@@ -35,6 +35,7 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction, rational_text
 from exactnn.exact.writing import json_number
+from exactnn.network import check_network
 from exactnn.network.activation_facts import mirror_slope
 from exactnn.network.edit import replaced
 from exactnn.network.graph import Network
@@ -196,6 +197,7 @@ class Flip(Transformation):
         _set(self, neurons=_subset(neurons), layer=_layer(layer))
 
     def apply(self, net: Network) -> Network:
+        check_network(net)
         name = net.layer_name(self.layer)
         layer = _find(net, self.layer)
         signs = _signs(self.layer, layer.count, self.neurons)
@@ -298,8 +300,7 @@ class Composition(Transformation):
 
 
 def _find(net: Network, layer: int | str, count: int | None = None, what: str = "") -> Layer:
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}")
+    check_network(net)
     found = layer_at(net, net.layer_name(layer))
     if count is not None and count != found.count:
         raise ShapeError(f"{_text(layer)}: it has {found.count} neurons, so {what} of that length is needed, got {count}")

@@ -25,7 +25,7 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_tensor
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.network.linearise import linearise
 from exactnn.network.points import as_points
 from exactnn.tropical._arguments import flag, whole
@@ -264,8 +264,7 @@ def extract_at(
     >>> G([-5]), xn.check(G.certificate)
     ((Fraction(-5, 1),), True)
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     if arithmetic not in ("exact", "float64"):
         raise ArgumentError(f"arithmetic: 'exact' or 'float64' is needed, got {arithmetic!r}")
     clock = clock_in_force()

@@ -18,7 +18,7 @@ from exactnn.errors import ArgumentError, DomainError, ShapeError
 from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.symmetry.transformations import Transformation
 from exactnn.verdict import Verdict
 from exactnn.verify._boxes import resources
@@ -92,7 +92,7 @@ def verify_zero(
     >>> verify_zero(mlp([([[1], [-1], [1], [-1]], [1, -1, 2, -2]), ([[1, -1, -1, 1]], [1])])).status
     'proved'
     """
-    _network(f, "f")
+    check_network(f, "f")
     return _decided(ZeroClaim(f, asked_domain(domain, f), _tolerance(tolerance)), executor, checkpoint)
 
 
@@ -119,7 +119,7 @@ def verify_symmetry(
     >>> verify_symmetry(f, symmetry.Flip([0, 1, 2])).status, verify_symmetry(f, symmetry.Flip([0])).status
     ('proved', 'refuted')
     """
-    _network(f, "f")
+    check_network(f, "f")
     if not isinstance(transformation, Transformation):
         raise ArgumentError(
             "transformation: a Permutation, Scaling, Flip, SignFlip or a composition of them is needed, "
@@ -136,18 +136,13 @@ def _decided(claim: Comparison, executor: Executor | None, checkpoint: str | os.
 
 def check_pair(f: Network, g: Network) -> None:
     """Two networks that can be compared; ArgumentError, ShapeError otherwise."""
-    _network(f, "f")
-    _network(g, "g")
+    check_network(f, "f")
+    check_network(g, "g")
     if f.input_dim != g.input_dim or f.output_dim != g.output_dim:
         raise ShapeError(
             f"f and g: networks of equal input and output sizes are needed, got {f.input_dim} -> {f.output_dim} "
             f"and {g.input_dim} -> {g.output_dim}"
         )
-
-
-def _network(value: object, argument: str) -> None:
-    if not isinstance(value, Network):
-        raise ArgumentError(f"{argument}: a Network (from mlp, load or from_torch) is needed, got {type(value).__name__}")
 
 
 def check_domain(domain: Polyhedron | None, net: Network) -> Polyhedron | None:

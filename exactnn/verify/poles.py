@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,7 @@ from exactnn.errors import ArgumentError, ExactnnError
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, shown
 from exactnn.exact.writing import json_number
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.network.activations import Rational
 from exactnn.rational import ERA, NearestPole, PadeUnit, RationalFunction, RealRoot
 from exactnn.rational.documents import Function
@@ -154,6 +155,8 @@ def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, 
     elif hasattr(r, "named_modules") and not isinstance(r, type):
         found = _of_module(r)
     else:
+        if isinstance(r, (str, os.PathLike)):
+            check_network(r, "r")
         raise ArgumentError(
             "r: a RationalFunction, an ERA, a PadeUnit, a list or mapping of names of such, a Network or a torch module is needed, got "
             f"{type(r).__name__}"
