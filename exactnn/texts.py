@@ -48,7 +48,7 @@ def rounded(value: Fraction, digits: int = 6) -> tuple[str, bool]:
 
 def _placed(figures: str, order: int) -> str:
     """The figures with the point behind the first one times 10^order."""
-    if not -5 <= order < _PLAIN:
+    if not -4 <= order < _PLAIN:
         return f"{figures[0]}{'.' if figures[1:] else ''}{figures[1:]}e{order:+}"
     if order < 0:
         return f"0.{'0' * (-order - 1)}{figures}"

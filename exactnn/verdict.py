@@ -71,6 +71,11 @@ class Verdict(Value):
     largest: Difference | None = None
 
     @property
+    def difference(self) -> Fraction | None:
+        """max_j |f_j(x) - g_j(x)| at the counterexample x; None where the values are not known."""
+        return None if self.values is None else max(abs(a - b) for a, b in zip(*self.values, strict=True))
+
+    @property
     def proved(self) -> bool:
         """Whether the status is "proved"."""
         return self.status == "proved"
@@ -91,7 +96,8 @@ class Verdict(Value):
     def _parts(self) -> Mapping[str, Any]:
         """The certificate is long, and has a dictionary of its own: `certificate.to_dict()`."""
         parts = {**super()._parts(), "certificate": None if self.certificate is None else self.certificate.kind}
-        return {**parts, "values": None if self.values is None else dict(zip("fg", self.values, strict=True))}
+        values = None if self.values is None else dict(zip("fg", self.values, strict=True))
+        return {**parts, "values": values, "difference": self.difference}
 
     def _summary(self) -> str:
         where = "" if self.counterexample is None else f"; x = {vector(self.counterexample, 40)}"
@@ -108,6 +114,8 @@ class Verdict(Value):
             rows.append(("x", vector(self.counterexample)))
         for name, value in zip("fg", self.values or (), strict=False):
             rows.append((f"{name}(x)", vector(value)))
+        if self.difference is not None:
+            rows.append(("difference at x", number(self.difference, 24)))
         if self.largest is not None:
             found = self.largest
             here = "at x" if found.point == self.counterexample else f"at {vector(found.point, 60)}"

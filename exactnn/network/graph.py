@@ -21,7 +21,6 @@ import networkx as nx
 from exactnn.errors import ArgumentError, ExactnnError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import clock_in_force
-from exactnn.exact.numbers import Number
 from exactnn.network.activations import Activation, Rational, Smooth
 from exactnn.network.operations import Input, Operation, Shape
 from exactnn.texts import brief, fitted
