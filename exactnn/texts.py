@@ -177,12 +177,11 @@ def plain(value: Any) -> Any:
     """
     if value is None or isinstance(value, (bool, str)):
         return value
+    if isinstance(value, Fraction):
+        return str(plain(value.numerator)) if value.denominator == 1 else f"{plain(value.numerator)}/{plain(value.denominator)}"
     if isinstance(value, Integral):
         whole = int(value)
         return whole if -_LONG < whole < _LONG else hex(whole)
-    if isinstance(value, Fraction):
-        parts = [value.numerator] if value.denominator == 1 else [value.numerator, value.denominator]
-        return "/".join(str(plain(n)) for n in parts)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, os.PathLike):

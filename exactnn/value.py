@@ -14,6 +14,8 @@ from exactnn.texts import brief, fitted, plain, screen
 
 #: characters of a repr, and of a line that is printed; rows that are looked at for a print
 LINE, SCREEN, ROWS = 110, 118, 24
+#: characters of a formula that is printed; of a cell of a table
+FORMULA, _CELL = 1200, 400
 
 
 class Value:
@@ -42,7 +44,8 @@ class Value:
 
     def _repr_html_(self) -> str:
         """The rows as a table, for notebooks; every text escaped."""
-        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in self._rows())
+        shown = [(name, fitted(text, _CELL)) for name, text in self._rows()[:ROWS]]
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in shown)
         return f"<table><caption>{escape(repr(self))}</caption><tbody>{rows}</tbody></table>"
 
     def to_dict(self) -> dict[str, Any]:

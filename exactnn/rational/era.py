@@ -21,6 +21,8 @@ from exactnn.rational._extremes import positive
 from exactnn.rational.function import AtInfinity, RationalFunction
 from exactnn.rational.intervals import Interval, span
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions
+from exactnn.texts import fitted
+from exactnn.value import FORMULA
 
 Term = tuple[Fraction, Fraction, Fraction, Fraction]
 
@@ -274,7 +276,7 @@ class ERA(Analysis):
             top, bottom = poly.text((d, c)), "x" if not e else f"({poly.text((-e, Fraction(1)))})"
             below = f"({bottom}^2 + {rational_text(size)})" if size else f"{bottom}^2"
             parts.append(f"{f'({top})' if ' ' in top or top.startswith('-') else top} / {below}")
-        return " + ".join(parts)
+        return fitted(" + ".join(parts), FORMULA)
 
 
 def _fraction_range(term: Term, width: Fraction) -> Range:

@@ -15,7 +15,8 @@ from exactnn.exact import polynomials as poly
 from exactnn.exact.numbers import Number, fraction, rational, short, shown
 from exactnn.rational._analysis import Analysis
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions, over_q, over_r
-from exactnn.value import Value
+from exactnn.texts import fitted
+from exactnn.value import FORMULA, Value
 
 if TYPE_CHECKING:
     from exactnn.rational.era import ERA
@@ -289,8 +290,8 @@ class RationalFunction(Analysis):
     def __str__(self) -> str:
         top, bottom = poly.text(self.numerator), poly.text(self.denominator)
         if self.is_polynomial:
-            return top
-        return f"{f'({top})' if ' ' in top else top} / {f'({bottom})' if ' ' in bottom else bottom}"
+            return fitted(top, FORMULA)
+        return fitted(f"{f'({top})' if ' ' in top else top} / {f'({bottom})' if ' ' in bottom else bottom}", FORMULA)
 
 
 def _as_function(other: Any) -> RationalFunction | None:

@@ -19,7 +19,8 @@ from exactnn.exact import polynomials as poly
 from exactnn.exact.enclosure import Enclosure
 from exactnn.exact.numbers import Number, as_fraction, rational, shown
 from exactnn.exact.roots import ComplexRoot, complex_roots
-from exactnn.value import Value
+from exactnn.texts import fitted
+from exactnn.value import FORMULA, Value
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction
@@ -34,7 +35,8 @@ class Part(Value):
     power: int
 
     def __str__(self) -> str:
-        return f"({poly.text(self.numerator)}) / ({poly.text(self.factor)})" + (f"^{self.power}" if self.power > 1 else "")
+        text = f"({poly.text(self.numerator)}) / ({poly.text(self.factor)})"
+        return fitted(text, FORMULA) + (f"^{self.power}" if self.power > 1 else "")
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,7 +72,7 @@ class PartialFractions(Value):
 
     def __str__(self) -> str:
         head = [poly.text(self.polynomial)] if any(self.polynomial) or not self.parts else []
-        return " + ".join(head + [str(part) for part in self.parts])
+        return fitted(" + ".join(head + [str(part) for part in self.parts]), FORMULA)
 
 
 @dataclass(frozen=True, repr=False)

@@ -19,8 +19,8 @@ from exactnn.tropical._evaluation import attaining, extremes
 from exactnn.tropical._function import FunctionOfTerms
 from exactnn.tropical.semiring import Convention, Tropical, checked, is_scalar, one_convention
 from exactnn.tropical.terms import Exponents, Terms, merged
+from exactnn.value import FORMULA
 
-_FORMULA = 1200  # characters of a formula
 _PRODUCTS = 1 << 22  # sums of two terms that one power may make
 
 
@@ -159,7 +159,7 @@ class TropicalPolynomial(FunctionOfTerms):
             return f"{self._convention} of {len(self)} terms in {self.dimension} variables"
         names = [f"x{i}" for i in range(self.dimension)] if self.dimension > 1 else ["x"]
         texts = [sum_text([*zip(a, names, strict=False), (c, "")]) for a, c in self._terms.rows()]
-        return fitted(f"{self._convention}({', '.join(texts)})", _FORMULA)
+        return fitted(f"{self._convention}({', '.join(texts)})", FORMULA)
 
     def _parts(self) -> dict[str, Any]:
         return {"convention": self._convention, **self._terms._parts()}
