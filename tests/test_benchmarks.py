@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import exactnn as xn
-from benchmarks import acasxu, copies, fibre, small_pairs
+from benchmarks import acasxu, closed_forms, copies, fibre, small_pairs
 from benchmarks.equality import classifier, copy_of
 from benchmarks.measure import Row, table
 from benchmarks.plain import exact, normal_form, value
@@ -122,6 +122,31 @@ def test_acasxu_needs_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not rows
 
 
+def test_closed_forms_tell_who_is_wrong() -> None:
+    told = [*closed_forms.temperatures(), *closed_forms.errors()]
+    assert [case.what for case in told if case.wrong("exactnn")] == []
+    assert [case.what for case in told if not case.truth] == [case.what for case in told if isinstance(case.told["exactnn"], str)]
+    assert all(case.wrong("torch LBFGS") for case in told if "torch LBFGS" in case.told)  # not converged, or an answer where there is none
+    right = closed_forms.Case("", (1.0, 2.0), "", {"a": 2.0, "b": 1.5, "c": "constant", "d": "fails"})
+    assert [right.wrong(name) for name in "abcd"] == [False, True, True, True]
+    none = closed_forms.Case("", (), "", {"a": 2.0, "b": "constant", "c": "fails"})
+    assert [none.wrong(name) for name in "abc"] == [True, False, True]
+    lines = closed_forms.listed([right._replace(told=right.told | {"e": "not installed"})])
+    assert lines[1].split() == ["2", "1.5!", "constant!", "fails!", "-", "b,", "c,", "d"]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_errors_by_their_definition_are_ours(right: bool) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        confidences = [Fraction(int(k), 20) for k in rng.integers(3, 21, 12)]
+        hits = [bool(v) for v in rng.random(12) < 0.5]
+        p, y = closed_forms.rows_of(confidences, hits)
+        floats = [Fraction(v) for v in p[:, 0].tolist()]
+        found = xn.cooling.expected_calibration_error(p, y, bins=10, closed="right" if right else "left")
+        assert found == closed_forms.true_error(floats, hits, 10, right=right)
+
+
 @pytest.mark.slow
 def test_acasxu_on_a_small_network(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
@@ -139,13 +164,14 @@ def test_acasxu_on_a_small_network(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_they_run() -> None:
     jobs = ["equality", "evaluation", "regions", "rational", "activations", "tropical", "growth", "small_pairs"]
-    jobs += ["calibration", "cooling_overhead"]
+    jobs += ["calibration", "closed_forms", "cooling_overhead"]
     jobs += ["fibre"] if importlib.util.find_spec("onnx") else []  # it loads an ONNX file
     command = [sys.executable, "-m", "benchmarks", "--quick", *(part for job in jobs for part in ("--only", job))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("times faster") >= 3
-    assert "exactnn none (accuracy-1)" in done.stdout
+    assert "accuracy-1" in done.stdout
+    assert "exactnn 0 of 400" in done.stdout
     assert "Peak memory" in done.stdout
     assert "kept for backward" in done.stdout
     assert "vmap(jacrev)" in done.stdout

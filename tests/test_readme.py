@@ -14,12 +14,13 @@ from exactnn.cli import _outcome, main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.md"))
 
 
 @pytest.mark.parametrize(
     ("document", "examples"),
     [
-        ("README.md", 10),
+        ("README.md", 11),
         ("docs/difference.md", 20),
         ("docs/regions.md", 25),
         ("docs/fibre.md", 30),
@@ -39,6 +40,25 @@ def test_the_examples_run(document: str, examples: int, tmp_path: Path, monkeypa
     assert result.attempted >= examples
 
 
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_recipes_run(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a page of one question, short enough to be copied, and shows what it prints."""
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testfile(str(recipe), module_relative=False)
+    assert result.failed == 0
+    assert result.attempted >= 4
+    assert len(recipe.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_every_question_has_a_recipe() -> None:
+    """The table links to all recipes, and each of its rows to one."""
+    rows = re.findall(r"^\| (.*?) \|", README.read_text(encoding="utf-8").partition("| question |")[2].partition("\n\n")[0], re.MULTILINE)
+    linked = [re.search(r"\]\((docs/recipes/[a-z-]+\.md)\)$", row) for row in rows]
+    assert all(linked), [row for row, link in zip(rows, linked, strict=True) if not link]
+    assert {ROOT / link[1] for link in linked if link} == set(RECIPES)
+    assert len(rows) >= 25
+
+
 GUIDES = (
     "difference",
     "regions",
@@ -51,6 +71,8 @@ GUIDES = (
     "training",
     "cooling-study",
     "testing",
+    "faq",
+    "glossary",
 )
 
 
@@ -87,6 +109,12 @@ def test_python_blocks_compile_and_name_what_exists() -> None:
         "docs/training.md",
         "docs/cooling-study.md",
         "docs/testing.md",
+        "docs/faq.md",
+        "docs/glossary.md",
+        "docs/theory.md",
+        "docs/certificate-format.md",
+        "docs/network-format.md",
+        *(f"docs/recipes/{path.name}" for path in RECIPES),
         "CONTRIBUTING.md",
     ],
 )
@@ -123,7 +151,7 @@ def test_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_python_names_exist() -> None:
-    table = README.read_text(encoding="utf-8").partition("## Questions")[2].partition("The first three")[0]
+    table = README.read_text(encoding="utf-8").partition("## Questions")[2].partition("`domain` is a")[0]
     names = re.findall(r"`([a-z_.]+)\(", table)
     assert len(names) >= 6
     for name in names:

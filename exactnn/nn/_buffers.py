@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import optim
+from torch import nn, optim
 
 from exactnn.errors import ArgumentError
 from exactnn.nn._changes import Change
@@ -25,13 +25,19 @@ _POWERS: dict[type[optim.Optimizer], dict[str, int]] = {
 }
 
 
-def check(optimizer: object) -> None:
-    """ArgumentError unless it is an optimizer whose buffers are known."""
-    if type(optimizer) not in _POWERS:
+def check(optimizer: object, model: nn.Module, *, any_kind: bool) -> None:
+    """ArgumentError unless it is an optimizer of this model whose buffers are known, or of any kind where they are not touched."""
+    if type(optimizer) not in _POWERS and not (any_kind and isinstance(optimizer, optim.Optimizer)):
         names = ", ".join(kind.__name__ for kind in _POWERS)
         raise ArgumentError(
             f"optimizer: one of torch.optim.{{{names}}} is needed, whose buffers can be rescaled, got {type(optimizer).__name__}; "
-            'leave it out with redistribute="last", which changes no weight'
+            'redistribute="last" changes no weight and takes any'
+        )
+    assert isinstance(optimizer, optim.Optimizer)
+    own = set(model.parameters())
+    if not any(p in own for group in optimizer.param_groups for p in group["params"]):
+        raise ArgumentError(
+            "optimizer: it trains none of the model's parameters, so that its buffers would not follow them; give the one of this model"
         )
 
 

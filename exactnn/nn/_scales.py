@@ -11,6 +11,7 @@ References: docs/cooling.md; identities I9 to I12 and I18 there.
 
 from __future__ import annotations
 
+import inspect
 import operator
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from torch.nn.utils import parametrize
 
 from exactnn.errors import UnsupportedOperation
 from exactnn.nn._homogeneous import HOMOGENEOUS, KEEPING, METHODS, NORMS, SHAPES, SUM_METHODS, SUMS, WEIGHTED
+from exactnn.nn._validation import evaluating
 from exactnn.nn.era import ERA
 
 
@@ -75,8 +77,10 @@ class _Walk:
     """The tensors of the trace by number, tied where they share a factor; 0 stands for factor 1."""
 
     def __init__(self, module: nn.Module) -> None:
+        module = _unwrapped(module)
         try:
-            graph = _Tracer().trace(module)
+            with evaluating(module):  # the function that is kept
+                graph = _Tracer().trace(module, concrete_args=_defaults(module))
         except Exception as reason:  # whatever the user's own code raises under tracing
             raise UnsupportedOperation(
                 f"model: its forward cannot be traced by torch.fx ({type(reason).__name__}: {reason}), so that factors cannot be moved "
@@ -88,7 +92,7 @@ class _Walk:
         self.last = "model"
         self._of: dict[fx.Node, int | None] = {}  # None for what is no tensor of values
         self._modules = dict(module.named_modules())
-        self._seen: dict[int, str] = {}
+        self._uses = _uses(graph, self._modules)
         self.output = _FIXED
         for node in graph.nodes:
             self._of[node] = self._visit(node)
@@ -170,11 +174,46 @@ class _Walk:
             raise UnsupportedOperation(
                 f"{name}: its weights are computed from others (parametrisation), so that no factor can be put into them"
             )
+        for part in ("weight", "bias"):
+            value = getattr(module, part, None)
+            if value is not None and not isinstance(value, nn.Parameter):
+                raise UnsupportedOperation(
+                    f"{name}.{part}: it is computed from other parameters in each run (weight_norm, spectral_norm, prune, ...), so that no "
+                    'factor can be put into it; use redistribute="last"'
+                )
         for part, parameter in module.named_parameters(recurse=False):
-            before = self._seen.setdefault(id(parameter), f"{name}.{part}")
-            if before != f"{name}.{part}" or any(layer.name == name for layer in self.layers):
-                also = "" if before == f"{name}.{part}" else f" (also as {before})"
+            others = [place for place in self._uses[id(parameter)] if place != f"{name}.{part}"]
+            if len(self._uses[id(parameter)]) > 1:
+                also = f" (also as {others[0]})" if others else ""
                 raise UnsupportedOperation(f"{name}.{part}: it is used twice{also}, so that its factors would have to agree")
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The module that was compiled, or is run in parallel; its parameters are those of the wrapper."""
+    inner = (
+        module.module if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) else getattr(module, "_orig_mod", None)
+    )
+    return _unwrapped(inner) if isinstance(inner, nn.Module) else module
+
+
+def _defaults(module: nn.Module) -> dict[str, Any]:
+    """What forward has beside its input, which a run on one tensor leaves as it is."""
+    given = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in given if p.default is not p.empty}
+
+
+def _uses(graph: fx.Graph, modules: dict[str, nn.Module]) -> dict[int, list[str]]:
+    """Where the computation reads each parameter."""
+    found: dict[int, list[str]] = {}
+    for node in graph.nodes:
+        name = str(node.target)
+        if node.op == "call_module":
+            for part, parameter in modules[name].named_parameters():
+                found.setdefault(id(parameter), []).append(f"{name}.{part}")
+        elif node.op == "get_attr":
+            place, _, part = name.rpartition(".")
+            found.setdefault(id(getattr(modules[place], part)), []).append(f"{name} by itself")
+    return found
 
 
 def _by_a_number(node: fx.Node) -> bool:

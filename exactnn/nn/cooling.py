@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 import weakref
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -18,11 +20,16 @@ from exactnn.nn._scales import Layer, Scales
 from exactnn.nn._validation import Watch, checked_data, evaluating
 
 _BATCH = 1024
-_UNITS = 4096  # of the last place of the largest logit, by which a redistribution may change logits
+_UNITS = 4096  # of the last place of the largest logit, by which a redistribution may change logits, ...
+_MOST = 0.125  # ... and of that logit at most this, for half precision
 
 
 class FunctionChanged(ExactnnError):
     """A redistribution changed the function by more than rounding; the weights are as they were before it."""
+
+
+class _OutOfRange(ExactnnError):
+    """A temperature that the model's floats cannot hold."""
 
 
 class Step(NamedTuple):
@@ -51,7 +58,7 @@ class Cooling:
     ----------
     model : the network that is trained; its output are logits, (samples, classes, ...)
     validation_data : (inputs, labels), not those of the training: labels are integers (samples, ...), or probabilities of the classes
-    optimizer : the one that trains the model, whose buffers are rescaled with the weights; None if it has none
+    optimizer : the one that trains the model, whose buffers are rescaled with the weights; None if it has none. Any with "last"
     redistribute : "last" (s = 0: a factor behind any model), "all" (s = 1), a share s in [0, 1], or "equalise": factors that give
         each layer the same relative gradient |G|/|W| on the validation data (one chain of layers; I27)
     every : `step` does something on each so manieth call
@@ -64,15 +71,19 @@ class Cooling:
     Layers: linear, convolutions, and the scale and shift of normalisations, whose own input keeps its scale; ERA activations change
     their coefficients. The branches of a sum take one factor. Whatever else is no homogeneous function keeps the scale of what it reads
     at 1, and layers behind it share the factor. Weight decay and a later update act on the new weights: a step of plain SGD moves W_i by
-    tau^(-2 s/L) times as much, relative to it. With redistribution the scaled model is the model: save it as usual.
+    tau^(-2 s/L) times as much, relative to it. With redistribution the scaled model is the model: save it as usual. Frozen weights are
+    rescaled as well; averages of weights that are kept elsewhere (swa_utils) are not.
 
-    No optimum (all validation samples classified rightly, constant logits, worse than chance) leaves everything as it is, with a warning
-    once and the reason in `history`. Dropout and normalisations run in eval mode for the fit, and are in their modes after it.
+    No optimum (all validation samples classified rightly, constant logits, worse than chance), or one beyond the floats of the model,
+    leaves everything as it is, with a warning once and the reason in `history`. Dropout and normalisations run in eval mode for the fit,
+    and are in their modes after it.
 
     Raises
     ------
     ArgumentError, ShapeError
         For data, labels or options that do not fit; a model whose outputs in eval mode are random; an unknown optimizer.
+    NotFiniteError
+        The model's logits are not finite.
     UnsupportedOperation
         No factor can be moved into this model: the place is named.
 
@@ -112,7 +123,7 @@ class Cooling:
             given = f"{scaling!r} with redistribute={redistribute!r}"
             raise ArgumentError(f'scaling: "temperature", or "vector" with redistribute="last", is needed, got {given}')
         if optimizer is not None:
-            _buffers.check(optimizer)
+            _buffers.check(optimizer, model, any_kind=not (self.share or self.equalise))
         self.optimizer, self.every, self.ignore_index, self.batch_size = optimizer, every, ignore_index, batch_size
         #: what multiplies the logits, and what is added then; lists over the classes for vector scaling
         self.factor: float | list[float] = 1.0
@@ -123,18 +134,16 @@ class Cooling:
         self._scales = Scales(model) if self.share or self.equalise else None
         if self.equalise:
             self._need_chain()
-        if not torch.equal(self.logits(), self.logits()):
-            raise ArgumentError(
-                "model: two runs in eval mode give different logits, so that no temperature can be fitted; remove the randomness"
-            )
-        handle = model.register_forward_pre_hook(Watch(self.inputs))
-        weakref.finalize(self, handle.remove)
+        self._check_run()
+        if not isinstance(model, torch.jit.ScriptModule):  # which takes no hooks
+            handle = model.register_forward_pre_hook(Watch(self.inputs), with_kwargs=True)
+            weakref.finalize(self, handle.remove)
 
     def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         """The logits with the factor that stands behind the model."""
         if isinstance(self.factor, float):
             return logits * self.factor
-        factor, shift = (torch.tensor(v).to(logits).reshape(-1, *[1] * (logits.ndim - 2)) for v in (self.factor, self.shift))
+        factor, shift = (logits.new_tensor(v).reshape(-1, *[1] * (logits.ndim - 2)) for v in (self.factor, self.shift))
         return logits * factor + shift
 
     @property
@@ -145,11 +154,14 @@ class Cooling:
     def logits(self) -> torch.Tensor:
         """The model's outputs for the validation inputs, in eval mode, without the factor."""
         with evaluating(self.model), torch.no_grad():
-            parts = [self.model(x) for x in torch.split(self.inputs, self.batch_size)]
+            parts = [self.model(x) for x in self._batches(self.inputs)]
         for part in parts:
-            if not isinstance(part, torch.Tensor) or part.ndim < 2:
-                found = f"shape {tuple(part.shape)}" if isinstance(part, torch.Tensor) else type(part).__name__
-                raise ArgumentError(f"model: its output must be a tensor of logits, (samples, classes, ...), got {found}")
+            if not isinstance(part, torch.Tensor) or part.ndim < 2 or not part.is_floating_point():
+                found = f"shape {tuple(part.shape)} of {part.dtype}" if isinstance(part, torch.Tensor) else type(part).__name__
+                raise ArgumentError(
+                    f"model: its output must be a tensor of logits, (samples, classes, ...), got {found}; "
+                    "wrap it in a module that returns them alone"
+                )
         return torch.cat(parts)
 
     def step(self) -> float:
@@ -173,7 +185,7 @@ class Cooling:
         logits = self.logits()
         try:
             tau, change = self._fit(logits)
-        except (NoOptimalTemperature, NoOptimalScaling) as none:
+        except (NoOptimalTemperature, NoOptimalScaling, _OutOfRange) as none:
             self._say(f"no {self.scaling} scaling is optimal: {none}; it stays as it is")
             self.history.append(Step(self._calls, self.tau, 0.0, str(none)))
             return self.tau
@@ -193,11 +205,39 @@ class Cooling:
                 raise ValueError("it is of the other scaling")
             if not all(math.isfinite(v) for v in ([*factor, *shift] if isinstance(factor, list) else [factor, shift])):
                 raise ValueError("a factor is not finite")
+            if calls < 0 or (not isinstance(factor, list) and factor <= 0):
+                raise ValueError("the calls are negative, or the factor is not positive")
         except (KeyError, TypeError, ValueError) as reason:
             raise ArgumentError(f"state: what state_dict() returned is needed ({type(reason).__name__}: {reason})") from reason
         self.factor, self.shift, self._calls, self.history = factor, shift, calls, history
 
     # --- the fit ---------------------------------------------------------------------------------------------------------------------
+
+    def _check_run(self) -> None:
+        """What `step` needs of model, data and labels, before the training and not after its first epoch."""
+        try:
+            logits, again = self.logits(), self.logits()
+            rows, labels, how = self._data(logits)
+        except ExactnnError:
+            raise
+        except (RuntimeError, TypeError, ValueError, IndexError) as reason:  # torch's, for shapes, dtypes and devices
+            told = str(reason).partition("\n")[0]
+            raise ArgumentError(
+                f"validation_data: the model cannot be run on these inputs in eval mode ({type(reason).__name__}: {told}); "
+                "one tensor like those of the training, with its shape and dtype, is needed"
+            ) from reason
+        if not torch.equal(logits, again):
+            raise ArgumentError(
+                "model: two runs in eval mode give different logits, so that no temperature can be fitted; remove the randomness"
+            )
+        with suppress(NoOptimalTemperature):  # there may be one later
+            optimal_temperature(rows, labels, **how)
+
+    def _batches(self, data: torch.Tensor) -> Iterator[torch.Tensor]:
+        """On the device of the model."""
+        device = next((p.device for p in self.model.parameters()), data.device)
+        for part in torch.split(data, self.batch_size):
+            yield part.to(device)
 
     def _fit(self, logits: torch.Tensor) -> tuple[float, float]:
         """tau, which is put where it belongs, and the change of the logits by rounding."""
@@ -207,6 +247,9 @@ class Cooling:
             self.factor, self.shift = found.weight.tolist(), found.bias.tolist()
             return float(found.weight.mean()), 0.0
         tau = optimal_temperature(rows, labels, **how).value
+        kind = torch.finfo(logits.dtype)
+        if not kind.tiny <= tau <= kind.max:
+            raise _OutOfRange(f"tau = {tau:.3g} is no number of {logits.dtype}; the logits are too near 0, or too large")
         if self._scales is not None:
             return tau, self._redistribute(self._scales, logits, tau)
         self.factor = tau
@@ -231,12 +274,12 @@ class Cooling:
         self._put(found, [c.value for c in found])
         wanted, got = logits.double() * tau, self.logits().double() * last
         change = float((got - wanted).abs().max() / wanted.abs().max())
-        allowed = _UNITS * torch.finfo(logits.dtype).eps
+        allowed = min(_UNITS * torch.finfo(logits.dtype).eps, _MOST)
         if not change <= allowed:
             self._put(found, before)
             raise FunctionChanged(
                 f"model: moving {moved:.6g} into its layers changed logits by {change:.3g} of the largest one, where rounding explains "
-                f"{allowed:.1g}; the weights were put back. Please report the model's forward function"
+                f"{allowed:.1g}; the weights were put back. If no layer was replaced since construction, please report the forward function"
             )
         if self.optimizer is not None:
             _buffers.rescale(self.optimizer, found)
@@ -282,16 +325,16 @@ class Cooling:
                 raise ArgumentError(
                     f'{layer.name}: its weights are frozen, so that they have no gradient to equalise; use redistribute="all"'
                 )
-        total = [torch.zeros_like(w) for w in weights]
-        with evaluating(self.model), torch.enable_grad():
-            for x, y in zip(torch.split(self.inputs, self.batch_size), torch.split(self.labels, self.batch_size), strict=True):
+        with evaluating(self.model), torch.inference_mode(False), torch.enable_grad():
+            total = [torch.zeros_like(w) for w in weights]
+            for x, y in zip(self._batches(self.inputs), self._batches(self.labels), strict=True):
                 ignored = -100 if self.ignore_index is None else self.ignore_index  # torch's default
                 logits = self.model(x) * factor
-                target = y.to(logits.dtype) if y.is_floating_point() else y.long()
+                target = y.to(logits.dtype) if y.ndim == logits.ndim else y.long()
                 loss = nn.functional.cross_entropy(logits, target, reduction="sum", ignore_index=ignored)
-                for sum_, g in zip(total, torch.autograd.grad(loss, weights), strict=True):
-                    sum_ += g
-        ratios = [float(g.norm() / w.detach().norm()) for g, w in zip(total, weights, strict=True)]
+                for sum_, g in zip(total, torch.autograd.grad(loss, weights, allow_unused=True), strict=True):
+                    sum_ += 0 if g is None else g
+            ratios = [float(g.norm() / w.detach().norm()) for g, w in zip(total, weights, strict=True)]
         for layer, ratio in zip(chain, ratios, strict=True):
             if not (math.isfinite(ratio) and ratio > 0):
                 raise ArgumentError(

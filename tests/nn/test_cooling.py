@@ -14,6 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import prune
 
 from exactnn import cooling as exact
 from exactnn.errors import ArgumentError, NotFiniteError, ShapeError, UnsupportedOperation
@@ -339,6 +340,23 @@ def test_slices_of_one_tensor_are_different_data() -> None:
     assert cooling.tau == 1
 
 
+@pytest.mark.parametrize("name", [None, "input"])
+def test_copies_of_the_validation_data_are_told(name: str | None) -> None:
+    """Batches are mostly copies: x[indices], or what a loader gives."""
+    model = mlp().double()
+    x, y = held_out()
+    cooling = Cooling(model, (x, y))
+    batch = x[torch.randperm(len(x))[:20]]
+    with pytest.warns(UserWarning, match="validation data itself"):
+        model(batch) if name is None else model(**{name: batch})
+    with silent():
+        model(batch)
+    fresh = Cooling(model, (x, y))
+    with silent():  # one sample that is in both
+        model(torch.cat([data(19)[0], x[:1]]))
+    assert fresh.tau == cooling.tau == 1
+
+
 def test_a_copy_of_the_model_holds_no_data() -> None:
     """Neither a copy nor a pickle drags the validation data along, and the hook goes with the Cooling."""
     model, optimizer = trained("mlp")
@@ -377,6 +395,17 @@ class Branching(nn.Module):
         return x if x.sum() > 0 else -x
 
 
+class Reused(nn.Module):
+    """The weight of a layer that is read outside of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.e, self.o = nn.Linear(5, 5), nn.Linear(5, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.o(F.relu(F.linear(self.e(x), self.e.weight)))
+
+
 SHARED = nn.Linear(5, 5)
 
 
@@ -387,6 +416,10 @@ SHARED = nn.Linear(5, 5)
         (nn.Sequential(nn.Linear(5, CLASSES), Branching()), "torch.fx"),
         (nn.Sequential(SHARED, nn.ReLU(), SHARED, nn.Linear(5, CLASSES)), "used twice"),
         (nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(5, 5)), nn.Linear(5, CLASSES)), "parametrisation"),
+        (nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(5, 5)), nn.Linear(5, CLASSES)), "parametrisation"),
+        (nn.Sequential(nn.utils.spectral_norm(nn.Linear(5, 5)), nn.Linear(5, CLASSES)), "0.weight: it is computed"),
+        (nn.Sequential(prune.l1_unstructured(nn.Linear(5, 5), "weight", 0.5), nn.Linear(5, CLASSES)), "0.weight: it is computed"),
+        (Reused(), r"e.weight: it is used twice \(also as e.weight by itself\)"),
     ],
 )
 def test_models_that_take_no_factor(model: nn.Module, words: str) -> None:
@@ -397,8 +430,9 @@ def test_models_that_take_no_factor(model: nn.Module, words: str) -> None:
 
 
 def test_bad_arguments() -> None:
-    model, _ = trained("mlp")
+    model, optimizer = trained("mlp")
     x, y = held_out()
+    state = Cooling(model, (x, y)).state_dict()
     for call, words in [
         (lambda: Cooling(model, (x, y), redistribute="first"), "redistribute"),
         (lambda: Cooling(model, (x, y), redistribute=1.5), "redistribute"),
@@ -406,21 +440,38 @@ def test_bad_arguments() -> None:
         (lambda: Cooling(model, (x, y), scaling="vector", redistribute="all"), "scaling"),
         (lambda: Cooling(model, x), "validation_data"),
         (lambda: Cooling(lambda v: v, (x, y)), "model"),
-        (lambda: Cooling(model, (x, y), torch.optim.LBFGS(model.parameters())), "optimizer"),
+        (lambda: Cooling(model, (x, y), torch.optim.LBFGS(model.parameters()), "all"), "optimizer: one of torch.optim"),
+        (lambda: Cooling(model, (x, y), torch.optim.lr_scheduler.StepLR(optimizer, 1)), "optimizer: .* got StepLR"),
+        (lambda: Cooling(model, (x, y), torch.optim.SGD(mlp().parameters())), "optimizer: it trains none of the model's"),
+        (lambda: Cooling(model, [(x, y), (x, y), (x, y)]), "got list of tuple, tuple, tuple; the batches of a loader"),
+        (lambda: Cooling(model, (x.numpy(), y.numpy())), "got tuple of ndarray, ndarray"),
+        (lambda: Cooling(nn.Bilinear(5, 5, CLASSES).double(), (x, y)), "TypeError: .* missing 1 required positional argument"),
+        (lambda: Cooling(nn.Linear(5, CLASSES).to(torch.complex128), (x.to(torch.complex128), y)), "got shape .* of torch.complex128"),
+        (lambda: Cooling(model, (x.float(), y)), "validation_data: the model cannot be run .* dtype"),
+        (lambda: Cooling(model, (x[:, :3], y)), "validation_data: the model cannot be run .* shape"),
+        (lambda: Cooling(mlp().double().to("meta"), (x, y)), "validation_data: the model cannot be run .*meta"),
         (lambda: Cooling(trained("convolutional")[0], (x, y), redistribute="equalise"), "equalise"),
         (lambda: Cooling(model, (x, y)).load_state_dict({"factor": 2.0}), "state"),
+        (lambda: Cooling(model, (x, y)).load_state_dict(state | {"factor": -2.0}), "factor is not positive"),
+        (lambda: Cooling(model, (x, y)).load_state_dict(state | {"factor": math.inf}), "not finite"),
+        (lambda: Cooling(model, (x, y)).load_state_dict(state | {"calls": -1}), "calls are negative"),
         (lambda: Cooling(Noisy(model), (x, y)), "randomness"),
-        (lambda: Cooling(model, (x, y + 10)).step(), "labels"),
+        (lambda: Cooling(model, (x, y + 10)), "labels: integers from 0 to 3 are needed, got 1[01]"),
+        (lambda: Cooling(model, (x, y - 1)), "got -1"),
+        (lambda: Cooling(model, (x, 0.9 * F.one_hot(y, CLASSES))), "labels: rows that sum to 1 are needed.* off by"),
     ]:
         with pytest.raises(ArgumentError, match=words):
             call()
     for pair in [(x, y[:-1]), (x[:0], y[:0])]:
         with pytest.raises(ShapeError, match="validation_data"):
             Cooling(model, pair)
+    cooling = Cooling(model, (x, y))
     with torch.no_grad():
         model[0].weight[0, 0] = math.nan
-    with pytest.raises((NotFiniteError, ArgumentError)):
-        Cooling(model, (x, y)).step()
+    with pytest.raises(NotFiniteError, match="its logits for the validation data are not finite"):
+        cooling.step()
+    with pytest.raises(NotFiniteError, match="its logits for the validation data are not finite"):
+        Cooling(model, (x, y))
 
 
 class Noisy(nn.Module):
@@ -489,12 +540,13 @@ def test_a_product_by_keyword_is_read() -> None:
 def test_equalise_takes_labels_of_any_kind() -> None:
     x, y = held_out()
     found = []
-    for labels in (y, y.int(), F.one_hot(y, CLASSES).float()):
+    for labels in (y, y.int(), y.double(), F.one_hot(y, CLASSES).float(), F.one_hot(y, CLASSES)):
         model, _ = trained("mlp")
         Cooling(model, (x, labels), redistribute="equalise").step()
         found.append(model[0].weight.detach())
     assert torch.equal(found[0], found[1])
-    assert torch.allclose(found[0], found[2], rtol=1e-9)
+    assert torch.equal(found[0], found[2])
+    assert all(torch.allclose(found[0], other, rtol=1e-9) for other in found[3:])
 
 
 def test_frozen_weights_cannot_be_equalised() -> None:
@@ -510,7 +562,10 @@ def test_an_output_that_is_no_logits() -> None:
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             return {"logits": x}
 
-    for model, words in ((Several(), "got dict"), (nn.Sequential(nn.Linear(5, 1), nn.Flatten(0)), r"got shape \(200,\)")):
+    for model, words in (
+        (Several(), "got dict"),
+        (nn.Sequential(nn.Linear(5, 1), nn.Flatten(0)), r"got shape \(200,\) of torch.float64; wrap it"),
+    ):
         with pytest.raises(ArgumentError, match=words):
             Cooling(model.double(), held_out())
 
