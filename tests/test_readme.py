@@ -22,6 +22,7 @@ RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.md"))
     [
         ("README.md", 11),
         ("docs/difference.md", 20),
+        ("docs/answers.md", 8),
         ("docs/regions.md", 25),
         ("docs/fibre.md", 30),
         ("docs/functional-dimension.md", 10),

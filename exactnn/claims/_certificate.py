@@ -22,12 +22,13 @@ from exactnn.exact.files import write_bytes
 from exactnn.exact.writing import json_tensor
 from exactnn.network import Network
 from exactnn.network.document import canonical_hash, document
+from exactnn.value import Value
 
 #: what the checker takes from a compressed file: so many bytes, and beyond them so many times those of the file
 _UNSUSPICIOUS, _TIMES = 2**26, 100
 
 
-class Certificate:
+class Certificate(Value):
     """What the standalone checker needs to re-check a verdict: `save` it, and run `exactnn check FILE`.
 
     Models that were read from a file which the checker reads itself are bound by the file's hash, with the slice where it is about one;
@@ -92,8 +93,17 @@ class Certificate:
         write_bytes(target, _compressed(text) if target.suffix.lower() == ".gz" else text)
         return target
 
-    def __repr__(self) -> str:
-        return f"Certificate({self._answer}: {self._claim.describe()}; by {self.kind})"
+    def to_dict(self) -> dict[str, Any]:
+        """The document, whose format is docs/certificate-format.md."""
+        return self.document
+
+    def _summary(self) -> str:
+        return f"{self._answer}: {self._claim.describe()}; by {self.kind}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        models = [(f"model {name}", repr(net)) for name, net in self.models.items()]
+        made = ", ".join(f"{key} {value}" for key, value in self._about.items())
+        return [("claim", self._claim.describe()), ("answer", self._answer), ("method", self.kind), *models, ("made by", made)]
 
 
 def check(

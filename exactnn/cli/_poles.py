@@ -112,7 +112,7 @@ def _poles(options: argparse.Namespace) -> Outcome:
         certificate=written,
         plot=options.plot,
     )
-    return Outcome(CODES[verdict.status], line(str(verdict)), document, details)
+    return Outcome(CODES[verdict.status], line(verdict.sentence), document, details)
 
 
 def _lines(name: str, poles: Sequence[str], near: NearestPole | None, bounds: Report, window: tuple[Fraction, Fraction]) -> list[str]:

@@ -120,7 +120,7 @@ def answer(
         certificate=written,
     )
     on = [f"  f{'' if len(nets) == 1 else ' and g'} on the slice {line(options.slice)}"] if document["slice"] is not None else []
-    return Outcome(CODES[verdict.status], str(verdict), document, [*on, *details])
+    return Outcome(CODES[verdict.status], verdict.sentence, document, [*on, *details])
 
 
 def certified(options: argparse.Namespace, verdict: Verdict, details: list[str]) -> str | None:

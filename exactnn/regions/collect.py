@@ -15,7 +15,7 @@ from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.executors import check_executor
 from exactnn.exact.progress import Progress
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.regions import _tasks
 from exactnn.regions._collector import Collector, search_cells
 from exactnn.regions._tasks import Make
@@ -146,8 +146,7 @@ def _few(cells: int, max_regions: int | None) -> None:
 
 def check_arguments(net: object, max_regions: object) -> None:
     """ArgumentError unless they are a network and a number of regions, or None."""
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     check_max_regions(max_regions)
 
 

@@ -15,7 +15,7 @@ from flint import fmpq, fmpz_mat
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import fraction, short
-from exactnn.network import Affine, Builder, Input, Network, Reshape, Source
+from exactnn.network import Affine, Builder, Input, Network, Reshape, Source, check_network
 from exactnn.network.graph import Slice, free_name
 
 Point = tuple[Fraction, ...]
@@ -51,8 +51,7 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
     >>> line([2]), net([2, "-3/2"])
     ((Fraction(2, 1),), (Fraction(2, 1),))
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}; build one with mlp, load or from_torch")
+    check_network(net)
     base = _vector(origin, "origin", net.input_dim)
     matrix = _independent(_directions(directions, net.input_dim))
     builder = Builder()

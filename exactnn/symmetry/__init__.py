@@ -55,3 +55,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module("exactnn.verify.relation"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -261,7 +261,7 @@ def test_what_is_no_slice_is_refused(origin: Any, directions: Any, kind: type[Ex
 
 
 def test_what_is_no_network_is_refused():
-    with pytest.raises(ArgumentError, match="net: a Network is needed, got list"):
+    with pytest.raises(ArgumentError, match="net: a Network is needed, got a list"):
         restrict([1], [0], [[1]])  # type: ignore[arg-type]
 
 
