@@ -69,6 +69,11 @@ VALUES: dict[str, list[Callable[[], Any]]] = {
         lambda: xn.Polyhedron.whole_space(3),
         lambda: xn.Polyhedron(np.ones((2, 3000)), [1, 2]),
     ],
+    "Relation": [
+        lambda: xn.symmetry.relate(SHALLOW, xn.symmetry.Permutation(0, [2, 0, 1]).apply(SHALLOW)),
+        lambda: xn.symmetry.relate(SHALLOW, xn.symmetry.Flip([0]).apply(SHALLOW)),
+        lambda: xn.symmetry.relate(LINE, xn.mlp([([[LONG]], [0])])),
+    ],
     "Network": [
         lambda: SHALLOW,
         lambda: SILU,

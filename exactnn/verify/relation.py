@@ -5,6 +5,7 @@ It is `exactnn.symmetry.relate`: a question about symmetries, answered here beca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from exactnn.exact.clock import timed
 from exactnn.exact.numbers import Number
 from exactnn.network import Network
 from exactnn.symmetry import Fibre, Transformation, align, fibre
+from exactnn.value import Value
 from exactnn.verdict import Point, Verdict
 from exactnn.verify.equality import check_pair, verify_equal
 
@@ -33,8 +35,8 @@ Detail = Literal[
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class Relation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Relation(Value):
     """What is known of two networks f and g.
 
     Attributes
@@ -72,7 +74,16 @@ class Relation:
         found = self.verdict.certificate
         return found if isinstance(found, Certificate) else None
 
-    def __str__(self) -> str:
+    def _parts(self) -> Mapping[str, object]:
+        shown = ("kind", "detail", "words", "transformation", "point", "verdict")
+        return {name: getattr(self, name) for name in shown}
+
+    def _summary(self) -> str:
+        return f"{self.kind}: {self.words}"
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one line."""
         return f"{self.kind.upper()}: {self.words} ({self.verdict.semantics})"
 
 

@@ -39,7 +39,7 @@ def sound(f: Network, g: Network) -> Relation:
     if found.kind != "unknown":
         assert found.certificate is found.verdict.certificate is not None
         assert xn.check(found.certificate)
-    assert found.words in str(found)
+    assert found.words in found.sentence
     return found
 
 
@@ -60,7 +60,7 @@ def test_each_kind() -> None:
     found = sound(T3, Flip([0]).apply(T3))
     assert (found.kind, found.transformation) == ("different", None)
     assert found.leads is not None
-    assert str(found) == "DIFFERENT: f and g are different functions (real arithmetic)"
+    assert found.sentence == "DIFFERENT: f and g are different functions (real arithmetic)"
     found = relate(
         DEEP, xn.mlp([([[1, 2], [3, 4], [0, 0]], [0, 1, 1]), ([[1, -1, 1], [2, 1, -1]], [-1, 1]), ([[1, 1]], [0])]), time_limit=0
     )
@@ -203,7 +203,7 @@ def test_bad_input() -> None:
     import torch
 
     for wrong in ("f.onnx", None, torch.nn.Linear(2, 1), [T3]):
-        with pytest.raises(ArgumentError, match=r"g: a Network \(from mlp, load or from_torch\) is needed"):
+        with pytest.raises(ArgumentError, match="g: a Network is needed"):
             relate(T3, wrong)  # type: ignore[arg-type]
         with pytest.raises(ArgumentError, match="f: a Network"):
             relate(wrong, T3)  # type: ignore[arg-type]
