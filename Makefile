@@ -138,7 +138,7 @@ $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "[setup] installing exactnn, its dependencies and the test tools (a few minutes the first time)"
-	@$(PIP) -c constraints.txt -e ".[examples,onnx,testing,plot,cluster,dev]"
+	@$(PIP) -c constraints.txt -e ".[examples,onnx,onnxruntime,vnnlib,testing,plot,cluster,dev]"
 	@touch "$(VENV)/.installed-demo" "$@"
 
 $(AUDITS)/.installed: $(VENV)/.created pyproject.toml constraints.txt examples/audits/requirements.txt

@@ -249,6 +249,8 @@ _ONLY_PYTHON = "|".join(
         r"a Box, a Polyhedron or None",
         r"list of paths of model files",
         r"matplotlib Axes",
+        r"^title: a text or None",
+        r"^boundary: True, False or None",
         r"a Box or None",
         r"needs the package",
         r"its own; give it to fibre",

@@ -179,6 +179,6 @@ def test_exit_codes() -> None:
         str(_outcome.DONE): "proved, done, or certificate accepted",
         str(_outcome.REFUTED): "refuted",
         str(_outcome.BAD_INPUT): "wrong usage or input",
-        str(_outcome.UNKNOWN): "unknown",
+        str(_outcome.UNKNOWN): "unknown, or a certificate that was not decided within the checker's budget",
         str(_outcome.REJECTED): "certificate rejected",
     }

@@ -182,7 +182,7 @@ def _second(text: str) -> tuple[dict[str, int], set[str], list[Said]]:
     try:
         import vnnlib
     except ImportError as error:
-        raise MissingDependency("VNN-LIB 2 needs the package vnnlib, which is not installed; pip install 'exactnn[onnx]'") from error
+        raise MissingDependency("VNN-LIB 2 needs the package vnnlib, which is not installed; pip install 'exactnn[vnnlib]'") from error
     try:
         query = vnnlib.parse_query_string(text)
     except vnnlib.VNNLibException as error:
