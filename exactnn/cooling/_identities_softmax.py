@@ -30,7 +30,7 @@ from exactnn.cooling._temperature_certificate import moment_matching as temperat
 from exactnn.cooling.temperature import optimal_temperature
 from exactnn.errors import AssumptionBroken, NoOptimalTemperature
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import Number, as_fraction
+from exactnn.exact.numbers import Number, approximately, as_fraction
 
 _MEAN, _TRUE = total(times("p", "z"), [1]), total(times("q", "z"), [1])  # E_p z and z_y
 _VARIANCE = minus(total(times("p", "z", "z"), [1]), times(_MEAN, _MEAN))
@@ -193,7 +193,7 @@ def smoothing(s: Setting, *, tau: Number = 1) -> Formula:
     margins = ((s.targets * 2 - 1) * s.logits).sum(axis=1)
     least = scale * min(margins.to_fractions())
     if least < Fraction("-1.27846"):
-        raise AssumptionBroken("margins above x0", f"tau m >= -1.27846 is needed for all margins m, the least is {float(least):.6g}")
+        raise AssumptionBroken("margins above x0", f"tau m >= -1.27846 is needed for all margins m, the least is {approximately(least)}")
     size = len(s.points)
     order = RationalArray((margins.reshape(1, size) - margins.reshape(size, 1)).sign().astype(np.int64))
     signed = total(times(minus(times(2, "q"), 1), "z"), [1])
