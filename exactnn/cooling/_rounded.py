@@ -54,8 +54,7 @@ class Rounded:
         found = cls.within(middle, UNIT * np.abs(middle))
         if not np.isfinite(middle).all():
             return found
-        rounded = (RationalArray.of(middle) - array).nonzero()
-        return cls(middle, np.where(rounded, found.radius, 0.0))
+        return cls(middle, np.where(_is_rounded(array, middle), found.radius, 0.0))
 
     @classmethod
     def number(cls, value: Fraction | int) -> Rounded:
@@ -148,6 +147,17 @@ class Rounded:
         sure = (off < 0.5) & (self.middle > self.radius)
         reach = off / (1 - off) + self.radius / (self.middle - self.radius)
         return Rounded.within(value, np.where(sure, reach, math.inf))
+
+
+def _is_rounded(array: RationalArray, middle: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which entries are not these floats: n / (odd 2^twos) is one if odd divides n and the quotient has at most 53 bits."""
+    numerators, denominator = array.numerators, array.denominator
+    twos = (denominator & -denominator).bit_length() - 1
+    odd = denominator >> twos
+    if numerators.dtype == object or twos > 900 or odd >= 1 << 62:  # few arrays, and slow
+        return (RationalArray.of(middle) - array).nonzero()
+    whole = numerators // odd
+    return np.asarray((whole.astype(np.float64).astype(np.int64) != whole) | (whole * odd != numerators))
 
 
 def concatenated(parts: Sequence[Rounded], axis: int) -> Rounded:

@@ -105,6 +105,19 @@ def test_no_operation_is_left_out() -> None:
     assert {net.operation(name).kind for name in net.order} == set(_concrete(Operation)) - {"smooth", "rational"}
 
 
+@law(40)
+@given(st.data())
+def test_nearest_floats(data: st.DataObject) -> None:
+    """Radius 0 exactly where the float is the number."""
+    array = data.draw(extremes((4,)) | tensors((4,)))
+    if data.draw(st.booleans()):
+        array = array * data.draw(st.sampled_from([F(1, 3), F(1, 2**61 - 1), F(1, 3**45), F(1, 2**950)]))
+    found = Rounded.of(array)
+    assert holds(found, array, array)
+    for middle, radius, number in zip(found.middle, found.radius, array.to_fractions(), strict=True):
+        assert bool(radius > 0) is (F(middle) != number), number
+
+
 # --- each was wrong once -----------------------------------------------------------------------------------------------------
 
 
