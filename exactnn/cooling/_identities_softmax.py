@@ -120,11 +120,12 @@ def moment_matching(s: Setting, *, digits: int = 8) -> Formula:
     """I5: the two moments change sides between the bounds of the optimal temperature, at most 10^-digits apart in relation to it."""
     rows = [list(row) for row in s.targets.to_rows()]
     labels = [row.index(Fraction(1)) for row in rows] if s.targets.denominator == 1 else rows
+    unit = 1 << max(s.logits.bound.bit_length() - s.logits.denominator.bit_length(), 0)  # floats propose: logits beyond them are scaled
     try:
-        best = optimal_temperature([list(row) for row in s.logits.to_rows()], labels, digits=digits)
+        best = optimal_temperature([list(row) for row in (s.logits / unit).to_rows()], labels, digits=digits)
     except NoOptimalTemperature as error:
         raise AssumptionBroken("an optimal temperature", str(error)) from None
-    return s.formula("I5", *temperature_moments(s.targets, best.lower, best.upper))
+    return s.formula("I5", *temperature_moments(s.targets, best.lower / unit, best.upper / unit))
 
 
 def limits(s: Setting, *, tau: Number = 1) -> Formula:

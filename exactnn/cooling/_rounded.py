@@ -52,9 +52,7 @@ class Rounded:
         """The nearest floats; radius 0 where these are the numbers themselves."""
         middle = array.to_float()
         found = cls.within(middle, UNIT * np.abs(middle))
-        if not np.isfinite(middle).all():
-            return found
-        return cls(middle, np.where(_is_rounded(array, middle), found.radius, 0.0))
+        return cls(found.middle, np.where(_is_rounded(array, found.middle), found.radius, 0.0))
 
     @classmethod
     def number(cls, value: Fraction | int) -> Rounded:

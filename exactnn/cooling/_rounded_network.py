@@ -36,7 +36,7 @@ from exactnn.network import (
 )
 from exactnn.network.activations import PiecewiseLinear, PRelu
 from exactnn.network.operations import Operation, along_channels
-from exactnn.network.pieces import levels
+from exactnn.network.pieces import levels, looked_up
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 _MOVING = (Reshape, Transpose, Slice, Gather, Concat)
@@ -144,7 +144,7 @@ class RoundedPass:
             pieces += off.middle > 0
             wide += np.where(doubt, size, 0)
             reach += np.where(doubt, 4 * size * off.radius, 0)
-        slopes, constants = (Rounded.of(a).moved(lambda a: _looked_up(a, pieces)) for a in levels(operation))
+        slopes, constants = (Rounded.of(a).moved(lambda a: looked_up(a, pieces)) for a in levels(operation))
         value, sure = x * slopes + constants, (wide == 0) & (slopes.radius == 0) & (constants.middle == 0) & (constants.radius == 0)
         value = x.where(sure & (slopes.middle == 1), _zeros(x.shape).where(sure & (slopes.middle == 0), value))  # nothing is rounded there
         unsure = wide > 0
@@ -247,13 +247,6 @@ def _horner(coefficients: Sequence[Any], x: Rounded) -> Rounded:
     for c in reversed(coefficients):
         total = total * x + Rounded.number(c)
     return total
-
-
-def _looked_up(table: Any, pieces: Integers) -> Any:
-    """Entries of a table (pieces, channels or 1) for each entry (n, channels, ...)."""
-    if table.shape[1] == 1:
-        return table[:, 0][pieces]
-    return table[pieces, np.arange(table.shape[1]).reshape(-1, *(1,) * (pieces.ndim - 2))]
 
 
 def _groups(operation: Conv, whole: Rounded) -> list[tuple[Rounded, slice, slice]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exactnn as xn
-from exactnn.cooling import identities
+from exactnn.cooling import identities, iterate_measurements
 from exactnn.cooling._rounded import Rounded
 from exactnn.cooling._rounded_network import RoundedPass
-from exactnn.errors import AssumptionBroken
+from exactnn.errors import ArgumentError, AssumptionBroken
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Builder, Conv, Input, MaxPool, Operation, Reshape, Scale, activation
 from exactnn.network.activations import PRelu
@@ -169,3 +170,26 @@ def test_a_unit_exactly_at_its_kink_is_sure() -> None:
     assert inside(net, RationalArray.of([[-1, 0, 2]]), sent).unsure == 0
     again = xn.mlp([([[0.1, -0.1]], [0]), ([[1]], [0])])
     assert inside(again, RationalArray.of([[1, 1]]), RationalArray.of([[1]])).unsure == 1
+
+
+def test_one_identity_does_not_stop_the_others() -> None:
+    """Logits of 10^310: I5 scales them, I21 refuses them by name; what float64 has no bound for is open."""
+    net = xn.mlp([([[1e155, 1], [1, 2]], [0, 0]), ([[1e155, 1], [0, 1]], [0, 1])])
+    found = dict(iterate_measurements(net, ([[1, 2], [2, -1.5]], [0, 1])))
+    assert list(found) == list(identities)
+    assert {m.outcome for m in found.values() if not isinstance(m, AssumptionBroken)} == {"open"}
+    assert "the least is about -2.00000e+310" in str(found["I21"])
+    assert str(found["I13"]) == "I13 tau dl/dtau = <W_1, G_1> + sum_i <b_i, g_i>: numbers of which float64 knows no bound: not told apart"
+
+
+def test_temperatures_of_huge_logits() -> None:
+    """I5 exactly: log(4)/(4 10^400)."""
+    net = xn.mlp([([[F(10) ** 400], [0]], [0, 0])])
+    assert identities["I5"].check(net, ([[4]] * 5, [0, 0, 0, 0, 1])).proved
+
+
+@pytest.mark.parametrize("names", [3, [["I1"]], "I28", [None]])
+def test_names_that_are_none(names: Any) -> None:
+    net = xn.mlp([([[1], [0]], [0, 0])])
+    with pytest.raises(ArgumentError, match="names: some of I1, I2"):
+        list(iterate_measurements(net, ([[4]], [0]), names=names))
