@@ -21,9 +21,12 @@ from exactnn.symmetry.certified import Orbits
 from exactnn.tropical import PointwiseMap
 from exactnn.verdict import Verdict
 from exactnn.verify import Deviation
+from exactnn.verify.relation import Relation
 
 #: The classes with a certificate; tests/test_structure.py looks for others.
-ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap, Temperature, NoOptimalTemperature)
+ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap, Temperature, NoOptimalTemperature, Relation)
+
+pytest_plugins = ["pytester", "exactnn.testing.plugin"]
 
 _made: list[Any] = []
 _accepted: dict[int, Any] = {}  # documents by their identity

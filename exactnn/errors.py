@@ -119,6 +119,21 @@ class CertificateRejected(ExactnnError):
         return type(self), (self.step, self.reason)
 
 
+class CheckBudgetExceeded(ExactnnError):
+    """The checker ended at a limit of its work before it decided, which is no rejection: `step` names the place, `reason` the limit."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(
+            f"certificate not decided at {step}: {reason}; nothing was found wrong with it. Give the checker so many times the work "
+            "(check(..., budget=10), exactnn check --budget 10), or make a smaller certificate"
+        )
+        self.step = step
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[CheckBudgetExceeded], tuple[str, str]]:
+        return type(self), (self.step, self.reason)
+
+
 class AtPole(ExactnnError, ArithmeticError):
     """A rational function is asked for a value at one of its poles, or for one that a pole makes infinite."""
 

@@ -15,6 +15,7 @@ from exactnn.cli._outcome import CODES, DONE, Outcome, certificate_line, line, l
 from exactnn.cli._points import read_csv, read_npy
 from exactnn.errors import ArgumentError, AssumptionBroken, LoadError, ShapeError
 from exactnn.exact.numbers import as_fraction, rational_text
+from exactnn.exact.progress import counted
 
 if TYPE_CHECKING:
     from exactnn.cooling import Measurement
@@ -78,8 +79,6 @@ def _identities(options: argparse.Namespace) -> Outcome:
 
 
 def _check(options: argparse.Namespace) -> Outcome:
-    from tqdm import tqdm
-
     from exactnn.cooling import identities, iterate_checks, iterate_measurements
 
     names = options.identity or list(identities)
@@ -100,10 +99,10 @@ def _check(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     if options.float64:
         looks = iterate_measurements(net, data, names=names, **parameters)
-        return _measured(options, dict(tqdm(looks, desc="identities", total=len(names), disable=options.quiet or len(names) < 2)), start)
+        return _measured(options, dict(counted("identities", looks, total=len(names), unit="identities")), start)
     limit = None if options.time_limit is None else as_fraction(options.time_limit, "--time-limit")
     checks = iterate_checks(net, data, names=names, precision=precision, time_limit=limit, **parameters)
-    found = dict(tqdm(checks, desc="identities", total=len(names), disable=options.quiet or len(names) < 2))
+    found = dict(counted("identities", checks, total=len(names), unit="identities"))
     log(options, f"decided in {time.perf_counter() - start:.2f} s")
     return _told(options, found, start, len(data[0]), precision)
 
