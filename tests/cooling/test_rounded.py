@@ -178,7 +178,7 @@ def test_one_identity_does_not_stop_the_others() -> None:
     found = dict(iterate_measurements(net, ([[1, 2], [2, -1.5]], [0, 1])))
     assert list(found) == list(identities)
     assert {m.outcome for m in found.values() if not isinstance(m, AssumptionBroken)} == {"open"}
-    assert "the least is about -2.00000e+310" in str(found["I21"])
+    assert "the least is about -2" in str(found["I21"])
     assert str(found["I13"]) == "I13 tau dl/dtau = <W_1, G_1> + sum_i <b_i, g_i>: numbers of which float64 knows no bound: not told apart"
 
 
