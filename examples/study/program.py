@@ -46,7 +46,8 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=study.description)
     parser.add_argument("--out", type=Path, help=f"the folder to write to (out/{name}; out/{name}-quick with --quick)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, which only show that everything runs")
-    parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="train on MNIST, too: its four IDX files, plain or .gz, are in FOLDER")
+    words = "train on MNIST, too: its four IDX files, plain or .gz, are in FOLDER"
+    parser.add_argument("--mnist", "--data", type=Path, metavar="FOLDER", help=words)
     parser.add_argument("--only", choices=study.tasks, metavar="TASK", help=f"one task alone: {', '.join(study.tasks)}")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1), help="how many trainings at the same time (2)")
     parser.add_argument("--config", type=Path, default=study.folder / "config.toml", help="another design than that of config.toml")
