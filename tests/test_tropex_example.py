@@ -197,6 +197,28 @@ def test_every_architecture(network: str) -> None:
     json.dumps(line, allow_nan=False)
 
 
+def test_shifts() -> None:
+    """Of the network with its outputs three times as large behind them, whose terms have larger shifts; not of another network."""
+    tripled = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1], [0, 0], [-1, 1], [3, -3], [0, 0], [-3, 3]], [0, 0, -1, 0, 0, -3])])
+    points, others = array([[2], [-3], ["-1/2"]]), array([[5], [-1]])
+    usual, larger = (terms.Terms(xn.tropical.extract_at(net, points)) for net in (THREE, tripled))
+    assert max(map(abs, larger.joined.to_fractions())) == 3 * max(map(abs, usual.joined.to_fractions()))
+    assert train.shifted(THREE, tripled, points, others) == {"shift_changes": 0}
+    other = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1], [0, 0], [-1, 1], [3, -3], [0, 0], [-3, 3]], [0, 0, 0, 0, 0, -3])])
+    with pytest.raises(AssertionError, match="a shift changed an affine map"):
+        train.shifted(THREE, other, points, others)
+
+
+def test_robustness() -> None:
+    """A step of 1 against a decision takes points within 1 of the border over it; the map has all of the network's terms."""
+    points = array([[3], ["1/2"], [-4], ["-3/2"]])
+    own = terms.Terms(xn.tropical.extract_at(THREE, array([[2], [-3]])))
+    line = train.robustness(THREE, own, points, np.array([0, 0, 2, 2]), replace(BASE, step=1.0))
+    assert line["network_still"] == line["extracted_still"] == 100
+    assert {line[f"{f}_against_{g}"] for f in ("network", "extracted") for g in ("network", "extracted")} == {50}
+    assert line["network_random"] >= 50
+
+
 def test_an_extracted_map_that_is_wrong_is_noticed() -> None:
     found = xn.tropical.extract_at(QUADRANTS, [[1, 1], [-1, 2]])
     train.assert_equal(found, array([[5, 1], [-7, 2]]))
@@ -266,7 +288,7 @@ def test_digits_that_are_missing() -> None:
     [
         ('"dense-leaky"', '"dense-tanh"', "tasks.digits.networks: one of dense, dense-norm"),
         ("learning_rate = 0.01 ", "learning_rate = 0 ", "tasks.digits.learning_rate: a positive number"),
-        ("sized = 10 ", "sized = 0 ", "measures.sized: a whole number >= 1"),
+        ("sized = 8 ", "sized = 0 ", "measures.sized: a whole number >= 1"),
         ("[claims.robust]", "[claims.strong]", "claims: the key 'robust' is missing"),
         ("train = 20\n", "train = 51\n", "batch: 50 leaves a batch of one example"),
         ("train = 20\n", "train = 2\n", "quick.train: a whole number >= 3"),
@@ -295,7 +317,7 @@ def write_mnist(folder: Path, train_images: int = 30) -> None:
         (lambda folder: (folder / mnist.MNIST[0]).write_bytes(b"PK" * 20), "no IDX file of bytes with 3 axes"),
         (lambda folder: os.truncate(folder / mnist.MNIST[1], 20), "30 bytes are needed after the header"),
         (lambda folder: write_mnist(folder, 29), "30 images of 28 x 28 with labels 0 to 9 are needed"),
-        (lambda folder: None, "tasks.mnist.train: there are 30 examples, got 300"),
+        (lambda folder: None, "tasks.mnist.train: there are 30 examples, got 200"),
     ],
 )
 def test_bad_data(

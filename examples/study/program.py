@@ -78,7 +78,7 @@ def carry_out(study: Study, given: argparse.Namespace) -> int:
     if given.processes < 1:
         raise Refused(f"--processes: a whole number >= 1 is needed, got {given.processes}")
     if given.only == "mnist" and given.mnist is None:
-        raise Refused("--only mnist: --mnist FOLDER must say where its files are")
+        raise Refused("--only mnist: --data or --mnist FOLDER must say where its files are")
     config = study.read(given.config)
     if given.quick:
         config = config.quickened()
