@@ -302,6 +302,11 @@ def test_bad_config(old: str, new: str, message: str, tmp_path: Path) -> None:
         read_config(tmp_path / "config.toml")
 
 
+def test_the_guide_tells_of_each_claim() -> None:
+    guide = (ROOT / "docs" / "tropex.md").read_text(encoding="utf-8")
+    assert [name for name in CLAIMS if not re.search(rf"\*\*{name}: (held|failed)", guide)] == []
+
+
 def write_mnist(folder: Path, train_images: int = 30) -> None:
     rng = np.random.default_rng(0)
     for name, count in zip(mnist.MNIST, (train_images, 30, 20, 20), strict=True):

@@ -43,6 +43,8 @@ def _evolution(plt: Any, results: Results) -> Any:
         )
         axis.plot([steps[-1] * 1.08], [spread(line["accuracy"] for line in lines).mean], ".", color=COLOURS[kind])
     axis.set_xscale("log")
+    axis.set_xticks(steps, list(map(str, steps)), minor=False)
+    axis.minorticks_off()
     axis.set_xlabel("training points with terms (dots: the networks)")
     axis.set_ylabel("test accuracy in %")
     figure.legend(loc="outside right center", frameon=False)
@@ -62,7 +64,10 @@ def _coefficients(plt: Any, results: Results) -> Any:
             axis.imshow(np.reshape(image, (side, side)), cmap="RdBu_r", vmin=-most, vmax=most)
             axis.set_xticks([])
             axis.set_yticks([])
-            axis.set_title(network if not row else f"a {label}" if not column else "", fontsize=7)
+            if not row:
+                axis.set_title(network, fontsize=7)
+            if not column:
+                axis.set_ylabel(f"a {label}")
     return figure
 
 

@@ -2,7 +2,7 @@
 
     python examples/tropex/run.py [--out out/tropex] [--quick] [--data FOLDER] [--only TASK] [--processes 2]
 
-Some ten minutes on two cores; `make tropex` does the same. FOLDER has MNIST's four IDX files; without it only scikit-learn's digits are
+Twenty minutes on two busy cores; `make tropex` does the same. FOLDER has MNIST's four IDX files; without it only scikit-learn's digits are
 learnt. The design is in config.toml, what each claim means, too. Every finished run is a line of runs.jsonl: running again goes on where
 it stopped. The report is report.md, beside it.
 """
