@@ -224,8 +224,9 @@ def write(results: Results, out: Path, pictures: Sequence[str], notes: Sequence[
         [
             "# TropEx on data",
             f"{len(results.lines)} networks, seeds {', '.join(map(str, config.seeds))}. Each extracted function was equal to its network "
-            f"at all training points in every output, exactly; at {config.measures.shifted} of them also without K at the inputs, which "
-            f"changed the map nowhere, and with larger hidden shifts. At {certified} points equality has certificates, which were checked. "
+            f"at all training points in every output, exactly. Terms at {config.measures.shifted} of them without K at the inputs gave the "
+            f"same values at all test points, and with larger hidden shifts the same affine maps. "
+            f"At {certified} points equality has certificates, which were checked. "
             "Pruned networks decided all training points as the networks do.",
             "Shares are in per cent; tables have the mean ± the sample standard deviation over the seeds, differences are of runs with the "
             "same seed, with the standard error of their mean.",
