@@ -100,7 +100,7 @@ def carry_out(study: Study, given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"\nstopped; {log} has {len(kept)} finished runs. The same command goes on from there.", file=sys.stderr)
         return 130
-    drawn = note or "Pictures: " + ", ".join(pictures)
+    drawn = note or "Pictures: " + (", ".join(pictures) or "none")
     print(f"\n{QUICK if given.quick else ''}\n{drawn}\nThe report is {given.out / 'report.md'}.")
     return 0
 
