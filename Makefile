@@ -7,6 +7,9 @@ PYTHON ?= $(or $(lastword $(shell cat "$(VENV)/.created" 2>/dev/null)),python3)
 JOBS   ?= auto
 ARGS   ?=
 
+# The libraries that are audited have an environment of their own: nothing else needs them.
+AUDITS := $(VENV)-audits
+
 SOURCES := $(wildcard exactnn tests examples benchmarks conftest.py)
 BIN     := $(VENV)/bin/python
 PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1 || echo --quiet)
@@ -14,7 +17,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era cooling tropex deviation test test-all lint bench format tropical-systems calibration-tools clean help
+.PHONY: demo era cooling tropex deviation audits pictures test test-all lint bench format tropical-systems calibration-tools clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -35,6 +38,14 @@ tropex: $(VENV)/.installed-demo ## extract the linear terms of small networks at
 deviation: $(VENV)/.installed-demo ## how far copies of networks can be off: rounded, pruned, folded, exported, a few minutes (ARGS="--quick")
 	@echo "[deviation] running examples/deviation/run.py"
 	@"$(BIN)" examples/deviation/run.py $(ARGS)
+
+pictures: $(VENV)/.installed-demo ## draw the pictures of the README and the guides anew, in docs/images (ARGS="NAME ...")
+	@echo "[pictures] running examples/pictures.py"
+	@MPLBACKEND=agg "$(BIN)" examples/pictures.py $(ARGS)
+
+audits: $(AUDITS)/.installed ## what passes of other libraries do to networks: fused, exported, simplified, quantised (ARGS="--quick")
+	@echo "[audits] running examples/audits/run.py"
+	@"$(AUDITS)/bin/python" examples/audits/run.py $(ARGS)
 
 # One thread each for the processes: together they use all cores.
 PYTEST = OMP_NUM_THREADS=1 "$(BIN)" -m pytest -n $(JOBS) --maxprocesses 4 --dist worksteal
@@ -79,9 +90,10 @@ tropical-systems: ## install polymake, gfan and Macaulay2 by apt-get (Debian, Ub
 	@for program in polymake gfan M2; do command -v $$program; done
 AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-clean: ## remove the environment, caches, builds and out/
+clean: ## remove the environments, caches, builds and out/
 	@if [ -e "$(VENV)/.made-by-make" ]; then \
 	  echo "[clean] removing $(VENV)"; $(EMPTY_VENV) && rm -rf "$(VENV)"; fi
+	@if [ -e "$(AUDITS)/.made-by-make" ]; then echo "[clean] removing $(AUDITS)"; rm -rf "$(AUDITS)"; fi
 	@echo "[clean] removing caches, builds and out/"
 	@rm -rf out build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find $(SOURCES) -type d -name __pycache__ -prune -exec rm -rf {} +
@@ -125,10 +137,20 @@ $(VENV)/.created:
 
 $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "[setup] installing exactnn and its dependencies (a few minutes the first time)"
-	@$(PIP) -c constraints.txt -e ".[examples,onnx]"
+	@$(PIP) -c constraints.txt -e ".[examples,onnx,plot]"
 	@touch "$@"
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "[setup] installing exactnn, its dependencies and the test tools (a few minutes the first time)"
-	@$(PIP) -c constraints.txt -e ".[examples,onnx,testing,plot,cluster,dev]"
+	@$(PIP) -c constraints.txt -e ".[examples,onnx,onnxruntime,vnnlib,testing,plot,cluster,dev]"
 	@touch "$(VENV)/.installed-demo" "$@"
+
+$(AUDITS)/.installed: $(VENV)/.created pyproject.toml constraints.txt examples/audits/requirements.txt
+	@[ ! -e "$(AUDITS)" ] || [ -e "$(AUDITS)/.made-by-make" ] || { \
+	  echo "'$(AUDITS)' exists already and was not made by this Makefile; it is left alone. Remove it first." >&2; exit 1; }
+	@echo "[setup] installing the libraries that are audited into $(AUDITS) (some minutes the first time)"
+	@mkdir -p "$(AUDITS)" && touch "$(AUDITS)/.made-by-make"
+	@"$(BIN)" -m venv "$(AUDITS)"
+	@"$(AUDITS)/bin/python" -m pip install --disable-pip-version-check $(shell test -t 1 || echo --quiet) \
+	  -c constraints.txt -e ".[examples,onnx,testing]" -r examples/audits/requirements.txt
+	@touch "$@"

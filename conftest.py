@@ -13,15 +13,20 @@ import pytest
 
 from exactnn import certificate as checker
 from exactnn.claims import Certificate
+from exactnn.cooling import Temperature
 from exactnn.difference import ExecutionError
+from exactnn.errors import NoOptimalTemperature
 from exactnn.regions.certified import RegionCount
 from exactnn.symmetry.certified import Orbits
 from exactnn.tropical import PointwiseMap
 from exactnn.verdict import Verdict
 from exactnn.verify import Deviation
+from exactnn.verify.relation import Relation
 
 #: The classes with a certificate; tests/test_structure.py looks for others.
-ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap)
+ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap, Temperature, NoOptimalTemperature, Relation)
+
+pytest_plugins = ["pytester", "exactnn.testing.plugin"]
 
 _made: list[Any] = []
 _accepted: dict[int, Any] = {}  # documents by their identity
@@ -29,7 +34,7 @@ _check = checker.check
 
 
 def _recorded(cls: type[Any], *_: Any, **__: Any) -> Any:
-    answer = object.__new__(cls)
+    answer = Exception.__new__(cls, *_) if issubclass(cls, Exception) else object.__new__(cls)
     _made.append(answer)
     return answer
 
@@ -54,7 +59,7 @@ def every_certificate_is_accepted(request: pytest.FixtureRequest) -> Iterator[No
     _made.clear()
     _accepted.clear()
     for answer in () if request.node.get_closest_marker("changes_models") else answers:
-        # that of a deviation is made when it is asked for, and may take long; an answer whose making failed has no attributes
+        # some are made when they are asked for, and may take long; an answer whose making failed has no attributes
         certificate = vars(answer).get("certificate")
         if certificate is None:
             continue

@@ -16,7 +16,7 @@ from benchmarks.measure import Row, run_alone, table
 
 JOBS = (
     *("equality", "difference", "acasxu", "growth", "against_z3", "small_pairs", "evaluation", "regions", "fibre", "rational"),
-    *("activations", "loading", "tropical", "calibration", "closed_forms", "cooling_overhead", "identities"),
+    *("activations", "loading", "tropical", "calibration", "closed_forms", "cooling_overhead", "identities", "testing"),
 )
 
 

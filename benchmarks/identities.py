@@ -11,7 +11,7 @@ import torch
 
 import exactnn as xn
 from benchmarks.measure import Row, best, checked, timed
-from exactnn.cooling import check_identities
+from exactnn.cooling import check_identities, iterate_measurements
 from exactnn.errors import AssumptionBroken
 
 
@@ -43,7 +43,13 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     found, seconds = timed(lambda: check_identities(net, (points, labels)))
     proved = [name for name, verdict in found.items() if not isinstance(verdict, AssumptionBroken) and verdict.proved]
     name = f"{'-'.join(map(str, sizes))}, {count} points"
-    rows = [gradients(sizes, count), Row(f"{name}: {len(found)} identities", seconds)]
+    looks, fast = timed(lambda: dict(iterate_measurements(net, (points, labels))))
+    agree = [key for key, look in looks.items() if not isinstance(look, AssumptionBroken) and look.outcome == "agrees"]
+    rows = [
+        gradients(sizes, count),
+        Row(f"{name}: {len(found)} identities", seconds),
+        Row(f"{name}: {len(agree)} identities agree in float64, rounding bounded", fast, "decided", seconds),
+    ]
     times = {}
     with tempfile.TemporaryDirectory() as folder:
         for key in ("I2", "I9", "I12"):

@@ -7,6 +7,8 @@ computes and return a verdict; `check` re-checks the verdict's certificate.
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 from exactnn import errors
@@ -44,7 +46,6 @@ _LAZY = {
     "check": "exactnn.verify",
     "execution_error": "exactnn.difference",
     "from_torch": "exactnn.load",
-    "load": "exactnn.load",
     "max_deviation": "exactnn.verify",
     "mlp": "exactnn.network",
     "save": "exactnn.export",
@@ -101,3 +102,21 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*__all__, *_ROOMS})
+
+
+class _Package(types.ModuleType):
+    """The package with `load` as the function: importing the room of the same name would put that in its place."""
+
+    @property
+    def load(self) -> Any:
+        if "load" not in self.__dict__:
+            self.__dict__["load"] = importlib.import_module("exactnn.load").load
+        return self.__dict__["load"]
+
+    @load.setter
+    def load(self, value: Any) -> None:
+        if not isinstance(value, types.ModuleType):
+            self.__dict__["load"] = value
+
+
+sys.modules[__name__].__class__ = _Package

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 
 class ExactnnError(Exception):
     """Root of every error the package raises."""
@@ -116,6 +119,21 @@ class CertificateRejected(ExactnnError):
         return type(self), (self.step, self.reason)
 
 
+class CheckBudgetExceeded(ExactnnError):
+    """The checker ended at a limit of its work before it decided, which is no rejection: `step` names the place, `reason` the limit."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(
+            f"certificate not decided at {step}: {reason}; nothing was found wrong with it. Give the checker so many times the work "
+            "(check(..., budget=10), exactnn check --budget 10), or make a smaller certificate"
+        )
+        self.step = step
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[CheckBudgetExceeded], tuple[str, str]]:
+        return type(self), (self.step, self.reason)
+
+
 class AtPole(ExactnnError, ArithmeticError):
     """A rational function is asked for a value at one of its poles, or for one that a pole makes infinite."""
 
@@ -128,12 +146,20 @@ class NoOptimalTemperature(ExactnnError):
     """No temperature tau > 0 has the least loss; `reason` is "constant", "accuracy-1" or "worse-than-chance", `limit` where the infimum is.
 
     `limit` is inf for "accuracy-1", 0 for "worse-than-chance", None for "constant", where every temperature has the same loss.
+    `certificate` states the reason for the checker; it is made when it is asked for (`certify` makes it).
     """
+
+    certify: Callable[[], object] | None = None
 
     def __init__(self, message: str, reason: str = "", limit: float | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.limit = limit
+
+    @cached_property
+    def certificate(self) -> object:
+        """A certificate of the reason; None of an error that `optimal_temperature` did not raise."""
+        return None if self.certify is None else self.certify()
 
 
 class NoOptimalScaling(ExactnnError):

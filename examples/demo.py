@@ -14,10 +14,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pictures
 import torch
 from digits.data import digits
 
 import exactnn as xn
+from exactnn.errors import MissingDependency
 from exactnn.exact.array import RationalArray
 from exactnn.export.normal_form import digest
 from exactnn.network import Affine
@@ -172,13 +174,20 @@ def main() -> int:
     show(everywhere, "proved")
     keep(everywhere, out / "zero.certificate.json")
 
+    heading(7, "A picture: the plane of R^64 through three of the images")
+    try:
+        pictures.digits_plane(out / "digits_plane.svg")
+        say(f"{out / 'digits_plane.svg'}: its linear regions, the digit that is read, and the exact boundary between digits")
+    except MissingDependency as missing:
+        say(f"left out: {missing}")
+
     print("\n" + paint("What was shown", "bold") + f" (in {time.perf_counter() - start:.1f} s)")
     say("a trained network and a rewritten copy: proved equal on all of R^64, not tested on samples")
     say("a change of 2^-40 in one weight: refuted by one exact point, although no float32 run on the digits sees it")
     say("a false symmetry: refuted; a function: named by one hash; a zero network: proved zero")
     say("every answer: re-checked by a checker of the standard library alone, from the model files and the certificate")
     print(paint("Files to look at", "bold"))
-    for path in sorted(out.glob("*.onnx")) + sorted(out.glob("*.certificate.json")):
+    for path in sorted(p for pattern in ("*.onnx", "*.certificate.json", "*.svg") for p in out.glob(pattern)):
         say(str(path))
     print(paint("Ask yourself", "bold"))
     python = Path(sys.executable)

@@ -75,16 +75,11 @@ def in_full(out: Path) -> None:
         R.export(out / name)
         print(f"   written: {out / name} ({(out / name).stat().st_size / 1024:.0f} KB)")
     try:
-        from matplotlib import pyplot
-
-        ax = xn.tropical.plot_decision_boundary(F, window=xn.Box([-2, "-5/2"], [2, "5/2"]))
-    except (ImportError, MissingDependency):
-        print("   no picture: it needs matplotlib (pip install 'exactnn[plot]')")
+        shown = {"points": own, "labels": held_labels[held_labels < CLASSES], "path": out / "boundary.png"}
+        xn.tropical.plot_decision_boundary(F, window=xn.Box([-2, "-5/2"], [2, "5/2"]), **shown)
+    except MissingDependency as missing:
+        print(f"   no picture: {missing}")
         return
-    for j in range(CLASSES):
-        ax.scatter(*own[held_labels[held_labels < CLASSES] == j].T, s=28, marker=f"${j}$", color="black")
-    ax.figure.savefig(out / "boundary.png", dpi=160)
-    pyplot.close(ax.figure)
     print(f"   drawn: {out / 'boundary.png'}, the decision boundary as a part of a tropical curve, with the held-out images")
 
 

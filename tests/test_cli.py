@@ -17,6 +17,7 @@ import pytest
 import exactnn as xn
 from exactnn.cli import _outcome, main
 from exactnn.cli._outcome import point_text, short
+from tests._schema import problems
 
 ROOT = Path(__file__).resolve().parents[1]
 needs_onnx = pytest.mark.skipif(importlib.util.find_spec("onnx") is None, reason="needs the extra onnx")
@@ -59,8 +60,12 @@ class Shell:
 
     def __call__(self, line: str, *more: str) -> Answer:
         self.capsys.readouterr()
-        code = main([*line.split(), *more])
-        return Answer(code, *self.capsys.readouterr())
+        words = [*line.split(), *more]
+        code = main(words)
+        answer = Answer(code, *self.capsys.readouterr())
+        if "--json" in words:
+            assert [problem for text in answer.out.splitlines() for problem in problems(json.loads(text))] == []
+        return answer
 
 
 @pytest.fixture
@@ -200,7 +205,7 @@ def test_smooth_networks(shell: Shell) -> None:
 def test_json_of_a_question(shell: Shell) -> None:
     document = shell("equal deep.json f.json --json --quiet --certificate c.json").json
     assert set(document) == {
-        *("status", "command", "question", "semantics", "reason", "domain", "tolerance", "counterexample", "values"),
+        *("status", "command", "question", "semantics", "reason", "domain", "slice", "tolerance", "counterexample", "values"),
         *("float32_error", "models", "certificate", "seconds", "versions"),
     }
     assert document["status"] == "refuted"
@@ -603,7 +608,7 @@ def test_an_unwritable_folder(shell: Shell) -> None:
 
 
 def test_help_and_version(shell: Shell) -> None:
-    assert shell("--version").out == f"exactnn {xn.__version__}\n"
+    assert shell("--version").out.startswith(f"exactnn {xn.__version__}\nPython 3.")
     for command in (
         "",
         "equal",
@@ -615,6 +620,7 @@ def test_help_and_version(shell: Shell) -> None:
         "info",
         "check",
         "convert",
+        "report",
     ):
         answer = shell(f"{command} --help")
         assert answer.code == 0

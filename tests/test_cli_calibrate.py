@@ -79,6 +79,17 @@ def test_no_optimum(shell: Shell, folder: Path, pair: str, reason: str) -> None:
     assert not (folder / "p.npy").exists()
 
 
+@pytest.mark.parametrize(("pair", "code"), [("z y", 0), ("z right", 1), ("z worst", 1), ("zeros y", 1), ("binary bits", 0)])
+def test_a_certificate(shell: Shell, folder: Path, pair: str, code: int) -> None:  # noqa: F811
+    z, y = pair.split()
+    answer = shell(f"calibrate {z}.npy {y}.npy --certificate c.json")
+    assert (answer.code, "exactnn check c.json" in answer.out) == (code, True)
+    checked = shell("check c.json")
+    assert checked.code == 0
+    assert "hold exactly at 60 points" in checked.out or "holds exactly at 60 points" in checked.out
+    assert shell(f"calibrate {z}.npy {y}.npy --json --certificate c.json.gz").json["certificate"] == "c.json.gz"
+
+
 UNITS = {
     "subnormal": lambda z: np.ldexp(z, -1070),
     "large": lambda z: np.ldexp(z, 1023 - 7),
@@ -134,6 +145,9 @@ def test_a_picture(shell: Shell, folder: Path) -> None:  # noqa: F811
         ("z.npy y.npy --plot p.png --mode classwise", "--plot"),
         ("z.npy y.npy --save z.npy", "--save"),
         ("z.npy y.npy --save p.png --plot ./p.png", "a file each"),
+        ("z.npy y.npy --save p.npy --certificate ./p.npy", "a file each"),
+        ("z.npy y.npy --certificate z.npy", "--certificate"),
+        ("z.npy y.npy --digits 400 --certificate c.json", "bounds stay proved"),
         ("pixels.npy marked.npy --class-axis 1", "named by --ignore-label"),
         ("z.npy y.npy --closed both", "--closed"),
     ],

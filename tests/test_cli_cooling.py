@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +54,37 @@ def test_all(shell: Shell, folder: Path) -> None:  # noqa: F811
     assert "refused" in clipped.first
 
 
+def test_float64(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    answer = shell("cooling check net.json data.csv --float64 --identity I12 --identity I21")
+    assert answer.code == 0
+    assert answer.first == "AGREES: 1 of 2 identities agree within the rounding of float64; 1 refused"
+    table = answer.out.splitlines()[1:]
+    assert table[0].startswith("  I12 <W_2, G_2> = <W_1, G_1> + <b_1, g_1>: sides up to ")
+    assert all("rounding explains" in row for row in table[:2])
+    assert "margins above x0" in table[2]
+    found = shell("cooling check net.json data.csv --float64 --json --tau 1/3").json
+    assert (found["status"], found["float64"]) == ("agrees", True)
+    rows = {row["name"]: row for row in found["identities"]}
+    assert set(rows) == set(xn.cooling.identities)
+    assert all(e["largest"] <= e["bound"] < 1e-9 for e in rows["I3"]["equations"])
+    xn.save(xn.mlp([([[1, -1], [1, 1]], [0, 0]), ([[1, 2], [3, 4]], [0, 1])]), "kink.json")
+    Path("kink.csv").write_text("1,1,0\n2,1,1\n", encoding="utf-8")
+    answer = shell("cooling check kink.json kink.csv --float64 --identity I12")
+    assert (answer.code, answer.first) == (3, "UNKNOWN: 0 of 1 identities agree within the rounding of float64; 1 not told apart")
+    assert shell("cooling check clipped.json data.csv --float64 --identity I9").code == 2
+    build = xn.cooling.identities["I13"]._build
+
+    def wrong(s: Any, **parameters: Any) -> Any:
+        formula = build(s, **parameters)
+        return replace(formula, equations=tuple(e._replace(right=["*", 2, e.right]) for e in formula.equations))
+
+    broken = replace(xn.cooling.identities["I13"], _build=wrong)
+    monkeypatch.setattr("exactnn.cooling._identities.identities", {**xn.cooling.identities, "I13": broken})
+    answer = shell("cooling check net.json data.csv --float64 --identity I13")
+    assert (answer.code, answer.first) == (1, "REFUTED: 0 of 1 identities agree within the rounding of float64; 1 differ beyond it")
+    assert "refuted beyond rounding" in answer.out
+
+
 def test_a_time_limit(shell: Shell, folder: Path) -> None:  # noqa: F811
     answer = shell("cooling check net.json data.csv --identity I3 --time-limit 0")
     assert (answer.code, answer.first.partition(":")[0]) == (3, "UNKNOWN")
@@ -61,11 +94,14 @@ def test_a_time_limit(shell: Shell, folder: Path) -> None:  # noqa: F811
     ("command", "message"),
     [
         ("clipped.json data.csv --identity I9", "homogeneous activations"),
-        ("net.json data.csv --identity I24", "--identity: one of I1"),
+        ("net.json data.csv --identity I28", "--identity: one of I1"),
         ("net.json data.csv --certificate c.json", "name it by --identity"),
         ("net.json nothing.csv", "no such file"),
         ("net.json net.json", "ends in .csv, .npy or .npz"),
         ("net.json other.npz", "arrays named inputs and labels are needed, got x"),
+        ("net.json data.csv --float64 --precision 1e-9", "--precision: it is for checks that decide"),
+        ("net.json data.csv --float64 --identity I2 --certificate c.json", "--certificate: it is for checks"),
+        ("net.json data.csv --float64 --time-limit 1", "--time-limit: it is for checks"),
         ("net.json data.csv --precision 0", "precision: a positive number"),
         ("net.json data.csv --identity I22 --tau 1", "tau: a parameter of I22 is needed, none"),
     ],

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn.cli import _float_runs
-from exactnn.cli._float_runs import _rounded_up
+from exactnn.cli._float_runs import rounded_up
 from tests.strategies import law
 from tests.test_cli import MODELS, Answer, Shell, shell  # noqa: F401 - a fixture
 
@@ -54,7 +54,7 @@ def test_the_line_and_the_field(shell: Shell, words: str, code: int, names: list
     bounds = [bound(nets[name]) for name in names]
     answer = shell(f"{words} --domain -1:1 --certificate c.json")
     shown = ["f", "T(f)" if "symmetry" in words else "g"]
-    within = ", ".join(f"{name} within {_rounded_up(q)}" for name, q in zip(shown, bounds, strict=False))
+    within = ", ".join(f"{name} within {rounded_up(q)}" for name, q in zip(shown, bounds, strict=False))
     assert (answer.code, line(answer)) == (code, f"{within} of the exact network{'s' * (len(names) > 1)} on this box")
     document = shell(f"{words} --domain -1:1 --json").json
     assert document["float32_error"] == dict(zip("fg", map(text, bounds), strict=False))
@@ -114,7 +114,7 @@ def test_why_there_is_no_bound(shell: Shell) -> None:  # noqa: F811
     told = line(shell("equal f.json huge.json --domain -1:1"))
     assert told is not None
     assert told.startswith(
-        f"f within {_rounded_up(bound(MODELS['f']))} of the exact network on this box; no bound for g: node 'layer1' holds"
+        f"f within {rounded_up(bound(MODELS['f']))} of the exact network on this box; no bound for g: node 'layer1' holds"
     )
     found = shell("equal f.json huge.json --domain -1:1 --json").json["float32_error"]
     assert found == {"f": text(bound(MODELS["f"])), "g": None}
@@ -153,8 +153,8 @@ def test_what_nobody_sees_is_not_computed(shell: Shell, monkeypatch: pytest.Monk
 
 @law(200)
 @given(st.fractions(min_value=0, max_value=10**9) | st.builds(lambda p, q: Fraction(p, 2**q), st.integers(0, 2**80), st.integers(0, 128)))
-def test_rounded_up(value: Fraction) -> None:
-    shown = Fraction(_rounded_up(value))
+def testrounded_up(value: Fraction) -> None:
+    shown = Fraction(rounded_up(value))
     assert value <= shown <= value * Fraction(101, 100)
 
 
@@ -192,4 +192,4 @@ def test_progress_of_long_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     for stream, seen in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)
         xn.execution_error(MODELS["f"], domain=BOX)
-        assert ("rounding:" in stream.getvalue()) == seen
+        assert ("rounding errors layer by layer:" in stream.getvalue()) == seen

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -108,9 +109,14 @@ def test_plot(shell: Shell, folder: Path) -> None:  # noqa: F811
         assert shell(f"regions plot abs.json --domain -1:1 --output p{suffix}").code == 0
         assert (folder / f"p{suffix}").read_bytes().startswith(head)
     assert shell("regions plot three.json --slice plane.json --colour active --output q.png").code == 0
+    assert shell("regions plot three.json --slice plane.json --colour class --output slice.svg").code == 0
+    drawn = (folder / "slice.svg").read_text(encoding="utf-8")
+    assert "three.json, slice plane.json" in drawn
+    assert "in this window" in drawn
+    assert "decision boundary" in drawn
     refused = shell("regions plot three.json --output s.png")
     assert refused.code == 2
-    assert "restrict" in refused.err
+    assert "take a slice by --slice FILE" in refused.err
     assert not (folder / "s.png").exists()
     assert shell("regions plot abs.json --output p.gif").code == 2
     stopped = shell("regions plot abs.json --max-regions 3 --output s.png")
@@ -137,7 +143,7 @@ def test_what_stops_a_count(shell: Shell, folder: Path) -> None:  # noqa: F811
     ("line", "words"),
     [
         ("regions count smooth.json", "tanh"),
-        ("regions count abs.json --domain 0:0", "affine_hull"),
+        ("regions count abs.json --domain 0:0", "--slice FILE, with points of it"),
         ("regions count abs.json --workers 0", "--workers"),
         ("regions count abs.json --max-regions -1", "--max-regions"),
         ("regions count abs.json --definition affine --certificate c.json", "--certificate"),
@@ -205,7 +211,11 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(folder: Path, workers: list[st
         with contextlib.suppress(ProcessLookupError):
             os.killpg(main.pid, signal.SIGKILL)
     assert (main.returncode, out) == (130, b"")
-    assert err.splitlines()[-1] == b"interrupted"
+    assert re.fullmatch(
+        rb"exactnn: interrupted after [\d.]+ s.*; what is done is kept in part, and the same "
+        rb"command goes on from it",
+        err.splitlines()[-1],
+    )
     assert b"Traceback" not in err
     done = file.read_bytes().splitlines()[1:-1]
     assert len(done) >= 4

@@ -588,7 +588,7 @@ def test_hostile_names(models: Shell) -> None:
         ("exactnn.verify.certified_orbits", "orbits f.json --certificate c.json"),
         ("exactnn.verify.verify_single_orbit", "fibre f.json --save out --certificate c.json"),
         ("exactnn.symmetry.search", "find f.json --save out"),
-        ("exactnn.symmetry.align", "find f.json moved.json"),
+        ("exactnn.symmetry.relate", "find f.json moved.json"),
     ],
 )
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (MemoryError, 3)])

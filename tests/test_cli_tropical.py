@@ -173,7 +173,7 @@ def test_a_checkpoint(shell: Shell, folder: Path) -> None:  # noqa: F811
         ("one.json --at points.csv --max-regions 0", "--max-regions"),
         ("one.json --at points.csv --checkpoint part", "--checkpoint"),
         ("one.json --max-regions -1", "--max-regions"),
-        ("one.json --domain 0:0", "affine_hull"),
+        ("one.json --domain 0:0", "--slice FILE, with points of it"),
         ("one.json --domain 1:0", "LO <= HI"),
         ("one.json --time-limit soon", "--time-limit"),
         ("one.json --plot p.gif", ".svg"),

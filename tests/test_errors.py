@@ -15,7 +15,7 @@ import pytest
 
 import exactnn as xn
 from exactnn import errors
-from exactnn.errors import AssumptionBroken, CertificateRejected, ExactnnError, Incomplete, Undecided
+from exactnn.errors import AssumptionBroken, CertificateRejected, CheckBudgetExceeded, ExactnnError, Incomplete, Undecided
 
 
 def classes(root: type[ExactnnError] = ExactnnError) -> Iterator[type[ExactnnError]]:
@@ -29,6 +29,7 @@ def instances() -> list[ExactnnError]:
         Incomplete: Incomplete("at its limit", {"regions": 7}),
         Undecided: Undecided("between", 3, 5),
         CertificateRejected: CertificateRejected("step 2", "the sum is 1"),
+        CheckBudgetExceeded: CheckBudgetExceeded("step 2", "more than 7 products are needed"),
         AssumptionBroken: AssumptionBroken("no residual branch", "node 'add' reads 2 values"),
     }
     return [named.get(c) or c("argument: what is needed, what arrived") for c in sorted(set(classes()), key=lambda c: c.__name__)]

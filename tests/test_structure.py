@@ -27,28 +27,31 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "exactnn"
 
 # What a room may import besides itself. "exactnn" is the public face, the names of exactnn/__init__.py.
-GROUND = {"errors", "verdict", "_version"}
+GROUND = {"errors", "texts", "value", "verdict", "_version"}
 BASE = GROUND | {"exact", "network"}
 CELLS = BASE | {"claims", "cells"}
 ENGINES = {"symmetry", "regions", "tropical", "rational", "cooling"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
-    "verdict": {"errors"},
+    "texts": set(),
+    "value": {"texts"},
+    "verdict": {"errors", "texts", "value"},
     "certificate": set(),
-    "exact": {"errors"},
+    "exact": {"errors", "texts", "value"},
     "network": GROUND | {"exact"},
+    "pictures": GROUND | {"exact"},
     "floats": BASE,
     "claims": BASE | {"certificate"},
     "forms": BASE,
     "cells": BASE,
     "load": BASE | {"claims", "floats"},
     "symmetry": CELLS | {"forms"},
-    "regions": CELLS,
-    "rational": GROUND | {"exact", "claims"},
-    "tropical": CELLS | {"regions", "floats"},
+    "regions": CELLS | {"pictures"},
+    "rational": GROUND | {"exact", "claims", "pictures"},
+    "tropical": CELLS | {"regions", "floats", "pictures"},
     "difference": CELLS,
-    "cooling": BASE | {"claims", "rational", "floats"},
+    "cooling": BASE | {"claims", "rational", "floats", "pictures"},
     "export": BASE | {"claims", "floats"} | ENGINES,
     "nn": BASE | {"claims", "floats", "load", "export"} | ENGINES,
     "verify": CELLS | {"forms", "difference", "floats", "load", "export", "nn", "certificate"} | ENGINES,
@@ -63,8 +66,9 @@ USERS: dict[str, set[str]] = {
 ROOMS = MAY_IMPORT | USERS
 # What the checker's folder calls itself when it is run by its path, without the package around it.
 COPIED = "exactnn_certificate"
-# The one way up: net.to_torch() is a method of the network, and its work is done in the room of floats.
-DOORS = {("exactnn/network/graph.py", "floats")}
+# The two ways up: net.to_torch() is a method of the network, and its work is done in the room of floats; symmetry.relate is a question
+# about symmetries, and asks verify_equal. Both are opened when they are first used.
+DOORS = {("exactnn/network/graph.py", "floats"), ("exactnn/symmetry/__init__.py", "verify")}
 
 # Networks need none of HEAVY: they cost up to seconds, and are imported where first needed. What they do need is LIGHT, and modules of our
 # own, which together take at most so many times as long as LIGHT alone. `import exactnn` loads neither.

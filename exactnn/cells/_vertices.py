@@ -25,6 +25,7 @@ from flint import fmpz, fmpz_mat
 
 from exactnn.cells._balls import Balls, Bools, FloatMap, Floats, Ids, Signs, Table, gated, grown, interpolate, nearest
 from exactnn.cells._program import Program
+from exactnn.value import Value
 
 #: x_0 and x_1 over one positive denominator
 Exact = tuple[list[int], list[int], int]
@@ -33,8 +34,8 @@ _BLOCK = 256  # vertices whose exact values are computed at once
 _GUESS = 1e-9  # the tolerance of the float-only mode, which is for comparison and decides nothing
 
 
-@dataclass
-class Statistics:
+@dataclass(repr=False)
+class Statistics(Value):
     """How signs at vertices were found: from the two ends of an edge, by a float and its error bound, or exactly."""
 
     combinatorial: int = 0

@@ -1,12 +1,13 @@
 """The independent checker of certificates: Python's standard library, nothing of exactnn, nothing taken on trust.
 
-``check`` re-derives a claim from the certificate and the model files alone, or raises ``Rejected`` naming the step
-that fails. The format is written in docs/certificate-format.md. Run alone: ``python -I -S path/to/this/folder FILE``.
+``check`` re-derives a claim from the certificate and the model files alone, or raises ``Rejected`` naming the step that
+fails, or ``BudgetExceeded`` where a limit ended its work. The format is written in docs/certificate-format.md. Run alone:
+``python -I -S path/to/this/folder FILE``.
 """
 
 from ._check import Accepted, check, examine
 from ._network import read_network, same_network
-from ._numbers import Rejected, Unreadable
+from ._numbers import BudgetExceeded, Rejected, Unreadable
 from ._transform import transformed
 
-__all__ = ["Accepted", "Rejected", "Unreadable", "check", "examine", "read_network", "same_network", "transformed"]
+__all__ = ["Accepted", "BudgetExceeded", "Rejected", "Unreadable", "check", "examine", "read_network", "same_network", "transformed"]

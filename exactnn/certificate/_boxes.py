@@ -16,7 +16,7 @@ from ._claim import Claim, Domain
 from ._decision import check_decision_tree
 from ._difference import Bounds, Pass, box_of, need_within, precision
 from ._network import Network
-from ._numbers import Rejected, Tensor, index, items, mapping, need
+from ._numbers import BudgetExceeded, Rejected, Tensor, afford, index, items, mapping, need
 from ._tree import check_tree
 from ._zonotope import Joint, lead
 
@@ -69,11 +69,11 @@ class _Leaves:
         self._pass: Pass | None = None
 
     def expect(self, count: int) -> None:
-        """Rejected if so many zonotope leaves must be too many."""
+        """BudgetExceeded if so many zonotope leaves must be too many."""
         if count:
             self._joint = Joint(self.f, self.g, self.bits, self.budget)
             least = count * self._joint.least
-            need(least <= self.budget.left, "boxes", f"{count} leaves are too many for this checker")
+            afford(least <= self.budget.left, "boxes", f"{count} leaves are too many for this checker")
 
     def check(self, box: Bounds, raw: list[Any], step: str) -> None:
         """One leaf."""
@@ -123,6 +123,8 @@ class _Leaves:
             check(inside, self.f, self.g, evidence, self.cells)
         except Rejected as error:
             raise Rejected(f"{step}: {error.step}", error.reason) from None
+        except BudgetExceeded as error:
+            raise BudgetExceeded(f"{step}: {error.step}", error.reason) from None
 
 
 def _within(domain: Domain, box: Bounds, bits: int) -> Domain:

@@ -1,8 +1,15 @@
-"""Limits of the work that one certificate may ask for (docs/certificate-format.md, "Limits"), so that a few bytes cannot ask for hours."""
+"""Limits of the work that one certificate may ask for (docs/certificate-format.md, "Limits"), so that a few bytes cannot ask for hours.
+
+Who trusts a certificate's author may give it so many times the work: `times`.
+"""
 
 from __future__ import annotations
 
-from ._numbers import need
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from ._numbers import afford
 
 LINE = 2**25  # evidence "line": for each node on each cell 8, and 1 for each entry and each place where it may have a kink
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
@@ -25,13 +32,33 @@ SIDES = 2**30  # claim "identity": products in the values of its expressions, ea
 CONFIGURATIONS = 2**26  # evidence "enumeration": products, for all configurations
 
 
+_factor: ContextVar[int] = ContextVar("_factor", default=1)
+
+
+@contextmanager
+def times(factor: int) -> Iterator[None]:
+    """Within it every limit above is so many times as large."""
+    token = _factor.set(factor)
+    try:
+        yield
+    finally:
+        _factor.reset(token)
+
+
+def within(count: int, most: int, what: str, step: str) -> None:
+    """BudgetExceeded if there are more than ``most``, times the factor in force, of something."""
+    most *= _factor.get()
+    afford(count <= most, step, f"more than {most} {what} are needed: too large for this checker")
+
+
 class Budget:
     """So much of something, and no more; ``step`` is the place that is named when it is used up."""
 
     def __init__(self, total: int, what: str, step: str) -> None:
-        self.total, self.left, self.what, self.step = total, total, what, step
+        self.total = self.left = total * _factor.get()
+        self.what, self.step = what, step
 
     def spend(self, count: int) -> None:
-        """Rejected once the total is exceeded."""
+        """BudgetExceeded once the total is used up."""
         self.left -= count
-        need(self.left >= 0, self.step, f"more than {self.total} {self.what} are needed: too large for this checker")
+        afford(self.left >= 0, self.step, f"more than {self.total} {self.what} are needed: too large for this checker")

@@ -168,7 +168,7 @@ class Cell:
     def _charge(self, size: int, products: int, node: Node) -> None:
         """So many coefficients of a node's value are about to be made, each from so many products."""
         step = self._budget.step = f"tree: node {node.name}"
-        need(size <= _budget.COLUMNS, step, f"more than {_budget.COLUMNS} coefficients: too large for this checker")
+        _budget.within(size, _budget.COLUMNS, "coefficients", step)
         self._budget.spend(size * products)
 
     def _enter(self, rows: list[Row]) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from . import _gzip
+from . import _budget, _gzip, _words
 from ._at_points import check_one_point, check_values
 from ._boxes import check_boxes
 from ._claim import Claim, read_claim
@@ -18,8 +18,8 @@ from ._execution import check_rounding
 from ._fibre import check_enumeration, check_free, check_halves, check_lattice, check_odd
 from ._forms import check_forms
 from ._line import check_line
-from ._models import Model, Path, read_file, read_models
-from ._numbers import Rejected, items, mapping, need, read_json, show
+from ._models import Model, Path, canonical_hash, read_file, read_models
+from ._numbers import BudgetExceeded, items, mapping, need, read_json, show, tensor
 from ._point import check_point
 from ._poles import check_pole, check_pole_free, functions_of, sentence
 from ._shallow import family
@@ -67,6 +67,10 @@ class Accepted(NamedTuple):
     @property
     def sentence(self) -> str:
         """The claim in words."""
+        slices = [f"; {name}(t) = model {name} at {_at(model.slice)}" for name, model in self.models.items() if model.slice is not None]
+        return self._about_models() + "".join(slices)
+
+    def _about_models(self) -> str:
         if self.claim.poles is not None:
             stated = self.claim.poles.functions
             return sentence(self.claim, len(functions_of(self.models["f"].network) if stated is None else stated))
@@ -74,7 +78,15 @@ class Accepted(NamedTuple):
         return self.claim.sentence(f.input_size, family(f, "f").moves if self.claim.question == "orbits" else "")
 
 
-def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None) -> bool:
+def _at(written: Any) -> str:
+    """The points of a slice in words; where they are long, its hash."""
+    origin, directions = (tensor(written[key], "slice") for key in ("origin", "directions"))
+    short = _words.combination(origin.fractions(), directions.fractions())
+    k, d = directions.shape
+    return short or f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {canonical_hash(written, 'slice')}"
+
+
+def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None, budget: int = 1) -> bool:
     """Re-check a certificate from nothing but itself and the model files that it names.
 
     Parameters
@@ -85,6 +97,8 @@ def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None =
         Model files to use instead of those named in the certificate; each must be one of its models.
     folder
         Where relative model paths start: by default the certificate's folder, or here for an object.
+    budget
+        So many times the work that one certificate may usually ask for.
 
     Returns
     -------
@@ -95,24 +109,29 @@ def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None =
     ------
     Rejected
         Naming the step that does not hold.
+    BudgetExceeded
+        Naming the step where a limit ended the work; nothing was found wrong with the certificate.
     OSError
         The certificate file cannot be read.
     """
-    examine(certificate, models or (), folder)
+    examine(certificate, models or (), folder, budget)
     return True
 
 
-def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: Path | None) -> Accepted:
+def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: Path | None, budget: int = 1) -> Accepted:
     """``check``, returning what was claimed about which models."""
+    if type(budget) is not int or budget < 1:
+        raise ValueError(f"budget: a whole number >= 1 is needed, got {budget!r}")
     try:
-        if isinstance(certificate, str | os.PathLike):
-            data = read_file(certificate)
-            if data.startswith(_gzip.MAGIC):
-                data = _gzip.decompressed(data, "certificate", _gzip.largest(data))
-            return _examine(read_json(data, "certificate"), models, os.path.dirname(certificate) if folder is None else folder)
-        return _examine(certificate, models, os.curdir if folder is None else folder)
+        with _budget.times(budget):
+            if isinstance(certificate, str | os.PathLike):
+                data = read_file(certificate)
+                if data.startswith(_gzip.MAGIC):
+                    data = _gzip.decompressed(data, "certificate", _gzip.largest(data))
+                return _examine(read_json(data, "certificate"), models, os.path.dirname(certificate) if folder is None else folder)
+            return _examine(certificate, models, os.curdir if folder is None else folder)
     except (RecursionError, MemoryError, OverflowError) as error:
-        raise Rejected("certificate", f"absurdly deep or large ({type(error).__name__})") from None
+        raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
 
 
 def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:

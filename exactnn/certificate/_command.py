@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._check import Accepted, examine
-from ._numbers import Rejected, Unreadable
+from ._numbers import BudgetExceeded, Rejected, Unreadable
 
-ACCEPTED, UNREADABLE, REJECTED = 0, 2, 4
+ACCEPTED, UNREADABLE, NOT_DECIDED, REJECTED = 0, 2, 3, 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,31 +20,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m exactnn.certificate",
         description="Re-check a certificate of exactnn, trusting nothing but this program and the model files.",
-        epilog="Exit status: 0 accepted, 4 rejected, 2 a file cannot be read or wrong usage.",
+        epilog="Exit status: 0 accepted, 4 rejected, 3 not decided within the budget, 2 a file cannot be read or wrong usage.",
     )
     parser.add_argument("certificate", metavar="FILE", help="the certificate (JSON, or that compressed by gzip)")
     parser.add_argument(
         "moved", metavar="MODEL", nargs="*", default=[], help="model files that are no longer where the certificate names them"
     )
     parser.add_argument("--model", metavar="FILE", nargs="+", action="extend", default=[], help="the same, as an option")
+    parser.add_argument("--budget", metavar="N", type=_budget, default=1, help="N times the work that a certificate may usually ask for")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names in a certificate may hold anything
     try:
-        accepted = examine(options.certificate, [*options.moved, *options.model], None)
+        accepted = examine(options.certificate, [*options.moved, *options.model], None, options.budget)
     except OSError as error:
         print(f"cannot read {options.certificate!r}: {error}", file=sys.stderr)
         return UNREADABLE
     except Unreadable as error:
         print(str(error), file=sys.stderr)
         return UNREADABLE
-    except Rejected as rejected:
+    except (Rejected, BudgetExceeded) as error:
+        code, verdict = (REJECTED, "rejected") if isinstance(error, Rejected) else (NOT_DECIDED, "not decided")
         if options.json:
-            print(json.dumps({"verdict": "rejected", "step": rejected.step, "reason": rejected.reason}))
+            print(json.dumps({"verdict": verdict, "step": error.step, "reason": error.reason}))
         else:
-            print(f"rejected: {rejected.step}: {rejected.reason}")
-        return REJECTED
+            print(f"{verdict if code == REJECTED else verdict.upper()}: {error.step}: {error.reason}")
+        return code
     if options.json:
         print(json.dumps(_summary(accepted)))
         return ACCEPTED
@@ -52,6 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, model in accepted.models.items():
         print(f"  {name}: {_line(model.source)}, sha256 {model.sha256}")
     return ACCEPTED
+
+
+def _budget(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"a whole number >= 1 is needed, got {text!r}")
+    return int(text)
 
 
 def _line(text: str) -> str:
@@ -70,5 +78,5 @@ def _summary(accepted: Accepted) -> dict[str, Any]:
         "claim": claim.written,
         "claim_sha256": claim.sha256,
         "domain_has_points": claim.inhabited,
-        "models": {name: {"sha256": m.sha256, "source": m.source} for name, m in accepted.models.items()},
+        "models": {name: model.told for name, model in accepted.models.items()},
     }

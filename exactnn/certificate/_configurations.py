@@ -27,7 +27,7 @@ from operator import add, mul, sub
 
 from . import _budget
 from ._budget import Budget
-from ._numbers import need
+from ._numbers import afford, need
 
 PRIME = 2**31 - 1
 Classes = Sequence[tuple[Sequence[int], Sequence[int], Sequence[int]]]  # (u_h, J_h, N_h)
@@ -39,7 +39,7 @@ def check_one_orbit(classes: Classes, n: int, step: str) -> None:
     classes = sorted(classes, key=lambda c: not any(c[1]))  # those of E first
     count = sum(any(jump) for _, jump, _ in classes)
     spare = n - count
-    need(count <= 14, step, f"{count} classes are in use, more than 14")
+    afford(count <= 14, step, f"{count} classes are in use, more than 14: too large for this checker")
     need(spare <= count, step, f"{count} classes are in use, and {spare} more neurons, which can be moved")
     work = sum(comb(count, k) * 2 ** (count - k) * ((spare - k) // 2 + 1) ** 3 for k in range(spare + 1))
     Budget(_budget.CONFIGURATIONS, "products", step).spend(work)

@@ -10,7 +10,7 @@ from . import _budget
 from ._affine import AFFINE, affine_value
 from ._budget import Budget
 from ._network import Network, Node
-from ._numbers import LIMIT, Rejected, Tensor, lowest, need, pack
+from ._numbers import LIMIT, Rejected, Tensor, afford, lowest, need, pack
 from ._windows import Window
 
 _LONG = 2**8  # bits of a number whose products cost as much as those of short ones
@@ -84,7 +84,7 @@ def _rational(node: Node, a: Tensor, step: str, budget: Budget) -> Tensor:
     polynomials = node.fields["numerator"], node.fields["denominator"]
     bits = max(a.denominator.bit_length(), *(n.bit_length() for n in a.numerators))
     degree = max(map(len, polynomials))
-    need(bits * degree < LIMIT, step, "the numbers grow absurdly long")
+    afford(bits * degree < LIMIT, step, "the numbers grow too long for this checker")
     budget.spend(len(a.numerators) * degree * (bits * degree // _LONG) ** 2)
     found = []
     for x in a.fractions():

@@ -20,7 +20,7 @@ from ._budget import Budget
 from ._claim import Claim
 from ._configurations import check_one_orbit
 from ._network import Network
-from ._numbers import index, integer, items, mapping, need, rationals, show
+from ._numbers import afford, index, integer, items, mapping, need, rationals, show
 from ._shallow import Shallow, read_shallow
 from ._subset_sums import Set, by_directions, by_elimination, by_halves, check_sizes
 
@@ -61,7 +61,7 @@ def check_free(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
     need(type(p) is int and 2 < p < 2**31 and p % 2 == 1, step, f"expected an odd number from 3 to 2^31, found {show(p)}")
     free = [index(v, fibre.count, step) for v in items(evidence["free"], step)]
     need(all(a < b for a, b in pairwise(free)), step, "the free neurons are not in order")
-    need(len(free) <= 16, step, "more than 16 free neurons")
+    afford(len(free) <= 16, step, "more than 16 free neurons: too large for this checker")
     columns = fibre.columns(evidence["columns"], fibre.count - len(free), step)
     check_sizes(fibre.count, 0, step)
     fibre.settle(by_elimination(fibre.vectors(columns), free, p, step))
@@ -72,9 +72,9 @@ def check_halves(claim: Claim, f: Network, g: Network | None, evidence: dict[str
     step = "orbits: halves"
     mapping(evidence, "evidence", ("method", "columns"))
     fibre = _Fibre(claim, f, step)
-    need(fibre.count <= 42, step, "more than 42 neurons")
+    afford(fibre.count <= 42, step, "more than 42 neurons: too large for this checker")
     columns = fibre.columns(evidence["columns"], None, step)
-    need(bool(columns) or fibre.count <= 16, step, "no columns, and more than 16 neurons")
+    afford(bool(columns) or fibre.count <= 16, step, "no columns, and more than 16 neurons: too large for this checker")
     fibre.settle(by_halves(fibre.vectors(columns), step))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from ._numbers import Rejected, need
+from ._numbers import Rejected, afford, need
 
 MAGIC = b"\x1f\x8b"
 _PIECE = 2**14  # compressed bytes at a time: zlib makes at most 1,032 bytes of one, 17 MB of a piece
@@ -22,7 +22,7 @@ def decompressed(data: bytes, step: str, most: int, members: int = 1) -> bytes:
     size = 0
     for piece in _pieces(data, step, members):
         size += len(piece)
-        need(size <= most, step, f"gzip: more than {most} bytes are compressed in {len(data)}: too large for this checker")
+        afford(size <= most, step, f"gzip: more than {most} bytes are compressed in {len(data)}: too large for this checker")
     return b"".join(_pieces(data, step, members))
 
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from ._gzip import decompressed
 from ._network import Network, read_network
 from ._nnet import read_nnet
-from ._numbers import Rejected, Unreadable, boolean, mapping, need, read_json, show, text
+from ._numbers import BudgetExceeded, Rejected, Unreadable, boolean, mapping, need, read_json, show, text
 from ._onnx import read_onnx
+from ._slice import sliced
 
 Path = str | os.PathLike[str]
 File = tuple[Path, bytes, str]  # path, content, hash
@@ -29,6 +30,12 @@ class Model(NamedTuple):
     network: Network
     sha256: str
     source: str
+    slice: Any = None  # as written, if the network is the model on a slice
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """For JSON: hash, source, and the slice if there is one."""
+        return {"sha256": self.sha256, "source": self.source} | ({} if self.slice is None else {"slice": self.slice})
 
 
 def read_file(path: Path) -> bytes:
@@ -52,6 +59,8 @@ def canonical_hash(document: Any, step: str) -> str:
         written = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     except ValueError:
         raise Rejected(step, "an integer too long for decimal notation (write it in hexadecimal)") from None
+    except TypeError:
+        raise Rejected(step, "the inline network is no JSON object") from None
     return hashlib.sha256(written.encode("ascii")).hexdigest()
 
 
@@ -86,19 +95,25 @@ def _inline_hash(data: bytes) -> str | None:
     """The hash that the content of a file would have as an inline model."""
     try:
         return canonical_hash(read_json(data, "models"), "models")
-    except Rejected:
+    except (Rejected, BudgetExceeded):
         return None
 
 
 def _model(entry: Any, step: str, folder: Path, files: Sequence[File]) -> Model:
     need(type(entry) is dict, step, f"expected an object, found {show(entry)}")
+    if "slice" not in entry:
+        return _whole(entry, step, folder, files)
+    found = _whole({key: value for key, value in entry.items() if key != "slice"}, step, folder, files)
+    return found._replace(network=sliced(found.network, entry["slice"], f"{step}: slice"), slice=entry["slice"])
+
+
+def _whole(entry: dict[str, Any], step: str, folder: Path, files: Sequence[File]) -> Model:
     digest = text(entry.get("sha256"), f"{step}: sha256")
     need(_DIGEST.match(digest) is not None, f"{step}: sha256", "expected 64 hexadecimal digits")
     if "inline" in entry:
         mapping(entry, step, ("sha256", "inline"))
-        network = read_network(entry["inline"], step)
         need(canonical_hash(entry["inline"], step) == digest, step, "the inline network has another hash")
-        return Model(network, digest, "inline")
+        return Model(read_network(entry["inline"], step), digest, "inline")
     kind = text(entry.get("format"), f"{step}: format")
     need(kind in _FORMATS, step, f"unknown format {show(kind)}")
     more = ("raw",) if kind == "nnet" else ("data",) if kind.startswith("onnx") else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
-from ._numbers import LIMIT, Tensor, items, mapping, need, show, text
+from ._numbers import LIMIT, Tensor, afford, items, mapping, need, show, text
 from ._operations import OPERATIONS, Fields, Shape
 
 
@@ -66,7 +66,7 @@ def read_network(document: Any, step: str) -> Network:
         operands = [_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity)]
         fields, found = read(raw, [nodes[p].shape for p in operands], here)
         entries += prod(found)
-        need(entries <= LIMIT, here, f"the values of the network have more than {LIMIT} entries")
+        afford(entries <= LIMIT, here, f"the values of the network have more than {LIMIT} entries: too large for this checker")
         places[name] = i
         nodes.append(Node(name, op, tuple(operands), found, fields))
     inputs, outputs = (

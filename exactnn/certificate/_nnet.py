@@ -9,7 +9,7 @@ from math import lcm
 from typing import Any
 
 from ._network import Network, read_network
-from ._numbers import LIMIT, Rejected, need, show
+from ._numbers import LIMIT, Rejected, afford, need, show
 
 _DECIMAL = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?[0-9]{1,3}))?\Z")
 _INFINITE = re.compile(r"[-+]?inf(inity)?\Z", re.IGNORECASE | re.ASCII)
@@ -51,7 +51,8 @@ class _Rows:
     def counts(self, what: str, length: int) -> list[int]:
         found = [Fraction(n) * Fraction(10) ** e for n, e in self.decimals(what, length)]
         for value in found:
-            need(value.denominator == 1 and 0 < value <= LIMIT, self._step, f"{what}: {show(value)} is no size")
+            need(value.denominator == 1 and value > 0, self._step, f"{what}: {show(value)} is no size")
+            afford(value <= LIMIT, self._step, f"{what}: {show(value)} is too large for this checker")
         return [int(value) for value in found]
 
     def finish(self) -> None:
@@ -127,7 +128,7 @@ def read_nnet(data: bytes, raw: bool, step: str) -> Network:
 
     if not raw and (any(means[:-1]) or any(r != 1 for r in ranges[:-1])):
         shifts = [-m / r for m, r in zip(means[:-1], ranges[:-1], strict=True)]
-        need(inputs * inputs <= LIMIT, step, "too many inputs for a normalisation")
+        afford(inputs * inputs <= LIMIT, step, "too many inputs for a normalisation by this checker")
         follow("normalise", "affine", _diagonal([1 / r for r in ranges[:-1]], shifts))
     for k in range(1, layers + 1):
         weight = [v for _ in range(widths[k]) for v in rows.decimals(f"weights of layer {k}", widths[k - 1])]
@@ -138,7 +139,7 @@ def read_nnet(data: bytes, raw: bool, step: str) -> Network:
             follow(f"relu{k}", "piecewise_linear", {"slope": 0, "constant": 0, "kinks": [[0, 1]]})
     rows.finish()
     if not raw and (means[-1] != 0 or ranges[-1] != 1):
-        need(outputs * outputs <= LIMIT, step, "too many outputs for a normalisation")
+        afford(outputs * outputs <= LIMIT, step, "too many outputs for a normalisation by this checker")
         follow("denormalise", "affine", _diagonal([ranges[-1]] * outputs, [means[-1]] * outputs))
     document = {"format": "exactnn-network", "version": 1, "nodes": nodes}
     return read_network({**document, "inputs": ["input"], "outputs": [nodes[-1]["name"]]}, step)

@@ -32,10 +32,25 @@ class Unreadable(Rejected):
     """A file that the certificate, or the caller, names cannot be read; nothing was found wrong with the certificate."""
 
 
+class BudgetExceeded(Exception):
+    """The checker ended before it decided: ``step`` asks for more than it gives. Nothing was found wrong with the certificate."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step = step
+        self.reason = reason
+
+
 def need(truth: bool, step: str, reason: str) -> None:
     """Rejected unless ``truth``."""
     if not truth:
         raise Rejected(step, reason)
+
+
+def afford(truth: bool, step: str, reason: str) -> None:
+    """BudgetExceeded unless ``truth``: what is asked for is within the limits of this checker."""
+    if not truth:
+        raise BudgetExceeded(step, reason)
 
 
 class Tensor(NamedTuple):
@@ -102,9 +117,10 @@ def rational(value: Any, step: str) -> Fraction:
 
 
 def count(value: Any, step: str, least: int = 0) -> int:
-    """An integer between ``least`` and LIMIT (sizes, strides, positions)."""
-    if type(value) is not int or not least <= value <= LIMIT:
-        raise Rejected(step, f"expected an integer from {least} to {LIMIT}, found {show(value)}")
+    """An integer >= ``least`` (sizes, strides, positions)."""
+    if type(value) is not int or value < least:
+        raise Rejected(step, f"expected an integer >= {least}, found {show(value)}")
+    afford(value <= LIMIT, step, f"an integer up to {LIMIT} can be read, found {show(value)}: too large for this checker")
     return value
 
 
@@ -159,16 +175,22 @@ def mapping(value: Any, step: str, required: Iterable[str], optional: Iterable[s
 
 def shape(value: Any, step: str) -> tuple[int, ...]:
     """Positive sizes whose product is at most LIMIT."""
-    sizes = tuple(count(v, step, 1) for v in items(value, step))
-    if prod(sizes) > LIMIT:
-        raise Rejected(step, f"more than {LIMIT} entries")
+    sizes = _sizes(value, step)
+    afford(prod(sizes) <= LIMIT, step, f"more than {LIMIT} entries: too large for this checker")
     return sizes
+
+
+def _sizes(value: Any, step: str) -> tuple[int, ...]:
+    for v in items(value, step):
+        if type(v) is not int or v < 1:
+            raise Rejected(step, f"expected an integer >= 1, found {show(v)}")
+    return tuple(value)
 
 
 def tensor(value: Any, step: str, expected: tuple[int, ...] | None = None) -> Tensor:
     """{"shape", "denominator", "numerators"}, of the expected shape if there is one."""
     value = mapping(value, step, ("shape", "denominator", "numerators"))
-    sizes = shape(value["shape"], f"{step}: shape")
+    sizes = _sizes(value["shape"], f"{step}: shape")  # whose product is that of the numbers that are there
     if expected is not None and sizes != expected:
         raise Rejected(step, f"expected shape {list(expected)}, found {list(sizes)}")
     denominator = integer(value["denominator"], f"{step}: denominator")
@@ -195,6 +217,6 @@ def read_json(data: bytes, step: str) -> Any:
     try:
         return json.loads(data.decode("utf-8"), parse_float=refuse, parse_constant=refuse, object_pairs_hook=unique)
     except RecursionError:
-        raise Rejected(step, "nested too deeply") from None
+        raise BudgetExceeded(step, "nested too deeply for this checker") from None
     except ValueError as error:  # not UTF-8, not JSON, or a decimal integer beyond Python's limit of digits
         raise Rejected(step, f"not a readable JSON document ({str(error)[:200]})") from None

@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import prod
 from typing import NamedTuple
 
-from ._numbers import LIMIT, Rejected, Tensor, lowest, need, show
+from ._numbers import LIMIT, Rejected, Tensor, afford, lowest, need, show
 from ._protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, Message
 
 _TENSOR = {
@@ -102,7 +102,8 @@ def read_tensor(data: bytes, step: str, files: Beside) -> Stored:
     step = f"{step} {name}"
     need(kind in _DATA, step, f"entries of type {kind}; float, double and int64 are read")
     shape = tuple(message.integers("dims"))
-    need(all(0 <= size <= LIMIT for size in shape) and prod(shape) <= LIMIT, step, "its shape is absurd")
+    need(all(size >= 0 for size in shape), step, "its shape has a negative size")
+    afford(max(shape, default=1) <= LIMIT and prod(shape) <= LIMIT, step, f"it has more than {LIMIT} entries: too large for this checker")
     for field in ("raw_data", *_DATA.values()):
         need(field in ("raw_data", _DATA[kind]) or not message.has(field), step, f"it has {field}")
     outside = message.has("external_data") or message.integer("data_location") != 0

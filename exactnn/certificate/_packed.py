@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from . import _budget
 from ._budget import Budget
-from ._numbers import need
 
 Keys = tuple[int, ...]
 Range = tuple[int, int]
@@ -102,7 +101,7 @@ class Rows:
         bound = sum(term.largest for term in terms)
         if sides:
             bound += self._constants.norm * sides.one + self._inputs.norm * max(map(abs, (*sides.centres, *sides.radii)), default=0)
-        need(count * length <= _budget.COLUMNS, budget.step, f"more than {_budget.COLUMNS} coefficients: too large for this checker")
+        _budget.within(count * length, _budget.COLUMNS, "coefficients", budget.step)
         width = self._fit(bound)
         budget.spend(count * (length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32))
         totals, error = [0] * length, 0

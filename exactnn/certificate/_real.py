@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cache
 from math import isqrt
 
-from ._numbers import need
+from ._numbers import afford, need
 
 Interval = tuple[int, int]
 GUARD = 32  # extra bits inside, so that rounding errors do not show
@@ -31,7 +31,7 @@ def _exp_of_small(x: Interval, b: int) -> Interval:
 
 def exp(x: Fraction, b: int) -> Interval:
     """exp(x), by exp(x) = exp(x / 2^k)^(2^k); for negative x by the reciprocal."""
-    need(abs(x) <= LARGEST, "enclosure", "an argument is too large to be enclosed")
+    afford(abs(x) <= LARGEST, "enclosure", "an argument is too large to be enclosed by this checker")
     if x < 0:
         lo, hi = exp(-x, b + GUARD)
         one = 1 << (2 * b + GUARD)

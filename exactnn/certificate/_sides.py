@@ -15,7 +15,7 @@ from ._evaluate import trace
 from ._gradient import field_of, gradients
 from ._identity import MOVING, Equations, operands_of
 from ._network import Network
-from ._numbers import Tensor, index, integer, mapping, need, pack, rational, tensor
+from ._numbers import Tensor, afford, index, integer, mapping, need, pack, rational, tensor
 from ._numbers import shape as shape_of
 from ._series import Series, added, ends, exponential, largest, multiplied, rounded, softmax_and_log, summed
 from ._windows import broadcast
@@ -167,7 +167,7 @@ class _Values:
     def _long(self, result: Series, step: str) -> None:
         """Products of numbers that grow from definition to definition cost more, and end."""
         bits = _longest(result)
-        need(bits < _LONGEST, step, "the numbers grow absurdly long")
+        afford(bits < _LONGEST, step, "the numbers grow too long for this checker")
         self._budget.spend(sum(len(c.numerators) for c in result) * (bits // _LONG) ** 2)
 
     def _spend(self, products: int) -> None:

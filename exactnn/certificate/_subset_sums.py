@@ -15,7 +15,7 @@ from operator import mul
 
 from . import _budget
 from ._budget import Budget
-from ._numbers import Rejected, need
+from ._numbers import Rejected
 
 Set = tuple[int, ...]
 HASH = 2**61 - 1  # a prime
@@ -191,5 +191,5 @@ def _inverse(matrix: Sequence[Sequence[int]], n: int, zeros: int, step: str) -> 
 
 def check_sizes(n: int, products: int, step: str) -> None:
     """Limits of the two ways of elimination."""
-    need(n <= _budget.ROWS, step, f"more than {_budget.ROWS} neurons: too large for this checker")
+    _budget.within(n, _budget.ROWS, "neurons", step)
     Budget(_budget.SHALLOW, "products", step).spend(products)

@@ -22,7 +22,7 @@ from ._claim import Claim, Domain
 from ._columns import Row
 from ._hull import read_hull
 from ._network import Network
-from ._numbers import index, integer, items, mapping, need, show
+from ._numbers import afford, index, integer, items, mapping, need, show
 
 Leaf = Callable[[Cell, Sequence[AffineRow], Any, str], None]
 Gap = tuple[Row, int]  # a difference times a scale, and the scale
@@ -91,7 +91,7 @@ def _inputs(claim: Claim, f: Network, hull: Any) -> tuple[list[AffineRow], int]:
     """The flat inputs as integer rows over one denominator, in t."""
     d = f.input_size
     if hull is None:
-        need(d * (d + 1) <= _budget.COLUMNS, "tree", f"{d} inputs are too many for this checker")
+        _budget.within(d * (d + 1), _budget.COLUMNS, f"coefficients of {d} inputs", "tree")
         return [tuple(int(i == j) for j in range(d + 1)) for i in range(d)], 1
     need(claim.domain is not None and claim.question != "regions", "hull", "only for a domain of lower dimension, and no regions")
     assert claim.domain is not None
@@ -193,7 +193,7 @@ def _agree(cell: Cell, path: Sequence[AffineRow], count: int, claim: Claim, raw:
 
 def _sum_within(cell: Cell, path: Sequence[AffineRow], gaps: list[Gap], tolerance: Fraction, raw: Any, step: str) -> None:
     """A proof for each choice of signs: tolerance - sum of s_j (f - g)_j >= 0."""
-    need(len(gaps) <= SIGNED, step, f"the sum over more than {SIGNED} outputs has too many signs")
+    afford(len(gaps) <= SIGNED, step, f"the sum over more than {SIGNED} outputs has too many signs for this checker")
     for signs, proof in zip(product((1, -1), repeat=len(gaps)), items(raw, step, 2 ** len(gaps)), strict=True):
         _at_most(cell, path, gaps, signs, tolerance, proof, f"{step}, signs {list(signs)}")
 

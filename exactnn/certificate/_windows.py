@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from ._numbers import LIMIT, Rejected
+from ._numbers import LIMIT, Rejected, afford
 
 
 class Window(NamedTuple):
@@ -32,8 +32,8 @@ class Window(NamedTuple):
             if room < 0:
                 raise Rejected(step, "the window is larger than the padded grid")
             sizes.append(room // stride + 1)
-        if prod(wide) > LIMIT or prod(sizes) * prod(self.kernel) > LIMIT:
-            raise Rejected(step, "the padded grid or the number of taps is absurdly large")
+        taps = prod(sizes) * prod(self.kernel)
+        afford(max(prod(wide), taps) <= LIMIT, step, f"the padded grid or the taps are more than {LIMIT}: too large for this checker")
         return tuple(sizes)
 
     def places(self, grid: Sequence[int], result: Sequence[int]) -> list[list[int]]:
@@ -91,8 +91,7 @@ def broadcast(first: Sequence[int], second: Sequence[int], step: str) -> tuple[i
         if a != b and 1 not in (a, b):
             raise Rejected(step, f"shapes {list(first)} and {list(second)} do not fit together")
         shape.append(max(a, b))
-    if prod(shape) > LIMIT:
-        raise Rejected(step, f"more than {LIMIT} entries")
+    afford(prod(shape) <= LIMIT, step, f"more than {LIMIT} entries: too large for this checker")
     return tuple(shape)
 
 

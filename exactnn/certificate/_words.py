@@ -62,6 +62,15 @@ def points(entries: Sequence[Fraction], size: int) -> str | None:
     return found if len(found) <= LONG else None
 
 
+def combination(origin: Sequence[Fraction], directions: Sequence[Fraction]) -> str | None:
+    """(0, 1/2) + t_0 (1, 0) + t_1 (0, 1)"""
+    found = points([*origin, *directions], len(origin))
+    if found is None:
+        return None
+    first, *others = found[1:-1].split("), (")
+    return " + ".join([f"({first})", *(f"t_{i} ({text})" for i, text in enumerate(others))])
+
+
 def steps(transformation: Sequence[Any]) -> str | None:
     """flip [0, 2] at 'relu1', scaling [1/2, 3] at 'relu2'; the steps have been checked before."""
     found: list[str] = []

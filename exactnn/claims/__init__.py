@@ -38,3 +38,7 @@ __all__ = [
     "check",
     "products_of_an_entry",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

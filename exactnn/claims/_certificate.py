@@ -16,21 +16,23 @@ from typing import Any
 from exactnn import certificate as checker
 from exactnn._version import __version__
 from exactnn.claims._claim import Claim
-from exactnn.errors import ArgumentError, CertificateRejected, LoadError
+from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, LoadError
 from exactnn.exact.clock import Clock
 from exactnn.exact.files import write_bytes
+from exactnn.exact.writing import json_tensor
 from exactnn.network import Network
 from exactnn.network.document import canonical_hash, document
+from exactnn.value import Value
 
 #: what the checker takes from a compressed file: so many bytes, and beyond them so many times those of the file
 _UNSUSPICIOUS, _TIMES = 2**26, 100
 
 
-class Certificate:
+class Certificate(Value):
     """What the standalone checker needs to re-check a verdict: `save` it, and run `exactnn check FILE`.
 
-    Models that were read from a file which the checker reads itself are bound by the file's hash; others stand in the certificate,
-    without losing a bit.
+    Models that were read from a file which the checker reads itself are bound by the file's hash, with the slice where it is about one;
+    others stand in the certificate, without losing a bit.
 
     Parameters
     ----------
@@ -91,12 +93,24 @@ class Certificate:
         write_bytes(target, _compressed(text) if target.suffix.lower() == ".gz" else text)
         return target
 
-    def __repr__(self) -> str:
-        return f"Certificate({self._answer}: {self._claim.describe()}; by {self.kind})"
+    def to_dict(self) -> dict[str, Any]:
+        """The document, whose format is docs/certificate-format.md."""
+        return self.document
+
+    def _summary(self) -> str:
+        return f"{self._answer}: {self._claim.describe()}; by {self.kind}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        models = [(f"model {name}", repr(net)) for name, net in self.models.items()]
+        made = ", ".join(f"{key} {value}" for key, value in self._about.items())
+        return [("claim", self._claim.describe()), ("answer", self._answer), ("method", self.kind), *models, ("made by", made)]
 
 
 def check(
-    certificate: Certificate | dict[str, Any] | str | os.PathLike[str], *, models: Sequence[str | os.PathLike[str]] | None = None
+    certificate: Certificate | dict[str, Any] | str | os.PathLike[str],
+    *,
+    models: Sequence[str | os.PathLike[str]] | None = None,
+    budget: int = 1,
 ) -> bool:
     """Re-check a certificate with the standalone checker (`exactnn.certificate`).
 
@@ -104,6 +118,7 @@ def check(
     ----------
     certificate : a verdict's certificate, its JSON object, or the path of a saved one
     models : paths of model files that the certificate must be about; by default the ones it names
+    budget : so many times the work that one certificate may usually ask for (docs/certificate-format.md, Limits)
 
     Returns
     -------
@@ -113,27 +128,33 @@ def check(
     ------
     CertificateRejected
         Saying which step failed; also that a model file which it names cannot be read.
+    CheckBudgetExceeded
+        Saying at which step a limit ended the work. This is no rejection: nothing was found wrong with the certificate.
     LoadError
         The file of the certificate cannot be read.
     ArgumentError
-        `models` is no list of paths.
+        `models` is no list of paths, `budget` no whole number >= 1.
     """
     if models is not None and not (isinstance(models, (list, tuple)) and all(isinstance(m, (str, os.PathLike)) for m in models)):
         raise ArgumentError(f"models: a list of paths of model files, or None, is needed, got {type(models).__name__}")
+    if type(budget) is not int or budget < 1:
+        raise ArgumentError(f"budget: a whole number >= 1, so many times the usual work, is needed, got {budget!r}")
     source = certificate.document if isinstance(certificate, Certificate) else certificate
     try:
-        return bool(checker.check(source, models=models))
+        return bool(checker.check(source, models=models, budget=budget))
     except checker.Rejected as rejected:
         raise CertificateRejected(rejected.step, rejected.reason) from None
+    except checker.BudgetExceeded as ended:
+        raise CheckBudgetExceeded(ended.step, ended.reason) from None
     except OSError as error:
         raise LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error.strerror or error}") from None
 
 
 def accepted(certificate: Certificate) -> bool:
-    """Whether the checker accepts it, where that is to be tried."""
+    """Whether the checker accepts it, within its usual budget, where that is to be tried."""
     try:
         return check(certificate)
-    except CertificateRejected:
+    except (CertificateRejected, CheckBudgetExceeded):
         return False
 
 
@@ -156,6 +177,8 @@ def _model(net: Network) -> dict[str, Any]:
         bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}
         if source.data:
             bound["data"] = {file.path: file.sha256 for file in source.data}
+        if source.slice is not None:
+            bound["slice"] = {name: json_tensor(getattr(source.slice, name)) for name in ("origin", "directions")}
         return {**bound, "raw": True} if source.raw else bound
     inline = document(net)
     return {"sha256": canonical_hash(inline), "inline": inline}

@@ -8,9 +8,10 @@ from typing import Any
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_tensor
 from exactnn.network import Network
+from exactnn.value import Value
 
 
-class Claim(ABC):
+class Claim(Value, ABC):
     """A question with what makes it definite; the answer is the certificate's."""
 
     @abstractmethod
@@ -24,6 +25,12 @@ class Claim(ABC):
     @abstractmethod
     def models(self) -> dict[str, Network]:
         """The networks that it is about, by name."""
+
+    def _parts(self) -> dict[str, Any]:
+        return {"claim": self.describe(), "models": self.models()}
+
+    def _summary(self) -> str:
+        return self.describe()
 
 
 def place(domain: Polyhedron | None, dimension: int) -> str:

@@ -10,13 +10,15 @@ from typing import Any, ClassVar
 from exactnn.claims._claim import Claim, place, stated_domain
 from exactnn.claims._work import products_of_an_entry
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import rational_text
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_number, json_tensor
 from exactnn.network import Network
+from exactnn.texts import exactly, number
+
+_SHORT = 12  # characters of a fraction that needs no decimal beside it
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Claim):
     """|f_j(x) - g_j(x)| <= tolerance for all outputs j and all x of the domain (None: everywhere); g None stands for 0."""
 
@@ -29,8 +31,8 @@ class Comparison(Claim):
 
     def describe(self) -> str:
         """The claim in words."""
-        text = rational_text(self.tolerance)
-        within = f" within {text if len(text) <= 60 else f'{text[:20]}... ({len(text)} characters)'}" if self.tolerance else ""
+        text = exactly(self.tolerance, _SHORT) or number(self.tolerance)
+        within = f" within {text}" if self.tolerance else ""
         return f"{self.words}{within} {place(self.domain, self.f.input_dim)}"
 
     def stated(self, answer: str) -> dict[str, Any]:
@@ -49,7 +51,7 @@ class EqualClaim(Comparison):
     question, words = "equal", "f = g"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ZeroClaim(Comparison):
     """f = 0."""
 
@@ -57,7 +59,7 @@ class ZeroClaim(Comparison):
     question, words = "zero", "f = 0"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SymmetryClaim(Comparison):
     """T(f) = f; g is T(f), `transformation` its steps as the format writes them, from which the checker builds T(f) itself."""
 
@@ -79,7 +81,7 @@ class ImageClaim(EqualClaim):
     words = "T(f) = f"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DeviationClaim(Comparison):
     """lower <= max over x of |f(x) - g(x)| <= tolerance; the evidence has a point that attains `lower`.
 
@@ -92,7 +94,7 @@ class DeviationClaim(Comparison):
 
     def describe(self) -> str:
         """The claim in words."""
-        bracket = "" if self.lower is None else f", at least {rational_text(self.lower)}"
+        bracket = "" if self.lower is None else f", at least {exactly(self.lower, _SHORT) or number(self.lower)}"
         return f"{super().describe()}{bracket}{' (the sum over the outputs)' if self.norm == 'l1' else ''}"
 
     def stated(self, answer: str) -> dict[str, Any]:
@@ -101,7 +103,7 @@ class DeviationClaim(Comparison):
         return {**super().stated(answer), **bracket, **({} if self.norm == "linf" else {"norm": self.norm})}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SameDecisionClaim(Claim):
     """{j : f_j(x) = max f(x)} = {j : g_j(x) = max g(x)} for all x of the domain (None: everywhere)."""
 
@@ -122,7 +124,7 @@ class SameDecisionClaim(Claim):
         return {"f": self.f, "g": self.g}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EqualAtClaim(Claim):
     """f(x) = g(x) at each of these points, the rows of an array."""
 

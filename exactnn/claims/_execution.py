@@ -12,7 +12,7 @@ from exactnn.exact.writing import json_number
 from exactnn.network import Network
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExecutionErrorClaim(Claim):
     """A run of f in `dtype` is at most bounds[j] off at output j, for all inputs of that format in the domain.
 

@@ -14,7 +14,7 @@ from exactnn.exact.writing import json_number, json_tensor
 from exactnn.network import Network
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class IdentityClaim(Claim):
     """Every equation holds at these points, entry by entry, within the tolerance (docs/certificate-format.md, "Identities").
 

@@ -13,7 +13,7 @@ from exactnn.exact.writing import json_number
 from exactnn.network import Network
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PoleFreeClaim(Claim):
     """None of the functions has a pole in the closed interval; those of a network are its rational activations.
 

@@ -10,7 +10,7 @@ from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RegionCountClaim(Claim):
     """f has exactly `count` full-dimensional activation regions on the domain (None: everywhere)."""
 
@@ -31,7 +31,7 @@ class RegionCountClaim(Claim):
         return {"f": self.f}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OrbitsClaim(Claim):
     """The networks of f's width with the function f are f with one of these sets of neurons flipped, up to permutation and scaling."""
 

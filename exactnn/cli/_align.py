@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from exactnn.cli._options import add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._options import EQUAL_LIMIT, add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import CODES, Outcome, log
 from exactnn.cli._questions import answer, shortened
 
@@ -19,7 +19,7 @@ def add_align(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("g", metavar="G", help="another one")
     parser.add_argument("--save", metavar="T.json", help="write T here, for exactnn symmetry verify --transformation")
-    add_question(parser, domain=False)
+    add_question(parser, domain=False, limit=EQUAL_LIMIT)
     add_raw(parser)
     add_output(parser)
     parser.set_defaults(run=_run)

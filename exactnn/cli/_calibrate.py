@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from exactnn.cli._arrays import read_array
-from exactnn.cli._options import add_output, check_apart, check_target
-from exactnn.cli._outcome import DONE, REFUTED, Outcome, decimal, line, log, report
+from exactnn.cli._options import CERTIFICATE, add_output, check_apart, check_target
+from exactnn.cli._outcome import DONE, REFUTED, Outcome, certificate_line, decimal, line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.errors import ArgumentError, NoOptimalTemperature
 from exactnn.exact.numbers import rational_text
@@ -40,6 +40,7 @@ def add_calibrate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plot", metavar="OUT.png", help="draw the reliability diagrams before and after (.png, .pdf, .svg)")
     parser.add_argument("--save", metavar="OUT.npy", help="write the probabilities softmax(tau logits) there, classes last")
+    parser.add_argument("--certificate", metavar="OUT.json", help=f"of the bounds of tau, or why there is none: {CERTIFICATE}")
     add_output(parser)
     parser.set_defaults(run=_calibrate)
 
@@ -50,7 +51,8 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     inputs = [options.logits, options.labels]
     check_picture(options.plot, "--plot", inputs)
     check_target(options.save, "--save", inputs)
-    check_apart(options, "plot", "save")
+    check_target(options.certificate, "--certificate", inputs)
+    check_apart(options, "plot", "save", "certificate")
     if options.plot is not None and options.mode == "classwise":
         raise ArgumentError("--plot: a diagram is of --mode top-label, got classwise")
     logits, labels = (read_array(path, name) for path, name in zip(inputs, ("LOGITS", "LABELS"), strict=True))
@@ -66,6 +68,9 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     except NoOptimalTemperature as error:
         why = error
     log(options, f"decided in {time.perf_counter() - start:.2f} s")
+    certificate: Any = None
+    if options.certificate is not None:
+        certificate = why.certificate if why is not None else tau.certificate if tau is not None else None
     rows = logits if logits.ndim > 1 else _against_zero(logits)
     axis = options.class_axis if logits.ndim > 1 else -1
     scales = {"before": Fraction(1)} | ({} if tau is None else {"after": _near(tau)})
@@ -76,6 +81,10 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     if tau is not None and options.save is not None:
         _save(options.save, probabilities["after"])
         details.append(f"  probabilities: {line(options.save)}")
+    written = None
+    if certificate is not None:
+        written = str(certificate.save(options.certificate))
+        details.append(certificate_line(written))
     if options.plot is not None:
         _plot(options.plot, probabilities, labels, chosen)
         details.append(f"  picture: {line(options.plot)}")
@@ -94,6 +103,7 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
         },
         plot=options.plot,
         saved=options.save if tau is not None else None,
+        certificate=written,
     )
     if tau is None:
         assert why is not None

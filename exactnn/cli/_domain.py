@@ -1,10 +1,11 @@
-"""The option --domain: a box LO:HI, or a JSON file with inequalities or bounds, every number read without rounding."""
+"""The option --domain: a box LO:HI, or a JSON or VNN-LIB file with inequalities or bounds, every number read without rounding."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,36 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 
 HELP = (
     "where the claim is made; without it, everywhere. LO:HI is the box with these bounds for every input, numbers like -1, 0.1 or 1/3 "
-    'taken exactly; FILE is JSON, {"A": [[...]], "b": [...]} for A x <= b or {"lower": ..., "upper": ...} for a box (one number or a list)'
+    'taken exactly; FILE is JSON, {"A": [[...]], "b": [...]}: A x <= b, or {"lower": ..., "upper": ...}: a box (one number or a list); '
+    "or VNN-LIB (.vnnlib), of which what is said of the inputs is taken"
 )
 
 _NUMBER = re.compile(r"\s*[+-]?(\d|\.\d|inf|nan)", re.IGNORECASE)
 
 
-def read_domain(text: str) -> Polyhedron:
-    """The domain that --domain names."""
+def read_domain(text: str, told: Callable[[str], None]) -> Polyhedron:
+    """The domain that --domain names; `told` hears what of a file is no part of it."""
     low, colon, high = text.partition(":")
     if colon and _NUMBER.match(low) and not os.path.exists(text):
         lower, upper = as_fraction(low, "--domain: lower bound"), as_fraction(high, "--domain: upper bound")
         if lower > upper:
             raise DomainError(f"--domain: LO <= HI is needed, got {text!r}; exchange them or mend the bounds")
         return Box(lower, upper)
-    document = read_json(text, "--domain")
+    is_json = not text.lower().endswith(".vnnlib")
+    document = read_json(text, "--domain") if is_json else None
     try:
-        return _domain(document)
+        return _domain(document) if is_json else _vnnlib(text, told)
     except ExactnnError as error:
         raise type(error)(f"--domain: {text}: {error}") from None
+
+
+def _vnnlib(path: str, told: Callable[[str], None]) -> Polyhedron:
+    from exactnn.cli._vnnlib import read_vnnlib
+
+    domain, outputs = read_vnnlib(path)
+    if outputs:
+        told(f"{path}: {outputs} constraint{'s' * (outputs > 1)} of outputs are no part of the domain, and are passed over")
+    return domain
 
 
 def _domain(document: Any) -> Polyhedron:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 from exactnn.cli._options import add_output, add_question, add_raw, check_folder, check_target, load, make_folder, question
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, line, listed, log, report
 from exactnn.cli._questions import answer, models
+from exactnn.cli._words import in_options
 from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational, NotReduced, Undecided
 from exactnn.exact.clock import Clock
 from exactnn.network import Network
@@ -27,13 +27,6 @@ Known = TypeVar("Known")
 
 #: what makes an orbit, by the family of the activation
 _GROUP = {"homogeneous": "permutations and positive scalings", "mirror": "permutations", "odd": "permutations and sign flips"}
-#: names of Python functions in messages, and the commands that they are here
-_COMMANDS = (
-    ("ask verify_equal, verify_symmetry, or symmetry.align", "ask exactnn equal, exactnn symmetry verify or exactnn symmetry align"),
-    ("symmetry.fibre(net) describes", "exactnn symmetry fibre describes"),
-    ("symmetry.orbits and symmetry.fibre answer", "exactnn symmetry orbits and exactnn symmetry fibre answer"),
-)
-_ASKED = re.compile(r"^(certified_orbits|orbits|fibre|search|net|verify_single_orbit): ")
 #: other orbits that --save writes at most, and lines of a list that people are shown
 _SAVED, _SHOWN = 1000, 20
 #: families with a neuron that can go: dead, merged with another one, or taken up by the constants
@@ -90,14 +83,7 @@ def naming(path: str) -> Iterator[None]:
     try:
         yield
     except (NotOneHiddenLayer, NotReduced, ArgumentError) as error:
-        raise type(error)(f"{line(path)}: {in_commands(str(error))}") from None
-
-
-def in_commands(message: str) -> str:
-    """A message of the library, with commands for its functions."""
-    for function, command in _COMMANDS:
-        message = message.replace(function, command)
-    return _ASKED.sub("", message)
+        raise type(error)(f"{line(path)}: {in_options(str(error))}") from None
 
 
 def neurons_text(neurons: tuple[int, ...]) -> str:

@@ -9,10 +9,10 @@ from collections import Counter
 from typing import Any
 
 from exactnn.cli._options import add_output, add_raw, check_target, load
-from exactnn.cli._outcome import DONE, REJECTED, Outcome, line, listed, log, report
+from exactnn.cli._outcome import DONE, REJECTED, UNKNOWN, Outcome, line, listed, log, report
 from exactnn.cli._questions import models
 from exactnn.cli._weights import parameters, weights
-from exactnn.errors import LoadError
+from exactnn.errors import ArgumentError, LoadError
 from exactnn.network import Network
 
 
@@ -28,6 +28,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     """check CERT [MODEL...]."""
     parser.add_argument("certificate", metavar="CERT", help="a certificate (JSON, or that compressed by gzip)")
     parser.add_argument("model", metavar="MODEL", nargs="*", help="model files to use instead of those that the certificate names")
+    parser.add_argument("--budget", metavar="N", type=int, default=1, help="N times the work that a certificate may usually ask for (1)")
     add_output(parser)
     parser.set_defaults(run=_check)
 
@@ -110,11 +111,13 @@ def _shape(shape: Any) -> str:
 
 
 def _check(options: argparse.Namespace) -> Outcome:
-    from exactnn.certificate import Rejected, Unreadable, examine
+    from exactnn.certificate import BudgetExceeded, Rejected, Unreadable, examine
 
+    if options.budget < 1:
+        raise ArgumentError(f"--budget: a whole number >= 1 is needed, got {options.budget}")
     start = time.perf_counter()
     try:
-        accepted = examine(options.certificate, options.model, None)
+        accepted = examine(options.certificate, options.model, None, options.budget)
     except OSError as error:
         raise LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
     except Unreadable as error:
@@ -122,8 +125,12 @@ def _check(options: argparse.Namespace) -> Outcome:
     except Rejected as rejected:
         document = report(options, "rejected", start, certificate=options.certificate, step=rejected.step, reason=rejected.reason)
         return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", document)
+    except BudgetExceeded as ended:
+        document = report(options, "not decided", start, certificate=options.certificate, step=ended.step, reason=ended.reason)
+        details = ["  this is no rejection: the checker ended at a limit of its work; --budget 10 gives it ten times as much"]
+        return Outcome(UNKNOWN, f"NOT DECIDED: {ended.step}: {ended.reason}", document, details)
     log(options, f"checked in {time.perf_counter() - start:.2f} s")
-    used = {name: {"sha256": m.sha256, "source": m.source} for name, m in accepted.models.items()}
+    used = {name: model.told for name, model in accepted.models.items()}
     document = report(
         options,
         "accepted",

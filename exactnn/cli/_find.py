@@ -10,15 +10,17 @@ import argparse
 import time
 from typing import Any, Literal
 
-from exactnn.cli._fibre import in_commands, naming, neurons_text, time_limit
+from exactnn.cli._fibre import naming, neurons_text, time_limit
 from exactnn.cli._found import add_files, ended, saved
 from exactnn.cli._options import add_output, add_raw, check_folder, check_target, load
 from exactnn.cli._outcome import Outcome, line, log
 from exactnn.cli._questions import answer, models, shortened, texts
-from exactnn.errors import ArgumentError, Incomplete, NotOneHiddenLayer, NotRational
+from exactnn.cli._words import in_options
+from exactnn.errors import ArgumentError, Incomplete, NotRational
 from exactnn.exact.numbers import as_fraction
 from exactnn.network import Network
-from exactnn.symmetry import Fibre, WeightSymmetry
+from exactnn.symmetry import WeightSymmetry
+from exactnn.verdict import Verdict
 
 #: the options of a search, which are about one model, and that of a comparison of two
 _ONE = ("solver", "max_weight", "max_changes", "limit", "smt2", "save")
@@ -101,7 +103,7 @@ def _one(options: argparse.Namespace) -> Outcome:
             if len(entries) % 1000 == 0:
                 log(options, f"{len(entries)} found, {time.perf_counter() - start:.1f} s")
     except (Incomplete, NotRational) as stop:
-        stopped = in_commands(str(stop))
+        stopped = in_options(str(stop))
     log(options, f"searched in {time.perf_counter() - start:.2f} s")
     unproved = sum(entry["status"] != "proved" for entry in entries)
     if unproved:
@@ -156,83 +158,31 @@ def _described(symmetry: WeightSymmetry) -> str:
 
 
 def _two(options: argparse.Namespace) -> Outcome:
-    from exactnn.symmetry import align
-    from exactnn.verify import verify_equal
+    from exactnn.symmetry import Relation, relate
 
     limit = time_limit(options)
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
-    found = answer(options, {"f": f, "g": g}, lambda: verify_equal(f, g, time_limit=limit))
-    transformation = align(f, g)
-    steps = None if transformation is None else transformation.steps(f)
-    kinds = [_STEPS[kind] for kind in _STEPS if any(step["kind"] == kind for step in steps or ())]
-    status, reason = found.document["status"], found.document["reason"]
+    related: list[Relation] = []
+
+    def ask() -> Verdict:
+        related.append(relate(f, g, time_limit=limit))
+        return related[0].verdict
+
+    found = answer(options, {"f": f, "g": g}, ask)
+    (relation,) = related
+    steps = None if relation.leads is None else relation.leads.steps(f)
     details = [*found.details]
-    if transformation is not None:
-        details.insert(0, f"  T(f) = g, parameter by parameter, with T = {shortened(transformation)}")
-    document = {**found.document, "transformation": steps, "relation": None}
-    if status == "unknown":
+    if relation.leads is not None:
+        details.insert(0, f"  T(f) = g, parameter by parameter, with T = {shortened(relation.leads)}")
+    decided = relation.kind != "unknown"
+    document = {**found.document, "transformation": steps, "relation": relation.detail if decided else None}
+    if not decided:
         return Outcome(found.code, found.headline, document, details)
-    if status == "refuted":
-        headline = f"REFUTED: f and g are different functions (real arithmetic). {reason}"
-        if kinds:
+    if relation.kind == "different":
+        if steps:
+            kinds = [_STEPS[kind] for kind in _STEPS if any(step["kind"] == kind for step in steps)]
             details.insert(1, f"  this {' and '.join(kinds)} changes the function")
-        return Outcome(found.code, headline, {**document, "relation": "different functions"}, details)
-    relation, how = _relation(f, g, kinds if steps is not None else None)
-    details.insert(0, f"  f = g on all of R^{f.input_dim}: {reason}")
-    return Outcome(found.code, f"PROVED: f = g, {how} (real arithmetic)", {**document, "relation": relation}, details)
-
-
-def _relation(f: Network, g: Network, kinds: list[str] | None) -> tuple[str, str]:
-    """How two networks with one function are related, in a word and in words; `kinds` of a transformation that leads from f to g."""
-    known, other = _shallow(f), _shallow(g)
-    elsewhere = _elsewhere(known, other, g)
-    if kinds is not None:
-        if not kinds:
-            return "same weights", "and they have the same weights"
-        whole = " and ".join([", ".join(f"a {kind}" for kind in kinds[:-1]), f"a {kinds[-1]}"] if len(kinds) > 1 else [f"a {kinds[0]}"])
-        text = f"and {whole} of neurons {'leads' if len(kinds) == 1 else 'lead'} from f to g"
-        if "flip" not in kinds:
-            return "orbit", text
-        return ("other orbit", f"{text}: g lies in another orbit than f") if elsewhere else ("flip", text)
-    text = "but no permutation, scaling or flip was found"
-    if len(f.hidden_layers) != len(g.hidden_layers):
-        sizes = f"{len(f.hidden_layers)} and {len(g.hidden_layers)}"
-        return "other depth", f"{text}: they have different numbers of hidden layers, {sizes}"
-    if known is None or other is None:
-        return "not found", f"{text} that leads from f to g"
-    if _activation(known) != _activation(other):
-        return "other activation", f"{text}: they have different activations, {_name(known)} and {_name(other)}"
-    if known.width != other.width:
-        return "other width", f"{text}: they have different widths, {known.width} and {other.width} neurons"
-    if elsewhere:
-        return "other orbit", f"{text}: g lies in another orbit than f, in the same fibre"
-    return "orbit", "and g lies in the orbit of f: they differ in neurons' order and scale, and in how the affine layers are written"
-
-
-def _shallow(net: Network) -> Fibre | None:
-    """Its fibre, for one hidden layer."""
-    from exactnn.symmetry import fibre
-
-    try:
-        return fibre(net)
-    except NotOneHiddenLayer:
-        return None
-
-
-def _elsewhere(known: Fibre | None, other: Fibre | None, g: Network) -> bool:
-    """Whether g, a network like f, lies in another orbit."""
-    if known is None or other is None or known.width != other.width or _activation(known) != _activation(other):
-        return False
-    return known.is_elsewhere(g)
-
-
-def _activation(known: Fibre) -> tuple[object, ...]:
-    """phi: equal for equal functions, whatever they are called."""
-    layer = known.layer
-    return known.family, layer.jump, layer.ratio, None if known.family == "homogeneous" else _name(known)
-
-
-def _name(known: Fibre) -> str:
-    operation = known.layer.activation
-    return str(getattr(operation, "name", operation.kind))
+        return Outcome(found.code, f"REFUTED: {relation.words} (real arithmetic). {relation.verdict.reason}", document, details)
+    details.insert(0, f"  f = g on all of R^{f.input_dim}: {relation.verdict.reason}")
+    return Outcome(found.code, f"PROVED: {relation.words} (real arithmetic)", document, details)

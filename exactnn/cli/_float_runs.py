@@ -36,13 +36,15 @@ class FloatRuns:
 def float_runs(options: argparse.Namespace, domain: Polyhedron | None, nets: Mapping[str, Network], start: float) -> FloatRuns:
     """Bounds for these networks, f and g in the document; `start` is when work on the answer began.
 
-    Nothing without a box, for networks that are not piecewise linear, and where nobody would see it.
+    Nothing without a box of all inputs, for networks that are not piecewise linear, and where nobody would see it.
     """
-    if not isinstance(domain, Box) or (options.quiet and not options.json) or not all(net.is_piecewise_linear for net in nets.values()):
+    if not isinstance(domain, Box) or getattr(options, "slice", None) is not None or (options.quiet and not options.json):
+        return FloatRuns()
+    if not all(net.is_piecewise_linear for net in nets.values()):
         return FloatRuns()
     end = _end(options, start)
     found = {name: _bound(net, domain, end) for name, net in nets.items()}
-    within = [f"{name} within {_rounded_up(q)}" for name, q in found.items() if isinstance(q, Fraction)]
+    within = [f"{name} within {rounded_up(q)}" for name, q in found.items() if isinstance(q, Fraction)]
     told = [f"{', '.join(within)} of the exact network{'s' * (len(within) > 1)} on this box"] if within else []
     reasons = {why: " and ".join(n for n in found if found[n] == why) for why in found.values() if isinstance(why, str)}
     told += [f"no bound for {names}: {why}" for why, names in reasons.items()]
@@ -80,7 +82,7 @@ def _reason(error: ExactnnError) -> str:
     return str(error).partition(": ")[2]
 
 
-def _rounded_up(value: Fraction) -> str:
+def rounded_up(value: Fraction) -> str:
     """Three digits, none of them too low."""
     upward = Context(prec=3, rounding=ROUND_CEILING)
     return f"{float(upward.divide(Decimal(value.numerator), Decimal(value.denominator))):.3g}"

@@ -57,7 +57,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version  # it loads much
 
     found = {"exactnn": __version__, "python": platform.python_version()}
-    for name in ("python-flint", "numpy", "networkx", "highspy", "torch"):
+    for name in ("python-flint", "z3-solver", "numpy", "networkx", "highspy", "torch"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # an optional part

@@ -14,6 +14,7 @@ from exactnn.cli._float_runs import float_runs
 from exactnn.cli._options import LIMIT, add_long, add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, between, certificate_line, decimal, log, point_text, report, short
 from exactnn.cli._questions import answer, models, texts
+from exactnn.cli._slice import place
 from exactnn.cli._workers import workers
 from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.numbers import as_fraction, rational_text
@@ -68,7 +69,13 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         raise DomainError("--domain: a bounded domain is needed, such as --domain -1:1 or a JSON file")
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
-    about = {"domain": options.domain, "norm": options.norm, "gap": rational_text(gap), "models": models({"f": f, "g": g})}
+    about = {
+        "domain": options.domain,
+        "slice": options.slice,
+        "norm": options.norm,
+        "gap": rational_text(gap),
+        "models": models({"f": f, "g": g}),
+    }
     start = time.perf_counter()
     try:
         with workers(options.workers) as executor:
@@ -97,7 +104,7 @@ def _deviation(options: argparse.Namespace) -> Outcome:
         float32_error=rounding.document,
         certificate=written,
     )
-    return Outcome(DONE, f"{_bracket(found)} on {options.domain}", document, details)
+    return Outcome(DONE, f"{_bracket(found)} on {options.domain}{place(options)}", document, details)
 
 
 def _bracket(found: Deviation) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +12,15 @@ from exactnn.errors import ArgumentError, MissingDependency
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SUFFIXES = (".png", ".pdf", ".svg")
-
 
 def check_picture(path: str | None, option: str, inputs: Sequence[str]) -> None:
     """Refuse, before long work, a name that no picture can have; and choose a way to draw that needs no screen."""
     if path is None:
         return
-    if Path(path).suffix.lower() not in _SUFFIXES:
-        raise ArgumentError(f"{option}: a name that ends in {', '.join(_SUFFIXES)} is needed, got {path!r}")
+    from exactnn.pictures.axes import SUFFIXES
+
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise ArgumentError(f"{option}: a name that ends in {', '.join(SUFFIXES)} is needed, got {path!r}")
     check_target(path, option, inputs)
     try:
         import matplotlib
@@ -32,10 +31,6 @@ def check_picture(path: str | None, option: str, inputs: Sequence[str]) -> None:
 
 def write_picture(axes: Axes, path: str) -> None:
     """The figure that the axes belong to."""
-    from exactnn.exact.files import write_bytes
+    from exactnn.pictures.axes import save
 
-    data = io.BytesIO()
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.savefig(data, format=Path(path).suffix[1:].lower(), dpi=160)
-    write_bytes(path, data.getvalue())
+    save(axes, path, tight=True)

@@ -16,6 +16,7 @@ from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import certified, models, texts
 from exactnn.errors import ArgumentError, DomainError, ExactnnError
 from exactnn.exact.numbers import as_fraction, rational_text
+from exactnn.exact.progress import counted
 
 if TYPE_CHECKING:
     from exactnn.network import Network
@@ -56,8 +57,6 @@ def add_poles(parser: argparse.ArgumentParser) -> None:
 
 
 def _poles(options: argparse.Namespace) -> Outcome:
-    from tqdm import tqdm
-
     from exactnn.rational import plot, to_document
     from exactnn.verify import verify_pole_free
 
@@ -70,7 +69,7 @@ def _poles(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     verdict = verify_pole_free(functions if net is None else net, interval=interval)
     rows, details = [], []
-    for name, function in tqdm(functions.items(), desc="bounds", unit="function", disable=options.quiet or len(functions) < 4):
+    for name, function in counted("bounds of values and slopes", functions.items(), unit="functions"):
         poles = function.real_poles(interval=interval)
         near = function.nearest_pole(interval=interval)
         bounds = function.report(window)
@@ -113,7 +112,7 @@ def _poles(options: argparse.Namespace) -> Outcome:
         certificate=written,
         plot=options.plot,
     )
-    return Outcome(CODES[verdict.status], line(str(verdict)), document, details)
+    return Outcome(CODES[verdict.status], line(verdict.sentence), document, details)
 
 
 def _lines(name: str, poles: Sequence[str], near: NearestPole | None, bounds: Report, window: tuple[Fraction, Fraction]) -> list[str]:

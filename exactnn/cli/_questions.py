@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from exactnn.cli._float_runs import FloatRuns, float_runs
-from exactnn.cli._options import add_long, add_output, add_question, add_raw, check_target, load, question
-from exactnn.cli._outcome import CODES, Outcome, certificate_line, listed, log, point_text, report, short
+from exactnn.cli._options import EQUAL_LIMIT, add_long, add_output, add_question, add_raw, check_target, load, question
+from exactnn.cli._outcome import CODES, Outcome, certificate_line, line, listed, log, point_text, report, short
 from exactnn.cli._transformation import add_options, read_transformation
 from exactnn.cli._workers import workers
 from exactnn.exact.numbers import as_fraction, rational_text
@@ -42,7 +42,7 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], Outcome]) -> None:
-    add_question(parser)
+    add_question(parser, limit=EQUAL_LIMIT)
     add_long(parser)
     add_raw(parser)
     add_output(parser)
@@ -111,6 +111,7 @@ def answer(
         question=verdict.question,
         reason=verdict.reason,
         domain=getattr(options, "domain", None),
+        slice=getattr(options, "slice", None),
         tolerance=rational_text(as_fraction(getattr(options, "tolerance", 0))),
         counterexample=texts(verdict.counterexample),
         values=None if verdict.values is None else {k: texts(v) for k, v in zip("fg", verdict.values, strict=True)},
@@ -118,7 +119,8 @@ def answer(
         models=models(nets),
         certificate=written,
     )
-    return Outcome(CODES[verdict.status], str(verdict), document, details)
+    on = [f"  f{'' if len(nets) == 1 else ' and g'} on the slice {line(options.slice)}"] if document["slice"] is not None else []
+    return Outcome(CODES[verdict.status], verdict.sentence, document, [*on, *details])
 
 
 def certified(options: argparse.Namespace, verdict: Verdict, details: list[str]) -> str | None:

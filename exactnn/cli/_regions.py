@@ -7,15 +7,18 @@ import io
 import json
 import sys
 import time
+from pathlib import Path
 from typing import IO, Any
 
 from exactnn.cli import _domain
 from exactnn.cli._options import add_output, add_raw, check_apart, check_target, load
+from exactnn.cli._options import domain as read_domain
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._questions import models, texts
+from exactnn.cli._slice import add_slice, place
 from exactnn.cli._workers import workers
-from exactnn.errors import ArgumentError, Incomplete, LoadError, SaveError, Undecided
+from exactnn.errors import ArgumentError, Incomplete, SaveError, Undecided
 from exactnn.exact.numbers import as_fraction, rational_text
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -47,9 +50,9 @@ def add_list(parser: argparse.ArgumentParser) -> None:
 
 def add_plot(parser: argparse.ArgumentParser) -> None:
     """regions plot F."""
-    _add_common(parser)
+    _add_common(parser, "20,000")
     parser.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
-    parser.add_argument("--colour", choices=("affine", "active", "region"), default="affine", help="what colours tell (affine)")
+    parser.add_argument("--colour", choices=("affine", "class", "active", "region"), default="affine", help="what colours tell (affine)")
     parser.set_defaults(run=_plot)
 
 
@@ -57,45 +60,25 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=("auto", "lattice", "search"), default="auto", help="how regions are found (auto)")
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser, most: str = "no limit") -> None:
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
-    parser.add_argument(
-        "--slice",
-        metavar="FILE",
-        help='JSON: {"origin": [...], "directions": [[...], ...]} or {"points": [[...], ...]}; the network on origin + sum t_i '
-        "direction_i, or on the affine space through the points (t = 0 at the first); --domain is then about t",
-    )
-    parser.add_argument("--max-regions", metavar="N", type=int, help="stop beyond N regions")
+    add_slice(parser)
+    parser.add_argument("--max-regions", metavar="N", type=int, help=f"stop beyond N regions ({most})")
     parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with what was found (no limit)")
     add_raw(parser)
     add_output(parser)
 
 
-def _asked(options: argparse.Namespace) -> tuple[Network, Network, Polyhedron | None, dict[str, Any]]:
-    """The model, the network that is asked about, the domain, and the limits."""
-    (whole,) = load(options, options.f)
-    net = whole if options.slice is None else _sliced(whole, options.slice)
-    domain = None if options.domain is None else _domain.read_domain(options.domain)
+def _asked(options: argparse.Namespace) -> tuple[Network, Polyhedron | None, dict[str, Any]]:
+    """The network that is asked about, the domain, and the limits."""
+    (net,) = load(options, options.f)
+    domain = read_domain(options)
     if options.max_regions is not None and options.max_regions < 0:
         raise ArgumentError(f"--max-regions: a number >= 0 is needed, got {options.max_regions}")
     limit = options.time_limit
     limits = {"max_regions": options.max_regions, "time_limit": None if limit is None else as_fraction(limit, "--time-limit")}
-    return whole, net, domain, limits
-
-
-def _sliced(net: Network, path: str) -> Network:
-    from exactnn.regions import restrict, through
-
-    document = _domain.read_json(path, "--slice", "a JSON file")
-    try:
-        if isinstance(document, dict) and set(document) == {"origin", "directions"}:
-            return restrict(net, document["origin"], document["directions"])
-        if isinstance(document, dict) and set(document) == {"points"}:
-            return restrict(net, *through(document["points"]))
-    except ArgumentError as error:
-        raise type(error)(f"{path}: {error}") from None
-    raise LoadError(f'{path}: an object {{"origin": [...], "directions": [[...]]}} or {{"points": [[...]]}} is needed')
+    return net, domain, limits
 
 
 def _document(options: argparse.Namespace, net: Network, start: float, status: str, **fields: Any) -> dict[str, Any]:
@@ -104,7 +87,7 @@ def _document(options: argparse.Namespace, net: Network, start: float, status: s
 
 def _place(options: argparse.Namespace, net: Network) -> str:
     where = f"on {options.domain}" if options.domain is not None else f"on all of R^{net.input_dim}"
-    return where + (f" (slice {options.slice})" if options.slice is not None else "")
+    return where + place(options)
 
 
 def _count(options: argparse.Namespace) -> Outcome:
@@ -115,7 +98,7 @@ def _count(options: argparse.Namespace) -> Outcome:
     check_target(options.certificate, "--certificate", [options.f])
     check_target(options.checkpoint, "--checkpoint", [options.f])
     check_apart(options, "checkpoint", "certificate")
-    whole, net, domain, limits = _asked(options)
+    net, domain, limits = _asked(options)
     start = time.perf_counter()
     kind = f"linear regions ({options.definition}) {_place(options, net)}"
     document: dict[str, Any] = {"definition": options.definition, "count": None}
@@ -135,7 +118,7 @@ def _count(options: argparse.Namespace) -> Outcome:
             document |= {"lower": stopped.lower, "upper": stopped.upper}
         else:
             document["partial"] = stopped.partial if isinstance(stopped.partial, int) else None
-        document = _document(options, whole, start, "unknown", reason=str(stopped), **document)
+        document = _document(options, net, start, "unknown", reason=str(stopped), **document)
         return Outcome(UNKNOWN, f"UNKNOWN: the number of {kind}: {stopped}", document)
     log(options, f"counted in {time.perf_counter() - start:.2f} s")
     details = []
@@ -143,7 +126,7 @@ def _count(options: argparse.Namespace) -> Outcome:
     if options.certificate is not None:
         written = _certified(options, net, domain, limits, found)
         details.append(certificate_line(written))
-    document = _document(options, whole, start, "done", **{**document, "count": found}, certificate=written)
+    document = _document(options, net, start, "done", **{**document, "count": found}, certificate=written)
     return Outcome(DONE, f"{found} {kind.replace('regions', 'region', 1) if found == 1 else kind}", document, details)
 
 
@@ -160,7 +143,7 @@ def _list(options: argparse.Namespace) -> Outcome:
     from exactnn.exact.files import appearing
 
     check_target(options.output, "--output", [options.f])
-    whole, net, domain, limits = _asked(options)
+    net, domain, limits = _asked(options)
     limits["method"] = options.method
     start = time.perf_counter()
     try:
@@ -178,7 +161,7 @@ def _list(options: argparse.Namespace) -> Outcome:
         return Outcome(DONE, "", {})
     except OSError as error:
         raise SaveError(f"stdout: the regions cannot be written: {error}; --output FILE writes them to a file") from None
-    document = _document(options, whole, start, "unknown" if reason else "done", count=found, output=options.output)
+    document = _document(options, net, start, "unknown" if reason else "done", count=found, output=options.output)
     log(options, f"{found} regions {_place(options, net)}{f'; INCOMPLETE: {reason}' if reason else ''}")
     headline = "" if options.output is None else f"{found} regions {_place(options, net)} written to {options.output}"
     if reason is not None:
@@ -224,14 +207,26 @@ def _plot(options: argparse.Namespace) -> Outcome:
     from exactnn.regions import plot
 
     check_picture(options.output, "--output", [options.f])
-    whole, net, domain, limits = _asked(options)
+    net, domain, limits = _asked(options)
     start = time.perf_counter()
     chosen = {k: v for k, v in limits.items() if v is not None}
     try:
-        axes = plot(net, domain, colour=options.colour, **chosen)
+        axes = plot(net, domain, colour=options.colour, title=_title(options), **_slice_points(options, net), **chosen)
     except Incomplete as stopped:
-        document = _document(options, whole, start, "unknown", output=None, reason=str(stopped))
+        document = _document(options, net, start, "unknown", output=None, reason=str(stopped))
         return Outcome(UNKNOWN, f"UNKNOWN: no picture of the regions {_place(options, net)}: {stopped}", document)
     write_picture(axes, options.output)
-    document = _document(options, whole, start, "done", output=options.output)
+    document = _document(options, net, start, "done", output=options.output)
     return Outcome(DONE, f"DRAWN: the regions {_place(options, net)} in {options.output}", document)
+
+
+def _title(options: argparse.Namespace) -> str:
+    names = [Path(options.f).name, *([] if options.slice is None else [f"slice {Path(options.slice).name}"])]
+    return ", ".join(names)
+
+
+def _slice_points(options: argparse.Namespace, net: Network) -> dict[str, Any]:
+    """On a slice without a domain the origin and what lies one direction from it: the points that the slice goes through."""
+    d = net.input_dim
+    shown = options.slice is not None and options.domain is None
+    return {"points": [[int(i == j + 1) for j in range(d)] for i in range(d + 1)]} if shown else {}

@@ -19,7 +19,7 @@ def add_run_error(parser: argparse.ArgumentParser) -> None:
         "in any order of summation, fused or not. Winograd and FFT convolutions, TF32 and quantised kernels are not covered."
     )
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json; piecewise linear")
-    add_question(parser, tolerance=False)
+    add_question(parser, tolerance=False, slices=False)
     parser.add_argument("--dtype", choices=("float32", "float64", "bfloat16"), default="float32", help="the format of the run (float32)")
     parser.add_argument(
         "--accumulation",

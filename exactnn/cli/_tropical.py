@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from exactnn.cli import _domain
 from exactnn.cli._options import add_output, add_raw, check_apart, check_target, load
+from exactnn.cli._options import domain as read_domain
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, certificate_line, line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.cli._points import HELP as POINTS
 from exactnn.cli._points import read_points
 from exactnn.cli._questions import models
+from exactnn.cli._slice import add_slice, place
 from exactnn.cli._words import in_options
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.files import write_text
@@ -39,6 +41,7 @@ def add_tropical(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
+    add_slice(parser)
     parser.add_argument("--at", metavar="POINTS", help=f"TropEx: one exact term for each data point, output and sign. {POINTS}")
     parser.add_argument("--reduce", action="store_true", help="fewer terms: a minimal or an irreducible decomposition (up to 6 inputs)")
     parser.add_argument("--unshifted", action="store_true", help="leave exponents as they are, negative ones too")
@@ -65,7 +68,7 @@ def _tropical(options: argparse.Namespace) -> Outcome:
 
     suffix = _checked(options)
     limit = None if options.time_limit is None else as_fraction(options.time_limit, "--time-limit")
-    domain = None if options.domain is None else _domain.read_domain(options.domain)
+    domain = read_domain(options)
     (net,) = load(options, options.f)
     if options.plot is not None and net.input_dim != 2:
         raise ShapeError(f"--plot: a network with 2 inputs is needed, got {net.input_dim}")
@@ -205,8 +208,8 @@ def _told(options: argparse.Namespace, net: Network, form: TropicalRationalMap, 
 
 def _place(options: argparse.Namespace, net: Network) -> str:
     if options.at is not None:
-        return f"at the points of {options.at}"
-    return f"on {options.domain}" if options.domain is not None else f"on all of R^{net.input_dim}"
+        return f"at the points of {options.at}{place(options)}"
+    return (f"on {options.domain}" if options.domain is not None else f"on all of R^{net.input_dim}") + place(options)
 
 
 def _summary(form: TropicalRationalMap) -> str:
@@ -233,7 +236,13 @@ def _list(numbers: list[int]) -> str:
 
 
 def _given(options: argparse.Namespace, net: Network) -> dict[str, Any]:
-    return {"domain": options.domain, "at": options.at, "unshifted": options.unshifted, "models": models({"f": net})}
+    return {
+        "domain": options.domain,
+        "slice": options.slice,
+        "at": options.at,
+        "unshifted": options.unshifted,
+        "models": models({"f": net}),
+    }
 
 
 def _counts(form: Any) -> dict[str, Any]:

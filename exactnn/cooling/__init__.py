@@ -6,8 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from exactnn.cooling._identities import Identity, check_identities, identities, iterate_checks
+    from exactnn.cooling._identities import Identity, check_identities, identities, iterate_checks, iterate_measurements
     from exactnn.cooling._identity_formula import Formula
+    from exactnn.cooling._identity_measure import Difference, Measurement
     from exactnn.cooling.calibration import (
         Bin,
         ReliabilityDiagram,
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 #: names that are imported when first used, by the module that has them
 _LAZY = {
     "Bin": "calibration",
+    "Difference": "_identity_measure",
     "Formula": "_identity_formula",
     "Identity": "_identities",
+    "Measurement": "_identity_measure",
     "Redistribution": "reparameterise",
     "ReliabilityDiagram": "calibration",
     "Scaling": "scaling",
@@ -32,6 +35,7 @@ _LAZY = {
     "expected_calibration_error": "calibration",
     "identities": "_identities",
     "iterate_checks": "_identities",
+    "iterate_measurements": "_identities",
     "matrix_scaling": "scaling",
     "maximum_calibration_error": "calibration",
     "optimal_temperature": "temperature",
@@ -43,8 +47,10 @@ _LAZY = {
 
 __all__ = [
     "Bin",
+    "Difference",
     "Formula",
     "Identity",
+    "Measurement",
     "Redistribution",
     "ReliabilityDiagram",
     "Scaling",
@@ -53,6 +59,7 @@ __all__ = [
     "expected_calibration_error",
     "identities",
     "iterate_checks",
+    "iterate_measurements",
     "matrix_scaling",
     "maximum_calibration_error",
     "optimal_temperature",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
-from exactnn.exact.axes import given_axes
+from exactnn.pictures import colours
+from exactnn.pictures.axes import check_target, given_axes, save
+from exactnn.pictures.drawing import legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,8 +15,9 @@ if TYPE_CHECKING:
     from exactnn.cooling.calibration import ReliabilityDiagram
 
 
-def draw(diagram: ReliabilityDiagram, ax: Axes | None) -> Axes:
-    """Bars of accuracy over the bins, the gaps to the mean confidence in red, the share of samples as dots."""
+def draw(diagram: ReliabilityDiagram, ax: Axes | None, path: str | os.PathLike[str] | None) -> Axes:
+    """Bars of accuracy over the bins, the gaps to the mean confidence hatched in red, the share of samples as dots."""
+    check_target(ax, path)
     axes = given_axes(ax)
     filled = [b for b in diagram.bins if b.confidence is not None]
     lefts, widths = [], []
@@ -25,25 +29,22 @@ def draw(diagram: ReliabilityDiagram, ax: Axes | None) -> Axes:
     accuracies = [float(b.accuracy or 0) for b in filled]
     confidences = [float(b.confidence or 0) for b in filled]
     gaps = [c - a for a, c in zip(accuracies, confidences, strict=True)]
-    axes.bar(lefts, accuracies, widths, align="edge", color="C0", edgecolor="white", linewidth=0.6, label="accuracy")
-    axes.bar(lefts, gaps, widths, bottom=accuracies, align="edge", color="C3", alpha=0.35, label="gap to mean confidence")
-    shares = [b.count / diagram.count for b in filled]
-    axes.plot(
-        [a + w / 2 for a, w in zip(lefts, widths, strict=True)],
-        shares,
-        "o",
-        color="C1",
-        markeredgecolor="white",
-        markersize=5,
-        label="share of samples",
-    )
-    axes.plot([0, 1], [0, 1], color="0.35", linestyle=(0, (4, 2)), linewidth=1)
+    share = "accuracy" if diagram.mode == "top-label" else "share of class 1"
+    bars: Any = {"align": "edge", "linewidth": 0.6}
+    axes.bar(lefts, accuracies, widths, color="#7fb2e5", edgecolor="white", label=share, **bars)
+    gap: Any = {"facecolor": "#f6d3c0", "edgecolor": colours.BOUNDARY, "hatch": "///", "label": "gap to mean confidence"}
+    axes.bar(lefts, gaps, widths, bottom=accuracies, **bars, **gap)
+    middles = [a + w / 2 for a, w in zip(lefts, widths, strict=True)]
+    dots: Any = {"color": colours.POINT, "markeredgecolor": "white", "markersize": 5, "label": "share of samples"}
+    axes.plot(middles, [b.count / diagram.count for b in filled], "o", **dots)
+    axes.plot([0, 1], [0, 1], color="0.35", linestyle=(0, (4, 2)), linewidth=1, label="no gap")
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("P(class 1)" if diagram.mode == "binary" else "confidence")
-    axes.set_ylabel("accuracy" if diagram.mode == "top-label" else "share of class 1")
+    axes.set_ylabel(share)
     axes.set_title(
         f"{diagram.count} samples, ECE {float(diagram.expected_error):.4f}, MCE {float(diagram.maximum_error):.4f}", fontsize="medium"
     )
-    axes.legend(fontsize="small", loc="upper left")
+    legend(axes, axes.get_legend_handles_labels()[0])
+    save(axes, path, tight=ax is None)
     return axes

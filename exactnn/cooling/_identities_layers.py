@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from exactnn.cooling._identity_chain import Chain
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
+from exactnn.cooling._identity_enclosed import enclosing
 from exactnn.cooling._identity_expressions import (
     Equation,
     Expression,
@@ -274,7 +274,7 @@ def _with_factor(net: Network, name: str, factor: Fraction) -> Network:
 def norms(s: Setting, tau: Fraction, upstream: Any) -> list[Fraction]:
     """(|G_i| / |W_i|)^2 for each layer, exactly, with residuals as `Setting.residuals` makes them (rational ones)."""
     f = Symbols(s)
-    values = Evaluator({"f": s.net}, s.points, _sent(s, tau, upstream), 64, Memory())
+    values = enclosing({"f": s.net}, s.points, _sent(s, tau, upstream), 64)
     found = []
     for i in range(1, len(s.chain) + 1):
         top, bottom = (values.value(inner(a, a)).middle.item() for a in (f.by_weight(i), f.weight(i)))

@@ -26,6 +26,7 @@ from exactnn.cooling._identity_expressions import (
 )
 from exactnn.cooling._identity_formula import Formula
 from exactnn.cooling._identity_setting import Setting, positive
+from exactnn.cooling._temperature_certificate import moment_matching as temperature_moments
 from exactnn.cooling.temperature import optimal_temperature
 from exactnn.errors import AssumptionBroken, NoOptimalTemperature
 from exactnn.exact.array import RationalArray
@@ -123,15 +124,7 @@ def moment_matching(s: Setting, *, digits: int = 8) -> Formula:
         best = optimal_temperature([list(row) for row in s.logits.to_rows()], labels, digits=digits)
     except NoOptimalTemperature as error:
         raise AssumptionBroken("an optimal temperature", str(error)) from None
-    shares = [("below", softmax(times(number(best.lower), "z"))), ("above", softmax(times(number(best.upper), "z")))]
-    return s.formula(
-        "I5",
-        [*s.basics(best.lower), *shares],
-        [
-            at_most(total(times("below", "z")), total(times("q", "z")), "sum E_p z <= sum z_y at the lower end"),
-            at_most(total(times("q", "z")), total(times("above", "z")), "sum z_y <= sum E_p z at the upper end"),
-        ],
-    )
+    return s.formula("I5", *temperature_moments(s.targets, best.lower, best.upper))
 
 
 def limits(s: Setting, *, tau: Number = 1) -> Formula:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from exactnn.cooling import _identities_cooling as cooling
 from exactnn.cooling import _identities_layers as layers
+from exactnn.cooling import _identities_norm as norms
 from exactnn.cooling import _identities_softmax as by_softmax
 from exactnn.cooling._identity_formula import Formula
 
@@ -202,6 +203,14 @@ ROWS: list[tuple[str, str, str, tuple[str, ...], bool, Callable[..., Formula]]] 
         _SOFTMAX,
         False,
         by_softmax.hessian,
+    ),
+    (
+        "I24",
+        "before exact normalisation by batch statistics <W_c, G_c> = 0 and g_c = 0 for each channel, and G(c W, c b) = G(W, b)/c",
+        r"\langle W_c, G_c \rangle = 0,\ g_c = 0, \quad G(c W, c b) = G(W, b) / c",
+        ("affine or conv layer",),
+        True,
+        norms.normalised,
     ),
     (
         "I25",

@@ -70,6 +70,10 @@ class Balls:
         """Row-major reshape."""
         return Balls(self.middle.reshape(*shape), None if self.radius is None else self.radius.reshape(*shape))
 
+    def bits(self) -> int:
+        """Those of the longest number of the middles."""
+        return max(self.middle.bound.bit_length(), self.middle.denominator.bit_length())
+
     def rounded(self, bits: int) -> Balls:
         """Middles that are multiples of 2^-bits, unless the numbers are exact."""
         if self.radius is None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from exactnn.claims import Certificate, IdentityClaim
 from exactnn.cooling._identity_balls import Balls
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
+from exactnn.cooling._identity_enclosed import Memory, enclosing
 from exactnn.cooling._identity_expressions import Equation, Expression
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
@@ -48,6 +48,8 @@ class Formula:
     def check(self, precision: Number | None = None, *, memory: Memory | None = None) -> Verdict:
         """Whether all equations hold: exactly where everything is rational, else within `precision` (1e-60 unless given) by balls.
 
+        Inequalities alone may be asked for with `precision` 0.
+
         Returns
         -------
         Verdict
@@ -55,11 +57,11 @@ class Formula:
         """
         clock, shared = Clock(), memory or Memory()
         tolerance = PRECISION if precision is None else as_fraction(precision, "precision")
-        if tolerance <= 0:
+        if tolerance < 0 or (not tolerance and any(e.relation == "=" for e in self.equations)):
             raise ArgumentError(f"precision: a positive number is needed, got {precision!r}; exact sides are compared exactly in any case")
         bits, wrong = 64, None
         while True:
-            evaluator = Evaluator(self.networks, self.points, self.definitions, bits, shared)
+            evaluator = enclosing(self.networks, self.points, self.definitions, bits, shared)
             sides = [(evaluator.value(e.left), evaluator.value(e.right)) for e in self.equations]
             exact = all(side.radius is None for pair in sides for side in pair)
             claim = self._claim(Fraction(0) if exact else tolerance)

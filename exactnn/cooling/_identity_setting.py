@@ -28,7 +28,7 @@ from exactnn.cooling._identity_formula import Formula
 from exactnn.errors import ArgumentError, AssumptionBroken, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction
-from exactnn.network import Network, Rational, Smooth
+from exactnn.network import Affine, Conv, Network, Rational, Smooth
 from exactnn.network.points import as_points
 
 Definition = tuple[str, Expression]
@@ -157,6 +157,11 @@ def _two_classes(s: Setting) -> None:
         raise AssumptionBroken("two classes", f"two outputs are needed, got {s.classes}")
 
 
+def _layer(s: Setting) -> None:
+    if not any(isinstance(s.net.operation(name), (Affine, Conv)) for name in s.net.order):
+        raise AssumptionBroken("affine or conv layer", f"a node that is one is needed, got {s.net!r}")
+
+
 def _chain(s: Setting) -> None:
     assert s.chain
 
@@ -177,6 +182,7 @@ ASSUMPTIONS: dict[str, Callable[[Setting], None]] = {
     "at least two classes": _classes,
     "labels are classes": _hard_labels,
     "two classes": _two_classes,
+    "affine or conv layer": _layer,
     "chain of homogeneous layers": _chain,
     "at least two layers": _two_layers,
     "fully connected layers": _dense,

@@ -10,6 +10,7 @@ samples; numpy works in bulk, and gives what rational arithmetic gives.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -103,14 +104,15 @@ class ReliabilityDiagram:
         """max_j w_j gap_j."""
         return max(b.count * b.gap for b in self.bins) / self.count
 
-    def plot(self, *, ax: Axes | None = None) -> Axes:
+    def plot(self, *, ax: Axes | None = None, path: str | os.PathLike[str] | None = None) -> Axes:
         """Draw it: bars of accuracy, their gaps to the mean confidence, the diagonal, and the number of samples in each bin.
 
-        `ax` : the matplotlib Axes to draw in; None for a new figure. Nothing is shown or saved: that is for the caller to do.
+        `ax` : the matplotlib Axes to draw in; None for a new figure. Nothing is shown: that is for the caller to do.
+        `path` : where to write the figure, too: .png, .pdf or .svg.
         """
         from exactnn.cooling._diagram import draw
 
-        return draw(self, ax)
+        return draw(self, ax, path)
 
 
 def _check(bins: Any, binning: str, closed: str) -> int:

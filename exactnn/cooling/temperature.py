@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property, partial
 from typing import Any
 
 from exactnn.cooling._problem import Problem, read_problem, refuse_without_optimum
 from exactnn.cooling._slope import LEAST, MOST, Samples
 from exactnn.cooling._temperature_balls import Kind, kinds, newton_step, slope
-from exactnn.errors import ArgumentError
+from exactnn.cooling._temperature_certificate import bracket_certificate, no_optimum_certificate
+from exactnn.errors import ArgumentError, NoOptimalTemperature
 from exactnn.exact.array import nearest_float
 from exactnn.exact.clock import timed
 from exactnn.exact.enclosure import Enclosure
 from exactnn.exact.numbers import Number, shown
+from exactnn.verdict import Certificate
 
 _GUESS = 2000  # samples of a first guess
 _DIGITS = 15
@@ -39,6 +42,22 @@ class Temperature(Enclosure):
     lower: Fraction
     upper: Fraction
     value: float
+    _problem: Problem | None = field(default=None, compare=False)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """That L'(lower) <= 0 <= L'(upper), L being convex: for `xn.check`, made when it is asked for, and then kept.
+
+        Raises
+        ------
+        ArgumentError
+            More than 16,384 logits, or logits times tau beyond 4096, which is too much for the checker.
+        Undecided
+            More digits than its intervals can tell apart (some 250).
+        """
+        if self._problem is None:
+            raise ArgumentError("certificate: a temperature found by optimal_temperature is needed, got one without its logits and labels")
+        return bracket_certificate(self._problem, self.lower, self.upper)
 
     def __float__(self) -> float:
         return self.value
@@ -73,13 +92,14 @@ def optimal_temperature(
 
     Returns
     -------
-    Temperature, with `value` (a float), `lower` and `upper` (Fractions)
+    Temperature, with `value` (a float), `lower` and `upper` (Fractions), and, when asked for, a `certificate`
 
     Raises
     ------
     NoOptimalTemperature
         With its `reason`: "accuracy-1" (every target is on a largest logit: the loss falls for ever), "worse-than-chance" (L'(0) >= 0: the
-        loss does not fall from tau = 0 on), "constant" (each sample has equal logits: the loss does not depend on tau)
+        loss does not fall from tau = 0 on), "constant" (each sample has equal logits: the loss does not depend on tau); it has a
+        `certificate`, too
     ArgumentError, NotFiniteError, ShapeError
     Incomplete
         At the time limit.
@@ -103,14 +123,18 @@ def optimal_temperature(
     problem = read_problem(logits, labels, class_axis=class_axis, ignore_label=ignore_label)
     floats, targets = problem.floats
     samples = Samples(floats, problem.labels, targets)
-    refuse_without_optimum(problem, samples)
+    try:
+        refuse_without_optimum(problem, samples)
+    except NoOptimalTemperature as error:
+        error.certify = partial(no_optimum_certificate, problem, error.reason)
+        raise
     guess = propose(samples)
     if digits is None and problem.is_float:
         found = _bracket(samples, guess)
         if found is not None:
-            return found
+            return replace(found, _problem=problem)
     start = Fraction(guess) / Fraction(2) ** samples.exponent
-    return _enclosed(problem, start, _DIGITS if digits is None else digits)
+    return replace(_enclosed(problem, start, _DIGITS if digits is None else digits), _problem=problem)
 
 
 # --- the value -------------------------------------------------------------------------------------------------------------

@@ -39,3 +39,7 @@ __all__ = [
     "on_grid",
     "upper_bound",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

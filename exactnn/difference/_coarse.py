@@ -7,7 +7,6 @@ import time
 from fractions import Fraction
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.difference._box import BoundingBox
 from exactnn.difference._boxes import Boxes, Grid
@@ -17,6 +16,7 @@ from exactnn.difference._questions import Distance
 from exactnn.difference._stages import Floats
 from exactnn.difference._tree import Tree, bits_for
 from exactnn.exact.clock import Clock
+from exactnn.exact.progress import Progress
 from exactnn.network import Network
 
 _INPUTS = 16  # that are not fixed; beyond, a cut changes little
@@ -64,11 +64,11 @@ class Coarse(Tree):
         """
         boxes, threshold = self.boxes, self.threshold(goal)
         seen, look = boxes.bound, _FIRST
-        with tqdm(unit=" boxes", delay=2, disable=None, leave=False) as bar:
+        with Progress("interval bounds on boxes", unit="boxes") as bar:
             while clock.left() > 0 and len(boxes.leaves) + boxes.batch <= self.most and boxes.refine(threshold):
                 bar.update(boxes.batch)
                 if len(boxes.leaves) >= look:
-                    bar.set_postfix_str(f"maximum <= {boxes.bound:.3g}, {len(boxes.leaves)} leaves")
+                    bar.tell(f"maximum <= {boxes.bound:.3g}, {len(boxes.leaves)} leaves")
                     if not patient and _boxes_needed(len(boxes.leaves), seen, boxes.bound, threshold) > self.most:
                         return
                     seen, look = boxes.bound, 4 * look

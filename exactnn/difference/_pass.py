@@ -18,7 +18,6 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.claims import products_of_an_entry
 from exactnn.difference._bounds import Bounds, Ends, Exact, joined
@@ -31,6 +30,7 @@ from exactnn.errors import NotPiecewiseLinear
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box
+from exactnn.exact.progress import counted
 from exactnn.network import Affine, Input, MaxPool, Network, PiecewiseLinear, PRelu, Reshape, Smooth
 from exactnn.network.operations import Operation, Shape
 
@@ -167,7 +167,7 @@ class _Values:
             shape = self.net.shape(name)
             part = box if len(self.starts) == 1 else Ends(box.array[..., start : start + math.prod(shape)])
             found[name] = part.reshaped(shape)
-        for name, rule in tqdm(self.rules.items(), desc="bounds", unit=" nodes", delay=2, disable=None, leave=False):
+        for name, rule in counted("bounds layer by layer", self.rules.items(), unit="nodes"):
             _look(clock)
             found[name] = rule([found[o] for o in self.nodes[name][1]]).down().repeated(box.array.shape[1])
         return found

@@ -19,13 +19,13 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn import network as ops
 from exactnn.difference._run_format import Format, largest_of
 from exactnn.errors import DomainError, NotPiecewiseLinear
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
+from exactnn.exact.progress import counted
 from exactnn.exact.rounding import FORMATS
 from exactnn.network import Network, Operation
 
@@ -86,16 +86,15 @@ def run_bounds(net: Network, lower: RationalArray, upper: RationalArray, form: F
         start = part.stop
         states[name] = _outward(lower[part].reshape(*shape), upper[part].reshape(*shape), RationalArray.zeros(shape))
     nodes = [name for name in net.order if name not in states]
-    with tqdm(nodes, desc="rounding", unit=" nodes", delay=2, disable=None, leave=False) as bar:
-        for done, name in enumerate(bar):
-            clock.check(f"{done} of {len(nodes)} nodes were bounded")
-            operation = net.operation(name)
-            rule = _RULES.get(type(operation))
-            if rule is None:
-                raise NotPiecewiseLinear(
-                    f"net: node {name!r} is a {operation.kind}, whose formula in a run is not known; a piecewise linear network is needed"
-                )
-            states[name] = rule(_Node(form, name, operation), *(states[o] for o in net.operands(name)))
+    for done, name in enumerate(counted("rounding errors layer by layer", nodes, unit="nodes")):
+        clock.check(f"{done} of {len(nodes)} nodes were bounded")
+        operation = net.operation(name)
+        rule = _RULES.get(type(operation))
+        if rule is None:
+            raise NotPiecewiseLinear(
+                f"net: node {name!r} is a {operation.kind}, whose formula in a run is not known; a piecewise linear network is needed"
+            )
+        states[name] = rule(_Node(form, name, operation), *(states[o] for o in net.operands(name)))
     return tuple(q for name in net.outputs for q in states[name].error.to_fractions())
 
 

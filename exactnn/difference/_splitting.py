@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from exactnn.difference._bounders import Zonotopes
 from exactnn.difference._box import BoundingBox
@@ -25,6 +24,7 @@ from exactnn.difference._workers import Job, Workers
 from exactnn.exact.array import nearest_float
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import Progress
 from exactnn.network import Network
 
 _FIRST, _LESS = 1, 0.99
@@ -116,7 +116,7 @@ class Splitting(Tree):
         points, boxes = self.points, self.boxes
         with (
             threadpool_limits(1),
-            tqdm(unit=" boxes", delay=2, disable=None, leave=False) as bar,
+            Progress("linear bounds on boxes", unit="boxes") as bar,
             self._growing(clock, tolerance) as refine,
         ):
             batches = 0
@@ -131,9 +131,9 @@ class Splitting(Tree):
                     return
                 self._look()
                 batches += 1
-                bar.update(len(boxes.leaves) - bar.n)
+                bar.update(len(boxes.leaves) - bar.done)
                 if batches % 16 == 0:
-                    bar.set_postfix_str(f"{float(points.value or 0):.3g} <= maximum <= {boxes.bound:.3g}")
+                    bar.tell(f"{float(points.value or 0):.3g} <= maximum <= {boxes.bound:.3g}")
                 if self.resources.checkpoint is not None and self.resources.checkpoint.is_due():
                     self._save()
 

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from exactnn.claims import Certificate, ExecutionErrorClaim
 from exactnn.difference._run_format import Format
 from exactnn.difference._run_pass import BITS, run_bounds
-from exactnn.errors import ArgumentError, DomainError
+from exactnn.errors import DomainError
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.network import Network
+from exactnn.network import Network, check_network
+from exactnn.texts import number
+from exactnn.value import Value
 
 
-@dataclass(frozen=True)
-class ExecutionError:
+@dataclass(frozen=True, repr=False)
+class ExecutionError(Value):
     """|run - exact| <= upper for all outputs, <= per_output[j] for output j.
 
     Attributes
@@ -40,7 +43,15 @@ class ExecutionError:
     certificate: Certificate = field(repr=False)
 
     def __str__(self) -> str:
-        return f"a {self.dtype} run is within {float(self.upper):.3g} of the exact network"
+        wider = f", sums in {self.accumulation}" if self.accumulation else ""
+        return f"a {self.dtype} run{wider} is within {number(self.upper)} of the exact network"
+
+    def _parts(self) -> dict[str, Any]:
+        names = ("upper", "per_output", "dtype", "accumulation")
+        return {**{name: getattr(self, name) for name in names}, "certificate": self.certificate.kind}
+
+    def _summary(self) -> str:
+        return f"{self.dtype}, within {number(self.upper)}"
 
 
 def execution_error(
@@ -90,8 +101,7 @@ def execution_error(
     >>> float(found.upper) < 2e-6, found.certificate.kind
     (True, 'rounding')
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     form = Format.of(dtype, accumulation)
     clock = Clock(time_limit)
     box = domain.in_dimension(net.input_dim) if isinstance(domain, Box) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache, cached_property
 from typing import Any
@@ -15,7 +16,9 @@ from exactnn.exact._polyhedron import Fractions, Polyhedron, Row
 from exactnn.exact._relative import RelativeInterior
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.lp import Infeasible, Negative, Nonnegative, Optimal, Point
-from exactnn.exact.numbers import Number, fraction, rational, simplest_between
+from exactnn.exact.numbers import Number, approximately, fraction, rational, simplest_between
+from exactnn.texts import number
+from exactnn.value import ROWS
 
 
 class Box(Polyhedron):
@@ -113,13 +116,21 @@ class Box(Polyhedron):
         upper = {_side(j, 1, high) for j, (_, high) in enumerate(self._pairs)}
         return len(self._pairs), frozenset(upper | {_side(j, -1, -low) for j, (low, _) in enumerate(self._pairs)})
 
-    def __repr__(self) -> str:
+    def _parts(self) -> Mapping[str, Any]:
+        return {"lower": self.lower, "upper": self.upper}
+
+    def _summary(self) -> str:
         low, high = self.bounds
         if low.ndim == 0:
-            return f"Box({_shown(low, 0)}, {_shown(high, 0)})"
+            return f"{_shown(low, 0)}, {_shown(high, 0)}"
         if low.size and low == _repeat(low[0], len(low)) and high == _repeat(high[0], len(high)):
-            return f"Box([{_shown(low, 0)}, {_shown(high, 0)}]^{len(low)})"
-        return f"Box(in R^{len(low)})"
+            return f"[{_shown(low, 0)}, {_shown(high, 0)}]^{len(low)}"
+        return f"in R^{len(low)}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        low, high = (bound.reshape(-1)[:ROWS].to_fractions() for bound in self.bounds)
+        names = ["each x"] if not self.bounds[0].ndim else [f"x{j}" for j in range(len(low))]
+        return [(name, f"from {number(a)} to {number(b)}") for name, a, b in zip(names, low, high, strict=True)]
 
     def _contains(self, point: list[fmpq]) -> bool:
         return all(low <= v <= high for v, (low, high) in zip(point, self._pairs, strict=True))
@@ -224,10 +235,7 @@ def _repeat(value: RationalArray, times: int) -> RationalArray:
 
 def _shown(value: RationalArray, j: int) -> str:
     q = value.reshape(-1)[j].item()
-    if max(abs(q.numerator), q.denominator) < 10**12:
-        return str(q)
-    size = abs(q.numerator).bit_length() - q.denominator.bit_length()
-    return f"about {float(q):.6g}" if -1000 < size < 1000 else f"about {'-' if q < 0 else ''}2^{size}"
+    return str(q) if max(abs(q.numerator), q.denominator) < 10**12 else approximately(q)
 
 
 def _numbers(array: RationalArray) -> list[fmpq]:

@@ -7,7 +7,7 @@ They are the domains of questions. What they are asked is decided exactly and co
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -24,22 +24,24 @@ from exactnn.exact._relative import RelativeInterior, relative_interior
 from exactnn.exact._volume import volume
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.lp import Infeasible, LinearSystem, Negative, Nonnegative, Optimal, Unbounded
-from exactnn.exact.numbers import Number, fraction, rational
+from exactnn.exact.numbers import Number, fraction, rational, sum_text
+from exactnn.texts import number
+from exactnn.value import ROWS, Value
 
 Fractions = tuple[Fraction, ...]
 Row = tuple[tuple[tuple[int, int], ...], int]  # the nonzero entries (column, integer), and the right hand side
 
 
-@dataclass(frozen=True)
-class ImplicitEquality:
+@dataclass(frozen=True, repr=False)
+class ImplicitEquality(Value):
     """Row i holds with equality on all of P: -A_i = y^T A and -b_i = y^T b with y = multipliers >= 0."""
 
     row: int
     multipliers: Fractions
 
 
-@dataclass(frozen=True)
-class AffineHull:
+@dataclass(frozen=True, repr=False)
+class AffineHull(Value):
     """{origin + sum_k u_k directions[k]}, and the proofs that P lies in it."""
 
     origin: Fractions
@@ -47,8 +49,8 @@ class AffineHull:
     equalities: tuple[ImplicitEquality, ...]
 
 
-@dataclass(frozen=True)
-class Generators:
+@dataclass(frozen=True, repr=False)
+class Generators(Value):
     """P = conv(points) + cone(rays) + span(lines); no points if P is empty; vertices if there are no lines."""
 
     points: tuple[Fractions, ...]
@@ -56,7 +58,7 @@ class Generators:
     lines: tuple[Fractions, ...]
 
 
-class Polyhedron:
+class Polyhedron(Value):
     """P = {x in R^d : A x <= b}, bounded or not.
 
     Two polyhedra are equal if their inequalities are the same up to order, repetition and positive factors.
@@ -156,8 +158,18 @@ class Polyhedron:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.__dict__["_given"]
 
-    def __repr__(self) -> str:
-        return f"Polyhedron({len(self.rows[0])} inequalities in R^{self.ambient_dimension})"
+    def _parts(self) -> Mapping[str, Any]:
+        A, b = self.rows
+        return {"A": A, "b": b}
+
+    def _summary(self) -> str:
+        return f"{len(self.rows[0])} inequalities in R^{self.ambient_dimension}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        A, b = self.rows
+        texts = [sum_text((q, f"x{j}") for j, q in enumerate(A[i, :ROWS].to_fractions())) for i in range(min(len(A), ROWS))]
+        more = " + ..." if A.shape[1] > ROWS else ""
+        return [(str(i), f"{text}{more} <= {number(b[i].item())}") for i, text in enumerate(texts)]
 
     # --- questions ------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from flint import fmpq, fmpz, fmpz_mat
 
 from exactnn.exact._integer_rows import IntegerRows, Vector
 from exactnn.exact.clock import Clock
+from exactnn.exact.progress import reached
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,9 @@ class _Run:
 
     def _wait(self, seconds: float = 0.0) -> None:
         """Incomplete if the time is up, or will be before a step of so many seconds ends."""
-        self.clock.check(f"an exact linear program was being solved, {self.pivots} pivots done", seconds=seconds)
+        under_way = reached()
+        step = f"step {self.pivots + 1} of an exact linear program was being taken"
+        self.clock.check(f"{under_way}; {step}" if under_way else step, seconds=seconds)
 
     def _outcome(
         self,

@@ -10,7 +10,7 @@ rationals they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -21,14 +21,17 @@ from exactnn.errors import ArgumentError, NotFiniteError, ShapeError
 from exactnn.exact._products import by_limbs
 from exactnn.exact.clock import clock_in_force
 from exactnn.exact.limbs import CutMatrix
-from exactnn.exact.numbers import Number, as_fraction, rational_text
+from exactnn.exact.numbers import Number, as_fraction
+from exactnn.texts import exactly, number, vector
+from exactnn.value import ROWS, Value
 
 _LIMIT = 1 << 62  # int64 numerators stay below this, so that a sum of two cannot overflow
 _EXACT_FLOAT = 1 << 53
+_WIDE, _FEW = 64, 6  # entries of a row that are looked at when it is printed, and of a wider one
 _PRODUCTS = 1 << 26  # words times words in a product of FLINT's matrices, between two looks at the clock
 
 
-class RationalArray:
+class RationalArray(Value):
     """An immutable array of rationals.
 
     Examples
@@ -206,9 +209,20 @@ class RationalArray:
     def __reduce__(self) -> tuple[Any, ...]:
         return RationalArray, (self.numerators, self.denominator)
 
-    def __repr__(self) -> str:
-        shown = ", ".join(map(rational_text, self.to_fractions()[:6])) if self.size <= 6 else "..."
-        return f"RationalArray(shape={self.shape}, [{shown}])"
+    def _parts(self) -> Mapping[str, Any]:
+        """As the formats write tensors: integers over one denominator, row-major."""
+        return {"shape": self.shape, "denominator": self.denominator, "numerators": self.numerators.ravel().tolist()}
+
+    def _summary(self) -> str:
+        short = [exactly(q, 24) or number(q) for q in self.to_fractions()] if self.size <= 6 else ["..."]
+        return f"shape={self.shape}, [{', '.join(short)}]"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        width = self.shape[-1] if self.ndim else 1
+        rows = self.numerators.reshape(-1, width)[:ROWS] if self.size else ()
+        shown = [[Fraction(int(n), self.denominator) for n in row[: width if width <= _WIDE else _FEW]] for row in rows]
+        more = "" if width <= _WIDE else f"{width} numbers, the first ones "
+        return [(str(i), f"{more}{vector(row)}") for i, row in enumerate(shown)]
 
     # --- arithmetic --------------------------------------------------------------------------------------------------------
 

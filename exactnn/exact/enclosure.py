@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from exactnn.exact.numbers import Number, as_fraction, rational_text
+from exactnn.value import Value
 
 #: A rational, or math.inf or -math.inf; no other float.
 Bound = Fraction | float
 
 
 @dataclass(frozen=True, repr=False)
-class Enclosure:
+class Enclosure(Value):
     """The statement lower <= t <= upper about a number t; lower == upper gives t itself. Infinite t: both ends are math.inf or -math.inf.
 
     Examples
@@ -64,8 +65,8 @@ class Enclosure:
     def __str__(self) -> str:
         return written(self.lower, self.upper)
 
-    def __repr__(self) -> str:
-        return f"Enclosure({self})"
+    def _summary(self) -> str:
+        return str(self)
 
 
 def absolute(low: Enclosure, high: Enclosure) -> Enclosure:

@@ -9,7 +9,7 @@ import math
 import numbers
 import re
 from collections.abc import Iterable, Sequence
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from flint import fmpq, fmpz
 
 from exactnn.errors import ArgumentError, NotFiniteError
+from exactnn.texts import rounded
 
 #: Whatever is accepted as a number; see `rational`.
 Number = Any
@@ -149,8 +150,8 @@ def approximately(value: Fraction) -> str:
         text = rational_text(value)
         if len(text) <= 24:
             return text
-    wide = Context(prec=6, Emax=MAX_EMAX, Emin=MIN_EMIN)
-    return f"about {wide.divide(Decimal(value.numerator), Decimal(value.denominator))}".replace("E", "e")
+    text, same = rounded(value)
+    return text if same else f"about {text}"
 
 
 def shown(value: object) -> str:

@@ -18,6 +18,7 @@ from flint import arb, ctx, fmpq, fmpq_poly, fmpz, fmpz_poly
 from exactnn.exact.enclosure import Enclosure, written
 from exactnn.exact.numbers import fraction
 from exactnn.exact.polynomials import dyadic
+from exactnn.value import Value
 
 _START = 64  # bits
 _GUARD = 256  # bits of the balls that decide most signs
@@ -28,7 +29,7 @@ _End = tuple[int, int]
 
 
 @dataclass(frozen=True, repr=False)
-class RealRoot:
+class RealRoot(Value):
     """A real number t, the only root of its polynomial in lower <= t <= upper; a rational root is a point, lower == upper == t.
 
     Examples
@@ -76,12 +77,12 @@ class RealRoot:
     def __str__(self) -> str:
         return written(self.lower, self.upper)
 
-    def __repr__(self) -> str:
-        return f"RealRoot({self}{_times(self.multiplicity)})"
+    def _summary(self) -> str:
+        return f"{self}{_times(self.multiplicity)}"
 
 
 @dataclass(frozen=True, repr=False)
-class ComplexRoot:
+class ComplexRoot(Value):
     """A complex number z, the only root of its polynomial with |z - (real + i imag)| <= radius; with imag == 0, z itself is real."""
 
     real: Fraction
@@ -114,8 +115,8 @@ class ComplexRoot:
         sign, size = ("-", Enclosure(-part.upper, -part.lower)) if self.imag < 0 else ("+", part)
         return f"({self.real_part}) {sign} i ({size})"
 
-    def __repr__(self) -> str:
-        return f"ComplexRoot({self}{_times(self.multiplicity)})"
+    def _summary(self) -> str:
+        return f"{self}{_times(self.multiplicity)}"
 
 
 def _times(multiplicity: int) -> str:

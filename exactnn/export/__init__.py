@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from exactnn.errors import ArgumentError, SaveError
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 
 __all__ = ["save"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def save(net: Network, path: str | os.PathLike[str], *, dtype: Any = None, rounding: bool = False) -> None:
@@ -48,8 +52,7 @@ def save(net: Network, path: str | os.PathLike[str], *, dtype: Any = None, round
     >>> xn.load(path) == net
     True
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}")
+    check_network(net)
     try:
         suffix = Path(os.fspath(path)).suffix.lower()
     except TypeError:

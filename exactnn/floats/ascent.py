@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from exactnn.exact.progress import counted
 from exactnn.network import Network
 
 _STEPS = 30  # uphill
@@ -46,7 +46,7 @@ def largest_gaps(
         chosen = gap(t).argsort(descending=True)[:64]
     best = t[chosen].clone().requires_grad_(True)
     optimiser = torch.optim.Adam([best], lr=0.05 * scale)
-    for _ in tqdm(range(_STEPS), desc="points by floats", unit=" steps", delay=2, disable=None, leave=False):
+    for _ in counted("points proposed by floats", range(_STEPS)):
         if time.monotonic() > end:
             break
         optimiser.zero_grad()

@@ -6,10 +6,10 @@ from collections.abc import Hashable, Iterable
 from fractions import Fraction
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.progress import counted
 from exactnn.exact.writing import json_number
 from exactnn.forms._atoms import Atoms, Decide, Line
 from exactnn.forms._forms import Forms, Row, Selection
@@ -54,7 +54,7 @@ class Activations:
         factor, own = [Fraction(0)] * size, [Fraction(0)] * size
         found: list[tuple[Line, int]] = []
         rows = zip(value.rows(at), weights, strict=True)
-        for i, (row, p) in enumerate(tqdm(rows, "value numbering", size, unit=" neurons", delay=2, disable=None, leave=False)):
+        for i, (row, p) in enumerate(counted("", rows, total=size, unit="neurons")):
             self.clock.check("value numbering was at a layer of neurons")
             if not p:
                 found.append((None, -1))

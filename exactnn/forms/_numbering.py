@@ -17,6 +17,7 @@ import numpy as np
 from exactnn import network as ops
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.progress import counted
 from exactnn.forms._activations import Activations
 from exactnn.forms._atoms import FORMS, Atoms, Decide, Line, NotTreated, TooLarge
 from exactnn.forms._forms import Forms, Row, stack
@@ -65,7 +66,7 @@ class Numbering:
         made = 0
         left = {n: len(net.consumers(n)) for n in net.order}
         starts = dict(zip(net.inputs, np.cumsum([0] + [math.prod(net.shape(n)) for n in net.inputs]).tolist(), strict=False))
-        for name in net.order:
+        for name in counted("", net.order, unit="nodes"):
             self.clock.check(f"value numbering was at node {name!r}")
             operation, operands = net.operation(name), net.operands(name)
             if isinstance(operation, ops.Input):

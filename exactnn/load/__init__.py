@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -71,8 +69,8 @@ def load(path: str | os.PathLike[str], *, raw: bool = False, compare: bool = Tru
 
     Examples
     --------
-    >>> import exactnn.load
-    >>> net = exactnn.load.load("model.onnx")  # doctest: +SKIP
+    >>> import exactnn as xn
+    >>> net = xn.load("model.onnx")  # doctest: +SKIP
     >>> net.input_dim, net.source.sha256[:8]  # doctest: +SKIP
     (784, '3f9c21aa')
     """
@@ -127,11 +125,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class _Room(types.ModuleType):
-    """This package as the function `load`: both have the name `exactnn.load`, and importing the package binds it."""
-
-    def __call__(self, path: str | os.PathLike[str], *, raw: bool = False, compare: bool = True) -> Network:
-        return load(path, raw=raw, compare=compare)
-
-
-sys.modules[__name__].__class__ = _Room
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -28,11 +28,14 @@ def first_line(error: Exception) -> str:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without torch's own warnings, error logs and printed graphs: what they say is in the error raised."""
-    before = logging.root.manager.disable
+    structured = logging.getLogger("torch.__trace")  # torch hands it records that no level holds back
+    before, disabled = logging.root.manager.disable, structured.disabled
     logging.disable(logging.CRITICAL)
+    structured.disabled = True
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
+        structured.disabled = disabled

@@ -1,6 +1,7 @@
 """The exact computational graph: operations, networks, exact evaluation, exact rewriting."""
 
 from exactnn.network import rewrite
+from exactnn.network._needed import check_network
 from exactnn.network.activations import Activation, Kinks, PiecewiseLinear, PRelu, Rational, Smooth, activation, clip, leaky_relu, relu
 from exactnn.network.build import mlp
 from exactnn.network.graph import Builder, DataFile, Network, Source
@@ -49,9 +50,14 @@ __all__ = [
     "Subtract",
     "Transpose",
     "activation",
+    "check_network",
     "clip",
     "leaky_relu",
     "mlp",
     "relu",
     "rewrite",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

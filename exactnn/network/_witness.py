@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from exactnn.exact.numbers import rational_text
+from exactnn.value import Value
 
 
-@dataclass(frozen=True)
-class Origin:
+@dataclass(frozen=True, repr=False)
+class Origin(Value):
     """Neuron (channel) `index` of activation `node` in the old network, with value = factor * the new neuron's value."""
 
     node: str
@@ -24,15 +25,15 @@ class Origin:
     factor: Fraction
 
 
-@dataclass(frozen=True)
-class ConstantNeuron:
+@dataclass(frozen=True, repr=False)
+class ConstantNeuron(Value):
     """An old neuron with the same value at every input; None where that differs between places of a channel."""
 
     index: int
     value: Fraction | None
 
 
-class Witness(ABC):
+class Witness(Value, ABC):
     """What a rewriting did, and where its neurons came from."""
 
     @abstractmethod
@@ -51,7 +52,7 @@ class Witness(ABC):
         return bool(self.describe())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Folded(Witness):
     """Affine maps composed: pairs (node that went, node that took it up). Neurons keep node and number."""
 
@@ -64,15 +65,15 @@ class Folded(Witness):
         return "\n".join(f"fold: {old} into {new}" for old, new in self.nodes)
 
 
-@dataclass(frozen=True)
-class MergedLayer:
+@dataclass(frozen=True, repr=False)
+class MergedLayer(Value):
     """Activation `node`: groups[i] lists (old neuron, factor) for new neuron i, the first one with factor 1."""
 
     node: str
     groups: tuple[tuple[tuple[int, Fraction], ...], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Merged(Witness):
     """Neurons replaced by one of which they are positive multiples; the outgoing weights were added with these factors."""
 
@@ -94,15 +95,15 @@ class Merged(Witness):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class ReducedLayer:
+@dataclass(frozen=True, repr=False)
+class ReducedLayer(Value):
     """Activation `node`: new neuron i is old neuron kept[i]; an empty `kept` means that the layer went altogether."""
 
     node: str
     kept: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reduced(Witness):
     """Neurons taken away."""
 
@@ -115,7 +116,7 @@ class Reduced(Witness):
         return (Origin(node, index, Fraction(1)),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConstantsFolded(Reduced):
     """Neurons that do not depend on the input, their values times the outgoing weights now part of the next biases.
 
@@ -132,7 +133,7 @@ class ConstantsFolded(Reduced):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dropped(Reduced):
     """Neurons that nothing reads with a weight other than 0; dropped[k] belongs to layers[k]."""
 
@@ -145,7 +146,7 @@ class Dropped(Reduced):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Steps(Witness):
     """Rewritings one after the other, first to last."""
 

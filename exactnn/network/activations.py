@@ -20,12 +20,13 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction, rational, rational_text
 from exactnn.exact.polynomials import fractions, lowest_terms
 from exactnn.network.operations import Operation, Shape, along_channels
+from exactnn.value import Value
 
 SMOOTH = ("tanh", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus")
 
 
-@dataclass(frozen=True)
-class Kinks:
+@dataclass(frozen=True, repr=False)
+class Kinks(Value):
     """An elementwise function as  q t + r + sum_k p_k max(t - t_k, 0);  q, r and each p_k: one number, or one for each channel."""
 
     slope: RationalArray
@@ -45,7 +46,7 @@ class Activation(Operation):
         return shapes[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PiecewiseLinear(Activation):
     """phi(t) = slope t + constant + sum p max(t - at, 0) over kinks (at, p); canonical: `at` increasing, p non-zero."""
 
@@ -92,7 +93,7 @@ class PiecewiseLinear(Activation):
         return result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PRelu(Activation):
     """max(t, 0) + slopes[c] min(t, 0), c the channel (axis 0)."""
 
@@ -123,7 +124,7 @@ class PRelu(Activation):
         return x * slopes + x.relu() * (1 - slopes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Smooth(Activation):
     """tanh, sigmoid, silu, gelu, gelu_tanh or softplus; its values are no rationals, so that `evaluate` refuses."""
 
@@ -145,7 +146,7 @@ class Smooth(Activation):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rational(Activation):
     """P(t)/Q(t), coefficients with the constant term first; canonical: coprime, the last coefficient of Q is 1."""
 

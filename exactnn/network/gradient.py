@@ -20,13 +20,14 @@ from exactnn.network.graph import Network, flat
 from exactnn.network.linearise import linearise
 from exactnn.network.parameters import parameter_rows
 from exactnn.network.points import as_points
+from exactnn.value import Value
 
 #: what is taken at a kink, where there is no derivative
 CONVENTIONS = ("left", "beside", "refuse")
 
 
-@dataclass(frozen=True)
-class Gradient:
+@dataclass(frozen=True, repr=False)
+class Gradient(Value):
     """The derivatives of  sum_n u_n . f(x_n).
 
     Attributes

@@ -11,18 +11,22 @@ import copy
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import networkx as nx
 
 from exactnn.errors import ArgumentError, ExactnnError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import clock_in_force
-from exactnn.exact.numbers import Number
 from exactnn.network.activations import Activation, Rational, Smooth
 from exactnn.network.operations import Input, Operation, Shape
+from exactnn.texts import brief, fitted
+from exactnn.value import Value
+
+_NODES = 20  # that are printed
 
 if TYPE_CHECKING:
     import torch
@@ -30,19 +34,28 @@ if TYPE_CHECKING:
     from exactnn.network.gradient import Gradient
 
 
-@dataclass(frozen=True)
-class DataFile:
+@dataclass(frozen=True, repr=False)
+class DataFile(Value):
     """A further file that holds weights of a model: its place from the model's folder on, with / between folders, and its hash."""
 
     path: str
     sha256: str
 
 
-@dataclass(frozen=True)
-class Source:
+@dataclass(frozen=True, repr=False)
+class Slice(Value):
+    """t -> origin + sum_i t_i directions[i]: where a network is asked about; origin (d), directions (k, d)."""
+
+    origin: RationalArray
+    directions: RationalArray
+
+
+@dataclass(frozen=True, repr=False)
+class Source(Value):
     """The file a network was read from, so that a certificate can be bound to it.
 
     `checkable`: whether the standalone checker reads this file itself and finds the same nodes. `data`: the further files that it needs.
+    `slice`: the network is what the file holds on this slice of its inputs (`exactnn.regions.restrict`); None for all of it.
     """
 
     path: str
@@ -51,9 +64,10 @@ class Source:
     raw: bool = False
     checkable: bool = False
     data: tuple[DataFile, ...] = ()
+    slice: Slice | None = None
 
 
-class Network:
+class Network(Value):
     """A neural network without rounding: what every question of this package is about.
 
     Build one with `exactnn.mlp`, `exactnn.load`, `exactnn.from_torch` or `Builder`. A network is a value: it never changes, and equal
@@ -144,6 +158,9 @@ class Network:
         if self.source is not None:
             lines.append(f"read from {self.source.path}, sha256 {self.source.sha256}")
             lines += [f"with data from {d.path}, sha256 {d.sha256}" for d in self.source.data]
+            if self.source.slice is not None:
+                k, d = self.source.slice.directions.shape
+                lines.append(f"on a slice of {k} dimension{'s' * (k > 1)} of its {d} inputs")
         return "\n".join([*lines, *self.reading])
 
     # --- structure ---------------------------------------------------------------------------------------------------------
@@ -213,30 +230,66 @@ class Network:
     def __hash__(self) -> int:
         return hash((self.inputs, self.outputs, frozenset(self._operands.items())))
 
-    def __repr__(self) -> str:
-        kinds = [getattr(self.operation(n), "name", self.operation(n).kind) for n in self.order if n not in self.inputs]
-        shown = ", ".join(kinds) if len(kinds) <= 8 else ", ".join(kinds[:4]) + f", ... ({len(kinds)} nodes)"
-        return f"Network({self.input_dim} -> {self.output_dim}: {shown})"
+    def to_dict(self) -> dict[str, Any]:
+        """The exact document of docs/network-format.md, which `exactnn.save` writes and `exactnn.load` reads."""
+        from exactnn.network.document import document
+
+        return document(self)
+
+    def _summary(self) -> str:
+        names = [n for n in self.order if n not in self.inputs]
+        kinds = [fitted(_kind(self.operation(n)), 30) for n in (names if len(names) <= 8 else names[:4])]
+        shown = ", ".join(kinds) + (f", ... ({len(names)} nodes)" if len(names) > 8 else "")
+        return f"{self.input_dim} -> {self.output_dim}: {shown}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """A line for each node, but for those in the middle of many; and where it comes from."""
+        names = self.order if len(self.order) <= _NODES else (*self.order[: _NODES // 2], "...", *self.order[-_NODES // 2 :])
+        rows = [(fitted(n, 30), "" if n not in self.graph else self._described(n)) for n in names]
+        return rows if self.source is None else [*rows, ("read from", brief(self.source.path, 100))]
+
+    def _described(self, name: str) -> str:
+        read = f" of {brief(', '.join(self.operands(name)), 50)}" if self.operands(name) else ""
+        return f"{fitted(_kind(self.operation(name)), 40)}{read}, shape {self.shape(name)}{' (output)' * (name in self.outputs)}"
 
     # --- values ------------------------------------------------------------------------------------------------------------
 
-    def __call__(self, x: Sequence[Number]) -> tuple[Fraction, ...]:
-        """The exact value at one flat point.
+    @overload
+    def __call__(self, x: Sequence[int | float | str | Decimal | Fraction]) -> tuple[Fraction, ...]: ...
+
+    @overload
+    def __call__(self, x: Any) -> Any: ...  # arrays and nested lists: types do not tell their shapes
+
+    def __call__(self, x: Any) -> Any:
+        """The exact value at one point; at a batch of points a tuple of values.
+
+        Parameters
+        ----------
+        x : a flat point (input_dim,), or an array of the input's own shape, (3, 32, 32) say; or a batch (n, ...) of either, whose values
+            are (value, ..., value), nested once for each further axis in front
+
+        Returns
+        -------
+        tuple of output_dim Fractions; of a batch a tuple of such
 
         Examples
         --------
         >>> import exactnn as xn
-        >>> xn.mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])(["-1/3"])
-        (Fraction(1, 3),)
+        >>> net = xn.mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])
+        >>> net(["-1/3"]), net([[1], [-2]])
+        ((Fraction(1, 3),), ((Fraction(1, 1),), (Fraction(2, 1),)))
         """
-        point = RationalArray.of(x, "x")
-        if point.shape != (self.input_dim,):
-            raise ShapeError(f"x: a flat point of {self.input_dim} numbers is needed, got shape {point.shape}")
-        return self.evaluate(point.reshape(1, -1)).to_fractions()
+        from exactnn.network.points import as_inputs
+
+        axes, points = as_inputs(self, x)
+        values = self.evaluate(points).to_rows() if len(points) else ()
+        return nested(values, axes)
 
     def evaluate(self, points: Any) -> RationalArray:
-        """Exact values (batch, output_dim) at flat points (batch, input_dim): an array, or nested lists of numbers."""
+        """Exact values (batch, output_dim) at points (batch, input_dim), or (batch, *shape) of a network with one input of that shape."""
         points = RationalArray.of(points, "points")
+        if points.ndim > 2 and len(self.inputs) == 1 and points.shape[1:] == self._shapes[self.inputs[0]]:
+            points = points.reshape(len(points), self.input_dim)
         values = self.trace(points, keep=self.outputs)
         return flat(values, self.outputs)
 
@@ -312,6 +365,18 @@ class Network:
         from exactnn.floats.backend import to_torch
 
         return to_torch(self, dtype)
+
+
+def nested(values: Sequence[Any], axes: Sequence[int]) -> Any:
+    """The values, row-major, in tuples of these lengths; without axes the only one."""
+    if not axes:
+        return values[0]
+    step = math.prod(axes[1:])
+    return tuple(nested(values[i * step : (i + 1) * step], axes[1:]) for i in range(axes[0]))
+
+
+def _kind(operation: Operation) -> str:
+    return str(getattr(operation, "name", operation.kind))
 
 
 def flat(values: Mapping[str, RationalArray], names: Sequence[str]) -> RationalArray:

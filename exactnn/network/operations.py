@@ -19,11 +19,12 @@ import numpy as np
 from exactnn.errors import ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.rounding import round_quotient_by_root
+from exactnn.value import Value
 
 Shape = tuple[int, ...]
 
 
-class Operation:
+class Operation(Value):
     """A local function: `output_shape` checks the operands' shapes, `evaluate` gives exact values on a batch."""
 
     kind: ClassVar[str]
@@ -56,7 +57,7 @@ class Operation:
         raise NotImplementedError  # pragma: no cover - every affine operation overrides this
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Input(Operation):
     """An input of the network."""
 
@@ -68,7 +69,7 @@ class Input(Operation):
         return self.shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Constant(Operation):
     """A tensor that does not depend on the input."""
 
@@ -84,7 +85,7 @@ class Constant(Operation):
         return ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Affine(Operation):
     """x -> W x + b on the last axis; weight W (m, n), bias b (m)."""
 
@@ -115,7 +116,7 @@ class Affine(Operation):
         return ((rows.reshape(-1, weight.shape[0]) @ weight).reshape(*rows.shape[:-1], weight.shape[1]),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchNorm(Operation):
     """x -> s (x - mean) + bias by channel (axis 0), s = weight / sqrt(variance + epsilon) rounded once to `precision`.
 
@@ -164,7 +165,7 @@ class BatchNorm(Operation):
         return (rows * along_channels(signed_part(self.scale, part), rows.ndim - 1),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scale(Operation):
     """x -> factor x, entrywise, the factor broadcast to the shape of x."""
 
@@ -205,7 +206,7 @@ class _Sum(Operation):
         return first * signs[0], second * signs[1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Add(_Sum):
     """Sum of two operands, shapes broadcast."""
 
@@ -213,7 +214,7 @@ class Add(_Sum):
     sign: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Subtract(_Sum):
     """First operand minus second, shapes broadcast."""
 
@@ -221,7 +222,7 @@ class Subtract(_Sum):
     sign: ClassVar[int] = -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reshape(Operation):
     """Row-major reshape."""
 
@@ -242,7 +243,7 @@ class Reshape(Operation):
         return (_moved(rows, part).reshape(len(rows), *shapes[0]),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Transpose(Operation):
     """Axis i of the result is axis axes[i] of the operand."""
 
@@ -263,7 +264,7 @@ class Transpose(Operation):
         return (_moved(rows, part).transpose(0, *(self.axes.index(a) + 1 for a in range(len(self.axes)))),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Slice(Operation):
     """x[start:stop:step] on every axis, 0 <= start <= stop, step > 0."""
 
@@ -295,7 +296,7 @@ class Slice(Operation):
         return (RationalArray(result, rows.denominator),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gather(Operation):
     """Entry i of the result is entry index[i] of the operand, both counted row-major; index has the result's shape, its entries >= 0."""
 
@@ -328,7 +329,7 @@ class Gather(Operation):
         return (scattered(rows.reshape(len(rows), -1), self.places, math.prod(shapes[0])).reshape(len(rows), *shapes[0]),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Concat(Operation):
     """All operands joined along an axis."""
 

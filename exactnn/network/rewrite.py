@@ -34,6 +34,7 @@ from exactnn.network._witness import (
 )
 from exactnn.network.edit import Draft
 from exactnn.network.graph import Network
+from exactnn.value import Value
 
 __all__ = [
     "ConstantNeuron",
@@ -56,8 +57,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Rewriting:
+@dataclass(frozen=True, repr=False)
+class Rewriting(Value):
     """A network that computes the same function as the one given, and the way back.
 
     `witness.describe()` says what was done; `witness.neuron(node, i)` lists the old neurons (`Origin`: node, index, factor)
@@ -103,7 +104,7 @@ def merge_neurons(net: Network) -> Rewriting:
     >>> print(merged.witness.describe())
     merge: relu1: neurons 1 (2 times) with neuron 0
     >>> merged.witness.neuron("relu1", 0)[1]
-    Origin(node='relu1', index=1, factor=Fraction(2, 1))
+    Origin(node=relu1, index=1, factor=2)
     """
     return Rewriting(*merge(net))
 

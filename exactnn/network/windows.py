@@ -42,7 +42,7 @@ class Windowed(Operation):
         return window_index(spatial, self.kernel, self.stride, self.padding, self.dilation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Conv(Windowed):
     """Cross-correlation with zero padding and one bias for each output channel."""
 
@@ -120,7 +120,7 @@ class _Pool(Windowed):
         return (shape[0], *self.places(shape[1:]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MaxPool(_Pool):
     """Maximum over each window; padding counts as minus infinity, and every window must hold an entry."""
 
@@ -138,7 +138,7 @@ class MaxPool(_Pool):
         return flat[:, :, inside].max(axis=3).reshape(len(x), *self.output_shape(x.shape[1:]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AveragePool(_Pool):
     """Mean over each window; with `count_padding` zeros of the padding count, else only entries inside."""
 

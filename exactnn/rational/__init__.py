@@ -35,3 +35,7 @@ __all__ = [
     "plot",
     "to_document",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

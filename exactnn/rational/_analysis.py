@@ -16,21 +16,22 @@ from exactnn.exact.numbers import Number
 from exactnn.exact.roots import ComplexRoot, RealRoot, complex_roots, within
 from exactnn.rational._extremes import WIDTH, Extreme, extremes, peak, positive
 from exactnn.rational.intervals import Ends, Interval, span
+from exactnn.value import Value
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction
 
 
-@dataclass(frozen=True)
-class NearestPole:
+@dataclass(frozen=True, repr=False)
+class NearestPole(Value):
     """A pole whose distance from an interval, or from the real line, is the least one, up to the brackets' widths."""
 
     distance: Enclosure
     pole: ComplexRoot
 
 
-@dataclass(frozen=True)
-class Range:
+@dataclass(frozen=True, repr=False)
+class Range(Value):
     """The closure of the set of values has this least and this largest element; infinite ones are -math.inf and math.inf."""
 
     lower: Enclosure
@@ -43,8 +44,8 @@ class Range:
         return f"from {self.lower} to {self.upper}"
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Value):
     """How large |r| and |r'| get on an interval, and where; and how near the nearest pole is.
 
     `value_at` and `slope_at` enclose the places; several if they attain it as far as was computed. Infinite places are limits.
@@ -66,7 +67,7 @@ class Report:
         return f"{largest}; {pole}"
 
 
-class Bounds:
+class Bounds(Value):
     """Questions about the largest and smallest values, and slopes."""
 
     @abstractmethod

@@ -25,6 +25,7 @@ from exactnn.rational.era import ERA
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.intervals import Interval, span
 from exactnn.rational.pade import PadeUnit, Piece
+from exactnn.value import Value
 
 #: the highest derivative in Taylor's theorem
 _ORDER = 12
@@ -32,8 +33,8 @@ _ORDER = 12
 _CELLS = 50_000
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False)
+class Audit(Value):
     """What a table of coefficients is worth on an interval; all numbers are certified.
 
     Attributes

@@ -21,6 +21,8 @@ from exactnn.rational._extremes import positive
 from exactnn.rational.function import AtInfinity, RationalFunction
 from exactnn.rational.intervals import Interval, span
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions
+from exactnn.texts import fitted
+from exactnn.value import FORMULA
 
 Term = tuple[Fraction, Fraction, Fraction, Fraction]
 
@@ -259,8 +261,14 @@ class ERA(Analysis):
         found = [absolute(r.lower, r.upper) for r in self.fraction_ranges(width=positive(width) / (len(self.terms) or 1))]
         return Enclosure(sum((e.lower for e in found), Fraction(0)), sum((e.upper for e in found), Fraction(0)))
 
-    def __repr__(self) -> str:
-        return f"ERA({self})"
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `exactnn.rational.from_document` reads."""
+        from exactnn.rational.documents import to_document
+
+        return to_document(self)
+
+    def _summary(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         parts = [poly.text((self.linear[1], self.linear[0]))]
@@ -268,7 +276,7 @@ class ERA(Analysis):
             top, bottom = poly.text((d, c)), "x" if not e else f"({poly.text((-e, Fraction(1)))})"
             below = f"({bottom}^2 + {rational_text(size)})" if size else f"{bottom}^2"
             parts.append(f"{f'({top})' if ' ' in top or top.startswith('-') else top} / {below}")
-        return " + ".join(parts)
+        return fitted(" + ".join(parts), FORMULA)
 
 
 def _fraction_range(term: Term, width: Fraction) -> Range:

@@ -15,13 +15,15 @@ from exactnn.exact import polynomials as poly
 from exactnn.exact.numbers import Number, fraction, rational, short, shown
 from exactnn.rational._analysis import Analysis
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions, over_q, over_r
+from exactnn.texts import fitted
+from exactnn.value import FORMULA, Value
 
 if TYPE_CHECKING:
     from exactnn.rational.era import ERA
 
 
-@dataclass(frozen=True)
-class AtInfinity:
+@dataclass(frozen=True, repr=False)
+class AtInfinity(Value):
     """How r behaves for large |x|:  r(x) = polynomial(x) + tail x^-decay + O(x^-(decay + 1)).
 
     Attributes
@@ -276,14 +278,20 @@ class RationalFunction(Analysis):
     def _function(self) -> RationalFunction:
         return self
 
-    def __repr__(self) -> str:
-        return f"RationalFunction({self})"
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `exactnn.rational.from_document` reads."""
+        from exactnn.rational.documents import to_document
+
+        return to_document(self)
+
+    def _summary(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         top, bottom = poly.text(self.numerator), poly.text(self.denominator)
         if self.is_polynomial:
-            return top
-        return f"{f'({top})' if ' ' in top else top} / {f'({bottom})' if ' ' in bottom else bottom}"
+            return fitted(top, FORMULA)
+        return fitted(f"{f'({top})' if ' ' in top else top} / {f'({bottom})' if ' ' in bottom else bottom}", FORMULA)
 
 
 def _as_function(other: Any) -> RationalFunction | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
 from itertools import pairwise
+from typing import Any
 
 from flint import fmpq, fmpq_poly
 
@@ -20,12 +21,13 @@ from exactnn.rational._bases import BASES, orthogonal
 from exactnn.rational._extremes import WIDTH, Extreme, extremes, positive
 from exactnn.rational.function import RationalFunction
 from exactnn.rational.intervals import Ends, Interval, span
+from exactnn.value import Value
 
 FORMULAS = ("A", "B", "C", "D", "N")
 
 
-@dataclass(frozen=True)
-class Piece:
+@dataclass(frozen=True, repr=False)
+class Piece(Value):
     """The function on the closed interval between two breakpoints; None for no end."""
 
     lower: RealRoot | None
@@ -33,7 +35,7 @@ class Piece:
     function: RationalFunction
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class PadeUnit(Bounds):
     """P(x)/Q(x), P = a_0 p_0 + a_1 p_1 + ... + a_m p_m with p_k = x^k or another basis, and by formula
 
@@ -95,6 +97,12 @@ class PadeUnit(Bounds):
 
     def __reduce__(self) -> tuple[Callable[..., PadeUnit], tuple[tuple[Fraction, ...], tuple[Fraction, ...]]]:
         return partial(PadeUnit, formula=self.formula, basis=self.basis), (self.numerator, self.denominator)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `exactnn.rational.from_document` reads."""
+        from exactnn.rational.documents import to_document
+
+        return to_document(self)
 
     @cached_property
     def _top(self) -> fmpq_poly:

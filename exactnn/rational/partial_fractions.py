@@ -19,13 +19,15 @@ from exactnn.exact import polynomials as poly
 from exactnn.exact.enclosure import Enclosure
 from exactnn.exact.numbers import Number, as_fraction, rational, shown
 from exactnn.exact.roots import ComplexRoot, complex_roots
+from exactnn.texts import fitted
+from exactnn.value import FORMULA, Value
 
 if TYPE_CHECKING:
     from exactnn.rational.function import RationalFunction
 
 
-@dataclass(frozen=True)
-class Part:
+@dataclass(frozen=True, repr=False)
+class Part(Value):
     """numerator / factor^power, with a monic factor; coefficients with the constant term first."""
 
     numerator: tuple[Fraction, ...]
@@ -33,11 +35,12 @@ class Part:
     power: int
 
     def __str__(self) -> str:
-        return f"({poly.text(self.numerator)}) / ({poly.text(self.factor)})" + (f"^{self.power}" if self.power > 1 else "")
+        text = f"({poly.text(self.numerator)}) / ({poly.text(self.factor)})"
+        return fitted(text, FORMULA) + (f"^{self.power}" if self.power > 1 else "")
 
 
-@dataclass(frozen=True)
-class PartialFractions:
+@dataclass(frozen=True, repr=False)
+class PartialFractions(Value):
     """polynomial + the sum of the parts, exactly.
 
     Examples
@@ -69,11 +72,11 @@ class PartialFractions:
 
     def __str__(self) -> str:
         head = [poly.text(self.polynomial)] if any(self.polynomial) or not self.parts else []
-        return " + ".join(head + [str(part) for part in self.parts])
+        return fitted(" + ".join(head + [str(part) for part in self.parts]), FORMULA)
 
 
-@dataclass(frozen=True)
-class RealPart:
+@dataclass(frozen=True, repr=False)
+class RealPart(Value):
     """numerator / factor^power; the factor is x - t for a real pole t, or x^2 - 2 Re(z) x + |z|^2 for a pair of poles z and its conjugate.
 
     `pole` is t or z (Im z > 0); the discs of different parts' poles do not meet.
@@ -85,8 +88,8 @@ class RealPart:
     pole: ComplexRoot
 
 
-@dataclass(frozen=True)
-class RealPartialFractions:
+@dataclass(frozen=True, repr=False)
+class RealPartialFractions(Value):
     """polynomial + the sum of the parts over the reals, each coefficient in an interval of rationals.
 
     Examples

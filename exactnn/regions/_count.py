@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
 
 import networkx as nx
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, Program, Signs, StageMap, full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete, Undecided
@@ -18,11 +16,12 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import counted
 from exactnn.network import Network
 from exactnn.regions._cells import facets_between, maps_of, regions_of
 from exactnn.regions._leaves import searched_regions
 from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components, make_tally
-from exactnn.regions.collect import bar, check_arguments, check_choice, chosen_method, collect, pieces
+from exactnn.regions.collect import check_arguments, check_choice, chosen_method, collect, pieces
 from exactnn.regions.region import Region
 
 
@@ -139,27 +138,27 @@ def _convex(
 
 def _closed(program: Program, clock: Clock, max_regions: int | None) -> int:
     """The count "closed-connected"; Incomplete with what was counted of it."""
-    counted = [0]
+    tally = [0]
     try:
-        _count_closed(program, clock, max_regions, counted)
+        _count_closed(program, clock, max_regions, tally)
     except Incomplete as stopped:
-        raise Incomplete(f"{stopped}; counted so far under 'closed-connected': {counted[0]}", counted[0]) from None
-    return counted[0]
+        raise Incomplete(f"{stopped}; counted so far under 'closed-connected': {tally[0]}", tally[0]) from None
+    return tally[0]
 
 
-def _count_closed(program: Program, clock: Clock, max_regions: int | None, counted: list[int]) -> None:
+def _count_closed(program: Program, clock: Clock, max_regions: int | None, tally: list[int]) -> None:
     """For each affine map L cut the cells by f - L and count the components, with interior, of its zero set."""
     signs: dict[Key, Signs] = {}
     for run, piece in pieces(program, clock, max_regions, whole=True):
         for row, key in zip(piece.signs, maps_of(run.program, piece.signs), strict=True):
             signs.setdefault(key, row.copy())
-    for key in tqdm(signs, desc="closed sets of affine maps", delay=2, disable=None, leave=False, file=sys.stderr):
+    for key in counted("closed sets of affine maps", signs, unit="maps"):
         zero = _difference(program, key[0], program.output_integers[0].scale)
         found = 0
         for run, piece in pieces(zero, clock, None, whole=True):
             members = closed_components(run, piece, len(zero.stages) - 1)
             found += len(set(members.values()))
-        counted[0] += found
+        tally[0] += found
 
 
 def _difference(program: Program, key: tuple[int, ...], scale: int) -> Program:
@@ -199,7 +198,7 @@ def iterate(
     with clock.running():
         program = read_program([net], full_dimensional(domain, net.input_dim))
     if chosen_method(method, net) == "search":
-        regions = bar(" regions", work=searched_regions(program, clock))
+        regions: Iterator[Region] = counted("finding regions", searched_regions(program, clock), unit="regions")
     else:
         found_pieces = pieces(program, clock, None, whole=not program.patterns_are_signs)
         regions = (region for run, piece in found_pieces for region in regions_of(run, piece))

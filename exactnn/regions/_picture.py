@@ -1,21 +1,21 @@
-"""What a picture of linear regions shows, still exact: the window, each region's polygon or interval, the segments between regions."""
+"""What a picture of linear regions shows, still exact: each region's polygon or interval, and the segments between regions."""
 
 from __future__ import annotations
 
 import itertools
-import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from exactnn.exact.numbers import upright
-from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.polyhedron import Box
 from exactnn.network import Network
 from exactnn.regions.region import Point, Region
 
 Segment = tuple[Point, Point]
-_MARGIN = Fraction(13, 10)
+Side = TypeVar("Side")
 
 
 @dataclass(frozen=True)
@@ -31,73 +31,69 @@ class Kink:
     bends: bool
 
 
-def window(regions: Sequence[Region], points: Sequence[Point]) -> Box:
-    """A box with all vertices and points well inside; bounds with few bits.
-
-    Where a region has no vertex, the points of its border that are nearest to 0 take their place. A side is at least half as long as the
-    longest one; around a single point p the box reaches as far as from p to 0, or by 1 where p = 0.
-    """
-    shown: list[Point] = list(points)
+def landmarks(regions: Sequence[Region]) -> list[Point]:
+    """The vertices of all regions; where a region has none, the points of its borders that are nearest to 0."""
+    shown: set[Point] = set()
     for region in regions:
-        shown += region.vertices() or [_foot(i.normal, i.offset) for i in region.inequalities]
-    d = len(regions[0].interior_point)
-    low = [min((p[j] for p in shown), default=Fraction(0)) for j in range(d)]
-    high = [max((p[j] for p in shown), default=Fraction(0)) for j in range(d)]
-    most = max(b - a for a, b in zip(low, high, strict=True)) or 4 * (max(map(abs, low)) or Fraction(1))
-    unit = Fraction(2) ** (most.numerator.bit_length() - most.denominator.bit_length() - 6)
-    bounds = []
-    for a, b in zip(low, high, strict=True):
-        half = _MARGIN * max(b - a, most / 2) / 2
-        bounds.append((math.floor(((a + b) / 2 - half) / unit) * unit, math.ceil(((a + b) / 2 + half) / unit) * unit))
-    return Box([a for a, _ in bounds], [b for _, b in bounds])
-
-
-def bounding_box(domain: Polyhedron) -> Box:
-    """The smallest box around a bounded domain."""
-    if isinstance(domain, Box):
-        return domain
-    columns = list(zip(*domain.vertices(), strict=True))
-    return Box([min(c) for c in columns], [max(c) for c in columns])
+        shown |= set(region.vertices() or [_foot(i.normal, i.offset) for i in region.inequalities])
+    return sorted(shown)
 
 
 def polygon(region: Region, clip: Box | None) -> tuple[Point, ...]:
-    """The vertices of a region in the box, in a circle (in one dimension: the two ends); none if nothing of it lies there."""
+    """The vertices of a region in the box, anticlockwise (in one dimension: the two ends); none if nothing of it lies there."""
     shape = region.polyhedron if clip is None else region.polyhedron.intersection(clip)
     corners = shape.vertices()
     if len(region.interior_point) == 1 or len(corners) < 3:
         return corners if len(corners) > len(region.interior_point) else ()
-    first, last = corners[0], corners[-1]
-    lower = [p for p in corners if _turn(first, last, p) <= 0]
-    return (*lower, *(p for p in reversed(corners) if _turn(first, last, p) > 0))
+    return circle(corners)
+
+
+def circle(corners: Sequence[Point], across: int = 0, up: int = 1) -> tuple[Point, ...]:
+    """The corners of a convex polygon anticlockwise, as they are seen in these two coordinates."""
+    ordered = sorted(corners, key=lambda p: (p[across], p[up]))
+    first, last = ordered[0], ordered[-1]
+
+    def turn(p: Point) -> Fraction:
+        return (last[across] - first[across]) * (p[up] - first[up]) - (last[up] - first[up]) * (p[across] - first[across])
+
+    lower = [p for p in ordered if turn(p) <= 0]
+    return (*lower, *(p for p in reversed(ordered) if turn(p) > 0))
 
 
 def kinks(net: Network, regions: Sequence[Region], polygons: Sequence[tuple[Point, ...]]) -> list[Kink]:
     """The borders between regions, in pieces that have one region on each side; borders of the domain are left out."""
     rank = {name: i for i, name in enumerate(net.order)}
-    sides: dict[tuple[int, ...], list[tuple[Segment, Any, str]]] = {}
+    lines: dict[tuple[int, ...], list[tuple[Segment, tuple[Any, str]]]] = {}
     for region, corners in zip(regions, polygons, strict=True):
-        for a, b in zip(corners, (*corners[1:], *corners[:1]), strict=True):
+        for a, b in edges(corners):
             for border in region.inequalities:
                 if _on(border.normal, border.offset, a) and _on(border.normal, border.offset, b):
                     layers = [n.layer for n in border.neurons]
                     if "domain" not in layers:
                         layer = min(layers, key=rank.__getitem__)
-                        sides.setdefault(upright((*border.normal, border.offset)), []).append(
-                            ((min(a, b), max(a, b)), region.affine_map, layer)
-                        )
-    return [kink for found in sides.values() for kink in _pieces(found, rank)]
+                        lines.setdefault(upright((*border.normal, border.offset)), []).append(((a, b), (region.affine_map, layer)))
+    found = []
+    for on_line in lines.values():
+        for piece, sides in pieces(on_line):
+            layer = min((layer for _, layer in sides), key=rank.__getitem__)
+            found.append(Kink(piece, layer, any(affine_map != sides[0][0] for affine_map, _ in sides)))
+    return found
 
 
-def _pieces(found: list[tuple[Segment, Any, str]], rank: dict[str, int]) -> Iterator[Kink]:
-    """Segments on one line, cut at each other's ends, with what lies on both sides."""
-    stops = sorted({end for segment, _, _ in found for end in segment})
-    pieces: dict[Segment, list[tuple[Any, str]]] = {}
-    for (a, b), affine_map, layer in found:
-        inside = [p for p in stops if a <= p <= b]
-        for piece in itertools.pairwise(inside):
-            pieces.setdefault(piece, []).append((affine_map, layer))
-    for piece, both in pieces.items():
-        yield Kink(piece, min((layer for _, layer in both), key=rank.__getitem__), any(m != both[0][0] for m, _ in both))
+def edges(corners: Sequence[Point]) -> Iterator[Segment]:
+    """The sides of a polygon, the smaller end first."""
+    for a, b in zip(corners, (*corners[1:], *corners[:1]), strict=True):
+        yield min(a, b), max(a, b)
+
+
+def pieces(on_line: Sequence[tuple[Segment, Side]]) -> Iterator[tuple[Segment, list[Side]]]:
+    """Segments of one line, cut at each other's ends, with what lies at each piece."""
+    stops = sorted({end for segment, _ in on_line for end in segment})
+    found: dict[Segment, list[Side]] = {}
+    for (a, b), side in on_line:
+        for piece in itertools.pairwise(stops[bisect_left(stops, a) : bisect_right(stops, b)]):
+            found.setdefault(piece, []).append(side)
+    yield from found.items()
 
 
 def value(region: Region, point: Point) -> Point:
@@ -109,10 +105,6 @@ def value(region: Region, point: Point) -> Point:
 def _foot(normal: tuple[int, ...], offset: int) -> Point:
     square = sum(a * a for a in normal)
     return tuple(Fraction(a * offset, square) for a in normal)
-
-
-def _turn(a: Point, b: Point, c: Point) -> Fraction:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
 def _on(normal: tuple[int, ...], offset: int, point: Point) -> bool:

@@ -14,14 +14,18 @@ from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_integer
 from exactnn.network import MaxPool, Network
 from exactnn.regions.collect import check_arguments
+from exactnn.value import Value
 
 
-@dataclass(frozen=True)
-class RegionCount:
+@dataclass(frozen=True, repr=False)
+class RegionCount(Value):
     """The number of full-dimensional activation regions, and what the standalone checker needs to re-check it."""
 
     value: int
     certificate: Certificate
+
+    def _parts(self) -> dict[str, Any]:
+        return {"value": self.value, "certificate": self.certificate.kind}
 
 
 @timed

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import closing
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, PIECE, Piece, Program, Statistics, Subdivision
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.executors import check_executor
-from exactnn.network import Network
+from exactnn.exact.progress import Progress
+from exactnn.network import Network, check_network
 from exactnn.regions import _tasks
 from exactnn.regions._collector import Collector, search_cells
 from exactnn.regions._tasks import Make
@@ -24,7 +23,6 @@ from exactnn.regions._tasks import Make
 __all__ = [
     "Collector",
     "Make",
-    "bar",
     "check_arguments",
     "check_choice",
     "check_max_regions",
@@ -75,7 +73,7 @@ def collect(
     if executor is not None or checkpoint is not None:
         _in_tasks(net, program, make, collector, method, clock, executor, checkpoint, max_regions)
     elif method == "search":
-        with bar(" regions") as shown:
+        with Progress("finding regions", unit="regions") as shown:
             for _ in search_cells(program, collector, clock, max_regions=max_regions):
                 shown.update()
     elif partly and (clock.limit is not None or max_regions is not None):
@@ -93,11 +91,11 @@ def pieces(
 ) -> Iterator[tuple[Subdivision, Piece]]:
     """The finished pieces of the face lattice, with their run; `whole` for one piece only."""
     run = Subdivision(program, clock, max_cells=max_regions, piece=None if whole else size)
-    with bar(" regions") as shown:
+    with Progress("finding regions", unit="regions") as shown:
         try:
             for piece in run.pieces():
                 yield run, piece
-                shown.update(run.finished - shown.n)
+                shown.update(run.finished - shown.done)
         finally:
             statistics.add(run.statistics)
 
@@ -120,7 +118,7 @@ def _in_tasks(
     cells = sum(size for size, _ in ready.values())
     tasks = {number: prefix for number, prefix in tasks.items() if number not in ready}
     found = _tasks.results(net, program.domain, make, tasks, executor, clock, max_regions, method)
-    with bar(" tasks", len(tasks)) as shown, closing(found):
+    with Progress("finding regions, in parts", unit="parts", total=len(tasks)) as shown, closing(found):
         try:
             _few(cells, max_regions)
             for number, (size, result) in found:
@@ -148,8 +146,7 @@ def _few(cells: int, max_regions: int | None) -> None:
 
 def check_arguments(net: object, max_regions: object) -> None:
     """ArgumentError unless they are a network and a number of regions, or None."""
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     check_max_regions(max_regions)
 
 
@@ -172,8 +169,3 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """ArgumentError unless the value is allowed."""
     if value not in allowed:
         raise ArgumentError(f"{name}: one of {', '.join(map(repr, allowed))} is needed, got {value!r}")
-
-
-def bar(unit: str, total: int | None = None, work: Iterable[Any] | None = None) -> tqdm:
-    """Progress on stderr, of work that takes longer than two seconds."""
-    return tqdm(work, total=total, unit=unit, delay=2, disable=None, leave=False, file=sys.stderr)

@@ -6,6 +6,7 @@ restrict(net, origin, directions)(t) = net(origin + sum_i t_i directions[i])
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,8 +15,8 @@ from flint import fmpq, fmpz_mat
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import fraction, short
-from exactnn.network import Affine, Builder, Input, Network, Reshape
-from exactnn.network.graph import free_name
+from exactnn.network import Affine, Builder, Input, Network, Reshape, Source, check_network
+from exactnn.network.graph import Slice, free_name
 
 Point = tuple[Fraction, ...]
 
@@ -24,7 +25,8 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
     """t -> net(origin + sum_i t_i directions[i]), as a network whose only input is t.
 
     An exact affine node (and a reshape, for an input with several axes) takes the place of each input, under the input's name; the
-    other nodes are those of `net`.
+    other nodes are those of `net` that an output depends on. If `net` was read from a file, certificates about the slice name that file
+    and the slice.
 
     Parameters
     ----------
@@ -49,8 +51,7 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
     >>> line([2]), net([2, "-3/2"])
     ((Fraction(2, 1),), (Fraction(2, 1),))
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}; build one with mlp, load or from_torch")
+    check_network(net)
     base = _vector(origin, "origin", net.input_dim)
     matrix = _independent(_directions(directions, net.input_dim))
     builder = Builder()
@@ -70,7 +71,12 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
     for name in net.order:
         if name not in net.inputs:
             builder.add(name, net.operation(name), *net.operands(name))
-    return builder.build([t], net.outputs)
+    return builder.build([t], net.outputs, source=_source(net, Slice(base, matrix)))
+
+
+def _source(net: Network, where: Slice) -> Source | None:
+    """The file with the slice; None for a slice of a slice, which the certificate's format has no words for."""
+    return None if net.source is None or net.source.slice is not None else replace(net.source, slice=where)
 
 
 def through(points: Any) -> tuple[Point, tuple[Point, ...]]:

@@ -11,10 +11,10 @@ from collections.abc import Hashable
 from fractions import Fraction
 from typing import Any
 
-from exactnn.errors import ArgumentError, ExactnnError, ShapeError
+from exactnn.errors import ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.forms import NotTreated, Numbering, Row, TooLarge
-from exactnn.network import Affine, Network, PiecewiseLinear, PRelu, Smooth
+from exactnn.network import Affine, Network, PiecewiseLinear, PRelu, Smooth, check_network
 from exactnn.network.activation_facts import mirror_slope
 from exactnn.symmetry.transformations import Composition, Flip, Permutation, Scaling, SignFlip, Transformation
 
@@ -40,8 +40,7 @@ def align(f: Network, g: Network) -> Transformation | None:
     Scaling('relu1', [2, 1]) @ Permutation('relu1', [1, 0])
     """
     for net, name in ((f, "f"), (g, "g")):
-        if not isinstance(net, Network):
-            raise ArgumentError(f"{name}: a Network is needed, got {type(net).__name__}")
+        check_network(net, name)
     if f.input_dim != g.input_dim or f.output_dim != g.output_dim:
         raise ShapeError(
             f"f and g: networks of equal input and output sizes are needed, got {f.input_dim} -> {f.output_dim} "

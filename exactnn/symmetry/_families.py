@@ -21,13 +21,15 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.network import Network
 from exactnn.symmetry._shallow import Shallow
+from exactnn.texts import brief
+from exactnn.value import Value
 
 Weights = tuple[RationalArray, RationalArray, RationalArray, RationalArray]
 Build = Callable[[list[Fraction]], Weights]
 
 
-@dataclass(frozen=True)
-class Family:
+@dataclass(frozen=True, repr=False)
+class Family(Value):
     """Networks with one function, one for each choice of rational parameters.
 
     Attributes
@@ -57,6 +59,9 @@ class Family:
     description: str
     _build: Build = field(repr=False, compare=False)
     _layer: Shallow = field(repr=False, compare=False)
+
+    def _summary(self) -> str:
+        return f"{self.kind}, neurons {brief(self.neurons, 30)}, parameters {brief(', '.join(self.parameters), 30)}"
 
     @property
     def dimension(self) -> int:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property, wraps
 from itertools import combinations
 from math import comb
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from exactnn.errors import Incomplete, Undecided
 from exactnn.exact.array import RationalArray
@@ -20,9 +20,12 @@ from exactnn.symmetry._families import Family, families
 from exactnn.symmetry._orbits import flip_sets
 from exactnn.symmetry._shallow import Shallow, shallow
 from exactnn.symmetry._subset_sums import Found, Subset
+from exactnn.texts import brief
+from exactnn.value import SCREEN, Value
 
 #: sets of hyperplanes with two neurons each that are gone through at most
 _SETS = 20_000
+_ASKED = ("is_single_orbit", "dimension", "orbits", "isolated", "families")
 
 _T = TypeVar("_T")
 
@@ -38,8 +41,8 @@ def _by_its_clock(answer: Callable[[Fibre], _T]) -> Callable[[Fibre], _T]:
     return asked
 
 
-@dataclass(frozen=True, eq=False)
-class Fibre:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fibre(Value):
     """{weights of the same width and activation : same function}, as far as it is asked; see `fibre`.
 
     An **orbit** is what permutations and (relu, leaky_relu, abs) positive scalings, for tanh and sigmoid sign flips, make of one
@@ -50,6 +53,19 @@ class Fibre:
     network: Network
     layer: Shallow
     _clock: Clock
+
+    def _parts(self) -> dict[str, Any]:
+        """What needs no search, and the answers to what was asked; None for what was not."""
+        known = {name: vars(self).get(name) for name in _ASKED}
+        return {"width": self.width, "family": self.family, "is_reduced": self.is_reduced, "not_reduced": self.not_reduced, **known}
+
+    def _summary(self) -> str:
+        answers = [f"{name}={brief(vars(self)[name], 20)}" for name in ("is_single_orbit", "dimension") if name in vars(self)]
+        return ", ".join([f"{self.width} neurons, {self.family}, {'' if self.is_reduced else 'not '}reduced", *answers])
+
+    def _rows(self) -> list[tuple[str, str]]:
+        unasked = {name: f"not asked yet: .{name} computes it" for name in _ASKED if name not in vars(self)}
+        return [(name.replace("_", " "), unasked.get(name, brief(part, SCREEN))) for name, part in self._parts().items()]
 
     @property
     def width(self) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray
@@ -29,13 +29,15 @@ from exactnn.symmetry._orbits import flip_sets
 from exactnn.symmetry._shallow import Shallow, shallow
 from exactnn.symmetry._smt import Script, both, either, term, total
 from exactnn.symmetry.transformations import Flip
+from exactnn.texts import brief
+from exactnn.value import Value
 
 _FROM = ("z3", "exact")
 _TERMS = 500_000
 
 
-@dataclass(frozen=True)
-class WeightSymmetry:
+@dataclass(frozen=True, repr=False)
+class WeightSymmetry(Value):
     """Other weights of the same width with the same function, in another orbit.
 
     Attributes
@@ -48,13 +50,17 @@ class WeightSymmetry:
     flips: tuple[int, ...] | None
     _by_rows: bool = True
 
+    def _summary(self) -> str:
+        how = "neurons split, merged or moved" if self.flips is None else f"neurons {brief(self.flips, 40)} turned over"
+        return f"{how}; {self.network!r}"
+
     @property
     def transformation(self) -> Flip | None:
         """The flip that leads there from the given network; None if there is none, or if neurons of its layer are several entries each."""
         return Flip(self.flips) if self.flips is not None and self._by_rows else None
 
 
-class SymmetrySearch:
+class SymmetrySearch(Value):
     """The symmetries one after the other, as they are found; made by `search`.
 
     Attributes
@@ -95,8 +101,11 @@ class SymmetrySearch:
         """The question in SMT-LIB 2: satisfiable exactly if there is another type of weights with the same function."""
         return self._smt2()
 
-    def __repr__(self) -> str:
-        return f"SymmetrySearch({self.summary})"
+    def _parts(self) -> dict[str, Any]:
+        return {"complete": self.complete, "asked": self._asked, "found": self.found}
+
+    def _summary(self) -> str:
+        return self.summary
 
 
 @timed

@@ -20,10 +20,10 @@ from functools import cached_property
 import networkx as nx
 import numpy as np
 
-from exactnn.errors import ArgumentError, ExactnnError, NotOneHiddenLayer, NotRational
+from exactnn.errors import ExactnnError, NotOneHiddenLayer, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import clock_in_force
-from exactnn.network import Affine, Builder, Input, Network, PiecewiseLinear, Smooth
+from exactnn.network import Affine, Builder, Input, Network, PiecewiseLinear, Smooth, check_network
 from exactnn.network.activations import PRelu
 from exactnn.network.neurons import layer_at
 from exactnn.network.operations import Constant, Operation
@@ -212,8 +212,7 @@ def shallow(net: Network, question: str) -> Shallow:
     ArgumentError, NotOneHiddenLayer
         Naming the question that cannot be asked, and what can be asked instead.
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     folded = fold_affine(net).network
     hidden = [n for n in folded.order if not folded.operation(n).is_affine and n not in folded.inputs and not _is_affine(folded, n)]
     if len(hidden) != 1:

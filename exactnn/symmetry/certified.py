@@ -16,13 +16,14 @@ from exactnn.symmetry._fibre import Fibre
 from exactnn.symmetry._orbits import check_reduced, flip_sets
 from exactnn.symmetry._shallow import Shallow, shallow
 from exactnn.symmetry._subset_sums import Found, Subset
+from exactnn.value import Value
 
 #: weights from which the checker takes seconds; what it reads at most; its largest number of neurons
 _TRIED, _READ, _ROWS = 1 << 17, 1 << 24, 1 << 12
 
 
-@dataclass(frozen=True)
-class Orbits:
+@dataclass(frozen=True, repr=False)
+class Orbits(Value):
     """The flip sets of reduced weights, one for each orbit of the fibre, and what the standalone checker needs to re-check that
     these are all.
 
@@ -32,6 +33,10 @@ class Orbits:
     flips: tuple[Subset, ...]
     certificate: Certificate | None
     reason: str
+
+    def _parts(self) -> dict[str, Any]:
+        kind = None if self.certificate is None else self.certificate.kind
+        return {"orbits": len(self.flips), "flips": self.flips, "reason": self.reason, "certificate": kind}
 
 
 @timed

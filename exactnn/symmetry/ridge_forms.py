@@ -12,22 +12,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from exactnn.errors import ArgumentError, NotOneHiddenLayer, Undecided
+from exactnn.errors import NotOneHiddenLayer, Undecided
 from exactnn.exact.array import RationalArray, integer_array
 from exactnn.forms import Atoms, Forms, NotTreated, Numbering, TooLarge
-from exactnn.network import Network, Rational, mlp
+from exactnn.network import Network, Rational, check_network, mlp
 from exactnn.symmetry._configurations import Configuration, Jumps, realised
 from exactnn.symmetry._minimal_width import Least, least_width
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, smooth_parts
+from exactnn.texts import vector
+from exactnn.value import ROWS, Value
 
 Hyperplane = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class NormalForm:
+@dataclass(frozen=True, repr=False)
+class NormalForm(Value):
     """k + M x + sum_h J_h max(u_h . x + v_h, 0); see the module's text. Equal functions give equal, equally hashed normal forms.
 
     Attributes
@@ -124,9 +127,23 @@ class NormalForm:
     def _least(self) -> Least:
         return least_width(self._jumps)
 
-    def __repr__(self) -> str:
+    def _parts(self) -> dict[str, Any]:
+        kinks = [{"hyperplane": plane, "jump": jump} for plane, jump in self.kinks.items()]
+        return {"kinks": kinks, "linear": self.linear, "constant": self.constant}
+
+    def _summary(self) -> str:
         rows, columns = self.slope.shape
-        return f"NormalForm({columns} -> {rows}, {len(self.hyperplanes)} hyperplanes)"
+        return f"{columns} -> {rows}, {len(self.hyperplanes)} hyperplanes"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        shown = self.hyperplanes[:ROWS]
+        jumps = self.jumps[:, : len(shown)].T.to_rows() if shown else ()
+        rows = [
+            (f"kink {h}", f"jump {vector(jump, 40)} at {vector(plane, 60)}")
+            for h, (plane, jump) in enumerate(zip(shown, jumps, strict=True))
+        ]
+        linear = [(f"linear {j}", vector(self.slope[j].to_fractions())) for j in range(min(len(self.slope), ROWS))]
+        return [("constant", vector(self.constant)), *linear, *rows]
 
 
 def normal_form(net: Network) -> NormalForm | SmoothNormalForm:
@@ -157,8 +174,7 @@ def normal_form(net: Network) -> NormalForm | SmoothNormalForm:
     >>> normal_form(f) == normal_form(g), normal_form(f).kinks
     (True, {(1, 0): (Fraction(2, 1),)})
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     numbering = Numbering(net.input_dim, mirror=True, elements=True)
     try:
         forms, _ = numbering.run(net)

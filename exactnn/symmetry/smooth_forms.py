@@ -24,6 +24,7 @@ from exactnn.exact.numbers import approximately, fraction
 from exactnn.forms import Atom, Atoms, Forms
 from exactnn.network import Add, Affine, Builder, Input, Network, Smooth
 from exactnn.symmetry._enclosures import Ball, value
+from exactnn.value import Value
 
 #: (w_1, ..., w_d, b)
 Class = tuple[Fraction, ...]
@@ -36,8 +37,8 @@ _MIRRORED = ("silu", "gelu", "softplus")
 PRECISIONS = (64, 256, 1024, 4096)
 
 
-@dataclass(frozen=True)
-class SmoothNormalForm:
+@dataclass(frozen=True, repr=False)
+class SmoothNormalForm(Value):
     """k + M x + sum_h J_h phi(w_h . x + b_h) + sum_b C_b phi(b); see the module's text.
 
     `==` and `hash` are about these numbers. Forms that are equal are one function. For tanh (sigmoid too), silu and softplus forms that
@@ -178,10 +179,10 @@ class SmoothNormalForm:
         shown = terms if len(terms) <= 4 else [*terms[:3], "..."]
         return " + ".join([approximately(self.offset[j].item()), *shown])
 
-    def __repr__(self) -> str:
+    def _summary(self) -> str:
         rows, columns = self.slope.shape
         constants = f", {len(self.biases)} constants" if self.biases else ""
-        return f"SmoothNormalForm({self.activation}, {columns} -> {rows}, {len(self.normals)} classes{constants})"
+        return f"{self.activation}, {columns} -> {rows}, {len(self.normals)} classes{constants}"
 
 
 def smooth_parts(forms: Forms, atoms: Atoms) -> tuple[SmoothNormalForm, ...] | None:

@@ -35,6 +35,7 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction, rational_text
 from exactnn.exact.writing import json_number
+from exactnn.network import check_network
 from exactnn.network.activation_facts import mirror_slope
 from exactnn.network.edit import replaced
 from exactnn.network.graph import Network
@@ -42,11 +43,13 @@ from exactnn.network.neurons import Layer, layer_at, taken
 from exactnn.network.operations import BatchNorm
 from exactnn.network.windows import MaxPool
 from exactnn.symmetry._action import moved_constants, scaled_layer, scaled_source
+from exactnn.texts import fitted
+from exactnn.value import LINE, Value
 
 Step = dict[str, Any]
 
 
-class Transformation(ABC):
+class Transformation(Value, ABC):
     """A change of a network's parameters that may or may not keep its function."""
 
     @abstractmethod
@@ -61,6 +64,13 @@ class Transformation(ABC):
     def steps(self, net: Network) -> list[Step]:
         """The steps, applied first to last, as the certificate writes them (docs/certificate-format.md)."""
 
+    @abstractmethod
+    def _code(self) -> str:
+        """The Python that makes it; the repr, where that is short."""
+
+    def __repr__(self) -> str:
+        return fitted(self._code(), LINE)
+
     def __matmul__(self, other: Transformation) -> Composition:
         """self @ other applies `other` first."""
         if not isinstance(other, Transformation):
@@ -68,7 +78,7 @@ class Transformation(ABC):
         return Composition((*_parts(self), *_parts(other)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Permutation(Transformation):
     """New neuron i is old neuron order[i].
 
@@ -111,11 +121,11 @@ class Permutation(Transformation):
     def steps(self, net: Network) -> list[Step]:
         return [{"kind": "permutation", "layer": net.layer_name(self.layer), "order": list(self.order)}]
 
-    def __repr__(self) -> str:
+    def _code(self) -> str:
         return _call("Permutation", self.layer, "order", str(list(self.order)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scaling(Transformation):
     """(a_i, w_i, b_i) -> (a_i / L_i, L_i w_i, L_i b_i),  L_i = factors[i] > 0.
 
@@ -155,11 +165,11 @@ class Scaling(Transformation):
         numbers = [json_number(f) for f in self.factors]
         return [{"kind": "scaling", "layer": net.layer_name(self.layer), "factors": numbers}]
 
-    def __repr__(self) -> str:
+    def _code(self) -> str:
         return _call("Scaling", self.layer, "factors", f"[{', '.join(_literal(f) for f in self.factors)}]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Flip(Transformation):
     """(a_i, w_i, b_i) -> (a_i, -w_i, -b_i) for the listed neurons, and c -> c + r sum a_i b_i, where phi(t) - phi(-t) = r t.
 
@@ -187,6 +197,7 @@ class Flip(Transformation):
         _set(self, neurons=_subset(neurons), layer=_layer(layer))
 
     def apply(self, net: Network) -> Network:
+        check_network(net)
         name = net.layer_name(self.layer)
         layer = _find(net, self.layer)
         signs = _signs(self.layer, layer.count, self.neurons)
@@ -206,11 +217,11 @@ class Flip(Transformation):
     def steps(self, net: Network) -> list[Step]:
         return [{"kind": "flip", "layer": net.layer_name(self.layer), "neurons": list(self.neurons)}]
 
-    def __repr__(self) -> str:
+    def _code(self) -> str:
         return f"Flip({list(self.neurons)}{'' if self.layer == 0 else f', layer={self.layer!r}'})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SignFlip(Transformation):
     """(a_i, w_i, b_i) -> (-a_i, -w_i, -b_i) for the listed neurons; keeps the function for odd activations (tanh).
 
@@ -246,11 +257,11 @@ class SignFlip(Transformation):
     def steps(self, net: Network) -> list[Step]:
         return [{"kind": "sign_flip", "layer": net.layer_name(self.layer), "neurons": list(self.neurons)}]
 
-    def __repr__(self) -> str:
+    def _code(self) -> str:
         return _call("SignFlip", self.layer, "neurons", str(list(self.neurons)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Composition(Transformation):
     """parts[0] @ parts[1] @ ... : the last part is applied first. Without parts, the identity.
 
@@ -281,16 +292,15 @@ class Composition(Transformation):
     def steps(self, net: Network) -> list[Step]:
         return [step for part in reversed(self.parts) for step in part.steps(net)]
 
-    def __repr__(self) -> str:
-        return " @ ".join(map(repr, self.parts)) if len(self.parts) > 1 else f"Composition({list(self.parts)})"
+    def _code(self) -> str:
+        return " @ ".join(part._code() for part in self.parts) if len(self.parts) > 1 else f"Composition({list(self.parts)})"
 
 
 # --- the layer -----------------------------------------------------------------------------------------------------------
 
 
 def _find(net: Network, layer: int | str, count: int | None = None, what: str = "") -> Layer:
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}")
+    check_network(net)
     found = layer_at(net, net.layer_name(layer))
     if count is not None and count != found.count:
         raise ShapeError(f"{_text(layer)}: it has {found.count} neurons, so {what} of that length is needed, got {count}")

@@ -21,6 +21,7 @@ from exactnn.exact.numbers import Number, rational_text, sum_text
 from exactnn.network import Affine, Network
 from exactnn.symmetry._zero_layer import FirstLayer, LayerSearch
 from exactnn.symmetry._zero_plans import Fixed, Found, Free, Plan, network
+from exactnn.value import Value
 
 #: beyond which no search ends
 _INPUTS, _NEURONS, _BOUND = 12, 10_000, 1_000_000
@@ -30,7 +31,7 @@ def _short(number: int) -> str:
     return str(number) if number < 10**20 else f"a number of {number.bit_length()} bits"
 
 
-class ZeroSearch:
+class ZeroSearch(Value):
     """Zero networks, one after the other, as they are found; made by `search_zero`.
 
     Attributes
@@ -79,8 +80,11 @@ class ZeroSearch:
         """The whole question in SMT-LIB 2: satisfiable exactly if there is such a network."""
         return self._smt2()
 
-    def __repr__(self) -> str:
-        return f"ZeroSearch({self.summary})"
+    def _parts(self) -> dict[str, Any]:
+        return {"complete": self.complete, "asked": self._asked, "count": self.count}
+
+    def _summary(self) -> str:
+        return self.summary
 
 
 @timed

@@ -1,4 +1,7 @@
-"""Assertions for tests: they return the verdict that proves them, or fail with a report of one screen."""
+"""Assertions for tests: they return the verdict that proves them, or fail with a report of one screen.
+
+`__tracebackhide__` lets pytest show the line of the test above the report, and not those of this room.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from exactnn.testing._certificates import Folder, write_certificate
 from exactnn.testing._judge import judge
 from exactnn.testing._models import check_sizes, read_model
 from exactnn.testing._report import compared, shown_code, vector
+from exactnn.testing._running import asked, limit_or_default, note_question
 from exactnn.verdict import Verdict
 from exactnn.verify import PoleVerdict, verify_pole_free, verify_symmetry, verify_zero
 
@@ -36,12 +40,13 @@ def assert_same_function(
     Parameters
     ----------
     f, g : networks, torch modules, paths of model files, ONNX bytes or ModelProtos, in any mixture
-    domain, tolerance, time_limit : as in `exactnn.verify_equal`
+    domain, tolerance : as in `exactnn.verify_equal`
     input_shape : of torch modules, as in `exactnn.from_torch`
     precision : the float format whose units in the last place tell rounding from a bug; by default that of f's weights, or float64
+    time_limit : seconds; None for pytest's option --exactnn-time-limit, or else for no limit, as math.inf
     unknown : what to do where it is not decided: "fail", "skip" or "xfail" the test
-    certificates : a folder for the certificate of a failure; by default the environment's EXACTNN_CERTIFICATES (empty for none), or
-        `exactnn-certificates` beside the test that pytest runs
+    certificates : a folder for the certificate of a failure; by default a folder of the test below pytest's option
+        --exactnn-certificates, or the environment's EXACTNN_CERTIFICATES (empty for none), or `exactnn-certificates` beside the test
 
     Returns
     -------
@@ -64,6 +69,7 @@ def assert_same_function(
     >>> xn.testing.assert_same_function(f, g).status
     'proved'
     """
+    __tracebackhide__ = True
     check_unknown(unknown)
     first, second = read_model(f, "f", input_shape), read_model(g, "g", input_shape)
     check_sizes(first.net, second.net)
@@ -73,8 +79,9 @@ def assert_same_function(
         domain=domain,
         tolerance=tolerance,
         precision=precision or first.precision or second.precision,
-        time_limit=time_limit,
+        time_limit=limit_or_default(time_limit),
     )
+    note_question("assert_same_function", found.verdict.status, found.seconds)
     if found.holds:
         return found.verdict
     text, path = compared(first.net, second.net, found, domain=domain, certificates=certificates)
@@ -106,9 +113,11 @@ def assert_zero(
     >>> xn.testing.assert_zero(xn.mlp([([[1], [-1], [1], [-1]], [1, -1, 2, -2]), ([[1, -1, -1, 1]], [1])])).status
     'proved'
     """
+    __tracebackhide__ = True
     check_unknown(unknown)
     net = read_model(f, "f", input_shape).net
-    verdict = verify_zero(net, domain=domain, tolerance=tolerance, time_limit=time_limit)
+    limit = limit_or_default(time_limit)
+    verdict = asked("assert_zero", lambda: verify_zero(net, domain=domain, tolerance=tolerance, time_limit=limit))
     return _judged(verdict, "f is not zero", [shown_code(net, "f")], (net,), unknown, certificates)
 
 
@@ -132,9 +141,12 @@ def assert_symmetry(
     >>> xn.testing.assert_symmetry(f, xn.symmetry.Flip([0, 1, 2])).status
     'proved'
     """
+    __tracebackhide__ = True
     check_unknown(unknown)
     net = read_model(f, "f", input_shape).net
-    verdict = verify_symmetry(net, transformation, domain=domain, tolerance=tolerance, time_limit=time_limit)
+    limit = limit_or_default(time_limit)
+    options: Any = {"domain": domain, "tolerance": tolerance, "time_limit": limit}
+    verdict = asked("assert_symmetry", lambda: verify_symmetry(net, transformation, **options))
     lines = [shown_code(net, "f"), f"T = {transformation}"]
     return _judged(verdict, "T is no symmetry of f", lines, (net,), unknown, certificates)
 
@@ -148,13 +160,15 @@ def assert_pole_free(r: Any, *, interval: Any = None, unknown: str = "fail", cer
     >>> xn.testing.assert_pole_free(xn.rational.RationalFunction([1], [1, 0, 1])).status
     'proved'
     """
+    __tracebackhide__ = True
     check_unknown(unknown)
-    verdict = verify_pole_free(r, interval=interval)
+    verdict = asked("assert_pole_free", lambda: verify_pole_free(r, interval=interval))
     return _judged(verdict, "r has a pole", [f"r = {r!r}"], (), unknown, certificates)
 
 
 def _judged(verdict: V, head: str, lines: list[str], networks: tuple[object, ...], unknown: str, certificates: Folder) -> V:
     """The verdict if it is proved; else the failure, or what `unknown` says."""
+    __tracebackhide__ = True
     if verdict.proved:
         return verdict
     if verdict.unknown:
@@ -175,6 +189,7 @@ def check_unknown(unknown: str) -> None:
 
 def settled(failure: PropertyFailed, unknown: str) -> NoReturn:
     """Raise the failure, or skip or xfail the test where it is an unknown one and that is what was asked for."""
+    __tracebackhide__ = True
     if failure.kind != "unknown" or unknown == "fail":
         raise failure
     if unknown == "skip":

@@ -39,6 +39,7 @@ def assert_calibrated(probabilities: Any, labels: Any, *, bound: Number, norm: s
     >>> xn.testing.assert_calibrated(["1/4", "1/4", "3/4", "3/4"], [0, 1, 1, 1], bound="1/4", bins=2)
     Fraction(1, 4)
     """
+    __tracebackhide__ = True
     most = as_fraction(bound, "bound")
     if most < 0:
         raise ArgumentError(f"bound: a number >= 0 is needed, got {bound!r}")

@@ -9,6 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from exactnn.errors import ArgumentError, ExactnnError
+from exactnn.testing._running import near, note_certificate, running_test
+
 #: what says where certificates go
 Folder = str | os.PathLike[str] | None
 #: the environment variable with a folder for certificates; empty for none
@@ -18,26 +21,38 @@ FOLDER = "exactnn-certificates"
 
 
 def certificate_folder(given: Folder) -> Path | None:
-    """The folder that was given, or that of the environment, or `exactnn-certificates` beside the test that pytest runs; else none."""
+    """The folder given, or that of the test that runs, or the environment's, or `exactnn-certificates` beside pytest's test; else none."""
     if given is not None:
-        return Path(given)
+        if not isinstance(given, (str, os.PathLike)):
+            raise ArgumentError(f"certificates: a folder or None is needed, got {type(given).__name__}")
+        return Path(given) if os.fspath(given) else None
+    test = running_test()
+    if test is not None and test.folder is not None:
+        return test.folder
     if VARIABLE in os.environ:
         return Path(os.environ[VARIABLE]) if os.environ[VARIABLE] else None
-    test = Path(_test_running().partition("::")[0])
-    return test.parent / FOLDER if test.suffix == ".py" and test.is_file() else None
+    file = Path(_test_running().partition("::")[0])
+    return file.parent / FOLDER if file.suffix == ".py" and file.is_file() else None
 
 
 def write_certificate(certificate: Any, given: Folder) -> tuple[list[str], str | None]:
-    """Write the certificate under a name of the test and the claim: what a report says of it, and its file, if there is a folder."""
+    """Write the certificate under a name of the test and the claim: what a report says of it, and its file, if there is one.
+
+    A folder that cannot be written to is told in the report, which is about something else.
+    """
     folder = certificate_folder(given)
     if certificate is None or folder is None:
         return [], None
     name = re.sub(r"\W+", "-", _test_running().rpartition("::")[2]).strip("-")[:60] or "failure"
     claim = {key: value for key, value in certificate.document.items() if key != "about"}
     digest = hashlib.sha256(json.dumps(claim, sort_keys=True).encode()).hexdigest()[:8]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = str(certificate.save(folder / f"{name}-{digest}.json"))
-    return [f"certificate: {path} (re-check it: exactnn check {path})"], path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = str(certificate.save(folder / f"{name}-{digest}.json"))
+    except (OSError, ValueError, ExactnnError) as error:
+        return [f"certificate: not written: {error}"], None
+    note_certificate(path)
+    return [f"to re-check the certificate: exactnn check {near(path)}"], path
 
 
 def _test_running() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import time
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -27,11 +29,13 @@ class Judgement:
     kind : "kept" (exactly), "within" (the tolerance, proved), "rounding" or "changed" (refuted; the weights tell which), "unknown"
     verdict : the answer it rests on
     changes : what became of the weights; None where they cannot be compared
+    seconds : what it took
     """
 
     kind: str
     verdict: Verdict
     changes: WeightChanges | None = None
+    seconds: float = 0
 
     @property
     def holds(self) -> bool:
@@ -43,9 +47,17 @@ def judge(
     f: Network, g: Network, *, domain: Polyhedron | None, tolerance: Number, precision: str | None, time_limit: Number | None
 ) -> Judgement:
     """Compare g with f; the exact question first, then the one with the tolerance."""
+    start = time.monotonic()
+    found = _judged(f, g, domain, tolerance, precision, time_limit)
+    return replace(found, seconds=time.monotonic() - start)
+
+
+def _judged(
+    f: Network, g: Network, domain: Polyhedron | None, tolerance: Number, precision: str | None, time_limit: Number | None
+) -> Judgement:
     allowed = as_fraction(tolerance, "tolerance")
     if allowed > 0:
-        first = _EXACT_FIRST if time_limit is None else min(as_fraction(time_limit, "time_limit"), Fraction(_EXACT_FIRST))
+        first = _EXACT_FIRST if time_limit in (None, math.inf) else min(as_fraction(time_limit, "time_limit"), Fraction(_EXACT_FIRST))
         exact = verify_equal(f, g, domain=domain, time_limit=first)
         if exact.proved:
             return Judgement("kept", exact)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exactnn.errors import ArgumentError, ShapeError
+from exactnn.errors import ArgumentError, ExactnnError, ShapeError
 from exactnn.load import load
 from exactnn.network import Network
 
@@ -61,7 +61,11 @@ def read_model(model: Any, argument: str, input_shape: Any = None) -> Model:
         from exactnn.load import from_torch  # both import torch
         from exactnn.testing._torch_plain import plain_network
 
-        return Model(model, kind, plain_network(model, shape) or from_torch(model, shape), _precision_of_module(model))
+        try:
+            net = plain_network(model, shape) or from_torch(model, shape)
+        except ExactnnError as error:
+            raise error from None  # its message has the reason; torch's own error has pages of it
+        return Model(model, kind, net, _precision_of_module(model))
     if kind == "path":
         return Model(model, kind, load(model), _precision_of_file(Path(os.fspath(model))))
     if kind == "bytes":
@@ -85,7 +89,8 @@ def unbound(net: Network) -> Network:
 
 
 def _precision_of_module(module: Any) -> str | None:
-    for tensor in module.state_dict().values():
+    weights = module.state_dict
+    for tensor in (weights() if callable(weights) else weights).values():  # that of an ExportedProgram is a property
         if tensor.is_floating_point():
             return str(tensor.dtype).removeprefix("torch.")
     return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 _CODE = 1500  # characters
+#: what torch's layers say of themselves, and are without
+_DEFAULTS = ("in_features=", "out_features=", ", bias=True", ", momentum=0.1", ", affine=True", ", track_running_stats=True")
 
 
 def module_code(module: Any, name: str = "f") -> str | None:
@@ -19,8 +21,10 @@ def module_code(module: Any, name: str = "f") -> str | None:
     if any(value.is_floating_point() and not value.isfinite().all() for _, value in tensors):
         return None
     dtypes = {str(value.dtype) for _, value in tensors if value.is_floating_point()}
-    state = ", ".join(f"{key!r}: torch.tensor({value.tolist()!r}, dtype={value.dtype})" for key, value in tensors)
-    dtype = f".to({dtypes.pop()})" if len(dtypes) == 1 else ""
+    only = dtypes.pop() if len(dtypes) == 1 else ""
+    kept = "" if only == "torch.float32" else ", dtype="  # decimals of a float32 become that number again, whatever the default
+    state = ", ".join(f"{key!r}: torch.tensor({value.tolist()!r}{kept and f'{kept}{value.dtype}'})" for key, value in tensors)
+    dtype = f".to({only})" if only else ""
     lines = [f"{name} = {layers}{dtype}.eval()"]
     if tensors:
         lines.append(f"{name}.load_state_dict({{{state}}}, strict=False)")
@@ -33,11 +37,14 @@ def module_code(module: Any, name: str = "f") -> str | None:
 
 def _constructor(module: Any) -> str | None:
     kind = type(module)
-    children = [_constructor(child) for child in module.children()]
+    children = [_constructor(child) for child in module._modules.values()]  # children() leaves out a layer's second use
     if kind.__module__.startswith("exactnn.testing") and kind.__name__ == "Residual":
         return None if None in children else f"xn.testing.Residual({', '.join(map(str, children))})"
     if not kind.__module__.startswith("torch.nn.modules"):
         return None
     if kind.__name__ == "Sequential":
         return None if None in children else f"nn.Sequential({', '.join(map(str, children))})"
-    return None if children else f"nn.{module!r}"
+    text = repr(module)
+    for default in _DEFAULTS:
+        text = text.replace(default, "")
+    return None if children else f"nn.{text}"

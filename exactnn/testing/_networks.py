@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from exactnn.errors import ArgumentError
 from exactnn.exact.numbers import Number
 from exactnn.network import Network, mlp
 from exactnn.testing._numbers import HOMOGENEOUS, TINY, Size, T, Vector, Weights, positives, size_of, size_range, weights_of
@@ -180,4 +181,8 @@ def unit_of(units: Units) -> st.SearchStrategy[Any]:
     """The argument `activation` of a strategy."""
     if units is None:
         return st.sampled_from(("relu", *HOMOGENEOUS[1:], "hardtanh"))
-    return st.sampled_from(tuple(units)) if isinstance(units, (list, tuple)) else st.just(units)
+    if isinstance(units, (list, tuple)):
+        if not units:
+            raise ArgumentError("activation: a unit, a sequence of some to choose from or None is needed, got an empty sequence")
+        return st.sampled_from(tuple(units))
+    return st.just(units)

@@ -78,7 +78,9 @@ def weights_of(weights: Weights) -> st.SearchStrategy[Fraction]:
 
 def size_of(value: Size | None, usual: tuple[int, int], argument: str, least: int = 1) -> st.SearchStrategy[int]:
     """The argument of a strategy that is a size."""
-    return value if isinstance(value, st.SearchStrategy) else st.integers(*_range(value, usual, argument, least))
+    if isinstance(value, st.SearchStrategy):
+        return value.map(lambda size: _range(size, usual, argument, least)[0])
+    return st.integers(*_range(value, usual, argument, least))
 
 
 def size_range(draw: st.DrawFn, value: Size | None, usual: tuple[int, int], argument: str) -> tuple[int, int]:

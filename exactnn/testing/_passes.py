@@ -49,14 +49,17 @@ def transformed(transformation: Pass, model: Model, *, inplace: bool, repeat: bo
 
 def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Any:
     """What the transformation returns for a copy of the model: a model of the same kind."""
+    __tracebackhide__ = True
     argument = _copy(model)
-    before = {} if inplace else _snapshot(argument)
+    before, outside = {} if inplace else _snapshot(argument), _globals()
     try:
         result = transformation(argument)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, unittest.SkipTest) or type(error).__module__.startswith("hypothesis"):
             raise  # a skip, or assume(), of the transformation
         raise _misbehaved("raised", f"{name} raised {type(error).__name__}: {_first_line(error)}{_place(error)}") from error
+    if changed := _put_back(outside):
+        raise _misbehaved("mutated", f"{name} changed {changed} (which is put back)")
     if inplace:
         result = argument if result is None else result
     elif (after := _snapshot(argument)) != before:
@@ -111,6 +114,22 @@ def _snapshot(given: Any) -> dict[str, Any]:
     return parts
 
 
+def _globals() -> dict[str, Any]:
+    """What holds for all of torch, and which a pass is to leave alone."""
+    torch: Any = sys.modules.get("torch")
+    return {} if torch is None else {"torch's default dtype": torch.get_default_dtype(), "torch's grad mode": torch.is_grad_enabled()}
+
+
+def _put_back(before: dict[str, Any]) -> str:
+    """Names what a pass changed of that, and undoes it."""
+    changed = [f"{name} from {before[name]} to {now}" for name, now in _globals().items() if name in before and before[name] != now]
+    if changed:
+        torch: Any = sys.modules["torch"]
+        torch.set_default_dtype(before["torch's default dtype"])
+        torch.set_grad_enabled(before["torch's grad mode"])
+    return " and ".join(changed)
+
+
 def _what_changed(before: dict[str, Any], after: dict[str, Any]) -> str:
     parts = [name for name in before if name in after and before[name] != after[name]]
     parts += [f"{name} is gone" for name in before if name not in after] + [f"{name} is new" for name in after if name not in before]
@@ -133,10 +152,10 @@ def _arrow(shapes: tuple[list[tuple[int, ...]], list[tuple[int, ...]]]) -> str:
     return " -> ".join(", ".join(map(str, side)) for side in shapes)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or ["(no message)"])[0][:300]
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if len(frames) > 1 else ""

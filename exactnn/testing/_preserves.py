@@ -13,25 +13,27 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
-from hypothesis.errors import HypothesisDeprecationWarning
+from hypothesis.errors import FailedHealthCheck, HypothesisDeprecationWarning, Unsatisfiable
 
 from exactnn.errors import ArgumentError, ExactnnError, PropertyFailed
 from exactnn.exact.numbers import Number, as_fraction, short
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.rounding import FORMATS
 from exactnn.network import Network
 from exactnn.testing._assertions import check_unknown, settled
-from exactnn.testing._certificates import Folder
+from exactnn.testing._certificates import Folder, certificate_folder
 from exactnn.testing._judge import Judgement, judge
 from exactnn.testing._models import Model, read_model, unbound
 from exactnn.testing._modules_code import module_code
 from exactnn.testing._networks import degenerate_networks, relu_mlps
 from exactnn.testing._passes import Pass, called, transformed
 from exactnn.testing._report import compared, shown_code
+from exactnn.testing._running import limit_or_default, note_question
 from exactnn.testing._smallest import smallest
 from exactnn.testing._weights import decimal
 
-#: seconds for a smaller network: what needs longer is no example to read
-_SHORT = 2
+#: seconds for a network, where nobody says otherwise, and for a smaller one: what needs longer is no example to read
+_EACH, _SHORT = 10, 2
 
 Domain = Polyhedron | Callable[[Network], Polyhedron | None] | None
 
@@ -85,7 +87,7 @@ def assert_preserves(
     inplace: bool = False,
     repeat: bool = True,
     precision: str | None = None,
-    time_limit: Number | None = 10,
+    time_limit: Number | None = None,
     shrink_seconds: float = 30,
     unknown: str = "fail",
     certificates: Folder = None,
@@ -100,7 +102,8 @@ def assert_preserves(
     networks : a strategy of models (`relu_mlps()`, `torch_modules()`, `onnx_models()`, ...), or models; by default exact networks,
         half of them of ReLUs (`relu_mlps()`), half degenerate and with any units without curves (`degenerate_networks()`)
     domain : where the function is to be kept, or a callable that gives it for a network; None for everywhere
-    tolerance, time_limit : as in `exactnn.verify_equal`, for each network
+    tolerance : as in `exactnn.verify_equal`
+    time_limit : seconds for each network; None for pytest's option --exactnn-time-limit, or else 10; math.inf for no limit
     max_examples : how many networks are tried
     inplace : whether the transformation may change its argument; what it returns may then be None, for the argument
     repeat : whether it is run twice on each model, to see that it does the same
@@ -126,13 +129,22 @@ def assert_preserves(
     >>> print(xn.testing.assert_preserves(simplify, max_examples=5))
     kept exactly: 5 of 5
     """
+    __tracebackhide__ = True
     check_unknown(unknown)
     if not callable(transformation):
         raise ArgumentError(f"transformation: a callable is needed, got {type(transformation).__name__}")
-    if not isinstance(max_examples, int) or max_examples < 1:
+    if not isinstance(max_examples, int) or isinstance(max_examples, bool) or max_examples < 1:
         raise ArgumentError(f"max_examples: a number >= 1 is needed, got {max_examples!r}")
+    if not isinstance(shrink_seconds, (int, float)) or not shrink_seconds >= 0:
+        raise ArgumentError(f"shrink_seconds: a number >= 0 is needed, got {shrink_seconds!r}")
+    if seed is not None and not isinstance(seed, int):
+        raise ArgumentError(f"seed: an integer or None is needed, got {seed!r}")
+    if precision is not None and precision not in FORMATS:
+        raise ArgumentError(f"precision: one of {', '.join(FORMATS)} or None is needed, got {precision!r}")
+    certificate_folder(certificates)  # now, and not when there is a failure to tell
     allowed = as_fraction(tolerance, "tolerance")
-    hunt = _Hunt(transformation, domain, allowed, inplace, repeat, precision, time_limit, Preserved(tolerance=allowed))
+    limit = limit_or_default(time_limit, _EACH)
+    hunt = _Hunt(transformation, domain, allowed, inplace, repeat, precision, limit, Preserved(tolerance=allowed))
     if networks is None:
         networks = relu_mlps() | degenerate_networks()
     if isinstance(networks, st.SearchStrategy):
@@ -141,7 +153,11 @@ def assert_preserves(
         _in_turn(hunt, networks)
     hunt.failure = hunt.failure or hunt.rounded
     if hunt.failure is not None:
-        hunt.shrink(shrink_seconds)
+        try:
+            hunt.shrink(shrink_seconds)
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"interrupted while a smaller network was looked for; so far:\n{hunt.report('')}")
+            raise
         failure = hunt.report(certificates)
         raise failure from failure.__cause__
     if hunt.undecided is not None:
@@ -150,7 +166,7 @@ def assert_preserves(
 
 
 def _search(hunt: _Hunt, networks: st.SearchStrategy[Any], max_examples: int, seed: int | None) -> None:
-    @settings(
+    rules = settings(
         max_examples=max_examples,
         phases=(Phase.generate,),
         deadline=None,
@@ -158,24 +174,35 @@ def _search(hunt: _Hunt, networks: st.SearchStrategy[Any], max_examples: int, se
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    @given(networks)
+
     def example(model: Any) -> None:
         hunt.one(model)
 
     try:
-        (example if seed is None else seeded(seed)(example))()
+        search = rules(given(networks)(example))
+        (search if seed is None else seeded(seed)(search))()
     except PropertyFailed:
         return  # the hunt has it
+    except FailedHealthCheck:  # all others are off
+        raise ArgumentError(
+            "networks: a strategy cannot be tried inside a test of @given; draw the network there, and say networks=[network]"
+        ) from None
+    except Unsatisfiable as error:
+        raise ArgumentError(f"networks: a strategy that gives models is needed: {error}") from None
 
 
 def _in_turn(hunt: _Hunt, models: Iterable[Any]) -> None:
     if isinstance(models, (str, bytes, os.PathLike)) or not isinstance(models, Iterable):
         raise ArgumentError(f"networks: a strategy or a list of models is needed, got {type(models).__name__}")
+    tried = False
     for model in models:
+        tried = True
         try:
             hunt.one(model)
         except PropertyFailed:
             return
+    if not tried:
+        raise ArgumentError("networks: at least one model is needed, got none")
 
 
 @dataclass(frozen=True)
@@ -221,6 +248,7 @@ class _Hunt:
         if found is None or outcome.model is None or outcome.made is None:
             return outcome
         self.preserved.count(found)
+        note_question(f"assert_preserves({called(self.transformation)})", found.verdict.status, found.seconds)
         if found.kind == "unknown":
             text = f"{called(self.transformation)}: {found.verdict}\n{shown_code(outcome.model.net, 'f')}"
             self.undecided = self.undecided or PropertyFailed(text, "unknown", found.verdict, (outcome.model.net, outcome.made.net))

@@ -28,7 +28,7 @@ def compared(
     if verdict.counterexample is not None:
         lines += _at_point(f, g, verdict.counterexample)
     else:
-        lines.append(str(verdict))
+        lines.append(verdict.sentence)
     if judgement.changes is not None:
         lines.append(f"weights: {judgement.changes}")
     elif verdict.refuted:

@@ -52,6 +52,8 @@ def torch_modules(
         raise ArgumentError(f"dtype: 'float32' or 'float64' is needed, got {dtype!r}")
     from torch import nn
 
+    if isinstance(units, str) or not units or not all(isinstance(name, str) and hasattr(nn, name) for name in units):
+        raise ArgumentError(f"units: a sequence of names of activations in torch.nn is needed, got {units!r}")
     maker = _Maker(draw, float_numbers(dtype) if weights is None else weights_of(weights), dtype, units, batch_norm)
     kind = draw(st.sampled_from(tuple(kinds)))
     hidden = [draw(size_of(width, (1, 3), "width")) for _ in range(draw(size_of(depth, (1, 2), "depth", 1)))]

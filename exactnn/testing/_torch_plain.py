@@ -43,9 +43,10 @@ def plain_network(module: nn.Module, input_shape: Any) -> Network | None:
     """The network of a module made of plain layers; None for any other."""
     if type(module) is not nn.Sequential or not all(map(_is_plain, module.modules())):
         return None
-    dtypes = {tensor.dtype for tensor in module.state_dict().values() if tensor.is_floating_point()}
+    tensors = list(module.state_dict().values())
+    dtypes = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
     shape = _shape(module, input_shape)
-    if shape is None or len(dtypes) != 1 or dtypes - {torch.float32, torch.float64}:
+    if shape is None or len(dtypes) != 1 or dtypes - {torch.float32, torch.float64} or any(t.device.type != "cpu" for t in tensors):
         return None
     reader = _Reader(str(dtypes.pop()).removeprefix("torch."))
     try:
@@ -58,6 +59,8 @@ def plain_network(module: nn.Module, input_shape: Any) -> Network | None:
 
 def _is_plain(module: Any) -> bool:
     known = type(module) in _LAYERS or type(module) in (nn.Sequential, nn.Flatten, nn.ZeroPad2d, Residual)
+    tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+    known &= all(type(tensor) in (torch.Tensor, nn.Parameter) for tensor in tensors)  # others compute as their class says
     hooks = any(getattr(module, name) for name in ("_forward_hooks", "_forward_pre_hooks"))
     return known and not module.training and not hooks and "forward" not in vars(module)
 
@@ -78,7 +81,7 @@ class _Reader:
         self.builder, self.precision = Builder(), precision
 
     def sequence(self, module: nn.Sequential, path: str, name: str, shape: Shape) -> tuple[str, Shape] | None:
-        for key, layer in module.named_children():
+        for key, layer in module._modules.items():  # named_children() leaves out a layer's second use
             after = self.layer(layer, f"{path}{key}", name, shape)
             if after is None:
                 return None

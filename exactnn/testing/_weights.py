@@ -17,7 +17,7 @@ from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import short
 from exactnn.exact.rounding import FORMATS, round_rational
-from exactnn.network import Activation, Network, rewrite
+from exactnn.network import Activation, BatchNorm, Network, rewrite
 
 #: a weight that changed by more units in the last place than this was not just rounded; folding a batch norm takes up to 8
 ROUNDING = 16
@@ -105,6 +105,8 @@ def _same_structure(f: Network, g: Network) -> bool:
 def _comparable(a: Any, b: Any) -> bool:
     if isinstance(a, Activation) and isinstance(b, Activation):
         return True  # another unit is a difference to be named
+    if isinstance(a, BatchNorm) and isinstance(b, BatchNorm) and a.precision != b.precision:
+        return False  # its factors are rounded in other ways: folded they are weights like others
     return type(a) is type(b) and all(x.shape == y.shape for x, y in _arrays(a, b))
 
 

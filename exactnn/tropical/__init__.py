@@ -35,3 +35,7 @@ __all__ = [
     "plot_decision_boundary",
     "read_json",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -22,7 +22,8 @@ from exactnn.cells import Piece, Program, Subdivision
 from exactnn.exact.clock import Clock
 from exactnn.exact.disjoint import DisjointSets
 from exactnn.exact.numbers import primitive
-from exactnn.regions.collect import bar, pieces
+from exactnn.exact.progress import counted
+from exactnn.regions.collect import pieces
 from exactnn.tropical.origin import Row
 
 Sides = np.ndarray[Any, np.dtype[np.int64]]
@@ -140,7 +141,7 @@ def _unit_functions(
 ) -> Iterator[dict[int, int]]:
     """Weights of z 1_C for each unit's pre-activation z and each connected set C of cells where it is positive, or negative."""
     a, b = sides[:, 0], sides[:, 1]
-    for unit in bar(" units", work=range(program.domain_units, program.unit_count)):
+    for unit in counted("units of the network", range(program.domain_units, program.unit_count), unit="units"):
         clock.check("the weights of the units were being found")
         stage, column = program.stage_of(unit)
         sign, rows = piece.signs[:, unit], stages[stage][column]

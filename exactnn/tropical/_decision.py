@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from exactnn.errors import ArgumentError, Incomplete, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.tropical._planar import Point, Row, Subdivision, Values, centre, far_frame, homogeneous, integer_rows, middle, subdivide
+from exactnn.exact.planar import Point, Row, Subdivision, Values, centre, far_frame, homogeneous, integer_rows, middle, subdivide
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 

@@ -19,9 +19,10 @@ from exactnn.tropical._irredundant import cell, needed_rows
 from exactnn.tropical.geometry import DualCell, Hypersurface, dual_subdivision, hypersurface, newton_vertices
 from exactnn.tropical.semiring import Convention
 from exactnn.tropical.terms import Exponents, StoredBlock, Terms, find
+from exactnn.value import Value
 
 
-class FunctionOfTerms:
+class FunctionOfTerms(Value):
     """The questions about the function; what is formal is in `TropicalPolynomial`, the one class of this kind."""
 
     @property

@@ -18,7 +18,7 @@ from flint import fmpq
 from exactnn.exact.clock import Clock
 from exactnn.exact.disjoint import DisjointSets
 from exactnn.exact.lp import LinearSystem, Optimal
-from exactnn.regions.collect import bar
+from exactnn.exact.progress import counted
 from exactnn.tropical._complex import Complex
 from exactnn.tropical.origin import Row
 
@@ -65,7 +65,7 @@ class Classes:
         self.sizes = tuple(sizes)
 
     def _equations(self) -> Iterator[dict[int, int]]:
-        for way in bar(" ridges", work=self._ridges):
+        for way in counted("ridges of the form", self._ridges, unit="ridges"):
             self._clock.check("the weights of convex functions on the cells were being related")
             forms: dict[int, list[int]] = {}
             for f, sign in way:

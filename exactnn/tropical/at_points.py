@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_tensor
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.network.linearise import linearise
 from exactnn.network.points import as_points
 from exactnn.tropical._arguments import flag, whole
@@ -35,6 +35,7 @@ from exactnn.tropical._shift import shift_of
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
 from exactnn.tropical.terms import Block, Exponents, StoredBlock, Terms
+from exactnn.value import Value
 
 if TYPE_CHECKING:
     import torch
@@ -48,18 +49,25 @@ _ENTRIES = 1 << 22  # of all nodes' values, or of the rows of a block, at once
 _FEW = 8  # points at which the data points' patterns are faster than tables
 
 
-class OwnTerms(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class OwnTerms(Value):
     """The terms of one data point: (exponents, coefficient) for each numerator, and for the denominator."""
 
     numerators: tuple[tuple[Exponents, Fraction], ...]
     denominator: tuple[Exponents, Fraction]
 
 
-@dataclass(frozen=True)
-class CrossTerms:
+@dataclass(frozen=True, repr=False)
+class CrossTerms(Value):
     """Where the winners of numerator and denominator belong to no common data point: mask (points, outputs), and its share."""
 
     mask: np.ndarray[Any, np.dtype[np.bool_]]
+
+    def _parts(self) -> dict[str, Any]:
+        return {"share": self.share, "mask": self.mask.tolist()}
+
+    def _summary(self) -> str:
+        return f"{int(self.mask.sum())} of {self.mask.size} pairs of a point and an output"
 
     @property
     def share(self) -> Fraction:
@@ -209,10 +217,10 @@ class PointwiseMap(TropicalRationalMap):
         tables = [np.concatenate(list(self._floats(p))) for p in (*self.numerators, self.denominators[0])]
         return MaxPlusMap(tables, range(self.output_dim), [self.output_dim] * self.output_dim, dtype).eval()
 
-    def __repr__(self) -> str:
+    def _summary(self) -> str:
         sizes = ", ".join(str(len(p.terms)) for p in self.numerators[:4]) + (", ..." if self.output_dim > 4 else "")
         words = f"{sizes} in the numerator{'s' if self.output_dim > 1 else ''}, {len(self.denominators[0].terms)} in the denominator"
-        return f"PointwiseMap({self.count} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {words})"
+        return f"{self.count} points, {self.input_dim} -> {self.output_dim}, {self.arithmetic}; terms: {words}"
 
 
 @timed
@@ -256,8 +264,7 @@ def extract_at(
     >>> G([-5]), xn.check(G.certificate)
     ((Fraction(-5, 1),), True)
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     if arithmetic not in ("exact", "float64"):
         raise ArgumentError(f"arithmetic: 'exact' or 'float64' is needed, got {arithmetic!r}")
     clock = clock_in_force()

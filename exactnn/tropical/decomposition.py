@@ -6,10 +6,10 @@ The theory is in `_reduce`, which makes them; docs/theory.md 16.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from math import lcm
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flint import fmpq
 
@@ -18,13 +18,14 @@ from exactnn.exact.clock import Clock
 from exactnn.tropical._complex import Complex
 from exactnn.tropical._weights import Classes
 from exactnn.tropical.origin import Row
+from exactnn.value import Value
 
 if TYPE_CHECKING:
     from exactnn.tropical.rational_map import TropicalRationalMap
 
 
-@dataclass(frozen=True)
-class Decomposition:
+@dataclass(frozen=True, repr=False)
+class Decomposition(Value):
     """Why P - Q, for one output, has few terms: a point of a linear program with the proof that none is better, facet by facet.
 
     For weights w' of functions that are affine on the cells, with  lower <= w' <= upper,  lower = max(0, -jumps):
@@ -51,6 +52,9 @@ class Decomposition:
     objective: tuple[Fraction, ...]
     lower_multipliers: tuple[Fraction, ...]
     upper_multipliers: tuple[Fraction, ...]
+
+    def _parts(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "complex"}
 
     def check(self) -> bool:
         """Repeat the proof exactly, from the complex: True, or AssertionError naming the step that fails."""

@@ -27,6 +27,7 @@ from exactnn.exact.polyhedron import Generators, Polyhedron
 from exactnn.tropical._arguments import whole
 from exactnn.tropical._irredundant import needed_rows
 from exactnn.tropical.terms import Exponents
+from exactnn.value import Value
 
 if TYPE_CHECKING:
     from exactnn.tropical._function import FunctionOfTerms
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 Fractions = tuple[Fraction, ...]
 
 
-@dataclass(frozen=True)
-class DualCell:
+@dataclass(frozen=True, repr=False)
+class DualCell(Value):
     """A maximal cell of the dual subdivision: conv(exponents).
 
     Attributes
@@ -48,8 +49,8 @@ class DualCell:
     point: Fractions
 
 
-@dataclass(frozen=True)
-class HypersurfaceCell:
+@dataclass(frozen=True, repr=False)
+class HypersurfaceCell(Value):
     """A cell of dimension d - 1, conv(points) + cone(rays) + span(lines), between the regions of two terms.
 
     Attributes
@@ -74,8 +75,8 @@ class HypersurfaceCell:
         return self.exponents[0], self.exponents[-1]
 
 
-@dataclass(frozen=True)
-class Hypersurface:
+@dataclass(frozen=True, repr=False)
+class Hypersurface(Value):
     """Where at least two terms of a tropical polynomial are the maximum: where it bends.
 
     Attributes

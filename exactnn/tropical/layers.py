@@ -13,10 +13,11 @@ from exactnn.exact.numbers import Number, shown
 from exactnn.tropical._arguments import point_of
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.rational_map import TropicalRationalMap
+from exactnn.value import Value
 
 
-@dataclass(frozen=True)
-class LayerMatrices:
+@dataclass(frozen=True, repr=False)
+class LayerMatrices(Value):
     """An affine layer as a tropical rational map in matrices, a row (bias, exponents) for each term:
 
         (W x + b)_i = positive_i . (1, x) - negative . (1, x),     positive, negative >= 0

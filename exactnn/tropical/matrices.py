@@ -16,9 +16,10 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import as_fraction, shown
 from exactnn.tropical._arguments import whole
 from exactnn.tropical.semiring import Convention, Tropical, checked, finite_or_zero, is_scalar, one_convention
+from exactnn.value import ROWS, Value
 
 
-class TropicalMatrix:
+class TropicalMatrix(Value):
     """A matrix with entries of the max-plus (or min-plus) semiring.
 
     Operators: A + B entrywise maximum, A @ B the product (B may be a vector, a list of entries), a * A adds the scalar a to each entry,
@@ -109,11 +110,20 @@ class TropicalMatrix:
     def __hash__(self) -> int:
         return hash((self._convention, self.shape, self._finite.tobytes(), self._numbers))
 
-    def __repr__(self) -> str:
+    def _parts(self) -> dict[str, Any]:
+        rows = [[None if entry.value is None else entry.value for entry in row] for row in self.rows()]
+        return {"shape": self.shape, "convention": self._convention, "rows": rows}
+
+    def _summary(self) -> str:
         if self._finite.size > 36:
-            return f"TropicalMatrix(shape={self.shape}, convention={self._convention!r})"
+            return f"shape={self.shape}, convention={self._convention!r}"
         texts = ", ".join(f"[{', '.join(map(str, row))}]" for row in self.rows())
-        return f"TropicalMatrix([{texts}])" if self._convention == "max" else f'TropicalMatrix([{texts}], convention="min")'
+        return f"[{texts}]" if self._convention == "max" else f'[{texts}], convention="min"'
+
+    def _rows(self) -> list[tuple[str, str]]:
+        columns = min(self.shape[1], ROWS)
+        more = ", ..." if columns < self.shape[1] else ""
+        return [(str(i), ", ".join(str(self[i, j]) for j in range(columns)) + more) for i in range(min(self.shape[0], ROWS))]
 
     @property
     def T(self) -> TropicalMatrix:

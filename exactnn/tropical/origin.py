@@ -13,13 +13,14 @@ import numpy as np
 from exactnn.cells import Point, Program, Signs
 from exactnn.exact.array import RationalArray
 from exactnn.tropical.terms import Exponents
+from exactnn.value import Value
 
 #: (a_1, ..., a_d, c), all times the scale of its table.
 Row = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class RegionTerms:
+@dataclass(frozen=True, repr=False)
+class RegionTerms(Value):
     """An activation region and its terms: f_j = (numerators[j] term) - (denominators[j] term) on it.
 
     pattern : as in `exactnn.regions.Region`

@@ -13,11 +13,13 @@ import numpy as np
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import Number, as_fraction, rational_text, shown, sum_text
+from exactnn.texts import fitted
 from exactnn.tropical._arguments import exponents_of, listed, point_of, whole
 from exactnn.tropical._evaluation import attaining, extremes
 from exactnn.tropical._function import FunctionOfTerms
 from exactnn.tropical.semiring import Convention, Tropical, checked, is_scalar, one_convention
 from exactnn.tropical.terms import Exponents, Terms, merged
+from exactnn.value import FORMULA
 
 _PRODUCTS = 1 << 22  # sums of two terms that one power may make
 
@@ -157,10 +159,16 @@ class TropicalPolynomial(FunctionOfTerms):
             return f"{self._convention} of {len(self)} terms in {self.dimension} variables"
         names = [f"x{i}" for i in range(self.dimension)] if self.dimension > 1 else ["x"]
         texts = [sum_text([*zip(a, names, strict=False), (c, "")]) for a, c in self._terms.rows()]
-        return f"{self._convention}({', '.join(texts)})"
+        return fitted(f"{self._convention}({', '.join(texts)})", FORMULA)
 
-    def __repr__(self) -> str:
-        return f"TropicalPolynomial({self})"
+    def _parts(self) -> dict[str, Any]:
+        return {"convention": self._convention, **self._terms._parts()}
+
+    def _summary(self) -> str:
+        return str(self)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return self._terms._rows()
 
     # --- values ------------------------------------------------------------------------------------------------------------
 

@@ -15,10 +15,12 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import Number, as_fraction, shown
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.texts import fitted
 from exactnn.tropical._arguments import domain_of, exponents_of, flag, listed, point_of, whole
 from exactnn.tropical._quotients import affine_image, larger, same, simplified
 from exactnn.tropical.polynomial import TropicalPolynomial
 from exactnn.tropical.semiring import is_scalar
+from exactnn.value import ROWS, Value
 
 T = TypeVar("T")
 Pairs = Sequence[tuple[TropicalPolynomial, TropicalPolynomial]]
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
     from exactnn.tropical.origin import Origin, RegionTerms
 
 
-@dataclass(frozen=True)
-class TropicalRationalMap:
+@dataclass(frozen=True, repr=False)
+class TropicalRationalMap(Value):
     """F_j(x) = numerators[j](x) - denominators[j](x).
 
     The operators are the tropical ones, output by output: F + G is max(F, G), F * G the sum and F / G the difference of the functions;
@@ -94,6 +96,20 @@ class TropicalRationalMap:
         domain_of(self.domain)
         if not isinstance(self.decomposition, str) or self.decomposition not in DECOMPOSITIONS:
             raise ArgumentError(f"decomposition: one of {', '.join(DECOMPOSITIONS)} is needed, got {shown(self.decomposition)}")
+
+    def _parts(self) -> dict[str, Any]:
+        names = ("input_dim", "output_dim", "decomposition", "domain", "numerators", "denominators")
+        return {name: getattr(self, name) for name in names}
+
+    def _summary(self) -> str:
+        sizes = ", ".join(f"{len(p)} - {len(q)}" for p, q in zip(self.numerators[:4], self.denominators, strict=False))
+        more = ", ..." if self.output_dim > 4 else ""
+        return f"{self.input_dim} -> {self.output_dim}, {self.decomposition}; terms {sizes}{more}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        where = "everywhere" if self.domain is None else repr(self.domain)
+        pairs = zip(self.numerators[:ROWS], self.denominators, strict=False)
+        return [("equal on", where), *((f"output {j}", f"{fitted(str(p), 50)} - {fitted(str(q), 50)}") for j, (p, q) in enumerate(pairs))]
 
     # --- making ------------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,9 @@ from typing import Any, Literal, cast
 from flint import fmpq, fmpz
 
 from exactnn.errors import ArgumentError, NotFiniteError
-from exactnn.exact.numbers import Number, as_fraction, rational_text, shown
+from exactnn.exact.numbers import Number, as_fraction, shown
+from exactnn.texts import exactly, number
+from exactnn.value import Value
 
 Convention = Literal["max", "min"]
 
@@ -36,7 +38,7 @@ def one_convention(first: str, second: str) -> None:
         )
 
 
-class Tropical:
+class Tropical(Value):
     """A number of the max-plus (or min-plus) semiring; operators are the tropical ones, and plain numbers may stand on either side.
 
     Parameters
@@ -184,10 +186,15 @@ class Tropical:
         return Tropical, (self.value, self.convention)
 
     def __str__(self) -> str:
-        return rational_text(self.value) if self.value is not None else "-inf" if self.convention == "max" else "inf"
+        if self.value is None:
+            return "-inf" if self.convention == "max" else "inf"
+        return exactly(self.value, 60) or number(self.value)
 
-    def __repr__(self) -> str:
-        return f"Tropical({self})" if self.convention == "max" else f'Tropical({self}, convention="min")'
+    def _parts(self) -> dict[str, Any]:
+        return {"value": self.value, "convention": self.convention}
+
+    def _summary(self) -> str:
+        return str(self) if self.convention == "max" else f'{self}, convention="min"'
 
 
 def is_scalar(value: object) -> bool:

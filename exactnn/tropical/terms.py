@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,8 +20,11 @@ import numpy as np
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.numbers import as_fraction, shown
+from exactnn.texts import number as shown_number
+from exactnn.texts import vector
 from exactnn.tropical._arguments import exponents_of, whole
 from exactnn.tropical.semiring import Tropical
+from exactnn.value import ROWS, Value
 
 Exponents = tuple[Fraction, ...]
 Indices = np.ndarray[Any, np.dtype[np.int64]]
@@ -60,7 +64,7 @@ class StoredBlock:
         return StoredBlock(self._table[rows])
 
 
-class Terms(Mapping[Exponents, Fraction]):
+class Terms(Value, Mapping[Exponents, Fraction]):
     """{exponents: coefficient}, one coefficient for each exponent.
 
     Parameters
@@ -177,8 +181,15 @@ class Terms(Mapping[Exponents, Fraction]):
                 values = [Fraction(v, table.denominator) for v in row]
                 yield tuple(values[1:]), values[0]
 
-    def __repr__(self) -> str:
-        return f"Terms({len(self)} terms in {self.dimension} variables)" if len(self) > 6 else f"Terms({dict(self.rows())})"
+    def _parts(self) -> dict[str, Any]:
+        terms = [{"exponents": exponents, "coefficient": coefficient} for exponents, coefficient in self.rows()]
+        return {"dimension": self.dimension, "terms": terms}
+
+    def _summary(self) -> str:
+        return f"{len(self)} terms in {self.dimension} variables" if len(self) > 6 else f"{dict(self.rows())}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [(vector(exponents, 50), shown_number(coefficient)) for exponents, coefficient in islice(self.rows(), ROWS)]
 
 
 class _Items(ItemsView[Exponents, Fraction]):

@@ -30,3 +30,7 @@ __all__ = [
     "verify_symmetry",
     "verify_zero",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

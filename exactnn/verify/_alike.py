@@ -14,7 +14,6 @@ from math import lcm
 from typing import Any
 
 from flint import fmpq
-from tqdm import tqdm
 
 from exactnn.cells import AffineRow, Farkas, Search, SearchCell, Tree, read_program
 from exactnn.claims import SameDecisionClaim
@@ -22,6 +21,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Infeasible, LinearSystem, Point, Unbounded
 from exactnn.exact.numbers import fraction, primitive
+from exactnn.exact.progress import Progress
 from exactnn.network import Builder, Concat, MaxPool, Network, Reshape
 from exactnn.verify._complete import base
 from exactnn.verify._domain import Coordinates
@@ -45,10 +45,10 @@ class Alike:
 
     def decide(self) -> RationalArray | dict[str, Any]:
         """A point, in t, at which the sets of maximal outputs differ; or the evidence that there is none."""
-        with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+        with Progress("going through the cells of the networks", unit="cells") as bar:
             return self._walk(bar)
 
-    def _walk(self, bar: tqdm) -> RationalArray | dict[str, Any]:
+    def _walk(self, bar: Progress) -> RationalArray | dict[str, Any]:
         for cell, unit in self.search.walk():
             bar.update(unit is None)
             if unit is not None:

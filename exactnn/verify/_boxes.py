@@ -15,7 +15,6 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.claims import Comparison, DeviationClaim, SameDecisionClaim
 from exactnn.difference import Checkpoint, Coarse, Distance, Leaf, Margin, NotBounded, Resources, Splitting, bounding_box
@@ -24,6 +23,7 @@ from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.exact.executors import check_executor
 from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.progress import counted
 from exactnn.network import Network, Rational, Smooth
 from exactnn.network.document import canonical_hash, document
 from exactnn.verify._alike import Alike
@@ -175,17 +175,16 @@ def exactly(
     Incomplete at the end of the time.
     """
     found: dict[int, list[Any]] = {}
-    with tqdm(leaves.items(), unit=" boxes", delay=2, disable=None, leave=False) as bar:
-        for node, leaf in bar:
-            inside = replace(claim, domain=restricted(claim.domain, tree, leaf))
-            where = coordinates(inside.domain, claim.f.input_dim)
-            if isinstance(inside, SameDecisionClaim):
-                answer = Alike(inside, where, clock).decide()
-            else:
-                answer = Complete(inside, where, clock, None).decide()
-            if isinstance(answer, RationalArray):
-                return where.to_input(answer.reshape(1, -1))[0]
-            found[node] = ["exact", answer["hull"], answer["tree"]]
+    for node, leaf in counted("boxes that resist, cell by cell", leaves.items(), unit="boxes"):
+        inside = replace(claim, domain=restricted(claim.domain, tree, leaf))
+        where = coordinates(inside.domain, claim.f.input_dim)
+        if isinstance(inside, SameDecisionClaim):
+            answer = Alike(inside, where, clock).decide()
+        else:
+            answer = Complete(inside, where, clock, None).decide()
+        if isinstance(answer, RationalArray):
+            return where.to_input(answer.reshape(1, -1))[0]
+        found[node] = ["exact", answer["hull"], answer["tree"]]
     return found
 
 

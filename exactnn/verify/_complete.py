@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 from flint import fmpz_mat
-from tqdm import tqdm
 
 from exactnn.cells import AffineRow, Farkas, Point, Search, SearchCell, Tree, polyhedron_of, read_program, value_at
 from exactnn.claims import Comparison, DeviationClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
+from exactnn.exact.progress import Progress
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
 from exactnn.verify._ridge_domain import crossing_witness
@@ -76,10 +76,10 @@ class Complete:
 
     def decide(self) -> RationalArray | dict[str, Any]:
         """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none."""
-        with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+        with Progress("going through the cells of the networks", unit="cells") as bar:
             return self._walk(bar)
 
-    def _walk(self, bar: tqdm) -> RationalArray | dict[str, Any]:
+    def _walk(self, bar: Progress) -> RationalArray | dict[str, Any]:
         for cell, unit in self.search.walk():
             bar.update(unit is None)
             if unit is not None:

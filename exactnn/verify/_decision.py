@@ -20,6 +20,8 @@ from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting,
 from exactnn.errors import Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.polyhedron import Box
+from exactnn.exact.progress import doing
 from exactnn.exact.writing import json_number
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Network
@@ -33,6 +35,7 @@ from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_re
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._matched import is_accepted, matched, read_by_checker
+from exactnn.verify._near import Largest, at_most, inside, moved, with_value
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
 from exactnn.verify._signs import Signs, scaled
 from exactnn.verify._smooth_bracket import is_smooth
@@ -44,16 +47,19 @@ _CELLS, _SECONDS = 20_000, 120.0
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
 _ATTEMPTS = 8
+#: data points at once; points for a larger difference; points on the way to data
+_BLOCK, _AROUND, _TRIES = 256, 32, 40
 
 
 class Decision:
     """One question on its way to a verdict: methods in order of cost, the first that decides answers."""
 
-    def __init__(self, claim: Comparison, clock: Clock, means: Resources) -> None:
-        self.claim, self.clock, self.means = claim, clock, means
+    def __init__(self, claim: Comparison, clock: Clock, means: Resources, near: RationalArray | None = None) -> None:
+        self.claim, self.clock, self.means, self.near = claim, clock, means, near
         self.f, self.g = claim.f, claim.g
         self.nets = [net for net in (claim.f, claim.g) if net is not None]
         self.tried: list[str] = []
+        self.seen = Largest()
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
     def verdict(self) -> Verdict:
@@ -78,6 +84,8 @@ class Decision:
         found = self._by_pass()
         if found is None:
             found = self._as_matched()
+        if found is None and self.near is not None:
+            found = self._at_data(self.near)
         if found is not None:
             return found
         found = self._by_forms(mirror=shallow, elements=shallow)
@@ -114,7 +122,8 @@ class Decision:
             return self._by_cells(self.clock.at_most(_QUICK_SECONDS), _QUICK_CELLS)
         except Incomplete:
             self.clock.check("value numbering did not prove equality, and no point was found at which the outputs differ")
-        point = _search.proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
+        with doing("points proposed by floats"):
+            point = _search.proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
         if point is not None:
             return self._refuted(point, "a point proposed by floats, confirmed exactly")
         self.clock.check("value numbering did not prove equality, and no differing point was found")
@@ -132,6 +141,7 @@ class Decision:
 
     # --- methods -----------------------------------------------------------------------------------------------------------
 
+    @doing("bounds of the difference layer by layer")
     def _by_pass(self) -> Verdict | None:
         """Intervals for the difference, layer by layer, on the box around the domain."""
         if not self.claim.tolerance:
@@ -147,17 +157,18 @@ class Decision:
             return None
         return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
 
+    @doing("neurons of g in the order of those of f")
     def _as_matched(self) -> Verdict | None:
         """The same question with g's neurons in the order of f's, if they seem to be in another one."""
         if not self.claim.tolerance or not isinstance(self.claim, EqualClaim):
             return None
-        moved = matched(self.f, self.g)
-        if moved is None:
+        other = matched(self.f, self.g)
+        if other is None:
             return None
-        found = Decision(replace(self.claim, g=moved.network), self.clock, self.means)._decide()
+        found = Decision(replace(self.claim, g=other.network), self.clock, self.means, self.near)._decide()
         if found is None or found.certificate is None:
             return None
-        certificate = Certificate(self.claim, found.status, moved.stated(found.certificate.evidence), self.clock)
+        certificate = Certificate(self.claim, found.status, other.stated(found.certificate.evidence), self.clock)
         if not is_accepted(certificate):
             return None
         return replace(found, reason=f"{found.reason}, g's neurons taken in the order of f's", certificate=certificate)
@@ -166,6 +177,7 @@ class Decision:
         """Whether the checker, which encloses smooth functions and reads some nodes of a file in its own way, sees it too."""
         return accepted(Certificate(self.claim, "proved", evidence, self.clock))
 
+    @doing("bounds on boxes")
     def _by_boxes(self, seconds: float) -> Verdict | None:
         """Joint zonotopes on a tree of boxes, for at most so many seconds more; if few boxes resist, those cell by cell."""
         tree = self._tree
@@ -183,6 +195,7 @@ class Decision:
             return self._refuted(*found)
         return self._proved(found.evidence, f"linear bounds of the difference on {found.boxes}")
 
+    @doing("bounds on boxes")
     def _by_coarse_boxes(self, seconds: float) -> Verdict | None:
         """Intervals on a tree of boxes, where there are no linear bounds."""
         if self._tree is not None or not self.claim.tolerance or self.claim.domain is None:
@@ -219,6 +232,7 @@ class Decision:
             return None
         return found
 
+    @doing("value numbering")
     def _by_forms(self, *, mirror: bool, elements: bool, decide: Decide | None = None, signs: Signs | None = None) -> Verdict | None:
         """Value numbering of both networks; for one hidden layer both answers."""
         if self._pole is not None:
@@ -260,6 +274,7 @@ class Decision:
         layout = {"elements": True} if numbering.elements else {}
         return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
 
+    @doing("cells of both networks")
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
         """The complete procedure; Incomplete beyond the time or the number of cells."""
         complete = Complete(self.claim, self.where, clock, limit)
@@ -313,6 +328,7 @@ class Decision:
                 t = candidate
         return t
 
+    @doing("the tolerance by linear programs")
     def _within_tolerance(
         self, forms: Forms, atoms: Atoms, evidence: dict[str, Any], form: NormalForm | None, signs: Signs | None
     ) -> Verdict | None:
@@ -366,6 +382,7 @@ class Decision:
     def _one_variable(self) -> bool:
         return self.f.input_dim == 1 and all(net.is_piecewise_linear for net in self.nets)
 
+    @doing("breakpoints of functions of one variable")
     def _on_a_line(self) -> Verdict:
         points = _line.breakpoints(self.nets, self.claim.domain, self.clock)
         found = None
@@ -384,6 +401,36 @@ class Decision:
         how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
         return self._proved({"method": "line"}, how)
 
+    def _at_data(self, near: RationalArray) -> Verdict | None:
+        """The data point of the largest difference, if the claim fails at some; of smooth networks one where floats differ."""
+        data = near[np.flatnonzero(inside(self.claim.domain, near))]
+        if self._smooth:
+            for t, j in _search.differing_outputs(self.f, self.g, data, self.claim.tolerance) if len(data) else ():
+                found = self._enclosed(t, j, (64, 256))
+                if found is not None:
+                    return found
+            return None
+        for start in range(0, len(data), _BLOCK):
+            self.clock.check(f"the values at {start} of {len(data)} data points agreed, the others were being computed")
+            found_values = with_value(self._difference, data[start : start + _BLOCK])
+            if found_values is not None:
+                self.seen.offer(*found_values)
+        best = self.seen.found
+        if best is None or best.value <= self.claim.tolerance:
+            return None
+        self.near = None  # it is one of them
+        return self._refuted(RationalArray.of(best.point), "exact values at the data")
+
+    def _difference(self, points: RationalArray) -> RationalArray:
+        values = self.f.evaluate(points)
+        return values if self.g is None else values - self.g.evaluate(points)
+
+    def _fails(self, points: RationalArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Where some output differs by more than the tolerance; not at poles."""
+        found = [with_value(self._difference, points[i : i + 1]) for i in range(len(points))]
+        return np.array([v is not None and bool(v[1].exceeds(self.claim.tolerance).any()) for v in found])
+
+    @doing("points at which smooth networks differ")
     def _by_enclosure(self) -> Verdict | None:
         """Smooth networks: at a point where floats differ the values are irrational; the checker's enclosures decide that they differ."""
         for t, j in _search.proposed_outputs(self.f, self.g, self.where, self.claim.tolerance):
@@ -437,6 +484,7 @@ class Decision:
                 return Verdict("refuted", self.claim.describe(), how, certificate, x)
         return None
 
+    @doing("exact values at small points")
     def _at_small_points(self) -> Verdict | None:
         if self._smooth:
             return None
@@ -456,7 +504,7 @@ class Decision:
         return None
 
     def _at_inputs(self, points: RationalArray, what: str) -> Verdict | None:
-        found = _search.differing_point(self.f, self.g, points, self.claim.tolerance, self.clock)
+        found = _search.differing_point(self.f, self.g, points, self.claim.tolerance, self.clock, self.seen)
         return None if found is None else self._refuted(found, f"exact values at {what}")
 
     # --- answers -----------------------------------------------------------------------------------------------------------
@@ -465,6 +513,11 @@ class Decision:
         return Verdict("proved", self.claim.describe(), how, Certificate(self.claim, "proved", evidence, self.clock))
 
     def _refuted(self, point: RationalArray, how: str) -> Verdict:
+        self._look_around(point)
+        if self.near is not None:
+            tries = at_most(self.nets, _TRIES)
+            point, where = moved(point, self.near, self.claim.domain, self._fails, tries)
+            how = f"{how}; {where}"
         x = point.to_fractions()
         f_value = self.f(x)
         g_value = self.g(x) if self.g is not None else (Fraction(0),) * len(f_value)
@@ -476,7 +529,19 @@ class Decision:
         }
         assert any(abs(a - b) > self.claim.tolerance for a, b in zip(f_value, g_value, strict=True))
         certificate = Certificate(self.claim, "refuted", evidence, self.clock)
-        return Verdict("refuted", self.claim.describe(), how, certificate, x, (f_value, g_value))
+        return Verdict("refuted", self.claim.describe(), how, certificate, x, (f_value, g_value), largest=self.seen.found)
+
+    def _look_around(self, point: RationalArray) -> None:
+        """Differences at the point, and at a few more where those are easily had: the largest one is told."""
+        points = [point.reshape(1, -1)]
+        if "_tree" in self.__dict__ and self._tree is not None and self._tree.points.point is not None:
+            points.append(RationalArray.of([self._tree.points.point]))
+        if self.claim.domain is None or isinstance(self.claim.domain, Box):
+            points.append(self.where.to_input(_search.sample_points(self.where, at_most(self.nets, _AROUND))))
+        for some in points:
+            found = with_value(self._difference, some)
+            if found is not None:
+                self.seen.offer(*found)
 
     def _unknown(self, reason: str) -> Verdict:
         return Verdict("unknown", self.claim.describe(), "; ".join([*self.tried, reason]))

@@ -18,7 +18,7 @@ def checker_builds(claim: SymmetryClaim) -> bool:
         return True
     try:
         built = checker.transformed(checker.read_network(document(f), "f"), list(steps))
-    except checker.Rejected:
+    except (checker.Rejected, checker.BudgetExceeded):
         return False
     return checker.same_network(built, checker.read_network(document(claim.g), "g"))
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import counted
 from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
 
 LIMIT = 200_000
@@ -39,7 +39,7 @@ def breakpoints(nets: list[Network], domain: Polyhedron | None, clock: Clock) ->
             if isinstance(operation, (PiecewiseLinear, PRelu, MaxPool)):
                 points = _with_ends(sorted(inner), low, high)
                 (operand,) = net.operands(name)
-                for part in tqdm(blocks(points), desc=f"breakpoints at {name}", unit=" blocks", delay=2, disable=None, leave=False):
+                for part in counted(f"breakpoints at {name}", blocks(points), unit="blocks"):
                     clock.check(f"{len(inner)} breakpoints of the functions of one variable found", partial=len(inner))
                     values = net.trace(_column(part), keep=[operand])[operand]
                     left = low if part[0] == points[0] else part[0]

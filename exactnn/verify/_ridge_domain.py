@@ -7,11 +7,11 @@ difference is zero on P exactly if no hyperplane meets the interior and the affi
 from __future__ import annotations
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import counted
 from exactnn.forms import Fact
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.symmetry.witnesses import about_kink, power_of_two_below, reach_inside
@@ -24,8 +24,7 @@ def signs_of_hyperplanes(
     """For each hyperplane ("on" or "off", Farkas proof), None if it meets the interior; and the affine rest (M, k) of the others."""
     slope, offset = form.slope, form.offset
     facts: list[Fact | None] = []
-    progress = tqdm(form.hyperplanes, desc="kinks against the domain", delay=2, disable=None, leave=False)
-    for h, plane in enumerate(progress):
+    for h, plane in enumerate(counted("kinks against the domain", form.hyperplanes, unit="kinks")):
         clock.check(f"{h} of {len(form.hyperplanes)} kink hyperplanes were placed against the domain", partial=h)
         fact = _sign(plane, region)
         facts.append(fact)

@@ -8,17 +8,18 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.cells import rounded_points
 from exactnn.errors import ArgumentError, Incomplete
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.lp import Optimal, Unbounded
+from exactnn.exact.progress import Progress, counted
 from exactnn.network import Network
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, enclosures
 from exactnn.symmetry.witnesses import small_points
 from exactnn.verify._domain import Coordinates
+from exactnn.verify._near import Largest
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -61,7 +62,7 @@ def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tu
     corners, rays = [where.inside], []
     clock = clock_in_force()
     share = clock.at_most(clock.left() / 4)  # they are proposals, and other ways need time too
-    for _ in tqdm(range(count), desc="points of the domain", unit="", delay=2, disable=None, leave=False):
+    for _ in counted("points of the domain", range(count), unit="points"):
         try:
             share.check("points of the domain were being sought")
             with share.running():
@@ -79,14 +80,15 @@ def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tu
 
 
 def differing_point(
-    f: Network, g: Network | None, points: RationalArray, tolerance: Fraction, clock: Clock | None = None
+    f: Network, g: Network | None, points: RationalArray, tolerance: Fraction, clock: Clock | None = None, seen: Largest | None = None
 ) -> RationalArray | None:
     """The first of these input points at which some output differs by more than the tolerance, by exact evaluation.
 
-    A few of them first, then twice as many at a time: the clock is asked in between, and small points often decide.
+    A few of them first, then twice as many at a time: the clock is asked in between, and small points often decide. All differences
+    that are computed are shown to `seen`.
     """
     start, block = 0, 8
-    with tqdm(total=len(points), unit=" points", delay=2, disable=None, leave=False) as bar:
+    with Progress("exact values", unit="points", total=len(points)) as bar:
         while start < len(points):
             if clock is not None:
                 clock.check(f"the values at {start} of {len(points)} points agreed, the others were being computed")
@@ -94,6 +96,8 @@ def differing_point(
             values = f.evaluate(chosen)
             difference = values if g is None else values - g.evaluate(chosen)
             hits = np.flatnonzero(difference.exceeds(tolerance).any(axis=1))
+            if seen is not None:
+                seen.offer(chosen, difference)
             if len(hits):
                 return chosen[int(hits[0])]
             bar.update(len(chosen))
@@ -137,13 +141,22 @@ def proposed_point(f: Network, g: Network | None, where: Coordinates, tolerance:
 
 def proposed_outputs(f: Network, g: Network | None, where: Coordinates, tolerance: Fraction) -> list[tuple[RationalArray, int]]:
     """Up to 8 (point of the domain in its coordinates, output) where float64 values differ by more than the tolerance, few bits first."""
+    points = sample_points(where, 128)
+    return [(points[i], j) for i, j in _apart(f, g, where.to_input(points), tolerance)]
+
+
+def differing_outputs(f: Network, g: Network | None, inputs: RationalArray, tolerance: Fraction) -> list[tuple[RationalArray, int]]:
+    """Up to 8 (input, output) of these inputs where float64 values differ by more than the tolerance."""
+    return [(inputs[i], j) for i, j in _apart(f, g, inputs, tolerance)]
+
+
+def _apart(f: Network, g: Network | None, inputs: RationalArray, tolerance: Fraction) -> list[tuple[int, int]]:
     from exactnn.floats.ascent import gaps
 
-    points = sample_points(where, 128)
     if tolerance > _LARGE:
         return []
     try:
-        difference = gaps(f, g, where.to_input(points).to_float())
+        difference = gaps(f, g, inputs.to_float())
     except ArgumentError:  # a weight is beyond the range of float64
         return []
     difference = np.where(np.isfinite(difference), difference, 0.0)
@@ -152,7 +165,7 @@ def proposed_outputs(f: Network, g: Network | None, where: Coordinates, toleranc
     live = np.flatnonzero(size > max(float(tolerance) * (1 + 1e-9), 1e-12))
     clear = live[size[live] > 1e-6] if len(live) else live
     order = list(clear[:4]) + list(live[np.argsort(-size[live])][:4])
-    return [(points[int(i)], int(output[i])) for i in order]
+    return [(int(i), int(output[i])) for i in order]
 
 
 def separating_points(

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from exactnn.claims import DeviationClaim
 from exactnn.difference import BITS, least_sizes
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
+from exactnn.exact.progress import counted
 from exactnn.network import Network, Smooth
 from exactnn.verify import _search
 from exactnn.verify._ascent import climbed
@@ -56,7 +55,7 @@ def smooth_bracket(claim: DeviationClaim, where: Coordinates, clock: Clock, gap:
 def _best(claim: DeviationClaim, points: RationalArray, bits: int, clock: Clock) -> tuple[Fraction, Point]:
     """The largest value that is reached for certain, and where; at the first points at least, at all if there is time."""
     sizes: list[Fraction] = []
-    for start in tqdm(range(0, len(points), _TOGETHER), desc="points", delay=2, disable=None, leave=False):
+    for start in counted("enclosures at points", range(0, len(points), _TOGETHER), unit="groups of points"):
         if start and clock.left() <= 0:
             break
         sizes += least_sizes(claim.f, claim.g, points[start : start + _TOGETHER], claim.norm, bits)

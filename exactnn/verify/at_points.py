@@ -14,6 +14,7 @@ from exactnn.exact.writing import json_number, json_tensor
 from exactnn.network import Network
 from exactnn.network.points import as_points
 from exactnn.verdict import Verdict
+from exactnn.verify._near import Largest
 from exactnn.verify.equality import check_pair
 
 
@@ -51,7 +52,8 @@ def verify_equal_at(f: Network, g: Network, points: Sequence[Sequence[Number]] |
     clock = Clock()
     claim = EqualAtClaim(f, g, rows)
     values, others = f.evaluate(rows), g.evaluate(rows)
-    differ = np.flatnonzero((values - others).nonzero().any(axis=1))
+    difference = values - others
+    differ = np.flatnonzero(difference.nonzero().any(axis=1))
     if not len(differ):
         each = EqualAtClaim.work_at_a_point(f) + EqualAtClaim.work_at_a_point(g)
         if len(rows) * each > EqualAtClaim.WORK:
@@ -62,7 +64,17 @@ def verify_equal_at(f: Network, g: Network, points: Sequence[Sequence[Number]] |
         certificate = Certificate(claim, "proved", {"method": "values", "values": json_tensor(values)}, clock)
         return Verdict("proved", claim.describe(), "both have the same exact values", certificate)
     i = int(differ[0])
+    seen = Largest()
+    seen.offer(rows, difference)
     found = values[i].to_fractions(), others[i].to_fractions()
     evidence = {"method": "point", "index": i, **{name: [json_number(q) for q in v] for name, v in zip("fg", found, strict=True)}}
     reason = f"the values differ at {len(differ)} of {len(rows)} points, first at point {i}"
-    return Verdict("refuted", claim.describe(), reason, Certificate(claim, "refuted", evidence, clock), rows[i].to_fractions(), found)
+    return Verdict(
+        "refuted",
+        claim.describe(),
+        reason,
+        Certificate(claim, "refuted", evidence, clock),
+        rows[i].to_fractions(),
+        found,
+        largest=seen.found,
+    )

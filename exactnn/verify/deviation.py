@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
@@ -26,10 +25,13 @@ from exactnn.difference import NEAR, Distance, Resources, Splitting
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
-from exactnn.exact.numbers import Number, approximately, as_fraction
+from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
+from exactnn.exact.progress import Progress
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
+from exactnn.texts import number, screen, vector
+from exactnn.value import Value
 from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
@@ -48,8 +50,8 @@ _NORMS = ("linf", "l1")
 _ROUNDED = 2.0**-40  # more than a sum of floats over the outputs is off
 
 
-@dataclass(frozen=True)
-class Deviation:
+@dataclass(frozen=True, repr=False)
+class Deviation(Value):
     """lower <= max |f(x) - g(x)| <= upper on the domain, the largest output (linf) or their sum (l1).
 
     Attributes
@@ -87,10 +89,25 @@ class Deviation:
             evidence = answer
         return Certificate(self.claim, "proved", {**evidence, "point": [json_number(q) for q in self.point]}, clock)
 
-    def __str__(self) -> str:
+    def _parts(self) -> dict[str, Any]:
+        names = ("lower", "upper", "is_exact", "norm", "point", "values", "semantics")
+        parts = {name: getattr(self, name) for name in names}
+        return {**parts, "values": None if self.values is None else dict(zip("fg", self.values, strict=True))}
+
+    def _summary(self) -> str:
+        largest = "max |f - g|" if self.norm == "linf" else "max sum |f_j - g_j|"
         if self.is_exact:
-            return f"max |f - g| = {approximately(self.upper)}"
-        return f"{approximately(self.lower)} <= max |f - g| <= {approximately(self.upper)}"
+            return f"{largest} = {number(self.upper)}"
+        return f"{number(self.lower, 24)} <= {largest} <= {number(self.upper, 24)}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        attained = "" if self.values is not None else ", at least"
+        rows = [(f"{'the maximum' if self.is_exact else 'the lower end'} at x{attained}", vector(self.point))]
+        rows += [(f"{name}(x)", vector(value)) for name, value in zip("fg", self.values or (), strict=False)]
+        return [*rows, ("domain", repr(self.claim.domain)), ("certificate", ".certificate.save(path) writes it")]
+
+    def __str__(self) -> str:
+        return screen(self._summary(), self._rows())
 
 
 @timed
@@ -227,7 +244,7 @@ class Bracket:
         if math.comb(joint.program.unit_count + self.where.dimension, self.where.dimension) > _VERTICES:
             return False
         form = FloatMap(joint.difference)
-        with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+        with Progress("going through the cells of the networks", unit="cells") as bar:
             try:
                 for run, piece in joint.pieces(self.clock.at_most(self.clock.left() / 2)):
                     self.best.search(run, piece, form)

@@ -12,18 +12,20 @@ from __future__ import annotations
 import os
 from concurrent.futures import Executor
 from fractions import Fraction
+from typing import Any
 
 from exactnn.claims import Comparison, EqualClaim, ImageClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import ArgumentError, DomainError, ShapeError
 from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.symmetry.transformations import Transformation
 from exactnn.verdict import Verdict
 from exactnn.verify._boxes import resources
 from exactnn.verify._decision import Decision
 from exactnn.verify._images import checker_builds
+from exactnn.verify._near import data_points
 
 
 @timed
@@ -33,6 +35,7 @@ def verify_equal(
     *,
     domain: Polyhedron | None = None,
     tolerance: Number = 0,
+    near: Any = None,
     time_limit: Number | None = None,
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -44,6 +47,8 @@ def verify_equal(
     f, g : networks with equal numbers of inputs and outputs; any widths and depths
     domain : Box or Polyhedron; None for all of R^d
     tolerance : a rational >= 0; 0 asks for exact equality
+    near : your data, points (n, input_dim) or n inputs in their own shape: where the claim fails at one of them, or on the way to one, that
+        is the counterexample
     time_limit : seconds; None for none but that the search cell by cell stops after 20,000 cells or 120 seconds
     executor : any `concurrent.futures.Executor` (of a Dask client, `client.get_executor()`), whose workers cut boxes; None: this process
     checkpoint : the path of a file that keeps the boxes, and from which a later call of the same question goes on (its time limit may be
@@ -53,9 +58,10 @@ def verify_equal(
     Returns
     -------
     Verdict
-        Proved or Refuted with a certificate, Refuted with a point; Unknown with the reason. Complete for piecewise linear networks,
-        given the time; sound for all. The answer is Unknown, naming what was refused, beyond the sizes in docs/theory.md, Sizes:
-        40,000,000 entries of a matrix of forms, 200,000 breakpoints of one variable (fewer for large networks).
+        Proved or Refuted with a certificate, Refuted with a point and the largest difference that was found; Unknown with the reason.
+        Complete for piecewise linear networks, given the time; sound for all. The answer is Unknown, naming what was refused, beyond
+        the sizes in docs/theory.md, Sizes: 40,000,000 entries of a matrix of forms, 200,000 breakpoints of one variable (fewer for
+        large networks).
 
     Raises
     ------
@@ -71,7 +77,7 @@ def verify_equal(
     ('refuted', (Fraction(1, 1),))
     """
     check_pair(f, g)
-    return _decided(EqualClaim(f, g, asked_domain(domain, f), _tolerance(tolerance)), executor, checkpoint)
+    return _decided(EqualClaim(f, g, asked_domain(domain, f), _tolerance(tolerance)), near, executor, checkpoint)
 
 
 @timed
@@ -80,6 +86,7 @@ def verify_zero(
     *,
     domain: Polyhedron | None = None,
     tolerance: Number = 0,
+    near: Any = None,
     time_limit: Number | None = None,
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -92,8 +99,8 @@ def verify_zero(
     >>> verify_zero(mlp([([[1], [-1], [1], [-1]], [1, -1, 2, -2]), ([[1, -1, -1, 1]], [1])])).status
     'proved'
     """
-    _network(f, "f")
-    return _decided(ZeroClaim(f, asked_domain(domain, f), _tolerance(tolerance)), executor, checkpoint)
+    check_network(f, "f")
+    return _decided(ZeroClaim(f, asked_domain(domain, f), _tolerance(tolerance)), near, executor, checkpoint)
 
 
 @timed
@@ -103,6 +110,7 @@ def verify_symmetry(
     *,
     domain: Polyhedron | None = None,
     tolerance: Number = 0,
+    near: Any = None,
     time_limit: Number | None = None,
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -119,7 +127,7 @@ def verify_symmetry(
     >>> verify_symmetry(f, symmetry.Flip([0, 1, 2])).status, verify_symmetry(f, symmetry.Flip([0])).status
     ('proved', 'refuted')
     """
-    _network(f, "f")
+    check_network(f, "f")
     if not isinstance(transformation, Transformation):
         raise ArgumentError(
             "transformation: a Permutation, Scaling, Flip, SignFlip or a composition of them is needed, "
@@ -127,27 +135,22 @@ def verify_symmetry(
         )
     asked = transformation.apply(f), asked_domain(domain, f), _tolerance(tolerance)
     named = SymmetryClaim(f, *asked, tuple(transformation.steps(f)))
-    return _decided(named if checker_builds(named) else ImageClaim(f, *asked), executor, checkpoint)
+    return _decided(named if checker_builds(named) else ImageClaim(f, *asked), near, executor, checkpoint)
 
 
-def _decided(claim: Comparison, executor: Executor | None, checkpoint: str | os.PathLike[str] | None) -> Verdict:
-    return Decision(claim, clock_in_force(), resources(claim, executor, checkpoint)).verdict()
+def _decided(claim: Comparison, near: Any, executor: Executor | None, checkpoint: str | os.PathLike[str] | None) -> Verdict:
+    return Decision(claim, clock_in_force(), resources(claim, executor, checkpoint), data_points(near, claim.f)).verdict()
 
 
 def check_pair(f: Network, g: Network) -> None:
     """Two networks that can be compared; ArgumentError, ShapeError otherwise."""
-    _network(f, "f")
-    _network(g, "g")
+    check_network(f, "f")
+    check_network(g, "g")
     if f.input_dim != g.input_dim or f.output_dim != g.output_dim:
         raise ShapeError(
             f"f and g: networks of equal input and output sizes are needed, got {f.input_dim} -> {f.output_dim} "
             f"and {g.input_dim} -> {g.output_dim}"
         )
-
-
-def _network(value: object, argument: str) -> None:
-    if not isinstance(value, Network):
-        raise ArgumentError(f"{argument}: a Network (from mlp, load or from_torch) is needed, got {type(value).__name__}")
 
 
 def check_domain(domain: Polyhedron | None, net: Network) -> Polyhedron | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,11 +14,12 @@ from exactnn.errors import ArgumentError, ExactnnError
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, shown
 from exactnn.exact.writing import json_number
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.network.activations import Rational
 from exactnn.rational import ERA, NearestPole, PadeUnit, RationalFunction, RealRoot
 from exactnn.rational.documents import Function
 from exactnn.rational.intervals import span
+from exactnn.value import Value
 from exactnn.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ _STURM = 2**38
 Interval = Sequence[Number | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PoleVerdict(Verdict):
     """A verdict on poles; `pole` is one that refutes it, exact or in an isolating interval, and `function` the function that has it."""
 
@@ -38,8 +40,8 @@ class PoleVerdict(Verdict):
     function: Function | None = None
 
 
-@dataclass(frozen=True)
-class ActivationPoles:
+@dataclass(frozen=True, repr=False)
+class ActivationPoles(Value):
     """A rational function of a network: its name, its real poles in the interval, the pole nearest to the interval.
 
     `nearest_pole` is None if there is no pole at all, and for Pade activation units in several pieces.
@@ -153,6 +155,8 @@ def rational_activations(r: Function | Network | torch.nn.Module | Mapping[str, 
     elif hasattr(r, "named_modules") and not isinstance(r, type):
         found = _of_module(r)
     else:
+        if isinstance(r, (str, os.PathLike)):
+            check_network(r, "r")
         raise ArgumentError(
             "r: a RationalFunction, an ERA, a PadeUnit, a list or mapping of names of such, a Network or a torch module is needed, got "
             f"{type(r).__name__}"

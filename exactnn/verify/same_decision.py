@@ -13,9 +13,9 @@ import os
 from concurrent.futures import Executor
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from exactnn.cells import DIMENSIONS, Piece, Subdivision, read_program
 from exactnn.claims import Certificate, SameDecisionClaim
@@ -25,6 +25,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import Progress
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
@@ -33,11 +34,14 @@ from exactnn.verify._boxes import LONG_SHARE, Failure, concluded, curved_node, m
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
 from exactnn.verify._matched import is_accepted, matched
+from exactnn.verify._near import at_most, data_points, inside, moved
 from exactnn.verify.equality import asked_domain, check_pair
 
 Point = tuple[Fraction, ...]
 #: seconds for boxes, and where units are few; how many units are few
 _SECONDS, _QUICKLY, _FEW_UNITS = 60.0, 2.0, 100
+#: data points at once; points on the way to data
+_BLOCK, _TRIES = 256, 40
 
 
 @timed
@@ -46,6 +50,7 @@ def verify_same_decision(
     g: Network,
     *,
     domain: Polyhedron | None,
+    near: Any = None,
     time_limit: Number | None = None,
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -56,6 +61,8 @@ def verify_same_decision(
     ----------
     f, g : piecewise linear networks with equal numbers of inputs and outputs
     domain : a Box or Polyhedron; None for all of R^d
+    near : your data, points (n, input_dim) or n inputs in their own shape: where the decisions differ at one of them, or on the way to one,
+        that is the counterexample
     time_limit : seconds; None for none, but at most 60 for boxes
     executor : any `concurrent.futures.Executor` (of a Dask client, `client.get_executor()`), whose workers cut boxes; None: this process
     checkpoint : the path of a file that keeps the boxes, and from which a later call of the same question goes on (its time limit may be
@@ -87,10 +94,12 @@ def verify_same_decision(
     whole = asked_domain(domain, f)
     clock = clock_in_force()
     claim = SameDecisionClaim(f, g, whole)
-    means = resources(claim, executor, checkpoint)
+    means, data = resources(claim, executor, checkpoint), data_points(near, f)
     try:
         where = coordinates(whole, f.input_dim)
-        found = _by_boxes(claim, where, clock, means)
+        found = None if data is None else _at_data(claim, data, clock)
+        if found is None:
+            found = _by_boxes(claim, where, clock, means, data)
         if found is not None:
             return found
         point = _difference(f, g, where, clock) if where.dimension <= DIMENSIONS else None
@@ -100,7 +109,7 @@ def verify_same_decision(
                 how = "on every cell the same outputs are maximal at the same points"
                 return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", answer, clock))
             point = where.to_input(answer.reshape(1, -1))[0].to_fractions()
-        return _refuted(claim, point, clock)
+        return _refuted(claim, point, clock, data)
     except Incomplete as stopped:
         return Verdict("unknown", claim.describe(), f"{stopped}; no difference was seen there")
 
@@ -116,15 +125,15 @@ def _check_piecewise_linear(f: Network, g: Network) -> None:
             )
 
 
-def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means: Resources) -> Verdict | None:
+def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means: Resources, data: RationalArray | None) -> Verdict | None:
     """The same output by a margin on each box of a tree; boxes with a tie or a border of decisions are searched cell by cell, if few."""
     if claim.domain is None or not where.dimension or claim.f.output_dim == 1:
         return None
     few = where.dimension <= DIMENSIONS and read_program([claim.f]).unit_count <= _FEW_UNITS
     if few and not means.any:
         return None
-    moved = matched(claim.f, claim.g)
-    asked = claim if moved is None else replace(claim, g=moved.network)
+    other = matched(claim.f, claim.g)
+    asked = claim if other is None else replace(claim, g=other.network)
     tree = splitting(asked, Margin(), clock, Fraction(1), means)
     if isinstance(tree, str):
         return None
@@ -136,24 +145,52 @@ def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means:
     if found is None:
         return None
     if isinstance(found, Failure):
-        return _refuted(claim, found.point.to_fractions(), clock)
+        return _refuted(claim, found.point.to_fractions(), clock, data)
     how = f"the same output is maximal in both on each of {found.boxes}"
-    evidence = found.evidence if moved is None else moved.stated(found.evidence)
+    evidence = found.evidence if other is None else other.stated(found.evidence)
     certificate = Certificate(claim, "proved", evidence, clock)
-    return Verdict("proved", claim.describe(), how, certificate) if moved is None or is_accepted(certificate) else None
+    return Verdict("proved", claim.describe(), how, certificate) if other is None or is_accepted(certificate) else None
 
 
-def _refuted(claim: SameDecisionClaim, point: Point, clock: Clock) -> Verdict:
+def _at_data(claim: SameDecisionClaim, data: RationalArray, clock: Clock) -> Verdict | None:
+    """Refuted at the first data point of the domain where the decisions differ."""
+    own = data[np.flatnonzero(inside(claim.domain, data))]
+    for start in range(0, len(own), _BLOCK):
+        clock.check(f"the decisions at {start} of {len(own)} data points agreed, the others were being computed")
+        differ = np.flatnonzero(_apart(claim, own[start : start + _BLOCK]))
+        if len(differ):
+            return _answer(
+                claim, own[start + int(differ[0])].to_fractions(), clock, "the sets of maximal outputs differ at one of the data"
+            )
+    return None
+
+
+def _apart(claim: SameDecisionClaim, points: RationalArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """At which of the points the sets of maximal outputs differ."""
+    values = [net.evaluate(points).numerators for net in (claim.f, claim.g)]
+    a, b = (v == v.max(axis=1, keepdims=True) for v in values)
+    return np.asarray((a != b).any(axis=1), dtype=bool)
+
+
+def _refuted(claim: SameDecisionClaim, point: Point, clock: Clock, data: RationalArray | None) -> Verdict:
     """The sets of maximal outputs differ at this point of the domain."""
+    how = "the sets of maximal outputs differ"
+    if data is None:
+        return _answer(claim, _fewer_bits(claim.f, claim.g, claim.domain, point), clock, how)
+    tries = at_most([claim.f, claim.g], _TRIES)
+    near, where = moved(RationalArray.of(point), data, claim.domain, lambda tried: _apart(claim, tried), tries)
+    return _answer(claim, near.to_fractions(), clock, f"{how}; {where}")
+
+
+def _answer(claim: SameDecisionClaim, point: Point, clock: Clock, how: str) -> Verdict:
     f, g = claim.f, claim.g
-    point = _fewer_bits(f, g, claim.domain, point)
     values = f(point), g(point)
     assert maximal(values[0]) != maximal(values[1])
     evidence: dict[str, object] = {"method": "point", "point": [json_number(q) for q in point]}
     for name, found in zip("fg", values, strict=True):
         evidence[name] = [json_number(q) for q in found]
     certificate = Certificate(claim, "refuted", evidence, clock)
-    return Verdict("refuted", claim.describe(), "the sets of maximal outputs differ", certificate, point, values)
+    return Verdict("refuted", claim.describe(), how, certificate, point, values)
 
 
 def _difference(f: Network, g: Network, where: Coordinates, clock: Clock) -> Point | None:
@@ -166,7 +203,7 @@ def _difference(f: Network, g: Network, where: Coordinates, clock: Clock) -> Poi
     for outputs in joint.program.outputs:
         program = running_maximum(program, outputs)
     units = program.first[first], program.unit_count
-    with tqdm(unit=" cells", delay=2, disable=None, leave=False) as bar:
+    with Progress("going through the cells of the networks", unit="cells") as bar:
         for run, piece in joint.pieces(clock, program):
             found = _on_faces(f, g, where, run, piece, units)
             if found is not None:

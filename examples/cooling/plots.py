@@ -8,7 +8,7 @@ from typing import Any
 
 from cooling.methods import COOLING, METHODS
 from cooling.report import Line, Results, Setting
-from study.pictures import draw_all
+from study.pictures import draw_all, over_epochs, say_empty
 from study.tables import NotRun, spread
 
 GREYS = {"constant": "#bbbbbb", "piecewise": "#999999", "exponential": "#777777", "cosine": "#444444", "warm-up": "#c8b560"}
@@ -66,9 +66,11 @@ def _rates(plt: Any, results: Results) -> Any:
         for method in OVER_RATES:
             found = [spread(line["error"] for line in results.at(setting, method, rate).values()) for rate in results.config.rates]
             means, deviations = [s.mean for s in found], [s.deviation for s in found]
-            axis.errorbar(results.config.rates, means, deviations, color=COLOURS[method], capsize=2, label=method)
+            axis.errorbar(results.config.rates, means, deviations, color=COLOURS[method], capsize=2, marker="o", markersize=3, label=method)
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.set_xticks(results.config.rates, [f"{rate:g}" for rate in results.config.rates])
+        axis.set_xticks([], minor=True)
         axis.set_xlabel("rate / middle rate")
     axes[0][0].set_ylabel("test error in %")
     axes[0][0].legend(frameon=False)
@@ -91,8 +93,9 @@ def _gradients(plt: Any, results: Results) -> Any:
                 epochs = zip(*([norms[layer][0] for norms in line["gradients"]] for line in lines), strict=True)
                 means = [math.exp(sum(math.log(g or 1e-12) for g in epoch) / len(epoch)) for epoch in epochs]
                 share = layer / max(1, len(lines[0]["gradients"][0]) - 1)
-                axis.plot(range(1, len(means) + 1), means, color=plt.cm.viridis(0.9 * share), label=f"layer {layer + 1}")
+                over_epochs(axis, 1, means, color=plt.cm.viridis(0.9 * share), label=f"layer {layer + 1}")
             axis.set_yscale("log")
+            axis.set_xlabel("")
         row[0].set_ylabel(f"{method}\n|G| of each layer")
     axes[0][0].legend(frameon=False)
     for axis in axes[-1]:
@@ -113,10 +116,10 @@ def _temperatures(plt: Any, results: Results) -> Any:
             if where != "last":
                 logs = [[sum(part[: n + 1]) for n in range(len(part))] for part in logs]
             means = [math.exp(sum(values) / len(values)) for values in zip(*logs, strict=True)]
-            axis.plot(range(2, len(means) + 2), means, color=COLOURS[method], label=method)
-        axis.axhline(1, color="#888888", linewidth=0.5)
+            over_epochs(axis, 2, means, color=COLOURS[method], label=method)
         axis.set_yscale("log")
-        axis.set_xlabel("epoch")
+        say_empty(axis, "no fit before\nthe second epoch")
+        axis.axhline(1, color="#888888", linewidth=0.5)
     axes[0][0].set_ylabel("temperature put in so far")
     axes[0][0].legend(frameon=False)
     return figure

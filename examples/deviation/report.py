@@ -6,13 +6,12 @@ import csv
 import importlib.util
 import io
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from deviation.measure import Row
 from era.plots import BLUE, GREY, ORANGE
+from study.tables import down, up
 
 from exactnn.exact.files import write_text
 
@@ -26,21 +25,6 @@ certificate, upper is proved by it; ratio: upper / lower. At points: the largest
 Run f, run g: a float32 run is proved to be at most so far from the network. Right, alike: shares of the test images. Seconds: for the
 bracket; checker: for checking it again. Numbers are rounded so that they claim no more than what is proved."""
 PICTURE = "deviation.png"
-
-
-def down(value: Fraction, digits: int = 3) -> str:
-    """So many digits that do not say more than the value."""
-    return _rounded(value, digits, ROUND_FLOOR)
-
-
-def up(value: Fraction, digits: int = 3) -> str:
-    """So many digits that do not say less than the value."""
-    return _rounded(value, digits, ROUND_CEILING)
-
-
-def _rounded(value: Fraction, digits: int, rounding: str) -> str:
-    found = Context(prec=digits, rounding=rounding).divide(Decimal(value.numerator), Decimal(value.denominator))
-    return f"{found:f}" if not found or Decimal("1e-3") <= found < Decimal("1e6") else f"{found:e}"
 
 
 def cells(row: Row) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from era.report import PAIRS, Line, Results, trained
-from study.pictures import draw_all
+from study.pictures import draw_all, over_epochs, say_empty
 from study.tables import NotRun, paired, spread
 
 BLUE, ORANGE, GREY = "#2a6fbb", "#d9731a", "#888888"
@@ -40,23 +40,26 @@ def _activations(plt: Any, results: Results) -> Any:
                     y = trained(act, moment).double()(x)
                 axis.plot(x, y, color=colour, linestyle=style, linewidth=1.5, label=f"{moment} training")
             axis.set_title(f"{name}, layer {layer}")
+            axis.set_xlabel("input of the activation")
+        row[0].set_ylabel("value")
     axes[0][0].legend(frameon=False)
     return figure
 
 
 def _gain(plt: Any, results: Results) -> Any:
     """Errors over the width of the MLP, and their difference."""
+    point: dict[str, Any] = {"capsize": 2, "marker": "o", "markersize": 3}  # the dot of a single width is seen
     widths = sorted(results.config.studies["widths"].widths)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.8), layout="constrained")
     errors = {name: [results.errors("digits", "mlp", name, width=w) for w in widths] for name in ("relu", "era4-swish")}
     for (name, found), colour in zip(errors.items(), (GREY, BLUE), strict=True):
         spreads = [spread(e.values()) for e in found]
-        left.errorbar(widths, [s.mean for s in spreads], [s.deviation for s in spreads], color=colour, label=name, capsize=2)
+        left.errorbar(widths, [s.mean for s in spreads], [s.deviation for s in spreads], color=colour, label=name, **point)
     gains = [paired(relu, era) for relu, era in zip(*errors.values(), strict=True)]
-    right.errorbar(widths, [g.mean for g in gains], [g.error for g in gains], color=ORANGE, capsize=2)
+    right.errorbar(widths, [g.mean for g in gains], [g.error for g in gains], color=ORANGE, **point)
     right.axhline(0, color=GREY, linewidth=0.5)
-    left.set_title("test error in %, ± standard deviation")
-    right.set_title("error of ReLU - error of ERA, ± standard error")
+    left.set_ylabel("test error in %, ± standard deviation")
+    right.set_ylabel("error of ReLU - error of ERA\nin points, ± standard error")
     for axis in (left, right):
         axis.set_xscale("log", base=2)
         axis.set_xticks(widths, map(str, widths))
@@ -75,9 +78,9 @@ def _losses(plt: Any, results: Results) -> Any:
         for name, colour in (("relu", GREY), ("silu", ORANGE), ("era4-swish", BLUE)):
             losses = [line["losses"] for line in results.select(*pair, name).values() if not line["diverged"]]
             means = [sum(epoch) / len(epoch) for epoch in zip(*losses, strict=True)]
-            axis.plot(range(1, len(means) + 1), means, color=colour, label=name)
+            over_epochs(axis, 1, means, color=colour, label=name)
         axis.set_yscale("log")
-        axis.set_xlabel("epoch")
+        say_empty(axis, "every run diverged")
         axis.set_title("/".join(pair))
     axes[0][0].set_ylabel("training loss")
     axes[0][0].legend(frameon=False)

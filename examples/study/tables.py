@@ -6,6 +6,8 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -120,3 +122,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in (header, *rows)]
     lines.insert(1, " | ".join("-" * w for w in widths))
     return "\n".join(f"| {line} |" for line in lines)
+
+
+# --- exact numbers in few digits ---------------------------------------------------------------------------------------------
+
+
+def down(value: Fraction, digits: int = 3) -> str:
+    """So many digits that do not say more than the value."""
+    return _rounded(value, digits, ROUND_FLOOR)
+
+
+def up(value: Fraction, digits: int = 3) -> str:
+    """So many digits that do not say less than the value."""
+    return _rounded(value, digits, ROUND_CEILING)
+
+
+def _rounded(value: Fraction, digits: int, rounding: str) -> str:
+    found = Context(prec=digits, rounding=rounding).divide(Decimal(value.numerator), Decimal(value.denominator))
+    return f"{found:f}" if not found or Decimal("1e-3") <= found < Decimal("1e6") else f"{found:e}"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Polyhedron, verify_same_decision
 from exactnn import mlp as build
-from exactnn.certificate import Rejected, _budget, _packed, _zonotope, check
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, _packed, _zonotope, check
 from exactnn.certificate._budget import Budget
 from exactnn.certificate._claim import read_claim
 from exactnn.certificate._network import read_network
@@ -386,7 +386,7 @@ def test_sums_of_differences() -> None:
         check(deviation(SIGNED, "1/200"))
     wide = mlp(([[1]] * 9, [0] * 9))
     signs = {"method": "tree", "hull": None, "tree": [["leaf", [], [[1, []]] * 512]], "point": [0]}
-    with pytest.raises(Rejected, match="too many signs"):
+    with pytest.raises(BudgetExceeded, match="too many signs"):
         check(certificate("deviation", "proved", (wide, wide), signs, box((0, 1)), 1, lower=0, norm="l1"))
 
 
@@ -564,7 +564,7 @@ def wide(count: int) -> Any:
 
 def seconds(document: Any, match: str) -> float:
     begin = time.process_time()
-    with pytest.raises(Rejected, match=match):
+    with pytest.raises(BudgetExceeded, match=match):
         check(document)
     return time.process_time() - begin
 

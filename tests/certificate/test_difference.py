@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn import Box
-from exactnn.certificate import Rejected, _budget, _difference, _unit, check
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, _difference, _unit, check
 from exactnn.certificate._claim import Domain
 from exactnn.certificate._network import read_network
 from exactnn.certificate._numbers import pack
@@ -166,7 +166,7 @@ def test_every_changed_weight_is_seen() -> None:
 
 def test_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_budget, "PASS", 20)
-    with pytest.raises(Rejected, match="products"):
+    with pytest.raises(BudgetExceeded, match="products"):
         check(claim(SLACK))
 
 

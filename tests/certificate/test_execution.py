@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exactnn.certificate import Rejected, _budget, check
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, check
 from exactnn.certificate._check import examine
 from tests.certificate._build import HARDTANH, LEAKY, act, affine, box, certificate, mlp, network, node, number, tensor
 
@@ -181,7 +181,7 @@ def test_a_number_beyond_the_format() -> None:
 
 def test_work_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_budget, "RUN", 10)
-    with pytest.raises(Rejected, match="node h0: more than 10 products"):
+    with pytest.raises(BudgetExceeded, match="node h0: more than 10 products"):
         check(copy.deepcopy(GOOD))
 
 

@@ -1,4 +1,4 @@
-"""Small certificates that would ask for hours are rejected, naming the step; what the engines write is within the limits."""
+"""Small certificates that would ask for hours are not decided, naming the step; what the engines write is within the limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exactnn import check as check_again
 from exactnn import mlp, verify_equal
-from exactnn.certificate import Rejected, _budget, check
+from exactnn.certificate import BudgetExceeded, _budget, check
 from exactnn.claims import Certificate, EqualClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
@@ -50,8 +50,8 @@ def by_forms(net):
     return certificate("equal", "proved", (net, net), forms({}, {}))
 
 
-def rejection(document):
-    with pytest.raises(Rejected) as caught:
+def exceeded(document):
+    with pytest.raises(BudgetExceeded) as caught:
         check(document)
     return caught.value
 
@@ -61,7 +61,7 @@ def test_cells_of_a_line(monkeypatch):
     monkeypatch.setattr(_budget, "LINE", 20_000)
     assert check(on_the_line(tents(6)))
     start = time.perf_counter()
-    found = rejection(on_the_line(tents(40)))
+    found = exceeded(on_the_line(tents(40)))
     assert time.perf_counter() - start < 5
     assert found.step.startswith("line: ")
     assert "node t" in found.step
@@ -80,7 +80,7 @@ def test_pairs_under_a_maximum(monkeypatch):
         ]
     )
     monkeypatch.setattr(_budget, "LINE", 4_000_000)
-    assert rejection(on_the_line(wide)).step == "line: f: node m"
+    assert exceeded(on_the_line(wide)).step == "line: f: node m"
 
 
 def zeros(size):
@@ -91,7 +91,7 @@ def test_forms_of_a_network(monkeypatch):
     assert check(by_forms(doubled(8)))
     monkeypatch.setattr(_budget, "FORMS", 511)
     assert check(by_forms(doubled(8)))  # 1 + 2 + ... + 256
-    assert rejection(by_forms(doubled(9))).step == "forms: f: node c8"
+    assert exceeded(by_forms(doubled(9))).step == "forms: f: node c8"
 
 
 def test_forms_that_are_written_entry_by_entry(monkeypatch):
@@ -102,7 +102,7 @@ def test_forms_that_are_written_entry_by_entry(monkeypatch):
     monkeypatch.setattr(_budget, "FORMS", 2002)  # one channel at each of two nodes, its entries, the entries of the result
     assert check(document)
     monkeypatch.setattr(_budget, "FORMS", 999)
-    assert rejection(document).step == "forms: f: node f"
+    assert exceeded(document).step == "forms: f: node f"
 
 
 def test_bits_of_an_enclosure(monkeypatch):
@@ -114,7 +114,7 @@ def test_bits_of_an_enclosure(monkeypatch):
     assert check(at(4096))
     monkeypatch.setattr(_budget, "ENCLOSURE", 32 * 64)
     assert check(at(64))
-    assert rejection(at(65)).step == "enclosure: f: node s"
+    assert exceeded(at(65)).step == "enclosure: f: node s"
 
 
 # --- what the engines write ------------------------------------------------------------------------------------------------

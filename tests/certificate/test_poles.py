@@ -14,7 +14,7 @@ import pytest
 import sympy
 
 from exactnn import certificate as checker
-from exactnn.certificate import Rejected, check, examine
+from exactnn.certificate import BudgetExceeded, Rejected, check, examine
 from exactnn.certificate._sturm import cancelled, count_zeros
 from tests.certificate.test_mutations import at, changes, paths
 
@@ -137,13 +137,17 @@ def test_changed_ones_are_rejected_unless_right(name):
         (certificate("proved", [([1], [1])], [2, 1], STURM), "claim: interval"),
         (certificate("proved", [([1], [1])], None, pole(0, 1, 1)), "evidence"),
         (certificate("proved", [([1], [1.5])], None, STURM), "claim: functions[0]: denominator[0]"),
-        (certificate("proved", [([1], [1, *[0] * 1100, 1])], None, STURM), "evidence"),
     ],
 )
 def test_wrong_ones_name_the_step(document, step):
     with pytest.raises(Rejected) as rejected:
         check(document)
     assert rejected.value.step == step
+
+
+def test_a_polynomial_that_is_too_long_is_not_decided():
+    with pytest.raises(BudgetExceeded, match="evidence: more than"):
+        check(certificate("proved", [([1], [1, *[0] * 1100, 1])], None, STURM))
 
 
 def test_models_and_functions_exclude_each_other():

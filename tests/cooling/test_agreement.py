@@ -11,7 +11,7 @@ import pytest
 import exactnn as xn
 from exactnn.certificate import Rejected, _claim, _sides
 from exactnn.certificate._models import read_models
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
+from exactnn.cooling._identity_enclosed import enclosing
 from exactnn.errors import ExactnnError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.writing import json_number, json_tensor
@@ -49,7 +49,7 @@ def expression(source: random.Random, depth: int) -> Any:
 
 def by_engine(a: Any, bits: int) -> Any:
     try:
-        return Evaluator({"f": NET}, POINTS, [("moving", MOVING)], bits, Memory()).value(a)
+        return enclosing({"f": NET}, POINTS, [("moving", MOVING)], bits).value(a)
     except ExactnnError as error:
         return str(error)
 

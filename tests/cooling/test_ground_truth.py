@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn.cooling import Temperature, identities, optimal_temperature
-from exactnn.cooling._identity_evaluate import Evaluator, Memory
+from exactnn.cooling._identity_balls import Balls
+from exactnn.cooling._identity_enclosed import enclosing
+from exactnn.cooling._identity_evaluate import Evaluator
 from exactnn.errors import NoOptimalTemperature
 from tests.strategies import law
 
@@ -20,15 +22,15 @@ F = Fraction
 Rows = list[list[Fraction]]
 
 
-def balls(logits: list[list[object]], tau: str) -> Evaluator:
+def balls(logits: list[list[object]], tau: str) -> Evaluator[Balls]:
     """The values of the loss and of p at tau for these logits and the label 0, at 300 bits."""
     classes = len(logits[0])
     net = xn.mlp([(np.eye(classes, dtype=int), [0] * classes)])
     formula = identities["I3"].formula(net, (logits, [0] * len(logits)), tau=tau)
-    return Evaluator(formula.networks, formula.points, formula.definitions, 300, Memory())
+    return enclosing(formula.networks, formula.points, formula.definitions, 300)
 
 
-def number(values: Evaluator, expression: object, place: tuple[int, ...]) -> float:
+def number(values: Evaluator[Balls], expression: object, place: tuple[int, ...]) -> float:
     ball = values.value(expression)
     assert ball.radii().to_float().max() < 1e-60
     return float(ball.middle.to_float()[place])

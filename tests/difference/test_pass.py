@@ -20,7 +20,7 @@ from exactnn.difference._bounds import Ends, Exact
 from exactnn.difference._maximum import Maximum
 from exactnn.difference._smooth import SLOPES, smooth_step, smooth_values
 from exactnn.difference._units import unit
-from exactnn.errors import CertificateRejected, Incomplete
+from exactnn.errors import CheckBudgetExceeded, Incomplete
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import Clock
 from exactnn.network import (
@@ -540,7 +540,7 @@ def test_what_the_checker_would_not_repeat_is_passed_on(monkeypatch: pytest.Monk
     monkeypatch.setattr(_budget, "PASS", limit)
     assert check(verdict.certificate)
     monkeypatch.setattr(_budget, "PASS", limit - 1)
-    with pytest.raises(CertificateRejected, match="products"):
+    with pytest.raises(CheckBudgetExceeded, match="products"):
         check(verdict.certificate)
 
 

@@ -94,7 +94,7 @@ def test_polyhedra_ask_the_clock_in_force_and_are_none_the_worse_for_it() -> Non
         (Fraction(-5, 3), "-5/3"),
         (Fraction(1, 3**60), "about 2.35898e-29"),
         (Fraction(-(10**5000) - 1, 7), "about -1.42857e+4999"),
-        (Fraction(1, 10**4000 + 1), "about 1.00000e-4000"),
+        (Fraction(1, 10**4000 + 1), "about 1e-4000"),
     ],
 )
 def test_numbers_in_sentences_are_short(value: Fraction, text: str) -> None:

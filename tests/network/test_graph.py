@@ -90,10 +90,11 @@ def test_inputs_of_many_kinds() -> None:
     for x in ([2, 1], (2.0, "1"), np.array([2, 1], dtype=np.float32), torch.tensor([2.0, 1.0]), [Fraction(2), np.int8(1)]):
         assert net(x) == expected
         assert type(net(x)[0]) is Fraction
-    with pytest.raises(ShapeError, match=r"x: a flat point of 2 numbers is needed, got shape \(3,\)"):
+    with pytest.raises(ShapeError, match=r"x: a flat point of 2 numbers is needed, or a batch \(n, 2\) of them, got shape \(3,\)"):
         net([1, 2, 3])
+    assert net([[2, 1], [0, 0]]) == (expected, (Fraction(1, 2),))
     with pytest.raises(ShapeError, match="x: a flat point of 2 numbers is needed"):
-        net([[1, 2]])
+        net([[1, 2, 3]])
     with pytest.raises(ArgumentError, match=r"x\[1\]: a finite number is needed"):
         net([1, float("nan")])
     with pytest.raises(ShapeError, match=r"points: shape \(batch, 2\) is needed, got \(2,\)"):

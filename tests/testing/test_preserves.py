@@ -17,6 +17,7 @@ from exactnn.errors import ArgumentError, PropertyFailed
 from exactnn.network import Network
 from exactnn.testing import assert_preserves, degenerate_networks, networks, relu_mlps
 from tests.testing import _planted as planted
+from tests.testing._screen import fits
 
 SHALLOW = relu_mlps(depth=1) | degenerate_networks(depth=1, activation="relu")
 #: a wrong pass, the networks it is tried on, how many hidden neurons the report may have at most
@@ -34,6 +35,7 @@ WRONG: list[tuple[Callable[[Network], Network], Any, int]] = [
 def failure(transformation: Any, **options: Any) -> PropertyFailed:
     with pytest.raises(PropertyFailed) as caught:
         assert_preserves(transformation, seed=5, **options)
+    assert fits(str(caught.value))
     return caught.value
 
 

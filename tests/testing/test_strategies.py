@@ -207,7 +207,10 @@ def test_torch_and_onnx_are_imported_when_they_are_used() -> None:
 
 
 def test_without_hypothesis_it_says_what_to_install() -> None:
-    program = "import sys; sys.modules['hypothesis'] = None; import exactnn as xn; xn.mlp; xn.testing"
+    program = "import sys; sys.modules['hypothesis'] = None; import exactnn as xn; xn.mlp; xn.testing.assert_zero; xn.testing.networks"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert run.returncode == 1
-    assert "MissingDependency: exactnn.testing needs the package hypothesis; install it with: pip install 'exactnn[testing]'" in run.stderr
+    assert (
+        "MissingDependency: exactnn.testing.networks needs the package hypothesis; install it with: pip install 'exactnn[testing]'"
+        in run.stderr
+    )

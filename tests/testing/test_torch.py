@@ -21,6 +21,7 @@ from exactnn import testing as xt
 from exactnn.testing._modules_code import module_code
 from exactnn.testing._torch_plain import plain_network
 from tests.strategies import law
+from tests.testing._screen import fits
 
 BOX = xn.Box(-1, 1)
 
@@ -28,6 +29,7 @@ BOX = xn.Box(-1, 1)
 def failure(transformation: Any, **options: Any) -> xt.PropertyFailed:
     with pytest.raises(xt.PropertyFailed) as caught:
         xt.assert_preserves(transformation, seed=3, **options)
+    assert fits(str(caught.value))
     return caught.value
 
 
@@ -98,9 +100,7 @@ WRONG: list[tuple[Callable[[nn.Module], nn.Module], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "tried"), [pytest.param(w, t, id=w.__name__, marks=[pytest.mark.slow] * (w is fuse_pad)) for w, t in WRONG]
-)
+@pytest.mark.parametrize(("wrong", "tried"), WRONG, ids=[w.__name__ for w, _ in WRONG])
 def test_a_wrong_pass_is_caught_and_shrunk(wrong: Callable[[nn.Module], nn.Module], tried: Any) -> None:
     found = failure(wrong, networks=tried, domain=BOX, tolerance="1e-5", time_limit=5)
     assert found.kind == "changed"
@@ -181,6 +181,40 @@ def test_plain_modules_are_read_as_from_torch_reads_them(module: Any) -> None:
     net = plain_network(module, module.input_shape)
     assert net == xn.from_torch(module, module.input_shape)
     assert module_code(module) is None or "load_state_dict" in str(module_code(module))
+
+
+def test_a_layer_that_is_used_twice() -> None:
+    """It stands in the network, and in the code of a report, as often as the module runs it."""
+    layer = nn.Linear(1, 1)
+    with torch.no_grad():
+        layer.weight.fill_(2)
+        layer.bias.fill_(1)
+    module: Any = nn.Sequential(layer, nn.ReLU(), layer).eval()
+    module.input_shape = (1,)
+    net = plain_network(module, (1,))
+    assert net is not None
+    assert net([1]) == (7,) == (int(module(torch.ones(1, 1))),)
+    space: dict[str, Any] = {"nn": nn, "torch": torch}
+    exec(str(module_code(module)), space)  # noqa: S102 - our own code
+    assert int(space["f"](torch.ones(1, 1))) == 7
+
+
+def test_a_pass_may_return_an_exported_program() -> None:
+    module: Any = nn.Sequential(nn.Linear(1, 1), nn.ReLU()).eval()
+    module.input_shape = (1,)
+    kept = xt.assert_preserves(lambda m: torch.export.export(m, (torch.ones(1, 1),)), networks=[module], repeat=False)
+    assert kept.exactly == 1
+
+
+class OtherTensor(torch.Tensor):
+    """A tensor with a class of its own, as quantisation makes them."""
+
+
+def test_tensors_with_a_class_of_their_own_are_left_to_from_torch() -> None:
+    module = nn.Sequential(nn.Linear(1, 1)).eval()
+    assert plain_network(module, (1,)) is not None
+    module[0].weight = nn.Parameter(module[0].weight.detach().as_subclass(OtherTensor))
+    assert plain_network(module, (1,)) is None
 
 
 def test_modules_that_are_not_plain_are_left_to_from_torch() -> None:

@@ -514,7 +514,7 @@ def test_certificates_beyond_the_checker_are_refused_beforehand(monkeypatch: pyt
 
 def test_the_certificate_counts_what_the_checker_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A certificate that is made is never too large for the checker."""
-    from exactnn.certificate import Rejected, _budget, check
+    from exactnn.certificate import BudgetExceeded, _budget, check
 
     net = images(unit=relu(), pool=POOLS["overlapping"], padding=0)
     found = extract_at(net, grid(net, 5, 1))
@@ -524,7 +524,7 @@ def test_the_certificate_counts_what_the_checker_counts(monkeypatch: pytest.Monk
     monkeypatch.setattr(_budget, "POINTS", estimate)
     assert check(document)
     monkeypatch.setattr(_budget, "POINTS", estimate * 8 // 10)
-    with pytest.raises(Rejected, match="too large for this checker"):
+    with pytest.raises(BudgetExceeded, match="too large for this checker"):
         check(document)
 
 

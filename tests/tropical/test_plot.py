@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn.errors import ArgumentError, DomainError, ShapeError
+from exactnn.exact.planar import Values, far_frame, integer_rows, middle, rectangle, subdivide
 from exactnn.tropical import TropicalPolynomial, TropicalRationalMap
 from exactnn.tropical._decision import class_rows, decision_boundary, merged_rows
-from exactnn.tropical._planar import Values, far_frame, integer_rows, middle, rectangle, subdivide
 from exactnn.tropical.plot import plot, plot_decision_boundary
 from tests.strategies import law
 from tests.tropical._forms import CASES, PLANE, maximum, polynomials, spans, value, vertices
@@ -140,6 +140,11 @@ def test_the_dual_of_the_example() -> None:
     curve, subdivision = plot(PLANE)
     assert curve.get_title() == "Tropical curve: 4 terms, 2 vertices"
     assert floats(drawn(subdivision, "subdivision")) == [[[0.0, 1.0], [2.0, 0.0]]]
+    assert [t.get_text() for t in curve.get_legend().get_texts()] == [
+        "regions: each the colour of its term's exponents",
+        "two terms are maximal",
+    ]
+    assert [t.get_text() for t in subdivision.get_legend().get_texts()] == ["exponents of a term", "lattice points"]
     (lattice,) = (item for item in subdivision.collections if item.get_gid() == "lattice")
     assert sorted(map(tuple, lattice.get_offsets().tolist())) == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
     assert {text.get_text() for text in curve.texts} == {"0", "2 + $x_1$", "-1 + $x_0$ + $x_1$", "1/3 + 2 $x_0$"}
@@ -233,7 +238,31 @@ def test_a_network_with_one_output() -> None:
     assert right > 0 < top
     assert {text.get_text() for text in ax.texts} == {"$F_0 > 0$", "$F_0 < 0$"}
     assert ax.get_title() == "Decision boundary: $F_0 = 0$, 2 segments"
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["$F_0 > 0$", "$F_0 < 0$", "decision boundary"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "$F_0 > 0$",
+        "$F_0 < 0$",
+        "decision boundary",
+        "terms of one class meet",
+    ]
+
+
+def test_data_and_files(tmp_path: Any) -> None:
+    larger = TropicalPolynomial({(1, 0): 0, (0, 1): 0})
+    F = TropicalRationalMap((larger,), (ZERO,))
+    for name in ("a.png", "b.png"):
+        ax = plot_decision_boundary(F, points=[[8, 9], [-1, 0]], labels=["a", "b"], path=tmp_path / name)
+    assert ax.get_xlim()[1] > 8
+    assert [text.get_text() for text in ax.texts if text.get_gid() == "point label"] == ["a", "b"]
+    assert ax.get_legend().get_texts()[-1].get_text() == "2 data points"
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    near = plot_decision_boundary(F, points=[[8, 9]], window=xn.Box(-1, 1))
+    assert near.get_legend().get_texts()[-1].get_text() == "1 data point (1 outside of the picture)"
+    with pytest.raises(ShapeError, match="points: rows of 2 numbers"):
+        plot_decision_boundary(F, points=[[1]])
+    with pytest.raises(ArgumentError, match="path: a name that ends in"):
+        plot(PLANE, path="curve.tiff")
+    plot(PLANE, path=tmp_path / "curve.svg")
+    assert b"<svg" in (tmp_path / "curve.svg").read_bytes()
 
 
 def test_where_outputs_touch() -> None:

@@ -1,0 +1,1 @@
+"""What the pictures of all rooms share: Axes and files, colours, windows, and the drawing of exact points."""

@@ -1,0 +1,144 @@
+"""The tables: what became of each pass, what changed, by how much, and what was refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from study.settings import Refused
+from study.tables import table, up
+
+from exactnn.exact.files import write_text
+
+BEGIN, END = "<!-- tables: written by make audits -->", "<!-- end of the tables -->"
+OUTCOMES = ("kept", "rounding", "changed", "failed", "refused", "not decided")
+#: how the drawn ones are called
+DRAWN = ("drawn models", "drawn modules")
+
+
+def tables(results: Sequence[dict[str, Any]]) -> str:
+    """Everything, in Markdown."""
+    done = [r for r in results if "trials" in r]
+    kept, lossy = [r for r in done if not r["lossy"]], [r for r in done if r["lossy"]]
+    without = [f"- {r['title']}: left out, {r['missing']}." for r in results if "missing" in r]
+    without += [f"- {r['title']}: {r['broken']}." for r in results if "broken" in r]
+    parts = [_versions(done)]
+    if kept:
+        parts += [table(("pass", "drawn", *OUTCOMES), [_line(r) for r in kept])]
+    found = _findings(kept)
+    if found:
+        parts += ["### What was changed", table(("model", "by", "x", "right", "found"), found)]
+    broken = _broken(kept)
+    if broken:
+        parts += ["### What failed, or was refused", "\n".join(broken)]
+    if lossy:
+        parts += [
+            "### Passes that mean to change the function",
+            table(("pass", "outcomes", "smallest change found, or reason"), [_loss(r) for r in lossy]),
+        ]
+    return "\n\n".join([*parts, *(["\n".join(without)] if without else [])])
+
+
+def _versions(results: Sequence[dict[str, Any]]) -> str:
+    known = {name: version for r in results for name, version in r["packages"].items() if version}
+    return "With " + ", ".join(f"{name} {known[name]}" for name in sorted(known)) + "." if known else "No row was run."
+
+
+def _line(result: dict[str, Any]) -> list[str]:
+    """A row of the first table; rounding with its largest bound."""
+    planted = [t for t in result["trials"] if t["model"] not in DRAWN]
+    counts = []
+    for outcome in OUTCOMES:
+        chosen = [t for t in planted if t["outcome"] == outcome]
+        bounds = [Fraction(t["bound"]) for t in chosen if t["bound"]]
+        counts.append(f"{len(chosen)}, <= {up(max(bounds))}" if bounds else str(len(chosen) or ""))
+    return [result["title"], "; ".join(_drawn(t) for t in result["trials"] if t["model"] in DRAWN), *counts]
+
+
+def _drawn(trial: dict[str, Any]) -> str:
+    if trial["outcome"] == "kept":
+        return f"{trial['exactly']} of {trial['examples']} kept"
+    if trial["outcome"] == "rounding" and trial["examples"] > 1 and trial["bound"]:
+        return f"{trial['exactly']} of {trial['examples']} kept, others <= {trial['bound']}"
+    return str(trial["outcome"])
+
+
+def _findings(results: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """A line for each model that was changed: by which passes alone, and what the first of them does at its point."""
+    by: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for result in results:
+        for trial in result["trials"]:
+            if trial["outcome"] == "changed" and not result["name"].startswith("pair_"):
+                by.setdefault(trial["model"], []).append((result["name"], trial))
+    return [[model, ", ".join(name for name, _ in found), *_values(found[0][1])] for model, found in by.items()]
+
+
+def _values(trial: dict[str, Any]) -> list[str]:
+    if not trial["exact"]:
+        return ["", reason(trial["reason"].partition("; what ")[0]), ""]
+    f, g = ([Fraction(q) for q in side] for side in trial["exact"])
+    i = max(range(len(f)), key=lambda j: abs(f[j] - g[j]))
+    where = f"y{i} = " if len(f) > 1 else ""
+    return [f"({', '.join(map(_short, map(Fraction, trial['point'])))})", f"{where}{_short(f[i])}", f"{where}{_short(g[i])}"]
+
+
+def _short(value: Fraction) -> str:
+    exact = str(value)
+    return exact if len(exact) <= 9 else f"{float(value):.6g}"
+
+
+def _broken(results: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each reason, with the passes and models that met it."""
+    by: dict[str, tuple[list[str], list[str]]] = {}
+    for result in results:
+        for trial in result["trials"]:
+            if trial["outcome"] in ("failed", "refused", "not decided") and not result["name"].startswith("pair_"):
+                names, models = by.setdefault(f"{trial['outcome']}: {reason(trial['reason'])}", ([], []))
+                names += [result["name"]] * (result["name"] not in names)
+                models += [trial["model"]] * (trial["model"] not in models)
+    return [f"- {text} ({', '.join(names)}; {', '.join(models)})" for text, (names, models) in by.items()]
+
+
+def reason(text: str) -> str:
+    """In short, without the names of this run: of the pass, of temporary files, of places in libraries."""
+    text = re.sub(r"^what \w+ returned", "the result", text)
+    text = re.sub(r"^\w+ raised", "raised", text)
+    text = re.sub(r"/\S*/(\S+?)(?=[:\s'\"]|$)", r"\1", text)
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "onnxruntime: ", text)
+    return text[:160].strip().replace("|", "\\|").replace("<", "&lt;")
+
+
+def _loss(result: dict[str, Any]) -> list[str]:
+    counts = [f"{n} {outcome}" for outcome in OUTCOMES if (n := sum(t["outcome"] == outcome for t in result["trials"]))]
+    trial = next((t for t in result["trials"] if t["outcome"] == "changed"), result["trials"][0])
+    what = reason(trial["reason"])
+    if trial["exact"]:
+        x, right, found = _values(trial)
+        what = f"{trial['model']}: at x = {x} {right} became {found}"
+    if trial["deviation"]:
+        what += f"; {trial['deviation'][0]} <= max \\|f - g\\| <= {trial['deviation'][1]} on [-1, 1]^n"
+    return [result["title"], ", ".join(counts), what]
+
+
+# --- the page ----------------------------------------------------------------------------------------------------------------
+
+
+def check_page(page: Path) -> tuple[str, str]:
+    """What is before and behind the marks; Refused where they are not there."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"--page {page}: cannot be read: {error}") from error
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise Refused(f"--page {page}: the lines {BEGIN!r} and {END!r} are needed, in this order")
+    return before, after
+
+
+def put_into(page: Path, text: str) -> None:
+    before, after = check_page(page)
+    write_text(page, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

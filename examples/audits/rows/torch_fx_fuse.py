@@ -1,0 +1,13 @@
+"""torch.fx, its experimental fusing of convs and batch norms."""
+
+from _frame import audit, library, modules
+
+optimization = library("torch.fx.experimental.optimization")
+
+
+def fuse(module):
+    return optimization.fuse(module)
+
+
+if __name__ == "__main__":
+    audit(fuse, modules(kinds=("convolutional",), norm=True), packages="torch")

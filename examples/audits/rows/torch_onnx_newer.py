@@ -1,0 +1,11 @@
+"""torch.onnx.export, the newer exporter (dynamo=True)."""
+
+from _frame import as_module, audit, exported, modules
+
+
+def export(module):
+    return as_module(exported(module, dynamo=True), module)
+
+
+if __name__ == "__main__":
+    audit(export, modules(), packages="torch onnxscript", slow=True)

@@ -1,0 +1,59 @@
+"""Validation by a JSON Schema: the few keywords that exactnn/cli/output.schema.json uses; any other is an error here."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+PATH = Path(__file__).resolve().parents[1] / "exactnn" / "cli" / "output.schema.json"
+SCHEMA: dict[str, Any] = json.loads(PATH.read_text())
+_NUMBERS: dict[str, Any] = {"integer": int, "number": (int, float), "boolean": bool}
+_TYPES: dict[str, Any] = {**_NUMBERS, "string": str, "null": type(None), "object": dict, "array": list}
+_NOTES = {"$schema", "title", "description", "$defs"}
+
+
+def problems(value: Any, schema: dict[str, Any] = SCHEMA, place: str = "$") -> list[str]:
+    """What is wrong with a value, by place; nothing if it is valid."""
+    found: list[str] = []
+    for keyword, wanted in schema.items():
+        if keyword in _NOTES:
+            continue
+        if keyword == "properties":
+            found += [e for k, s in wanted.items() if isinstance(value, dict) and k in value for e in problems(value[k], s, f"{place}.{k}")]
+        elif keyword == "additionalProperties":
+            more = set(value) - set(schema.get("properties", ())) if isinstance(value, dict) else set()
+            if wanted is False:
+                found += [f"{place}.{k}: not in the schema" for k in sorted(more)]
+            else:
+                found += [e for k in sorted(more) for e in problems(value[k], wanted, f"{place}.{k}")]
+        elif keyword == "items":
+            found += [e for i, v in enumerate(value if isinstance(value, list) else ()) for e in problems(v, wanted, f"{place}[{i}]")]
+        elif keyword == "$ref":
+            found += problems(value, SCHEMA["$defs"][wanted.removeprefix("#/$defs/")], place)
+        elif keyword in ("anyOf", "oneOf"):
+            results = [problems(value, option, place) for option in wanted]
+            fitting = sum(not r for r in results)
+            if fitting == 0:
+                found += min(results, key=len)
+            elif keyword == "oneOf" and fitting > 1:
+                found.append(f"{place}: {fitting} of the alternatives fit")
+        elif not _holds(keyword, wanted, value):
+            found.append(f"{place}: {json.dumps(value)[:80]} does not fit {keyword} {wanted}")
+    return found
+
+
+def _holds(keyword: str, wanted: Any, value: Any) -> bool:
+    if keyword == "type":
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        return any(isinstance(value, _TYPES[k]) and (k == "boolean" or not isinstance(value, bool)) for k in kinds)
+    if keyword == "const":
+        return bool(value == wanted)
+    if keyword == "enum":
+        return value in wanted
+    if keyword == "pattern":
+        return not isinstance(value, str) or re.search(wanted, value) is not None
+    if keyword == "required":
+        return not isinstance(value, dict) or set(wanted) <= set(value)
+    raise AssertionError(f"a keyword that is not known here: {keyword}")

@@ -1,0 +1,197 @@
+"""The checker's budget: where it ends nothing is rejected, more of it can be given, and a step that fails is still a rejection."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import exactnn as xn
+import exactnn.certificate
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, _check, check
+from exactnn.certificate._budget import Budget, times, within
+from exactnn.certificate._command import main as alone
+from exactnn.claims import Certificate, EqualClaim, accepted
+from exactnn.cli import main
+from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, ExactnnError
+from tests.certificate._build import box, certificate, forms, mlp, network, node
+
+FOLDER = Path(exactnn.certificate.__file__).parent
+TENT = {"slope": 2, "constant": 0, "kinks": [["1/2", -4]]}
+
+
+def tents(count: int, odd: int = 0) -> Any:
+    """2^count pieces on [0, 1]; `odd` is added at the end."""
+    nodes = [node("x", "input", shape=[1])]
+    for k in range(count):
+        nodes.append(node(f"t{k}", "piecewise_linear", nodes[-1]["name"], **{**TENT, "constant": odd if k == count - 1 else 0}))
+    return network(nodes)
+
+
+def on_the_line(f: Any, g: Any) -> Any:
+    return certificate("equal", "proved", (f, g), {"method": "line"}, domain=box((0, 1)))
+
+
+LONG = on_the_line(tents(8), tents(8))
+
+
+@pytest.fixture
+def poor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A budget that a tenth of the long certificate uses up."""
+    steps = 2 * 9 * 9 * 2**8
+    monkeypatch.setattr(_budget, "LINE", steps // 8)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "long.json"
+    path.write_text(json.dumps(LONG), encoding="utf-8")
+    return path
+
+
+def test_the_errors_are_no_rejections() -> None:
+    assert not issubclass(BudgetExceeded, Rejected)
+    assert issubclass(CheckBudgetExceeded, ExactnnError)
+    assert not issubclass(CheckBudgetExceeded, CertificateRejected)
+
+
+@pytest.mark.usefixtures("poor")
+def test_the_message_names_step_and_limit() -> None:
+    with pytest.raises(CheckBudgetExceeded, match="not decided at line: f: node t") as caught:
+        xn.check(LONG)
+    assert caught.value.step.startswith("line: f: node t")
+    assert f"more than {_budget.LINE} steps" in caught.value.reason
+    assert "budget=10" in str(caught.value)
+
+
+@pytest.mark.usefixtures("poor")
+def test_more_can_be_given(saved: Path) -> None:
+    assert xn.check(LONG, budget=10)
+    assert xn.check(saved, budget=10)
+    with pytest.raises(CheckBudgetExceeded):
+        xn.check(saved)  # the larger one was for that call only
+
+
+@pytest.mark.parametrize("budget", [0, -1, True, 1.5, "10", None])
+def test_what_is_no_budget(budget: Any) -> None:
+    with pytest.raises(ArgumentError, match="budget: a whole number >= 1"):
+        xn.check(LONG, budget=budget)
+    with pytest.raises(ValueError, match="budget"):
+        check(LONG, budget=budget)
+
+
+@pytest.mark.usefixtures("poor")
+def test_a_step_that_fails_first_is_a_rejection() -> None:
+    other = on_the_line(tents(8), tents(8, 1))  # they differ on the first cell
+    with pytest.raises(CertificateRejected):
+        xn.check(other, budget=10)
+    document = {**LONG, "evidence": {"method": "line", "more": 1}}
+    with pytest.raises(CertificateRejected, match="unknown key"):
+        xn.check(document)
+
+
+def test_engines_do_not_take_it_for_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = xn.mlp([([[1], [1], [-1]], [0, -1, 0]), ([[1, 2, 3]], [0])])
+    written = Certificate(EqualClaim(net, net, None, Fraction(0)), "proved", {"method": "line"})
+    assert accepted(written)
+    monkeypatch.setattr(_budget, "LINE", 5)
+    assert not accepted(written)
+
+
+def test_an_absurdly_deep_document_is_not_decided(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    path.write_bytes(b"[" * 100_000)
+    with pytest.raises(CheckBudgetExceeded, match="nested too deeply"):
+        xn.check(path)
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, OverflowError])
+def test_no_memory_left(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def full(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setitem(_check._METHODS["proved"], "line", full)
+    with pytest.raises(CheckBudgetExceeded, match=f"too deep or too large for this checker \\({error.__name__}\\)"):
+        xn.check(LONG)
+
+
+def test_a_model_of_too_many_entries_is_not_decided() -> None:
+    wide = network([node("x", "input", shape=[2**13]), node("c", "reshape", "x", shape=[2**13, 1]), node("s", "add", "x", "c")])
+    with pytest.raises(CheckBudgetExceeded, match="model f: node s: more than"):
+        xn.check(certificate("equal", "proved", (wide, wide), forms({}, {})))
+
+
+def test_a_wrong_size_in_a_certificate_is_a_rejection() -> None:
+    """A size that was changed does not fit to the numbers that are there, or to the hash, however large it is."""
+    net = mlp(([[1]], [0]))
+    for path in (("models", "f", "inline", "nodes", 0, "shape", 0), ("claim", "domain", "A", "shape", 0)):
+        document = json.loads(json.dumps(certificate("equal", "proved", (net, net), forms({}, {}), domain=box((0, 1)))))
+        place = document
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = 10**12
+        with pytest.raises(CertificateRejected):
+            xn.check(document)
+
+
+def test_a_factor_is_in_force_inside_only() -> None:
+    with times(3):
+        Budget(2, "steps", "here").spend(6)
+        within(6, 2, "steps", "here")
+        with pytest.raises(BudgetExceeded, match="here: more than 6 steps"):
+            within(7, 2, "steps", "here")
+        with times(1), pytest.raises(BudgetExceeded, match="more than 2 steps"):
+            Budget(2, "steps", "here").spend(3)
+    with pytest.raises(BudgetExceeded, match="more than 2 steps"):
+        within(3, 2, "steps", "here")
+
+
+# --- the command lines -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("poor")
+def test_exactnn_check(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(saved)]) == 3
+    out = capsys.readouterr().out
+    assert out.startswith("NOT DECIDED: line: f: node t")
+    assert "--budget 10" in out
+    assert main(["check", str(saved), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert (found["status"], found["step"][:4]) == ("not decided", "line")
+    assert main(["check", str(saved), "--quiet", "--budget", "10"]) == 0
+    assert capsys.readouterr().out.startswith("ACCEPTED")
+    assert main(["check", str(saved), "--budget", "0"]) == 2
+    assert "--budget: a whole number >= 1" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("poor")
+def test_the_checker_alone(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert alone([str(saved)]) == 3
+    assert capsys.readouterr().out.startswith("NOT DECIDED: line: f: node t")
+    assert alone([str(saved), "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["verdict"] == "not decided"
+    assert alone([str(saved), "--budget", "10"]) == 0
+    assert capsys.readouterr().out.startswith("accepted")
+    for wrong in ("0", "-1", "1.5", "x", "٣", "9" * 5000):
+        with pytest.raises(SystemExit) as caught:
+            alone([str(saved), "--budget", wrong])
+        assert caught.value.code == 2
+
+
+def test_a_copy_of_the_folder(tmp_path: Path) -> None:
+    copy = tmp_path / "anywhere"
+    shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (copy / "_budget.py").read_text(encoding="utf-8")
+    (copy / "_budget.py").write_text(text.replace("LINE = 2**25", "LINE = 2**10"), encoding="utf-8")
+    path = tmp_path / "long.json"
+    path.write_text(json.dumps(LONG), encoding="utf-8")
+    for more, code, said in ([], 3, "NOT DECIDED: line: "), (["--budget", "1000"], 0, "accepted: "):
+        run = subprocess.run([sys.executable, "-I", "-S", copy, path, *more], capture_output=True, text=True, check=False)
+        assert (run.returncode, run.stderr) == (code, "")
+        assert run.stdout.startswith(said)
