@@ -106,12 +106,19 @@ def _snapshot(given: Any) -> dict[str, Any]:
         return {"the bytes": bytes(given)}
     if not hasattr(given, "named_buffers") or not hasattr(given, "modules"):
         return {}  # an ExportedProgram
-    torch: Any = sys.modules["torch"]
     parts: dict[str, Any] = {f"{path or 'the module'}: its settings": (repr(m), m.training) for path, m in given.named_modules()}
     for name, tensor in [*given.named_parameters(), *given.named_buffers()]:
-        bits = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        parts[name] = (str(tensor.dtype), tuple(tensor.shape), bits)
+        parts[name] = (str(tensor.dtype), tuple(tensor.shape), _bits(tensor))
     return parts
+
+
+def _bits(tensor: Any) -> Any:
+    """All that a tensor holds; one that is made of other tensors, as quantised weights are, says which."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        names, settings = tensor.__tensor_flatten__()
+        return repr(settings), {name: _bits(getattr(tensor, name)) for name in names}
+    torch: Any = sys.modules["torch"]
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _globals() -> dict[str, Any]:

@@ -15,10 +15,12 @@ import torch
 from hypothesis import given
 from onnx import numpy_helper
 from torch import nn
+from torch.testing._internal.two_tensor import TwoTensor
 
 import exactnn as xn
 from exactnn import testing as xt
 from exactnn.testing._modules_code import module_code
+from exactnn.testing._passes import _snapshot, _what_changed
 from exactnn.testing._torch_plain import plain_network
 from tests.strategies import law
 from tests.testing._screen import fits
@@ -215,6 +217,25 @@ def test_tensors_with_a_class_of_their_own_are_left_to_from_torch() -> None:
     assert plain_network(module, (1,)) is not None
     module[0].weight = nn.Parameter(module[0].weight.detach().as_subclass(OtherTensor))
     assert plain_network(module, (1,)) is None
+
+
+def test_weights_that_are_made_of_other_tensors_are_compared() -> None:
+    """As quantised ones are."""
+    plain: Any = nn.Sequential(nn.Linear(1, 1)).eval()
+    plain.input_shape = (1,)
+
+    def wrap(module: Any) -> Any:
+        layer = module[0]
+        layer.weight = nn.Parameter(TwoTensor(layer.weight.detach(), layer.weight.detach().clone()), requires_grad=False)
+        return module
+
+    assert "0.weight" in str(failure(wrap, networks=[plain]))
+    assert failure(wrap, networks=[plain], inplace=True).kind == "refused"
+    wrapped = wrap(copy.deepcopy(plain))
+    before = _snapshot(wrapped)
+    assert before == _snapshot(copy.deepcopy(wrapped))
+    wrapped[0].weight.b.add_(1)
+    assert _what_changed(before, _snapshot(wrapped)) == "0.weight"
 
 
 def test_modules_that_are_not_plain_are_left_to_from_torch() -> None:
