@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,23 @@ KINDS = {
 }
 
 
+Declared = list[list[int | None] | None]
+
+
 @dataclass(frozen=True)
 class Model:
-    """A model as it was given, the network that it is, and the float format of its weights (None for exact ones)."""
+    """A model as it was given, the network that it is, and the float format of its weights (None for exact ones).
+
+    Attributes
+    ----------
+    declared : the shapes of the inputs and of the outputs that an ONNX file names, with None for open sizes, and for shapes left out
+    """
 
     given: Any
     kind: str
     net: Network
     precision: str | None
+    declared: tuple[Declared, Declared] | None = None
 
 
 def kind_of(model: object) -> str | None:
@@ -67,7 +77,7 @@ def read_model(model: Any, argument: str, input_shape: Any = None) -> Model:
             raise error from None  # its message has the reason; torch's own error has pages of it
         return Model(model, kind, net, _precision_of_module(model))
     if kind == "path":
-        return Model(model, kind, load(model), _precision_of_file(Path(os.fspath(model))))
+        return Model(model, kind, load(model), *_told_by_file(Path(os.fspath(model))))
     if kind == "bytes":
         return _of_bytes(model, kind, bytes(model))
     if kind == "proto":
@@ -79,8 +89,8 @@ def _of_bytes(model: Any, kind: str, data: bytes) -> Model:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
         path.write_bytes(data)
-        net, precision = load(path), _precision_of_file(path)
-    return Model(model, kind, unbound(net), precision)  # the file is gone
+        net, told = load(path), _told_by_file(path)
+    return Model(model, kind, unbound(net), *told)  # the file is gone
 
 
 def unbound(net: Network) -> Network:
@@ -96,9 +106,10 @@ def _precision_of_module(module: Any) -> str | None:
     return None
 
 
-def _precision_of_file(path: Path) -> str | None:
+def _told_by_file(path: Path) -> tuple[str | None, tuple[Declared, Declared] | None]:
+    """`precision` and `declared` of a model."""
     if path.suffix.lower() != ".onnx":
-        return None
+        return None, None
     import onnx
 
     names = {
@@ -109,7 +120,17 @@ def _precision_of_file(path: Path) -> str | None:
     }
     graph = onnx.load(path, load_external_data=False).graph
     found = (names.get(tensor.data_type) for tensor in graph.initializer)
-    return next((name for name in found if name), None)
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    return next((name for name in found if name), None), (_declared(inputs), _declared(graph.output))
+
+
+def _declared(values: Iterable[Any]) -> Declared:
+    tensors = [value.type.tensor_type for value in values]
+    return [
+        [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim] if tensor.HasField("shape") else None
+        for tensor in tensors
+    ]
 
 
 def check_sizes(f: Network, g: Network) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import sys
 import traceback
@@ -77,10 +78,25 @@ def _read(result: Any, model: Model, name: str) -> Model:
         made = read_model(result, "g", _shape(model))
     except ExactnnError as error:
         raise _misbehaved("refused", f"what {name} returned cannot be read: {error}") from None
-    ours, theirs = _shapes(model.net), _shapes(made.net)
-    if ours != theirs:
-        raise _misbehaved("shape", f"{name} took a model of shapes {_arrow(ours)} and returned one of {_arrow(theirs)}")
+    _check_shapes(model, made, name)
     return replace(made, net=unbound(made.net))
+
+
+def _check_shapes(model: Model, made: Model, name: str) -> None:
+    """PropertyFailed unless they are the same. A batch axis of size 1 may be read as an axis of one and not of the other: files decide."""
+    ours, theirs = _shapes(model.net), _shapes(made.net)
+    if ours == theirs:
+        return
+    same_files = model.declared is not None and model.declared == made.declared and None not in model.declared[0] + model.declared[1]
+    sizes = [[[math.prod(shape) for shape in part] for part in side] for side in (ours, theirs)]
+    if same_files and sizes[0] == sizes[1]:
+        return
+    message = f"{name} took a model of shapes {_arrow(ours)} and returned one of {_arrow(theirs)}"
+    if same_files:
+        message += (
+            "; the files have the same shapes, but one is read for each row of a batch: give them an open batch axis, or one of size 1"
+        )
+    raise _misbehaved("shape", message)
 
 
 def _misbehaved(kind: str, message: str) -> PropertyFailed:

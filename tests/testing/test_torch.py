@@ -269,6 +269,33 @@ def onnx_off_by_one(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
+ROW, TWO_ROWS = "float[1,2] x) => (float[1,2] y)", "float[2,2] x) => (float[2,2] y)"
+RELU = "{ y = Relu(x) }"
+
+
+def one_of(shapes: str, body: str) -> onnx.ModelProto:
+    return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 18]> g ({shapes} {body}')
+
+
+def through(*shape: int, back: str) -> str:
+    """Relu of the entries in a row of another shape."""
+    sizes = ", ".join(map(str, shape))
+    return f"<int64[{len(shape)}] s = {{{sizes}}}, int64[2] t = {back}> {{ a = Reshape(x, s) b = Relu(a) y = Reshape(b, t) }}"
+
+
+def test_the_shapes_of_files_decide_where_a_batch_axis_is_read_in_two_ways() -> None:
+    flat = one_of(ROW, through(2, back="{1, 2}"))
+    for before, after in ((one_of(ROW, RELU), flat), (flat, one_of(ROW, RELU))):
+        assert xt.assert_preserves(lambda m, made=after: made, networks=[before]).exactly == 1
+    found = failure(lambda m: one_of(ROW, through(2, back="{1, 2}").replace("Relu", "Abs")), networks=[one_of(ROW, RELU)])
+    assert found.kind == "changed"
+    longer = one_of("float[1,2] x) => (float[1,1,2] y)", "<int64[3] t = {1, 1, 2}> { a = Relu(x) y = Reshape(a, t) }")
+    assert failure(lambda m: longer, networks=[one_of(ROW, RELU)]).kind == "shape"
+    mixed = failure(lambda m: one_of(TWO_ROWS, through(4, back="{2, 2}")), networks=[one_of(TWO_ROWS, RELU)])
+    assert mixed.kind == "shape"
+    assert "give them an open batch axis" in str(mixed)
+
+
 def test_onnx_models() -> None:
     done = xt.assert_preserves(lambda m: copy.deepcopy(m), networks=xt.onnx_models(), max_examples=8, seed=3)
     assert done.exactly == 8
