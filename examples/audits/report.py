@@ -23,8 +23,7 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
     """Everything, in Markdown."""
     done = [r for r in results if "trials" in r]
     kept, lossy = [r for r in done if not r["lossy"]], [r for r in done if r["lossy"]]
-    without = [f"- {r['title']}: left out, {r['missing']}." for r in results if "missing" in r]
-    without += [f"- {r['title']}: {r['broken']}." for r in results if "broken" in r]
+    without = _without(results)
     parts = [_versions(done)]
     if kept:
         parts += [table(("pass", "drawn", *OUTCOMES), [_line(r) for r in kept])]
@@ -40,6 +39,16 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
             table(("pass", "outcomes", "smallest change found, or reason"), [_loss(r) for r in lossy]),
         ]
     return "\n\n".join([*parts, *(["\n".join(without)] if without else [])])
+
+
+def _without(results: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each reason why rows are missing, and for each row that broke."""
+    by: dict[str, list[str]] = {}
+    for result in results:
+        if "missing" in result:
+            by.setdefault(result["missing"], []).append(result["title"])
+    lines = [f"- Left out, {why}: {'; '.join(titles)}." for why, titles in by.items()]
+    return lines + [f"- {r['title']}: {r['broken']}." for r in results if "broken" in r]
 
 
 def _versions(results: Sequence[dict[str, Any]]) -> str:
