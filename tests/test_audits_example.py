@@ -196,7 +196,7 @@ def test_a_library_that_is_missing_is_said(out: Path) -> None:
         assert "onnxsim, as it comes." in text
     else:
         assert "trials" in result(out, "onnxsim_default")
-    assert "| onnxruntime, the model saved at the level basic" in text
+    assert "onnxruntime, the model saved at the level basic" in text
 
 
 def test_finished_rows_are_kept_and_damaged_ones_run_again(out: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_report_runs_nothing(out: Path) -> None:
     assert program.main(arguments) == 0
     assert sorted(path.name for path in out.iterdir()) == before
     text = (out / "report.md").read_text(encoding="utf-8")
-    assert "| exactnn itself, " in text
+    assert "Kept exactly, all of them (drawn + planted ones): exactnn itself, loaded and saved again as float32 (4 + " in text
     assert "- Left out, not run for this report: torch.export, saved and loaded again." in text
 
 
@@ -295,6 +295,13 @@ RECORDED = [
         "lossy": True,
         "trials": [trial("drawn models", "refused", reason="what f returned cannot be read: x")],
     },
+    {
+        "name": "kept",
+        "title": "a right pass",
+        "packages": {},
+        "lossy": False,
+        "trials": [trial("drawn models", "kept", examples=7, exactly=7), trial("one", "kept")],
+    },
     {"name": "missing", "title": "a missing pass", "packages": {}, "missing": "b is not installed"},
     {"name": "missing_too", "title": "another one", "packages": {}, "missing": "b is not installed"},
 ]
@@ -307,6 +314,7 @@ def test_tables() -> None:
     assert ["a lossy pass", "1 refused", "the result cannot be read: x"] in lines
     text = report.tables(RECORDED)
     assert "With a 1.0." in text
+    assert "Kept exactly, all of them (drawn + planted ones): a right pass (7 + 1)." in text
     assert "- failed: raised RuntimeError: no (a_pass; four)" in text
     assert "- Left out, b is not installed: a missing pass; another one." in text
 

@@ -25,8 +25,12 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
     kept, lossy = [r for r in done if not r["lossy"]], [r for r in done if r["lossy"]]
     without = _without(results)
     parts = [_versions(done)]
-    if kept:
-        parts += [table(("pass", "drawn", *OUTCOMES), [_line(r) for r in kept])]
+    whole = [r for r in kept if all(t["outcome"] == "kept" for t in r["trials"]) and "broken" not in r]
+    if whole:
+        parts += [f"Kept exactly, all of them (drawn + planted ones): {'; '.join(map(_sizes, whole))}."]
+    others = [r for r in kept if r not in whole]
+    if others:
+        parts += [table(("pass", "drawn", *OUTCOMES), [_line(r) for r in others])]
     found = _findings(kept)
     if found:
         parts += ["### What was changed", table(("model", "by", "x", "right", "found"), found)]
@@ -54,6 +58,11 @@ def _without(results: Sequence[dict[str, Any]]) -> list[str]:
 def _versions(results: Sequence[dict[str, Any]]) -> str:
     known = {name: version for r in results for name, version in r["packages"].items() if version}
     return "With " + ", ".join(f"{name} {known[name]}" for name in sorted(known)) + "." if known else "No row was run."
+
+
+def _sizes(result: dict[str, Any]) -> str:
+    drawn = [t["examples"] for t in result["trials"] if t["model"] in DRAWN]
+    return f"{result['title']} ({sum(drawn)} + {len(result['trials']) - len(drawn)})"
 
 
 def _line(result: dict[str, Any]) -> list[str]:
