@@ -160,7 +160,7 @@ def run_row(name: str, path: Path, state: str, given: argparse.Namespace, stop: 
     except (OSError, json.JSONDecodeError):
         last = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""])[-1][:200]
         result = {"name": name, "title": name, "packages": {}, "broken": f"ended with {process.returncode}: {last}"}
-    if reason:
+    if reason and not result.get("finished"):  # it may end just then
         result["broken"] = f"{reason}; {len(result.get('trials', []))} models had been tried"
     write_text(path, json.dumps({**result, "finished": True, "state": state}, indent=1, allow_nan=False) + "\n")
     fresh.unlink(missing_ok=True)
