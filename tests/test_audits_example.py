@@ -34,6 +34,11 @@ BUDGET = judge.Budget(examples=2, bound=2, shrink=1)
 GEMM = planted.model("y = Gemm(x, w, b)", "N,2", "N,1", "float[2,1] w = {1, -2}, float[1] b = {3}")
 
 
+@pytest.fixture(autouse=True)
+def _certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXACTNN_CERTIFICATES", str(tmp_path / "certificates"))  # and not beside this file
+
+
 # --- models and runs ---------------------------------------------------------------------------------------------------------
 
 

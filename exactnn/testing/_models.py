@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,23 +23,14 @@ KINDS = {
 }
 
 
-Declared = list[list[int | None] | None]
-
-
 @dataclass(frozen=True)
 class Model:
-    """A model as it was given, the network that it is, and the float format of its weights (None for exact ones).
-
-    Attributes
-    ----------
-    declared : the shapes of the inputs and of the outputs that an ONNX file names, with None for open sizes, and for shapes left out
-    """
+    """A model as it was given, the network that it is, and the float format of its weights (None for exact ones)."""
 
     given: Any
     kind: str
     net: Network
     precision: str | None
-    declared: tuple[Declared, Declared] | None = None
 
 
 def kind_of(model: object) -> str | None:
@@ -77,7 +67,7 @@ def read_model(model: Any, argument: str, input_shape: Any = None) -> Model:
             raise error from None  # its message has the reason; torch's own error has pages of it
         return Model(model, kind, net, _precision_of_module(model))
     if kind == "path":
-        return Model(model, kind, load(model), *_told_by_file(Path(os.fspath(model))))
+        return Model(model, kind, load(model), _precision_of_file(Path(os.fspath(model))))
     if kind == "bytes":
         return _of_bytes(model, kind, bytes(model))
     if kind == "proto":
@@ -89,8 +79,8 @@ def _of_bytes(model: Any, kind: str, data: bytes) -> Model:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
         path.write_bytes(data)
-        net, told = load(path), _told_by_file(path)
-    return Model(model, kind, unbound(net), *told)  # the file is gone
+        net, precision = load(path), _precision_of_file(path)
+    return Model(model, kind, unbound(net), precision)  # the file is gone
 
 
 def unbound(net: Network) -> Network:
@@ -106,10 +96,9 @@ def _precision_of_module(module: Any) -> str | None:
     return None
 
 
-def _told_by_file(path: Path) -> tuple[str | None, tuple[Declared, Declared] | None]:
-    """`precision` and `declared` of a model."""
+def _precision_of_file(path: Path) -> str | None:
     if path.suffix.lower() != ".onnx":
-        return None, None
+        return None
     import onnx
 
     names = {
@@ -120,17 +109,35 @@ def _told_by_file(path: Path) -> tuple[str | None, tuple[Declared, Declared] | N
     }
     graph = onnx.load(path, load_external_data=False).graph
     found = (names.get(tensor.data_type) for tensor in graph.initializer)
+    return next((name for name in found if name), None)
+
+
+def file_shapes(model: Model) -> list[list[int | None]] | None:
+    """The shapes of an ONNX model's inputs and outputs, with None for open sizes; None for other models, and where they do not follow.
+
+    Those of the inputs are declared, those of the outputs follow from the nodes: what a file declares of them may be wrong.
+    """
+    if model.kind not in ("proto", "bytes", "path") or (model.kind == "path" and Path(os.fspath(model.given)).suffix.lower() != ".onnx"):
+        return None
+    import onnx
+
+    if model.kind == "path":
+        proto = onnx.load(os.fspath(model.given), load_external_data=False)
+    else:
+        proto = onnx.load_from_string(bytes(model.given) if model.kind == "bytes" else model.given.SerializeToString())
+    graph = proto.graph
+    del graph.value_info[:]
+    for value in graph.output:
+        value.type.tensor_type.ClearField("shape")
+    try:
+        graph = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True).graph
+    except onnx.shape_inference.InferenceError:
+        return None
     weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    return next((name for name in found if name), None), (_declared(inputs), _declared(graph.output))
-
-
-def _declared(values: Iterable[Any]) -> Declared:
-    tensors = [value.type.tensor_type for value in values]
-    return [
-        [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim] if tensor.HasField("shape") else None
-        for tensor in tensors
-    ]
+    tensors = [v.type.tensor_type for v in [*graph.input, *graph.output] if v.name not in weights]
+    if not all(tensor.HasField("shape") for tensor in tensors):
+        return None
+    return [[d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim] for tensor in tensors]
 
 
 def check_sizes(f: Network, g: Network) -> None:

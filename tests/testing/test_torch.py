@@ -289,6 +289,8 @@ def test_the_shapes_of_files_decide_where_a_batch_axis_is_read_in_two_ways() -> 
         assert xt.assert_preserves(lambda m, made=after: made, networks=[before]).exactly == 1
     found = failure(lambda m: one_of(ROW, through(2, back="{1, 2}").replace("Relu", "Abs")), networks=[one_of(ROW, RELU)])
     assert found.kind == "changed"
+    wrong = one_of(ROW, through(2, back="{2, 1}"))  # it declares another shape than it has
+    assert failure(lambda m: wrong, networks=[one_of(ROW, RELU)]).kind in ("shape", "refused")
     longer = one_of("float[1,2] x) => (float[1,1,2] y)", "<int64[3] t = {1, 1, 2}> { a = Relu(x) y = Reshape(a, t) }")
     assert failure(lambda m: longer, networks=[one_of(ROW, RELU)]).kind == "shape"
     mixed = failure(lambda m: one_of(TWO_ROWS, through(4, back="{2, 2}")), networks=[one_of(TWO_ROWS, RELU)])
