@@ -349,7 +349,5 @@ def test_the_documentation_has_every_row() -> None:
     text = (ROOT / "docs/audits.md").read_text(encoding="utf-8")
     for name in program.ROWS:
         title = program.not_run(name)["title"]
-        assert any(
-            f"{before}{title}{after}" in text for before, after in (("| ", " "), ("- ", ": "), (": ", ";"), ("; ", ";"), ("; ", "."))
-        ), name
+        assert title in text, name
     assert onnx.__version__ in text

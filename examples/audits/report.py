@@ -46,13 +46,14 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _without(results: Sequence[dict[str, Any]]) -> list[str]:
-    """A line for each reason why rows are missing, and for each row that broke."""
+    """A line for each reason why rows are missing, and one for those that broke."""
     by: dict[str, list[str]] = {}
     for result in results:
         if "missing" in result:
             by.setdefault(result["missing"], []).append(result["title"])
     lines = [f"- Left out, {why}: {'; '.join(titles)}." for why, titles in by.items()]
-    return lines + [f"- {r['title']}: {r['broken']}." for r in results if "broken" in r]
+    broke = [f"{r['title']} ({r['broken']})" for r in results if "broken" in r]
+    return [*lines, *([f"- Broke off: {'; '.join(broke)}."] if broke else [])]
 
 
 def _versions(results: Sequence[dict[str, Any]]) -> str:
