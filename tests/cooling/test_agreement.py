@@ -62,7 +62,7 @@ def by_checker(a: Any, bits: int) -> Any:
         models = read_models({"f": {"sha256": canonical_hash(inline), "inline": inline}}, read.models, ".", ())
         assert read.equations is not None
         return _sides._Values(read.equations, {"f": models["f"].network}, bits).at(a, "side")[0]
-    except Rejected as rejected:
+    except (Rejected, BudgetExceeded) as rejected:
         return str(rejected)
 
 
