@@ -11,6 +11,7 @@ import pytest
 import exactnn as xn
 from exactnn.certificate import Rejected, _claim, _sides
 from exactnn.certificate._models import read_models
+from exactnn.certificate._numbers import BudgetExceeded
 from exactnn.cooling._identity_enclosed import enclosing
 from exactnn.errors import ExactnnError
 from exactnn.exact.array import RationalArray
