@@ -117,8 +117,8 @@ endif
 EMPTY_VENV = find "$(VENV)" -mindepth 1 -maxdepth 1 ! -name .made-by-make -exec rm -rf {} +
 
 $(VENV)/.created:
-	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "exactnn needs Python 3.11, 3.12 or 3.13, but there is no '$(PYTHON)' here." >&2; \
+	@command -v "$(PYTHON)" >/dev/null && "$(PYTHON)" -c "" 2>/dev/null || { \
+	  echo "exactnn needs Python 3.11, 3.12 or 3.13, but there is no '$(PYTHON)' here that runs." >&2; \
 	  echo "Install one, or name yours: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "exactnn needs Python 3.11, 3.12 or 3.13, but '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1)." >&2; \

@@ -104,5 +104,5 @@ def test_in_a_command(shell: Shell) -> None:  # noqa: F811
 
 def test_the_package_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "vnnlib", None)
-    with pytest.raises(ExactnnError, match=r"exactnn\[onnx\]"):
+    with pytest.raises(ExactnnError, match=r"exactnn\[vnnlib\]"):
         read(SECOND, tmp_path)

@@ -133,12 +133,16 @@ def check(
     LoadError
         The file of the certificate cannot be read.
     ArgumentError
-        `models` is no list of paths, `budget` no whole number >= 1.
+        `certificate` is none of these, `models` no list of paths, `budget` no whole number >= 1.
     """
     if models is not None and not (isinstance(models, (list, tuple)) and all(isinstance(m, (str, os.PathLike)) for m in models)):
         raise ArgumentError(f"models: a list of paths of model files, or None, is needed, got {type(models).__name__}")
     if type(budget) is not int or budget < 1:
         raise ArgumentError(f"budget: a whole number >= 1, so many times the usual work, is needed, got {budget!r}")
+    if not isinstance(certificate, (Certificate, dict, str, os.PathLike)):
+        got = "None, which an Unknown verdict has" if certificate is None else type(certificate).__name__
+        advice = "; give its .certificate" if isinstance(getattr(certificate, "certificate", None), Certificate) else ""
+        raise ArgumentError(f"certificate: a verdict's certificate, its JSON object or the path of a file is needed, got {got}{advice}")
     source = certificate.document if isinstance(certificate, Certificate) else certificate
     try:
         return bool(checker.check(source, models=models, budget=budget))

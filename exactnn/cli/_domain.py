@@ -43,7 +43,7 @@ def _vnnlib(path: str, told: Callable[[str], None]) -> Polyhedron:
 
     domain, outputs = read_vnnlib(path)
     if outputs:
-        told(f"{path}: {outputs} constraint{'s' * (outputs > 1)} of outputs are no part of the domain, and are passed over")
+        told(f"{path}: passed over, as no part of the domain: {outputs} constraint{'s' * (outputs > 1)} of outputs")
     return domain
 
 

@@ -163,7 +163,8 @@ class Polyhedron(Value):
         return {"A": A, "b": b}
 
     def _summary(self) -> str:
-        return f"{len(self.rows[0])} inequalities in R^{self.ambient_dimension}"
+        count = len(self.rows[0])
+        return f"{count} {'inequality' if count == 1 else 'inequalities'} in R^{self.ambient_dimension}"
 
     def _rows(self) -> list[tuple[str, str]]:
         A, b = self.rows

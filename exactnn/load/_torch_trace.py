@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -63,8 +64,7 @@ def unwrapped(module: object) -> torch.nn.Module:
                 "not continuous; load the module from before quantisation, or one with the dequantised weights"
             )
     if not isinstance(module, torch.nn.Module):
-        kind = f"the class {module.__name__}; call it to make a module" if isinstance(module, type) else type(module).__name__
-        raise ArgumentError(f"module: a torch.nn.Module in eval mode is needed, got {kind}")
+        raise ArgumentError(f"module: a torch.nn.Module in eval mode is needed, got {_no_module(module)}")
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if not torch.nn.parameter.is_lazy(tensor) and tensor.is_inference():
             raise ArgumentError(f"module: {name!r} was made under torch.inference_mode, so that it cannot be traced; make it outside of it")
@@ -72,6 +72,19 @@ def unwrapped(module: object) -> torch.nn.Module:
         if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
             raise ArgumentError(f"module: numbers as weights are needed, but {name!r} has none yet (a lazy or meta tensor)")
     return module
+
+
+def _no_module(given: object) -> str:
+    """What was given in a module's place, and what to do about it."""
+    kind = type(given).__name__
+    if isinstance(given, type):
+        return f"the class {given.__name__}; call it to make a module"
+    if isinstance(given, dict):
+        return f"{kind}; if it is a state_dict, make the module that it is of, call module.load_state_dict(...), and give the module"
+    if isinstance(given, (str, os.PathLike)):
+        path = os.fspath(given)
+        return f"the path {path!r}; make the module and load its weights with torch, or call exactnn.load for .onnx, .nnet and .json files"
+    return kind
 
 
 def placeholders(program: ExportedProgram) -> dict[str, torch.fx.Node]:

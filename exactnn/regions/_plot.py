@@ -58,7 +58,8 @@ def plot(
     ----------
     domain : a Box or Polyhedron with interior points. None: a window around the data points, if there are some; else all of R^d, shown in a
         window around the vertices of all regions (of many those in the middle: far out are few). Cells are cut off exactly at its border
-    through : 2 or 3 data points of a network with any number of inputs: the picture is of the line or plane through them, and shows them.
+    through : 2 or 3 data points of a network with any number of inputs, flat or in the shape of its only input: the picture is of the line
+        or plane through them, and shows them.
         The first is at 0, the others at the unit vectors; `domain` is then about that slice
     colour : "affine": equal affine maps have equal colours, different maps different ones, the same set of maps always the same ones.
         "class": by the largest output, with one output by its sign; equal ones hatched. "active": by the number of active neurons (kinks

@@ -13,6 +13,7 @@ from exactnn.cells import full_dimensional
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.network import Network
+from exactnn.network.points import as_points
 from exactnn.pictures.data import Data
 from exactnn.pictures.drawing import counted
 from exactnn.pictures.window import around, bounding_box
@@ -101,7 +102,7 @@ def scene(
 
 
 def _slice(net: Network, through: Any, dimensions: Sequence[int]) -> tuple[Network, list[list[int]], str]:
-    origin, directions = slice_through(through)
+    origin, directions = slice_through(as_points(net, through, "through"))
     count = len(directions)
     if count not in dimensions:
         allowed = " or ".join(str(d + 1) for d in dimensions)

@@ -375,6 +375,7 @@ def test_values_are_frozen_hashable_and_picklable():
 
 def test_representations_are_short():
     assert repr(Polyhedron(CUBE, [1] * 6)) == "Polyhedron(6 inequalities in R^3)"
+    assert repr(Polyhedron([[1, 2]], [1])) == "Polyhedron(1 inequality in R^2)"
     assert repr(Box(-1, "1/2")) == "Box(-1, 1/2)"
     assert repr(Box(-1, 1).in_dimension(784)) == "Box([-1, 1]^784)"
     assert repr(Box([0, 1], 2)) == "Box(in R^2)"

@@ -266,3 +266,17 @@ def test_what_is_no_module() -> None:
         script = torch.jit.script(nn.ReLU())
     with pytest.raises(ArgumentError, match="TorchScript"):
         from_torch(script, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (nn.Linear(2, 1).state_dict(), r"^module: .*got OrderedDict; .*module\.load_state_dict"),
+        ("model.pt", r"^module: .*got the path 'model\.pt'; .*exactnn\.load"),
+        (nn.Linear, r"^module: .*got the class Linear; call it"),
+        (torch.zeros(2), r"^module: .*got Tensor$"),
+    ],
+)
+def test_what_is_given_in_a_modules_place(given: Any, words: str) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        from_torch(given, (2,))

@@ -15,7 +15,7 @@ import pytest
 import exactnn as xn
 from exactnn.errors import ArgumentError, Incomplete, MissingDependency, SaveError, ShapeError
 from exactnn.exact.array import RationalArray
-from exactnn.network import Affine, Builder, Input, MaxPool, Reshape
+from exactnn.network import Affine, Builder, Input, MaxPool, Reshape, relu
 from exactnn.regions import _picture
 from exactnn.regions._classes import ClassCell, class_cells, decision_segments
 from tests.regions.test_count import trained_like
@@ -219,6 +219,23 @@ def test_slices() -> None:
     assert (same.get_xlabel(), same.get_ylabel()) == ("from a (at 0) to b (at 1)", "from a (at 0) to c (at 1)")
     line = xn.regions.plot(net, through=data[:2])
     assert part(line, "output 0").get_xdata().tolist()[::2][0] == line.get_xlim()[0] < 0 < 1 < line.get_xlim()[1]
+
+
+def test_points_in_the_shape_of_the_input() -> None:
+    flat = trained_like(np.random.default_rng(2), [4, 6, 3])
+    first, last = (flat.operation(name) for name in ("layer1", "layer2"))
+    build = Builder()
+    build.add("image", Input((1, 2, 2)))
+    build.add("row", Reshape((4,)), "image")
+    build.add("first", first, "row")
+    build.add("kink", relu(), "first")
+    build.add("last", last, "kink")
+    net = build.build(["image"], ["last"])
+    images = np.random.default_rng(3).integers(-3, 4, (3, 1, 2, 2))
+    drawn, same = xn.regions.plot(net, through=images), xn.regions.plot(flat, through=images.reshape(3, 4))
+    assert len(polygons(drawn)) > 1
+    assert [p.tolist() for p in polygons(drawn)] == [p.tolist() for p in polygons(same)]
+    assert len(polygons(xn.regions.plot(net, through=list(images)))) == len(polygons(same))
 
 
 def test_two_networks_have_one_window_and_one_set_of_colours() -> None:

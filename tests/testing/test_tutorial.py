@@ -52,5 +52,5 @@ def test_the_tutorial_is_true(tmp_path: Path) -> None:
 
 def test_what_it_installs_exists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    (extras,) = re.findall(r"pip install 'exactnn\[([\w,]+)\]'", PAGE)
+    (extras,) = re.findall(r"pip install '\.\[([\w,]+)\]'", PAGE)
     assert set(extras.split(",")) <= set(project["optional-dependencies"])

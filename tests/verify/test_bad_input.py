@@ -18,7 +18,6 @@ import exactnn as xn
 from exactnn import Box, Polyhedron, mlp, symmetry, verify_equal, verify_symmetry, verify_zero
 from exactnn.errors import (
     ArgumentError,
-    CertificateRejected,
     DomainError,
     EmptyDomain,
     ExactnnError,
@@ -104,8 +103,8 @@ CASES: list[tuple[str, Callable[[], Any], type[ExactnnError], list[str]]] = [
     ("models that are a number", lambda: xn.check("c.json", models=5), ArgumentError, ["models", "list of paths", "int"]),  # type: ignore[arg-type]
     ("models that are numbers", lambda: xn.check("c.json", models=[5]), ArgumentError, ["models", "list of paths"]),  # type: ignore[list-item]
     ("models that are one path", lambda: xn.check("c.json", models="f.json"), ArgumentError, ["models", "list of paths"]),
-    ("a certificate that is a verdict", lambda: xn.check(verify_zero(F)), CertificateRejected, ["certificate"]),  # type: ignore[arg-type]
-    ("a certificate that is none", lambda: xn.check(None), CertificateRejected, ["certificate"]),  # type: ignore[arg-type]
+    ("a certificate that is none", lambda: xn.check(None), ArgumentError, ["certificate", "Unknown"]),  # type: ignore[arg-type]
+    ("a verdict for its certificate", lambda: xn.check(verify_zero(F)), ArgumentError, ["certificate", ".certificate"]),  # type: ignore[arg-type]
 ]
 
 
