@@ -17,7 +17,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era cooling deviation audits pictures test test-all lint bench format tropical-systems calibration-tools clean help
+.PHONY: demo era cooling tropex deviation audits pictures test test-all lint bench format tropical-systems calibration-tools clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -30,6 +30,10 @@ era: $(VENV)/.installed-demo ## train small networks with ERA and other activati
 cooling: $(VENV)/.installed-demo ## train small networks with Cooling and with schedules of the learning rate, ten minutes on two cores (ARGS="--quick")
 	@echo "[cooling] running examples/cooling/run.py"
 	@"$(BIN)" examples/cooling/run.py $(ARGS)
+
+tropex: $(VENV)/.installed-demo ## extract the linear terms of small networks at data points, ten to twenty minutes on two cores (ARGS="--quick")
+	@echo "[tropex] running examples/tropex/run.py"
+	@"$(BIN)" examples/tropex/run.py $(ARGS)
 
 deviation: $(VENV)/.installed-demo ## how far copies of networks can be off: rounded, pruned, folded, exported, a few minutes (ARGS="--quick")
 	@echo "[deviation] running examples/deviation/run.py"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,7 @@ from exactnn.cooling._identity_measure import Measurement, Passes, measured
 from exactnn.cooling._identity_setting import ASSUMPTIONS, Setting, setting
 from exactnn.errors import ArgumentError, AssumptionBroken, Incomplete
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import Number
+from exactnn.exact.numbers import Number, shown
 from exactnn.network import Network
 from exactnn.verdict import Verdict
 
@@ -178,10 +178,10 @@ def iterate_measurements(
 
 def _chosen(names: Any, parameters: Mapping[str, Any]) -> list[str]:
     """The identities' names; every parameter must be one of theirs."""
-    chosen = list(identities) if names is None else [names] if isinstance(names, str) else list(names)
+    chosen = list(identities) if names is None else list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
     for name in chosen:
-        if name not in identities:
-            raise ArgumentError(f"names: some of {', '.join(identities)} are needed, got {name!r}")
+        if not isinstance(name, str) or name not in identities:
+            raise ArgumentError(f"names: some of {', '.join(identities)} are needed, got {shown(name)}")
     for parameter in parameters:
         if not any(parameter in identities[name].parameters for name in chosen):
             known = dict.fromkeys(p for name in chosen for p in identities[name].parameters)

@@ -30,7 +30,7 @@ from exactnn.cooling._temperature_certificate import moment_matching as temperat
 from exactnn.cooling.temperature import optimal_temperature
 from exactnn.errors import AssumptionBroken, NoOptimalTemperature
 from exactnn.exact.array import RationalArray
-from exactnn.exact.numbers import Number, as_fraction
+from exactnn.exact.numbers import Number, approximately, as_fraction
 
 _MEAN, _TRUE = total(times("p", "z"), [1]), total(times("q", "z"), [1])  # E_p z and z_y
 _VARIANCE = minus(total(times("p", "z", "z"), [1]), times(_MEAN, _MEAN))
@@ -120,11 +120,12 @@ def moment_matching(s: Setting, *, digits: int = 8) -> Formula:
     """I5: the two moments change sides between the bounds of the optimal temperature, at most 10^-digits apart in relation to it."""
     rows = [list(row) for row in s.targets.to_rows()]
     labels = [row.index(Fraction(1)) for row in rows] if s.targets.denominator == 1 else rows
+    unit = 1 << max(s.logits.bound.bit_length() - s.logits.denominator.bit_length(), 0)  # floats propose: logits beyond them are scaled
     try:
-        best = optimal_temperature([list(row) for row in s.logits.to_rows()], labels, digits=digits)
+        best = optimal_temperature([list(row) for row in (s.logits / unit).to_rows()], labels, digits=digits)
     except NoOptimalTemperature as error:
         raise AssumptionBroken("an optimal temperature", str(error)) from None
-    return s.formula("I5", *temperature_moments(s.targets, best.lower, best.upper))
+    return s.formula("I5", *temperature_moments(s.targets, best.lower / unit, best.upper / unit))
 
 
 def limits(s: Setting, *, tau: Number = 1) -> Formula:
@@ -193,7 +194,7 @@ def smoothing(s: Setting, *, tau: Number = 1) -> Formula:
     margins = ((s.targets * 2 - 1) * s.logits).sum(axis=1)
     least = scale * min(margins.to_fractions())
     if least < Fraction("-1.27846"):
-        raise AssumptionBroken("margins above x0", f"tau m >= -1.27846 is needed for all margins m, the least is {float(least):.6g}")
+        raise AssumptionBroken("margins above x0", f"tau m >= -1.27846 is needed for all margins m, the least is {approximately(least)}")
     size = len(s.points)
     order = RationalArray((margins.reshape(1, size) - margins.reshape(size, 1)).sign().astype(np.int64))
     signed = total(times(minus(times(2, "q"), 1), "z"), [1])

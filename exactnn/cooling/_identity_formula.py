@@ -14,7 +14,7 @@ from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.enclosure import written
-from exactnn.exact.numbers import Number, as_fraction
+from exactnn.exact.numbers import Number, approximately, as_fraction
 from exactnn.network import Network
 from exactnn.verdict import Verdict
 
@@ -73,8 +73,8 @@ class Formula:
                     break
             bits = max(2 * bits, _SPARE + tolerance.denominator.bit_length() - tolerance.numerator.bit_length())
             if 2 * bits > _MOST_BITS:
-                wide = max(float(max(gap.radii().to_fractions())) for gap in gaps)
-                return Verdict("unknown", claim.describe(), f"with {bits // 2} bits the balls have a radius of {wide:.1g} still")
+                wide = max(max(gap.radii().to_fractions()) for gap in gaps)
+                return Verdict("unknown", claim.describe(), f"with {bits // 2} bits the balls have a radius of {approximately(wide)} still")
         work = evaluator.work // (1 + bits // 64)
         if not exact:
             bits += _SPARE

@@ -7,6 +7,7 @@ A difference beyond the bound is a proof that the sides differ; one within it is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -33,9 +34,10 @@ class Difference:
     Attributes
     ----------
     words : which it is
-    largest : the largest left - right of all entries, in size (for "<=": the largest excess of the left side), or the one that differs most
-    bound : what rounding can explain of it, proved
-    size : of the sides, the largest of all entries
+    largest : the largest left - right of all entries, in size (for "<=": the largest excess of the left side), or the one that differs
+        most; infinite where nothing is known of one
+    bound : what rounding can explain of it, proved; infinite likewise
+    size : of the sides, the largest of all entries of which something is known
     outcome : "agrees" (within rounding), "differs" (beyond rounding: the equation is refuted), or "open": there is no bound, or it counts
         slopes at kinks of which float64 does not tell the side
     """
@@ -49,6 +51,8 @@ class Difference:
     def __str__(self) -> str:
         ends = {AGREES: "", DIFFERS: ": refuted beyond rounding", OPEN: ": not told apart"}
         apart = f"sides up to {self.size:.2g} differ by {self.largest:.2g}, rounding explains {self.bound:.2g}"
+        if math.isinf(self.bound):
+            apart = "numbers of which float64 knows no bound"
         return f"{self.words}: {apart}{ends[self.outcome]}"
 
 
@@ -139,11 +143,11 @@ def measured(formula: Formula, passes: Passes | None = None) -> Measurement:
 def _difference(e: Equation, sides: tuple[Rounded, Rounded], unsure: bool) -> Difference:
     gap = sides[0] - sides[1]
     middle, radius = gap.middle.ravel(), gap.radius.ravel()
-    size = np.abs(middle) if e.relation == "=" else np.maximum(middle, 0)
+    size = np.where(np.isinf(radius), math.inf, np.abs(middle) if e.relation == "=" else np.maximum(middle, 0))
     if (size > radius).any():
         place, outcome = int(np.argmax(np.where(size > radius, size - radius, -1))), DIFFERS
     else:
-        place, outcome = int(np.argmax(size)), OPEN if unsure or not np.isfinite(size + radius).all() else AGREES
+        place, outcome = int(np.argmax(size)), OPEN if unsure or np.isinf(radius).any() else AGREES
     whole = max(float(np.abs(side.middle).max()) for side in sides)
     return Difference(e.words, float(size[place]), float(radius[place]), whole, outcome)
 

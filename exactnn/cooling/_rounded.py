@@ -3,8 +3,8 @@
     |x - middle| <= radius,   u = 2^-53:   fl(a + b): u |fl(a + b)|,   fl(a b): u |fl(a b)| + 2^-1075,   n terms: (n - 1) u sum |terms|
 
 in whatever order the sum is made, fused or not (Higham, Accuracy and Stability, 3.1 and 4.2). Radii are sums of products of numbers >= 0
-and are rounded, too: `_up` makes them larger by 16 u, which is more than what ten roundings take off, and by 2^-1000 for underflows.
-Numbers beyond float64 have the radius infinity, or no number at all: then nothing is bounded.
+and are rounded, too: `within` makes them larger by 16 u, which is more than what ten roundings take off, and by 2^-1000 for underflows.
+Of numbers beyond float64 nothing is known: middle 0, radius infinity. No middle is infinite, and nothing is NaN.
 """
 
 from __future__ import annotations
@@ -26,10 +26,6 @@ UNIT = 2.0**-53
 _TINY = 2.0**-1000
 
 
-def _up(radius: Floats) -> Floats:
-    return np.asarray(radius * (1 + 2.0**-49) + _TINY)
-
-
 def _loss(terms: int) -> float:
     """Twice what a sum of so many products loses, in relation to the sum of their sizes."""
     return 2 * (terms + 8) * UNIT
@@ -43,13 +39,20 @@ class Rounded:
     radius: Floats
 
     @classmethod
+    def within(cls, middle: Any, radius: Any) -> Rounded:
+        """A computed middle and radius, with what rounding took off the radius."""
+        wider = np.asarray(radius * (1 + 2.0**-49) + _TINY)
+        known = np.isfinite(middle) & np.isfinite(wider)
+        if known.all():
+            return cls(np.asarray(middle), wider)
+        return cls(np.where(known, middle, 0.0), np.where(known, wider, math.inf))
+
+    @classmethod
     def of(cls, array: RationalArray) -> Rounded:
         """The nearest floats; radius 0 where these are the numbers themselves."""
         middle = array.to_float()
-        if not np.isfinite(middle).all():
-            return cls(middle, np.where(np.isfinite(middle), _up(UNIT * np.abs(middle)), math.inf))
-        rounded = (RationalArray.of(middle) - array).nonzero()
-        return cls(middle, np.where(rounded, _up(UNIT * np.abs(middle)), 0.0))
+        found = cls.within(middle, UNIT * np.abs(middle))
+        return cls(found.middle, np.where(_is_rounded(array, found.middle), found.radius, 0.0))
 
     @classmethod
     def number(cls, value: Fraction | int) -> Rounded:
@@ -66,31 +69,31 @@ class Rounded:
         return 53
 
     def __add__(self, other: Rounded) -> Rounded:
-        middle = np.asarray(self.middle + other.middle)
-        return Rounded(middle, _up(self.radius + other.radius + UNIT * np.abs(middle)))
+        middle = self.middle + other.middle
+        return Rounded.within(middle, self.radius + other.radius + UNIT * np.abs(middle))
 
     def __sub__(self, other: Rounded) -> Rounded:
         return self + Rounded(-other.middle, other.radius)
 
     def __mul__(self, other: Rounded) -> Rounded:
-        middle = np.asarray(self.middle * other.middle)
+        middle = self.middle * other.middle
         reach = np.abs(self.middle) * other.radius + self.radius * (np.abs(other.middle) + other.radius)
-        return Rounded(middle, _up(reach + UNIT * np.abs(middle)))
+        return Rounded.within(middle, reach + UNIT * np.abs(middle))
 
     def __truediv__(self, other: Rounded) -> Rounded:
-        """x/y - m/n = (x - m - (m/n) (y - n))/y; infinite radii where y may be 0."""
-        size, middle = np.abs(other.middle) - other.radius, np.asarray(self.middle / other.middle)
-        reach = (self.radius + (1 + 2 * UNIT) * np.abs(middle) * other.radius) / size + UNIT * np.abs(middle)
-        return Rounded(middle, np.where(size > 0, _up(reach), math.inf))
+        """x/y - m/n = (x - m - (m/n) (y - n))/y; infinite radii where y may be 0. Quotients come first: what underflows is not divided."""
+        size, middle = np.abs(other.middle) - other.radius, self.middle / other.middle
+        reach = self.radius / size + (1 + 2 * UNIT) * np.abs(middle) * (other.radius / size) + UNIT * np.abs(middle)
+        return Rounded.within(middle, np.where(size > 0, reach, math.inf))
 
     def __matmul__(self, other: Rounded) -> Rounded:
         """Of matrices."""
         loss = _loss(self.shape[1])
         size, wide = np.abs(self.middle), np.abs(other.middle)
-        reach = size @ (other.radius + loss * wide)
+        reach = size @ (other.radius + loss * wide + _TINY)  # loss * wide may underflow
         if self.radius.any():
             reach += self.radius @ (wide + other.radius)
-        return Rounded(self.middle @ other.middle, _up(reach * (1 + loss) + self.shape[1] * _TINY))
+        return Rounded.within(self.middle @ other.middle, reach * (1 + loss) + self.shape[1] * _TINY)
 
     def sum(self, axes: Sequence[int] | None) -> Rounded:
         """Sums over axes, which stay with length 1; over all entries, without axes, for None."""
@@ -100,7 +103,7 @@ class Rounded:
         def over(a: Floats) -> Floats:
             return np.asarray(a.sum(axis=chosen, keepdims=axes is not None))
 
-        return Rounded(over(self.middle), _up((over(self.radius) + loss * over(np.abs(self.middle))) * (1 + loss)))
+        return Rounded.within(over(self.middle), (over(self.radius) + loss * over(np.abs(self.middle))) * (1 + loss))
 
     def largest(self) -> Rounded:
         """The maximum over the last axis, which stays with length 1."""
@@ -132,7 +135,7 @@ class Rounded:
         spread = np.where(self.radius <= 1, self.radius * (1 + self.radius), math.inf)
         far = np.where(self.middle > 0, math.inf, 4.0)  # exp(-x) lies between 0 and exp(-700)
         part = np.where(size <= LARGEST, 2 * ERROR + (1 + 4 * ERROR) * spread, far + spread)
-        return Rounded(value, _up(value * part))
+        return Rounded.within(value, value * part)
 
     def log(self) -> Rounded:
         """log(x): a float l is proposed, and log m = l + log(m exp(-l)), |log(1 + t)| <= |t|/(1 - |t|); |log x - log m| <= r/(m - r)."""
@@ -141,7 +144,18 @@ class Rounded:
         off = np.abs(near.middle - 1) + near.radius
         sure = (off < 0.5) & (self.middle > self.radius)
         reach = off / (1 - off) + self.radius / (self.middle - self.radius)
-        return Rounded(value, np.where(sure, _up(reach), math.inf))
+        return Rounded.within(value, np.where(sure, reach, math.inf))
+
+
+def _is_rounded(array: RationalArray, middle: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which entries are not these floats: n / (odd 2^twos) is one if odd divides n and the quotient has at most 53 bits."""
+    numerators, denominator = array.numerators, array.denominator
+    twos = (denominator & -denominator).bit_length() - 1
+    odd = denominator >> twos
+    if numerators.dtype == object or twos > 900 or odd >= 1 << 62:  # few arrays, and slow
+        return (RationalArray.of(middle) - array).nonzero()
+    whole = numerators // odd
+    return np.asarray((whole.astype(np.float64).astype(np.int64) != whole) | (whole * odd != numerators))
 
 
 def concatenated(parts: Sequence[Rounded], axis: int) -> Rounded:
@@ -159,4 +173,4 @@ def scattered(entries: Rounded, index: np.ndarray[Any, np.dtype[np.int64]], size
         sizes[..., index[:, k]] += np.abs(entries.middle[..., k])
     loss = _loss(index.shape[1])
     lost = 0.0 if index.shape[1] == 1 else loss * sizes
-    return Rounded(middle, _up((radius + lost) * (1 + loss))).moved(lambda a: a[..., :size])
+    return Rounded.within(middle, (radius + lost) * (1 + loss)).moved(lambda a: a[..., :size])

@@ -36,7 +36,7 @@ from exactnn.network import (
 )
 from exactnn.network.activations import PiecewiseLinear, PRelu
 from exactnn.network.operations import Operation, along_channels
-from exactnn.network.pieces import levels
+from exactnn.network.pieces import levels, looked_up
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 _MOVING = (Reshape, Transpose, Slice, Gather, Concat)
@@ -137,18 +137,21 @@ class RoundedPass:
         kinks = operation.expansion().kinks
         pieces, reach, wide = np.zeros(x.shape, dtype=np.int64), np.zeros(x.shape), np.zeros(x.shape)
         for at, jump in kinks:
-            size = np.abs(along_channels(jump, len(x.shape) - 1).to_float()) * (1 + 2.0**-50)
+            height = Rounded.of(along_channels(jump, len(x.shape) - 1))
+            size = np.abs(height.middle) + height.radius
             off = x - Rounded.number(at) if at else x
-            doubt = ~(np.abs(off.middle) > off.radius) & (size > 0)
+            doubt = ~(np.abs(off.middle) > off.radius) & (off.radius > 0) & (size > 0)  # exactly on the kink: the left side counts
             pieces += off.middle > 0
-            wide += doubt * size
+            wide += np.where(doubt, size, 0)
             reach += np.where(doubt, 4 * size * off.radius, 0)
-        slopes, constants = (Rounded.of(a).moved(lambda a: _looked_up(a, pieces)) for a in levels(operation))
+        slopes, constants = (Rounded.of(a).moved(lambda a: looked_up(a, pieces)) for a in levels(operation))
         value, sure = x * slopes + constants, (wide == 0) & (slopes.radius == 0) & (constants.middle == 0) & (constants.radius == 0)
         value = x.where(sure & (slopes.middle == 1), _zeros(x.shape).where(sure & (slopes.middle == 0), value))  # nothing is rounded there
-        self._slopes[name] = Rounded(slopes.middle, slopes.radius + wide * (1 + 2.0**-40))
-        self.unsure += int((wide > 0).sum())
-        return Rounded(value.middle, (value.radius + reach) * (1 + 2.0**-50))
+        unsure = wide > 0
+        near = Rounded.within(slopes.middle, slopes.radius + wide * (1 + 2.0**-40))
+        self._slopes[name] = near.where(unsure, slopes)
+        self.unsure += int(unsure.sum())
+        return Rounded.within(value.middle, value.radius + reach).where(unsure, value)
 
     def _largest(self, name: str, operation: MaxPool, x: Rounded) -> Rounded:
         """Weights (n, channels, places, window): 1 at the largest entry; 0 or 1 where several may be it."""
@@ -244,13 +247,6 @@ def _horner(coefficients: Sequence[Any], x: Rounded) -> Rounded:
     for c in reversed(coefficients):
         total = total * x + Rounded.number(c)
     return total
-
-
-def _looked_up(table: Any, pieces: Integers) -> Any:
-    """Entries of a table (pieces, channels or 1) for each entry (n, channels, ...)."""
-    if table.shape[1] == 1:
-        return table[:, 0][pieces]
-    return table[pieces, np.arange(table.shape[1]).reshape(-1, *(1,) * (pieces.ndim - 2))]
 
 
 def _groups(operation: Conv, whole: Rounded) -> list[tuple[Rounded, slice, slice]]:

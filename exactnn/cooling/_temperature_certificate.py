@@ -2,8 +2,9 @@
 
     L'(lower) <= 0 <= L'(upper):     sum_n Q_n E_p d_n <= sum_n q_n . d_n  at lower, >= at upper,   d = z - max z,  p = softmax(tau d)
 
-Both sides are multiplied by tau, so that they do not depend on the unit of the logits. Where there is no optimum, the signs of L' at 0 and
-at infinity are rational equations. The network is the identity on the logits, which are the points.
+Both sides are multiplied by tau, so that they do not depend on the unit of the logits; at 0 they would say nothing, and at tau < 0 the
+contrary, so that 0 < lower <= upper is claimed, too. Where there is no optimum, the signs of L' at 0 and at infinity are rational
+equations. The network is the identity on the logits, which are the points.
 """
 
 from __future__ import annotations
@@ -42,11 +43,14 @@ Definitions = list[tuple[str, Expression]]
 
 
 def moment_matching(targets: RationalArray, lower: Fraction, upper: Fraction) -> tuple[Definitions, list[Equation]]:
-    """L'(lower) <= 0 <= L'(upper), both times tau."""
-    definitions = _basics(targets)
-    for end, share, tau in (("low", "below", lower), ("high", "above", upper)):
-        definitions += [(end, times(number(tau), "d")), (share, softmax(end))]
+    """0 < lower <= upper, and L'(lower) <= 0 <= L'(upper), both times tau."""
+    definitions = [*_basics(targets), ("lower", number(lower)), ("upper", number(upper)), ("inverse", number(1 / lower))]
+    for end, share, tau in (("low", "below", "lower"), ("high", "above", "upper")):
+        definitions += [(end, times(tau, "d")), (share, softmax(end))]
     return definitions, [
+        at_most(0, "inverse", "a number is not negative"),
+        at_most(1, times("inverse", "lower"), "so the lower end, its inverse, is positive"),
+        at_most("lower", "upper", "the upper end is not below it"),
         at_most(total(times("mass", "below", "low")), total(times("q", "low")), "sum E_p z <= sum z_y at the lower end"),
         at_most(total(times("q", "high")), total(times("mass", "above", "high")), "sum z_y <= sum E_p z at the upper end"),
     ]

@@ -35,7 +35,8 @@ _MOST_DIGITS = 10_000
 class Temperature(Enclosure):
     """The statement lower < tau < upper about the optimal temperature.
 
-    `value` is a float near it, between the bounds where floats are that dense. Logits are multiplied by tau.
+    `value` is a float near it, between the bounds where floats are that dense; infinite or 0 where tau is beyond float64, as for logits of
+    1e-310: then scale the logits. Logits are multiplied by tau.
     The optimum is never rational (it is transcendental: theorem of Lindemann and Weierstrass), so that lower < upper always.
     """
 
@@ -46,7 +47,7 @@ class Temperature(Enclosure):
 
     @cached_property
     def certificate(self) -> Certificate:
-        """That L'(lower) <= 0 <= L'(upper), L being convex: for `xn.check`, made when it is asked for, and then kept.
+        """That 0 < lower <= upper and L'(lower) <= 0 <= L'(upper), L being convex: for `xn.check`, made when asked for, and kept.
 
         Raises
         ------

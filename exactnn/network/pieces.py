@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from exactnn.network.windows import MaxPool
 
 Integers = np.ndarray[Any, np.dtype[Any]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Table = TypeVar("Table", RationalArray, np.ndarray[Any, np.dtype[np.float64]])
 
 
 def levels(operation: Operation) -> tuple[RationalArray, RationalArray]:
@@ -81,8 +82,8 @@ def _with_derivative(coefficients: tuple[Any, ...], t: Any) -> tuple[Any, Any]:
 # --- what the pieces do ------------------------------------------------------------------------------------------------------
 
 
-def looked_up(table: RationalArray, pieces: Integers) -> RationalArray:
-    """Entries of a table (pieces, channels or 1) for each entry (n, channels, ...)."""
+def looked_up(table: Table, pieces: Integers) -> Table:
+    """Entries of a table (pieces, channels or 1), exact or in floats, for each entry (n, channels, ...)."""
     if table.shape[1] == 1:
         return table[:, 0][pieces]
     channels = np.arange(table.shape[1]).reshape(-1, *(1,) * (pieces.ndim - 2))

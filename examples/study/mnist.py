@@ -43,7 +43,7 @@ def _found(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
-    raise Refused(f"--mnist {folder}: there is no {name} or {name}.gz")
+    raise Refused(f"{folder}: there is no {name} or {name}.gz; the folder of MNIST's four IDX files is needed")
 
 
 def read_idx(path: Path, axes: int) -> NDArray[np.uint8]:

@@ -46,7 +46,8 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=study.description)
     parser.add_argument("--out", type=Path, help=f"the folder to write to (out/{name}; out/{name}-quick with --quick)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, which only show that everything runs")
-    parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="train on MNIST, too: its four IDX files, plain or .gz, are in FOLDER")
+    words = "train on MNIST, too: its four IDX files, plain or .gz, are in FOLDER"
+    parser.add_argument("--mnist", "--data", type=Path, metavar="FOLDER", help=words)
     parser.add_argument("--only", choices=study.tasks, metavar="TASK", help=f"one task alone: {', '.join(study.tasks)}")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1), help="how many trainings at the same time (2)")
     parser.add_argument("--config", type=Path, default=study.folder / "config.toml", help="another design than that of config.toml")
@@ -77,7 +78,7 @@ def carry_out(study: Study, given: argparse.Namespace) -> int:
     if given.processes < 1:
         raise Refused(f"--processes: a whole number >= 1 is needed, got {given.processes}")
     if given.only == "mnist" and given.mnist is None:
-        raise Refused("--only mnist: --mnist FOLDER must say where its files are")
+        raise Refused("--only mnist: --data or --mnist FOLDER must say where its files are")
     config = study.read(given.config)
     if given.quick:
         config = config.quickened()
@@ -99,7 +100,7 @@ def carry_out(study: Study, given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"\nstopped; {log} has {len(kept)} finished runs. The same command goes on from there.", file=sys.stderr)
         return 130
-    drawn = note or "Pictures: " + ", ".join(pictures)
+    drawn = note or "Pictures: " + (", ".join(pictures) or "none")
     print(f"\n{QUICK if given.quick else ''}\n{drawn}\nThe report is {given.out / 'report.md'}.")
     return 0
 

@@ -281,7 +281,7 @@ def test_the_optimal_temperature_of_a_closed_form() -> None:
     net, count = xn.mlp([([[1], [0]], [0, 0])]), 5
     formula = identities["I5"].formula(net, ([[4]] * count, [0] * (count - 1) + [1]), digits=8)
     names = dict(formula.definitions)
-    low, high = (Fraction(names[n][1]) for n in ("low", "high"))
+    low, high = (Fraction(names[n]) for n in ("lower", "upper"))
     assert low < Fraction("0.346573590279972654") < high
     assert high - low < Fraction(1, 10**8)
     assert formula.check().proved

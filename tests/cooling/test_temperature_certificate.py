@@ -32,7 +32,16 @@ def problem(logits: Any, labels: Any) -> Problem:
 def ends(document: dict[str, Any]) -> tuple[Fraction, Fraction]:
     """The bounds that a certificate states."""
     names = dict(document["claim"]["definitions"])
-    return F(names["low"][1]), F(names["high"][1])
+    return F(names["lower"]), F(names["upper"])
+
+
+def with_numbers(document: dict[str, Any], **numbers: Fraction) -> dict[str, Any]:
+    """The document with other numbers as definitions."""
+    changed = copy.deepcopy(document)
+    for pair in changed["claim"]["definitions"]:
+        if pair[0] in numbers:
+            pair[1] = json_number(numbers[pair[0]])
+    return changed
 
 
 def test_the_claim_is_about_the_bracket() -> None:
@@ -40,7 +49,7 @@ def test_the_claim_is_about_the_bracket() -> None:
     assert tau.certificate is tau.certificate
     document = tau.certificate.document
     assert ends(document) == (tau.lower, tau.upper)
-    assert (document["claim"]["tolerance"], [e[1] for e in document["claim"]["equations"]]) == (0, ["<=", "<="])
+    assert (document["claim"]["tolerance"], [e[1] for e in document["claim"]["equations"]]) == (0, ["<="] * 5)
     assert xn.check(tau.certificate)
     assert "an optimal temperature" in repr(tau.certificate)
 
@@ -50,17 +59,31 @@ def test_a_bracket_without_the_optimum_is_rejected() -> None:
     tau = optimal_temperature(LOGITS, LABELS)
     width = tau.upper - tau.lower
     for low, high in ((tau.lower - width, tau.lower), (tau.upper, tau.upper + width), (tau.upper, tau.lower), (F(1), F(2))):
-        document = copy.deepcopy(tau.certificate.document)
-        for pair in document["claim"]["definitions"]:
-            if pair[0] in ("low", "high"):
-                pair[1][1] = json_number(low if pair[0] == "low" else high)
+        document = with_numbers(tau.certificate.document, lower=low, upper=high)
         assert ends(document) == (low, high)
-        with pytest.raises(CertificateRejected, match=r"equation [01]"):
+        with pytest.raises(CertificateRejected, match=r"equation [1-4]"):
             xn.check(document)
         with pytest.raises(Undecided, match="fails at entry"):
             room.bracket_certificate(problem(LOGITS, LABELS), low, high)
     wide = room.bracket_certificate(problem(LOGITS, LABELS), tau.lower - width, tau.upper + width)
     assert xn.check(wide)
+
+
+def test_ends_that_are_not_positive_are_rejected() -> None:
+    """Both sides of the inequalities are 0 at tau = 0, and tau L'(tau) >= 0 at any tau < 0."""
+    good = optimal_temperature(LOGITS, LABELS).certificate.document
+    low, high = ends(good)
+    for numbers in (
+        {"upper": -high},
+        {"lower": F(0), "upper": F(0)},
+        {"lower": F(0)},
+        {"lower": F(0), "inverse": F(0)},
+        {"lower": -low, "inverse": -1 / low},
+        {"lower": -low, "upper": -high, "inverse": -1 / low},
+    ):
+        with pytest.raises(CertificateRejected, match=r"equation [0-4]"):
+            xn.check(with_numbers(good, **numbers))
+    assert xn.check(with_numbers(good, lower=low / 2, inverse=3 / low, upper=high * 2))
 
 
 def test_another_label_is_rejected() -> None:
@@ -130,6 +153,17 @@ def test_what_has_an_optimum_has_no_reason() -> None:
             room.no_optimum_certificate(problem(LOGITS, LABELS), reason)
 
 
+@pytest.mark.parametrize("unit", [1e-310, 5e-324, 1e-300, 1e-150, 1.0, 1e150, 4e307])
+def test_value_is_in_the_bracket_or_out_of_range(unit: float) -> None:
+    """tau = log(4)/(4 unit), beyond 2^1024 for the smallest logits."""
+    tau = optimal_temperature([[4 * unit, 0]] * 5 if unit < 1e300 else [[unit, 0]] * 5, LABELS[:4] + LABELS[-1:])
+    assert xn.check(tau.certificate)
+    if tau.lower < 2**1024:
+        assert tau.lower < F(tau.value) < tau.upper
+    else:
+        assert (tau.value, unit < 1e-300) == (np.inf, True)
+
+
 def test_refusals() -> None:
     rng = np.random.default_rng(0)
     many = rng.normal(size=(9000, 2))
@@ -153,6 +187,6 @@ def test_equal_bounds_are_equal_temperatures() -> None:
 def test_precision_0_is_for_inequalities() -> None:
     net = xn.mlp([([[1], [0]], [0, 0])])
     data = ([[4]] * 5, [0, 0, 0, 0, 1])
-    assert identities["I5"].check(net, data, precision=0).question == "I5: 2 equations exactly at 5 points"
+    assert identities["I5"].check(net, data, precision=0).question == "I5: 5 equations exactly at 5 points"
     with pytest.raises(ArgumentError, match="precision: a positive number"):
         identities["I2"].check(net, data, precision=0)

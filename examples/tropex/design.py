@@ -1,0 +1,162 @@
+"""The design of the study: config.toml, checked, and the runs that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from study.settings import (
+    CLAIM,
+    Check,
+    Claim,
+    Refused,
+    checked,
+    digest,
+    named,
+    one_of,
+    positive,
+    read_toml,
+    seed_number,
+    several,
+    table,
+    whole,
+)
+from tropex.models import NETWORKS
+
+#: To be raised when a change of the code changes the numbers of a run, so that kept runs are made anew.
+RECIPE = 1
+TASKS = ("digits", "mnist")
+CLAIMS = (
+    *("regions", "norms", "angles", "loss", "loss-dense", "conv-regions"),
+    *("cross", "alike", "robust", "pruning"),
+)
+two = checked(lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 2, "a whole number >= 2")
+three = checked(lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 3, "a whole number >= 3")
+
+
+@dataclass(frozen=True)
+class Task:
+    """How many examples for what, how they are trained on, and by which networks."""
+
+    train: int
+    test: int
+    batch: int
+    epochs: int
+    learning_rate: float
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How many points for what (config.toml says it)."""
+
+    certified: int
+    shifted: int
+    samples: int
+    sized: int
+    directions: int
+    perturbed: int
+    step: float
+
+
+@dataclass(frozen=True)
+class Quick:
+    """What --quick puts in place of the sizes of the study."""
+
+    seeds: tuple[int, ...]
+    train: int
+    test: int
+    epochs: int
+    measures: Measures
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole of config.toml."""
+
+    seeds: tuple[int, ...]
+    tasks: dict[str, Task]
+    measures: Measures
+    claims: dict[str, Claim]
+    quick: Quick
+
+    def quickened(self) -> Config:
+        """The same design with the sizes of --quick."""
+        q = self.quick
+        tasks = {name: replace(task, train=q.train, test=q.test, epochs=q.epochs) for name, task in self.tasks.items()}
+        return replace(self, seeds=q.seeds, tasks=tasks, measures=q.measures)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network: all that decides its line."""
+
+    task: str
+    network: str
+    seed: int
+    learning_rate: float
+    train: int
+    test: int
+    batch: int
+    epochs: int
+    certified: int
+    shifted: int
+    samples: int
+    sized: int
+    directions: int
+    perturbed: int
+    step: float
+    data: str
+
+    @property
+    def key(self) -> str:
+        """A name to read."""
+        return f"{self.task}/{self.network}/seed {self.seed}"
+
+    @property
+    def digest(self) -> str:
+        """A hash of all settings."""
+        return digest({**asdict(self), "recipe": RECIPE})
+
+
+def plan(config: Config, data: Mapping[str, str]) -> list[Run]:
+    """All runs, seed by seed; `data` names the data of the tasks that are wanted."""
+    return [
+        Run(
+            task=name,
+            network=network,
+            seed=seed,
+            learning_rate=task.learning_rate,
+            train=task.train,
+            test=task.test,
+            batch=task.batch,
+            epochs=task.epochs,
+            data=data[name],
+            **asdict(config.measures),
+        )
+        for seed in config.seeds
+        for name, task in config.tasks.items()
+        if name in data
+        for network in task.networks
+    ]
+
+
+def read_config(path: Path) -> Config:
+    """config.toml; Refused names the first key that is missing, unknown or wrong."""
+    sizes = {"train": three, "test": two}
+    counts = {"certified": whole, "shifted": whole, "samples": two, "sized": whole, "directions": two, "perturbed": whole}
+    measures = table(Measures, {**counts, "step": positive})
+    task = table(Task, {**sizes, "batch": two, "epochs": whole, "learning_rate": positive, "networks": several(one_of(NETWORKS))})
+    checks: dict[str, Check] = {
+        "seeds": several(seed_number, least=2),
+        "tasks": named(TASKS, task),
+        "measures": measures,
+        "claims": named(CLAIMS, CLAIM),
+        "quick": table(Quick, {"seeds": several(seed_number, least=2), **sizes, "epochs": whole, "measures": measures}),
+    }
+    config: Config = table(Config, checks)(read_toml(path), str(path))
+    for name, found in config.tasks.items():
+        if found.train % found.batch == 1 or config.quick.train % found.batch == 1:
+            raise Refused(f"{path}: tasks.{name}.batch: {found.batch} leaves a batch of one example, which batch norm cannot take")
+    return config

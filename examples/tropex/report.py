@@ -1,0 +1,274 @@
+"""The tables and the claims, from the lines of the runs."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from study.tables import BySeed, Decided, NotRun, Outcome, average, decide, listed, measured, paired, shown, spread, summed, table
+from study.tables import write as save
+from tropex.design import Config, Run
+from tropex.models import KINDS, NETWORKS
+
+Line = dict[str, Any]
+WITHOUT = "MNIST was left out: its files are read from --data FOLDER."
+
+
+@dataclass(frozen=True)
+class Results:
+    """Finished runs with their lines."""
+
+    config: Config
+    lines: dict[Run, Line]
+
+    @property
+    def tasks(self) -> list[str]:
+        """Those of which there are runs."""
+        return list(dict.fromkeys(run.task for run in self.lines))
+
+    def at(self, task: str, network: str) -> dict[int, Line]:
+        """The lines by seed; NotRun where there are none."""
+        found = {run.seed: line for run, line in self.lines.items() if (run.task, run.network) == (task, network)}
+        if not found:
+            raise NotRun
+        return found
+
+    def mean(self, measure: Callable[[Line], float], kind: str = "", task: str = "digits") -> BySeed:
+        """The mean over the task's networks of that kind, seed by seed."""
+        networks = [name for name in NETWORKS if name.startswith(kind) and name in self.config.tasks[task].networks]
+        if not networks:
+            raise NotRun
+        return average({seed: measure(line) for seed, line in self.at(task, name).items()} for name in networks)
+
+
+def loss(line: Line) -> float:
+    """Of test accuracy, by the paper's function."""
+    return float(line["accuracy"] - line["own_class"])
+
+
+def loss_of_own(line: Line) -> float:
+    """Of test accuracy, by the map with a term for each point and class."""
+    return float(line["accuracy"] - line["extracted"])
+
+
+def more_robust(line: Line) -> float:
+    """How much more a step against itself takes from the network than from the extracted map."""
+    lost = [line[f"{name}_still"] - line[f"{name}_against_{name}"] for name in ("network", "extracted")]
+    return float(lost[0] - lost[1])
+
+
+def regions_of_slice(line: Line) -> float:
+    """log10 of their number."""
+    return math.log10(line["slice_regions"])
+
+
+def off_by(line: Line) -> float:
+    """The estimated number of regions of the slice - the exact one, in standard errors."""
+    number, error = line["slice_number"]
+    return float((number - line["slice_regions"]) / error) if error else 0.0
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------------
+
+
+def claims(results: Results) -> dict[str, Outcome]:
+    """All claims of the configuration, in its order."""
+    return decide(results.config.claims, DECIDE, results)
+
+
+def _of(name: str) -> Callable[[Line], float]:
+    return lambda line: float(line[name])
+
+
+def whole_mean(results: Results, measure: Callable[[Line], float]) -> tuple[float, str]:
+    """The mean over the networks, and what it is for each kind."""
+    found = spread(results.mean(measure).values())
+    parts = ", ".join(f"{kind} {_pm(results.mean(measure, kind))}" for kind in KINDS)
+    return found.mean, f"{found.mean:.2f} ± {found.deviation:.2f} ({parts})"
+
+
+def at_least(results: Results, threshold: float, measure: Callable[[Line], float]) -> Decided:
+    value, text = whole_mean(results, measure)
+    return value >= threshold, text
+
+
+def more(results: Results, threshold: float, measure: Callable[[Line], float]) -> Decided:
+    value, text = whole_mean(results, measure)
+    return value > threshold, text
+
+
+def less(results: Results, threshold: float, measure: Callable[[Line], float]) -> Decided:
+    value, text = whole_mean(results, measure)
+    return value < threshold, text
+
+
+def kinds(results: Results, threshold: float, measure: Callable[[Line], float], *, strict: bool) -> Decided:
+    """conv - dense."""
+    conv, dense = (results.mean(measure, kind) for kind in ("conv", "dense"))
+    found = paired(conv, dense)
+    held = found.mean > threshold if strict else found.mean >= threshold
+    return held, f"conv {_pm(conv)}, dense {_pm(dense)}, difference {shown(found)}"
+
+
+def loss_dense(results: Results, threshold: float) -> Decided:
+    found = results.mean(loss, "dense")
+    return statistics.fmean(found.values()) <= threshold, f"{_pm(found)} ({_pm(results.mean(loss_of_own, 'dense'))} with all numerators)"
+
+
+DECIDE: dict[str, Callable[[Results, float], Decided]] = {
+    "regions": lambda r, t: at_least(r, t, _of("maps")),
+    "norms": lambda r, t: at_least(r, t, _of("least_norm")),
+    "angles": lambda r, t: at_least(r, t, _of("small_angle")),
+    "loss": lambda r, t: kinds(r, t, loss, strict=False),
+    "loss-dense": loss_dense,
+    "conv-regions": lambda r, t: kinds(r, t, regions_of_slice, strict=True),
+    "cross": lambda r, t: more(r, t, _of("cross")),
+    "alike": lambda r, t: more(r, t, lambda line: float(line["alike_same"] - line["alike_other"])),
+    "robust": lambda r, t: more(r, t, more_robust),
+    "pruning": lambda r, t: less(r, t, _of("kept")),
+}
+
+
+# --- the report ------------------------------------------------------------------------------------------------------------
+
+Columns = dict[str, Callable[[Line], float]]
+TABLES: dict[str, Columns] = {
+    "Regions and coefficients": {
+        "maps": _of("maps"),
+        "maps met": _of("map_met"),
+        "rounded maps": _of("rounded_maps"),
+        "patterns": _of("patterns"),
+        "norm": _of("norm"),
+        "least norm": _of("least_norm"),
+        "angle": _of("angle"),
+        "5 % angle": _of("small_angle"),
+        "retrained angle": _of("retrained_angle"),
+    },
+    "Test accuracy of the extracted functions": {
+        "network": _of("accuracy"),
+        "own class": _of("own_class"),
+        "all": _of("extracted"),
+        "agrees": _of("agrees"),
+        "cross": _of("cross"),
+        "new maps": _of("arising"),
+        "other K": _of("shift_changes"),
+        "retrained agrees": _of("retrained_agrees"),
+    },
+    "Patterns and sizes of regions": {
+        "alike, same": _of("alike_same"),
+        "alike, other": _of("alike_other"),
+        "settled": _of("settled"),
+        "regions of slice": _of("slice_regions"),
+        "estimated": lambda line: float(line["slice_number"][0]),
+        "off by (s.e.)": off_by,
+        "log10 volume": lambda line: line.get("log_volume", math.nan),
+        "from below": lambda line: line.get("log_volume_below", math.nan),
+        "s.e.": lambda line: line.get("log_volume_error", math.nan),
+        "log10 number": lambda line: line.get("log_number", math.nan),
+    },
+    "Robustness": {
+        "network": _of("network_still"),
+        "network, random": _of("network_random"),
+        "network, against it": _of("network_against_network"),
+        "extracted": _of("extracted_still"),
+        "extracted, random": _of("extracted_random"),
+        "extracted, against network": _of("extracted_against_network"),
+        "extracted, against it": _of("extracted_against_extracted"),
+    },
+    "Pruning by extraction": {
+        "terms kept": _of("kept"),
+        "numbers": _of("kept_numbers"),
+        "of the network": _of("parameters"),
+        "test accuracy": _of("kept_accuracy"),
+        "network": _of("accuracy"),
+        "all terms": _of("own_class"),
+    },
+}
+NOTES = {
+    "Regions and coefficients": "Maps: different exact affine maps, in per cent of training and test points; met: test points whose map a "
+    "training point has; rounded: to three decimals. Norms and angles (degrees) are of gradients of the predicted class at training "
+    "points; least norm in per cent of the mean; retrained: the same class and point, networks of two seeds.",
+    "Test accuracy of the extracted functions": "Own class: the paper's function; all: with a term for each point and class, which equals "
+    "the network at its points. Agrees: own class answers as the network. Cross: test points whose winning terms belong to no common data "
+    "point; new maps: affine maps met so that no data point has, per 100 test points. Other K: test points decided otherwise by terms with "
+    "hidden shifts three times as large, from fewer points. Retrained: answers of two seeds.",
+    "Patterns and sizes of regions": "Alike: units on the same side, pairs of one class and of two; settled: units on one side at all "
+    "training points, without which the network is the same there. The slice goes through three training points, its regions are counted "
+    "exactly and estimated from random points. Volumes in [-1/2, 3/2]^d: by the mean of r^d, hardly reliable, and from below; the number "
+    "of regions is what follows if all were as large as the bound.",
+    "Robustness": "Test accuracy of network and extracted map as they are, after a random step in each pixel, and after steps against "
+    "either.",
+    "Pruning by extraction": "The terms that decide all training points as the network does, each in its own class: their share, how many "
+    "numbers they are, beside the network's.",
+}
+
+
+def write(results: Results, out: Path, pictures: Sequence[str], notes: Sequence[str]) -> str:
+    """report.md; returns the summary to print."""
+    outcomes, config = claims(results), results.config
+    certified = sum(line["certified"] for line in results.lines.values())
+    steps = f"{config.measures.step:g}"
+    parts = []
+    for task in results.tasks:
+        size = config.tasks[task]
+        parts.append(f"## {task}: {size.train} training points, {size.test} test points")
+        for name, columns in TABLES.items():
+            parts += [f"### {name}", f"{NOTES[name]}{f' The step is {steps}.' * (name == 'Robustness')}", measures(results, task, columns)]
+        parts += ["### As terms are added", growing(results, task)]
+    save(
+        out / "report.md",
+        [
+            "# TropEx on data",
+            f"{len(results.lines)} networks, seeds {', '.join(map(str, config.seeds))}. Each extracted function was equal to its network "
+            f"at all training points in every output, exactly. Terms at {config.measures.shifted} of them without K at the inputs gave the "
+            f"same values at all test points, and with larger hidden shifts the same affine maps. "
+            f"At {certified} points equality has certificates, which were checked. "
+            "Pruned networks decided all training points as the networks do.",
+            "Shares are in per cent; tables have the mean ± the sample standard deviation over the seeds, differences are of runs with the "
+            "same seed, with the standard error of their mean.",
+            *[WITHOUT] * ("mnist" not in results.tasks),
+            *notes,
+            "## Claims",
+            *listed(config.claims, outcomes),
+            *parts,
+            *(f"![{name}]({name})" for name in pictures),
+        ],
+    )
+    accuracies = [measures(results, task, TABLES["Test accuracy of the extracted functions"]) for task in results.tasks]
+    return "\n\n".join([*accuracies, *[WITHOUT] * ("mnist" not in results.tasks), summed(outcomes)])
+
+
+def measures(results: Results, task: str, columns: Columns) -> str:
+    """A row for each network."""
+    names = [name for name in NETWORKS if name in results.config.tasks[task].networks]
+    rows = []
+    for name in names:
+        lines = results.at(task, name)
+        rows.append([name, *(_pm({seed: measure(line) for seed, line in lines.items()}) for measure in columns.values())])
+    return table(["network", *columns], rows)
+
+
+def growing(results: Results, task: str) -> str:
+    """Test accuracy with the terms of the first so many training points."""
+    names = [name for name in NETWORKS if name in results.config.tasks[task].networks]
+    steps = next(iter(results.at(task, names[0]).values()))["steps"]
+    rows = []
+    for name in names:
+        lines = results.at(task, name)
+        cells = [_pm({seed: line["evolution"][i] for seed, line in lines.items()}) for i in range(len(steps))]
+        rows.append([name, *cells, _pm(measured(lines, "accuracy"))])
+    return table(["network", *(f"{step} points" for step in steps), "the network"], rows)
+
+
+def _pm(values: BySeed) -> str:
+    return pm(values.values())
+
+
+def pm(values: Iterable[float]) -> str:
+    """Mean ± deviation."""
+    found = spread(values)
+    return f"{found.mean:.2f} ± {found.deviation:.2f}"

@@ -1,0 +1,434 @@
+"""The example about TropEx on data: each measure on networks whose answers are known, every architecture, and the whole command."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import exactnn as xn
+from exactnn.exact.array import RationalArray
+from tests._studies import Pool, idx, lines, quick_run
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "tropex"
+if importlib.util.find_spec("sklearn") is None:
+    pytest.skip("needs the extra examples", allow_module_level=True)
+
+sys.path.insert(0, str(ROOT / "examples"))
+from study import mnist  # noqa: E402
+from study import program as study  # noqa: E402
+from study.settings import Refused  # noqa: E402
+from tropex import geometry, models, report, tasks, terms, train  # noqa: E402
+from tropex import run as program  # noqa: E402
+from tropex.design import CLAIMS, Run, plan, read_config  # noqa: E402
+
+CONFIG = read_config(EXAMPLE / "config.toml")
+
+BASE = Run("digits", "dense", 1, 0.01, 12, 10, 6, 3, 3, 4, 10, 2, 5, 10, 0.0625, "digits")
+
+#: |x| + |y|: its regions are the four quadrants
+QUADRANTS = xn.mlp([([[1, 0], [-1, 0], [0, 1], [0, -1]], [0] * 4), ([[1, 1, 1, 1]], [0])])
+#: x, 0 and -x - 1 as classes; class 0 where x > 0, class 1 in between, class 2 where x < -1
+THREE = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1], [0, 0], [-1, 1]], [0, 0, -1])])
+
+
+def array(rows: object) -> RationalArray:
+    return RationalArray.of(rows)
+
+
+# --- regions around points -------------------------------------------------------------------------------------------------
+
+
+def test_patterns_and_maps() -> None:
+    around = geometry.Around(QUADRANTS, array([[1, 2], [3, 1], [-1, 2], [-1, -1]]))
+    assert geometry.share_of_distinct(around.pattern_keys) == geometry.share_of_distinct(around.map_keys()) == 75
+    assert around.gradient_of([0] * 4).tolist() == [[1, 1], [1, 1], [-1, 1], [-1, -1]]
+    assert geometry.share_met(around.map_keys()[1:], around.map_keys()[:1]) == pytest.approx(100 / 3)
+    assert np.allclose(geometry.angles(around.gradient_of([0] * 4)), [0, 90, 180, 90, 180, 90], atol=1e-5)
+    assert np.allclose(geometry.angles(np.array([[1.0, 0], [0, 0]]), np.array([[1.0, 1], [1, 0]])), [45])
+    # 4 units: the first two points agree in all, the first and the third in two, the first and the last in none
+    same, other = geometry.similarity(around.patterns, np.array([0, 0, 1, 2]))
+    assert (same, other) == (100, pytest.approx((50 + 0 + 50 + 0 + 50) / 5))
+    assert geometry.settled(around.patterns) == 0
+    assert geometry.settled(around.patterns[:3]) == 50
+
+
+def test_maps_that_rounding_confuses() -> None:
+    """x + relu(x)/10^5 has two affine maps, of which rounding to three digits leaves one; a constant can tell maps apart, too."""
+    net = xn.mlp([([[1], [-1]], [0, 0]), ([["1.00001", -1]], [0])])
+    around = geometry.Around(net, array([[1], [-1]]))
+    assert len(set(around.map_keys())) == 2
+    assert len(set(around.map_keys(3))) == 1
+    steps = geometry.Around(xn.mlp([([[1], [1]], [0, -1]), ([[1, -1]], [0])]), array([[-1], [2], ["1/2"]]))  # 0, then x, then 1
+    assert len(set(steps.map_keys())) == 3
+
+
+def test_radii() -> None:
+    points = array([[1, 2], [1, 2], ["1/2", -1], [0, 1]])
+    found = geometry.radii(QUADRANTS, points, array([[-1, 0], [1, 1], [-2, 0], [0, -1]]), Fraction(-3), Fraction(4))
+    assert found == [1, 2, Fraction(1, 4), 1]
+    assert QUADRANTS([0, 1]) == (1,)  # the last point lies on a kink, along which it goes
+
+
+def test_volume_by_radii() -> None:
+    """A ball has no spread; a square of area 1 around its middle; the lower bound is below."""
+    exact, bound = geometry.volume([2.0] * 5, 3), geometry.volume_from_below([2.0] * 5, 3)
+    assert math.exp(exact.value) == pytest.approx(4 / 3 * math.pi * 8) == pytest.approx(math.exp(bound.value))
+    assert exact.error == pytest.approx(0) == pytest.approx(bound.error)
+    directions = geometry.unit_directions(2, 2000, 1)
+    points = RationalArray.of([["3/2", "3/2"]])[np.zeros(2000, dtype=int)]
+    lengths = list(map(float, geometry.radii(QUADRANTS, points, directions, Fraction(-3), Fraction(3))))
+    exact, bound = geometry.volume(lengths, 2), geometry.volume_from_below(lengths, 2)
+    assert abs(exact.value - math.log(9)) < 4 * exact.error < 0.1
+    assert bound.value + 4 * bound.error < math.log(9)
+
+
+def test_a_slice() -> None:
+    """The quadrants in the coordinates of a slice: the square [-1/4, 5/4]^2 is cut at 1/2 in both."""
+    found = geometry.cut(QUADRANTS, array([[1, 1], [-1, 1], [1, -1]]), 400, 3)
+    assert (found.regions, found.area) == (4, 2.25)
+    assert found.own == (0.5625, 0.5625, 0.5625)
+    for value, error in found.estimated:
+        assert abs(value - 0.5625) < 4 * error < 0.3
+    assert found.number == (pytest.approx(4), pytest.approx(0))  # all regions are equally large
+
+
+def test_the_number_of_regions_from_their_areas() -> None:
+    net = xn.mlp([([[1, 0], [0, 1]], ["-1/4", "1/8"]), ([[1, 1]], [0])])  # cuts at x = 1/4 and y = -1/8
+    found = geometry.cut(net, array([[0, 0], [1, 0], [0, 1]]), 600, 5)
+    assert found.regions == 4
+    assert found.own == (0.5 * 1.375, 1.375, 0.5 * 1.375)
+    assert abs(found.number[0] - 4) < 4 * found.number[1] < 2
+
+
+# --- extracted terms -------------------------------------------------------------------------------------------------------
+
+
+def extracted(points: list[list[object]]) -> tuple[terms.Terms, RationalArray]:
+    rows = array(points)
+    return terms.Terms(xn.tropical.extract_at(THREE, rows)), rows
+
+
+def test_values_are_those_of_the_map() -> None:
+    found, rows = extracted([[2], [-3], ["-1/2"]])
+    G = xn.tropical.extract_at(THREE, rows)
+    others = array([[5], ["1/3"], [-1]])
+    values = found.values(others)
+    assert values.shape == (4, 3, 3)
+    for point, (above, below) in enumerate(zip(values.max(axis=1)[:-1].T, values.max(axis=1)[-1], strict=True)):
+        x = others.to_rows()[point]
+        assert G.denominators[0](x)
+        for j, value in enumerate(G(x)):  # the same up to one factor
+            assert Fraction(int(above[j] - below), int(below)) == value / G.denominators[0](x)
+
+
+def test_decisions_with_more_terms() -> None:
+    found, rows = extracted([[2], [-3], ["-1/2"]])
+    values = found.values(rows)
+    assert terms.decisions(values).tolist() == [0, 2, 1]
+    own = terms.of_own_class(values, np.array([0, 2, 1]))
+    assert terms.decisions(own).tolist() == [0, 2, 1]
+    # with the term of the first point alone, class 0 is all there is
+    assert terms.decisions(terms.of_own_class(values, np.array([0, 0, 0]))).tolist() == [0, 0, 0]
+    assert terms.evolution(values, np.array([0, 2, 1]), [3]) == [100]
+    assert terms.accuracy(np.array([1, 1, 0]), np.array([1, 0, 0])) == pytest.approx(200 / 3)
+
+
+def test_cross_terms() -> None:
+    """relu(x) - relu(x - 2): numerators 0 and x, denominators 0 and x - 2. From points at -1 and 3 no point has both x and 0."""
+    net = xn.mlp([([[1], [1]], [0, -2]), ([[1, -1]], [0])])
+    for points, crossing, new in (([[-1], [3]], [False, True, False], 1), ([[-1], [3], [1]], [False, False, False], 0)):
+        found = terms.Terms(xn.tropical.extract_at(net, array(points)))
+        values = found.values(array([[-5], [1], [9]]))
+        outputs = np.zeros(3, dtype=int)
+        assert terms.cross_terms(values, outputs).tolist() == crossing
+        assert terms.arising(found, values, outputs) == new
+        G = xn.tropical.extract_at(net, array(points))
+        assert G.cross_terms([[-5], [1], [9]]).mask.ravel().tolist() == crossing  # found in floats
+
+
+def test_a_tie_is_no_cross_term() -> None:
+    """Both points have the same terms, so that each wins everywhere."""
+    found = terms.Terms(xn.tropical.extract_at(THREE, array([[2], [3]])))
+    assert terms.cross_terms(found.values(array([[-4], [1]])), np.array([0, 2])).tolist() == [False, False]
+
+
+def test_enough_terms() -> None:
+    """Of seven points three, one for each class, decide all; and the network made of them does."""
+    points = [[2], [3], [7], [-2], [-3], ["-1/2"], ["-1/3"]]
+    found, rows = extracted(points)
+    decided = np.array([0, 0, 0, 2, 2, 1, 1])
+    kept = terms.enough(terms.of_own_class(found.values(rows), decided), decided)
+    assert sorted(decided[kept].tolist()) == [0, 1, 2]
+    small = terms.classifier(found, kept, decided).to_network()
+    assert [max(range(3), key=row.__getitem__) for row in small.evaluate(rows).to_rows()] == decided.tolist()
+    only = np.zeros(3, dtype=int)
+    assert terms.enough(terms.of_own_class(found.values(rows)[:, :3, :3], only), only) == [0]
+
+
+# --- one run ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", models.NETWORKS)
+def test_every_architecture(network: str) -> None:
+    """Trained a little: the run asserts that extracted and trained network are equal at all training points, and says what it found."""
+    line = train.train(replace(BASE, network=network))
+    assert line["certified"] == 3
+    assert line["maps"] > 50
+    assert line["patterns"] >= line["maps"] - 1e-9
+    assert line["evolution"][-1] == line["extracted"]
+    assert line["extracted_still"] == pytest.approx(line["extracted"])
+    assert line["network_still"] == pytest.approx(line["accuracy"])
+    assert 0 < line["kept"] <= 100
+    assert line["slice_regions"] >= 1
+    json.dumps(line, allow_nan=False)
+
+
+def test_shifts() -> None:
+    """Of the network with its outputs three times as large behind them, whose terms have larger shifts; not of another network."""
+    tripled = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1], [0, 0], [-1, 1], [3, -3], [0, 0], [-3, 3]], [0, 0, -1, 0, 0, -3])])
+    points, others = array([[2], [-3], ["-1/2"]]), array([[5], [-1]])
+    usual, larger = (terms.Terms(xn.tropical.extract_at(net, points)) for net in (THREE, tripled))
+    assert max(map(abs, larger.joined.to_fractions())) == 3 * max(map(abs, usual.joined.to_fractions()))
+    assert train.shifted(THREE, tripled, points, others) == {"shift_changes": 0}
+    other = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1], [0, 0], [-1, 1], [3, -3], [0, 0], [-3, 3]], [0, 0, 0, 0, 0, -3])])
+    with pytest.raises(AssertionError, match="a shift changed an affine map"):
+        train.shifted(THREE, other, points, others)
+
+
+def test_robustness() -> None:
+    """A step of 1 against a decision takes points within 1 of the border over it; the map has all of the network's terms."""
+    points = array([[3], ["1/2"], [-4], ["-3/2"]])
+    own = terms.Terms(xn.tropical.extract_at(THREE, array([[2], [-3]])))
+    line = train.robustness(THREE, own, points, np.array([0, 0, 2, 2]), replace(BASE, step=1.0))
+    assert line["network_still"] == line["extracted_still"] == 100
+    assert {line[f"{f}_against_{g}"] for f in ("network", "extracted") for g in ("network", "extracted")} == {50}
+    assert line["network_random"] >= 50
+
+
+def test_an_extracted_map_that_is_wrong_is_noticed() -> None:
+    found = xn.tropical.extract_at(QUADRANTS, [[1, 1], [-1, 2]])
+    train.assert_equal(found, array([[5, 1], [-7, 2]]))
+    with pytest.raises(AssertionError, match="not equal to the network"):
+        train.assert_equal(found, array([[1, 1], [1, -1]]))
+
+
+@pytest.mark.parametrize("side", [8, 28])
+def test_equal_numbers_of_neurons(side: int) -> None:
+    for network in models.NETWORKS:
+        model = models.build(network, side, 10, 0).eval()
+        sizes = []
+        x = torch.zeros(1, 1, side, side)
+        for layer in model:
+            x = layer(x)
+            sizes += [x.numel()] * isinstance(layer, (torch.nn.ReLU, torch.nn.LeakyReLU))
+        assert sizes == models.widths(side) == {8: [64, 32], 28: [196, 80]}[side]
+        assert any(isinstance(layer, torch.nn.Dropout) for layer in model) == network.endswith("dropout")
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------------
+
+
+def outcomes(change: Callable[[Run], dict[str, float]]) -> tuple[report.Results, dict[str, report.Outcome]]:
+    """Of made-up lines: what holds of all claims but for the difference of the kinds, with what is changed."""
+    usual = {
+        **{"maps": 99.0, "least_norm": 40.0, "small_angle": 30.0, "accuracy": 90.0, "own_class": 88.0, "extracted": 89.0, "cross": 80.0},
+        **{"slice_regions": 100, "alike_same": 80.0, "alike_other": 70.0, "kept": 20.0},
+        **{"network_still": 90.0, "network_against_network": 40.0, "extracted_still": 85.0, "extracted_against_extracted": 55.0},
+    }
+    made = {run: {**usual, **{k: usual[k] + v for k, v in change(run).items()}} for run in plan(CONFIG, {"digits": "a"})}
+    results = report.Results(CONFIG, made)
+    return results, report.claims(results)
+
+
+def test_claims_that_hold() -> None:
+    """Differences are of runs with the same seed, so that what a seed adds to both kinds does not matter."""
+
+    def change(run: Run) -> dict[str, float]:
+        conv = run.network.startswith("conv")
+        return {"own_class": -10.0 * conv - run.seed, "slice_regions": 900 * conv}
+
+    _, found = outcomes(change)
+    assert {name: o.outcome for name, o in found.items()} == dict.fromkeys(CLAIMS, "held")
+    assert "conv 13.00 ± 1.00, dense 3.00 ± 1.00, difference +10.00 ± 0.00" in found["loss"].numbers
+    assert "conv 3.00 ± 0.00, dense 2.00 ± 0.00, difference +1.00" in found["conv-regions"].numbers
+    assert found["robust"].numbers.startswith("20.00 ± 0.00 (dense 20.00")
+    assert found["alike"].numbers.startswith("10.00")
+
+
+def test_claims_that_fail() -> None:
+    worse = {"maps": -5.0, "least_norm": -31.0, "small_angle": -21.0, "own_class": -4.0, "cross": -30.0, "alike_same": -10.0, "kept": 30.0}
+    _, found = outcomes(lambda run: {**worse, "extracted_against_extracted": -20.0})
+    assert {name: o.outcome for name, o in found.items()} == dict.fromkeys(CLAIMS, "failed")
+
+
+def test_digits_that_are_missing() -> None:
+    results = report.Results(CONFIG, {})
+    assert {o.outcome for o in report.claims(results).values()} == {"not run"}
+
+
+# --- bad input -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"dense-leaky"', '"dense-tanh"', "tasks.digits.networks: one of dense, dense-norm"),
+        ("learning_rate = 0.01 ", "learning_rate = 0 ", "tasks.digits.learning_rate: a positive number"),
+        ("sized = 8 ", "sized = 0 ", "measures.sized: a whole number >= 1"),
+        ("[claims.robust]", "[claims.strong]", "claims: the key 'robust' is missing"),
+        ("train = 20\n", "train = 51\n", "batch: 50 leaves a batch of one example"),
+        ("train = 20\n", "train = 2\n", "quick.train: a whole number >= 3"),
+    ],
+)
+def test_bad_config(old: str, new: str, message: str, tmp_path: Path) -> None:
+    text = (EXAMPLE / "config.toml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (tmp_path / "config.toml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(Refused, match=re.escape(message)):
+        read_config(tmp_path / "config.toml")
+
+
+def test_the_guide_tells_of_each_claim() -> None:
+    guide = (ROOT / "docs" / "tropex.md").read_text(encoding="utf-8")
+    assert [name for name in CLAIMS if not re.search(rf"\*\*{name}: (held|failed)", guide)] == []
+
+
+def write_mnist(folder: Path, train_images: int = 30) -> None:
+    rng = np.random.default_rng(0)
+    for name, count in zip(mnist.MNIST, (train_images, 30, 20, 20), strict=True):
+        shape = (count, 28, 28) if "images" in name else (count,)
+        (folder / name).write_bytes(idx(rng.integers(0, 256 if "images" in name else 10, shape)))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / mnist.MNIST[2]).unlink(), f"there is no {mnist.MNIST[2]} or {mnist.MNIST[2]}.gz"),
+        (lambda folder: (folder / mnist.MNIST[0]).write_bytes(b"\x00\x00\x08\x03"), "ends in the header"),
+        (lambda folder: (folder / mnist.MNIST[0]).write_bytes(b"PK" * 20), "no IDX file of bytes with 3 axes"),
+        (lambda folder: os.truncate(folder / mnist.MNIST[1], 20), "30 bytes are needed after the header"),
+        (lambda folder: write_mnist(folder, 29), "30 images of 28 x 28 with labels 0 to 9 are needed"),
+        (lambda folder: None, "tasks.mnist.train: there are 30 examples, got 200"),
+    ],
+)
+def test_bad_data(
+    damage: Callable[[Path], object], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line, before anything is trained or written."""
+    monkeypatch.setattr(study, "ProcessPoolExecutor", None)
+    write_mnist(tmp_path)
+    damage(tmp_path)
+    mnist.mnist.cache_clear()
+    assert program.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_pixels_of_mnist_are_short_fractions(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    mnist.mnist.cache_clear()
+    data = tasks.load("mnist", 30, 20, tmp_path)
+    assert (data.side, data.train.rows.shape, data.test.labels.shape) == (28, (30, 784), (20,))
+    raw = mnist.read_idx(tmp_path / mnist.MNIST[0], 3)
+    assert (data.train.rows * 256 == raw.reshape(30, 784)).all()
+
+
+def test_another_configuration_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of one configuration do not stand for those of another one, and are kept; what was finished is not made again."""
+    made: list[Run] = []
+    reported: list[tuple[int, set[float]]] = []
+
+    def line_of(run: Run, folder: Path | None) -> dict[str, Any]:
+        made.append(run)
+        return {"key": run.key, "hash": run.digest}
+
+    class Report:
+        Results = report.Results
+
+        @staticmethod
+        def write(results: report.Results, *_: Any) -> str:
+            reported.append((len(results.lines), {run.step for run in results.lines}))
+            return ""
+
+    class Plots:
+        @staticmethod
+        def draw(*_: Any) -> tuple[list[str], str]:
+            return [], "none"
+
+    short = replace(program.STUDY, train=line_of, report=Report, plots=Plots)
+    monkeypatch.setattr(study, "ProcessPoolExecutor", Pool())
+    changed = tmp_path / "config.toml"
+    changed.write_text((EXAMPLE / "config.toml").read_text(encoding="utf-8").replace("step = 0.0625 #", "step = 0.125 #"), encoding="utf-8")
+    count = len(plan(CONFIG, {"digits": "a"}))
+    for extra, expected in (([], count), ([], count), (["--config", str(changed)], 2 * count), ([], 2 * count)):
+        assert study.main(short, ["--out", str(tmp_path / "out"), *extra]) == 0
+        assert len(made) == len(lines(tmp_path / "out" / "runs.jsonl")) == expected
+    assert reported == [(count, {step}) for step in (0.0625, 0.0625, 0.125, 0.0625)]
+
+
+# --- from end to end -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a quick run, and what the run printed."""
+    return quick_run(EXAMPLE, tmp_path_factory.mktemp("tropex"))
+
+
+@pytest.mark.slow
+def test_a_quick_run(quick: tuple[Path, str]) -> None:
+    out, printed = quick
+    kept = lines(out / "runs.jsonl")
+    assert sorted(line["key"] for line in kept) == sorted(run.key for run in plan(CONFIG.quickened(), {"digits": "a"}))
+    text = (out / "report.md").read_text(encoding="utf-8")
+    for name in CLAIMS:
+        assert re.search(rf"^  (held|failed)  *{name}: ", printed, re.MULTILINE)
+        assert f"- **{name}: " in text
+    assert "mean nothing" in text
+    assert "MNIST was left out" in text
+    assert "MNIST was left out" in printed
+    if importlib.util.find_spec("matplotlib") is not None:
+        assert all((out / f"{name}.png").read_bytes()[:4] == b"\x89PNG" for name in ("evolution", "coefficients", "plane"))
+
+
+@pytest.mark.slow
+def test_it_goes_on(quick: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file whose last line was cut off, only that run and one that is missing are made anew, and the report is the same."""
+    out, _ = quick
+    kept = (out / "runs.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "runs.jsonl").write_text("".join(kept[:-2]) + kept[-2][:50], encoding="utf-8")
+    pool = Pool()
+    monkeypatch.setattr(study, "ProcessPoolExecutor", pool)
+    assert program.main(["--quick", "--out", str(tmp_path)]) == 0
+    assert sorted(pool.made) == sorted(json.loads(text)["hash"] for text in kept[-2:])
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == (out / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_statistics(quick: tuple[Path, str]) -> None:
+    """A table anew from the lines of the runs."""
+    out, printed = quick
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in printed.splitlines() if row.startswith("|")]
+    found = {line["key"]: line for line in lines(out / "runs.jsonl")}
+    assert [row[0] for row in rows[2:]] == list(models.NETWORKS)
+    for row in rows[2:]:
+        for title, measure in (("network", "accuracy"), ("own class", "own_class"), ("all", "extracted"), ("cross", "cross")):
+            first, second = (found[f"digits/{row[0]}/seed {seed}"][measure] for seed in (0, 1))
+            column = rows[0].index(title, 1)
+            assert row[column] == f"{(first + second) / 2:.2f} ± {abs(first - second) / math.sqrt(2):.2f}"
