@@ -34,6 +34,11 @@ BUDGET = judge.Budget(examples=2, bound=2, shrink=1)
 GEMM = planted.model("y = Gemm(x, w, b)", "N,2", "N,1", "float[2,1] w = {1, -2}, float[1] b = {3}")
 
 
+@pytest.fixture(autouse=True)
+def _certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXACTNN_CERTIFICATES", str(tmp_path / "certificates"))  # and not beside this file
+
+
 # --- models and runs ---------------------------------------------------------------------------------------------------------
 
 
@@ -192,10 +197,11 @@ def test_a_library_that_is_missing_is_said(out: Path) -> None:
     text = (out / "report.md").read_text(encoding="utf-8")
     if importlib.util.find_spec("onnxsim") is None:
         assert "onnxsim is not installed" in result(out, "onnxsim_default")["missing"]
-        assert "onnxsim, as it comes: left out, onnxsim is not installed" in text
+        assert "- Left out, onnxsim is not installed" in text
+        assert "onnxsim, as it comes." in text
     else:
         assert "trials" in result(out, "onnxsim_default")
-    assert "| onnxruntime, the model saved at the level basic" in text
+    assert "onnxruntime, the model saved at the level basic" in text
 
 
 def test_finished_rows_are_kept_and_damaged_ones_run_again(out: Path) -> None:
@@ -205,6 +211,16 @@ def test_finished_rows_are_kept_and_damaged_ones_run_again(out: Path) -> None:
     assert driven(out, "exactnn_save", "onnxsim_default") == 0
     assert kept.stat().st_mtime_ns == before
     assert result(out, "onnxsim_default")["finished"] is True
+
+
+def test_a_report_runs_nothing(out: Path) -> None:
+    before = sorted(path.name for path in out.iterdir())
+    arguments = ["--quick", "--out", str(out), "--report", "--only", "exactnn_save", "torch_export"]
+    assert program.main(arguments) == 0
+    assert sorted(path.name for path in out.iterdir()) == before
+    text = (out / "report.md").read_text(encoding="utf-8")
+    assert "Kept exactly, all of them (drawn + planted ones): exactnn itself, loaded and saved again as float32 (4 + " in text
+    assert "- Left out, not run for this report: torch.export, saved and loaded again." in text
 
 
 def test_a_result_of_another_state_is_not_kept(tmp_path: Path) -> None:
@@ -284,7 +300,15 @@ RECORDED = [
         "lossy": True,
         "trials": [trial("drawn models", "refused", reason="what f returned cannot be read: x")],
     },
+    {
+        "name": "kept",
+        "title": "a right pass",
+        "packages": {},
+        "lossy": False,
+        "trials": [trial("drawn models", "kept", examples=7, exactly=7), trial("one", "kept")],
+    },
     {"name": "missing", "title": "a missing pass", "packages": {}, "missing": "b is not installed"},
+    {"name": "missing_too", "title": "another one", "packages": {}, "missing": "b is not installed"},
 ]
 
 
@@ -295,8 +319,9 @@ def test_tables() -> None:
     assert ["a lossy pass", "1 refused", "the result cannot be read: x"] in lines
     text = report.tables(RECORDED)
     assert "With a 1.0." in text
+    assert "Kept exactly, all of them (drawn + planted ones): a right pass (7 + 1)." in text
     assert "- failed: raised RuntimeError: no (a_pass; four)" in text
-    assert "- a missing pass: left out, b is not installed." in text
+    assert "- Left out, b is not installed: a missing pass; another one." in text
 
 
 def test_reasons_name_no_places_of_this_run() -> None:
@@ -323,6 +348,6 @@ def test_the_documentation_has_every_row() -> None:
     assert "make audits" in before + after
     text = (ROOT / "docs/audits.md").read_text(encoding="utf-8")
     for name in program.ROWS:
-        title = (program.FOLDER / "rows" / f"{name}.py").read_text(encoding="utf-8").splitlines()[0].strip('"').rstrip(".")
-        assert f"| {title} " in text or f"- {title}: " in text, name
+        title = program.not_run(name)["title"]
+        assert title in text, name
     assert onnx.__version__ in text

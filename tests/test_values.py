@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import exactnn as xn
+from exactnn import cooling, rational, symmetry, testing, tropical, verify
 from exactnn import network as room
-from exactnn import rational, symmetry, testing, tropical, verify
 from exactnn.claims import EqualClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.writing import from_json_number
@@ -34,7 +34,6 @@ EXEMPT = {
     "Transformation": "abstract; each transformation has them",
     "Builder": "a workbench, no value: what it builds is one",
     **dict.fromkeys(("Cooling", "ERA of nn", "FloatNetwork", "Normalised", "SafePade", "Residual"), "a torch module, which torch shows"),
-    **dict.fromkeys(("Bin", "Formula", "Identity", "Redistribution", "ReliabilityDiagram", "Scaling of cooling", "Temperature"), "cooling"),
     "PropertyFailed": "an exception",
 }
 
@@ -47,6 +46,9 @@ UNIT = rational.PadeUnit([0, 1], [1], formula="A")
 POLES = 1 / (X * X - 2)
 NODE = RationalArray.of([["1/2", 3]])
 MAP = tropical.extract(SHALLOW)
+DEEP = xn.mlp([([[1, 2], [3, -1], [-2, 1]], [0, 1, -1]), ([[1, "1/3", 2], [-1, 1, 0]], [1, 0])])
+DATA = ([[1, 1], ["1/2", -2]], [0, 1])
+DIAGRAM = cooling.reliability_diagram([["1/5", "4/5"], ["1/2", "1/2"]], [0, 1])
 POINTWISE = tropical.extract_at(LINE, [[1], [-1]])
 
 
@@ -68,6 +70,15 @@ VALUES: dict[str, list[Callable[[], Any]]] = {
         lambda: xn.Polyhedron.whole_space(3),
         lambda: xn.Polyhedron(np.ones((2, 3000)), [1, 2]),
     ],
+    "Bin": [lambda: DIAGRAM.bins[-1]],
+    "ReliabilityDiagram": [lambda: DIAGRAM],
+    "Formula": [lambda: cooling.identities["I12"].formula(DEEP, DATA)],
+    "Identity": [lambda: cooling.identities["I12"], lambda: cooling.identities["I24"]],
+    "Discrepancy": [lambda: cooling.identities["I12"].measure(DEEP, DATA).equations[0]],
+    "Measurement": [lambda: cooling.identities["I12"].measure(DEEP, DATA)],
+    "Redistribution": [lambda: cooling.redistribute(DEEP, "1/4"), lambda: cooling.redistribute(DEEP, LONG, [1, LONG])],
+    "Scaling of cooling": [lambda: cooling.vector_scaling([[2, 0], [1, 0], [0, 1], [0, 2], [3, 3]], [0, 1, 1, 0, 1])],
+    "Temperature": [lambda: cooling.optimal_temperature([[1, 0], [2, 0], [0, 1], [1, 0]], [0, 0, 1, 1])],
     "Relation": [
         lambda: xn.symmetry.relate(SHALLOW, xn.symmetry.Permutation(0, [2, 0, 1]).apply(SHALLOW)),
         lambda: xn.symmetry.relate(SHALLOW, xn.symmetry.Flip([0]).apply(SHALLOW)),

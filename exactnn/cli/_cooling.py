@@ -74,7 +74,10 @@ def _identities(options: argparse.Namespace) -> Outcome:
         for i in identities.values()
     ]
     return Outcome(
-        DONE, f"{len(rows)} identities", report(options, "done", identities=rows), [f"  {identity}" for identity in identities.values()]
+        DONE,
+        f"{len(rows)} identities",
+        report(options, "done", identities=rows),
+        [f"  {identity.sentence}" for identity in identities.values()],
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exactnn.cooling._identities import Identity, check_identities, identities, iterate_checks, iterate_measurements
     from exactnn.cooling._identity_formula import Formula
-    from exactnn.cooling._identity_measure import Difference, Measurement
+    from exactnn.cooling._identity_measure import Discrepancy, Measurement
     from exactnn.cooling.calibration import (
         Bin,
         ReliabilityDiagram,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: names that are imported when first used, by the module that has them
 _LAZY = {
     "Bin": "calibration",
-    "Difference": "_identity_measure",
+    "Discrepancy": "_identity_measure",
     "Formula": "_identity_formula",
     "Identity": "_identities",
     "Measurement": "_identity_measure",
@@ -47,7 +47,7 @@ _LAZY = {
 
 __all__ = [
     "Bin",
-    "Difference",
+    "Discrepancy",
     "Formula",
     "Identity",
     "Measurement",

@@ -17,11 +17,12 @@ from exactnn.errors import ArgumentError, AssumptionBroken, Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, shown
 from exactnn.network import Network
+from exactnn.value import Value
 from exactnn.verdict import Verdict
 
 
-@dataclass(frozen=True)
-class Identity:
+@dataclass(frozen=True, repr=False)
+class Identity(Value):
     """An equation, or an inequality, between values, weights and gradients of a network; docs/theory.md has the proofs' idea.
 
     Attributes
@@ -135,7 +136,9 @@ class Identity:
         except Incomplete as stopped:
             return Verdict("unknown", f"{self.name}: {self.words}", str(stopped))
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """Name, statement and what it assumes."""
         return f"{self.name}: {self.words} ({'exact' if self.exact else 'balls'}; assumes {', '.join(self.assumptions)})"
 
 

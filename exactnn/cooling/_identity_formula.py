@@ -16,6 +16,7 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.enclosure import written
 from exactnn.exact.numbers import Number, approximately, as_fraction
 from exactnn.network import Network
+from exactnn.value import Value
 from exactnn.verdict import Verdict
 
 #: how far apart two sides may be where they are enclosed, unless something else is asked for
@@ -23,8 +24,8 @@ PRECISION = Fraction(1, 10**60)
 _MOST_BITS, _SPARE = 4096, 128
 
 
-@dataclass(frozen=True, eq=False)
-class Formula:
+@dataclass(frozen=True, eq=False, repr=False)
+class Formula(Value):
     """Equations between expressions in the weights, gradients and values of f (and g) at data points.
 
     A formula says what is compared, whether it is true or not: change its equations (`dataclasses.replace`) and `check` refutes what is
@@ -44,6 +45,13 @@ class Formula:
     points: RationalArray
     definitions: tuple[tuple[str, Expression], ...]
     equations: tuple[Equation, ...]
+
+    def _summary(self) -> str:
+        return f"{self.title}: {len(self.equations)} equations at {len(self.points)} points"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        networks = [(name, repr(net)) for name, net in self.networks.items()]
+        return [*networks, *((f"equation {i}", e.words) for i, e in enumerate(self.equations))]
 
     def check(self, precision: Number | None = None, *, memory: Memory | None = None) -> Verdict:
         """Whether all equations hold: exactly where everything is rational, else within `precision` (1e-60 unless given) by balls.

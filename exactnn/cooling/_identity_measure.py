@@ -21,14 +21,15 @@ from exactnn.cooling._rounded_network import RoundedPass
 from exactnn.cooling._rounded_series import Series, exponential, log_sum_exp, softmax
 from exactnn.exact.array import RationalArray
 from exactnn.network import Network
+from exactnn.value import Value
 
 _FUNCTIONS = {"exp": exponential, "logsumexp": log_sum_exp, "softmax": softmax}
 #: what a difference may be
 AGREES, DIFFERS, OPEN = "agrees", "differs", "open"
 
 
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, repr=False)
+class Discrepancy(Value):
     """One equation in float64.
 
     Attributes
@@ -56,8 +57,8 @@ class Difference:
         return f"{self.words}: {apart}{ends[self.outcome]}"
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(Value):
     """All equations of an identity in float64; `unsure` counts the slopes at kinks of which float64 does not tell the side.
 
     `outcome` is "differs" if one does, else "open" if one is, else "agrees".
@@ -65,7 +66,7 @@ class Measurement:
 
     title: str
     points: int
-    equations: tuple[Difference, ...]
+    equations: tuple[Discrepancy, ...]
     unsure: int
 
     @property
@@ -73,6 +74,9 @@ class Measurement:
         """Of all equations together."""
         found = {e.outcome for e in self.equations}
         return next((outcome for outcome in (DIFFERS, OPEN) if outcome in found), AGREES)
+
+    def _summary(self) -> str:
+        return f"{self.title}: {len(self.equations)} equations, {self.outcome}"
 
     def __str__(self) -> str:
         return "\n".join(f"{self.title} {e}" for e in self.equations)
@@ -140,7 +144,7 @@ def measured(formula: Formula, passes: Passes | None = None) -> Measurement:
     return Measurement(formula.title, len(formula.points), found, unsure)
 
 
-def _difference(e: Equation, sides: tuple[Rounded, Rounded], unsure: bool) -> Difference:
+def _difference(e: Equation, sides: tuple[Rounded, Rounded], unsure: bool) -> Discrepancy:
     gap = sides[0] - sides[1]
     middle, radius = gap.middle.ravel(), gap.radius.ravel()
     size = np.where(np.isinf(radius), math.inf, np.abs(middle) if e.relation == "=" else np.maximum(middle, 0))
@@ -149,7 +153,7 @@ def _difference(e: Equation, sides: tuple[Rounded, Rounded], unsure: bool) -> Di
     else:
         place, outcome = int(np.argmax(size)), OPEN if unsure or np.isinf(radius).any() else AGREES
     whole = max(float(np.abs(side.middle).max()) for side in sides)
-    return Difference(e.words, float(size[place]), float(radius[place]), whole, outcome)
+    return Discrepancy(e.words, float(size[place]), float(radius[place]), whole, outcome)
 
 
 def _by_slopes(sides: tuple[Expression, ...], definitions: Mapping[str, Expression]) -> bool:

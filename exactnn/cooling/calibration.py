@@ -25,6 +25,8 @@ from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import shown
 from exactnn.exact.rounding import round_quotient_by_root
+from exactnn.texts import number
+from exactnn.value import Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,8 +38,8 @@ SIDES = ("right", "left")
 MOST_BINS = 1_000_000
 
 
-@dataclass(frozen=True)
-class Bin:
+@dataclass(frozen=True, repr=False)
+class Bin(Value):
     """One bin: its ends (equal mass: the least and greatest confidence in it), how many samples, their mean confidence and accuracy."""
 
     lower: Fraction | None
@@ -52,8 +54,8 @@ class Bin:
         return Fraction(0) if self.confidence is None or self.accuracy is None else abs(self.accuracy - self.confidence)
 
 
-@dataclass(frozen=True)
-class ReliabilityDiagram:
+@dataclass(frozen=True, repr=False)
+class ReliabilityDiagram(Value):
     """The bins of a set of predictions, all of them, empty ones as well; its errors are exact.
 
     Attributes
@@ -68,6 +70,13 @@ class ReliabilityDiagram:
     mode: str
     binning: str
     closed: str
+
+    def _summary(self) -> str:
+        return f"{self.count} samples in {len(self.bins)} bins, expected error {number(self.expected_error)}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [("samples", str(self.count)), ("accuracy", number(self.accuracy)), ("confidence", number(self.confidence))]
+        return [*rows, *((f"bin {i}", repr(b)) for i, b in enumerate(self.bins) if b.count)]
 
     @property
     def count(self) -> int:
@@ -150,7 +159,7 @@ def reliability_diagram(
     --------
     >>> diagram = reliability_diagram(["1/4", "1/4", "11/20", "3/4", "3/4"], [0, 0, 1, 1, 1], bins=2)
     >>> diagram.bins[1]
-    Bin(lower=Fraction(1, 2), upper=Fraction(1, 1), count=3, confidence=Fraction(41, 60), accuracy=Fraction(1, 1))
+    Bin(lower=1/2 = 0.5, upper=1, count=3, confidence=41/60, about 0.6833, accuracy=1)
     >>> diagram.expected_error, diagram.maximum_error, diagram.squared_error
     (Fraction(29, 100), Fraction(19, 60), Fraction(511, 6000))
     """

@@ -23,6 +23,8 @@ from exactnn.exact.numbers import Number, as_fraction, rational_text
 from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, Rational, Scale
 from exactnn.network.edit import Draft
 from exactnn.network.operations import Operation
+from exactnn.texts import number
+from exactnn.value import Value
 
 if TYPE_CHECKING:
     from exactnn.cooling._identity_setting import Setting
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 _BITS = 40
 
 
-@dataclass(frozen=True)
-class Redistribution:
+@dataclass(frozen=True, repr=False)
+class Redistribution(Value):
     """A network with a temperature moved into its layers, and what that does to training.
 
     Attributes
@@ -47,6 +49,10 @@ class Redistribution:
     tau: Fraction
     final: Fraction
     factors: Mapping[tuple[str, str], Fraction]
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [("network", repr(self.network)), ("tau", number(self.tau)), ("stays behind", number(self.final))]
+        return rows + [(f"{node}.{field}", f"times {number(k)}") for (node, field), k in self.factors.items()]
 
     @property
     def gradient_factors(self) -> dict[tuple[str, str], Fraction]:

@@ -19,6 +19,7 @@ from exactnn.errors import ArgumentError, Incomplete, NoOptimalScaling, ShapeErr
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import timed
 from exactnn.exact.numbers import Number
+from exactnn.value import Value
 
 #: Exact linear programs with more unknowns than this are refused.
 MOST_UNKNOWNS = 1000
@@ -29,8 +30,8 @@ _START = 1.0  # the largest weights at the start
 _FAR = 1e6  # of weights of logits that are 1 at most: the samples are separated, or nearly so
 
 
-@dataclass(frozen=True, eq=False)
-class Scaling:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scaling(Value):
     """z -> weight z + bias (a matrix), or weight * z + bias (a vector: one weight for each class); call it on logits (..., classes).
 
     Attributes
@@ -43,6 +44,9 @@ class Scaling:
     bias: Floats
     loss: float
     gradient: float
+
+    def _parts(self) -> dict[str, object]:
+        return {"weight": self.weight.tolist(), "bias": self.bias.tolist(), "loss": self.loss, "gradient": self.gradient}
 
     def __call__(self, logits: Any) -> Floats:
         """The scaled logits."""

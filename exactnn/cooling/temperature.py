@@ -63,9 +63,6 @@ class Temperature(Enclosure):
     def __float__(self) -> float:
         return self.value
 
-    def __repr__(self) -> str:
-        return f"Temperature({self})"
-
 
 @timed
 def optimal_temperature(

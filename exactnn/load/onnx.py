@@ -16,6 +16,7 @@ and reason), choices that jump, attributes that are not known, and whatever in t
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -242,6 +243,11 @@ class _Graph:
             )
         if operator_name(node) not in OPERATORS:
             raise UnsupportedOperation(_advice(node, self._graph.output))
+        most = _most_inputs(node.op_type, self._opset) if node.domain in ("", "ai.onnx") else None
+        if most is not None and len(node.input) > most:
+            raise LoadError(
+                f"inputs: at most {most} in operator set {self._opset}, got {len(node.input)}; correct the file's version, or the node"
+            )
         for name in node.input:
             known = name in reader.values or name in reader.deferred
             if name and not known and softplus_shortcut(node, self._producers) is None:
@@ -275,6 +281,17 @@ def _opset(model: onnx.ModelProto) -> int:
     if not OLDEST <= max(versions) <= NEWEST:
         raise LoadError(f"operator set {OLDEST} to {NEWEST} is needed, got version {max(versions)}; onnx.version_converter converts models")
     return int(max(versions))
+
+
+@cache
+def _most_inputs(kind: str, opset: int) -> int | None:
+    """How many inputs the standard allows; None where this operator set does not have the operator."""
+    from onnx import defs
+
+    try:
+        return int(defs.get_schema(kind, opset).max_input)
+    except defs.SchemaError:
+        return None
 
 
 def _input_shape(value: onnx.ValueInfoProto) -> tuple[Shape, bool, bool]:

@@ -112,6 +112,34 @@ def _precision_of_file(path: Path) -> str | None:
     return next((name for name in found if name), None)
 
 
+def file_shapes(model: Model) -> list[list[int | None]] | None:
+    """The shapes of an ONNX model's inputs and outputs, with None for open sizes; None for other models, and where they do not follow.
+
+    Those of the inputs are declared, those of the outputs follow from the nodes: what a file declares of them may be wrong.
+    """
+    if model.kind not in ("proto", "bytes", "path") or (model.kind == "path" and Path(os.fspath(model.given)).suffix.lower() != ".onnx"):
+        return None
+    import onnx
+
+    if model.kind == "path":
+        proto = onnx.load(os.fspath(model.given), load_external_data=False)
+    else:
+        proto = onnx.load_from_string(bytes(model.given) if model.kind == "bytes" else model.given.SerializeToString())
+    graph = proto.graph
+    del graph.value_info[:]
+    for value in graph.output:
+        value.type.tensor_type.ClearField("shape")
+    try:
+        graph = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True).graph
+    except onnx.shape_inference.InferenceError:
+        return None
+    weights = {tensor.name for tensor in graph.initializer}
+    tensors = [v.type.tensor_type for v in [*graph.input, *graph.output] if v.name not in weights]
+    if not all(tensor.HasField("shape") for tensor in tensors):
+        return None
+    return [[d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim] for tensor in tensors]
+
+
 def check_sizes(f: Network, g: Network) -> None:
     """ShapeError unless both have equal numbers of inputs and outputs."""
     if (f.input_dim, f.output_dim) != (g.input_dim, g.output_dim):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import sys
 import traceback
@@ -15,7 +16,7 @@ from typing import Any
 from exactnn.errors import ExactnnError, PropertyFailed
 from exactnn.network import Network
 from exactnn.network.document import document
-from exactnn.testing._models import KINDS, Model, kind_of, read_model, unbound
+from exactnn.testing._models import KINDS, Model, file_shapes, kind_of, read_model, unbound
 from exactnn.testing._weights import weight_changes
 
 Pass = Callable[[Any], Any]
@@ -77,10 +78,26 @@ def _read(result: Any, model: Model, name: str) -> Model:
         made = read_model(result, "g", _shape(model))
     except ExactnnError as error:
         raise _misbehaved("refused", f"what {name} returned cannot be read: {error}") from None
-    ours, theirs = _shapes(model.net), _shapes(made.net)
-    if ours != theirs:
-        raise _misbehaved("shape", f"{name} took a model of shapes {_arrow(ours)} and returned one of {_arrow(theirs)}")
+    _check_shapes(model, made, name)
     return replace(made, net=unbound(made.net))
+
+
+def _check_shapes(model: Model, made: Model, name: str) -> None:
+    """PropertyFailed unless they are the same. A batch axis of size 1 may be read as an axis of one and not of the other: files decide."""
+    ours, theirs = _shapes(model.net), _shapes(made.net)
+    if ours == theirs:
+        return
+    files = file_shapes(model)
+    same_files = files is not None and files == file_shapes(made)
+    sizes = [[[math.prod(shape) for shape in part] for part in side] for side in (ours, theirs)]
+    if same_files and sizes[0] == sizes[1]:
+        return
+    message = f"{name} took a model of shapes {_arrow(ours)} and returned one of {_arrow(theirs)}"
+    if same_files:
+        message += (
+            "; the files have the same shapes, but one is read for each row of a batch: give them an open batch axis, or one of size 1"
+        )
+    raise _misbehaved("shape", message)
 
 
 def _misbehaved(kind: str, message: str) -> PropertyFailed:
@@ -106,12 +123,19 @@ def _snapshot(given: Any) -> dict[str, Any]:
         return {"the bytes": bytes(given)}
     if not hasattr(given, "named_buffers") or not hasattr(given, "modules"):
         return {}  # an ExportedProgram
-    torch: Any = sys.modules["torch"]
     parts: dict[str, Any] = {f"{path or 'the module'}: its settings": (repr(m), m.training) for path, m in given.named_modules()}
     for name, tensor in [*given.named_parameters(), *given.named_buffers()]:
-        bits = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        parts[name] = (str(tensor.dtype), tuple(tensor.shape), bits)
+        parts[name] = (str(tensor.dtype), tuple(tensor.shape), _bits(tensor))
     return parts
+
+
+def _bits(tensor: Any) -> Any:
+    """All that a tensor holds; one that is made of other tensors, as quantised weights are, says which."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        names, settings = tensor.__tensor_flatten__()
+        return repr(settings), {name: _bits(getattr(tensor, name)) for name in names}
+    torch: Any = sys.modules["torch"]
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _globals() -> dict[str, Any]:

@@ -23,11 +23,14 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
     """Everything, in Markdown."""
     done = [r for r in results if "trials" in r]
     kept, lossy = [r for r in done if not r["lossy"]], [r for r in done if r["lossy"]]
-    without = [f"- {r['title']}: left out, {r['missing']}." for r in results if "missing" in r]
-    without += [f"- {r['title']}: {r['broken']}." for r in results if "broken" in r]
+    without = _without(results)
     parts = [_versions(done)]
-    if kept:
-        parts += [table(("pass", "drawn", *OUTCOMES), [_line(r) for r in kept])]
+    whole = [r for r in kept if all(t["outcome"] == "kept" for t in r["trials"]) and "broken" not in r]
+    if whole:
+        parts += [f"Kept exactly, all of them (drawn + planted ones): {'; '.join(map(_sizes, whole))}."]
+    others = [r for r in kept if r not in whole]
+    if others:
+        parts += [table(("pass", "drawn", *OUTCOMES), [_line(r) for r in others])]
     found = _findings(kept)
     if found:
         parts += ["### What was changed", table(("model", "by", "x", "right", "found"), found)]
@@ -42,9 +45,25 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
     return "\n\n".join([*parts, *(["\n".join(without)] if without else [])])
 
 
+def _without(results: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each reason why rows are missing, and one for those that broke."""
+    by: dict[str, list[str]] = {}
+    for result in results:
+        if "missing" in result:
+            by.setdefault(result["missing"], []).append(result["title"])
+    lines = [f"- Left out, {why}: {'; '.join(titles)}." for why, titles in by.items()]
+    broke = [f"{r['title']} ({r['broken']})" for r in results if "broken" in r]
+    return [*lines, *([f"- Broke off: {'; '.join(broke)}."] if broke else [])]
+
+
 def _versions(results: Sequence[dict[str, Any]]) -> str:
     known = {name: version for r in results for name, version in r["packages"].items() if version}
     return "With " + ", ".join(f"{name} {known[name]}" for name in sorted(known)) + "." if known else "No row was run."
+
+
+def _sizes(result: dict[str, Any]) -> str:
+    drawn = [t["examples"] for t in result["trials"] if t["model"] in DRAWN]
+    return f"{result['title']} ({sum(drawn)} + {len(result['trials']) - len(drawn)})"
 
 
 def _line(result: dict[str, Any]) -> list[str]:

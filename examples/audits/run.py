@@ -1,6 +1,6 @@
 """Audits of real passes: what fusing, exporting, simplifying and optimising do to networks, exactly.
 
-    python examples/audits/run.py [--quick] [--only NAME ...] [--out out/audits] [--page docs/audits.md]
+    python examples/audits/run.py [--quick] [--only NAME ...] [--out out/audits] [--page docs/audits.md] [--report]
 
 Each row is a script of its own in examples/audits/rows, and runs in a process of its own. `make audits` installs the libraries first.
 """
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1), help="how many rows at the same time (2)")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="time for each row (300)")
     parser.add_argument("--page", type=Path, metavar="FILE", help="put the tables into this page, between its two marks")
+    parser.add_argument("--report", action="store_true", help="run nothing: the tables of the rows that were run")
     given = parser.parse_args(arguments)
     given.out = given.out or Path("out/audits-quick" if given.quick else "out/audits")
     try:
@@ -80,8 +81,8 @@ def carry_out(given: argparse.Namespace) -> int:
     files = {name: given.out / f"{name}.json" for name in rows}
     state = {name: fingerprint(name, quick=given.quick) for name in rows}
     missing = [name for name in rows if finished(files[name], state[name]) is None]
-    stopped = run_all(missing, len(rows), files, state, given)
-    found = [result for name in rows if (result := finished(files[name], state[name]))]
+    stopped = not given.report and run_all(missing, len(rows), files, state, given)
+    found = [result for name in rows if (result := finished(files[name], state[name]) or (given.report and not_run(name)))]
     text = report.tables(found)
     write_text(given.out / "report.md", f"# Audits\n\n{text}\n")
     if stopped:
@@ -99,6 +100,12 @@ def fingerprint(name: str, *, quick: bool) -> str:
     parts = [path.read_bytes() for path in sources if path.name not in ("run.py", "report.py")]
     parts += [f"{package} {version(package)}".encode() for package in (*PACKAGES, "exactnn")]
     return hashlib.sha256(b"\0".join([*parts, str(quick).encode()])).hexdigest()[:16]
+
+
+def not_run(name: str) -> dict[str, Any]:
+    """What stands for the result of a row without one."""
+    title = (FOLDER / "rows" / f"{name}.py").read_text(encoding="utf-8").splitlines()[0].strip('"').rstrip(".")
+    return {"name": name, "title": title, "packages": {}, "missing": "not run for this report"}
 
 
 def version(package: str) -> str:
@@ -153,7 +160,7 @@ def run_row(name: str, path: Path, state: str, given: argparse.Namespace, stop: 
     except (OSError, json.JSONDecodeError):
         last = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""])[-1][:200]
         result = {"name": name, "title": name, "packages": {}, "broken": f"ended with {process.returncode}: {last}"}
-    if reason:
+    if reason and not result.get("finished"):  # it may end just then
         result["broken"] = f"{reason}; {len(result.get('trials', []))} models had been tried"
     write_text(path, json.dumps({**result, "finished": True, "state": state}, indent=1, allow_nan=False) + "\n")
     fresh.unlink(missing_ok=True)

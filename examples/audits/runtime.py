@@ -49,8 +49,10 @@ def _run_onnx(data: bytes, point: Sequence[Fraction] | Fraction) -> list[Any]:
 
 def _run_torch(model: Any, point: Sequence[Fraction] | Fraction) -> list[Any]:
     torch = sys.modules["torch"]
-    shape = model.input_shape
-    module = copy.deepcopy(model)
+    if isinstance(model, torch.export.ExportedProgram):
+        module, shape = model.module(), model.example_inputs[0][0].shape[1:]
+    else:
+        module, shape = copy.deepcopy(model), model.input_shape
     kind = next((t.dtype for t in module.state_dict().values() if t.is_floating_point()), torch.float32)
     with torch.no_grad():
         value = module(torch.tensor(_values(point, math.prod(shape))).to(kind).reshape(1, *shape))

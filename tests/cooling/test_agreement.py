@@ -11,6 +11,7 @@ import pytest
 import exactnn as xn
 from exactnn.certificate import Rejected, _claim, _sides
 from exactnn.certificate._models import read_models
+from exactnn.certificate._numbers import BudgetExceeded
 from exactnn.cooling._identity_enclosed import enclosing
 from exactnn.errors import ExactnnError
 from exactnn.exact.array import RationalArray
@@ -62,7 +63,7 @@ def by_checker(a: Any, bits: int) -> Any:
         models = read_models({"f": {"sha256": canonical_hash(inline), "inline": inline}}, read.models, ".", ())
         assert read.equations is not None
         return _sides._Values(read.equations, {"f": models["f"].network}, bits).at(a, "side")[0]
-    except Rejected as rejected:
+    except (Rejected, BudgetExceeded) as rejected:
         return str(rejected)
 
 

@@ -263,7 +263,7 @@ def test_it_is_drawn(binning: str) -> None:
     [
         ([], [], {}, ArgumentError, "at least one sample"),  # C9
         (np.zeros((0, 3)), np.zeros(0, dtype=int), {}, ArgumentError, "at least one sample"),
-        ([[0.5, 0.4]], [0], {}, ArgumentError, "sum of about 0.900000 in row 0, off by about -0.1"),
+        ([[0.5, 0.4]], [0], {}, ArgumentError, "sum of about 0.9 in row 0, off by about -0.1"),
         ([["1/2", "1/3"]], [0], {}, ArgumentError, "sum of 5/6 in row 0, off by -1/6"),
         ([["1/3", "1/3", "33333/100000"]], [0], {}, ArgumentError, "off by -1/300000"),
         ([[1.5, -0.5]], [0], {}, ArgumentError, r"0 to 1 are needed, got 1.5 at index \(0, 0\)"),

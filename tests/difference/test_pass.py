@@ -518,7 +518,7 @@ def test_rational_units_are_passed_on() -> None:
     other = mlp([([["9/8"]], [0]), ([[1]], [0])], activation=unit)
     verdict = verify_equal(net, other, domain=Box(0, 1), tolerance=1, time_limit=2)
     assert verdict.unknown
-    assert "layer by layer" in str(verdict)
+    assert "layer by layer" in verdict.reason
 
 
 def test_what_the_checker_would_not_repeat_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

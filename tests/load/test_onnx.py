@@ -680,6 +680,23 @@ def test_contradictions(nodes: list[onnx.NodeProto], constants: dict[str, Any], 
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("proto", "words"),
+    [
+        (node("Clip", "x a b"), "'y' (Clip): inputs: at most 1 in operator set 9, got 3"),
+        (node("Relu", "x a"), "'y' (Relu): inputs: at most 1 in"),
+        (node("Slice", "x s s"), "'y' (Slice): inputs: at most 1 in"),
+    ],
+)
+def test_inputs_that_an_older_operator_set_does_not_have(proto: onnx.NodeProto, words: str, tmp_path: Path) -> None:
+    made = model([proto], {"x": (N, 4)}, {"a": -1.0, "b": 2.5, "s": integers(0)}, opset=9)
+    with pytest.raises(onnx.checker.ValidationError):
+        onnx.checker.check_model(made, full_check=True)
+    with pytest.raises(LoadError) as caught:
+        read(made, tmp_path)
+    assert words in str(caught.value)
+
+
 @pytest.mark.parametrize(("value", "shape"), [(np.nan, (2, 3)), (np.inf, (2, 3)), (-np.inf, (2, 3))])
 def test_not_finite_weights_are_named(value: float, shape: tuple[int, int], tmp_path: Path) -> None:
     weight = np.zeros(shape, dtype=np.float32)

@@ -47,6 +47,11 @@ def test_certificates_go_where_they_are_told(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("EXACTNN_CERTIFICATES", "")
     assert failed(xt.assert_same_function, F, g).path is None
     monkeypatch.delenv("EXACTNN_CERTIFICATES")
+    monkeypatch.chdir(tmp_path)
+    assert failed(xt.assert_same_function, F, g, certificates="").path is None
+    assert failed(xt.assert_zero, g, certificates="").path is None
+    assert failed(xt.assert_preserves, lambda net: g, networks=[F], certificates="").path is None
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
     test = tmp_path / "test_it.py"
     test.touch()
     monkeypatch.setenv("PYTEST_CURRENT_TEST", f"{test}::test_a[b] (call)")

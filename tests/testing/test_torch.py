@@ -15,10 +15,12 @@ import torch
 from hypothesis import given
 from onnx import numpy_helper
 from torch import nn
+from torch.testing._internal.two_tensor import TwoTensor
 
 import exactnn as xn
 from exactnn import testing as xt
 from exactnn.testing._modules_code import module_code
+from exactnn.testing._passes import _snapshot, _what_changed
 from exactnn.testing._torch_plain import plain_network
 from tests.strategies import law
 from tests.testing._screen import fits
@@ -217,6 +219,25 @@ def test_tensors_with_a_class_of_their_own_are_left_to_from_torch() -> None:
     assert plain_network(module, (1,)) is None
 
 
+def test_weights_that_are_made_of_other_tensors_are_compared() -> None:
+    """As quantised ones are."""
+    plain: Any = nn.Sequential(nn.Linear(1, 1)).eval()
+    plain.input_shape = (1,)
+
+    def wrap(module: Any) -> Any:
+        layer = module[0]
+        layer.weight = nn.Parameter(TwoTensor(layer.weight.detach(), layer.weight.detach().clone()), requires_grad=False)
+        return module
+
+    assert "0.weight" in str(failure(wrap, networks=[plain]))
+    assert failure(wrap, networks=[plain], inplace=True).kind == "refused"
+    wrapped = wrap(copy.deepcopy(plain))
+    before = _snapshot(wrapped)
+    assert before == _snapshot(copy.deepcopy(wrapped))
+    wrapped[0].weight.b.add_(1)
+    assert _what_changed(before, _snapshot(wrapped)) == "0.weight"
+
+
 def test_modules_that_are_not_plain_are_left_to_from_torch() -> None:
     class Twice(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -246,6 +267,35 @@ def onnx_off_by_one(model: onnx.ModelProto) -> onnx.ModelProto:
             tensor.CopyFrom(numpy_helper.from_array(array + np.float32(1), tensor.name))
             break
     return made
+
+
+ROW, TWO_ROWS = "float[1,2] x) => (float[1,2] y)", "float[2,2] x) => (float[2,2] y)"
+RELU = "{ y = Relu(x) }"
+
+
+def one_of(shapes: str, body: str) -> onnx.ModelProto:
+    return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 18]> g ({shapes} {body}')
+
+
+def through(*shape: int, back: str) -> str:
+    """Relu of the entries in a row of another shape."""
+    sizes = ", ".join(map(str, shape))
+    return f"<int64[{len(shape)}] s = {{{sizes}}}, int64[2] t = {back}> {{ a = Reshape(x, s) b = Relu(a) y = Reshape(b, t) }}"
+
+
+def test_the_shapes_of_files_decide_where_a_batch_axis_is_read_in_two_ways() -> None:
+    flat = one_of(ROW, through(2, back="{1, 2}"))
+    for before, after in ((one_of(ROW, RELU), flat), (flat, one_of(ROW, RELU))):
+        assert xt.assert_preserves(lambda m, made=after: made, networks=[before]).exactly == 1
+    found = failure(lambda m: one_of(ROW, through(2, back="{1, 2}").replace("Relu", "Abs")), networks=[one_of(ROW, RELU)])
+    assert found.kind == "changed"
+    wrong = one_of(ROW, through(2, back="{2, 1}"))  # it declares another shape than it has
+    assert failure(lambda m: wrong, networks=[one_of(ROW, RELU)]).kind in ("shape", "refused")
+    longer = one_of("float[1,2] x) => (float[1,1,2] y)", "<int64[3] t = {1, 1, 2}> { a = Relu(x) y = Reshape(a, t) }")
+    assert failure(lambda m: longer, networks=[one_of(ROW, RELU)]).kind == "shape"
+    mixed = failure(lambda m: one_of(TWO_ROWS, through(4, back="{2, 2}")), networks=[one_of(TWO_ROWS, RELU)])
+    assert mixed.kind == "shape"
+    assert "give them an open batch axis" in str(mixed)
 
 
 def test_onnx_models() -> None:

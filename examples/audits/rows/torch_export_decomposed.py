@@ -10,4 +10,4 @@ def decompose(module):
 
 
 if __name__ == "__main__":
-    audit(decompose, modules(), packages="torch")
+    audit(decompose, modules(), packages="torch", slow=True)

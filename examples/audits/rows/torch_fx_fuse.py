@@ -6,7 +6,9 @@ optimization = library("torch.fx.experimental.optimization")
 
 
 def fuse(module):
-    return optimization.fuse(module)
+    made = optimization.fuse(module)
+    made.input_shape = module.input_shape
+    return made
 
 
 if __name__ == "__main__":

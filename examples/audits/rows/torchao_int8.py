@@ -11,4 +11,4 @@ def quantise(module):
 
 
 if __name__ == "__main__":
-    audit(quantise, drawn_modules(), packages="torchao", inplace=True, lossy=True, repeat=False)
+    audit(quantise, drawn_modules(), packages="torchao", inplace=True, lossy=True)
