@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exactnn as xn
-from exactnn.cli._outcome import between, decimal
+from exactnn.cli._outcome import between
 from tests.strategies import law
 from tests.test_cli import Shell, shell  # noqa: F401 - a fixture
 
@@ -127,4 +127,3 @@ def test_decimals_lie_around_the_interval(lower: Fraction, width: Fraction, expo
     assert low <= lower * scale
     assert high >= upper * scale
     assert lower * scale - low <= abs(lower * scale) / 10**5
-    assert abs(Fraction(decimal(lower * scale)) - lower * scale) <= abs(lower * scale) / 10**5

@@ -18,7 +18,7 @@ from exactnn.errors import ArgumentError
 from exactnn.network import check_network
 
 NET = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1]], [0])])
-ROOMS = ("network", "load", "export", "symmetry", "regions", "tropical", "rational", "verify")
+ROOMS = ("network", "load", "export", "symmetry", "regions", "tropical", "rational", "verify", "nn", "testing", "certificate")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import exactnn as xn
-from exactnn import cooling, rational, symmetry, tropical, verify
+from exactnn import cooling, rational, symmetry, testing, tropical, verify
 from exactnn import network as room
 from exactnn.claims import EqualClaim
 from exactnn.exact.array import RationalArray
@@ -34,7 +34,6 @@ EXEMPT = {
     "Transformation": "abstract; each transformation has them",
     "Builder": "a workbench, no value: what it builds is one",
     **dict.fromkeys(("Cooling", "ERA of nn", "FloatNetwork", "Normalised", "SafePade", "Residual"), "a torch module, which torch shows"),
-    "Preserved": "a report of its own: str() is a screen",
     "PropertyFailed": "an exception",
 }
 
@@ -104,6 +103,7 @@ VALUES: dict[str, list[Callable[[], Any]]] = {
         lambda: xn.max_deviation(SHALLOW, SHALLOW, domain=xn.Box(0, 1)),
         lambda: xn.max_deviation(LINE, xn.mlp([([["1/2"]], [0])]), domain=xn.Box(-1, "1/3"), norm="l1"),
     ],
+    "Preserved": [lambda: testing.Preserved(3, 2, 1, tolerance=Fraction(1, 3), ulps=LONG, precision="float32"), testing.Preserved],
     "PoleVerdict": [lambda: xn.verify_pole_free(POLES), lambda: xn.verify_pole_free(X)],
     "Certificate": [lambda: xn.verify_zero(SHALLOW).certificate],
     "Orbits": [lambda: xn.certified_orbits(SHALLOW)],

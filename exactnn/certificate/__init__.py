@@ -11,3 +11,7 @@ from ._numbers import BudgetExceeded, Rejected, Unreadable
 from ._transform import transformed
 
 __all__ = ["Accepted", "BudgetExceeded", "Rejected", "Unreadable", "check", "examine", "read_network", "same_network", "transformed"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

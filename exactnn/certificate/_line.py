@@ -115,6 +115,8 @@ def pieces(network: Network, whole: Segment, step: str, budget: Budget) -> Itera
                     break  # and take this node up again on each part
                 values.append(_split(_bent(node, entries, shape, cell.sample()), node.shape))
         else:
+            budget.step = f"{step}: outputs"
+            budget.spend(network.output_size)
             yield cell, [e for i in network.outputs for e in _entries(*values[i])]
 
 

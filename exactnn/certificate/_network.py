@@ -78,7 +78,9 @@ def read_network(document: Any, step: str) -> Network:
         "every input node must be listed once, and nothing else",
     )
     need(bool(outputs), f"{step}: outputs", "a network needs an output")
-    return Network(tuple(nodes), tuple(inputs), tuple(outputs))
+    network = Network(tuple(nodes), tuple(inputs), tuple(outputs))
+    afford(network.output_size <= LIMIT, f"{step}: outputs", f"they have more than {LIMIT} entries: too large for this checker")
+    return network
 
 
 def same_network(first: Network, second: Network) -> bool:

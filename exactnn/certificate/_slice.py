@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from math import prod
 from typing import Any
 
@@ -17,8 +16,8 @@ def sliced(network: Network, document: Any, step: str) -> Network:
     origin = tensor(raw["origin"], f"{step}: origin", (size,))
     directions = tensor(raw["directions"], f"{step}: directions")
     need(directions.shape[1:] == (size,), f"{step}: directions", f"rows of {size} entries, one for each input, are expected")
-    names = {node.name for node in network.nodes}
-    nodes = [Node(_free("t", names), "input", (), directions.shape[:1], {})]
+    taken = {node.name for node in network.nodes}
+    nodes = [Node(_free("t", taken), "input", (), directions.shape[:1], {})]
     places: dict[int, int] = {}  # of the old nodes among the new ones
     for i, start in network.starts().items():
         name, shape = network.nodes[i].name, network.nodes[i].shape
@@ -26,7 +25,7 @@ def sliced(network: Network, document: Any, step: str) -> Network:
         if len(shape) == 1:
             nodes.append(Node(name, "affine", (0,), shape, fields))
         else:
-            flat = _free(f"{name}.flat", names | {node.name for node in nodes})
+            flat = _free(f"{name}.flat", taken)
             nodes.append(Node(flat, "affine", (0,), (prod(shape),), fields))
             nodes.append(Node(name, "reshape", (len(nodes) - 1,), shape, {}))
         places[i] = len(nodes) - 1
@@ -59,10 +58,11 @@ def _part(origin: Tensor, start: int, count: int) -> Tensor:
     return Tensor((count,), origin.numerators[start : start + count], origin.denominator)
 
 
-def _free(name: str, taken: Container[str]) -> str:
-    """The name, or the first of name_2, name_3, ... that is not taken."""
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or the first of name_2, name_3, ... that is not taken; now it is."""
     candidate, number = name, 1
     while candidate in taken:
         number += 1
         candidate = f"{name}_{number}"
+    taken.add(candidate)
     return candidate

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from decimal import ROUND_CEILING, ROUND_FLOOR
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from exactnn.cli._arrays import read_array
 from exactnn.cli._options import CERTIFICATE, add_output, check_apart, check_target
-from exactnn.cli._outcome import DONE, REFUTED, Outcome, certificate_line, decimal, line, log, report
+from exactnn.cli._outcome import DONE, REFUTED, Outcome, between, certificate_line, line, log, report
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.errors import ArgumentError, NoOptimalTemperature
 from exactnn.exact.numbers import rational_text
+from exactnn.texts import rounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,11 +109,11 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
         assert why is not None
         return Outcome(REFUTED, f"NO OPTIMUM ({why.reason}): {line(str(why))}", document, details)
     shown = max(6, len(str(tau.lower // (tau.upper - tau.lower))) + 2)  # so many that the ends differ
-    low, high = decimal(tau.lower, digits=shown, rounding=ROUND_FLOOR), decimal(tau.upper, digits=shown, rounding=ROUND_CEILING)
-    named = repr(tau.value) if _near(tau) == tau.value else decimal(_near(tau), digits=17)
+    low, high = between(tau.lower, tau.upper, shown)
+    named = repr(tau.value) if _near(tau) == tau.value else rounded(_near(tau), 17)[0]
     headline = f"CALIBRATED: logits times tau = {named} have the least loss"
-    inverse = decimal(2 / (tau.lower + tau.upper), digits=17)
-    bounds = f"  {low} < tau < {high}, {decimal(tau.upper - tau.lower, digits=2)} apart, proved; T = 1/tau = {inverse}"
+    inverse = rounded(2 / (tau.lower + tau.upper), 17)[0]
+    bounds = f"  {low} < tau < {high}, {rounded(tau.upper - tau.lower, 2)[0]} apart, proved; T = 1/tau = {inverse}"
     return Outcome(DONE, headline, document, [bounds, *details])
 
 
@@ -167,7 +167,7 @@ def _errors(probabilities: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], c
 
 
 def _line(name: str, found: dict[str, Fraction | float]) -> str:
-    texts = (decimal(Fraction(found[key])) for key in ("ece", "rmsce", "mce", "weighted_mce"))
+    texts = (rounded(Fraction(found[key]))[0] for key in ("ece", "rmsce", "mce", "weighted_mce"))
     return "  {}: ECE {}, l2 {}, MCE {}, weighted {}".format(name.ljust(6), *texts)
 
 

@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 from exactnn._version import __version__
+from exactnn.texts import exactly, rounded
 
 DONE, REFUTED, BAD_INPUT, UNKNOWN, REJECTED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -91,45 +92,35 @@ def short(value: Fraction, width: int = 44) -> str:
     >>> short(Fraction(1, 3)), short(Fraction(3, 2**40)), short(Fraction(10**60 + 1, 3**100))
     ('1/3', '3/2^40', 'about 1940325217482.6328 (61/48 digits)')
     """
+    exact = exactly(value, width)
+    if exact is not None:
+        return exact
     from exactnn.exact.numbers import rational_text  # numpy and FLINT take a tenth of a second
 
     top, bottom = value.numerator, value.denominator
-    k = bottom.bit_length() - 1
-    dyadic = k > 20 and bottom == 1 << k
-    if max(top.bit_length(), 0 if dyadic else bottom.bit_length()) <= 4 * width:
-        text = f"{top}/2^{k}" if dyadic else rational_text(value)
-        if len(text) <= width:
-            return text
     digits = "/".join(str(len(rational_text(Fraction(abs(n))))) for n in (top, bottom) if n != 1 or n is top)
     return f"about {_float(value)} ({digits} digits)"
 
 
 def _float(value: Fraction) -> str:
     size = abs(value.numerator).bit_length() - value.denominator.bit_length()
-    return repr(float(value)) if -1000 < size < 1000 else decimal(value, digits=17)
+    return repr(float(value)) if -1000 < size < 1000 else rounded(value, 17)[0]
 
 
-def decimal(value: Fraction, *, digits: int = 6, rounding: str = ROUND_HALF_EVEN) -> str:
-    """A number of any size in so many digits.
-
-    Examples
-    --------
-    >>> decimal(Fraction(1, 3)), decimal(Fraction(1, 10**500)), decimal(Fraction(2, 3), digits=2)
-    ('0.333333', '1e-500', '0.67')
-    """
-    wide = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
-    return str(wide.divide(Decimal(value.numerator), Decimal(value.denominator))).lower()
-
-
-def between(lower: Fraction, upper: Fraction) -> tuple[str, str]:
+def between(lower: Fraction, upper: Fraction, digits: int = 6) -> tuple[str, str]:
     """Decimals around an interval: the lower end is rounded down, the upper end up.
 
     Examples
     --------
-    >>> between(Fraction(2, 3), Fraction(2, 3))
-    ('0.666666', '0.666667')
+    >>> between(Fraction(2, 3), Fraction(2, 3)), between(Fraction(1, 10**500), Fraction(1), 2)
+    (('0.666666', '0.666667'), ('1e-500', '1'))
     """
-    return decimal(lower, rounding=ROUND_FLOOR), decimal(upper, rounding=ROUND_CEILING)
+    return _towards(lower, digits, ROUND_FLOOR), _towards(upper, digits, ROUND_CEILING)
+
+
+def _towards(value: Fraction, digits: int, rounding: str) -> str:
+    wide = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return str(wide.divide(Decimal(value.numerator), Decimal(value.denominator))).lower()
 
 
 def listed(items: Sequence[str], most: int = 8) -> str:

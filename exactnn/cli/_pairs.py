@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from exactnn.cli._float_runs import float_runs
 from exactnn.cli._options import LIMIT, add_long, add_output, add_question, add_raw, check_target, load, question
-from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, between, certificate_line, decimal, log, point_text, report, short
+from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, between, certificate_line, log, point_text, report, short
 from exactnn.cli._questions import answer, models, texts
 from exactnn.cli._slice import place
 from exactnn.cli._workers import workers
 from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.numbers import as_fraction, rational_text
+from exactnn.texts import rounded
 
 if TYPE_CHECKING:
     from exactnn.verify import Deviation
@@ -111,7 +112,7 @@ def _bracket(found: Deviation) -> str:
     """The first line: decimals that claim no more than what is proved."""
     what = "max |f - g|" if found.norm == "linf" else "max sum |f_j - g_j|"
     if found.is_exact:
-        return f"{what} = {short(found.upper)}, about {decimal(found.upper)},"
+        return f"{what} = {short(found.upper)}, about {rounded(found.upper)[0]},"
     low, high = between(found.lower, found.upper)
     return f"{low} <= {what} <= {high}"
 

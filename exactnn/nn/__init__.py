@@ -20,3 +20,7 @@ __all__ = [
     "normalised",
     "to_torch",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,7 +10,7 @@ from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.clock import timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.pictures import colours
 from exactnn.pictures.axes import check_target, given_axes, save, side_by_side
 from exactnn.pictures.drawing import counted
@@ -221,8 +221,7 @@ def _check_look(colour: str, boundary: object) -> None:
         raise ArgumentError(f"boundary: True, False or None is needed, got {boundary!r}")
 
 
-def _check_pair(f: Network, g: object) -> None:
-    if not isinstance(g, Network):
-        raise ArgumentError(f"g: a Network is needed, got {type(g).__name__}; build one with mlp, load or from_torch")
+def _check_pair(f: Network, g: Network) -> None:
+    check_network(g, "g")
     if (f.input_dim, f.output_dim) != (g.input_dim, g.output_dim):
         raise ShapeError(f"g: {f.input_dim} inputs and {f.output_dim} outputs, as f has, are needed, got {g.input_dim} and {g.output_dim}")

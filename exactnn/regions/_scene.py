@@ -12,7 +12,7 @@ from typing import Any
 from exactnn.cells import full_dimensional
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.network import Network
+from exactnn.network import Network, check_network
 from exactnn.network.points import as_points
 from exactnn.pictures.data import Data
 from exactnn.pictures.drawing import counted
@@ -64,8 +64,7 @@ def scene(
     time_limit: Any = None,
 ) -> Scene:
     """Everything that `plot` draws; errors name its arguments."""
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}; build one with mlp, load or from_torch")
+    check_network(net)
     if title is not None and not isinstance(title, str):
         raise ArgumentError(f"title: a text or None is needed, got {type(title).__name__}")
     name = _name(net) if title is None else title

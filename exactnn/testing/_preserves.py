@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import FailedHealthCheck, HypothesisDeprecationWarning, Unsatisfiable
 
 from exactnn.errors import ArgumentError, ExactnnError, PropertyFailed
-from exactnn.exact.numbers import Number, as_fraction, short
+from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.rounding import FORMATS
 from exactnn.network import Network
@@ -30,7 +30,8 @@ from exactnn.testing._passes import Pass, called, transformed
 from exactnn.testing._report import compared, shown_code
 from exactnn.testing._running import limit_or_default, note_question
 from exactnn.testing._smallest import smallest
-from exactnn.testing._weights import decimal
+from exactnn.texts import exactly, fitted, rounded
+from exactnn.value import SCREEN, Value
 
 #: seconds for a network, where nobody says otherwise, and for a smaller one: what needs longer is no example to read
 _EACH, _SHORT = 10, 2
@@ -38,8 +39,8 @@ _EACH, _SHORT = 10, 2
 Domain = Polyhedron | Callable[[Network], Polyhedron | None] | None
 
 
-@dataclass
-class Preserved:
+@dataclass(repr=False)
+class Preserved(Value):
     """What was proved of a transformation: of each example that it keeps the function, exactly or within the tolerance.
 
     Attributes
@@ -71,10 +72,11 @@ class Preserved:
     def __str__(self) -> str:
         parts = [f"kept exactly: {self.exactly} of {self.examples}"]
         if self.within:
-            size = "" if self.ulps is None else f", weights changed by at most {short(self.ulps, 12)} units in the last place"
+            ulps = "" if self.ulps is None else exactly(self.ulps, 12) or rounded(self.ulps, 3)[0]
+            size = f", weights changed by at most {ulps} units in the last place" if ulps else ""
             size += f" of {self.precision}" if size else ""
-            parts.append(f"kept within {decimal(self.tolerance)}: {self.within}{size}")
-        return "; ".join([*parts, *([f"not decided: {self.unknown}"] if self.unknown else [])])
+            parts.append(f"kept within {rounded(self.tolerance)[0]}: {self.within}{size}")
+        return fitted("; ".join([*parts, *([f"not decided: {self.unknown}"] if self.unknown else [])]), SCREEN)
 
 
 def assert_preserves(
@@ -308,7 +310,7 @@ class _Hunt:
         else:
             text, path = compared(model.net, made.net, found, domain=self.where(model), certificates=certificates, code=code)
             how = "by rounding of weights" if found.kind == "rounding" else "and not by rounding"
-            within = f" by more than {decimal(self.tolerance)}" if self.tolerance else ""
+            within = f" by more than {rounded(self.tolerance)[0]}" if self.tolerance else ""
             head = f"{name} changed the function{within}, {how}; the smallest network found, g = {name}(f):"
             whole = PropertyFailed(f"{head}\n{text}", found.kind, found.verdict, (model.net, made.net), path)
         whole.__cause__ = failure.__cause__

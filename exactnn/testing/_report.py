@@ -13,7 +13,7 @@ from exactnn.network import Network
 from exactnn.testing._certificates import Folder, write_certificate
 from exactnn.testing._code import network_code
 from exactnn.testing._judge import Judgement, certified_bound
-from exactnn.testing._weights import decimal
+from exactnn.texts import rounded
 
 _CODE = 1200  # characters of code that are shown
 _ENTRIES = 6  # of a vector
@@ -36,7 +36,7 @@ def compared(
     bound = certified_bound(f, g, domain) if verdict.refuted else None
     if bound is not None:
         lower, upper, where = bound
-        exactly = f"max |f - g| = {decimal(upper)}" if lower == upper else f"{decimal(lower)} <= max |f - g| <= {decimal(upper)}"
+        exactly = f"max |f - g| = {rounded(upper)[0]}" if lower == upper else f"{rounded(lower)[0]} <= max |f - g| <= {rounded(upper)[0]}"
         lines.append(f"certified on {where}: {exactly}")
     told, path = write_certificate(verdict.certificate, certificates)
     return "\n".join([*lines, *told]), path
@@ -84,4 +84,4 @@ def vector(values: Sequence[Fraction]) -> str:
     more = f", ... ({len(values)} numbers)" if len(values) > _ENTRIES else ""
     if all(q.denominator == 1 and abs(q) < 10**12 for q in values[:_ENTRIES]):
         return f"({exact}{more})"
-    return f"({exact}{more}) ~ ({', '.join(decimal(q) for q in values[:_ENTRIES])}{more and ', ...'})"
+    return f"({exact}{more}) ~ ({', '.join(rounded(q)[0] for q in values[:_ENTRIES])}{more and ', ...'})"

@@ -18,6 +18,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import short
 from exactnn.exact.rounding import FORMATS, round_rational
 from exactnn.network import Activation, BatchNorm, Network, rewrite
+from exactnn.texts import rounded
 
 #: a weight that changed by more units in the last place than this was not just rounded; folding a batch norm takes up to 8
 ROUNDING = 16
@@ -60,7 +61,7 @@ class WeightChanges:
         of = "after both were folded exactly, " if self.folded else ""
         if not self.changed:
             return f"{of}no weight changed"
-        size = short(self.ulps, 12) if self.ulps <= 2 * ROUNDING else decimal(self.ulps)
+        size = short(self.ulps, 12) if self.ulps <= 2 * ROUNDING else rounded(self.ulps)[0]
         units = f"by at most {size} units in the last place of {self.precision}" if self.ulps <= _FAR else "by far more than rounding"
         near = f", each to the nearest number of {self.nearest}" if self.nearest else ""
         return f"{of}{self.changed} of {self.total} weights changed{near}, {units} (most: {self.where})"
@@ -158,11 +159,3 @@ def _otherwise(name: str, a: Any, b: Any) -> str:
         if not isinstance(old, RationalArray) and old != new:
             return f"node {name!r}: {field.name} {short(old, 40)} became {short(new, 40)}"
     return ""
-
-
-def decimal(value: Fraction) -> str:
-    """Six digits."""
-    try:
-        return f"{float(value):.6g}"
-    except OverflowError:
-        return f"10^{len(short(value.numerator // value.denominator, 10**6)) - 1}"

@@ -6,9 +6,8 @@ how near to 0 a difference is), 10 for all that is piecewise linear (complete).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -22,7 +21,6 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box
 from exactnn.exact.progress import doing
-from exactnn.exact.writing import json_number
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Network
 from exactnn.network.poles import node_with_pole
@@ -35,7 +33,8 @@ from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_re
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._matched import is_accepted, matched, read_by_checker
-from exactnn.verify._near import Largest, at_most, inside, moved, with_value
+from exactnn.verify._near import at_most
+from exactnn.verify._refuting import Refuting
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
 from exactnn.verify._signs import Signs, scaled
 from exactnn.verify._smooth_bracket import is_smooth
@@ -47,19 +46,19 @@ _CELLS, _SECONDS = 20_000, 120.0
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
 _ATTEMPTS = 8
-#: data points at once; points for a larger difference; points on the way to data
-_BLOCK, _AROUND, _TRIES = 256, 32, 40
+#: points for a larger difference than that of a counterexample
+_AROUND = 32
 
 
 class Decision:
     """One question on its way to a verdict: methods in order of cost, the first that decides answers."""
 
     def __init__(self, claim: Comparison, clock: Clock, means: Resources, near: RationalArray | None = None) -> None:
-        self.claim, self.clock, self.means, self.near = claim, clock, means, near
+        self.claim, self.clock, self.means = claim, clock, means
         self.f, self.g = claim.f, claim.g
         self.nets = [net for net in (claim.f, claim.g) if net is not None]
         self.tried: list[str] = []
-        self.seen = Largest()
+        self.points = Refuting(claim, clock, near, self._around)
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
     def verdict(self) -> Verdict:
@@ -84,8 +83,8 @@ class Decision:
         found = self._by_pass()
         if found is None:
             found = self._as_matched()
-        if found is None and self.near is not None:
-            found = self._at_data(self.near)
+        if found is None:
+            found = self.points.at_data()
         if found is not None:
             return found
         found = self._by_forms(mirror=shallow, elements=shallow)
@@ -125,7 +124,7 @@ class Decision:
         with doing("points proposed by floats"):
             point = _search.proposed_point(self.f, self.g, self.where, self.claim.tolerance, self.clock)
         if point is not None:
-            return self._refuted(point, "a point proposed by floats, confirmed exactly")
+            return self.points.refuted(point, "a point proposed by floats, confirmed exactly")
         self.clock.check("value numbering did not prove equality, and no differing point was found")
         if self.clock.limit is not None:
             return self._by_cells(self.clock, None)
@@ -165,7 +164,7 @@ class Decision:
         other = matched(self.f, self.g)
         if other is None:
             return None
-        found = Decision(replace(self.claim, g=other.network), self.clock, self.means, self.near)._decide()
+        found = Decision(replace(self.claim, g=other.network), self.clock, self.means, self.points.near)._decide()
         if found is None or found.certificate is None:
             return None
         certificate = Certificate(self.claim, found.status, other.stated(found.certificate.evidence), self.clock)
@@ -192,7 +191,7 @@ class Decision:
         if found is None:
             return None
         if isinstance(found, Failure):
-            return self._refuted(*found)
+            return self.points.refuted(*found)
         return self._proved(found.evidence, f"linear bounds of the difference on {found.boxes}")
 
     @doing("bounds on boxes")
@@ -282,7 +281,7 @@ class Decision:
         cells = f"{complete.search.found} cell{'s' if complete.search.found != 1 else ''}"
         if isinstance(answer, RationalArray):
             point = _search.fewer_bits(self.f, self.g, answer, self.where, self.claim.tolerance)
-            return self._refuted(point, f"the outputs differ on a cell of the networks, found after {cells} without a difference")
+            return self.points.refuted(point, f"the outputs differ on a cell of the networks, found after {cells} without a difference")
         agree = "are within the tolerance" if self.claim.tolerance else "agree"
         return self._proved(answer, f"both functions {agree} on all {cells} on which their inner units are affine")
 
@@ -314,9 +313,9 @@ class Decision:
         """Refuted at t, where f - g is known to be form(t) != 0; with smooth neurons, that cancel, by enclosures."""
         x = self.where.to_input(t.reshape(1, -1))[0]
         if not self._smooth:
-            return self._refuted(x, how)
+            return self.points.refuted(x, how)
         size = [abs(q) for q in form(t.reshape(1, -1)).to_fractions()]
-        return self._enclosed(x, size.index(max(size)), (64, 256, 1024, 4096))
+        return self.points.enclosed(x, size.index(max(size)), (64, 256, 1024, 4096))
 
     def _simpler(self, form: NormalForm, t: RationalArray) -> RationalArray:
         """A point of fewer bits where the difference is not zero either, if one is found near."""
@@ -387,13 +386,13 @@ class Decision:
         points = _line.breakpoints(self.nets, self.claim.domain, self.clock)
         found = None
         for part in _line.blocks(points):
-            found = self._at_inputs(RationalArray.from_fractions(part, (len(part), 1)), "breakpoints of one variable")
+            found = self.points.at_inputs(RationalArray.from_fractions(part, (len(part), 1)), "breakpoints of one variable")
             if found is not None:
                 break
         if found is None and self.claim.tolerance:
             far = _line.far_points(self.f, self.g, points, self.claim.domain, self.claim.tolerance)
             if far:
-                found = self._at_inputs(RationalArray.from_fractions(far, (len(far), 1)), "points far beyond the breakpoints")
+                found = self.points.at_inputs(RationalArray.from_fractions(far, (len(far), 1)), "points far beyond the breakpoints")
         if found is not None:
             return found
         _line.check_steps(self.nets, points)
@@ -401,40 +400,11 @@ class Decision:
         how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
         return self._proved({"method": "line"}, how)
 
-    def _at_data(self, near: RationalArray) -> Verdict | None:
-        """The data point of the largest difference, if the claim fails at some; of smooth networks one where floats differ."""
-        data = near[np.flatnonzero(inside(self.claim.domain, near))]
-        if self._smooth:
-            for t, j in _search.differing_outputs(self.f, self.g, data, self.claim.tolerance) if len(data) else ():
-                found = self._enclosed(t, j, (64, 256))
-                if found is not None:
-                    return found
-            return None
-        for start in range(0, len(data), _BLOCK):
-            self.clock.check(f"the values at {start} of {len(data)} data points agreed, the others were being computed")
-            found_values = with_value(self._difference, data[start : start + _BLOCK])
-            if found_values is not None:
-                self.seen.offer(*found_values)
-        best = self.seen.found
-        if best is None or best.value <= self.claim.tolerance:
-            return None
-        self.near = None  # it is one of them
-        return self._refuted(RationalArray.of(best.point), "exact values at the data")
-
-    def _difference(self, points: RationalArray) -> RationalArray:
-        values = self.f.evaluate(points)
-        return values if self.g is None else values - self.g.evaluate(points)
-
-    def _fails(self, points: RationalArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Where some output differs by more than the tolerance; not at poles."""
-        found = [with_value(self._difference, points[i : i + 1]) for i in range(len(points))]
-        return np.array([v is not None and bool(v[1].exceeds(self.claim.tolerance).any()) for v in found])
-
     @doing("points at which smooth networks differ")
     def _by_enclosure(self) -> Verdict | None:
         """Smooth networks: at a point where floats differ the values are irrational; the checker's enclosures decide that they differ."""
         for t, j in _search.proposed_outputs(self.f, self.g, self.where, self.claim.tolerance):
-            found = self._enclosed(self.where.to_input(t.reshape(1, -1))[0], j, (64, 256))
+            found = self.points.enclosed(self.where.to_input(t.reshape(1, -1))[0], j, (64, 256))
             if found is not None:
                 return found
         self.tried.append("no point was found at which enclosures of the outputs keep apart")
@@ -459,7 +429,7 @@ class Decision:
         for bits in PRECISIONS:
             for t, j, k in islice(_search.separating_points(parts, self.where, bits, clock), _ATTEMPTS):
                 enough = (64 + 32 * -(-k // 32), *(b for b in PRECISIONS if b >= bits))  # and more, where weights are large
-                found = self._enclosed(self.where.to_input(t.reshape(1, -1))[0], j, sorted({min(b, PRECISIONS[-1]) for b in enough}))
+                found = self.points.enclosed(self.where.to_input(t.reshape(1, -1))[0], j, sorted({min(b, PRECISIONS[-1]) for b in enough}))
                 if found is not None:
                     return found
         if zero is False:
@@ -472,18 +442,6 @@ class Decision:
             f"no theorem is known to us that says whether {text} is 0, and its enclosure at {PRECISIONS[-1]} bits contains 0"
         )
 
-    def _enclosed(self, point: RationalArray, output: int, precisions: Sequence[int]) -> Verdict | None:
-        """Refuted if enclosures of this output at the point do not meet at one of these precisions."""
-        x = point.to_fractions()
-        for bits in precisions:
-            self.clock.check("points at which smooth networks differ were being sought")
-            evidence = {"method": "enclosure", "point": [json_number(q) for q in x], "output": output, "bits": bits}
-            certificate = Certificate(self.claim, "refuted", evidence, self.clock)
-            if accepted(certificate):  # else they are not far enough apart at this precision
-                how = f"enclosures of output {output} at {bits} bits do not meet"
-                return Verdict("refuted", self.claim.describe(), how, certificate, x)
-        return None
-
     @doing("exact values at small points")
     def _at_small_points(self) -> Verdict | None:
         if self._smooth:
@@ -493,55 +451,27 @@ class Decision:
             points = _search.far_out(points, self.where)
         points = self.where.to_input(points)
         if all(net.is_piecewise_linear for net in self.nets):
-            return self._at_inputs(points, "small points")
+            return self.points.at_inputs(points, "small points")
         for i in range(len(points)):
             try:
-                found = self._at_inputs(points[i : i + 1], "small points")
+                found = self.points.at_inputs(points[i : i + 1], "small points")
             except NotRational:  # a pole
                 continue
             if found is not None:
                 return found
         return None
 
-    def _at_inputs(self, points: RationalArray, what: str) -> Verdict | None:
-        found = _search.differing_point(self.f, self.g, points, self.claim.tolerance, self.clock, self.seen)
-        return None if found is None else self._refuted(found, f"exact values at {what}")
-
     # --- answers -----------------------------------------------------------------------------------------------------------
 
     def _proved(self, evidence: dict[str, Any], how: str) -> Verdict:
         return Verdict("proved", self.claim.describe(), how, Certificate(self.claim, "proved", evidence, self.clock))
 
-    def _refuted(self, point: RationalArray, how: str) -> Verdict:
-        self._look_around(point)
-        if self.near is not None:
-            tries = at_most(self.nets, _TRIES)
-            point, where = moved(point, self.near, self.claim.domain, self._fails, tries)
-            how = f"{how}; {where}"
-        x = point.to_fractions()
-        f_value = self.f(x)
-        g_value = self.g(x) if self.g is not None else (Fraction(0),) * len(f_value)
-        evidence = {
-            "method": "point",
-            "point": [json_number(q) for q in x],
-            "f": [json_number(q) for q in f_value],
-            "g": [json_number(q) for q in g_value],
-        }
-        assert any(abs(a - b) > self.claim.tolerance for a, b in zip(f_value, g_value, strict=True))
-        certificate = Certificate(self.claim, "refuted", evidence, self.clock)
-        return Verdict("refuted", self.claim.describe(), how, certificate, x, (f_value, g_value), largest=self.seen.found)
-
-    def _look_around(self, point: RationalArray) -> None:
-        """Differences at the point, and at a few more where those are easily had: the largest one is told."""
-        points = [point.reshape(1, -1)]
+    def _around(self) -> Iterator[RationalArray]:
+        """Inputs at which a larger difference than that of a counterexample may easily be seen."""
         if "_tree" in self.__dict__ and self._tree is not None and self._tree.points.point is not None:
-            points.append(RationalArray.of([self._tree.points.point]))
+            yield RationalArray.of([self._tree.points.point])
         if self.claim.domain is None or isinstance(self.claim.domain, Box):
-            points.append(self.where.to_input(_search.sample_points(self.where, at_most(self.nets, _AROUND))))
-        for some in points:
-            found = with_value(self._difference, some)
-            if found is not None:
-                self.seen.offer(*found)
+            yield self.where.to_input(_search.sample_points(self.where, at_most(self.nets, _AROUND)))
 
     def _unknown(self, reason: str) -> Verdict:
         return Verdict("unknown", self.claim.describe(), "; ".join([*self.tried, reason]))

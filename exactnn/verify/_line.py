@@ -85,6 +85,7 @@ def check_steps(nets: list[Network], points: list[Fraction]) -> None:
     """Incomplete if the checker would refuse to go through the cells between the points, because of their number times the networks."""
     steps = 0
     for net in nets:
+        steps += net.output_dim
         for name in net.order:
             operation, size = net.operation(name), math.prod(net.shape(name))
             steps += 8 + size

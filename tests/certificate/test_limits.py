@@ -68,6 +68,24 @@ def test_cells_of_a_line(monkeypatch):
     assert "20000 steps" in found.reason
 
 
+def repeated(entries, times):
+    """One value, listed so many times as output: a few bytes for each."""
+    nodes = [node("x", "input", shape=[1]), node("r", "reshape", "x", shape=[1, 1])]
+    one = {"weight": {"shape": [1, 1, 1], "denominator": 1, "numerators": [1]}, "bias": zeros(1)}
+    nodes.append(node("y", "conv", "r", **one, stride=[1], padding=[[0, entries - 1]], dilation=[1], groups=1))
+    return network(nodes, outputs=["y"] * times)
+
+
+def test_an_output_that_is_listed_many_times(monkeypatch):
+    """It counts as often as it is listed: in all, and on each cell of a line."""
+    assert check(on_the_line(repeated(4, 3)))
+    found = exceeded(on_the_line(repeated(2**16, 2**10)))
+    assert found.step == "model f: outputs"
+    monkeypatch.setattr(_budget, "LINE", 4_000)
+    assert check(on_the_line(repeated(4, 400)))
+    assert exceeded(on_the_line(repeated(4, 2_000))).step == "line: f: outputs"
+
+
 def test_pairs_under_a_maximum(monkeypatch):
     """One node, one cell, and four million pairs."""
     size = 3000

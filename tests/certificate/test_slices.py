@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -52,6 +53,20 @@ def test_both_build_the_same_network(net: Network, k: int, tmp_path: Path) -> No
     assert same_network(own, read_network(document(part), "slice"))
     assert part.source is not None
     assert part.source.checkable
+
+
+def test_a_slice_of_many_inputs_takes_no_hours() -> None:
+    """The names are looked up, not gathered again for each input: 20,000 inputs are a small file, and their square is not."""
+    count = 20_000
+    names = [f"x{i}" for i in range(count)]
+    nodes = [{"name": name, "op": "input", "operands": [], "shape": [1, 1]} for name in names]
+    nodes.append({"name": "y", "op": "concat", "operands": names, "axis": 0})
+    many = read_network({"format": "exactnn-network", "version": 1, "inputs": names, "outputs": ["y"], "nodes": nodes}, "model")
+    start = time.perf_counter()
+    line = sliced(many, {"origin": _tensor([count], [0] * count), "directions": _tensor([1, count], list(range(count)))}, "slice")
+    assert time.perf_counter() - start < 30  # else more than ten minutes
+    assert [node.name for node in line.nodes[:5]] == ["t", "x0.flat", "x0", "x1.flat", "x1"]
+    assert line.nodes[2 * 7 + 1].fields["weight"].numerators == [7]
 
 
 def made(folder: Path) -> dict:
