@@ -1,11 +1,12 @@
 """What holds for every test, and every example in a docstring: whatever certificate an answer carries, the checker accepts it.
 
 Answers are recorded when they are made. Those that no test has checked itself are checked when the test is over: those of fixtures,
-made before it, too.
+made before it, too. No figure of pyplot outlives its test.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,15 @@ def _checked(source: Any, *, models: Any = None, **options: Any) -> bool:
 for _kind in ANSWERS:
     _kind.__new__ = staticmethod(_recorded)  # type: ignore[assignment, method-assign]
 checker.check = _checked
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed() -> Iterator[None]:
+    """pyplot keeps every figure until it is told to close it, and warns when there are many."""
+    yield
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close("all")
 
 
 @pytest.fixture(autouse=True)

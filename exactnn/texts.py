@@ -81,7 +81,7 @@ def number(value: Fraction | int, width: int = 40) -> str:
     >>> number(Fraction(1, 3)), number(Fraction(1, 4)), number(Fraction(-2453195495472253, 2**53))
     ('1/3, about 0.3333', '1/4 = 0.25', '-2453195495472253/2^53, about -0.2724')
     >>> number(Fraction(7)), number(Fraction(10**99, 7)), number(Fraction(1, 10**400))
-    ('7', 'about 1.42857e98', '1e-400')
+    ('7', 'about 1.42857e+98', '1e-400')
     """
     exact = exactly(value, width)
     if exact is not None and value.denominator == 1:
@@ -140,7 +140,7 @@ def brief(value: object, width: int = 60) -> str:
     Examples
     --------
     >>> brief((Fraction(1, 2),)), brief(None), brief({"a": 1}), brief(["x", "y"]), brief(10**9999)
-    ('(1/2) = (0.5)', 'none', '1 entry: a', '2 entries: x, y', '1e9999')
+    ('(1/2) = (0.5)', 'none', '1 entry: a', '2 entries: x, y', '1e+9999')
     """
     if value is None:
         return "none"

