@@ -12,7 +12,23 @@ from typing import Any
 from cooling.design import Config, Run
 from cooling.methods import COOLING, SCHEDULES
 from cooling.models import CHAINS
-from study.tables import BySeed, Decided, NotRun, Outcome, average, decide, listed, measured, paired, shown, spread, summed, table, wins
+from study.tables import (
+    BySeed,
+    Decided,
+    NotRun,
+    Outcome,
+    average,
+    cell,
+    decide,
+    listed,
+    measured,
+    paired,
+    shown,
+    spread,
+    summed,
+    table,
+    wins,
+)
 from study.tables import write as save
 
 Line = dict[str, Any]
@@ -172,10 +188,10 @@ def means(results: Results) -> str:
     rows = []
     for method in results.config.methods:
         try:
-            cells = [_cell(results.mean(method, measure, CHAINED)) for measure in ("error", "ece")]
+            cells = [cell(results.mean(method, measure, CHAINED)) for measure in ("error", "ece")]
             over_all = ["", "", "", ""]
             if method != "cooling-equalise":
-                over_all = [_cell(results.mean(method, measure)) for measure in ("error", "ece", "scaled_ece")]
+                over_all = [cell(results.mean(method, measure)) for measure in ("error", "ece", "scaled_ece")]
                 over_all.append(f"{results.sensitivity(method):.2f}")
         except NotRun:
             return ""
@@ -191,9 +207,9 @@ def methods(results: Results, setting: Setting) -> str:
             lines = results.own(setting, method)
         except NotRun:
             continue
-        cells = [_cell(measured(lines, measure)) for measure in ("error", "ece", "scaled_ece")]
-        uneven = _cell({seed: unevenness(line) for seed, line in lines.items()})
-        tau = _cell({seed: temperature(line) for seed, line in lines.items()}) if method in COOLING else ""
+        cells = [cell(measured(lines, measure)) for measure in ("error", "ece", "scaled_ece")]
+        uneven = cell({seed: unevenness(line) for seed, line in lines.items()})
+        tau = cell({seed: temperature(line) for seed, line in lines.items()}) if method in COOLING else ""
         ended = str(sum(bool(line["stopped"]) for line in lines.values()))
         rows.append([method, f"{results.own_rate(setting, method):g}", *cells, tau, uneven, ended])
     return table(["method", "rate", "error", "ECE", "scaled ECE", "tau", "unevenness", "stopped"], rows)
@@ -213,10 +229,5 @@ def by_rate(results: Results, setting: Setting) -> str:
             found = [results.at(setting, method, rate) for rate in results.config.rates]
         except NotRun:
             continue
-        rows.append([method, *(_cell(measured(lines, "error")) for lines in found)])
+        rows.append([method, *(cell(measured(lines, "error")) for lines in found)])
     return table(["method", *(f"rate {rate:g}" for rate in results.config.rates)], rows)
-
-
-def _cell(values: BySeed) -> str:
-    found = spread(values.values())
-    return f"{found.mean:.2f} ± {found.deviation:.2f}"

@@ -32,8 +32,10 @@ class Spread:
 
 
 def spread(values: Iterable[float]) -> Spread:
+    """Without a deviation where there is one value, or where one is missing (NaN)."""
     listed = list(values)
-    return Spread(statistics.fmean(listed), statistics.stdev(listed) if len(listed) > 1 else math.nan, len(listed))
+    known = len(listed) > 1 and all(map(math.isfinite, listed))
+    return Spread(statistics.fmean(listed), statistics.stdev(listed) if known else math.nan, len(listed))
 
 
 def paired(first: BySeed, second: BySeed) -> Spread:
@@ -50,6 +52,12 @@ def average(settings: Iterable[BySeed]) -> BySeed:
 def measured(lines: Mapping[int, Mapping[str, Any]], measure: str) -> BySeed:
     """One entry of the lines of runs."""
     return {seed: line[measure] for seed, line in lines.items()}
+
+
+def cell(values: BySeed) -> str:
+    """The mean and the sample standard deviation."""
+    found = spread(values.values())
+    return f"{found.mean:.2f} ± {found.deviation:.2f}"
 
 
 def shown(found: Spread) -> str:

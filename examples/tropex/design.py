@@ -23,6 +23,7 @@ from study.settings import (
     whole,
 )
 from tropex.models import NETWORKS
+from tropex.tasks import CLASSES
 
 #: To be raised when a change of the code changes the numbers of a run, so that kept runs are made anew.
 RECIPE = 1
@@ -32,7 +33,8 @@ CLAIMS = (
     *("cross", "alike", "robust", "pruning"),
 )
 two = checked(lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 2, "a whole number >= 2")
-three = checked(lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 3, "a whole number >= 3")
+#: more than there are classes, so that two are of one class
+over = checked(lambda v: isinstance(v, int) and not isinstance(v, bool) and v > CLASSES, f"a whole number >= {CLASSES + 1}")
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def plan(config: Config, data: Mapping[str, str]) -> list[Run]:
 
 def read_config(path: Path) -> Config:
     """config.toml; Refused names the first key that is missing, unknown or wrong."""
-    sizes = {"train": three, "test": two}
+    sizes = {"train": over, "test": two}
     counts = {"certified": whole, "shifted": whole, "samples": two, "sized": whole, "directions": two, "perturbed": whole}
     measures = table(Measures, {**counts, "step": positive})
     task = table(Task, {**sizes, "batch": two, "epochs": whole, "learning_rate": positive, "networks": several(one_of(NETWORKS))})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.tables import BySeed, Decided, NotRun, Outcome, average, decide, listed, measured, paired, shown, spread, summed, table
+from study.tables import BySeed, Decided, NotRun, Outcome, average, cell, decide, listed, measured, paired, shown, summed, table
 from study.tables import write as save
 from tropex.design import Config, Run
 from tropex.models import KINDS, NETWORKS
@@ -67,9 +67,9 @@ def regions_of_slice(line: Line) -> float:
 
 
 def off_by(line: Line) -> float:
-    """The estimated number of regions of the slice - the exact one, in standard errors."""
+    """The estimated number of regions of the slice - the exact one, in standard errors; NaN where all samples met equal areas."""
     number, error = line["slice_number"]
-    return float((number - line["slice_regions"]) / error) if error else 0.0
+    return float((number - line["slice_regions"]) / error) if error else math.nan
 
 
 # --- claims ----------------------------------------------------------------------------------------------------------------
@@ -86,9 +86,9 @@ def _of(name: str) -> Callable[[Line], float]:
 
 def whole_mean(results: Results, measure: Callable[[Line], float]) -> tuple[float, str]:
     """The mean over the networks, and what it is for each kind."""
-    found = spread(results.mean(measure).values())
-    parts = ", ".join(f"{kind} {_pm(results.mean(measure, kind))}" for kind in KINDS)
-    return found.mean, f"{found.mean:.2f} ± {found.deviation:.2f} ({parts})"
+    found = results.mean(measure)
+    parts = ", ".join(f"{kind} {cell(results.mean(measure, kind))}" for kind in KINDS)
+    return statistics.fmean(found.values()), f"{cell(found)} ({parts})"
 
 
 def at_least(results: Results, threshold: float, measure: Callable[[Line], float]) -> Decided:
@@ -111,12 +111,12 @@ def kinds(results: Results, threshold: float, measure: Callable[[Line], float], 
     conv, dense = (results.mean(measure, kind) for kind in ("conv", "dense"))
     found = paired(conv, dense)
     held = found.mean > threshold if strict else found.mean >= threshold
-    return held, f"conv {_pm(conv)}, dense {_pm(dense)}, difference {shown(found)}"
+    return held, f"conv {cell(conv)}, dense {cell(dense)}, difference {shown(found)}"
 
 
 def loss_dense(results: Results, threshold: float) -> Decided:
     found = results.mean(loss, "dense")
-    return statistics.fmean(found.values()) <= threshold, f"{_pm(found)} ({_pm(results.mean(loss_of_own, 'dense'))} with all numerators)"
+    return statistics.fmean(found.values()) <= threshold, f"{cell(found)} ({cell(results.mean(loss_of_own, 'dense'))} with all numerators)"
 
 
 DECIDE: dict[str, Callable[[Results, float], Decided]] = {
@@ -198,8 +198,9 @@ NOTES = {
     "hidden shifts three times as large, from fewer points. Retrained: answers of two seeds.",
     "Patterns and sizes of regions": "Alike: units on the same side, pairs of one class and of two; settled: units on one side at all "
     "training points, without which the network is the same there. The slice goes through three training points, its regions are counted "
-    "exactly and estimated from random points. Volumes in [-1/2, 3/2]^d: by the mean of r^d, hardly reliable, and from below; the number "
-    "of regions is what follows if all were as large as the bound.",
+    "exactly and estimated from random points. Volumes in [-1/2, 3/2]^d: by the mean of r^d, hardly reliable, and an estimate from below "
+    "(s.e.: for one point); the number of regions is what follows if all were as large as that. It says nothing where it is above "
+    "2^units, the number of all patterns (10^28.9 for digits, 10^83.1 for MNIST).",
     "Robustness": "Test accuracy of network and extracted map as they are, after a random step in each pixel, and after steps against "
     "either.",
     "Pruning by extraction": "The terms that decide all training points as the network does, each in its own class: their share, how many "
@@ -248,7 +249,7 @@ def measures(results: Results, task: str, columns: Columns) -> str:
     rows = []
     for name in names:
         lines = results.at(task, name)
-        rows.append([name, *(_pm({seed: measure(line) for seed, line in lines.items()}) for measure in columns.values())])
+        rows.append([name, *(cell({seed: measure(line) for seed, line in lines.items()}) for measure in columns.values())])
     return table(["network", *columns], rows)
 
 
@@ -259,16 +260,6 @@ def growing(results: Results, task: str) -> str:
     rows = []
     for name in names:
         lines = results.at(task, name)
-        cells = [_pm({seed: line["evolution"][i] for seed, line in lines.items()}) for i in range(len(steps))]
-        rows.append([name, *cells, _pm(measured(lines, "accuracy"))])
+        cells = [cell({seed: line["evolution"][i] for seed, line in lines.items()}) for i in range(len(steps))]
+        rows.append([name, *cells, cell(measured(lines, "accuracy"))])
     return table(["network", *(f"{step} points" for step in steps), "the network"], rows)
-
-
-def _pm(values: BySeed) -> str:
-    return pm(values.values())
-
-
-def pm(values: Iterable[float]) -> str:
-    """Mean ± deviation."""
-    found = spread(values)
-    return f"{found.mean:.2f} ± {found.deviation:.2f}"

@@ -183,9 +183,9 @@ def slices(net: Network, points: RationalArray, run: Run) -> Line:
 
 
 def sizes(net: Network, points: RationalArray, run: Run) -> Line:
-    """The volume of the region around training points within the box, in log10, as means over the points with their standard error.
+    """The volume of the region around training points within the box, in log10, as means over the points; the error is that of one point.
 
-    `number` is log10 of the number of regions if all were as large as the lower bound says of these, which is an upper bound then.
+    `log_number` is log10 of how many regions as large as the mean of `log_volume_below` fill the box.
     """
     dimension, log10 = net.input_dim, math.log(10)
     above, below, errors = [], [], []
