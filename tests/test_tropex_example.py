@@ -209,6 +209,21 @@ def test_shifts() -> None:
         train.shifted(THREE, other, points, others)
 
 
+@pytest.mark.parametrize("network", ["conv-norm", "dense-leaky"])
+def test_larger_shifts(network: str) -> None:
+    """The denominator is made of shifts alone: of the stacked network it is as many times the usual one."""
+    model = models.build(network, 8, 10, 0).eval()
+    points = RationalArray.of(tasks.load("digits", 3, 2, None).train.rows)
+
+    def denominator(found: torch.nn.Module) -> RationalArray:
+        return terms.Terms(xn.tropical.extract_at(train.network(found, 8), points)).joined[-3:]
+
+    usual = denominator(model)
+    assert not usual.is_zero()
+    assert denominator(models.stacked(model, 4)) == usual * 4
+    assert np.allclose(denominator(models.stacked(model, 3)).to_float(), 3 * usual.to_float(), rtol=1e-5)  # 3 w is rounded
+
+
 def test_robustness() -> None:
     """A step of 1 against a decision takes points within 1 of the border over it; the map has all of the network's terms."""
     points = array([[3], ["1/2"], [-4], ["-3/2"]])

@@ -52,7 +52,10 @@ def _between(change: str, norm: nn.Module) -> list[nn.Module]:
 
 
 def stacked(model: nn.Sequential, factor: int) -> nn.Sequential:
-    """The network with its outputs and, behind them, their multiples: the bounds of all terms, and so every shift K, become larger."""
+    """The network with its outputs and, behind them, their multiples: all bounds of terms, so all shifts K, become as many times as large.
+
+    But for rounding to float32, which a power of two does not need.
+    """
     last = model[-1]
     assert isinstance(last, nn.Linear)
     twice = nn.Linear(last.in_features, 2 * last.out_features)

@@ -195,7 +195,7 @@ NOTES = {
     "Test accuracy of the extracted functions": "Own class: the paper's function; all: with a term for each point and class, which equals "
     "the network at its points. Agrees: own class answers as the network. Cross: test points whose winning terms belong to no common data "
     "point; new maps: affine maps met so that no data point has, per 100 test points. Other K: test points decided otherwise by terms with "
-    "hidden shifts three times as large, from fewer points. Retrained: answers of two seeds.",
+    "hidden shifts three times as large (but for rounding), from fewer points. Retrained: answers of two seeds.",
     "Patterns and sizes of regions": "Alike: units on the same side, pairs of one class and of two; settled: units on one side at all "
     "training points, without which the network is the same there. The slice goes through three training points, its regions are counted "
     "exactly and estimated from random points. Volumes in [-1/2, 3/2]^d: by the mean of r^d, hardly reliable, and an estimate from below "
