@@ -83,6 +83,25 @@ def test_radii() -> None:
     assert QUADRANTS([0, 1]) == (1,)  # the last point lies on a kink, along which it goes
 
 
+@pytest.mark.parametrize("network", ["conv-norm", "dense-leaky"])
+def test_radii_in_deep_networks(network: str) -> None:
+    """A little before the end a point has the pattern of the start, a little behind it another one, or it has left the box."""
+    net = train.network(models.build(network, 8, 10, 3).eval(), 8)
+    points = RationalArray.of(tasks.load("digits", 12, 2, None).train.rows)
+    directions = geometry.unit_directions(64, 12, 5)
+    ends = geometry.radii(net, points, directions, *train.BOX)
+
+    def at(factor: Fraction) -> RationalArray:
+        return points + directions * RationalArray.of([[end * factor] for end in ends])
+
+    start, before, behind = (geometry.Around(net, p).pattern_keys for p in (points, at(1 - Fraction(1, 2**20)), at(1 + Fraction(1, 2**20))))
+    assert min(ends) > 0
+    assert before == start
+    left = [max(row) > train.BOX[1] or min(row) < train.BOX[0] for row in at(1 + Fraction(1, 2**20)).to_rows()]
+    assert all(a != b or out for a, b, out in zip(start, behind, left, strict=True))
+    assert not all(left)
+
+
 def test_volume_by_radii() -> None:
     """A ball has no spread; a square of area 1 around its middle; the lower bound is below."""
     exact, bound = geometry.volume([2.0] * 5, 3), geometry.volume_from_below([2.0] * 5, 3)
