@@ -149,7 +149,7 @@ def test_shared_layers_buffers_and_hooks() -> None:
 def test_huge_weights() -> None:
     grown = failure(lambda net: xn.mlp([([[10**400] * net.input_dim] * net.output_dim, [10**4000] * net.output_dim)]))
     assert grown.kind == "changed"
-    assert "~ (10^4000)" in str(grown)
+    assert "~ (1e+4000)" in str(grown)
     large = xn.mlp([([[10**300], [-(10**300)]], [10**200, 0]), ([[10**300, 1]], [0])])
     with pytest.raises(PropertyFailed) as caught:
         xt.assert_same_function(large, F)
