@@ -28,7 +28,7 @@ from exactnn.cooling._identity_formula import Formula
 from exactnn.errors import ArgumentError, AssumptionBroken, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import Number, as_fraction
-from exactnn.network import Affine, Conv, Network, Rational, Smooth
+from exactnn.network import Affine, Conv, Network, Rational, Smooth, check_network
 from exactnn.network.points import as_points
 
 Definition = tuple[str, Expression]
@@ -99,8 +99,7 @@ class Setting:
 
 def setting(net: Network, data: Any) -> Setting:
     """The pair (inputs, labels) taken exactly: labels are class numbers, or rows of probabilities that sum to 1."""
-    if not isinstance(net, Network):
-        raise ArgumentError(f"network: a Network is needed, got {type(net).__name__}; exactnn.from_torch makes one of a module")
+    check_network(net, "network")
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ArgumentError(f"data: a pair (inputs, labels) is needed, got {type(data).__name__}")
     points = as_points(net, data[0])

@@ -11,11 +11,11 @@ import numpy as np
 from flint import fmpz_mat
 
 from exactnn.cells import Search, read_program
-from exactnn.errors import ArgumentError, AtKink, Incomplete, NotOneHiddenLayer, NotPiecewiseLinear, Undecided
+from exactnn.errors import AtKink, Incomplete, NotOneHiddenLayer, NotPiecewiseLinear, Undecided
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.clock import clock_in_force, timed
 from exactnn.exact.numbers import Number
-from exactnn.network import Affine, Input, Network, Rational, Smooth
+from exactnn.network import Affine, Input, Network, Rational, Smooth, check_network
 from exactnn.symmetry._parameter_span import ParameterSpan
 from exactnn.symmetry._ranks import Basis, exact_rank
 from exactnn.symmetry._shallow import Shallow, shallow
@@ -72,8 +72,7 @@ def functional_dimension(net: Network, *, time_limit: Number | None = None) -> i
     ----------
     Grigsby, Lindsey, Meyerhoff, Wu, arXiv 2209.04036; docs/theory.md.
     """
-    if not isinstance(net, Network):
-        raise ArgumentError(f"net: a Network (from mlp, load or from_torch) is needed, got {type(net).__name__}")
+    check_network(net)
     if not net.is_piecewise_linear:
         names = [n for n in net.order if isinstance(net.operation(n), (Smooth, Rational))]
         raise NotPiecewiseLinear(

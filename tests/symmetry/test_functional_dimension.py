@@ -380,7 +380,7 @@ def test_refusals() -> None:
     with pytest.raises(AtKink, match="on every cell"):
         functional_dimension(xn.mlp([([[1]], [0]), ([[0]], [0]), ([[1]], [0])]))
     for wrong in (None, "f.onnx", [([[1]], [0])]):
-        with pytest.raises(ArgumentError, match=r"net: a Network .* is needed"):
+        with pytest.raises(ArgumentError, match="net: a Network is needed, got"):
             functional_dimension(wrong)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="time_limit"):
         functional_dimension(xn.mlp([([[1]], [0])]), time_limit=-1)
