@@ -39,6 +39,15 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
 
 
+def changed_config(example: Path, old: str, new: str, folder: Path) -> Path:
+    """The study's configuration with one text, which stands in it once, replaced; in `folder`."""
+    text = (example / "config.toml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path = folder / "config.toml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path
+
+
 class Pool:
     """Takes the place of the pool of processes: trains here, at once; after so many runs the others never begin."""
 

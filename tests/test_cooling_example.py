@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests._studies import Pool, idx, lines, quick_run
+from tests._studies import Pool, changed_config, idx, lines, quick_run
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "cooling"
@@ -267,11 +267,9 @@ def test_spreads_of_gradients() -> None:
     ],
 )
 def test_bad_config(old: str, new: str, message: str, tmp_path: Path) -> None:
-    text = (EXAMPLE / "config.toml").read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    (tmp_path / "config.toml").write_text(text.replace(old, new), encoding="utf-8")
+    path = changed_config(EXAMPLE, old, new, tmp_path)
     with pytest.raises(Refused, match=re.escape(message)):
-        read_config(tmp_path / "config.toml")
+        read_config(path)
 
 
 def test_a_changed_setting_is_another_run() -> None:

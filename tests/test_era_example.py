@@ -20,7 +20,7 @@ import pytest
 import torch
 
 import exactnn as xn
-from tests._studies import Pool, idx, lines, quick_run
+from tests._studies import Pool, changed_config, idx, lines, quick_run
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "era"
@@ -321,11 +321,6 @@ def test_bad_arguments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         program.main(["--only", "cifar"])
 
 
-def changed(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1
-    return text.replace(old, new)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -354,8 +349,7 @@ def changed(text: str, old: str, new: str) -> str:
     ],
 )
 def test_bad_config(old: str, new: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "config.toml"
-    path.write_text(changed((EXAMPLE / "config.toml").read_text(encoding="utf-8"), old, new), encoding="utf-8")
+    path = changed_config(EXAMPLE, old, new, tmp_path)
     with pytest.raises(Refused, match=re.escape(message)):
         read_config(path)
 

@@ -20,7 +20,7 @@ import torch
 
 import exactnn as xn
 from exactnn.exact.array import RationalArray
-from tests._studies import Pool, idx, lines, quick_run
+from tests._studies import Pool, changed_config, idx, lines, quick_run
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "tropex"
@@ -339,11 +339,9 @@ def test_digits_that_are_missing() -> None:
     ],
 )
 def test_bad_config(old: str, new: str, message: str, tmp_path: Path) -> None:
-    text = (EXAMPLE / "config.toml").read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    (tmp_path / "config.toml").write_text(text.replace(old, new), encoding="utf-8")
+    path = changed_config(EXAMPLE, old, new, tmp_path)
     with pytest.raises(Refused, match=re.escape(message)):
-        read_config(tmp_path / "config.toml")
+        read_config(path)
 
 
 #: Which entries of the lines of runs are which columns of the guide's tables, by a heading of the table.
