@@ -1,0 +1,183 @@
+"""Evidence `tree` of a certificate as a tree of the verified checker (proofs/rocq/Tree.v).
+
+Multipliers are carried over as they stand, so that a certificate with a wrong one makes a file that Rocq refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from exactnn.export import _rocq_words as words
+from exactnn.export._rocq_state import Hint, Layer, Proof, Row, State, opposite
+
+Key = tuple[tuple[int, int], ...]
+Text = list[Any]  # strings, and lists of the same kind
+
+
+@dataclass
+class _Branch:
+    """One way through the tree: the state, the hints for the layer at hand, and what is known of units."""
+
+    state: State
+    out: Text
+    open: int = 0  # parentheses to be closed at its end
+    turned: bool = False
+    passed: int = 0  # units of layers that are behind
+    hints: dict[tuple[int, int], Hint] = field(default_factory=dict)
+    opened: dict[int, tuple[int, bool]] = field(default_factory=dict)  # a unit to its atom, and whether it is the mirror
+    known: dict[Key, Hint] = field(default_factory=dict)  # h, its first coefficient positive, to why it has a sign
+
+    def copy(self, out: Text) -> _Branch:
+        return replace(
+            self, state=self.state.copy(), out=out, open=0, hints=dict(self.hints), opened=dict(self.opened), known=dict(self.known)
+        )
+
+    @property
+    def units(self) -> int:
+        """The number of units of the layer at hand."""
+        bend = self.state.bend
+        return 0 if bend is None else len(bend.kinks) * len(self.state.values)
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Entry and kink of a unit of the layer at hand: all entries of one kink come before those of the next."""
+        kink, entry = divmod(number - self.passed, len(self.state.values))
+        return entry, kink
+
+
+def write_tree(f: Sequence[Layer], g: Sequence[Layer], inputs: int, cell: list[Row], nodes: Sequence[Any]) -> str:
+    """The nodes of the evidence, in preorder, as text."""
+    root: Text = []
+    waiting = [_Branch(State(f, inputs, cell), root)]
+    for kind, facts, end in nodes:
+        branch = waiting.pop()
+        for number, side, factor, terms in facts:
+            _fix(branch, g, number, Hint(side, rows(factor, terms)))
+        if kind == "split":
+            waiting += _split(branch, g, end)
+        else:
+            _leaf(branch, g, end)
+    return "\n".join(flat(root))
+
+
+def flat(text: Text) -> Iterator[str]:
+    """The strings in nested lists, in order."""
+    waiting = [iter(text)]
+    while waiting:
+        for piece in waiting[-1]:
+            if isinstance(piece, str):
+                yield piece
+            else:
+                waiting.append(iter(piece))
+                break
+        else:
+            waiting.pop()
+
+
+def rows(factor: Any, terms: Sequence[Any]) -> Proof:
+    """A proof of the evidence `tree`."""
+    return Proof(_integer(factor), [("row", int(i), _integer(y)) for i, y in terms])
+
+
+def _integer(value: Any) -> int:
+    return int(value, 16) if isinstance(value, str) else int(value)
+
+
+def _reach(branch: _Branch, g: Sequence[Layer], number: int) -> None:
+    while number >= branch.passed + branch.units:
+        _complete(branch, g)
+
+
+def _complete(branch: _Branch, g: Sequence[Layer]) -> None:
+    """Behind the layer at hand, or from the first network to the second."""
+    state = branch.state
+    branch.open += 1
+    if state.bend is None:
+        branch.turned = True
+        branch.out.append("(Turn")
+        state.turn(g)
+        return
+    count, entries = branch.units, len(state.values)
+    branch.out.append(f"(Step {hints(branch.hints, entries, len(state.bend.kinks))}")
+
+    def opened(entry: int, kink: int, atom: int, mirrored: bool) -> None:
+        branch.opened[branch.passed + kink * entries + entry] = atom, mirrored
+
+    state.step(lambda entry, kink: branch.hints.get((entry, kink)), opened)
+    branch.passed += count
+    branch.hints = {}
+
+
+def hints(given: dict[tuple[int, int], Hint], entries: int, kinks: int) -> str:
+    """The list of hints, entry by entry; those at its end that say nothing are left out."""
+    found = [given.get((i, k)) for i in range(entries) for k in range(kinks)]
+    while found and found[-1] is None:
+        found.pop()
+    return words.listed(map(words.hint, found))
+
+
+def _fix(branch: _Branch, g: Sequence[Layer], number: int, hint: Hint) -> None:
+    _reach(branch, g, number)
+    if number in branch.opened:
+        atom, mirrored = branch.opened[number]
+        h = branch.state.atoms[atom]
+        sign = -hint.sign if mirrored else hint.sign
+    else:
+        place = branch.place(number)
+        branch.hints[place] = hint
+        h, sign = branch.state.unit(*place)[1], hint.sign
+    key, mirrored = _key(h)
+    branch.known[key] = hint._replace(sign=-sign if mirrored else sign)
+
+
+def _key(h: Row) -> tuple[Key, bool]:
+    """h or its opposite, the one whose first coefficient is positive; whether it is the opposite."""
+    mirrored = h[min(h, key=lambda k: (k == 0, k))] < 0
+    return tuple(sorted((opposite(h) if mirrored else h).items())), mirrored
+
+
+def _split(branch: _Branch, g: Sequence[Layer], number: int) -> list[_Branch]:
+    _reach(branch, g, number)
+    state = branch.state
+    above, below = branch.copy([]), branch.copy([])
+    mirrored = False
+    if number in branch.opened:
+        atom, mirrored = branch.opened[number]
+        form = opposite(state.atoms[atom]) if mirrored else state.atoms[atom]
+        head = f"(split_atom {words.number(atom)}"
+    else:
+        entry, kink = branch.place(number)
+        form = state.unit(entry, kink)[1]
+        assert state.bend is not None
+        head = f"(split {words.number(entry * len(state.bend.kinks) + kink)}"
+    proof = Proof(1, [("row", len(state.cell), 1)])
+    for part, side in ((above, 1), (below, -1)):
+        part.state.cell.append(form if side > 0 else opposite(form))
+        _fix(part, g, number, Hint(side, proof))
+    # Rocq's first part is the one where h_a >= 0
+    parts = [below.out, above.out] if mirrored else [above.out, below.out]
+    branch.out += [head, *parts, ")" * (1 + branch.open)]
+    return [below, above]
+
+
+def _leaf(branch: _Branch, g: Sequence[Layer], end: Any) -> None:
+    state = branch.state
+    while state.layers or not branch.turned:
+        _complete(branch, g)
+    assert state.done is not None
+    used = {place for row in (*state.values, *state.done[1]) for place in row}
+    for a in reversed(range(len(state.atoms))):
+        key, mirrored = _key(state.atoms[a])
+        hint = branch.known.get(key)
+        if hint is not None and state.first + a in used:
+            branch.out.append(f"(settle {words.number(a)} ({words.hint(hint._replace(sign=-hint.sign if mirrored else hint.sign))})")
+            branch.open += 1
+    branch.out.append(ends(None if end is None else [(rows(*p), rows(*q)) for p, q in end]) + ")" * branch.open)
+
+
+def ends(proofs: Sequence[tuple[Proof, Proof]] | None) -> str:
+    """How the outputs are compared."""
+    if proofs is None:
+        return "End"
+    return f"(Ends {words.listed(f'({words.farkas(p)}, {words.farkas(q)})' for p, q in proofs)})"

@@ -1,0 +1,222 @@
+"""A certificate as a theorem for Rocq: a file that says what was certified, about these very weights, and proves it.
+
+The file needs proofs/rocq, compiled. Its theorem is proved by running a checker there, which is itself proved correct:
+`check p c = true -> claim c p`. Neither Python nor the certificate is trusted; a wrong number anywhere makes a file that does not compile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from math import lcm, prod
+from typing import Any
+
+from exactnn.certificate import Accepted, examine, transformed
+from exactnn.errors import SaveError
+from exactnn.exact.files import write_text
+from exactnn.export import _rocq_words as words
+from exactnn.export._rocq_forms import rational, write_forms
+from exactnn.export._rocq_state import Affine, Bend, Layer, Row, primitive
+from exactnn.export._rocq_tree import write_tree
+
+QUESTIONS = ("equal", "zero", "symmetry")
+Named = tuple[Layer, str]
+
+
+def save_rocq(accepted: Accepted, evidence: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write the file; `accepted` and `evidence` are those of a checked certificate.
+
+    Raises
+    ------
+    SaveError
+        The question, the networks or the kind of evidence cannot be written for Rocq; the message says which.
+    """
+    write_text(path, theorem(accepted, evidence))
+
+
+def theorem(accepted: Accepted, evidence: dict[str, Any]) -> str:
+    """The text of the file."""
+    claim = accepted.claim
+    if claim.question not in QUESTIONS:
+        raise SaveError(f"a theorem for Rocq is about two equal networks or one that is zero, not about {claim.question!r}")
+    f = _layers(accepted.models["f"].network, "f")
+    if claim.question == "equal":
+        g = _layers(accepted.models["g"].network, "g")
+    elif claim.question == "symmetry":
+        g = _layers(transformed(accepted.models["f"].network, claim.transformation), "T(f)")
+    else:
+        outputs, inputs = accepted.models["f"].network.output_size, accepted.models["f"].network.input_size
+        g = [(Affine(1, [[0] * (1 + inputs)] * outputs), "")]
+    inputs = accepted.models["f"].network.input_size
+    domain = [] if claim.domain is None else [_inequality(row, claim.domain.matrix.denominator, b) for row, b in claim.domain.rows()]
+    return "\n".join(
+        [
+            _header(accepted),
+            *(_network(name, layers) for name, layers in (("f", f), ("g", g))),
+            f"Definition domain_rows : seq inequality := {words.listed(map(_domain_row, domain))}.",
+            f"Definition question : problem := about {words.number(inputs)} f g domain_rows "
+            f"{words.pair(claim.tolerance.numerator, claim.tolerance.denominator)}.",
+            f"Definition evidence := {_evidence(f, g, inputs, domain, claim.tolerance, evidence)}.",
+            "",
+            f"Lemma accepted : check question {'evidence' if claim.answer == 'refuted' else '(Equal evidence)'} = true.",
+            "Proof. vm_cast_no_check (erefl true). Qed.",
+            "",
+            *_statement(claim, inputs),
+            "",
+        ]
+    )
+
+
+def _evidence(
+    f: Sequence[Named], g: Sequence[Named], inputs: int, domain: list[tuple[Fraction, Row]], tolerance: Fraction, evidence: dict[str, Any]
+) -> str:
+    method = evidence["method"]
+    if "matched" in evidence:
+        raise SaveError("a proof that takes g's neurons in another order is not written for Rocq")
+    if method == "point":
+        point = [rational(v) for v in evidence["point"]]
+        common = lcm(*(v.denominator for v in point))
+        gaps = [abs(rational(a) - rational(b)) for a, b in zip(evidence["f"], evidence["g"], strict=True)]
+        output = gaps.index(max(gaps))
+        return f"at_point {words.number(common)} {words.listed(words.number(int(v * common)) for v in point)} {output}"
+    if method in ("tree", "forms") and evidence["hull"] is not None:
+        raise SaveError("a domain of lower dimension is not written for Rocq")
+    if method == "tree":
+        tree = write_tree([v for v, _ in f], [v for v, _ in g], inputs, [row for _, row in domain], evidence["tree"])
+    elif method == "forms":
+        tree = write_forms(f, g, inputs, domain, tolerance, evidence)
+    else:
+        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, tree and point are")
+    return f"Leaf\n{tree}"
+
+
+def _layers(network: Any, label: str) -> list[Named]:
+    """The network as a chain of layers, with the names of their nodes."""
+    found: list[Named] = []
+    nodes = network.nodes
+    chain = len(network.inputs) == 1 and network.outputs == (len(nodes) - 1,)
+    for i, node in enumerate(nodes):
+        if not chain or node.operands != ((i - 1,) if i else ()):
+            raise SaveError(f"{label}: node {node.name!r} is no link of one chain of layers, and only such networks are written for Rocq")
+        if node.op in ("input", "reshape"):
+            continue
+        size = prod(node.shape)
+        if node.op == "affine" and len(node.shape) == 1:
+            found.append((_affine(node.fields["weight"], node.fields["bias"]), node.name))
+        elif node.op == "batch_norm" and len(node.shape) == 1:
+            found.append((_diagonal(node.fields["scale"].fractions(), node.fields["shift"].fractions()), node.name))
+        elif node.op == "piecewise_linear":
+            found.append((_bend(node.fields["slope"], node.fields["constant"], node.fields["kinks"]), node.name))
+        elif node.op == "prelu" and len(slopes := set(node.fields["slopes"].fractions())) == 1:
+            (q,) = slopes
+            found.append((_bend(q, Fraction(0), [(Fraction(0), 1 - q)] if q != 1 else []), node.name))
+        else:
+            raise SaveError(
+                f"{label}: node {node.name!r} ({node.op}, {size} entries) is not written for Rocq; affine and piecewise linear layers are"
+            )
+    return found
+
+
+def _affine(weight: Any, bias: Any) -> Affine:
+    m, n = weight.shape
+    common = lcm(weight.denominator, bias.denominator)
+    w, b = common // weight.denominator, common // bias.denominator
+    return Affine(common, [[bias.numerators[i] * b, *(v * w for v in weight.numerators[i * n : (i + 1) * n])] for i in range(m)])
+
+
+def _diagonal(scale: Sequence[Fraction], shift: Sequence[Fraction]) -> Affine:
+    common = lcm(*(v.denominator for v in (*scale, *shift)))
+    size = len(scale)
+    return Affine(
+        common,
+        [[int(c * common), *(int(s * common) if j == i else 0 for j in range(size))] for i, (s, c) in enumerate(zip(scale, shift, strict=True))],
+    )
+
+
+def _bend(slope: Fraction, constant: Fraction, kinks: Sequence[tuple[Fraction, Fraction]]) -> Bend:
+    common = lcm(slope.denominator, constant.denominator, *(v.denominator for kink in kinks for v in kink))
+    return Bend(common, int(slope * common), int(constant * common), [(int(t * common), int(p * common)) for t, p in kinks])
+
+
+def _inequality(numerators: Sequence[int], denominator: int, bound: Fraction) -> tuple[Fraction, Row]:
+    """b - A x as a factor times a primitive row."""
+    row = {j: -a * bound.denominator for j, a in enumerate(numerators, 1) if a}
+    if bound:
+        row[0] = bound.numerator * denominator
+    c, h = primitive(row)
+    return Fraction(c, denominator * bound.denominator), h
+
+
+def _domain_row(inequality: tuple[Fraction, Row]) -> str:
+    row = inequality[1]
+    constant = row.get(0, 0)
+    terms = words.listed(words.pair(j - 1, a) for j, a in sorted(row.items()) if j)
+    return f"nonnegative {words.number(constant) if constant >= 0 else f'({words.number(constant)})'} {terms}"
+
+
+def _network(name: str, layers: Sequence[Named]) -> str:
+    return f"Definition {name} : network := {words.listed(words.layer(layer) for layer, _ in layers)}."
+
+
+def _header(accepted: Accepted) -> str:
+    about = [accepted.sentence, *(f"{name}: sha256 {model.sha256}" for name, model in accepted.models.items())]
+    lines = [
+        "A certificate of exactnn as a theorem. Compile proofs/rocq of exactnn first, then this file: coqc -Q proofs/rocq Exactnn FILE",
+        "Certified: " + about[0],
+        *about[1:],
+    ]
+    if accepted.claim.question != "equal":
+        lines.append("Here g stands for 0." if accepted.claim.question == "zero" else "Here g stands for T(f).")
+    text = "\n   ".join(line.replace('"', "'").replace("(*", "( *").replace("*)", "* )") for line in lines)
+    return (
+        f'(* {text} *)\nSet Warnings "-notation-overridden,-ambiguous-paths".\nFrom Exactnn Require Import Literals.\nImport GRing.Theory Num.Theory.\n'
+        "Local Open Scope ring_scope.\nLocal Open Scope given.\n"
+    )
+
+
+def _statement(claim: Any, inputs: int) -> list[str]:
+    """The theorem, in words of proofs/rocq/Networks.v."""
+    tolerance = claim.tolerance
+    numbers = f"zr R {tolerance.numerator}%Z / zr R {tolerance.denominator}%Z"
+    where = "" if claim.domain is None else " inside domain_rows x ->"
+    ins, facts = ("", "(fun _ => False_ind _)") if claim.domain is None else (" xD", "xD")
+    lines = ["(* Over every ordered field R, the rationals and the reals among them. *)"]
+    if claim.answer == "refuted":
+        inside = "" if claim.domain is None else " inside domain_rows x /\\"
+        lines += [
+            f"Theorem f_and_g_differ (R : realFieldType) : exists x : seq R, size x = {inputs}%N /\\{inside}",
+            f"  exists j, {numbers} < `|nth 0%R (run f x) j - nth 0%R (run g x) j|%R.",
+            "Proof. by have [x [sx xD [j far]]] := check_sound R accepted; exists x; repeat split=> //; exists j. Qed.",
+            "Print Assumptions f_and_g_differ.",
+        ]
+    elif tolerance:
+        lines += [
+            f"Theorem f_is_near_g (R : realFieldType) (x : seq R) : size x = {inputs}%N ->{where}",
+            f"  size (run f x) = size (run g x) /\\ forall j, (`|nth 0%R (run f x) j - nth 0%R (run g x) j|%R <= {numbers})%R.",
+            f"Proof. move=> sx{ins}; exact: (@check_sound R question (Equal evidence) accepted x sx {facts}). Qed.",
+            "Print Assumptions f_is_near_g.",
+        ]
+    else:
+        lines += [
+            f"Theorem f_equals_g (R : realFieldType) (x : seq R) : size x = {inputs}%N ->{where} run f x = run g x.",
+            f"Proof. move=> sx{ins}; exact: (@check_equal R question evidence (erefl 0%Z) accepted x sx {facts}). Qed.",
+            "Print Assumptions f_equals_g.",
+        ]
+    return lines
+
+
+def evidence_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The evidence of a certificate that was checked before."""
+    import gzip
+    import json
+    from pathlib import Path
+
+    data = Path(path).read_bytes()
+    document = json.loads(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data)
+    return dict(document["evidence"])
+
+
+def rocq_of(path: str | os.PathLike[str], target: str | os.PathLike[str], models: Sequence[str] = ()) -> None:
+    """Check a certificate, and write its theorem."""
+    save_rocq(examine(os.fspath(path), list(models), None), evidence_of(path), target)
