@@ -17,7 +17,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era cooling tropex deviation audits pictures test test-all lint bench format tropical-systems calibration-tools clean help
+.PHONY: demo era cooling tropex deviation audits pictures proofs test test-all lint bench format tropical-systems calibration-tools clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -77,6 +77,10 @@ format: $(VENV)/.installed-dev ## rewrite the sources in the house format
 calibration-tools: $(VENV)/.installed-dev ## install netcal and torchmetrics, to be compared in the benchmarks of calibration
 	@echo "[calibration-tools] installing netcal and torchmetrics"
 	@$(PIP) -c constraints.txt netcal==1.4.0 torchmetrics==1.9.0
+
+proofs: ## compile the machine-checked theorems of proofs/rocq and the checker as a program (Rocq, once Coq, with mathcomp and algebra-tactics)
+	@echo "[proofs] compiling proofs/rocq"
+	@$(MAKE) --no-print-directory -C proofs/rocq
 
 # Their tests are skipped where they are not installed. sudo is asked for only where it is needed and there.
 tropical-systems: ## install polymake, gfan and Macaulay2 by apt-get (Debian, Ubuntu), for the tests of exported tropical forms

@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tropical": CELLS | {"regions", "floats", "pictures"},
     "difference": CELLS,
     "cooling": BASE | {"claims", "rational", "floats", "pictures"},
-    "export": BASE | {"claims", "floats"} | ENGINES,
+    "export": BASE | {"claims", "floats", "certificate"} | ENGINES,
     "nn": BASE | {"claims", "floats", "load", "export"} | ENGINES,
     "verify": CELLS | {"forms", "difference", "floats", "load", "export", "nn", "certificate"} | ENGINES,
 }

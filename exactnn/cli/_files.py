@@ -29,6 +29,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("certificate", metavar="CERT", help="a certificate (JSON, or that compressed by gzip)")
     parser.add_argument("model", metavar="MODEL", nargs="*", help="model files to use instead of those that the certificate names")
     parser.add_argument("--budget", metavar="N", type=int, default=1, help="N times the work that a certificate may usually ask for (1)")
+    parser.add_argument("--to-rocq", metavar="OUT.v", help="write the certificate as a theorem for Rocq (Coq), to be compiled with proofs/rocq")
     add_output(parser)
     parser.set_defaults(run=_check)
 
@@ -115,6 +116,7 @@ def _check(options: argparse.Namespace) -> Outcome:
 
     if options.budget < 1:
         raise ArgumentError(f"--budget: a whole number >= 1 is needed, got {options.budget}")
+    check_target(options.to_rocq, "--to-rocq", [options.certificate, *options.model])
     start = time.perf_counter()
     try:
         accepted = examine(options.certificate, options.model, None, options.budget)
@@ -130,6 +132,10 @@ def _check(options: argparse.Namespace) -> Outcome:
         details = ["  this is no rejection: the checker ended at a limit of its work; --budget 10 gives it ten times as much"]
         return Outcome(UNKNOWN, f"NOT DECIDED: {ended.step}: {ended.reason}", document, details)
     log(options, f"checked in {time.perf_counter() - start:.2f} s")
+    if options.to_rocq is not None:
+        from exactnn.export.rocq import save_rocq
+
+        save_rocq(options.certificate, accepted, options.to_rocq)
     used = {name: model.told for name, model in accepted.models.items()}
     document = report(
         options,
@@ -143,8 +149,11 @@ def _check(options: argparse.Namespace) -> Outcome:
         domain_has_points=accepted.claim.inhabited,
         statement=accepted.sentence,
         models=used,
+        theorem=None if options.to_rocq is None else os.path.abspath(options.to_rocq),
     )
     details = [f"  {name}: {line(m['source'])}, sha256 {m['sha256']}" for name, m in used.items()]
+    if options.to_rocq is not None:
+        details.append(f"  theorem: {line(options.to_rocq)} (coqc -Q proofs/rocq Exactnn {line(options.to_rocq)}, after make proofs)")
     return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", document, details)
 
 

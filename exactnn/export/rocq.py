@@ -6,15 +6,18 @@ The file needs proofs/rocq, compiled. Its theorem is proved by running a checker
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm, prod
+from pathlib import Path
 from typing import Any
 
-from exactnn.certificate import Accepted, examine, transformed
+from exactnn.certificate import Accepted, transformed
 from exactnn.errors import SaveError
 from exactnn.exact.files import write_text
+from exactnn.exact.reading import parse_json
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
 from exactnn.export._rocq_state import Affine, Bend, Layer, Row, primitive
@@ -24,46 +27,56 @@ QUESTIONS = ("equal", "zero", "symmetry")
 Named = tuple[Layer, str]
 
 
-def save_rocq(accepted: Accepted, evidence: dict[str, Any], path: str | os.PathLike[str]) -> None:
-    """Write the file; `accepted` and `evidence` are those of a checked certificate.
+def save_rocq(certificate: str | os.PathLike[str], accepted: Accepted, path: str | os.PathLike[str]) -> None:
+    """Write the theorem of a certificate file, which `certificate.examine` has accepted.
 
     Raises
     ------
     SaveError
         The question, the networks or the kind of evidence cannot be written for Rocq; the message says which.
     """
-    write_text(path, theorem(accepted, evidence))
+    data = Path(certificate).read_bytes()
+    document = parse_json(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data, str)
+    write_text(path, theorem(accepted, document["evidence"]))
 
 
 def theorem(accepted: Accepted, evidence: dict[str, Any]) -> str:
     """The text of the file."""
     claim = accepted.claim
+    checked = "evidence" if claim.answer == "refuted" else "(Equal evidence)"
+    lines = [
+        _header(accepted),
+        definitions(accepted, evidence),
+        "",
+        f"Lemma accepted : check question {checked} = true.",
+        "Proof. vm_cast_no_check (erefl true). Qed.",
+        "",
+        *_statement(claim, accepted.models["f"].network.input_size),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
+    """The networks, the domain, the question and the evidence, without any proof."""
+    claim, network = accepted.claim, accepted.models["f"].network
     if claim.question not in QUESTIONS:
         raise SaveError(f"a theorem for Rocq is about two equal networks or one that is zero, not about {claim.question!r}")
-    f = _layers(accepted.models["f"].network, "f")
+    f, inputs = _layers(network, "f"), network.input_size
     if claim.question == "equal":
         g = _layers(accepted.models["g"].network, "g")
     elif claim.question == "symmetry":
-        g = _layers(transformed(accepted.models["f"].network, claim.transformation), "T(f)")
+        g = _layers(transformed(network, claim.transformation), "T(f)")
     else:
-        outputs, inputs = accepted.models["f"].network.output_size, accepted.models["f"].network.input_size
-        g = [(Affine(1, [[0] * (1 + inputs)] * outputs), "")]
-    inputs = accepted.models["f"].network.input_size
+        g = [(Affine(1, [[0] * (1 + inputs)] * network.output_size), "")]
     domain = [] if claim.domain is None else [_inequality(row, claim.domain.matrix.denominator, b) for row, b in claim.domain.rows()]
+    tolerance = claim.tolerance
     return "\n".join(
         [
-            _header(accepted),
             *(_network(name, layers) for name, layers in (("f", f), ("g", g))),
             f"Definition domain_rows : seq inequality := {words.listed(map(_domain_row, domain))}.",
             f"Definition question : problem := about {words.number(inputs)} f g domain_rows "
-            f"{words.pair(claim.tolerance.numerator, claim.tolerance.denominator)}.",
-            f"Definition evidence := {_evidence(f, g, inputs, domain, claim.tolerance, evidence)}.",
-            "",
-            f"Lemma accepted : check question {'evidence' if claim.answer == 'refuted' else '(Equal evidence)'} = true.",
-            "Proof. vm_cast_no_check (erefl true). Qed.",
-            "",
-            *_statement(claim, inputs),
-            "",
+            f"{words.pair(tolerance.numerator, tolerance.denominator)}.",
+            f"Definition evidence := {_evidence(f, g, inputs, domain, tolerance, evidence)}.",
         ]
     )
 
@@ -204,19 +217,3 @@ def _statement(claim: Any, inputs: int) -> list[str]:
             "Print Assumptions f_equals_g.",
         ]
     return lines
-
-
-def evidence_of(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The evidence of a certificate that was checked before."""
-    import gzip
-    import json
-    from pathlib import Path
-
-    data = Path(path).read_bytes()
-    document = json.loads(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data)
-    return dict(document["evidence"])
-
-
-def rocq_of(path: str | os.PathLike[str], target: str | os.PathLike[str], models: Sequence[str] = ()) -> None:
-    """Check a certificate, and write its theorem."""
-    save_rocq(examine(os.fspath(path), list(models), None), evidence_of(path), target)

@@ -104,5 +104,3 @@ Theorem check_equal p c : (tolerance p).1 = 0%Z -> check p (Equal c) = true ->
 Proof. by move=> t0 /check_sound; apply: equal_exactly. Qed.
 
 End Meaning.
-
-Print Assumptions check_sound.
