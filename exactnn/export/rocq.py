@@ -61,6 +61,8 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
     claim, network = accepted.claim, accepted.models["f"].network
     if claim.question not in QUESTIONS:
         raise SaveError(f"a theorem for Rocq is about two equal networks or one that is zero, not about {claim.question!r}")
+    if (evidence["method"] == "point") != (claim.answer == "refuted"):
+        raise SaveError(f"evidence {evidence['method']!r} does not support the answer {claim.answer!r} in Rocq")
     f, inputs = _layers(network, "f"), network.input_size
     if claim.question == "equal":
         g = _layers(accepted.models["g"].network, "g")

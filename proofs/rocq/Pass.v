@@ -1,0 +1,501 @@
+(* The pass over a difference: intervals for the values of both networks, and for what lies between them, layer by layer.
+
+   Statement. If check_pass accepts, all outputs of the two networks are within the tolerance of each other wherever the inequalities hold;
+     those with one variable give the box from which the intervals start (check_pass_sound).
+   Assumptions. None beyond Networks.v.
+   Idea. With values in [l, u] and the difference d of two values in [dl, du], W h + c - (V k + e) = (W - V) h + V (h - k) + (c - e); and
+     phi(a) - phi(b) = s (a - b) for an s between the slopes of phi. All bounds are whole multiples of 1/S, rounded outwards.
+   Used in. Certificate.v, for the evidence `pass`.
+   Attacked by. tests/proofs/test_rocq.py
+   References. docs/certificate-format.md ("pass") *)
+From Exactnn Require Export Networks.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Unset Printing Implicit Defensive.
+Import Order.TTheory GRing.Theory Num.Theory.
+Local Open Scope ring_scope.
+
+(* --- what is computed ------------------------------------------------------------------------------------------- *)
+
+(* [l, u], in units of 1/S *)
+Notation interval := (Z * Z)%type.
+
+Definition lower_div (a d : Z) : Z := (a / d)%Z.
+Definition upper_div (a d : Z) : Z := (- ((- a) / d))%Z.
+
+Definition meet (i j : interval) : interval := (Z.max i.1 j.1, Z.min i.2 j.2).
+Definition hull (i j : interval) : interval := (Z.min i.1 j.1, Z.max i.2 j.2).
+Definition scaled (c : Z) (i : interval) : interval := if Z.leb 0 c then (c * i.1, c * i.2)%Z else (c * i.2, c * i.1)%Z.
+Definition plus (i j : interval) : interval := (i.1 + j.1, i.2 + j.2)%Z.
+Definition minus (i j : interval) : interval := (i.1 - j.2, i.2 - j.1)%Z.
+Definition over (d : Z) (i : interval) : interval := (lower_div i.1 d, upper_div i.2 d).
+
+(* w . h *)
+Fixpoint dot_interval (ws : seq Z) (hs : seq interval) : interval :=
+  match ws, hs with
+  | w :: ws', h :: hs' => if Z.eqb w 0 then dot_interval ws' hs' else plus (scaled w h) (dot_interval ws' hs')
+  | _, _ => (0, 0)%Z
+  end.
+
+Definition value_interval (S d : Z) (hs : seq interval) (r : row) : interval :=
+  match r with [::] => (0, 0)%Z | b :: ws => over d (plus (b * S, b * S)%Z (dot_interval ws hs)) end.
+
+(* (W - V) h + V delta, before it is divided by the denominator *)
+Fixpoint gap_interval (ws vs : seq Z) (hs ds : seq interval) : interval :=
+  match ws, vs, hs, ds with
+  | w :: ws', v :: vs', h :: hs', d :: ds' =>
+      let rest := gap_interval ws' vs' hs' ds' in
+      let rest := if Z.eqb w v then rest else plus (scaled (w - v) h) rest in
+      if Z.eqb v 0 then rest else plus (scaled v d) rest
+  | _, _, _, _ => (0, 0)%Z
+  end.
+
+Definition difference_interval (S d : Z) (hs ds : seq interval) (r s : row) : interval :=
+  match r, s with
+  | b :: ws, c :: vs => over d (plus ((b - c) * S, (b - c) * S)%Z (gap_interval ws vs hs ds))
+  | _, _ => (0, 0)%Z
+  end.
+
+(* phi(e) = (q e + r + p max(e - t/d, 0)) / d: d d S phi at a whole multiple y / S *)
+Definition bend_at (S d q r t p y : Z) : Z := (q * d * y + r * d * S + p * Z.max (d * y - t * S) 0)%Z.
+
+(* d d S phi at the kink *)
+Definition bend_kink (S d q r t : Z) : Z := (q * t * S + r * d * S)%Z.
+
+Definition bend_interval (S d q r t p : Z) (i : interval) : interval :=
+  let a := bend_at S d q r t p i.1 in
+  let b := bend_at S d q r t p i.2 in
+  let ends := (Z.min a b, Z.max a b) in
+  let k := bend_kink S d q r t in
+  over (d * d) (if Z.ltb (d * i.1) (t * S) && Z.ltb (t * S) (d * i.2) then hull ends (k, k) else ends).
+
+Definition slope_interval (S d q t p : Z) (i j delta : interval) : interval :=
+  let h := hull i j in
+  over d (if Z.leb (d * h.2) (t * S) then scaled q delta
+          else if Z.leb (t * S) (d * h.1) then scaled (q + p) delta
+          else hull (scaled q delta) (scaled (q + p) delta)).
+
+(* For each entry, in units: the interval of the first network's value, of the second one's, of the first less the second. *)
+Notation intervals := (seq (interval * interval * interval)).
+
+Definition met (t : interval * interval * interval) : interval * interval * interval := (t.1.1, t.1.2, meet t.2 (minus t.1.1 t.1.2)).
+
+Definition pass_layer (S : Z) (l m : layer) (s : intervals) : option intervals :=
+  match l, m with
+  | Affine d rows, Affine d' rows' =>
+      if [&& Z.ltb 0 d, Z.eqb d d', size rows == size rows' & all (fun r : row * row => size r.1 == size r.2) (zip rows rows')] then
+        let hs := [seq t.1.1 | t <- s] in
+        let gs := [seq t.1.2 | t <- s] in
+        let ds := [seq t.2 | t <- s] in
+        Some [seq met (value_interval S d hs r.1, value_interval S d gs r.2, difference_interval S d hs ds r.1 r.2) | r <- zip rows rows']
+      else None
+  | Bend d q r [:: (t, p)], Bend d' q' r' [:: (t', p')] =>
+      if [&& Z.ltb 0 d, Z.eqb d d', Z.eqb q q', Z.eqb r r', Z.eqb t t' & Z.eqb p p'] then
+        Some [seq met (bend_interval S d q r t p k.1.1, bend_interval S d q r t p k.1.2, slope_interval S d q t p k.1.1 k.1.2 k.2) | k <- s]
+      else None
+  | _, _ => None
+  end.
+
+Fixpoint pass (S : Z) (f g : network) (s : intervals) : option intervals :=
+  match f, g with
+  | [::], [::] => Some s
+  | l :: f', m :: g' => match pass_layer S l m s with Some s' => pass S f' g' s' | None => None end
+  | _, _ => None
+  end.
+
+(* The sides of the box: from 0 <= c + a x_j, a > 0: x_j >= - c / a; a < 0: x_j <= c / - a. *)
+Notation side := (option Z * option Z)%type.
+
+Definition tighter (f : Z -> Z -> Z) (o : option Z) (v : Z) : option Z := match o with None => Some v | Some w => Some (f w v) end.
+
+Definition bounded_by (S : Z) (c a : Z) (s : side) : side :=
+  if Z.ltb 0 a then (tighter Z.max s.1 (lower_div (- c * S) a), s.2)
+  else if Z.ltb a 0 then (s.1, tighter Z.min s.2 (upper_div (c * S) (- a)))
+  else s.
+
+Fixpoint change (sides : seq side) (j : nat) (f : side -> side) : seq side :=
+  match sides, j with
+  | [::], _ => [::]
+  | s :: rest, 0%N => f s :: rest
+  | s :: rest, j'.+1 => s :: change rest j' f
+  end.
+
+Definition sides_of (S : Z) (rows : seq inequality) (n : nat) : seq side :=
+  foldl (fun sides (r : inequality) => match r.2 with [:: (j, a)] => change sides (Z.to_nat j) (bounded_by S r.1 a) | _ => sides end)
+    (nseq n (None, None)) rows.
+
+Fixpoint box_of (sides : seq side) : option (seq interval) :=
+  match sides with
+  | [::] => Some [::]
+  | (Some l, Some u) :: rest => match box_of rest with Some box => Some ((l, u) :: box) | None => None end
+  | _ :: _ => None
+  end.
+
+Definition check_pass (p : problem) (rows : seq inequality) (S : Z) : bool :=
+  Z.ltb 0 S &&
+  match box_of (sides_of S rows (Z.to_nat (inputs p))) with
+  | None => false
+  | Some box =>
+      match pass S (first p) (second p) [seq (i, i, (0, 0)%Z) | i <- box] with
+      | None => false
+      | Some s =>
+          all (fun t => Z.leb (- ((tolerance p).1 * S)) ((tolerance p).2 * t.2.1) && Z.leb ((tolerance p).2 * t.2.2) ((tolerance p).1 * S)) s
+      end
+  end.
+
+(* --- what it means ---------------------------------------------------------------------------------------------- *)
+
+Section Meaning.
+Variable R : realFieldType.
+Notation zr := (zr R).
+Implicit Types (v w e : R) (i j : interval).
+
+(* v, in units, lies in the interval *)
+Definition within i v := zr i.1 <= v <= zr i.2.
+
+Lemma zr_min a b : zr (Z.min a b) = Num.min (zr a) (zr b).
+Proof. by case: (Z.min_spec a b) => [[l ->]|[l ->]]; [rewrite min_l | rewrite min_r]; rewrite ?zr_le //; lia. Qed.
+
+Lemma zr_max a b : zr (Z.max a b) = Num.max (zr a) (zr b).
+Proof. by case: (Z.max_spec a b) => [[l ->]|[l ->]]; [rewrite max_r | rewrite max_l]; rewrite ?zr_le //; lia. Qed.
+
+Lemma lower_div_sound a d v : 0 < zr d -> zr a <= zr d * v -> zr (lower_div a d) <= v.
+Proof.
+move=> d0 le; rewrite -(ler_pmul2l d0) -zrM; apply: le_trans le; rewrite zr_le /lower_div.
+by apply/Z.leb_le; apply: Z.mul_div_le; move: d0; rewrite zr_gt0; lia.
+Qed.
+
+Lemma upper_div_sound a d v : 0 < zr d -> zr d * v <= zr a -> v <= zr (upper_div a d).
+Proof.
+move=> d0 le; rewrite /upper_div zrN ler_oppr.
+by apply: (lower_div_sound d0); rewrite zrN mulrN ler_opp2.
+Qed.
+
+Lemma over_sound d i v : 0 < zr d -> within i (zr d * v) -> within (over d i) v.
+Proof. by move=> d0 /andP[l u]; rewrite /within (lower_div_sound d0 l) (upper_div_sound d0 u). Qed.
+
+Lemma plus_sound i j v w : within i v -> within j w -> within (plus i j) (v + w).
+Proof. by move=> /andP[? ?] /andP[? ?]; rewrite /within !zrD !ler_add. Qed.
+
+Lemma minus_sound i j v w : within i v -> within j w -> within (minus i j) (v - w).
+Proof. by move=> /andP[? ?] /andP[? ?]; rewrite /within !zrB !ler_sub. Qed.
+
+Lemma meet_sound i j v : within i v -> within j v -> within (meet i j) v.
+Proof. by move=> /andP[? ?] /andP[? ?]; rewrite /within zr_max zr_min le_maxl le_minr; apply/andP; split; apply/andP. Qed.
+
+Lemma hull_left i j v : within i v -> within (hull i j) v.
+Proof. by move=> /andP[l u]; rewrite /within zr_max zr_min le_minl le_maxr l u. Qed.
+
+Lemma hull_right i j v : within j v -> within (hull i j) v.
+Proof. by move=> /andP[l u]; rewrite /within zr_max zr_min le_minl le_maxr l u !orbT. Qed.
+
+Lemma scaled_sound c i v : within i v -> within (scaled c i) (zr c * v).
+Proof.
+move=> /andP[l u]; rewrite /scaled; case: ifP => [c0|c0]; rewrite /within /= !zrM.
+  by rewrite !ler_wpmul2l // zr_ge0.
+have c0' : zr c <= 0 by rewrite -(zr0 R) zr_le; lia.
+by rewrite !ler_wnmul2l.
+Qed.
+
+Lemma exact_sound a : within (a, a) (zr a).
+Proof. by rewrite /within lexx. Qed.
+
+(* Between two points lies what is convex. *)
+Lemma between_sound i v w k : within i v -> within i w -> 0 <= k <= 1 -> within i (k * v + (1 - k) * w).
+Proof.
+move=> /andP[lv uv] /andP[lw uw] /andP[k0 k1]; have k1' : 0 <= 1 - k by rewrite subr_ge0.
+have eq c : c = k * c + (1 - k) * c by ring.
+by rewrite /within [X in X <= _]eq [X in _ && (_ <= X)]eq !ler_add // ler_wpmul2l.
+Qed.
+
+Lemma affine_between (a c l u y : R) : l <= y <= u -> Num.min (a * l + c) (a * u + c) <= a * y + c <= Num.max (a * l + c) (a * u + c).
+Proof.
+move=> /andP[ly yu]; rewrite le_minl le_maxr !ler_add2r; case: (lerP 0 a) => [a0|/ltW a0].
+  by rewrite (ler_wpmul2l a0 ly) (ler_wpmul2l a0 yu) orbT.
+by rewrite (ler_wnmul2l a0 ly) (ler_wnmul2l a0 yu) orbT.
+Qed.
+
+(* --- one layer -------------------------------------------------------------------------------------------------- *)
+
+Variable S : Z.
+Hypothesis S0 : 0 < zr S.
+
+(* What the intervals say of a pair of values. *)
+Definition fits (t : interval * interval * interval) (vw : R * R) :=
+  [/\ within t.1.1 (zr S * vw.1), within t.1.2 (zr S * vw.2) & within t.2 (zr S * (vw.1 - vw.2))].
+
+Notation all_fit := (List.Forall2 fits).
+
+Lemma dot_interval_sound (ws : seq Z) his (vs : seq R) : List.Forall2 (fun h v => within h (zr S * v)) his vs ->
+  within (dot_interval ws his) (zr S * dot ws vs).
+Proof.
+move=> fit; elim: fit ws => [|h v his' vs' hv _ IH] [|w ws] /=; rewrite ?mulr0 //; try exact: exact_sound 0%Z.
+rewrite mulrDr; case: Z.eqb_spec => [->|_]; first by rewrite zr0 mul0r mulr0 add0r.
+by rewrite mulrCA; apply: plus_sound (IH ws); apply: scaled_sound.
+Qed.
+
+Lemma value_sound d r his (vs : seq R) : 0 < zr d -> List.Forall2 (fun h v => within h (zr S * v)) his vs ->
+  within (value_interval S d his r) (zr S * (dot r (1 :: vs) / zr d)).
+Proof.
+move=> d0 fit; case: r => [|b ws] /=; first by rewrite mul0r mulr0; apply: exact_sound 0%Z.
+apply: (over_sound d0); have -> : zr d * (zr S * ((zr b * 1 + dot ws vs) / zr d)) = zr (b * S) + zr S * dot ws vs.
+  by rewrite zrM; field; rewrite gt_eqF.
+by apply: plus_sound; [apply: exact_sound | apply: dot_interval_sound].
+Qed.
+
+Lemma firsts s vws : all_fit s vws -> List.Forall2 (fun h v => within h (zr S * v)) [seq t.1.1 | t <- s] [seq vw.1 | vw <- vws].
+Proof. by elim=> [|t vw s' vws' [? ? ?] _ IH] /=; constructor. Qed.
+
+Lemma seconds s vws : all_fit s vws -> List.Forall2 (fun h v => within h (zr S * v)) [seq t.1.2 | t <- s] [seq vw.2 | vw <- vws].
+Proof. by elim=> [|t vw s' vws' [? ? ?] _ IH] /=; constructor. Qed.
+
+Lemma gap_sound (ws us : seq Z) s vws : all_fit s vws -> size ws = size us ->
+  within (gap_interval ws us [seq t.1.1 | t <- s] [seq t.2 | t <- s])
+    (zr S * (dot ws [seq vw.1 | vw <- vws] - dot us [seq vw.2 | vw <- vws])).
+Proof.
+move=> fit; elim: fit ws us => [|t [v w] s' vws' [/= tv _ td] _ IH] [|a ws] [|b us] //= => [_|_|_|[sz]];
+  rewrite ?subrr ?mulr0; try exact: exact_sound 0%Z.
+have {IH} rest := IH _ _ sz; set r1 := dot ws _ in rest *; set r2 := dot us _ in rest *.
+have mid : within (if Z.eqb a b then gap_interval ws us [seq t.1.1 | t <- s'] [seq t.2 | t <- s']
+    else plus (scaled (a - b) t.1.1) (gap_interval ws us [seq t.1.1 | t <- s'] [seq t.2 | t <- s']))
+    (zr (a - b) * (zr S * v) + zr S * (r1 - r2)).
+  case: Z.eqb_spec => [->|_]; first by rewrite zrB subrr mul0r add0r.
+  by apply: plus_sound => //; apply: scaled_sound.
+have -> : zr S * (zr a * v + r1 - (zr b * w + r2)) = zr b * (zr S * (v - w)) + (zr (a - b) * (zr S * v) + zr S * (r1 - r2)).
+  by rewrite zrB; ring.
+case: Z.eqb_spec => [b0|_]; first by rewrite [X in zr X * (zr S * (v - w))]b0 zr0 mul0r add0r.
+by apply: plus_sound => //; apply: scaled_sound.
+Qed.
+
+Lemma difference_sound d r r' s vws : 0 < zr d -> all_fit s vws -> size r = size r' ->
+  within (difference_interval S d [seq t.1.1 | t <- s] [seq t.2 | t <- s] r r')
+    (zr S * (dot r (1 :: [seq vw.1 | vw <- vws]) / zr d - dot r' (1 :: [seq vw.2 | vw <- vws]) / zr d)).
+Proof.
+move=> d0 fit; case: r r' => [|b ws] [|c us] //=; first by rewrite !mul0r subrr mulr0 => _; apply: exact_sound 0%Z.
+move=> [sz]; apply: (over_sound d0); set x := dot ws _; set y := dot us _.
+have -> : zr d * (zr S * ((zr b * 1 + x) / zr d - (zr c * 1 + y) / zr d)) = zr ((b - c) * S) + zr S * (x - y).
+  by rewrite zrM zrB; field; rewrite gt_eqF.
+by apply: plus_sound; [apply: exact_sound | apply: gap_sound].
+Qed.
+
+Lemma met_sound t vw : fits t vw -> fits (met t) vw.
+Proof. by move=> [a b c]; split=> //=; apply: meet_sound => //; rewrite mulrBr; apply: minus_sound. Qed.
+
+(* d d S phi(e), for y = S e *)
+Lemma bend_scaled d q r t p (e : R) : 0 < zr d ->
+  zr (d * d) * (zr S * bend d q r [:: (t, p)] e) =
+  zr q * zr d * (zr S * e) + zr r * zr d * zr S + zr p * Num.max (zr d * (zr S * e) - zr t * zr S) 0.
+Proof.
+move=> d0; rewrite /bend /= addr0 zrM.
+have -> : Num.max (zr d * (zr S * e) - zr t * zr S) 0 = zr S * zr d * Num.max 0 (e - zr t / zr d).
+  have -> : zr d * (zr S * e) - zr t * zr S = zr S * zr d * (e - zr t / zr d) by field; rewrite gt_eqF.
+  by rewrite maxC maxr_pmulr ?mulr0 // mulr_ge0 ?ltW.
+by move: (Num.max 0 _) => m; field; rewrite gt_eqF.
+Qed.
+
+Lemma bend_at_zr d q r t p y : zr (bend_at S d q r t p y) =
+  zr q * zr d * zr y + zr r * zr d * zr S + zr p * Num.max (zr d * zr y - zr t * zr S) 0.
+Proof. by rewrite /bend_at !zrD !zrM zr_max zrB !zrM. Qed.
+
+Lemma bend_interval_sound d q r t p i (e : R) : 0 < zr d -> within i (zr S * e) ->
+  within (bend_interval S d q r t p i) (zr S * bend d q r [:: (t, p)] e).
+Proof.
+move=> d0 /andP[le ue]; rewrite /bend_interval; apply: over_sound; first by rewrite zrM mulr_gt0.
+rewrite (bend_scaled _ _ _ _ _ d0); move: (zr S * e) le ue => y le ue.
+pose low z := zr q * zr d * z + zr r * zr d * zr S.
+pose high z := (zr q * zr d + zr p * zr d) * z + (zr r * zr d * zr S - zr p * (zr t * zr S)).
+have below z : zr d * z <= zr t * zr S -> low z = zr q * zr d * z + zr r * zr d * zr S + zr p * Num.max (zr d * z - zr t * zr S) 0.
+  by move=> le'; rewrite max_r ?subr_le0 // mulr0 addr0.
+have above z : zr t * zr S <= zr d * z -> high z = zr q * zr d * z + zr r * zr d * zr S + zr p * Num.max (zr d * z - zr t * zr S) 0.
+  by move=> ge'; rewrite max_l ?subr_ge0 // /high; ring.
+set value := zr q * zr d * y + _ + _.
+have mono a b : a <= b -> zr d * a <= zr d * b by move=> ab; rewrite ler_wpmul2l // ltW.
+have kink : zr (bend_kink S d q r t) = zr q * zr t * zr S + zr r * zr d * zr S by rewrite /bend_kink !zrD !zrM.
+pose k := zr t * zr S / zr d.
+have dk : zr d * k = zr t * zr S by rewrite /k mulrCA mulfV ?mulr1 // gt_eqF.
+have low_k : low k = zr (bend_kink S d q r t) by rewrite kink /low -mulrA dk; ring.
+have high_k : high k = zr (bend_kink S d q r t).
+  by rewrite kink /high (_ : (zr q * zr d + zr p * zr d) * k = (zr q + zr p) * (zr d * k)); [rewrite dk; ring | ring].
+case: ifP => [/andP[l_lt u_gt]|outside].
+- have l_le : zr d * zr i.1 <= zr t * zr S by rewrite -!zrM zr_le; lia.
+  have u_ge : zr t * zr S <= zr d * zr i.2 by rewrite -!zrM zr_le; lia.
+  rewrite /hull /within /= !zr_min !zr_max !bend_at_zr -(below _ l_le) -(above _ u_ge).
+  case: (lerP (zr d * y) (zr t * zr S)) => [yk|/ltW ky].
+    have yk' : y <= k by rewrite -(ler_pmul2l d0) dk.
+    have /andP[m M] := affine_between (zr q * zr d) (zr r * zr d * zr S) (introT andP (conj le yk')).
+    rewrite /value -(below _ yk) -low_k.
+    by move: m M; rewrite -/(low _) -/(low _) -/(low _) !le_minl !le_maxr => /orP[->|->] /orP[->|->]; rewrite ?orbT.
+  have ky' : k <= y by rewrite -(ler_pmul2l d0) dk.
+  have /andP[m M] := affine_between (zr q * zr d + zr p * zr d) (zr r * zr d * zr S - zr p * (zr t * zr S)) (introT andP (conj ky' ue)).
+  rewrite /value -(above _ ky) -high_k.
+  by move: m M; rewrite -/(high _) -/(high _) -/(high _) !le_minl !le_maxr => /orP[->|->] /orP[->|->]; rewrite ?orbT.
+rewrite /within /= zr_min zr_max !bend_at_zr.
+case: (lerP (zr t * zr S) (zr d * zr i.1)) => [ge|lt].
+  have yk := le_trans ge (mono _ _ le); have uk := le_trans yk (mono _ _ ue).
+  rewrite /value -(above _ yk) -(above _ ge) -(above _ uk); apply: affine_between; exact/andP.
+have uk : zr d * zr i.2 <= zr t * zr S.
+  have l_lt : Z.ltb (d * i.1) (t * S) by move: lt; rewrite -!zrM ltNge zr_le; lia.
+  by move: outside; rewrite l_lt /= -!zrM zr_le; lia.
+have yk := le_trans (mono _ _ ue) uk; have lk := le_trans (mono _ _ le) yk.
+rewrite /value -(below _ yk) -(below _ uk) -(below _ lk); apply: affine_between; exact/andP.
+Qed.
+
+(* max(a, 0) - max(b, 0) = k (a - b) for some k in [0, 1] *)
+Lemma max_slope (a b : R) : exists2 k, 0 <= k <= 1 & Num.max a 0 - Num.max b 0 = k * (a - b).
+Proof.
+wlog ba : a b / b <= a.
+  case/orP: (le_total b a) => [? main|ab main]; first exact: main.
+  by have [k k01 eq] := main _ _ ab; exists k => //; rewrite -opprB eq; ring.
+case/orP: (le_total 0 b) => b0.
+  by exists 1; rewrite ?ler01 ?lexx // mul1r !max_l // (le_trans b0).
+case/orP: (le_total 0 a) => a0; last by exists 0; rewrite ?lexx ?ler01 // mul0r !max_r ?subrr.
+have [eq|ne] := eqVneq a b; first by exists 0; rewrite ?lexx ?ler01 // eq !subrr mulr0.
+have ab0 : 0 < a - b by rewrite subr_gt0 lt_neqAle eq_sym ne.
+exists (a / (a - b)); last by rewrite max_l // max_r // subr0 mulfVK // gt_eqF.
+by rewrite divr_ge0 ?(ltW ab0) //= ler_pdivr_mulr // mul1r -subr_ge0 addrAC subrr add0r oppr_ge0.
+Qed.
+
+Lemma slope_interval_sound d q r t p i j delta (e e' : R) : 0 < zr d -> within i (zr S * e) -> within j (zr S * e') ->
+  within delta (zr S * (e - e')) ->
+  within (slope_interval S d q t p i j delta) (zr S * (bend d q r [:: (t, p)] e - bend d q r [:: (t, p)] e')).
+Proof.
+move=> d0 ie je de; rewrite /slope_interval; apply: (over_sound d0).
+have [/andP[hl hu] /andP[hl' hu']] := (hull_left j ie, hull_right i je); set h := hull i j in hl hu hl' hu' *.
+have mono a b : a <= b -> zr d * a <= zr d * b by move=> ab; rewrite ler_wpmul2l // ltW.
+pose arg y := zr d * (zr S * y) - zr t * zr S.
+have eq : zr d * (zr S * (bend d q r [:: (t, p)] e - bend d q r [:: (t, p)] e')) =
+    zr q * (zr S * (e - e')) + zr p * ((Num.max (arg e) 0 - Num.max (arg e') 0) / zr d).
+  apply: (mulfI (lt0r_neq0 d0)); set b := bend _ _ _ _ e; set b' := bend _ _ _ _ e'.
+  have -> : zr d * (zr d * (zr S * (b - b'))) = zr (d * d) * (zr S * b) - zr (d * d) * (zr S * b') by rewrite zrM; ring.
+  rewrite !bend_scaled // -/(arg e) -/(arg e'); move: (Num.max (arg e) 0) (Num.max (arg e') 0) => m m'.
+  by field; rewrite gt_eqF.
+have [k k01 keq] := max_slope (arg e) (arg e').
+have arg_eq : (arg e - arg e') / zr d = zr S * (e - e') by rewrite /arg; field; rewrite gt_eqF.
+rewrite eq; case: ifP => [le|_].
+  have low y : y <= zr h.2 -> zr d * y - zr t * zr S <= 0.
+    by move=> yh; rewrite subr_le0 (le_trans (mono _ _ yh)) // -!zrM zr_le.
+  by rewrite /arg !max_r ?low // subrr mul0r mulr0 addr0; apply: scaled_sound.
+case: ifP => [ge|_].
+  have high y : zr h.1 <= y -> 0 <= zr d * y - zr t * zr S.
+    by move=> hy; rewrite subr_ge0; apply: le_trans (mono _ _ hy); rewrite -!zrM zr_le.
+  have -> : Num.max (arg e) 0 - Num.max (arg e') 0 = arg e - arg e' by rewrite /arg !max_l ?high.
+  by rewrite arg_eq -mulrDl -zrD; apply: scaled_sound.
+rewrite keq -mulrA arg_eq.
+have -> : zr q * (zr S * (e - e')) + zr p * (k * (zr S * (e - e'))) =
+    k * (zr (q + p) * (zr S * (e - e'))) + (1 - k) * (zr q * (zr S * (e - e'))) by rewrite zrD; ring.
+by apply: between_sound k01; [apply: hull_right | apply: hull_left]; apply: scaled_sound.
+Qed.
+
+Lemma pass_layer_sound l m s s' vws : all_fit s vws -> pass_layer S l m s = Some s' ->
+  exists2 vws', all_fit s' vws' &
+    [/\ apply l [seq vw.1 | vw <- vws] = [seq vw.1 | vw <- vws'], apply m [seq vw.2 | vw <- vws] = [seq vw.2 | vw <- vws'] & True].
+Proof.
+move=> fit; case: l m => [d rows|d q r kinks] [d' rows'|d' q' r' kinks'] //=; last first.
+- case: kinks kinks' => [|[t p] [|? ?]] [|[t' p'] [|? ?]] //.
+  case: ifP => // /and5P[d0 /Z.eqb_eq <- /Z.eqb_eq <- /Z.eqb_eq <- /andP[/Z.eqb_eq <- /Z.eqb_eq <-]] [<-].
+  have d0' : 0 < zr d by rewrite zr_gt0.
+  exists [seq (bend d q r [:: (t, p)] vw.1, bend d q r [:: (t, p)] vw.2) | vw <- vws]; last by rewrite -!map_comp.
+  elim: fit => [|k vw s1 vws1 [f1 f2 f3] _ IH] /=; constructor=> //; apply: met_sound; split=> /=.
+  - exact: bend_interval_sound.
+  - exact: bend_interval_sound.
+  - exact: slope_interval_sound.
+- by case: kinks => [|[? ?] [|? ?]].
+case: ifP => // /and4P[d0 /Z.eqb_eq <- /eqP sz szs] [<-].
+have d0' : 0 < zr d by rewrite zr_gt0.
+set vs := [seq vw.1 | vw <- vws]; set ws := [seq vw.2 | vw <- vws].
+exists [seq (dot r.1 (1 :: vs) / zr d, dot r.2 (1 :: ws) / zr d) | r <- zip rows rows'].
+  elim: (zip rows rows') szs => [|[r r'] rest IH] /=; first by constructor.
+  move=> /andP[/eqP szr szs]; constructor; last exact: IH.
+  apply: met_sound; split=> /=.
+  - exact: value_sound d0' (firsts fit).
+  - exact: value_sound d0' (seconds fit).
+  - exact: difference_sound.
+by split=> //; rewrite -map_comp; elim: rows rows' sz {szs} => [|r rows IH] [|r' rows'] //= [/IH ->].
+Qed.
+
+Theorem pass_sound f g s s' vws : all_fit s vws -> pass S f g s = Some s' ->
+  exists2 vws', all_fit s' vws' & run f [seq vw.1 | vw <- vws] = [seq vw.1 | vw <- vws'] /\ run g [seq vw.2 | vw <- vws] = [seq vw.2 | vw <- vws'].
+Proof.
+elim: f g s vws => [|l f IH] [|m g] //= s vws fit; first by move=> [<-]; exists vws.
+case pl: (pass_layer S l m s) => [s1|] // ps.
+have [vws1 fit1 [e1 e2 _]] := pass_layer_sound fit pl.
+have [vws' fit' [r1 r2]] := IH _ _ _ fit1 ps.
+by exists vws' => //; rewrite /run /= -/(run _ _) -/(run _ _) e1 e2.
+Qed.
+
+(* --- the box ---------------------------------------------------------------------------------------------------- *)
+
+Definition sided (o : side) v :=
+  (match o.1 with Some l => zr l <= zr S * v | None => true end) && (match o.2 with Some u => zr S * v <= zr u | None => true end).
+
+Lemma bounded_by_sound c a o v : sided o v -> 0 <= zr c + zr a * v -> sided (bounded_by S c a o) v.
+Proof.
+move=> /andP[lo hi] ineq; have scaled0 : 0 <= zr c * zr S + zr a * (zr S * v).
+  by rewrite (_ : _ + _ = (zr c + zr a * v) * zr S); [rewrite mulr_ge0 // ltW | ring].
+rewrite /bounded_by; case: ifP => [a0|_].
+  have a0' : 0 < zr a by rewrite zr_gt0.
+  have low : zr (lower_div (- c * S) a) <= zr S * v.
+    by apply: lower_div_sound => //; rewrite zrM zrN mulNr -subr_ge0 opprK addrC.
+  rewrite /sided /= hi andbT /tighter; case: o.1 lo => [l|] // lo.
+  by rewrite zr_max le_maxl lo.
+case: ifP => [a0|_]; last by rewrite /sided lo hi.
+have a0' : 0 < zr (- a) by rewrite zr_gt0; lia.
+have high : zr S * v <= zr (upper_div (c * S) (- a)).
+  by apply: upper_div_sound => //; rewrite zrM zrN mulNr -subr_ge0 opprK.
+rewrite /sided /= lo /= /tighter; case: o.2 hi => [u|] // hi.
+by rewrite zr_min le_minr hi.
+Qed.
+
+Lemma change_sound sides (j : nat) f (x : seq R) : List.Forall2 sided sides x -> (forall o, sided o (nth 0 x j) -> sided (f o) (nth 0 x j)) ->
+  List.Forall2 sided (change sides j f) x.
+Proof.
+move=> all_sided; elim: all_sided j => [|o v sides' x' ov rest IH] [|j] /= keeps; constructor=> //; first exact: keeps.
+exact: IH.
+Qed.
+
+Lemma sides_sound rows (x : seq R) : inside rows x -> List.Forall2 sided (sides_of S rows (size x)) x.
+Proof.
+rewrite /sides_of; have : List.Forall2 sided (nseq (size x) (None, None)) x by elim: x => [|v x IH] /=; constructor.
+elim: rows (nseq _ _) => [|[c ts] rows IH] sides //= fit ins.
+apply: IH => [|row row_in]; last by apply: ins; right.
+case: ts ins => [|[j a] [|? ?]] //= ins; apply: change_sound fit _ => o ov.
+apply: bounded_by_sound ov _; have := ins _ (or_introl erefl).
+by rewrite /slack /= addrC.
+Qed.
+
+Lemma box_sound sides box (x : seq R) : List.Forall2 sided sides x -> box_of sides = Some box ->
+  all_fit [seq (i, i, (0, 0)%Z) | i <- box] [seq (v, v) | v <- x].
+Proof.
+move=> fit; elim: fit box => [|[[l|] [u|]] v sides' x' ov _ IH] box //=; first by move=> [<-]; constructor.
+case: (box_of sides') IH => [rest|] // IH [<-] /=; constructor; last exact: IH.
+by split=> //=; rewrite subrr mulr0; apply: exact_sound 0%Z.
+Qed.
+
+End Meaning.
+
+Theorem check_pass_sound (R : realFieldType) p rows S (x : seq R) : well_formed p -> size x = Z.to_nat (inputs p) -> inside rows x ->
+  check_pass p rows S -> close (bound R p) (run (first p) x) (run (second p) x).
+Proof.
+move=> /and5P[_ t0 td0 _ _] sx ins /andP[S0 ok].
+have S0' : 0 < zr R S by rewrite zr_gt0.
+case bx: (box_of _) ok => [box|] //; case ps: (pass _ _ _ _) => [s|] // ok.
+rewrite -sx in bx.
+have [vws fit []] := pass_sound S0' (box_sound (sides_sound S0' ins) bx) ps.
+rewrite -!map_comp !map_id_in // => -> ->; split; first by rewrite !size_map.
+have td : 0 < zr R (tolerance p).2 by rewrite zr_gt0.
+have bound0 : 0 <= bound R p by apply: divr_ge0; [rewrite zr_ge0 | apply: ltW].
+elim: fit ok => [|[[i1 i2] [l u]] [v w] s' vws' [/= _ _ /andP[lo hi]] _ IH] /=.
+  by move=> _ j; rewrite !nth_nil subrr normr0.
+move=> /andP[/andP[low high] rest] [|j] /=; last exact: IH.
+have TS : 0 < zr R (tolerance p).2 * zr R S by rewrite mulr_gt0.
+have eqb : zr R (tolerance p).2 * zr R S * bound R p = zr R ((tolerance p).1 * S).
+  by rewrite /bound zrM; field; rewrite gt_eqF.
+have below : - zr R ((tolerance p).1 * S) <= zr R (tolerance p).2 * zr R S * (v - w).
+  rewrite -zrN -mulrA; apply: (@le_trans _ _ (zr R ((tolerance p).2 * l))); first by rewrite zr_le.
+  by rewrite zrM ler_wpmul2l // ltW.
+have above : zr R (tolerance p).2 * zr R S * (v - w) <= zr R ((tolerance p).1 * S).
+  rewrite -mulrA; apply: (@le_trans _ _ (zr R ((tolerance p).2 * u))); last by rewrite zr_le.
+  by rewrite zrM ler_wpmul2l // ltW.
+by rewrite ler_norml -(ler_pmul2l TS) -[X in _ && X](ler_pmul2l TS) mulrN eqb below above.
+Qed.

@@ -1,0 +1,158 @@
+"""The verified checker: what it proves rests on nothing, it accepts what the Python checker accepts, and nothing that is wrong.
+
+Compiled by `coqc` (slow) where that is installed. The mutations and the second opinion are those of tests/certificate.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import random
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import exactnn as xn
+from exactnn.certificate import Rejected
+from exactnn.errors import SaveError
+from exactnn.export import rocq
+from tests.certificate import _oracle
+from tests.certificate._build import number
+from tests.certificate._cases import CASES
+from tests.certificate.test_mutations import mutants, verdict
+from tests.proofs._rocq import coqc, compiled, decided, stated, written
+
+pytestmark = pytest.mark.slow
+MALFORMED = (Rejected, AttributeError, AssertionError, IndexError, KeyError, RecursionError, TypeError, ValueError, ZeroDivisionError)
+
+
+@pytest.fixture(scope="module")
+def theory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """proofs/rocq, compiled."""
+    return compiled(tmp_path_factory.getbasetemp().parent)
+
+
+def writable() -> dict[str, dict[str, Any]]:
+    """The certificates written by hand that can be written for Rocq."""
+    found = {}
+    for name, document in CASES.items():
+        try:
+            rocq.definitions(stated(document), document["evidence"])
+        except SaveError:
+            continue
+        found[name] = document
+    return found
+
+
+def refutes(document: dict[str, Any]) -> bool:
+    """Whether the point does; which values the certificate gives there does not matter to Rocq, which computes them."""
+    point = list(map(Fraction, document["evidence"]["point"]))
+    values = {name: list(map(number, _oracle.evaluate(model["inline"], point))) for name, model in document["models"].items()}
+    zeros = [0] * len(values["f"])
+    return bool(_oracle.refutes({**document, "evidence": {"point": document["evidence"]["point"], "g": zeros, **values}}))
+
+
+def test_the_theorems_assume_nothing(theory: Path) -> None:
+    out = coqc(theory, theory / "Assumptions.v")
+    assert out.returncode == 0
+    shown = (theory / "Assumptions.v").read_text().count("\nPrint Assumptions ")
+    assert out.stdout.split("\n") == ["Closed under the global context"] * shown + [""]
+
+
+def test_what_the_python_checker_accepts_is_accepted(theory: Path, tmp_path: Path) -> None:
+    cases = writable()
+    assert len(cases) >= 25
+    paths = [written(document, tmp_path / f"c{i}.v") for i, document in enumerate(cases.values())]
+    assert [name for name, good in zip(cases, decided(theory, paths), strict=True) if not good] == []
+
+
+def test_what_is_changed_is_rejected_unless_the_claim_is_true(theory: Path, tmp_path: Path) -> None:
+    """Each certificate with one number, entry or key changed: accepted where the Python checker does, else only if the claim still holds."""
+    found: list[tuple[str, dict[str, Any], bool]] = []
+    paths = []
+    for name, document in writable().items():
+        chosen = list(mutants(document, random.Random(name)))
+        for path, value, mutant in random.Random(name).sample(chosen, min(100, len(chosen))):
+            good = verdict(mutant) is None
+            try:
+                paths.append(written(mutant, tmp_path / f"m{len(paths)}.v"))
+            except SaveError:
+                continue
+            except MALFORMED:  # no certificate at all
+                assert not good, (name, path, value)
+                continue
+            found.append((f"{name}: {path} = {value}", mutant, good))
+    answers = decided(theory, paths)
+    assert answers.count(False) >= 200
+    for (label, mutant, good), answer in zip(found, answers, strict=True):
+        if good:
+            assert answer, label
+        elif answer:
+            assert refutes(mutant) if mutant["claim"]["answer"] == "refuted" else _oracle.proves(mutant, (None, None), 20), label
+
+
+# --- theorems -------------------------------------------------------------------------------------------------------------------
+
+
+def sort3(order: list[tuple[int, int]]) -> xn.Network:
+    """The numbers sorted by comparisons: (min, max) = (a - s(a - b), b + s(a - b))."""
+    layers = []
+    for i, j in order:
+        row = [int(k == i) - int(k == j) for k in range(3)]
+        layers.append((np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int), [row]]), [0] * 7))
+        back = [[int(k == j) - int(k == i) for k in range(3)]]
+        layers.append((np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int), back]).T, [0] * 3))
+    merged = layers[:1]
+    for (w, _), (v, b) in itertools.pairwise(layers[1:]):  # two affine maps in a row become one
+        if v.shape[0] == 7:
+            merged.append((v @ w, b))
+    return xn.mlp([*merged, layers[-1]])
+
+
+def dense(sizes: list[int], seed: int) -> list[tuple[Any, Any]]:
+    """Layers of a network with random float32 weights."""
+    draw = np.random.default_rng(seed)
+    shapes = itertools.pairwise(sizes)
+    return [((draw.normal(size=(b, a)) / a**0.5).astype(np.float32), draw.normal(size=b).astype(np.float32)) for a, b in shapes]
+
+
+def moved(layers: list[tuple[Any, Any]]) -> xn.Network:
+    """The same function by other weights."""
+    f = xn.mlp(layers)
+    order, factors = [*range(1, len(layers[0][1])), 0], [f"{i + 2}/3" for i in range(len(layers[1][1]))]
+    return (xn.symmetry.Scaling(1, factors) @ xn.symmetry.Permutation(0, order)).apply(f)
+
+
+def changed(layers: list[tuple[Any, Any]]) -> xn.Network:
+    """One weight a little larger."""
+    other = copy.deepcopy(layers)
+    other[1][0][0, 0] += np.float32(2**-10)
+    return xn.mlp(other)
+
+
+def theorems() -> dict[str, tuple[Any, str]]:
+    """Verdicts, and the evidence each has."""
+    f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
+    layers = dense([5, 10, 10, 1], 1)
+    return {
+        "two sorting networks": (xn.verify_equal(f, g), "tree"),
+        "sorting networks on a polyhedron": (xn.verify_equal(f, sort3([(0, 1), (1, 2)]), domain=xn.Polyhedron([[1, -1, 0], [0, 1, -1]], [0, 0])), "forms"),
+        "two sorting networks that differ": (xn.verify_equal(f, sort3([(0, 1), (1, 2)])), "point"),
+        "5-10-10-1, moved": (xn.verify_equal(xn.mlp(layers), moved(layers)), "forms"),
+        "5-10-10-1, one weight changed": (xn.verify_equal(xn.mlp(layers), changed(layers)), "point"),
+    }
+
+
+def test_a_verdict_becomes_a_theorem(theory: Path, tmp_path: Path) -> None:
+    paths = []
+    for i, (label, (answer, method)) in enumerate(theorems().items()):
+        document = answer.certificate.document
+        assert document["evidence"]["method"] == method, label
+        paths.append(written(document, tmp_path / f"t{i}.v"))
+        out = coqc(theory, paths[-1], timeout=60)
+        assert out.returncode == 0, (label, out.stderr)
+        assert out.stdout.strip() == "Closed under the global context", label
+    assert decided(theory, paths) == [True] * len(paths)
