@@ -106,7 +106,7 @@ class _Writer:
             self._state.cell.append({key: v for key, v in row.items() if v})
             self._scales.append(abs(rho) / (k * (highest - lowest)))
             self._chords[number] = len(self._state.cell) - 1
-            numbers = " ".join(words.number(n) if n >= 0 else f"({words.number(n)})" for n in (a, k, lowest, highest))
+            numbers = " ".join(map(words.argument, (a, k, lowest, highest)))
             self._out.append(f"(chord {numbers} {words.farkas(low_proof)} {words.farkas(high_proof)}")
         return self._chords[number]
 

@@ -15,6 +15,11 @@ def number(n: int) -> str:
     return str(n) if -10 < n < 10 else hex(n)
 
 
+def argument(n: int) -> str:
+    """A number behind a function."""
+    return f"({number(n)})" if n < 0 else number(n)
+
+
 def listed(words: Iterable[str]) -> str:
     """[:: a; b; c], broken into lines."""
     lines, line = [], "[::"
@@ -43,11 +48,7 @@ def layer(value: Layer) -> str:
     if value == (1, 0, 0, [(0, 1)]):
         return "relu"
     kinks = listed(pair(*kink) for kink in value.kinks)
-    return f"bent {number(value.denominator)} {_argument(value.slope)} {_argument(value.constant)} {kinks}"
-
-
-def _argument(n: int) -> str:
-    return f"({number(n)})" if n < 0 else number(n)
+    return f"bent {number(value.denominator)} {argument(value.slope)} {argument(value.constant)} {kinks}"
 
 
 def terms(proof: Proof) -> str:

@@ -70,6 +70,8 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
         g = _layers(transformed(network, claim.transformation), "T(f)")
     else:
         g = [(Affine(1, [[0] * (1 + inputs)] * network.output_size), "")]
+    if evidence["method"] in ("pass", "boxes"):
+        f, g = _common(f, g)
     domain = [] if claim.domain is None else [_inequality(row, claim.domain.matrix.denominator, b) for row, b in claim.domain.rows()]
     tolerance = claim.tolerance
     return "\n".join(
@@ -95,6 +97,12 @@ def _evidence(
         gaps = [abs(rational(a) - rational(b)) for a, b in zip(evidence["f"], evidence["g"], strict=True)]
         output = gaps.index(max(gaps))
         return f"at_point {words.number(common)} {words.listed(words.number(int(v * common)) for v in point)} {output}"
+    if method in ("pass", "boxes"):
+        if evidence.get("box") is not None or not domain:
+            raise SaveError("intervals are written for Rocq where each input is bounded by rows of its own")
+        if [_kind(v) for v, _ in f] != [_kind(v) for v, _ in g]:
+            raise SaveError("intervals are written for Rocq for two networks of the same layers")
+        return _boxes(evidence)
     if method in ("tree", "forms") and evidence["hull"] is not None:
         raise SaveError("a domain of lower dimension is not written for Rocq")
     if method == "tree":
@@ -102,8 +110,44 @@ def _evidence(
     elif method == "forms":
         tree = write_forms(f, g, inputs, domain, tolerance, evidence)
     else:
-        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, tree and point are")
+        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, tree, pass and point are")
     return f"Leaf\n{tree}"
+
+
+def _kind(layer: Layer) -> Any:
+    """What two layers must share for intervals: widths and the denominator, or the whole function."""
+    return (layer.denominator, [len(row) for row in layer.rows]) if isinstance(layer, Affine) else layer
+
+
+def _common(f: Sequence[Named], g: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+    """The affine layers of both over common denominators."""
+    if len(f) != len(g):
+        return list(f), list(g)
+    pairs: list[tuple[Named, Named]] = []
+    for (a, name), (b, other) in zip(f, g, strict=True):
+        if isinstance(a, Affine) and isinstance(b, Affine):
+            d = lcm(a.denominator, b.denominator)
+            a, b = (Affine(d, [[v * (d // layer.denominator) for v in row] for row in layer.rows]) for layer in (a, b))
+        pairs.append(((a, name), (b, other)))
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def _boxes(evidence: dict[str, Any]) -> str:
+    """One pass, or a tree of boxes with a pass at each leaf."""
+    bits = evidence["bits"]
+    out: list[str] = []
+    waiting = [""]
+    for node in evidence["tree"] if evidence["method"] == "boxes" else [["pass"]]:
+        after = waiting.pop()
+        if node[0] == "split":
+            _, j, n = node
+            out.append(f"(cut (nonnegative {words.argument(n)} [:: {words.pair(j, -(2**bits))}])")
+            waiting += [after + ")", ""]
+        elif node[0] == "pass":
+            out.append(f"(intervals {words.number(bits)}){after}")
+        else:
+            raise SaveError(f"boxes with {node[0]!r} are not written for Rocq; those with 'pass' are")
+    return "\n".join(out)
 
 
 def _layers(network: Any, label: str) -> list[Named]:
@@ -167,7 +211,7 @@ def _domain_row(inequality: tuple[Fraction, Row]) -> str:
     row = inequality[1]
     constant = row.get(0, 0)
     terms = words.listed(words.pair(j - 1, a) for j, a in sorted(row.items()) if j)
-    return f"nonnegative {words.number(constant) if constant >= 0 else f'({words.number(constant)})'} {terms}"
+    return f"nonnegative {words.argument(constant)} {terms}"
 
 
 def _network(name: str, layers: Sequence[Named]) -> str:

@@ -12,5 +12,6 @@ Print Assumptions equal_exactly.
 Print Assumptions nonneg_sound.
 Print Assumptions check_tree_sound.
 Print Assumptions check_point_sound.
+Print Assumptions check_pass_sound.
 Print Assumptions check_sound.
 Print Assumptions check_equal.

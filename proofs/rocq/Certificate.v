@@ -1,13 +1,14 @@
 (* The verified checker: what it accepts is true.
 
-   Statement. check p c = true -> claim c p, over every real field: for a proof by cases, the two networks of p are within its tolerance of
+   Statement. check p c = true -> claim c p, over every real field: for a proof by cases or intervals, the two networks of p are within its tolerance of
      each other everywhere on its domain (without a tolerance: they are the same function there); for a point, they are not (check_sound).
    Assumptions. None: the networks and the domain are in p, everything else in c is looked at by check.
-   Idea. The domain is cut by inequalities; each part is settled by a tree (Tree.v). A point is evaluated (Point.v).
+   Idea. The domain is cut by inequalities; each part is settled by a tree (Tree.v) or by one pass of intervals
+     (Pass.v). A point is evaluated (Point.v).
    Used in. The files that `exactnn check CERT --to-rocq OUT.v` writes; Extract.v, the same checker as a program.
    Attacked by. tests/proofs/test_rocq.py: certificates with one number changed
    References. docs/certificate-format.md *)
-From Exactnn Require Export Point.
+From Exactnn Require Export Pass Point.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -15,8 +16,9 @@ Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
-(* Cut r p q: where 0 <= r, p; where 0 <= -r, q. Both get their inequality behind those of the domain and of the cuts above. *)
-Inductive parts := Cut (r : inequality) (p q : parts) | Leaf (t : tree).
+(* Leaf: a proof by cases (Tree.v). Interval bits: the intervals of Pass.v, in units of 2^-bits.
+   Cut r p q: where 0 <= r, p; where 0 <= -r, q. Both get their inequality behind those of the domain and of the cuts above. *)
+Inductive parts := Cut (r : inequality) (p q : parts) | Leaf (t : tree) | Interval (bits : Z).
 
 Inductive certificate := Equal (p : parts) | Differ (d : Z) (point : seq Z) (output : Z).
 
@@ -33,6 +35,7 @@ Fixpoint check_parts (p : problem) (rows : seq inequality) (c : parts) : bool :=
   | Leaf t =>
       let n1 := (Z.to_nat (inputs p)).+1 in
       check_tree n1 (second p) (tolerance p) t (start n1 (first p) [seq (primitive (dense r)).2 | r <- rows])
+  | Interval bits => check_pass p rows (Z.pow 2 bits)
   end.
 
 Definition check (p : problem) (c : certificate) : bool :=
@@ -82,7 +85,7 @@ Qed.
 Theorem check_parts_sound p c rows x : well_formed p -> size x = Z.to_nat (inputs p) -> all (in_range p) rows -> inside rows x ->
   check_parts p rows c -> close (bound R p) (run (first p) x) (run (second p) x).
 Proof.
-move=> wf sx; elim: c rows => [r c1 IH1 c2 IH2|t] rows rng ins /=.
+move=> wf sx; elim: c rows => [r c1 IH1 c2 IH2|t|bits] rows rng ins /=; last exact: check_pass_sound.
   have rcons_inside r' : inside rows x -> 0 <= slack r' x -> inside (rcons rows r') x.
     move=> old new r''; rewrite -cats1 => r_in; have [?|[<-|]] := List.in_app_or _ _ _ r_in => //; exact: old.
   move=> /and3P[rr ok1 ok2]; case: (lerP 0 (slack r x)) => s.

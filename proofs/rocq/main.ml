@@ -146,7 +146,8 @@ let rec tree = function
   | _ -> unexpected "a tree"
 
 let rec parts = function
-  | Call ("Cut", [ r; p; q ]) -> Cut (inequality r, parts p, parts q)
+  | Call ("intervals", [ bits ]) -> Interval (integer bits)
+  | Call ("cut", [ r; p; q ]) -> Cut (inequality r, parts p, parts q)
   | Call ("Leaf", [ t ]) -> Leaf (tree t)
   | _ -> unexpected "a part"
 
