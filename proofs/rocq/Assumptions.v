@@ -6,12 +6,17 @@
    Used in. proofs/README.md
    Attacked by. tests/proofs/test_rocq.py compares the output.
    References. - *)
-From Exactnn Require Import Certificate.
+From Exactnn Require Import Independence Certificate.
 
+Print Assumptions independence.
+Print Assumptions normal_form.
 Print Assumptions equal_exactly.
+Print Assumptions not_both.
 Print Assumptions nonneg_sound.
+Print Assumptions unit_max_sound.
 Print Assumptions check_tree_sound.
 Print Assumptions check_point_sound.
+Print Assumptions pass_sound.
 Print Assumptions check_pass_sound.
 Print Assumptions check_sound.
 Print Assumptions check_equal.
