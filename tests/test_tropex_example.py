@@ -121,7 +121,7 @@ def test_volume_by_radii() -> None:
 def test_a_slice() -> None:
     """The quadrants in the coordinates of a slice: the square [-1/4, 5/4]^2 is cut at 1/2 in both."""
     found = geometry.cut(QUADRANTS, array([[1, 1], [-1, 1], [1, -1]]), 400, 3)
-    assert (found.regions, found.area) == (4, 2.25)
+    assert found.regions == 4
     assert found.own == (0.5625, 0.5625, 0.5625)
     for value, error in found.estimated:
         assert abs(value - 0.5625) < 4 * error < 0.3
