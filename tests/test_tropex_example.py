@@ -7,6 +7,8 @@ import json
 import math
 import os
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +21,7 @@ import pytest
 import torch
 
 import exactnn as xn
-from exactnn.exact.array import RationalArray
+from exactnn.exact.array import RationalArray, concatenate
 from tests._studies import Pool, changed_config, idx, lines, quick_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +39,7 @@ from tropex.design import CLAIMS, Run, plan, read_config  # noqa: E402
 
 CONFIG = read_config(EXAMPLE / "config.toml")
 
-BASE = Run("digits", "dense", 1, 0.01, 12, 10, 6, 3, 3, 4, 10, 2, 5, 10, 0.0625, "digits")
+BASE = Run("digits", "dense", 1, 0.01, 12, 10, 6, 3, 3, 4, 10, 2, 5, 10, 0.0625, "all", "digits")
 
 #: |x| + |y|: its regions are the four quadrants
 QUADRANTS = xn.mlp([([[1, 0], [-1, 0], [0, 1], [0, -1]], [0] * 4), ([[1, 1, 1, 1]], [0])])
@@ -119,7 +121,7 @@ def test_volume_by_radii() -> None:
 def test_a_slice() -> None:
     """The quadrants in the coordinates of a slice: the square [-1/4, 5/4]^2 is cut at 1/2 in both."""
     found = geometry.cut(QUADRANTS, array([[1, 1], [-1, 1], [1, -1]]), 400, 3)
-    assert (found.regions, found.area) == (4, 2.25)
+    assert found.regions == 4
     assert found.own == (0.5625, 0.5625, 0.5625)
     for value, error in found.estimated:
         assert abs(value - 0.5625) < 4 * error < 0.3
@@ -163,7 +165,9 @@ def test_decisions_with_more_terms() -> None:
     assert terms.decisions(own).tolist() == [0, 2, 1]
     # with the term of the first point alone, class 0 is all there is
     assert terms.decisions(terms.of_own_class(values, np.array([0, 0, 0]))).tolist() == [0, 0, 0]
-    assert terms.evolution(values, np.array([0, 2, 1]), [3]) == [100]
+    # points and labels are one list: with terms of the first k, these and no others are decided rightly
+    truth = np.array([0, 2, 1])
+    assert terms.evolution(values, truth, truth, [1, 2, 3]) == [pytest.approx(v) for v in (100 / 3, 200 / 3, 100)]
     assert terms.accuracy(np.array([1, 1, 0]), np.array([1, 0, 0])) == pytest.approx(200 / 3)
 
 
@@ -210,6 +214,7 @@ def test_every_architecture(network: str) -> None:
     assert line["maps"] > 50
     assert line["patterns"] >= line["maps"] - 1e-9
     assert line["evolution"][-1] == line["extracted"]
+    assert np.shape(line["retrained_images"]) == np.shape(line["images"]) == (train.SHOWN, 64)
     assert line["extracted_still"] == pytest.approx(line["extracted"])
     assert line["network_still"] == pytest.approx(line["accuracy"])
     assert 0 < line["kept"] <= 100
@@ -217,47 +222,80 @@ def test_every_architecture(network: str) -> None:
 
 
 def test_shifts() -> None:
-    """Of the network with its outputs three times as large behind them, whose terms have larger shifts; not of another network."""
-    tripled = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1], [0, 0], [-1, 1], [3, -3], [0, 0], [-3, 3]], [0, 0, -1, 0, 0, -3])])
+    """(f, 3 f) has shifts exactly three times as large; a wrong shift or another network is noticed, in each of the checks."""
     points, others = array([[2], [-3], ["-1/2"]]), array([[5], [-1]])
-    usual, larger = (terms.Terms(xn.tropical.extract_at(net, points)) for net in (THREE, tripled))
-    assert max(map(abs, larger.joined.to_fractions())) == 3 * max(map(abs, usual.joined.to_fractions()))
-    assert train.shifted(THREE, tripled, points, others) == {"shift_changes": 0}
-    other = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1], [0, 0], [-1, 1], [3, -3], [0, 0], [-3, 3]], [0, 0, 0, 0, 0, -3])])
-    with pytest.raises(AssertionError, match="a shift changed an affine map"):
-        train.shifted(THREE, other, points, others)
+    usual, larger = (terms.Terms(xn.tropical.extract_at(net, points)) for net in (THREE, models.stacked(THREE, 3)))
+    assert larger.joined[-3:] == usual.joined[-3:] * 3 != usual.joined[-3:]
+    assert train.shifted(THREE, points, others) == {"shift_changes": 0}
+    train.ensure_shifted(usual, larger, 3)
+    with pytest.raises(train.NotExact, match="the denominator is not 2 times as large"):
+        train.ensure_shifted(usual, larger, 2)
+    tilted = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1], [0, 0], [-1, 1]], [0, 0, -2])])
+    with pytest.raises(train.NotExact, match="a shift changed an affine map"):
+        train.ensure_shifted(usual, terms.Terms(xn.tropical.extract_at(models.stacked(tilted, 3), points)), 3)
 
 
 @pytest.mark.parametrize("network", ["conv-norm", "dense-leaky"])
 def test_larger_shifts(network: str) -> None:
-    """The denominator is made of shifts alone: of the stacked network it is as many times the usual one."""
-    model = models.build(network, 8, 10, 0).eval()
+    """The denominator is made of shifts alone: of the stacked network it is exactly as many times the usual one."""
+    net = train.network(models.build(network, 8, 10, 0).eval(), 8)
     points = RationalArray.of(tasks.load("digits", 3, 2, None).train.rows)
+    usual = terms.Terms(xn.tropical.extract_at(net, points))
+    assert not usual.joined[-3:].is_zero()
+    values = net.evaluate(points)
+    for factor in (3, 4):
+        other = models.stacked(net, factor)
+        assert other.evaluate(points) == concatenate([values, values * factor], axis=1)
+        train.ensure_shifted(usual, terms.Terms(xn.tropical.extract_at(other, points)), factor)
 
-    def denominator(found: torch.nn.Module) -> RationalArray:
-        return terms.Terms(xn.tropical.extract_at(train.network(found, 8), points)).joined[-3:]
 
-    usual = denominator(model)
-    assert not usual.is_zero()
-    assert denominator(models.stacked(model, 4)) == usual * 4
-    assert np.allclose(denominator(models.stacked(model, 3)).to_float(), 3 * usual.to_float(), rtol=1e-5)  # 3 w is rounded
+def test_gradients_of_what_wins() -> None:
+    """Of the extracted function; 0 for a class without terms, which no data point is decided as."""
+    found, _ = extracted([[2], [-3]])
+    decided = np.array([0, 2])
+    values = terms.of_own_class(found.values(array([[5], [-4]])), decided)
+    top = {j: terms.winning(found, values, decided, np.array([j, j])).ravel().tolist() for j in range(3)}
+    assert top[1] == [0, 0]
+    assert top[0] == [found.rows[0, 0, 1]] * 2
+    assert top[2] == [found.rows[2, 1, 1]] * 2
 
 
 def test_robustness() -> None:
-    """A step of 1 against a decision takes points within 1 of the border over it; the map has all of the network's terms."""
-    points = array([[3], ["1/2"], [-4], ["-3/2"]])
-    own = terms.Terms(xn.tropical.extract_at(THREE, array([[2], [-3]])))
-    line = train.robustness(THREE, own, points, np.array([0, 0, 2, 2]), replace(BASE, step=1.0))
+    """A step of 1 against a decision takes points within 1 of the border over it; the function has all of the network's terms."""
+    points, decided = array([[3], ["1/2"], [-4], ["-3/2"]]), np.array([0, 2, 1])
+    every = terms.Terms(xn.tropical.extract_at(THREE, array([[2], [-3], ["-1/2"]])))
+    line = train.robustness(THREE, every, decided, points, np.array([0, 0, 2, 2]), replace(BASE, step=1.0))
     assert line["network_still"] == line["extracted_still"] == 100
     assert {line[f"{f}_against_{g}"] for f in ("network", "extracted") for g in ("network", "extracted")} == {50}
     assert line["network_random"] >= 50
 
 
+def test_robustness_of_the_extracted_function() -> None:
+    """It is the paper's function that steps go against: without terms of class 1, between 0 and 2, it decides -1/2 otherwise."""
+    every = terms.Terms(xn.tropical.extract_at(THREE, array([[2], [-3], ["-1/2"]])))
+    points, labels = array([["-1/4"]]), np.array([1])
+    without, with_all = (train.robustness(THREE, every, d, points, labels, BASE) for d in (np.array([0, 2, 0]), np.array([0, 2, 1])))
+    assert (without["extracted_still"], with_all["extracted_still"]) == (0, 100)
+    assert without["network_still"] == without["network_against_extracted"] == 100  # the missing class has no gradient
+
+
 def test_an_extracted_map_that_is_wrong_is_noticed() -> None:
     found = xn.tropical.extract_at(QUADRANTS, [[1, 1], [-1, 2]])
-    train.assert_equal(found, array([[5, 1], [-7, 2]]))
-    with pytest.raises(AssertionError, match="not equal to the network"):
-        train.assert_equal(found, array([[1, 1], [1, -1]]))
+    train.ensure_equal(found, array([[5, 1], [-7, 2]]))
+    with pytest.raises(train.NotExact, match="not equal to the network"):
+        train.ensure_equal(found, array([[1, 1], [1, -1]]))
+
+
+def test_the_checks_are_there_without_asserts() -> None:
+    """python -O leaves asserts out."""
+    code = "from tropex import train; train.ensure(False, 'the map differs')"
+    path = os.pathsep.join([str(ROOT), str(ROOT / "examples"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "NotExact: the map differs; please report this" in done.stderr
+    assert "assert " not in (EXAMPLE / "train.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("side", [8, 28])
@@ -279,7 +317,7 @@ def test_equal_numbers_of_neurons(side: int) -> None:
 def outcomes(change: Callable[[Run], dict[str, float]]) -> tuple[report.Results, dict[str, report.Outcome]]:
     """Of made-up lines: what holds of all claims but for the difference of the kinds, with what is changed."""
     usual = {
-        **{"maps": 99.0, "least_norm": 40.0, "small_angle": 30.0, "accuracy": 90.0, "own_class": 88.0, "extracted": 89.0, "cross": 80.0},
+        **{"maps": 99.0, "least_norm": 40.0, "small_angle": 30.0, "accuracy": 90.0, "extracted": 88.0, "cross": 80.0},
         **{"slice_regions": 100, "alike_same": 80.0, "alike_other": 70.0, "kept": 20.0},
         **{"network_still": 90.0, "network_against_network": 40.0, "extracted_still": 85.0, "extracted_against_extracted": 55.0},
     }
@@ -293,7 +331,7 @@ def test_claims_that_hold() -> None:
 
     def change(run: Run) -> dict[str, float]:
         conv = run.network.startswith("conv")
-        return {"own_class": -10.0 * conv - run.seed, "slice_regions": 900 * conv}
+        return {"extracted": -10.0 * conv - run.seed, "slice_regions": 900 * conv}
 
     _, found = outcomes(change)
     assert {name: o.outcome for name, o in found.items()} == dict.fromkeys(CLAIMS, "held")
@@ -304,7 +342,7 @@ def test_claims_that_hold() -> None:
 
 
 def test_claims_that_fail() -> None:
-    worse = {"maps": -5.0, "least_norm": -31.0, "small_angle": -21.0, "own_class": -4.0, "cross": -30.0, "alike_same": -10.0, "kept": 30.0}
+    worse = {"maps": -5.0, "least_norm": -31.0, "small_angle": -21.0, "extracted": -4.0, "cross": -30.0, "alike_same": -10.0, "kept": 30.0}
     _, found = outcomes(lambda run: {**worse, "extracted_against_extracted": -20.0})
     assert {name: o.outcome for name, o in found.items()} == dict.fromkeys(CLAIMS, "failed")
 
@@ -316,7 +354,7 @@ def test_sizes_that_are_missing() -> None:
     results = report.Results(CONFIG, {run: {**line, "log_volume": -3.0} if run.seed else line for run in plan(CONFIG, {"digits": "a"})})
     text = report.measures(results, "digits", report.TABLES["Patterns and sizes of regions"])
     row = next(r for r in text.splitlines() if r.startswith("| conv-norm"))
-    assert [entry.strip() for entry in row.split("|")][6:9] == ["2.25 ± 0.00", "nan ± nan", "nan ± nan"]
+    assert [entry.strip() for entry in row.split("|")][6:] == ["2.25 ± 0.00", "nan ± nan", "nan ± nan", "nan ± nan", "nan ± nan", ""]
 
 
 def test_digits_that_are_missing() -> None:
@@ -344,12 +382,37 @@ def test_bad_config(old: str, new: str, message: str, tmp_path: Path) -> None:
         read_config(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('base = "none.toml"', "none.toml: cannot be read as TOML"),
+        ("base = 3", "base: a text is needed, got 3"),
+        ('base = "config.toml"\n[tasks.mnist]\nepoch = 3', "tasks.mnist: unknown key 'epoch'"),
+        ('base = "config.toml"\n[tasks.digits]\nfiles = "t10k"', "tasks.digits.files: 'all' is needed, got 't10k'"),
+        ("seeds = [1, 2]", "the key 'tasks' is missing"),
+    ],
+)
+def test_bad_config_with_a_base(text: str, message: str, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLE / "config.toml", tmp_path)
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(Refused, match=re.escape(message)):
+        read_config(tmp_path / "mine.toml")
+
+
+def test_the_configuration_of_mnist() -> None:
+    """It changes the sizes of MNIST, and neither the claims nor the digits."""
+    found = read_config(EXAMPLE / "mnist.toml")
+    assert found.tasks["mnist"].files == "t10k"
+    assert replace(found, tasks=CONFIG.tasks) == CONFIG
+    assert found.tasks["digits"] == CONFIG.tasks["digits"]
+
+
 #: Which entries of the lines of runs are which columns of the guide's tables, by a heading of the table.
 COLUMNS = {
     "maps": {"maps": "maps", "least norm": "least_norm", "5 % angle": "small_angle"},
-    "own class": {"network": "accuracy", "own class": "own_class", "all": "extracted", "cross": "cross"},
+    "agrees": {"network": "accuracy", "extracted": "extracted", "cross": "cross"},
     "settled": {"regions of slice": "slice_regions", "alike, same": "alike_same", "alike, other": "alike_other"},
-    "extracted": {
+    "network, random": {
         **{"network": "network_still", "network, against it": "network_against_network"},
         **{"extracted": "extracted_still", "extracted, against it": "extracted_against_extracted"},
     },
@@ -388,14 +451,23 @@ def write_mnist(folder: Path, train_images: int = 30) -> None:
         (folder / name).write_bytes(idx(rng.integers(0, 256 if "images" in name else 10, shape)))
 
 
+def relabel(folder: Path, labels: list[int]) -> None:
+    (folder / mnist.MNIST[1]).write_bytes(idx(np.array(labels)))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda folder: (folder / mnist.MNIST[2]).unlink(), f"there is no {mnist.MNIST[2]} or {mnist.MNIST[2]}.gz"),
+        (lambda folder: [path.unlink() for path in folder.iterdir()], f"there is no {mnist.MNIST[0]} or {mnist.MNIST[0]}.gz"),
+        (shutil.rmtree, "there is no such folder"),
         (lambda folder: (folder / mnist.MNIST[0]).write_bytes(b"\x00\x00\x08\x03"), "ends in the header"),
         (lambda folder: (folder / mnist.MNIST[0]).write_bytes(b"PK" * 20), "no IDX file of bytes with 3 axes"),
+        (lambda folder: (folder / mnist.MNIST[0]).write_bytes(b""), "it begins with nothing"),
+        (lambda folder: (folder / mnist.MNIST[0]).rename(folder / f"{mnist.MNIST[0]}.gz"), "Not a gzipped file"),
         (lambda folder: os.truncate(folder / mnist.MNIST[1], 20), "30 bytes are needed after the header"),
         (lambda folder: write_mnist(folder, 29), "30 images of 28 x 28 with labels 0 to 9 are needed"),
+        (lambda folder: relabel(folder, [0] * 29 + [10]), "labels 0 to 9 are needed, got 10 at place 29"),
         (lambda folder: None, "tasks.mnist.train: there are 30 examples, got 200"),
     ],
 )
@@ -404,14 +476,52 @@ def test_bad_data(
 ) -> None:
     """One line, before anything is trained or written."""
     monkeypatch.setattr(study, "ProcessPoolExecutor", None)
-    write_mnist(tmp_path)
-    damage(tmp_path)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_mnist(folder)
+    damage(folder)
     mnist.mnist.cache_clear()
-    assert program.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert program.main(["--data", str(folder), "--out", str(tmp_path / "out")]) == 2
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_images_that_are_alike(tmp_path: Path) -> None:
+    """One class has no pairs of two, and a slice goes through three different images."""
+    write_mnist(tmp_path)
+    relabel(tmp_path, [7] * 30)
+    mnist.mnist.cache_clear()
+    with pytest.raises(Refused, match="the first 30 examples to train on are all of class 7; two or more classes are needed"):
+        tasks.load("mnist", 30, 20, tmp_path)
+    write_mnist(tmp_path)
+    (tmp_path / mnist.MNIST[0]).write_bytes(idx(np.zeros((30, 28, 28)) + np.eye(30)[0].reshape(30, 1, 1)))
+    mnist.mnist.cache_clear()
+    with pytest.raises(Refused, match="of the first 30 images to train on 2 are different; 3 are needed"):
+        tasks.load("mnist", 30, 20, tmp_path)
+
+
+def test_halves_of_the_test_images(tmp_path: Path) -> None:
+    """With files = "t10k" the files of training images are not needed, and no image is in both parts."""
+    write_mnist(tmp_path)
+    for name in mnist.MNIST[:2]:
+        (tmp_path / name).unlink()
+    mnist.halves.cache_clear()
+    data = tasks.load("mnist", 10, 10, tmp_path, "t10k")
+    raw, labels = mnist.read_idx(tmp_path / mnist.MNIST[2], 3).reshape(20, 784), mnist.read_idx(tmp_path / mnist.MNIST[3], 1)
+    assert (data.train.rows * 256 == raw[::2]).all()
+    assert (data.test.rows * 256 == raw[1::2]).all()
+    assert data.train.labels.tolist() + data.test.labels.tolist() == [*labels[::2], *labels[1::2]]
+    assert tasks.source("mnist", tmp_path, "t10k").startswith("MNIST ")
+
+
+def test_training_that_fails() -> None:
+    """Weights that are no numbers, and a network that is constant, end the study with one line that names the run."""
+    with pytest.raises(Refused, match="digits/dense/seed 1: training left weights that are no numbers; a learning rate below 1e\\+30"):
+        train.train(replace(BASE, learning_rate=1e30))
+    with pytest.raises(Refused, match="digits/dense/seed 1: a network that is constant around nearly all points has learnt nothing"):
+        train.train(replace(BASE, learning_rate=1e3))
 
 
 def test_pixels_of_mnist_are_short_fractions(tmp_path: Path) -> None:
@@ -423,37 +533,63 @@ def test_pixels_of_mnist_are_short_fractions(tmp_path: Path) -> None:
     assert (data.train.rows * 256 == raw.reshape(30, 784)).all()
 
 
-def test_another_configuration_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of one configuration do not stand for those of another one, and are kept; what was finished is not made again."""
-    made: list[Run] = []
-    reported: list[tuple[int, set[float]]] = []
+class Short:
+    """The study with runs that are made up, and a report that only notes what it is given."""
 
-    def line_of(run: Run, folder: Path | None) -> dict[str, Any]:
-        made.append(run)
+    def __init__(self) -> None:
+        self.made: list[Run] = []
+        self.reported: list[tuple[int, set[float]]] = []
+        self.Results, self.study = report.Results, replace(program.STUDY, train=self.line_of, report=self, plots=self)
+
+    def line_of(self, run: Run, folder: Path | None) -> dict[str, Any]:
+        self.made.append(run)
         return {"key": run.key, "hash": run.digest}
 
-    class Report:
-        Results = report.Results
+    def write(self, results: report.Results, *_: Any) -> str:
+        self.reported.append((len(results.lines), {run.step for run in results.lines}))
+        return ""
 
-        @staticmethod
-        def write(results: report.Results, *_: Any) -> str:
-            reported.append((len(results.lines), {run.step for run in results.lines}))
-            return ""
+    def draw(self, *_: Any) -> tuple[list[str], str]:
+        return [], "none"
 
-    class Plots:
-        @staticmethod
-        def draw(*_: Any) -> tuple[list[str], str]:
-            return [], "none"
 
-    short = replace(program.STUDY, train=line_of, report=Report, plots=Plots)
+def test_another_configuration_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of one configuration do not stand for those of another one, and are kept; what was finished is not made again."""
+    short = Short()
     monkeypatch.setattr(study, "ProcessPoolExecutor", Pool())
-    changed = tmp_path / "config.toml"
-    changed.write_text((EXAMPLE / "config.toml").read_text(encoding="utf-8").replace("step = 0.0625 #", "step = 0.125 #"), encoding="utf-8")
+    changed = changed_config(EXAMPLE, "step = 0.0625 #", "step = 0.125 #", tmp_path)
     count = len(plan(CONFIG, {"digits": "a"}))
     for extra, expected in (([], count), ([], count), (["--config", str(changed)], 2 * count), ([], 2 * count)):
-        assert study.main(short, ["--out", str(tmp_path / "out"), *extra]) == 0
-        assert len(made) == len(lines(tmp_path / "out" / "runs.jsonl")) == expected
-    assert reported == [(count, {step}) for step in (0.0625, 0.0625, 0.125, 0.0625)]
+        assert study.main(short.study, ["--out", str(tmp_path / "out"), *extra]) == 0
+        assert len(short.made) == len(lines(tmp_path / "out" / "runs.jsonl")) == expected
+    assert short.reported == [(count, {step}) for step in (0.0625, 0.0625, 0.125, 0.0625)]
+
+
+def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By Ctrl-C after the second run, when five have begun: these are kept, nothing is reported, and the others are made later."""
+
+    class Bar(study.tqdm):  # type: ignore[misc]
+        def update(self, n: float | None = 1) -> bool | None:
+            result = super().update(n)
+            if self.n == 2:
+                raise KeyboardInterrupt
+            return result
+
+    short = Short()
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "ProcessPoolExecutor", Pool(begun=5))
+        patch.setattr(study, "tqdm", Bar)
+        assert study.main(short.study, ["--out", str(tmp_path)]) == 130
+    assert "has 5 finished runs. The same command goes on" in capsys.readouterr().err
+    assert len(lines(tmp_path / "runs.jsonl")) == 5
+    assert not short.reported
+    monkeypatch.setattr(study, "ProcessPoolExecutor", Pool())
+    assert study.main(short.study, ["--out", str(tmp_path)]) == 0
+    assert len(set(short.made)) == len(short.made) == len(plan(CONFIG, {"digits": "a"}))
+    with (tmp_path / "runs.jsonl").open("a") as file:
+        file.write("no line of a run\n")
+    assert study.main(short.study, ["--out", str(tmp_path)]) == 2
+    assert f"line {len(short.made) + 1}: not the line of a run" in capsys.readouterr().err
 
 
 # --- from end to end -------------------------------------------------------------------------------------------------------
@@ -502,7 +638,7 @@ def test_the_statistics(quick: tuple[Path, str]) -> None:
     found = {line["key"]: line for line in lines(out / "runs.jsonl")}
     assert [row[0] for row in rows[2:]] == list(models.NETWORKS)
     for row in rows[2:]:
-        for title, measure in (("network", "accuracy"), ("own class", "own_class"), ("all", "extracted"), ("cross", "cross")):
+        for title, measure in (("network", "accuracy"), ("extracted", "extracted"), ("all", "all"), ("cross", "cross")):
             first, second = (found[f"digits/{row[0]}/seed {seed}"][measure] for seed in (0, 1))
             column = rows[0].index(title, 1)
             assert row[column] == f"{(first + second) / 2:.2f} ± {abs(first - second) / math.sqrt(2):.2f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from study.settings import (
     CLAIM,
@@ -20,13 +21,14 @@ from study.settings import (
     seed_number,
     several,
     table,
+    text,
     whole,
 )
 from tropex.models import NETWORKS
-from tropex.tasks import CLASSES
+from tropex.tasks import CLASSES, FILES
 
 #: To be raised when a change of the code changes the numbers of a run, so that kept runs are made anew.
-RECIPE = 1
+RECIPE = 2
 TASKS = ("digits", "mnist")
 CLAIMS = (
     *("regions", "norms", "angles", "loss", "loss-dense", "conv-regions"),
@@ -46,6 +48,7 @@ class Task:
     batch: int
     epochs: int
     learning_rate: float
+    files: str
     networks: tuple[str, ...]
 
 
@@ -109,6 +112,7 @@ class Run:
     directions: int
     perturbed: int
     step: float
+    files: str
     data: str
 
     @property
@@ -134,6 +138,7 @@ def plan(config: Config, data: Mapping[str, str]) -> list[Run]:
             test=task.test,
             batch=task.batch,
             epochs=task.epochs,
+            files=task.files,
             data=data[name],
             **asdict(config.measures),
         )
@@ -145,11 +150,15 @@ def plan(config: Config, data: Mapping[str, str]) -> list[Run]:
 
 
 def read_config(path: Path) -> Config:
-    """config.toml; Refused names the first key that is missing, unknown or wrong."""
+    """config.toml, or a file with what differs from it; Refused names the first key that is missing, unknown or wrong.
+
+    `base = "config.toml"` in the file: what it leaves out is as there, in the same folder.
+    """
     sizes = {"train": over, "test": two}
     counts = {"certified": whole, "shifted": whole, "samples": two, "sized": whole, "directions": two, "perturbed": whole}
     measures = table(Measures, {**counts, "step": positive})
-    task = table(Task, {**sizes, "batch": two, "epochs": whole, "learning_rate": positive, "networks": several(one_of(NETWORKS))})
+    taken = {"files": one_of(FILES), "networks": several(one_of(NETWORKS))}
+    task = table(Task, {**sizes, "batch": two, "epochs": whole, "learning_rate": positive, **taken})
     checks: dict[str, Check] = {
         "seeds": several(seed_number, least=2),
         "tasks": named(TASKS, task),
@@ -157,8 +166,25 @@ def read_config(path: Path) -> Config:
         "claims": named(CLAIMS, CLAIM),
         "quick": table(Quick, {"seeds": several(seed_number, least=2), **sizes, "epochs": whole, "measures": measures}),
     }
-    config: Config = table(Config, checks)(read_toml(path), str(path))
+    config: Config = table(Config, checks)(_document(path), str(path))
+    if config.tasks["digits"].files != "all":
+        raise Refused(f"{path}: tasks.digits.files: 'all' is needed, got {config.tasks['digits'].files!r}; the digits have no other files")
     for name, found in config.tasks.items():
         if found.train % found.batch == 1 or config.quick.train % found.batch == 1:
             raise Refused(f"{path}: tasks.{name}.batch: {found.batch} leaves a batch of one example, which batch norm cannot take")
     return config
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document = read_toml(path)
+    base = document.pop("base", None)
+    if base is None:
+        return document
+    text(base, f"{path}: base")
+    return _merged(read_toml(path.parent / base), document)
+
+
+def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """The first table with what the second one says in its place, tables in it alike."""
+    both = {k: _merged(first[k], v) if isinstance(v, dict) and isinstance(first.get(k), dict) else v for k, v in second.items()}
+    return {**first, **both}

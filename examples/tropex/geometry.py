@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -157,8 +158,7 @@ class Slice:
     """The plane through three data points, in coordinates where they are (0, 0), (1, 0), (0, 1), cut off to a square around them."""
 
     regions: int
-    area: float
-    #: of the regions of the three points, exact and by radii (with its standard error)
+    #: areas of the regions of the three points, exact and by radii (with its standard error)
     own: tuple[float, ...]
     estimated: tuple[tuple[float, float], ...]
     #: area E[1 / area of the region of a uniform point] = the number of regions: its estimate, and the standard error
@@ -171,9 +171,10 @@ LOW, HIGH = Fraction(-1, 4), Fraction(5, 4)
 def cut(net: Network, corners: RationalArray, samples: int, seed: int) -> Slice:
     """The exact regions of the slice through three points, and what samples say of them."""
     plane = xn.regions.restrict(net, *xn.regions.through(corners.to_rows()))
-    areas = {r.pattern: r.volume() for r in xn.regions.iterate(plane, xn.Box([LOW] * 2, [HIGH] * 2))}
+    regions = {r.pattern: r for r in xn.regions.iterate(plane, xn.Box([LOW] * 2, [HIGH] * 2))}
+    area = cache(lambda pattern: regions[pattern].volume())  # of few of them
     here = RationalArray.of([[0, 0], [1, 0], [0, 1]])
-    own = [areas[pattern] for pattern in patterns_as_tuples(plane, here)]
+    own = [area(pattern) for pattern in patterns_as_tuples(plane, here)]
     estimated = []
     for i in range(3):
         repeated = here[np.full(samples, i)]
@@ -181,10 +182,10 @@ def cut(net: Network, corners: RationalArray, samples: int, seed: int) -> Slice:
         estimated.append((math.exp(found.value), math.exp(found.value) * found.error))
     source = random.Random(seed)
     drawn = [[LOW + (HIGH - LOW) * Fraction(source.getrandbits(30), 2**30) for _ in range(2)] for _ in range(samples)]
-    inverse = np.array([float(1 / areas[pattern]) for pattern in patterns_as_tuples(plane, RationalArray.of(drawn))])
+    inverse = np.array([float(1 / area(pattern)) for pattern in patterns_as_tuples(plane, RationalArray.of(drawn))])
     whole = float((HIGH - LOW) ** 2)
     number = (whole * float(inverse.mean()), whole * float(inverse.std(ddof=1)) / math.sqrt(samples))
-    return Slice(len(areas), float(sum(areas.values())), tuple(map(float, own)), tuple(estimated), number)
+    return Slice(len(regions), tuple(map(float, own)), tuple(estimated), number)
 
 
 def patterns_as_tuples(net: Network, points: RationalArray) -> list[tuple[tuple[int, ...], ...]]:

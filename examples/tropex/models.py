@@ -7,6 +7,10 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.network import Affine, Network
+from exactnn.network.edit import Draft
+
 KINDS = ("dense", "conv")
 CHANGES = ("plain", "norm", "dropout", "leaky")
 #: "dense" is fully connected with ReLU, "dense-norm" has batch norm before each ReLU, and so on.
@@ -51,15 +55,14 @@ def _between(change: str, norm: nn.Module) -> list[nn.Module]:
     return [*[norm] * (change == "norm"), unit, *[nn.Dropout(DROPOUT)] * (change == "dropout")]
 
 
-def stacked(model: nn.Sequential, factor: int) -> nn.Sequential:
-    """The network with its outputs and, behind them, their multiples: all bounds of terms, so all shifts K, become as many times as large.
+def stacked(net: Network, factor: int) -> Network:
+    """(f, c f), exactly:  Lo' = c Lo, Hi' = c Hi at every unit, so Q' = c Q and P'_j = P_j + (c - 1) Q for the outputs of f.  c >= 1.
 
-    But for rounding to float32, which a power of two does not need.
+    Each shift is a bound over all outputs and linear in the bounds behind it. (Where bounds are summed over the outputs, as in the
+    paper's code, Q' is 1 + c times as large.)
     """
-    last = model[-1]
-    assert isinstance(last, nn.Linear)
-    twice = nn.Linear(last.in_features, 2 * last.out_features)
-    with torch.no_grad():
-        twice.weight.copy_(torch.cat([last.weight, factor * last.weight]))
-        twice.bias.copy_(torch.cat([last.bias, factor * last.bias]))
-    return nn.Sequential(*model[:-1], twice).eval()
+    (output,) = net.outputs
+    rows = RationalArray.eye(net.output_dim)
+    draft = Draft(net)
+    draft.outputs = (draft.add("stacked", Affine(concatenate([rows, rows * factor]), RationalArray.zeros((2 * net.output_dim,))), output),)
+    return draft.network()

@@ -24,8 +24,9 @@ from tropex.train import train
 
 def named(config: Config, task: str, mnist: Path | None) -> str:
     """The name of the data, which are read here, so that what is missing is said at once."""
-    load(task, config.tasks[task].train, config.tasks[task].test, mnist)
-    return source(task, mnist)
+    size = config.tasks[task]
+    load(task, size.train, size.test, mnist, size.files)
+    return source(task, mnist, size.files)
 
 
 STUDY = program.Study(

@@ -13,6 +13,9 @@ from study import mnist as files
 from study.settings import Refused
 
 CLASSES = 10
+DIFFERENT = 3  # images, at least
+#: What the examples of MNIST are taken from: all four files, or the halves of the two files of test images.
+FILES = ("all", "t10k")
 
 
 @dataclass(frozen=True)
@@ -46,27 +49,32 @@ class Data:
         return self.train.x.shape[-1]
 
 
-def source(task: str, mnist: Path | None) -> str:
+def source(task: str, mnist: Path | None, taken: str) -> str:
     """What the data of a task are, in a few words that change if the data do."""
-    if task == "digits":
-        return "scikit-learn's digits"
-    assert mnist is not None
-    return files.source(mnist)
+    return "scikit-learn's digits" if task == "digits" else files.named(_mnist(mnist, taken))
 
 
 @cache
-def load(task: str, train: int, test: int, mnist: Path | None) -> Data:
-    """The first so many examples of either part."""
+def load(task: str, train: int, test: int, mnist: Path | None, taken: str = "all") -> Data:
+    """The first so many examples of either part; Refused where there are fewer, or those to train on are all alike."""
     if task == "digits":
         (x, y), (more, more_y) = digits()
     else:
-        assert mnist is not None
-        x, y, more, more_y = files.mnist(mnist)
+        x, y, more, more_y = _mnist(mnist, taken)
         x, more = (np.round(255 * a) / 256 for a in (x, more))  # 255 would make every exact number longer
     for name, wanted, there in (("train", train, len(x)), ("test", test, len(more))):
         if wanted > there:
             raise Refused(f"tasks.{task}.{name}: there are {there} examples, got {wanted}")
+    if len(found := np.unique(y[:train])) < 2:
+        raise Refused(f"tasks.{task}: the first {train} examples to train on are all of class {found[0]}; two or more classes are needed")
+    if (number := len(np.unique(x[:train], axis=0))) < DIFFERENT:
+        raise Refused(f"tasks.{task}: of the first {train} images to train on {number} are different; {DIFFERENT} are needed, for a slice")
     return Data(_part(x[:train], y[:train]), _part(more[:test], more_y[:test]))
+
+
+def _mnist(folder: Path | None, taken: str) -> files.Arrays:
+    assert folder is not None
+    return files.halves(folder) if taken == "t10k" else files.mnist(folder)
 
 
 def _part(x: np.ndarray, y: np.ndarray) -> Part:

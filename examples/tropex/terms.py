@@ -2,8 +2,9 @@
 
     P_j(x) >= max_i (own term of P_j at x_i)(x),    argmax_j f_j = argmax_j P_j,    since all f_j = P_j - Q share Q
 
-The paper's function has, for each class, the terms of the points that the network gives this class ("own class"); the map of `extract_at`
-has a term for each point and class, and equals the network at its points in every output.
+"The extracted function" is the paper's: each class has the terms of the points that the network gives this class, so that it decides these
+points as the network does. The map of `extract_at` has a term for each point and class ("all"), and equals the network at its points in
+every output.
 """
 
 from __future__ import annotations
@@ -46,20 +47,34 @@ class Terms:
 
 
 def decisions(values: Integers) -> Indices:
-    """The class (m,) of the largest numerator, for the map with a term for each point and class; the first one of equal ones."""
+    """The class (m,) of the largest numerator; the first one of equal ones."""
     return values[:-1].max(axis=1).argmax(axis=0)
 
 
 def of_own_class(values: Integers, decided: Indices) -> Integers:
-    """The same for the paper's function: terms of class j are those of points that the network gives j; others never win."""
+    """Of the values of all terms those of the extracted function: terms of other classes than their point's never win."""
     never = values.min() - 1
-    keep = np.arange(len(values) - 1)[:, None] == decided
-    return np.concatenate([np.where(keep[:, :, None], values[:-1], never), values[-1:]])
+    return np.concatenate([np.where(_owned(len(values), decided)[:, :, None], values[:-1], never), values[-1:]])
 
 
-def evolution(values: Integers, labels: Indices, sizes: Sequence[int]) -> list[float]:
-    """The accuracy in per cent with the terms of the first so many points."""
-    return [accuracy(decisions(values[:, :size]), labels) for size in sizes]
+def _owned(polynomials: int, decided: Indices) -> Mask:
+    """(outputs, n): whether a point's term of that output is one of the extracted function's."""
+    return np.arange(polynomials - 1)[:, None] == decided
+
+
+def winning(terms: Terms, values: Integers, decided: Indices, outputs: Indices) -> Integers:
+    """(m, d): the gradient of the extracted function's numerator of one output at each point; 0 where that class has no term.
+
+    values : of the extracted function
+    """
+    place = np.arange(len(outputs))
+    winners = values[outputs, :, place].argmax(axis=1)
+    return np.where(_owned(len(values), decided)[outputs, winners][:, None], terms.rows[outputs, winners, 1:], 0)
+
+
+def evolution(values: Integers, decided: Indices, labels: Indices, sizes: Sequence[int]) -> list[float]:
+    """The accuracy in per cent of the function extracted at the first so many points."""
+    return [accuracy(decisions(of_own_class(values[:, :size], decided[:size])), labels) for size in sizes]
 
 
 def accuracy(decided: Indices, labels: Indices) -> float:
@@ -68,13 +83,16 @@ def accuracy(decided: Indices, labels: Indices) -> float:
 
 
 def cross_terms(values: Integers, outputs: Indices) -> Mask:
-    """(m,): whether, in the given output, no data point has both a term that wins in the numerator and one that wins below."""
+    """(m,): whether, in the given output, no data point has both a term that wins in the numerator and one that wins below.
+
+    values : of the extracted function
+    """
     above = values[outputs, :, np.arange(values.shape[2])].T  # (n, m)
     return ~((above == above.max(axis=0)) & (values[-1] == values[-1].max(axis=0))).any(axis=0)
 
 
 def arising(terms: Terms, values: Integers, outputs: Indices) -> int:
-    """How many affine maps the extracted map has at these points, in the given outputs, that it has at no data point."""
+    """How many affine maps the extracted function has at these points, in the given outputs, that the network has at no data point."""
     found = set()
     points = np.arange(terms.rows.shape[1])
     below = values[-1].argmax(axis=0)
@@ -88,7 +106,7 @@ def arising(terms: Terms, values: Integers, outputs: Indices) -> int:
 def enough(values: Integers, decided: Indices) -> list[int]:
     """Data points whose terms, each in its own class, decide all data points as the network does: greedily, each for the first one wrong.
 
-    values : at the data points themselves, of the paper's function, so that all of them together decide as the network does
+    values : at the data points themselves, of the extracted function, so that all of them together decide as the network does
     """
     never = values.min() - 1
     best = np.full((len(values) - 1, len(decided)), never, dtype=object)
