@@ -92,8 +92,10 @@ def test_a_typed_client(tmp_path: Path) -> None:
     found = mypy(client, tmp_path)
     assert "Success" in found.stdout, found.stdout + found.stderr
     wrong = tmp_path / "wrong.py"
-    wrong.write_text('import exactnn as xn\nnet = xn.load(3)\nflat: int = net([1, 2])\nxn.verify_equal(net, "g")\n', encoding="utf-8")
-    assert mypy(wrong, tmp_path).stdout.count("error:") == 3
+    text = 'import exactnn as xn\nnet = xn.load(3)\nflat: int = net([1, 2])\nxn.verify_equal(net, "g")\n'
+    text += "xn.max_deviation(net, net)\nxn.Box(1)\nxn.regions.count(net, definitoin='affine')\nnet.gradient([[1]])\n"
+    wrong.write_text(text, encoding="utf-8")
+    assert mypy(wrong, tmp_path).stdout.count("error:") == 7
 
 
 def test_the_client_runs(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from exactnn import certificate as checker
 from exactnn._version import __version__
 from exactnn.claims._claim import Claim
 from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, LoadError
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock
 from exactnn.exact.files import write_bytes
 from exactnn.exact.writing import json_tensor
@@ -106,6 +107,7 @@ class Certificate(Value):
         return [("claim", self._claim.describe()), ("answer", self._answer), ("method", self.kind), *models, ("made by", made)]
 
 
+@helpful
 def check(
     certificate: Certificate | dict[str, Any] | str | os.PathLike[str],
     *,

@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import Number, as_fraction
 
 _P = ParamSpec("_P")
@@ -96,14 +97,15 @@ _UNLIMITED = Clock()
 
 
 def timed(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A function of a keyword `time_limit`, under a clock of so many seconds, which is its `clock_in_force()`."""
+    """A `helpful` function of a keyword `time_limit`, under a clock of so many seconds, which is its `clock_in_force()`."""
     code = function.__code__
     if "time_limit" not in code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]:
         raise TypeError(f"{function.__qualname__}: time_limit is to be a keyword only, or it would be passed over")
+    asked = helpful(function)
 
     @functools.wraps(function)
     def under_the_clock(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         with Clock(kwargs.get("time_limit")).running():
-            return function(*args, **kwargs)
+            return asked(*args, **kwargs)
 
     return under_the_clock

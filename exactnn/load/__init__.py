@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import LoadError
+from exactnn.exact.calls import helpful
 from exactnn.load._file import KINDS, ModelFile, naming
 from exactnn.network import Network
 
@@ -25,6 +26,7 @@ _NEVER = (
 )
 
 
+@helpful
 def load(path: str | os.PathLike[str], *, raw: bool = False, compare: bool = True) -> Network:
     """The network in a file, to the last bit.
 

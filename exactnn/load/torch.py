@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
+from exactnn.exact.calls import helpful
 from exactnn.load import _torch_choices, _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_resize, _torch_shapes
 from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, JoinsBatch, Translator
@@ -76,6 +77,7 @@ REFUSED: Mapping[str, str] = {
 }
 
 
+@helpful
 def from_torch(
     module: torch.nn.Module | torch.export.ExportedProgram,
     input_shape: int | Sequence[Any] | torch.Tensor | None = None,

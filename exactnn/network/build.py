@@ -7,11 +7,13 @@ from typing import Any
 
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.network.activations import activation as as_activation
 from exactnn.network.graph import Builder, Network
 from exactnn.network.operations import Affine, Input
 
 
+@helpful
 def mlp(layers: Sequence[tuple[Any, Any]], activation: Any = "relu") -> Network:
     """W_k s( ... s(W_1 x + b_1) ... ) + b_k: the activation s stands between the affine maps, none after the last.
 

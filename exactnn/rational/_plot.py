@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import ArgumentError, DomainError
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import shown
 from exactnn.exact.roots import ComplexRoot
 from exactnn.pictures import colours
@@ -46,6 +47,7 @@ class _Curve:
     spikes: tuple[tuple[Fraction, Fraction], ...]  # place and value, the highest first
 
 
+@helpful
 def plot(
     functions: Function | Mapping[str, Function],
     interval: Interval = (-5, 5),

@@ -13,6 +13,7 @@ import numpy as np
 from exactnn.cells import DIMENSIONS, Program, Signs, StageMap, full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete, Undecided
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
@@ -90,7 +91,9 @@ def count(
             return _convex(net, program, clock, executor, checkpoint, max_regions)
         if definition == "closed-connected":
             if executor is not None or checkpoint is not None:
-                raise ArgumentError("definition: 'closed-connected' is counted in one piece, without executor and checkpoint; leave them out")
+                raise ArgumentError(
+                    "definition: 'closed-connected' is counted in one piece, without executor and checkpoint; leave them out"
+                )
             return _closed(program, clock, max_regions)
         return _counted(net, program, definition, method, clock, executor, checkpoint, max_regions)
 
@@ -171,6 +174,7 @@ def _difference(program: Program, key: tuple[int, ...], scale: int) -> Program:
     return program.extended(StageMap(blocks, form.constant - table[:, d]))
 
 
+@helpful
 def iterate(
     net: Network,
     domain: Polyhedron | None = None,

@@ -394,7 +394,9 @@ def test_a_search_without_a_limit_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Progress, "update", update)
     for ask in (xn.regions.count, xn.certified_region_count):
         start = time.monotonic()
-        with pytest.raises(Incomplete, match=r"time limit of 2\.0 s .* give a time_limit .* a smaller domain .* exactnn\.regions\.restrict") as caught:
+        with pytest.raises(
+            Incomplete, match=r"time limit of 2\.0 s .* give a time_limit .* a smaller domain .* exactnn\.regions\.restrict"
+        ) as caught:
             ask(net)
         assert time.monotonic() - start < 10
         assert isinstance(caught.value.partial, int)
