@@ -118,11 +118,14 @@ def _check(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     try:
         accepted = examine(options.certificate, options.model, None, options.budget)
-    except OSError as error:
-        raise LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise _other_file(options) or LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
     except Unreadable as error:
         raise LoadError(f"{error.step}: {error.reason}") from None
     except Rejected as rejected:
+        other = _other_file(options)
+        if other is not None:
+            raise other from None
         document = report(options, "rejected", start, certificate=options.certificate, step=rejected.step, reason=rejected.reason)
         return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", document)
     except BudgetExceeded as ended:
@@ -146,6 +149,12 @@ def _check(options: argparse.Namespace) -> Outcome:
     )
     details = [f"  {name}: {line(m['source'])}, sha256 {m['sha256']}" for name, m in used.items()]
     return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", document, details)
+
+
+def _other_file(options: argparse.Namespace) -> LoadError | None:
+    from exactnn.claims import no_certificate  # it loads numpy, which an accepted certificate does without
+
+    return no_certificate(options.certificate)
 
 
 def _convert(options: argparse.Namespace) -> Outcome:

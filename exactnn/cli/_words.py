@@ -36,6 +36,7 @@ _PHRASES = (
         "give --time-limit SECONDS for a longer one, a smaller --domain, or count on a slice: --slice FILE",
     ),
     (r" \(exactnn\.network\.rewrite\.fold_affine\)", ""),
+    (r", or verdict\.certificate\.save\(path\)", ""),
     (
         r"take coordinates in it with exactnn\.regions\.restrict\(.*\.affine_hull\(\)",
         "--slice FILE, with points of it, gives coordinates in it",

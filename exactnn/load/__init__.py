@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import LoadError
 from exactnn.exact.calls import helpful
-from exactnn.load._file import KINDS, ModelFile, naming
+from exactnn.exact.kinds import KINDS
+from exactnn.load._file import ModelFile, naming
 from exactnn.network import Network
 
 if TYPE_CHECKING:
