@@ -31,8 +31,8 @@ TABLE: Mapping[str, Handler] = {
 
 _STATISTIC = "it divides by a statistic of the activations, which is no operation of an exact network"
 _SOFTMAX = (
-    "load the module without it, up to the logits: the decision is the largest logit, which softmax keeps; "
-    "its values are no operation of an exact network"
+    "load the module without it, up to the logits, by exactnn.from_torch(module[:-1], input_shape) where it ends a Sequential: the "
+    "decision is the largest logit, which softmax keeps; its values are no operation of an exact network"
 )
 _TWICE = "it multiplies two values that both depend on the input"
 _BATCH = "batch norm takes the statistics of the batch, so that it is no function of one point; use track_running_stats=True"
