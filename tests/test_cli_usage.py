@@ -25,7 +25,8 @@ import pytest
 import exactnn as xn
 from exactnn.cli import _main, _progress
 from exactnn.cli._words import in_options
-from exactnn.errors import CertificateRejected, LoadError
+from exactnn.errors import CertificateRejected, Incomplete, LoadError
+from exactnn.exact import progress
 from exactnn.exact.progress import Progress, counted, doing
 from exactnn.verify import _decision
 from tests.test_cli import ROOT, Shell, shell  # noqa: F401
@@ -364,6 +365,40 @@ def test_progress_is_told_unless_quiet(shell: Shell, monkeypatch: pytest.MonkeyP
     assert 1 <= len(lines) <= 6
     assert any(re.fullmatch(r"\d+ s: comparing, parts: 3 of 40 parts", line) for line in lines)
     assert shell("equal f.json g.json --quiet").err == ""
+
+
+def test_between_steps_the_command_is_named_and_what_is_behind(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    def slow(*_: Any, **__: Any) -> Any:
+        time.sleep(0.3)
+        raise Incomplete("enough")
+
+    monkeypatch.setattr("exactnn.verify.verify_equal", slow)
+    monkeypatch.setattr(_progress, "_FIRST", 0.05)
+    monkeypatch.setattr(_progress, "_PAUSE", 0.1)
+    assert re.search(r"^0 s: equal, after reading g\.json$", shell("equal f.json g.json").err, re.MULTILINE)
+
+
+def test_each_long_step_has_a_name(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Every step that a command goes through is told to whoever asks."""
+    seen: list[str] = []
+    real = progress.Step.__enter__
+
+    def enter(step: progress.Step) -> Any:
+        seen.append(step.what)
+        return real(step)
+
+    monkeypatch.setattr(progress.Step, "__enter__", enter)
+    for line, words in {
+        "regions count f.json --certificate c.json": ["finding regions", "finding regions, with a proof of each"],
+        "check c.json": ["checking c.json"],
+        "convert f.json h.json": ["writing h.json"],
+        "symmetry normal-form f.json": ["the least width"],
+        "symmetry orbits f.json": ["sets of neurons that can be flipped"],
+        "deviation f.json g.json --domain -1:1": ["neurons of g in the order of those of f", "how far apart f and g are"],
+    }.items():
+        seen.clear()
+        assert shell(line).code == 0
+        assert set(words) <= set(seen), line
 
 
 def test_short_work_is_silent(shell: Shell) -> None:  # noqa: F811

@@ -13,6 +13,7 @@ from exactnn.cli._outcome import DONE, REJECTED, UNKNOWN, Outcome, line, listed,
 from exactnn.cli._questions import models
 from exactnn.cli._weights import parameters, weights
 from exactnn.errors import ArgumentError, LoadError
+from exactnn.exact.progress import doing
 from exactnn.network import Network
 
 
@@ -117,7 +118,8 @@ def _check(options: argparse.Namespace) -> Outcome:
         raise ArgumentError(f"--budget: a whole number >= 1 is needed, got {options.budget}")
     start = time.perf_counter()
     try:
-        accepted = examine(options.certificate, options.model, None, options.budget)
+        with doing(f"checking {options.certificate}"):
+            accepted = examine(options.certificate, options.model, None, options.budget)
     except (OSError, ValueError) as error:
         raise _other_file(options) or LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
     except Unreadable as error:
@@ -162,7 +164,8 @@ def _convert(options: argparse.Namespace) -> Outcome:
 
     check_target(options.target, "OUT", [options.source])
     (net,) = load(options, options.source)
-    save(net, options.target, dtype=options.dtype, rounding=options.rounding)
+    with doing(f"writing {options.target}"):
+        save(net, options.target, dtype=options.dtype, rounding=options.rounding)
     dtype = (options.dtype or "float32") if options.target.lower().endswith(".onnx") else None
     rounded = dtype is not None and not weights(net).fit(dtype)
     target = os.path.abspath(options.target)

@@ -34,10 +34,11 @@ class Watch:
         signal.default_int_handler(number, frame)
 
     def told(self) -> str:
-        """A line about the work."""
-        from exactnn.exact.progress import reached
+        """A line about the work; between two steps the command, and the step that is behind it."""
+        from exactnn.exact.progress import ended, reached
 
-        return f"{self._elapsed():.0f} s: {line(reached()) or 'at work'}"
+        behind = f", after {ended()}" if ended() else ""
+        return f"{self._elapsed():.0f} s: {line(reached() or f'{self._options.command}{behind}')}"
 
     def interrupted(self) -> Outcome:
         """What Ctrl-C prints."""

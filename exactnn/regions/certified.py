@@ -11,6 +11,7 @@ from exactnn.errors import ArgumentError
 from exactnn.exact.clock import Clock, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import Progress
 from exactnn.exact.writing import json_integer
 from exactnn.network import MaxPool, Network
 from exactnn.regions.collect import check_arguments, ending
@@ -74,10 +75,12 @@ def count_with_tree(
     program = read_program([net], domain)
     search = Search(program, clock, limit=limit)
     tree = Tree(program, 0 if domain is None else len(domain.rows[0]))
-    for cell, unit in search.walk():
-        if unit is not None:
-            tree.split(cell, unit)
-        else:
-            *numerators, weight = simplified_point(cell.inner, cell.forms)
-            tree.leaf(cell, [json_integer(weight), [json_integer(v) for v in numerators]])
+    with Progress("finding regions, with a proof of each", unit="regions") as shown:
+        for cell, unit in search.walk():
+            if unit is not None:
+                tree.split(cell, unit)
+            else:
+                *numerators, weight = simplified_point(cell.inner, cell.forms)
+                tree.leaf(cell, [json_integer(weight), [json_integer(v) for v in numerators]])
+                shown.update()
     return search.found, {"method": "tree", "hull": None, "tree": tree.nodes}
