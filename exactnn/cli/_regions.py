@@ -52,7 +52,9 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     """regions plot F."""
     _add_common(parser, "20,000")
     parser.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
-    parser.add_argument("--colour", choices=("affine", "class", "active", "region"), default="affine", help="what colours tell (affine)")
+    parser.add_argument(
+        "--colour", "--color", choices=("affine", "class", "active", "region"), default="affine", help="what colours tell (affine)"
+    )
     parser.set_defaults(run=_plot)
 
 
