@@ -42,7 +42,8 @@ class ModelFile:
         try:
             full = os.path.abspath(given)
             if not given.is_file():
-                what = "a folder" if given.is_dir() else "no regular file" if given.exists() else "not there"
+                here = "" if given.is_absolute() else f"; the current folder is {os.getcwd()!r}"
+                what = "a folder" if given.is_dir() else "no regular file" if given.exists() else f"not there{here}"
                 raise LoadError(f"{given}: a model file is needed, but this is {what}")
             size = given.stat().st_size
             if size > _MAX_FILE:

@@ -114,8 +114,9 @@ def plot(
     axes.set_xlim(float(lower), float(upper))
     _set_height(axes, curves, scale)
     axes.grid(visible=True, alpha=0.3)
+    marked: list[float] = []
     for i, (curve, shade) in enumerate(zip(curves, shades, strict=True)):
-        _mark(axes, curve, shade, 0.03 + 0.06 * (i % 4))
+        _mark(axes, curve, shade, 0.03 + 0.06 * (i % 4), marked)
     axes.set(xlabel="$x$", ylabel="value (asinh scale)" if axes.get_yscale() == "asinh" else "value")
     axes.set_title(_title(named, curves) if title is None else title, fontsize="medium")
     legend(axes, _entries(curves, shades))
@@ -195,8 +196,8 @@ def _far(axes: Axes, level: float, values: Sequence[float]) -> None:
     axes.set_yticks([], minor=True)
 
 
-def _mark(axes: Axes, curve: _Curve, shade: Any, height: float) -> None:
-    """Real poles, poles beside the real line, spikes."""
+def _mark(axes: Axes, curve: _Curve, shade: Any, height: float, marked: list[float]) -> None:
+    """Real poles, poles beside the real line, spikes. Above what is `marked` already, a mark stands beside its text."""
     from matplotlib.colors import to_rgb
 
     for place in curve.real_poles:
@@ -206,7 +207,8 @@ def _mark(axes: Axes, curve: _Curve, shade: Any, height: float) -> None:
     taken: list[tuple[float, float]] = []
     for i, pole in enumerate(curve.poles):
         x = float(pole.real)
-        axes.scatter([x], [0.015], s=26, marker="^", color=shade, transform=across, zorder=4, clip_on=False, gid="pole")
+        low = height - 0.015 if any(abs(x - a) < 0.02 * (right - left) for a in marked) else 0.015
+        axes.scatter([x], [low], s=26, marker="^", color=shade, transform=across, zorder=4, clip_on=False, gid="pole")
         if i < _MARKED:
             level = height
             while any(abs(x - a) < 0.16 * (right - left) and abs(level - b) < 0.05 for a, b in taken):
@@ -214,6 +216,7 @@ def _mark(axes: Axes, curve: _Curve, shade: Any, height: float) -> None:
             taken.append((x, level))
             ink = tuple(0.75 * v for v in to_rgb(shade))  # small letters need more contrast than lines
             _write(axes, f"{float(pole.imag):.3g}", (x, level), "pole distance", xycoords=across, color=ink)
+    marked += [float(pole.real) for pole in curve.poles]
     for place, value in curve.spikes:
         text = f"{_text(value)} at $x$ = {float(place):.4g}"
         _write(axes, text, (float(place), float(min(max(value, -_LARGEST), _LARGEST))), "spike", color="black", up=-2)

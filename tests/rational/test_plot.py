@@ -156,3 +156,10 @@ def test_colours_are_those_that_are_given() -> None:
             plot(f, color=wrong)
     with pytest.raises(ArgumentError, match="color: the other spelling"):
         plot(f, color="red", colour="red")
+
+
+def test_poles_above_one_place_are_all_seen() -> None:
+    axes = plot({"near": RationalFunction([1], [1, 0, 1]), "far": RationalFunction([1], [4, 0, 1])})
+    places = [tuple(c.get_offsets()[0]) for c in axes.collections if c.get_gid() == "pole"]
+    assert [x for x, _ in places] == [0, 0]
+    assert places[1][1] - places[0][1] > 0.04
