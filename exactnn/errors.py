@@ -14,6 +14,10 @@ class ArgumentError(ExactnnError, ValueError):
     """An argument is outside what is allowed."""
 
 
+class CallError(ArgumentError, TypeError):
+    """A function is called without an argument that it needs, with one that it does not have, or with too many."""
+
+
 class NotFiniteError(ArgumentError):
     """A number is NaN or infinite, and so is no rational."""
 

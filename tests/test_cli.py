@@ -535,7 +535,7 @@ BAD_INPUT = [
     ("symmetry verify zero.json --flip 0 --domain line3.json", "R^1"),
     ("symmetry align f.json g.json --save f.json", "is an input"),
     ("check missing.json", "cannot be read"),
-    ("check .", "cannot be read"),
+    ("check .", "this is a folder"),
     ("convert f.json f.json", "is an input"),
     ("convert f.json f.txt", "suffix"),
     ("convert f.json missing/f.onnx", "existing folder"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import gzip
 import importlib.util
 import json
 import os
@@ -24,6 +25,8 @@ import pytest
 import exactnn as xn
 from exactnn.cli import _main, _progress
 from exactnn.cli._words import in_options
+from exactnn.errors import CertificateRejected, Incomplete, LoadError
+from exactnn.exact import progress
 from exactnn.exact.progress import Progress, counted, doing
 from exactnn.verify import _decision
 from tests.test_cli import ROOT, Shell, shell  # noqa: F401
@@ -161,7 +164,6 @@ def test_a_state_dict(shell: Shell) -> None:  # noqa: F811
         ("info notes.txt", "the suffix .onnx, .onnx.gz, .nnet or .json is needed"),
         ("info empty.onnx", "empty"),
         ("info c.json", "exactnn check"),
-        ("check f.json", "this is a network, not a certificate"),
         ("equal f.json zero.json", "equal input and output sizes"),
         ("deviation f.json g.json", "--domain: a bounded domain is needed, such as --domain -1:1"),
         ("equal f.json g.json --domain 1:-1", "LO <= HI"),
@@ -178,6 +180,60 @@ def test_usual_mistakes(shell: Shell, line: str, message: str) -> None:  # noqa:
     answer = shell(line)
     assert answer.code in (2, 4)
     assert message in answer.err + answer.out
+
+
+#: what people give to `check` in the place of a certificate: name, content, words
+NO_CERTIFICATES: dict[str, tuple[bytes | None, str]] = {
+    "f.json": (None, "is a model (an exact network)"),
+    "f.onnx": (None, "is a model (an ONNX protobuf)"),
+    "f.onnx.gz": (None, "is a model (an ONNX protobuf)"),
+    "f.nnet": (None, "is a model (NNET text)"),
+    "odd.onnx": (b"\x12\x03abc", "is a model (an ONNX protobuf)"),
+    "net.pt": (b"PK\x03\x04 anything", "is a model (a pickle, or a zip archive as torch.save writes it)"),
+    "net.h5": (b"\x89HDF\r\n", "is a model (an HDF5 file)"),
+    "lfs.json": (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+    "form.json": (None, "is a file of the format exactnn-tropical"),
+    "empty.json": (b"", "file is empty"),
+    "nowhere.json": (None, "cannot be read: No such file"),
+    "folder": (None, "is a folder; name one of the files in it"),
+}
+
+
+@pytest.mark.parametrize("name", NO_CERTIFICATES)
+def test_what_is_no_certificate_is_not_rejected(shell: Shell, name: str) -> None:  # noqa: F811
+    """It is wrong usage; a certificate that is damaged is rejected still."""
+    content, words = NO_CERTIFICATES[name]
+    if content is not None:
+        Path(name).write_bytes(content)
+    elif "onnx" in name:
+        pytest.importorskip("onnx")
+        xn.save(xn.load("f.json"), "f.onnx")
+        Path("f.onnx.gz").write_bytes(gzip.compress(Path("f.onnx").read_bytes()))
+    elif name == "f.nnet":
+        xn.save(xn.load("f.json"), name)
+    elif name == "form.json":
+        xn.tropical.extract(xn.load("f.json")).export(name)
+    elif name == "folder":
+        Path(name).mkdir()
+    answer = shell(f"check {name}")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"exactnn: {name}: a certificate is needed, but this {words}")
+    if "is a model" in words:
+        assert answer.err.endswith("exactnn info tells what is in a model; a certificate comes with an answer: --certificate OUT.json\n")
+    assert shell(f"check {name} --json").json["error"] == "LoadError"
+    with pytest.raises(LoadError, match=re.escape(f"a certificate is needed, but this {words}")):
+        xn.check(name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{}", b"[1]", b"no JSON at all", b'{"format": "exactnn-certificate"}', gzip.compress(b"{}")[:-9], gzip.compress(b"x"), b"\x1f\x8b?"],
+)
+def test_a_damaged_certificate_is_rejected(shell: Shell, content: bytes) -> None:  # noqa: F811
+    Path("c.json").write_bytes(content)
+    assert (shell("check c.json").code, shell("check c.json").first[:9]) == (4, "REJECTED:")
+    with pytest.raises(CertificateRejected):
+        xn.check("c.json")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("onnx") is None, reason="needs the extra onnx")
@@ -309,6 +365,40 @@ def test_progress_is_told_unless_quiet(shell: Shell, monkeypatch: pytest.MonkeyP
     assert 1 <= len(lines) <= 6
     assert any(re.fullmatch(r"\d+ s: comparing, parts: 3 of 40 parts", line) for line in lines)
     assert shell("equal f.json g.json --quiet").err == ""
+
+
+def test_between_steps_the_command_is_named_and_what_is_behind(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    def slow(*_: Any, **__: Any) -> Any:
+        time.sleep(0.3)
+        raise Incomplete("enough")
+
+    monkeypatch.setattr("exactnn.verify.verify_equal", slow)
+    monkeypatch.setattr(_progress, "_FIRST", 0.05)
+    monkeypatch.setattr(_progress, "_PAUSE", 0.1)
+    assert re.search(r"^\d s: equal, after reading g\.json$", shell("equal f.json g.json").err, re.MULTILINE)
+
+
+def test_each_long_step_has_a_name(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Every step that a command goes through is told to whoever asks."""
+    seen: list[str] = []
+    real = progress.Step.__enter__
+
+    def enter(step: progress.Step) -> Any:
+        seen.append(step.what)
+        return real(step)
+
+    monkeypatch.setattr(progress.Step, "__enter__", enter)
+    for line, words in {
+        "regions count f.json --certificate c.json": ["finding regions", "finding regions, with a proof of each"],
+        "check c.json": ["checking c.json"],
+        "convert f.json h.json": ["writing h.json"],
+        "symmetry normal-form f.json": ["the least width"],
+        "symmetry orbits f.json": ["sets of neurons that can be flipped"],
+        "deviation f.json g.json --domain -1:1": ["neurons of g in the order of those of f", "how far apart f and g are"],
+    }.items():
+        seen.clear()
+        assert shell(line).code == 0
+        assert set(words) <= set(seen), line
 
 
 def test_short_work_is_silent(shell: Shell) -> None:  # noqa: F811

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import exactnn as xn
-from exactnn.errors import ArgumentError
+from exactnn.errors import ArgumentError, DomainError, LoadError, ShapeError
 from exactnn.network import check_network
 
 NET = xn.mlp([([[1], [-1]], [0, 0]), ([[1, -1]], [0])])
@@ -115,3 +115,36 @@ def test_an_onnx_model_in_memory_is_told_so() -> None:
     onnx = pytest.importorskip("onnx")
     with pytest.raises(ArgumentError, match=r"got ModelProto; save it with onnx.save"):
         xn.verify_zero(onnx.ModelProto())
+
+
+@pytest.mark.parametrize("value", [[-1, 1], (-1, 1), "-1:1"])
+def test_what_is_no_domain_is_told_what_one_is(value: Any) -> None:
+    for ask in (
+        lambda: xn.verify_zero(NET, domain=value),
+        lambda: xn.max_deviation(NET, NET, domain=value),
+        lambda: xn.regions.count(NET, value),
+        lambda: xn.tropical.extract(NET, value),
+    ):
+        with pytest.raises(DomainError, match=r"^domain: a Box, a Polyhedron or None .* is needed, got .*; xn\.Box\(-1, 1\) is one$"):
+            ask()
+
+
+def test_usual_mistakes_with_layers() -> None:
+    layer = torch.nn.Linear(2, 3)
+    with pytest.raises(
+        ShapeError, match=r"^b1: shape \(2,\) is needed, .* got \(3,\); W1 is \(outputs, inputs\), and this one looks transposed"
+    ):
+        xn.mlp([(layer.weight.T, layer.bias)])
+    with pytest.raises(ShapeError, match=r"got \(4,\)$"):
+        xn.mlp([(layer.weight, [0] * 4)])
+    with pytest.raises(ArgumentError, match=r"^layers\[0\]: a pair \(W, b\) is needed, got Linear; exactnn\.from_torch reads modules$"):
+        xn.mlp([layer])  # type: ignore[list-item]
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LoadError) as caught:
+        xn.load("models/f.onnx")
+    assert str(caught.value) == f"models/f.onnx: a model file is needed, but this is not there; the current folder is {str(tmp_path)!r}"
+    with pytest.raises(LoadError, match=r"not there$"):
+        xn.load(tmp_path / "f.onnx")

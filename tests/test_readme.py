@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,46 @@ def test_recipes_run(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert result.failed == 0
     assert result.attempted >= 4
     assert len(recipe.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def as_file(examples: list[doctest.Example]) -> str:
+    """What a person gets who copies the code into a file: nothing is shown but what is printed. An error that is shown is caught."""
+    code = []
+    for example in examples:
+        if example.exc_msg is None:
+            code.append(example.source)
+        else:
+            body = "".join(f"    {text}" for text in example.source.splitlines(keepends=True))
+            code.append(
+                f"try:\n{body}except Exception as error:\n    print(type(error).__name__)\nelse:\n    raise SystemExit('no error')\n"
+            )
+    return "".join(code)
+
+
+def printed(examples: list[doctest.Example]) -> str:
+    """What that file prints."""
+    errors = {e.lineno: f"{e.exc_msg.partition(':')[0].rpartition('.')[2].strip()}\n" for e in examples if e.exc_msg is not None}
+    return "".join(errors.get(e.lineno, e.want if e.source.startswith("print(") else "") for e in examples)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", [README, *RECIPES], ids=lambda path: path.stem)
+def test_it_runs_when_it_is_copied_into_a_file(document: Path, tmp_path: Path) -> None:
+    """In a program and a folder of its own; the first one also in an interpreter that has neither docstrings nor assertions."""
+    examples = doctest.DocTestParser().get_examples(document.read_text(encoding="utf-8"))
+    script = tmp_path / "a person's script.py"
+    script.write_text(as_file(examples), encoding="utf-8")
+    for options in ([], ["-OO"]) if document == README else ([],):
+        run = subprocess.run(
+            [sys.executable, *options, "-W", "error::DeprecationWarning:exactnn", script.name],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        assert run.stdout == printed(examples)
 
 
 def test_every_question_has_a_recipe() -> None:

@@ -221,7 +221,7 @@ def full_dimensional(domain: Polyhedron | None, dimension: int) -> Polyhedron | 
     if domain is None:
         return None
     if not isinstance(domain, Polyhedron):
-        raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {type(domain).__name__}")
+        raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {type(domain).__name__}; xn.Box(-1, 1) is one")
     domain = domain.in_dimension(dimension)
     if domain.is_empty():
         raise EmptyDomain(f"domain: a set with interior points is needed, got {domain!r}, which is empty")

@@ -14,6 +14,7 @@ from exactnn.claims._comparisons import (
 )
 from exactnn.claims._execution import ExecutionErrorClaim
 from exactnn.claims._identity import IdentityClaim
+from exactnn.claims._no_certificate import no_certificate
 from exactnn.claims._poles import PoleFreeClaim
 from exactnn.claims._values import OrbitsClaim, RegionCountClaim
 from exactnn.claims._work import products_of_an_entry
@@ -36,6 +37,7 @@ __all__ = [
     "ZeroClaim",
     "accepted",
     "check",
+    "no_certificate",
     "products_of_an_entry",
 ]
 

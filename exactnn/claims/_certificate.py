@@ -16,7 +16,9 @@ from typing import Any
 from exactnn import certificate as checker
 from exactnn._version import __version__
 from exactnn.claims._claim import Claim
+from exactnn.claims._no_certificate import no_certificate
 from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, LoadError
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock
 from exactnn.exact.files import write_bytes
 from exactnn.exact.writing import json_tensor
@@ -106,6 +108,7 @@ class Certificate(Value):
         return [("claim", self._claim.describe()), ("answer", self._answer), ("method", self.kind), *models, ("made by", made)]
 
 
+@helpful
 def check(
     certificate: Certificate | dict[str, Any] | str | os.PathLike[str],
     *,
@@ -131,7 +134,7 @@ def check(
     CheckBudgetExceeded
         Saying at which step a limit ended the work. This is no rejection: nothing was found wrong with the certificate.
     LoadError
-        The file of the certificate cannot be read.
+        The file of the certificate cannot be read, or holds something else: a model, say.
     ArgumentError
         `certificate` is none of these, `models` no list of paths, `budget` no whole number >= 1.
     """
@@ -147,11 +150,15 @@ def check(
     try:
         return bool(checker.check(source, models=models, budget=budget))
     except checker.Rejected as rejected:
-        raise CertificateRejected(rejected.step, rejected.reason) from None
+        raise _other_file(source) or CertificateRejected(rejected.step, rejected.reason) from None
     except checker.BudgetExceeded as ended:
         raise CheckBudgetExceeded(ended.step, ended.reason) from None
-    except OSError as error:
-        raise LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise _other_file(source) or LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error}") from None
+
+
+def _other_file(source: object) -> LoadError | None:
+    return no_certificate(source) if isinstance(source, (str, os.PathLike)) else None
 
 
 def accepted(certificate: Certificate) -> bool:

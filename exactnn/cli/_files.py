@@ -13,6 +13,7 @@ from exactnn.cli._outcome import DONE, REJECTED, UNKNOWN, Outcome, line, listed,
 from exactnn.cli._questions import models
 from exactnn.cli._weights import parameters, weights
 from exactnn.errors import ArgumentError, LoadError
+from exactnn.exact.progress import doing
 from exactnn.network import Network
 
 
@@ -119,12 +120,16 @@ def _check(options: argparse.Namespace) -> Outcome:
     check_target(options.to_rocq, "--to-rocq", [options.certificate, *options.model])
     start = time.perf_counter()
     try:
-        accepted = examine(options.certificate, options.model, None, options.budget)
-    except OSError as error:
-        raise LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
+        with doing(f"checking {options.certificate}"):
+            accepted = examine(options.certificate, options.model, None, options.budget)
+    except (OSError, ValueError) as error:
+        raise _other_file(options) or LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
     except Unreadable as error:
         raise LoadError(f"{error.step}: {error.reason}") from None
     except Rejected as rejected:
+        other = _other_file(options)
+        if other is not None:
+            raise other from None
         document = report(options, "rejected", start, certificate=options.certificate, step=rejected.step, reason=rejected.reason)
         return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", document)
     except BudgetExceeded as ended:
@@ -157,12 +162,19 @@ def _check(options: argparse.Namespace) -> Outcome:
     return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", document, details)
 
 
+def _other_file(options: argparse.Namespace) -> LoadError | None:
+    from exactnn.claims import no_certificate  # it loads numpy, which an accepted certificate does without
+
+    return no_certificate(options.certificate)
+
+
 def _convert(options: argparse.Namespace) -> Outcome:
     from exactnn.export import save
 
     check_target(options.target, "OUT", [options.source])
     (net,) = load(options, options.source)
-    save(net, options.target, dtype=options.dtype, rounding=options.rounding)
+    with doing(f"writing {options.target}"):
+        save(net, options.target, dtype=options.dtype, rounding=options.rounding)
     dtype = (options.dtype or "float32") if options.target.lower().endswith(".onnx") else None
     rounded = dtype is not None and not weights(net).fit(dtype)
     target = os.path.abspath(options.target)

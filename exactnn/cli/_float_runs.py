@@ -21,8 +21,9 @@ from exactnn.network import Network
 
 #: the seconds that the line may take: so many, or this share of those that the answer took, if that is more
 _SECONDS, _SHARE = 2.0, 0.1
-#: products of short numbers in a second, rather few: a network with more of them than there is time for is not begun
-_SPEED = 250_000
+#: products of short numbers in a second; a network with more of them than there is time for is not begun
+_SPEED = 400_000
+_LATER = "exactnn run-error has the time"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def float_runs(options: argparse.Namespace, domain: Polyhedron | None, nets: Map
     within = [f"{name} within {rounded_up(q)}" for name, q in found.items() if isinstance(q, Fraction)]
     told = [f"{', '.join(within)} of the exact network{'s' * (len(within) > 1)} on this box"] if within else []
     reasons = {why: " and ".join(n for n in found if found[n] == why) for why in found.values() if isinstance(why, str)}
-    told += [f"no bound for {names}: {why}" for why, names in reasons.items()]
+    told += [
+        f"not bounded for {names}: {why}" if why.endswith(_LATER) else f"no bound for {names}: {why}" for why, names in reasons.items()
+    ]
     document = dict(zip("fg", (rational_text(q) if isinstance(q, Fraction) else None for q in found.values()), strict=False))
     return FloatRuns((f"  float32 runs: {'; '.join(told)}",), document)
 
@@ -68,11 +71,11 @@ def _bound(net: Network, domain: Polyhedron, end: float) -> Fraction | str:
     bits = max((a.bound.bit_length() + a.denominator.bit_length() for _, a in parameters(net)), default=0)
     products = (1 + bits / 1024) * sum(math.prod(net.shape(name)) * products_of_an_entry(net.operation(name)) for name in net.order)
     try:
-        if products > left * _SPEED:
-            raise Incomplete("it would take longer than there is time for")
-        return execution_error(net, domain=domain, time_limit=Fraction(left)).upper
+        if 0 < left < products / _SPEED:
+            return f"it takes about {math.ceil(products / _SPEED)} s; {_LATER}"
+        return execution_error(net, domain=domain, time_limit=max(Fraction(left), 0)).upper
     except Incomplete:
-        return "it would take too long here; exactnn run-error tells"
+        return f"it takes longer than this answer may; {_LATER}"
     except (ArgumentError, NotPiecewiseLinear) as error:
         return _reason(error)
 

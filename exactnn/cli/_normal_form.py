@@ -10,6 +10,7 @@ from exactnn.cli._options import add_output, add_raw, load
 from exactnn.cli._outcome import DONE, Outcome, listed, log, report, short
 from exactnn.cli._questions import models
 from exactnn.errors import Undecided
+from exactnn.exact.progress import doing
 from exactnn.symmetry import NormalForm, SmoothNormalForm, normal_form
 
 #: entries of all J_h u_h^T together, up to which the minimal width is asked for
@@ -68,6 +69,7 @@ def _smooth(form: SmoothNormalForm) -> tuple[dict[str, Any], list[str]]:
     return {"activation": phi, "classes": len(classes), "constants": len(biases)}, details
 
 
+@doing("the least width")
 def _width(form: NormalForm) -> tuple[int, int]:
     """Bounds of the minimal width, equal where it is decided."""
     count = len(form.hyperplanes)

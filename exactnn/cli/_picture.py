@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from exactnn.cli._options import check_target
 from exactnn.errors import ArgumentError, MissingDependency
+from exactnn.exact.progress import doing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,4 +34,5 @@ def write_picture(axes: Axes, path: str) -> None:
     """The figure that the axes belong to."""
     from exactnn.pictures.axes import save
 
-    save(axes, path, tight=True)
+    with doing(f"drawing {path}"):
+        save(axes, path, tight=True)

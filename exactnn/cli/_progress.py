@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from exactnn.cli._outcome import INTERRUPTED, Outcome, line
+from exactnn.exact.progress import ended, reached, refreshed
 
 #: seconds until the first line, and between two of them; a bar on a terminal is drawn anew as often as `_TICK` says
 _FIRST, _PAUSE, _TICK = 5.0, 10.0, 1.0
@@ -25,19 +26,18 @@ class Watch:
         self._options = options
         self._start = time.monotonic()
         self._left = ""
+        self._before = ended()
 
     def interrupt(self, number: int, frame: Any) -> None:
         """For the signal: where the work is, before its steps are left."""
-        from exactnn.exact.progress import reached
-
         self._left = reached()
         signal.default_int_handler(number, frame)
 
     def told(self) -> str:
-        """A line about the work."""
-        from exactnn.exact.progress import reached
-
-        return f"{self._elapsed():.0f} s: {line(reached()) or 'at work'}"
+        """A line about the work; between two steps the command, and the step that is behind it."""
+        last = ended()
+        behind = f", after {last}" if last != self._before else ""
+        return f"{self._elapsed():.0f} s: {line(reached() or f'{self._options.command}{behind}')}"
 
     def interrupted(self) -> Outcome:
         """What Ctrl-C prints."""
@@ -89,8 +89,6 @@ def watched(options: argparse.Namespace) -> Iterator[Watch]:
 
 def _tell(watch: Watch, over: threading.Event) -> None:
     """A line now and then, or the bar of a terminal drawn anew."""
-    from exactnn.exact.progress import refreshed
-
     following = time.monotonic() + _FIRST
     while not over.wait(min(_TICK, _FIRST)):
         if refreshed() or time.monotonic() < following:

@@ -29,7 +29,7 @@ _DEFINITIONS = ("activation", "pattern", "convex", "connected", "closed-connecte
 
 def add_count(parser: argparse.ArgumentParser) -> None:
     """regions count F."""
-    _add_common(parser)
+    _add_common(parser, time="no limit; 120 beyond 6 inputs, unless --max-regions, --workers or --checkpoint are given")
     parser.add_argument("--definition", choices=_DEFINITIONS, default="activation", help="what counts as a region (activation)")
     _add_method(parser)
     parser.add_argument("--workers", metavar="N", type=int, help="count in N processes")
@@ -52,7 +52,9 @@ def add_plot(parser: argparse.ArgumentParser) -> None:
     """regions plot F."""
     _add_common(parser, "20,000")
     parser.add_argument("--output", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
-    parser.add_argument("--colour", choices=("affine", "class", "active", "region"), default="affine", help="what colours tell (affine)")
+    parser.add_argument(
+        "--colour", "--color", choices=("affine", "class", "active", "region"), default="affine", help="what colours tell (affine)"
+    )
     parser.set_defaults(run=_plot)
 
 
@@ -60,12 +62,12 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=("auto", "lattice", "search"), default="auto", help="how regions are found (auto)")
 
 
-def _add_common(parser: argparse.ArgumentParser, most: str = "no limit") -> None:
+def _add_common(parser: argparse.ArgumentParser, most: str = "no limit", time: str = "no limit") -> None:
     parser.add_argument("f", metavar="F", help="a model: .onnx, .nnet or exact .json")
     parser.add_argument("--domain", metavar="FILE|LO:HI", help=_domain.HELP)
     add_slice(parser)
     parser.add_argument("--max-regions", metavar="N", type=int, help=f"stop beyond N regions ({most})")
-    parser.add_argument("--time-limit", metavar="SECONDS", help="stop then, with what was found (no limit)")
+    parser.add_argument("--time-limit", metavar="SECONDS", help=f"stop then, with what was found ({time})")
     add_raw(parser)
     add_output(parser)
 

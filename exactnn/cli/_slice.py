@@ -9,7 +9,7 @@ from typing import Any
 from exactnn.cli._arrays import reading
 from exactnn.cli._domain import read_json
 from exactnn.cli._points import read_csv, read_npy
-from exactnn.errors import LoadError
+from exactnn.errors import LoadError, ShapeError
 from exactnn.network import Network
 
 _HELP = (
@@ -31,18 +31,27 @@ def place(options: argparse.Namespace) -> str:
 
 def sliced(net: Network, path: str) -> Network:
     """The network on the slice in a file."""
-    from exactnn.regions import restrict, through
+    from exactnn.regions import restrict
 
     with reading(f"--slice: {path}"):
         if Path(path).suffix.lower() in (".npy", ".csv"):
-            return restrict(net, *through(_points(path)))
+            return restrict(net, *_through(net, _points(path)))
     document = read_json(path, "--slice", "a .json, .npy or .csv file")
     with reading(f"--slice: {path}"):
         if isinstance(document, dict) and set(document) == {"origin", "directions"}:
             return restrict(net, document["origin"], document["directions"])
         if isinstance(document, dict) and set(document) == {"points"}:
-            return restrict(net, *through(document["points"]))
+            return restrict(net, *_through(net, document["points"]))
         raise LoadError(_NEEDED)
+
+
+def _through(net: Network, points: Any) -> Any:
+    from exactnn.regions import through
+
+    origin, directions = through(points)
+    if len(origin) != net.input_dim:
+        raise ShapeError(f"points: rows of {net.input_dim} numbers, one for each input of the model, are needed, got rows of {len(origin)}")
+    return origin, directions
 
 
 def _points(path: str) -> Any:

@@ -31,7 +31,12 @@ _PHRASES = (
     (r" \(from mlp, load or from_torch\)", ""),
     (r", or None(?: \([^)]*\)| for [a-z ]+)?,? (is|are) needed", r" \1 needed"),
     (r"; give a time_limit for a longer search", "; --time-limit SECONDS makes the search longer"),
+    (
+        r"give a time_limit for a longer one, a smaller domain \(.*\), or count on a slice: exactnn\.regions\.restrict\(.*\)",
+        "give --time-limit SECONDS for a longer one, a smaller --domain, or count on a slice: --slice FILE",
+    ),
     (r" \(exactnn\.network\.rewrite\.fold_affine\)", ""),
+    (r", or verdict\.certificate\.save\(path\)", ""),
     (
         r"take coordinates in it with exactnn\.regions\.restrict\(.*\.affine_hull\(\)",
         "--slice FILE, with points of it, gives coordinates in it",

@@ -14,6 +14,7 @@ from exactnn.cooling._identity_formula import Formula
 from exactnn.cooling._identity_measure import Measurement, Passes, measured
 from exactnn.cooling._identity_setting import ASSUMPTIONS, Setting, setting
 from exactnn.errors import ArgumentError, AssumptionBroken, Incomplete
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, shown
 from exactnn.network import Network
@@ -62,6 +63,7 @@ class Identity(Value):
             ASSUMPTIONS[name](s)
         return self._build(s, **parameters)
 
+    @helpful
     def check(
         self, network: Network, data: Any, *, precision: Number | None = None, time_limit: Number | None = None, **parameters: Any
     ) -> Verdict:
@@ -194,6 +196,7 @@ def _chosen(names: Any, parameters: Mapping[str, Any]) -> list[str]:
     return chosen
 
 
+@helpful
 def check_identities(
     network: Network,
     data: Any,

@@ -23,6 +23,7 @@ from exactnn.cooling._predictions import read_predictions
 from exactnn.cooling._reading import Numbers, comparable
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import shown
 from exactnn.exact.rounding import round_quotient_by_root
 from exactnn.texts import number
@@ -138,6 +139,7 @@ def _errors(probabilities: Any, labels: Any, bins: Any, binning: str, closed: st
     return (occupied(p, size, binning, closed) for p in read_predictions(probabilities, labels, **options)[1])
 
 
+@helpful
 def reliability_diagram(
     probabilities: Any,
     labels: Any,
@@ -193,6 +195,7 @@ def _extremes(values: Numbers, sizes: Sequence[int]) -> list[tuple[Fraction, Fra
     return [(Fraction(ordered[stop - size]) / one, Fraction(ordered[stop - 1]) / one) for size, stop in zip(sizes, stops, strict=True)]
 
 
+@helpful
 def expected_calibration_error(
     probabilities: Any,
     labels: Any,
@@ -260,6 +263,7 @@ def expected_calibration_error(
     return float(round_quotient_by_root(mean, mean, "float64")) if mean else 0.0
 
 
+@helpful
 def maximum_calibration_error(
     probabilities: Any,
     labels: Any,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from exactnn.cooling._reparameterise_levels import levels
 from exactnn.errors import ArgumentError, AssumptionBroken
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import Number, as_fraction, rational_text
 from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, Rational, Scale
 from exactnn.network.edit import Draft
@@ -74,6 +75,7 @@ class Redistribution(Value):
         return "\n".join(lines)
 
 
+@helpful
 def redistribute(
     net: Network, tau: Number, how: Any = "cumulative", *, data: Any = None, norms: str = "carry", bits: int = _BITS
 ) -> Redistribution:
@@ -142,6 +144,7 @@ def redistribute(
     return Redistribution(moved, scale, final, {where: k for where, k in factors.items() if where[0] in moved.graph})
 
 
+@helpful
 def rescale_units(net: Network, factors: Sequence[Sequence[Number]]) -> Network:
     """W_i -> D_i W_i D_{i-1}^-1,  b_i -> D_i b_i: for each hidden layer one positive factor for each unit; the function is the same (I10).
 

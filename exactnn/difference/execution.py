@@ -15,6 +15,7 @@ from exactnn.claims import Certificate, ExecutionErrorClaim
 from exactnn.difference._run_format import Format
 from exactnn.difference._run_pass import BITS, run_bounds
 from exactnn.errors import DomainError
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Box, Polyhedron
@@ -54,6 +55,7 @@ class ExecutionError(Value):
         return f"{self.dtype}, within {number(self.upper)}"
 
 
+@helpful
 def execution_error(
     net: Network, *, domain: Polyhedron, dtype: str = "float32", accumulation: str | None = None, time_limit: Number | None = None
 ) -> ExecutionError:

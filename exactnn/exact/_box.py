@@ -15,6 +15,7 @@ from exactnn.errors import DomainError, NotFiniteError, ShapeError
 from exactnn.exact._polyhedron import Fractions, Polyhedron, Row
 from exactnn.exact._relative import RelativeInterior
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.calls import helpful
 from exactnn.exact.lp import Infeasible, Negative, Nonnegative, Optimal, Point
 from exactnn.exact.numbers import Number, approximately, fraction, rational, simplest_between
 from exactnn.texts import number
@@ -46,6 +47,7 @@ class Box(Polyhedron):
     (Fraction(0, 1), Fraction(0, 1), Fraction(0, 1))
     """
 
+    @helpful
     def __init__(self, lower: Any, upper: Any) -> None:
         low, high = _bound(lower, "lower"), _bound(upper, "upper")
         if low.ndim == 1 and high.ndim == 0:

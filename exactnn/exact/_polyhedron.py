@@ -23,6 +23,7 @@ from exactnn.exact._redundancy import recession_ray, redundant_rows
 from exactnn.exact._relative import RelativeInterior, relative_interior
 from exactnn.exact._volume import volume
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.calls import helpful
 from exactnn.exact.lp import Infeasible, LinearSystem, Negative, Nonnegative, Optimal, Unbounded
 from exactnn.exact.numbers import Number, fraction, rational, sum_text
 from exactnn.texts import number
@@ -86,6 +87,7 @@ class Polyhedron(Value):
     3
     """
 
+    @helpful
     def __init__(self, A: Any, b: Any) -> None:
         matrix = RationalArray.of(A.tolist() if isinstance(A, fmpq_mat) else A, "A")
         if matrix.ndim != 2:

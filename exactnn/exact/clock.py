@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from exactnn.errors import ArgumentError, Incomplete
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import Number, as_fraction
 
 _P = ParamSpec("_P")
@@ -32,6 +33,7 @@ class Clock:
                 raise ArgumentError(f"time_limit: seconds >= 0, or None for no limit, is needed, got {limit}")
             limit = float(seconds) if seconds < 10**9 else math.inf
         self.limit: float | None = limit
+        self.asked = limit  # the limit that people know
         self.start = time.monotonic()
 
     def elapsed(self) -> float:
@@ -55,15 +57,23 @@ class Clock:
             return
         left = self.left()
         if left <= 0:
-            raise Incomplete(f"the time limit of {round(self.limit, 3)} s was reached; {progress}", partial)
+            raise Incomplete(f"the time limit of {self._words} s was reached; {progress}", partial)
         if seconds > left + self.limit / 20 + 0.5:
-            words = f"the time limit of {round(self.limit, 3)} s leaves too little for the next step, of about {seconds:.2g} s"
+            words = f"the time limit of {self._words} s leaves too little for the next step, of about {seconds:.2g} s"
             raise Incomplete(f"{words}; {progress}", partial)
+
+    @property
+    def _words(self) -> str:
+        assert self.asked is not None
+        return str(round(self.asked, 3))
 
     @contextmanager
     def grace(self) -> Iterator[None]:
         """For the last words of what was stopped, its partial answer: in force meanwhile is a clock of T / 20 + 1/2 s more."""
-        token = _in_force.set(None if self.limit is None else Clock(self.limit / 20 + 0.5))
+        after = None if self.limit is None else Clock(self.limit / 20 + 0.5)
+        if after is not None:
+            after.asked = self.asked
+        token = _in_force.set(after)
         try:
             yield
         finally:
@@ -96,14 +106,15 @@ _UNLIMITED = Clock()
 
 
 def timed(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A function of a keyword `time_limit`, under a clock of so many seconds, which is its `clock_in_force()`."""
+    """A `helpful` function of a keyword `time_limit`, under a clock of so many seconds, which is its `clock_in_force()`."""
     code = function.__code__
     if "time_limit" not in code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]:
         raise TypeError(f"{function.__qualname__}: time_limit is to be a keyword only, or it would be passed over")
+    asked = helpful(function)
 
     @functools.wraps(function)
     def under_the_clock(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         with Clock(kwargs.get("time_limit")).running():
-            return function(*args, **kwargs)
+            return asked(*args, **kwargs)
 
     return under_the_clock

@@ -48,6 +48,8 @@ def appearing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     try:
         if target.is_dir():
             raise SaveError(f"{target}: a file is needed, but this is a folder")
+        if not target.parent.is_dir():
+            raise SaveError(f"{target}: cannot be written: there is no folder {str(target.parent)!r}; make it first")
         with given.open("wb") if given.exists() and not given.is_file() else _replacing(target) as file:
             yield file
     except OSError as error:

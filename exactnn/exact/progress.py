@@ -13,6 +13,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _T = TypeVar("_T")
 _under_way: list[Step] = []
+_ended: list[str] = [""]
 
 
 def reached() -> str:
@@ -28,6 +29,11 @@ def reached() -> str:
     ''
     """
     return ", ".join(text for text, _ in itertools.groupby(map(str, list(_under_way))))
+
+
+def ended() -> str:
+    """The step that ended last, in its words without what was counted; "" for none."""
+    return _ended[0]
 
 
 def refreshed() -> bool:
@@ -48,6 +54,7 @@ class Step:
     def __exit__(self, *error: object) -> None:
         if self in _under_way:
             del _under_way[len(_under_way) - 1 - _under_way[::-1].index(self)]
+            _ended[0] = self.what or _ended[0]
 
     def __str__(self) -> str:
         return self.what

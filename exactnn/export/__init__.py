@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exactnn.errors import ArgumentError, SaveError
+from exactnn.exact.calls import helpful
 from exactnn.network import Network, check_network
 
 __all__ = ["save"]
@@ -16,6 +17,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+@helpful
 def save(net: Network, path: str | os.PathLike[str], *, dtype: Any = None, rounding: bool = False) -> None:
     """Write a network to a file, whole or not at all.
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import LoadError
-from exactnn.load._file import KINDS, ModelFile, naming
+from exactnn.exact.calls import helpful
+from exactnn.exact.kinds import KINDS
+from exactnn.load._file import ModelFile, naming
 from exactnn.network import Network
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ _NEVER = (
 )
 
 
+@helpful
 def load(path: str | os.PathLike[str], *, raw: bool = False, compare: bool = True) -> Network:
     """The network in a file, to the last bit.
 

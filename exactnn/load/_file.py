@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,25 +12,13 @@ from functools import cached_property
 from pathlib import Path
 
 from exactnn.errors import ArgumentError, ExactnnError, LoadError, MissingDependency, NotFiniteError, ShapeError
+from exactnn.exact.kinds import GZIP, looks_like
 from exactnn.network import DataFile, Source
-
-#: what `ModelFile.looks_like` may say, and how a message names it
-KINDS = {
-    "json": "JSON text",
-    "nnet": "NNET text",
-    "onnx": "an ONNX protobuf",
-    "pickle": "a pickle, or a zip archive as torch.save writes it",
-    "git-lfs": "a Git LFS pointer, not the file itself (fetch it with `git lfs pull`)",
-    "hdf5": "an HDF5 file",
-    "gzip": "gzip-compressed data",
-}
 
 #: bytes of a model file, and of one that is compressed when it is not: many for few are no model
 _MAX_FILE = 1 << 31
 _MAX_CONTENT, _UNSUSPICIOUS, _MOST_TIMES = 1 << 30, 1 << 26, 100
 _MOST_MEMBERS = 1 << 10
-_GZIP = b"\x1f\x8b"
-_NNET_START = re.compile(rb"\s*(//|\d+\s*,)")
 
 
 class NotFiniteInFile(LoadError, NotFiniteError):
@@ -56,7 +42,8 @@ class ModelFile:
         try:
             full = os.path.abspath(given)
             if not given.is_file():
-                what = "a folder" if given.is_dir() else "no regular file" if given.exists() else "not there"
+                here = "" if given.is_absolute() else f"; the current folder is {os.getcwd()!r}"
+                what = "a folder" if given.is_dir() else "no regular file" if given.exists() else f"not there{here}"
                 raise LoadError(f"{given}: a model file is needed, but this is {what}")
             size = given.stat().st_size
             if size > _MAX_FILE:
@@ -80,7 +67,7 @@ class ModelFile:
     @cached_property
     def content(self) -> bytes:
         """The bytes of the model: those of the file, or what they are compressed from."""
-        return _decompressed(self.data) if self.data.startswith(_GZIP) else self.data
+        return _decompressed(self.data) if self.data.startswith(GZIP) else self.data
 
     @cached_property
     def sha256(self) -> str:
@@ -90,22 +77,7 @@ class ModelFile:
     @property
     def looks_like(self) -> str | None:
         """The kind of file that the first bytes suggest, a key of `KINDS`; None if they suggest nothing."""
-        data = self.data.removeprefix(codecs.BOM_UTF8)
-        if data.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
-            return "pickle"
-        if data.startswith(_GZIP):
-            return "gzip"
-        if data.startswith(b"\x89HDF"):
-            return "hdf5"
-        if data.startswith(b"version https://git-lfs"):
-            return "git-lfs"
-        if data.lstrip()[:1] in (b"{", b"["):
-            return "json"
-        if _NNET_START.match(data):
-            return "nnet"
-        if data.startswith(b"\x08") and b"\x3a" in data:  # field 1 (ir_version), and somewhere field 7 (graph)
-            return "onnx"
-        return None
+        return looks_like(self.data)
 
     def source(self, format: str, *, raw: bool = False, checkable: bool, data: tuple[DataFile, ...] = ()) -> Source:
         """Where a network came from, for its `source`."""

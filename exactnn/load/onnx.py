@@ -328,6 +328,7 @@ def _advice(node: onnx.NodeProto, outputs: Sequence[onnx.ValueInfoProto]) -> str
         where = "at the end" if any(o.name in node.output for o in outputs) else "inside the network"
         return (
             f"{message}: its values are no rational numbers. Export the model without the {node.op_type} {where}, "
-            "up to the logits; the decision is the largest logit, and exactnn.verify_same_decision compares decisions"
+            "up to the logits (of a torch Sequential, module[:-1]); the decision is the largest logit, and "
+            "exactnn.verify_same_decision compares decisions"
         )
     return message + reason(node.op_type)

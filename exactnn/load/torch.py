@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from exactnn.errors import ArgumentError, ExactnnError, ShapeError, UnsupportedOperation
+from exactnn.exact.calls import helpful
 from exactnn.load import _torch_choices, _torch_elementwise, _torch_layers, _torch_linear, _torch_moves, _torch_resize, _torch_shapes
 from exactnn.load._limits import CHECKER_ENTRIES
 from exactnn.load._torch_graph import Handler, JoinsBatch, Translator
@@ -30,8 +31,8 @@ TABLE: Mapping[str, Handler] = {
 
 _STATISTIC = "it divides by a statistic of the activations, which is no operation of an exact network"
 _SOFTMAX = (
-    "load the module without it, up to the logits: the decision is the largest logit, which softmax keeps; "
-    "its values are no operation of an exact network"
+    "load the module without it, up to the logits, by exactnn.from_torch(module[:-1], input_shape) where it ends a Sequential: the "
+    "decision is the largest logit, which softmax keeps; its values are no operation of an exact network"
 )
 _TWICE = "it multiplies two values that both depend on the input"
 _BATCH = "batch norm takes the statistics of the batch, so that it is no function of one point; use track_running_stats=True"
@@ -76,6 +77,7 @@ REFUSED: Mapping[str, str] = {
 }
 
 
+@helpful
 def from_torch(
     module: torch.nn.Module | torch.export.ExportedProgram,
     input_shape: int | Sequence[Any] | torch.Tensor | None = None,

@@ -7,11 +7,13 @@ from typing import Any
 
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.network.activations import activation as as_activation
 from exactnn.network.graph import Builder, Network
 from exactnn.network.operations import Affine, Input
 
 
+@helpful
 def mlp(layers: Sequence[tuple[Any, Any]], activation: Any = "relu") -> Network:
     """W_k s( ... s(W_1 x + b_1) ... ) + b_k: the activation s stands between the affine maps, none after the last.
 
@@ -42,13 +44,16 @@ def mlp(layers: Sequence[tuple[Any, Any]], activation: Any = "relu") -> Network:
     current, width = "", 0
     for number, pair in enumerate(layers, 1):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise ArgumentError(f"layers[{number - 1}]: a pair (W, b) is needed, got {type(pair).__name__}")
+            advice = "; exactnn.from_torch reads modules" if hasattr(pair, "state_dict") else ""
+            raise ArgumentError(f"layers[{number - 1}]: a pair (W, b) is needed, got {type(pair).__name__}{advice}")
         weight = RationalArray.of(pair[0], f"W{number}", ndim=2)
         bias = RationalArray.of(pair[1], f"b{number}", ndim=1)
         if 0 in weight.shape:
             raise ShapeError(f"W{number}: a non-empty matrix (out, in) is needed, got shape {weight.shape}")
         if bias.shape != weight.shape[:1]:
-            raise ShapeError(f"b{number}: shape {weight.shape[:1]} is needed, one number for each row of W{number}, got {bias.shape}")
+            advice = f"; W{number} is (outputs, inputs), and this one looks transposed" if bias.shape == weight.shape[1:] else ""
+            words = f"shape {weight.shape[:1]} is needed, one number for each row of W{number}, got {bias.shape}"
+            raise ShapeError(f"b{number}: {words}{advice}")
         if number == 1:
             width = weight.shape[1]
             current = builder.add("input", Input((width,)))

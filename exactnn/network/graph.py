@@ -20,6 +20,7 @@ import networkx as nx
 
 from exactnn.errors import ArgumentError, ExactnnError, NetworkError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import clock_in_force
 from exactnn.network.activations import Activation, Rational, Smooth
 from exactnn.network.operations import Input, Operation, Shape
@@ -330,6 +331,7 @@ class Network(Value):
         except ExactnnError as error:
             raise type(error)(f"node {name!r}: {error}") from None
 
+    @helpful
     def gradient(self, points: Any, upstream: Any, *, at_kinks: str = "left") -> Gradient:
         """The derivatives of  sum_n u_n . f(x_n)  by all parameters, the inputs and the values of all nodes, exactly.
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from exactnn.cooling import optimal_temperature, vector_scaling
 from exactnn.errors import ArgumentError, ExactnnError, NoOptimalScaling, NoOptimalTemperature, NotFiniteError
+from exactnn.exact.calls import helpful
 from exactnn.nn import _buffers
 from exactnn.nn._changes import Change, changes
 from exactnn.nn._scales import Layer, Scales
@@ -99,6 +100,7 @@ class Cooling:
     >>> tau = cooling.step()  # once an epoch
     """
 
+    @helpful
     def __init__(
         self,
         model: nn.Module,

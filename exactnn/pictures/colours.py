@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+from exactnn.errors import ArgumentError, ShapeError
 
 Colour = tuple[float, float, float]
 
@@ -35,6 +38,56 @@ def classes(count: int) -> list[Colour]:
     from matplotlib.colors import to_rgb
 
     return [lighter(to_rgb(c), _LABELLED) for c in _CLASSES[:count]] if count <= len(_CLASSES) else fills(count)
+
+
+def spelt(colour: str, color: str | None, default: str) -> tuple[str, str]:
+    """The argument under either spelling, and the spelling that was used."""
+    if color is None:
+        return colour, "colour"
+    if colour not in (default, color):
+        raise ArgumentError(f"color: the other spelling of colour, got {color!r} beside colour={colour!r}; leave one of the two out")
+    return color, "color"
+
+
+def colormap(cmap: Any) -> Any:
+    """matplotlib's colormap of this name, or itself; None for None."""
+    from difflib import get_close_matches
+
+    from matplotlib import colormaps
+    from matplotlib.colors import Colormap
+
+    if cmap is None or isinstance(cmap, Colormap):
+        return cmap
+    if not isinstance(cmap, str) or cmap not in colormaps:
+        near = get_close_matches(cmap, list(colormaps), n=1) if isinstance(cmap, str) else []
+        advice = f"; did you mean {near[0]!r}?" if near else "; 'viridis' is one"
+        raise ArgumentError(f"cmap: a matplotlib colormap, or the name of one, is needed, got {cmap!r}{advice}")
+    return colormaps[cmap]
+
+
+def spread(cmap: Any, count: int) -> list[Colour]:
+    """`count` colours of a colormap, from its one end to the other; of a short list the first ones, then from the start again."""
+    places = [i % cmap.N for i in range(count)] if cmap.N < 64 else [i / max(count - 1, 1) for i in range(count)]
+    return [tuple(map(float, cmap(v)[:3])) for v in places]  # type: ignore[misc]  # three of four numbers
+
+
+def chosen(given: Any, count: int, name: str) -> list[Any]:
+    """A colour for each of `count` graphs: one for all, or a list; None for `strong`."""
+    from matplotlib.colors import is_color_like
+
+    if given is None:
+        return strong(count)
+    if is_color_like(given):
+        return [given] * count
+    listed = list(given) if isinstance(given, (list, tuple)) else [given]
+    for colour in listed:
+        if not is_color_like(colour):
+            raise ArgumentError(
+                f"{name}: a matplotlib colour, or a list of them, is needed, got {colour!r}; 'tab:blue' and '#0072b2' are some"
+            )
+    if len(listed) != count:
+        raise ShapeError(f"{name}: one colour, or a list of {count}, one for each function, is needed, got {len(listed)}")
+    return listed
 
 
 def lighter(colour: Colour, white: float = _WHITE) -> Colour:

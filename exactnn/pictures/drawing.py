@@ -75,7 +75,7 @@ def legend(axes: Axes, entries: Sequence[Any], *, below: float = _BELOW) -> None
 
     if entries:
         shift = ScaledTranslation(0, -below / 72, figure_of(axes).dpi_scale_trans)
-        labels = [(e[0] if isinstance(e, tuple) else e).get_label() for e in entries]
+        labels = [(e[0] if type(e) is tuple else e).get_label() for e in entries]  # bars are a tuple with a label of its own
         place: Any = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": axes.transAxes + shift, "borderaxespad": 0}
         longest = max(map(len, labels))
         axes.legend(

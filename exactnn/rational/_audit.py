@@ -14,6 +14,7 @@ from flint import arb, ctx
 
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact import polynomials as poly
+from exactnn.exact.calls import helpful
 from exactnn.exact.enclosure import Bound, Enclosure
 from exactnn.exact.numbers import Number
 from exactnn.exact.roots import RealRoot
@@ -74,6 +75,7 @@ class Audit(Value):
         )
 
 
+@helpful
 def audit(
     numerator: Iterable[Number],
     denominator: Iterable[Number],

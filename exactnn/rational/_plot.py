@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import ArgumentError, DomainError
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import shown
 from exactnn.exact.roots import ComplexRoot
 from exactnn.pictures import colours
@@ -46,11 +47,14 @@ class _Curve:
     spikes: tuple[tuple[Fraction, Fraction], ...]  # place and value, the highest first
 
 
+@helpful
 def plot(
     functions: Function | Mapping[str, Function],
     interval: Interval = (-5, 5),
     *,
     scale: str = "auto",
+    colour: Any = None,
+    color: Any = None,
     title: str | None = None,
     ax: Axes | None = None,
     path: str | os.PathLike[str] | None = None,
@@ -68,6 +72,7 @@ def plot(
     interval : (lower, upper)
     scale : of the values. "log": smoothly from linear to logarithmic (asinh), so that what most points reach and what is far beyond can be
         seen together; "auto": so if there is a spike, else "linear"
+    colour, color : a matplotlib colour, or a list with one for each function; two spellings of one argument
     title : what stands above the picture; None for what was drawn, and for one function how far its nearest pole is
     ax : the matplotlib Axes to draw in; None for a new figure. Nothing is shown: that is for the caller to do
     path : where to write the figure, too: .png, .pdf or .svg
@@ -98,17 +103,20 @@ def plot(
         raise ArgumentError(f"scale: one of {', '.join(map(repr, SCALES))} is needed, got {scale!r}")
     if title is not None and not isinstance(title, str):
         raise ArgumentError(f"title: a text or None is needed, got {type(title).__name__}")
+    if colour is not None and color is not None:
+        raise ArgumentError("color: the other spelling of colour; leave one of the two out")
+    shades = colours.chosen(color if colour is None else colour, len(named), "colour" if color is None else "color")
     curves = [_curve(str(name), function, lower, upper) for name, function in named.items()]
     axes = given_axes(ax, size=(6.8, 4.8))
-    shades = colours.strong(len(curves))
     for curve, shade in zip(curves, shades, strict=True):
         for i, branch in enumerate(curve.branches):
             axes.plot(*zip(*branch, strict=True), color=shade, linewidth=1.6, zorder=2, label="_" if i else curve.name or "_")
     axes.set_xlim(float(lower), float(upper))
     _set_height(axes, curves, scale)
     axes.grid(visible=True, alpha=0.3)
+    marked: list[float] = []
     for i, (curve, shade) in enumerate(zip(curves, shades, strict=True)):
-        _mark(axes, curve, shade, 0.03 + 0.06 * (i % 4))
+        _mark(axes, curve, shade, 0.03 + 0.06 * (i % 4), marked)
     axes.set(xlabel="$x$", ylabel="value (asinh scale)" if axes.get_yscale() == "asinh" else "value")
     axes.set_title(_title(named, curves) if title is None else title, fontsize="medium")
     legend(axes, _entries(curves, shades))
@@ -188,8 +196,10 @@ def _far(axes: Axes, level: float, values: Sequence[float]) -> None:
     axes.set_yticks([], minor=True)
 
 
-def _mark(axes: Axes, curve: _Curve, shade: Any, height: float) -> None:
-    """Real poles, poles beside the real line, spikes."""
+def _mark(axes: Axes, curve: _Curve, shade: Any, height: float, marked: list[float]) -> None:
+    """Real poles, poles beside the real line, spikes. Above what is `marked` already, a mark stands beside its text."""
+    from matplotlib.colors import to_rgb
+
     for place in curve.real_poles:
         axes.axvline(float(place), color=shade, linestyle=(0, (1, 1.6)), linewidth=1.2, gid="real pole")
     across = axes.get_xaxis_transform()
@@ -197,14 +207,16 @@ def _mark(axes: Axes, curve: _Curve, shade: Any, height: float) -> None:
     taken: list[tuple[float, float]] = []
     for i, pole in enumerate(curve.poles):
         x = float(pole.real)
-        axes.scatter([x], [0.015], s=26, marker="^", color=shade, transform=across, zorder=4, clip_on=False, gid="pole")
+        low = height - 0.015 if any(abs(x - a) < 0.02 * (right - left) for a in marked) else 0.015
+        axes.scatter([x], [low], s=26, marker="^", color=shade, transform=across, zorder=4, clip_on=False, gid="pole")
         if i < _MARKED:
             level = height
             while any(abs(x - a) < 0.16 * (right - left) and abs(level - b) < 0.05 for a, b in taken):
                 level += 0.055
             taken.append((x, level))
-            ink = tuple(0.75 * v for v in shade)  # small letters need more contrast than lines
+            ink = tuple(0.75 * v for v in to_rgb(shade))  # small letters need more contrast than lines
             _write(axes, f"{float(pole.imag):.3g}", (x, level), "pole distance", xycoords=across, color=ink)
+    marked += [float(pole.real) for pole in curve.poles]
     for place, value in curve.spikes:
         text = f"{_text(value)} at $x$ = {float(place):.4g}"
         _write(axes, text, (float(place), float(min(max(value, -_LARGEST), _LARGEST))), "spike", color="black", up=-2)

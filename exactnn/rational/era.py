@@ -13,6 +13,7 @@ from flint import ctx, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole, NotAnERA
 from exactnn.exact import polynomials as poly
+from exactnn.exact.calls import helpful
 from exactnn.exact.enclosure import Enclosure, absolute
 from exactnn.exact.numbers import Number, as_fraction, rational_text, short, shown
 from exactnn.exact.roots import RealRoot, real_roots
@@ -62,6 +63,7 @@ class ERA(Analysis):
     terms: tuple[Term, ...]  # (c, d, e, F) with F = f^2 + epsilon
     epsilon: Fraction = field(compare=False)
 
+    @helpful
     def __init__(self, linear: Sequence[Number], fractions: Iterable[Sequence[Number]] = (), epsilon: Number = 0) -> None:
         found = _numbers(fractions, "f")
         self._set(linear, [(c, d, e, f * f) for c, d, e, f in found], epsilon)

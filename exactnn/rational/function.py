@@ -12,6 +12,7 @@ from flint import fmpq, fmpq_poly
 
 from exactnn.errors import ArgumentError, AtPole, ExactnnError
 from exactnn.exact import polynomials as poly
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import Number, fraction, rational, short, shown
 from exactnn.rational._analysis import Analysis
 from exactnn.rational.partial_fractions import PartialFractions, RealPartialFractions, over_q, over_r
@@ -78,6 +79,7 @@ class RationalFunction(Analysis):
     numerator: tuple[Fraction, ...]
     denominator: tuple[Fraction, ...]
 
+    @helpful
     def __init__(self, numerator: Iterable[Number], denominator: Iterable[Number] = (1,)) -> None:
         top, bottom = poly.polynomial(numerator, "numerator"), poly.polynomial(denominator, "denominator")
         if not bottom:

@@ -13,6 +13,7 @@ import numpy as np
 from exactnn.cells import DIMENSIONS, Program, Signs, StageMap, full_dimensional, read_program
 from exactnn.errors import ArgumentError, Incomplete, Undecided
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
@@ -21,7 +22,7 @@ from exactnn.network import Network
 from exactnn.regions._cells import facets_between, maps_of, regions_of
 from exactnn.regions._leaves import searched_regions
 from exactnn.regions._merge import DEFINITIONS, Key, Tally, closed_components, make_tally
-from exactnn.regions.collect import check_arguments, check_choice, chosen_method, collect, pieces
+from exactnn.regions.collect import check_arguments, check_choice, chosen_method, collect, ending, pieces
 from exactnn.regions.region import Region
 
 
@@ -57,7 +58,8 @@ def count(
     executor : any concurrent.futures.Executor; the count is divided into tasks. Not for "closed-connected"
     checkpoint : the path of a file to which finished tasks go and from which an interrupted count is taken up. Not for "closed-connected"
     max_regions : Incomplete beyond this many full-dimensional cells (with max pooling a pattern may have several)
-    time_limit : seconds; Incomplete with the partial count (`.partial`) once they have passed
+    time_limit : seconds; Incomplete with the partial count (`.partial`) once they have passed. None: no limit, but for the search, which
+        may need more time than anyone has: without time_limit, max_regions, executor and checkpoint it ends after 120 s (math.inf: never)
 
     Raises
     ------
@@ -77,21 +79,23 @@ def count(
     check_choice("definition", definition, (*DEFINITIONS, "convex"))
     check_arguments(net, max_regions)
     method = chosen_method(method, net)
-    clock = clock_in_force()
     domain = full_dimensional(domain, net.input_dim)
     if method == "search" and definition not in ("activation", "affine"):
         raise ArgumentError(
             f"definition: the search, which is used beyond {DIMENSIONS} inputs, counts 'activation' and 'affine', got {definition!r}; "
             "restrict the network to a slice for the others (exactnn.regions.restrict)"
         )
-    program = read_program([net], domain)
-    if definition == "convex":
-        return _convex(net, program, clock, executor, checkpoint, max_regions)
-    if definition == "closed-connected":
-        if executor is not None or checkpoint is not None:
-            raise ArgumentError("definition: 'closed-connected' is counted in one piece, without executor and checkpoint; leave them out")
-        return _closed(program, clock, max_regions)
-    return _counted(net, program, definition, method, clock, executor, checkpoint, max_regions)
+    with ending(method, executor, checkpoint, max_regions) as clock:
+        program = read_program([net], domain)
+        if definition == "convex":
+            return _convex(net, program, clock, executor, checkpoint, max_regions)
+        if definition == "closed-connected":
+            if executor is not None or checkpoint is not None:
+                raise ArgumentError(
+                    "definition: 'closed-connected' is counted in one piece, without executor and checkpoint; leave them out"
+                )
+            return _closed(program, clock, max_regions)
+        return _counted(net, program, definition, method, clock, executor, checkpoint, max_regions)
 
 
 def _counted(
@@ -170,6 +174,7 @@ def _difference(program: Program, key: tuple[int, ...], scale: int) -> Program:
     return program.extended(StageMap(blocks, form.constant - table[:, d]))
 
 
+@helpful
 def iterate(
     net: Network,
     domain: Polyhedron | None = None,

@@ -29,13 +29,29 @@ _LEAST = 80  # a class's name is written into a cell of at least one so-many-th 
 
 @dataclass(frozen=True)
 class Look:
-    """What is drawn, and how it is coloured; `shades` has a colour for each affine map or pattern of all networks that share a picture."""
+    """What is drawn, and how it is coloured; `shades` has a colour for each affine map or pattern of all networks that share a picture.
+
+    cmap : a colormap that all colours of areas and graphs come from; None for our own
+    """
 
     colour: str
     boundary: bool
     kinks: bool
     names: tuple[str, ...]
     shades: Mapping[Any, colours.Colour]
+    cmap: Any = None
+
+    def fills(self, count: int) -> list[colours.Colour]:
+        """Of areas."""
+        return colours.fills(count) if self.cmap is None else colours.spread(self.cmap, count)
+
+    def classes(self, count: int) -> list[colours.Colour]:
+        """Of areas of classes."""
+        return colours.classes(count) if self.cmap is None else colours.spread(self.cmap, count)
+
+    def graphs(self, count: int) -> list[colours.Colour]:
+        """Of lines."""
+        return colours.strong(count) if self.cmap is None else colours.spread(self.cmap, count)
 
 
 def keys(colour: str, regions: Sequence[Region]) -> list[Any]:
@@ -69,20 +85,19 @@ def _fill(axes: Axes, scene: Scene, look: Look, cells: Sequence[ClassCell]) -> l
     from matplotlib.patches import Patch
 
     if look.colour == "class":
-        return fill_classes(axes, look.names, cells)
+        return fill_classes(axes, look.names, cells, look.classes(len(look.names)))
     if look.colour == "active":
-        _ramp(axes, scene)
+        _ramp(axes, scene, look.cmap)
         return []
     fill(axes, [(shape, look.shades[key]) for key, shape in zip(keys(look.colour, scene.regions), scene.shapes, strict=True)])
     text = "equal colours: equal affine maps" if look.colour == "affine" else "a colour for each region"
-    return [tuple(Patch(facecolor=shade, label=text) for shade in colours.fills(3))]
+    return [tuple(Patch(facecolor=shade, label=text) for shade in look.fills(3))]
 
 
-def fill_classes(axes: Axes, names: Sequence[str], cells: Sequence[ClassCell]) -> list[Any]:
+def fill_classes(axes: Axes, names: Sequence[str], cells: Sequence[ClassCell], shades: Sequence[colours.Colour]) -> list[Any]:
     """The cells of each class in its colour, ties hatched; legend entries for those that are there."""
     from matplotlib.patches import Patch
 
-    shades = colours.classes(len(names))
     single = [(cell, next(iter(cell.classes))) for cell in cells if len(cell.classes) == 1]
     tied = [cell for cell in cells if len(cell.classes) > 1]
     fill(axes, [(cell.corners, shades[j]) for cell, j in single])
@@ -93,7 +108,7 @@ def fill_classes(axes: Axes, names: Sequence[str], cells: Sequence[ClassCell]) -
     return entries
 
 
-def _ramp(axes: Axes, scene: Scene) -> None:
+def _ramp(axes: Axes, scene: Scene, cmap: Any) -> None:
     from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
     net = scene.net
@@ -103,7 +118,7 @@ def _ramp(axes: Axes, scene: Scene) -> None:
     ]
     active = [sum(map(sum, row)) for row in rows]
     low, high = min(active), max(active)
-    ramp = LinearSegmentedColormap.from_list("active", _RAMP)
+    ramp = cmap or LinearSegmentedColormap.from_list("active", _RAMP)
     shown = fill(axes, [(shape, "white") for shape in scene.shapes])
     shown.set(array=active, cmap=ramp, norm=BoundaryNorm([v - 0.5 for v in range(low, high + 2)], ramp.N), edgecolors="face")
     step = max(1, math.ceil((high - low) / 8))

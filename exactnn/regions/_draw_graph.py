@@ -40,7 +40,7 @@ def draw(axes: Axes, scene: Scene, look: Look) -> None:
         entries += _changes(axes, scene, regions, across)
     heights = [_picture.value(regions[0], places[0])]
     heights += [_picture.value(region, shape[-1]) for region, shape in zip(regions, shapes, strict=True)]
-    outputs = _outputs(axes, scene.net.output_dim, regions, across, heights)
+    outputs = _outputs(axes, look.graphs(scene.net.output_dim), regions, across, heights)
     if 1 < len(outputs) <= _NAMED:
         entries = [*outputs, *entries]
     if any(item.get_gid() == f"breakpoints {j}" for item in axes.collections for j in range(len(outputs))):
@@ -57,15 +57,17 @@ def draw(axes: Axes, scene: Scene, look: Look) -> None:
     axes.margins(y=0.08)
 
 
-def _outputs(axes: Axes, count: int, regions: Sequence[Region], across: Sequence[float], heights: Sequence[Point]) -> list[Any]:
-    for j, shade in enumerate(colours.strong(count)):
+def _outputs(
+    axes: Axes, shades: Sequence[colours.Colour], regions: Sequence[Region], across: Sequence[float], heights: Sequence[Point]
+) -> list[Any]:
+    for j, shade in enumerate(shades):
         up = [floats(h)[j] for h in heights]
         axes.plot(across, up, color=shade, linewidth=1.8, zorder=2, label=f"output {j}", gid=f"output {j}")
         slopes = [region.affine_map[0][j] for region in regions]
         bends = [i for i in range(1, len(slopes)) if slopes[i] != slopes[i - 1]]
         if bends:
             axes.scatter([across[i] for i in bends], [up[i] for i in bends], s=20, color=shade, zorder=3, gid=f"breakpoints {j}")
-    return list(axes.lines[-count:])
+    return list(axes.lines[-len(shades) :])
 
 
 def _classes(axes: Axes, look: Look, cells: Sequence[ClassCell]) -> list[Any]:
@@ -75,7 +77,7 @@ def _classes(axes: Axes, look: Look, cells: Sequence[ClassCell]) -> list[Any]:
 
     entries: list[Any] = []
     if look.colour == "class":
-        shades = [colours.lighter(shade) for shade in colours.strong(len(look.names))]  # as the graphs
+        shades = [colours.lighter(shade) for shade in look.graphs(len(look.names))]  # as the graphs
         for cell in cells:
             (low,), (high,) = map(floats, cell.corners)
             own = next(iter(cell.classes)) if len(cell.classes) == 1 else None

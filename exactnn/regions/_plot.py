@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import ArgumentError, ShapeError
@@ -34,6 +35,8 @@ def plot(
     *,
     through: Any = None,
     colour: str = "affine",
+    color: str | None = None,
+    cmap: Any = None,
     boundary: bool | None = None,
     kinks: bool = True,
     points: Any = None,
@@ -64,6 +67,8 @@ def plot(
     colour : "affine": equal affine maps have equal colours, different maps different ones, the same set of maps always the same ones.
         "class": by the largest output, with one output by its sign; equal ones hatched. "active": by the number of active neurons (kinks
         below the pre-activation; max pooling has none; 2 inputs only). "region": each region its own
+    color : the other spelling of `colour`
+    cmap : a matplotlib colormap, or its name, that the colours of areas and graphs come from; None for colours that are far apart
     boundary : whether to draw the decision boundary, as segments: where the largest output is attained twice, which need not be at a kink.
         None: with colour "class"
     kinks : whether to draw the segments between regions
@@ -92,10 +97,10 @@ def plot(
     >>> ax = xn.regions.plot(net, points=[[0, 1], [2, 0]], labels=["a", "b"], colour="class", path="max.svg")  # doctest: +SKIP
     """
     check_target(ax, path)
-    _check_look(colour, boundary)
+    colour, cmap = _checked_look(colour, color, cmap, boundary)
     limits: dict[str, Any] = {"max_regions": max_regions, "time_limit": time_limit}
     found = scene(net, domain, dimensions=(1, 2), through=through, points=points, labels=labels, title=title, **limits)
-    (look,) = _looks([found], colour, boundary, kinks, classes)
+    (look,) = _looks([found], colour, cmap, boundary, kinks, classes)
     axes = given_axes(ax)
     _draw(axes, found, look)
     save(axes, path, tight=ax is None)
@@ -110,6 +115,8 @@ def plot_pair(
     *,
     through: Any = None,
     colour: str = "affine",
+    color: str | None = None,
+    cmap: Any = None,
     boundary: bool | None = None,
     kinks: bool = True,
     points: Any = None,
@@ -126,8 +133,8 @@ def plot_pair(
     Parameters
     ----------
     f, g : with equally many inputs, 1 or 2 or (with `through`) more, and equally many outputs
-    domain, through, colour, boundary, kinks, points, labels, classes, path, max_regions, time_limit : as for `plot`. Where the window is
-        chosen by the vertices, those of f choose it
+    domain, through, colour, color, cmap, boundary, kinks, points, labels, classes, path, max_regions, time_limit : as for `plot`. Where
+        the window is chosen by the vertices, those of f choose it
     titles : two texts in the place of the networks' files or widths
     axes : two matplotlib Axes to draw in; None for a new figure
 
@@ -151,7 +158,7 @@ def plot_pair(
     given = None if axes is None else _two(axes)
     for ax in given or (None,):
         check_target(ax, path)
-    _check_look(colour, boundary)
+    colour, cmap = _checked_look(colour, color, cmap, boundary)
     if titles is not None and (isinstance(titles, str) or len(titles) != 2):
         raise ArgumentError("titles: two texts, or None, are needed")
     names = titles or (None, None)
@@ -160,7 +167,7 @@ def plot_pair(
     first = scene(f, domain, title=names[0], **shared)
     _check_pair(f, g)
     second = scene(g, first.frame if domain is None else domain, title=names[1], **shared)
-    looks = _looks([first, second], colour, boundary, kinks, classes)
+    looks = _looks([first, second], colour, cmap, boundary, kinks, classes)
     left, right = given or side_by_side((11, 5.8))
     _draw(left, first, looks[0])
     _draw(right, second, looks[1])
@@ -193,12 +200,11 @@ def _share(left: Axes, right: Axes) -> None:
         second.remove()
 
 
-def _looks(scenes: Sequence[Scene], colour: str, boundary: bool | None, kinks: bool, classes: Any) -> list[Look]:
+def _looks(scenes: Sequence[Scene], colour: str, cmap: Any, boundary: bool | None, kinks: bool, classes: Any) -> list[Look]:
     names = class_names(scenes[0].net, classes)
     keys = sorted({key for found in scenes for key in _draw_cells.keys(colour, found.regions)}) if colour in ("affine", "region") else []
-    shades = dict(zip(keys, colours.fills(len(keys)), strict=True))
-    look = Look(colour, colour == "class" if boundary is None else boundary, kinks, names, shades)
-    return [look] * len(scenes)
+    look = Look(colour, colour == "class" if boundary is None else boundary, kinks, names, {}, cmap)
+    return [replace(look, shades=dict(zip(keys, look.fills(len(keys)), strict=True)))] * len(scenes)
 
 
 def class_names(net: Network, classes: Any) -> tuple[str, ...]:
@@ -214,11 +220,16 @@ def class_names(net: Network, classes: Any) -> tuple[str, ...]:
     return names
 
 
-def _check_look(colour: str, boundary: object) -> None:
-    if colour not in COLOURS:
-        raise ArgumentError(f"colour: one of {', '.join(map(repr, COLOURS))} is needed, got {colour!r}")
+def _checked_look(colour: str, color: str | None, cmap: Any, boundary: object) -> tuple[str, Any]:
+    """What colours tell, and the colormap."""
+    chosen, name = colours.spelt(colour, color, "affine")
+    if chosen not in COLOURS:
+        raise ArgumentError(
+            f"{name}: one of {', '.join(map(repr, COLOURS))}, what colours tell, is needed, got {chosen!r}; cmap says which"
+        )
     if boundary not in (None, True, False):
         raise ArgumentError(f"boundary: True, False or None is needed, got {boundary!r}")
+    return chosen, colours.colormap(cmap)
 
 
 def _check_pair(f: Network, g: Network) -> None:

@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 
 from exactnn.errors import ArgumentError
+from exactnn.exact.calls import helpful
 
 _BITS = 1 << 33  # that all numbers of one layer's sums may take together
 
 
+@helpful
 def bounds(input_dim: int, widths: Sequence[int]) -> tuple[int | None, int]:
     """(lower or None, upper): thesis (1.8), which needs every width >= 3 input_dim, and (1.7).
 

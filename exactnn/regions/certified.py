@@ -8,12 +8,13 @@ from typing import Any
 from exactnn.cells import Search, Tree, full_dimensional, read_program, simplified_point
 from exactnn.claims import Certificate, RegionCountClaim
 from exactnn.errors import ArgumentError
-from exactnn.exact.clock import Clock, clock_in_force, timed
+from exactnn.exact.clock import Clock, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.progress import Progress
 from exactnn.exact.writing import json_integer
 from exactnn.network import MaxPool, Network
-from exactnn.regions.collect import check_arguments
+from exactnn.regions.collect import check_arguments, ending
 from exactnn.value import Value
 
 
@@ -39,7 +40,7 @@ def certified_region_count(
     net : without max pooling
     domain : Box or Polyhedron; None for all of R^d
     max_regions : Incomplete beyond so many; the certificate takes some hundred bytes for each
-    time_limit : seconds; None for none
+    time_limit : seconds; None: without max_regions the search ends after 120 s (math.inf: never)
 
     Raises
     ------
@@ -54,8 +55,8 @@ def certified_region_count(
     """
     check_arguments(net, max_regions)
     where = full_dimensional(domain, net.input_dim)
-    clock = clock_in_force()
-    count, evidence = count_with_tree(net, where, clock, max_regions)
+    with ending("search", max_regions) as clock:
+        count, evidence = count_with_tree(net, where, clock, max_regions)
     return RegionCount(count, Certificate(RegionCountClaim(net, where, count), "proved", evidence, clock))
 
 
@@ -74,10 +75,12 @@ def count_with_tree(
     program = read_program([net], domain)
     search = Search(program, clock, limit=limit)
     tree = Tree(program, 0 if domain is None else len(domain.rows[0]))
-    for cell, unit in search.walk():
-        if unit is not None:
-            tree.split(cell, unit)
-        else:
-            *numerators, weight = simplified_point(cell.inner, cell.forms)
-            tree.leaf(cell, [json_integer(weight), [json_integer(v) for v in numerators]])
+    with Progress("finding regions, with a proof of each", unit="regions") as shown:
+        for cell, unit in search.walk():
+            if unit is not None:
+                tree.split(cell, unit)
+            else:
+                *numerators, weight = simplified_point(cell.inner, cell.forms)
+                tree.leaf(cell, [json_integer(weight), [json_integer(v) for v in numerators]])
+                shown.update()
     return search.found, {"method": "tree", "hull": None, "tree": tree.nodes}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
 
 from exactnn.cells import DIMENSIONS, PIECE, Piece, Program, Statistics, Subdivision
 from exactnn.errors import ArgumentError, Incomplete
-from exactnn.exact.clock import Clock
+from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.executors import check_executor
 from exactnn.exact.progress import Progress
 from exactnn.network import Network, check_network
@@ -28,11 +28,18 @@ __all__ = [
     "check_max_regions",
     "chosen_method",
     "collect",
+    "ending",
     "pieces",
     "statistics",
 ]
 
 _SMALL = 1000  # cells of a piece where a limit is to leave something
+#: seconds after which a search without any limit ends
+SECONDS = 120.0
+_ADVICE = (
+    "without a limit a search ends there: give a time_limit for a longer one, a smaller domain (a Box around your data, say), or count on "
+    "a slice: exactnn.regions.restrict(net, *exactnn.regions.through(points))"
+)
 
 #: How the signs of this process's runs were found.
 statistics = Statistics()
@@ -84,6 +91,21 @@ def collect(
     else:
         for run, piece in pieces(program, clock, max_regions):
             collector.piece(run, piece)
+
+
+@contextmanager
+def ending(method: str, *limits: object) -> Iterator[Clock]:
+    """The clock of a count. A search without a time limit and these other limits, which may go on for ever, ends after `SECONDS`."""
+    clock = clock_in_force()
+    if method != "search" or clock.limit is not None or any(limit is not None for limit in limits):
+        yield clock
+        return
+    clock = Clock(SECONDS)
+    try:
+        with clock.running():
+            yield clock
+    except Incomplete as stopped:
+        raise Incomplete(f"{stopped}; {_ADVICE}", stopped.partial) from stopped.__cause__
 
 
 def pieces(

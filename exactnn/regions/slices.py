@@ -14,6 +14,7 @@ from flint import fmpq, fmpz_mat
 
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import fraction, short
 from exactnn.network import Affine, Builder, Input, Network, Reshape, Source, check_network
 from exactnn.network.graph import Slice, free_name
@@ -21,6 +22,7 @@ from exactnn.network.graph import Slice, free_name
 Point = tuple[Fraction, ...]
 
 
+@helpful
 def restrict(net: Network, origin: Any, directions: Any) -> Network:
     """t -> net(origin + sum_i t_i directions[i]), as a network whose only input is t.
 
@@ -79,6 +81,7 @@ def _source(net: Network, where: Slice) -> Source | None:
     return None if net.source is None or net.source.slice is not None else replace(net.source, slice=where)
 
 
+@helpful
 def through(points: Any) -> tuple[Point, tuple[Point, ...]]:
     """(p_0, (p_1 - p_0, ..., p_k - p_0)): the line through 2 points, the plane through 3, ..., as `restrict` takes it.
 

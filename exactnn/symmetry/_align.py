@@ -13,6 +13,7 @@ from typing import Any
 
 from exactnn.errors import ExactnnError, ShapeError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.forms import NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Affine, Network, PiecewiseLinear, PRelu, Smooth, check_network
 from exactnn.network.activation_facts import mirror_slope
@@ -22,6 +23,7 @@ from exactnn.symmetry.transformations import Composition, Flip, Permutation, Sca
 Neuron = tuple[Hashable, Fraction, int]
 
 
+@helpful
 def align(f: Network, g: Network) -> Transformation | None:
     """A transformation T with T.apply(f) equal to g, parameter by parameter, up to node names; None if none is found.
 

@@ -9,6 +9,7 @@ import numpy as np
 from exactnn.errors import NotReduced
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
+from exactnn.exact.progress import doing
 from exactnn.network import Network
 from exactnn.symmetry._shallow import Shallow, shallow
 from exactnn.symmetry._subset_sums import SUBSETS, Found, Integers, Subset, Vectors, subset_sums
@@ -61,6 +62,7 @@ def check_reduced(layer: Shallow) -> None:
         raise NotReduced(f"orbits: reduced weights are needed, but {shown}. symmetry.fibre(net) describes the fibre of such weights")
 
 
+@doing("sets of neurons that can be flipped")
 def flip_sets(layer: Shallow, clock: Clock, limit: int = SUBSETS) -> Found:
     """The flips that keep f, of any weights, with the evidence that there is no other one."""
     if layer.family == "odd":

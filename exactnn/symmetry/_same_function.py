@@ -6,10 +6,12 @@ from fractions import Fraction
 
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.exact.calls import helpful
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.symmetry.smooth_forms import SmoothNormalForm, assembled, is_zero
 
 
+@helpful
 def same_function(f: NormalForm | SmoothNormalForm, g: NormalForm | SmoothNormalForm) -> bool:
     """Whether two normal forms are the same function on R^d, for all x: f(x) = g(x).
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from exactnn.errors import NotOneHiddenLayer, Undecided
 from exactnn.exact.array import RationalArray, integer_array
+from exactnn.exact.calls import helpful
 from exactnn.forms import Atoms, Forms, NotTreated, Numbering, TooLarge
 from exactnn.network import Network, Rational, check_network, mlp
 from exactnn.symmetry._configurations import Configuration, Jumps, realised
@@ -146,6 +147,7 @@ class NormalForm(Value):
         return [("constant", vector(self.constant)), *linear, *rows]
 
 
+@helpful
 def normal_form(net: Network) -> NormalForm | SmoothNormalForm:
     """The normal form of a network with one hidden layer, or that folds exactly to one.
 

@@ -33,6 +33,7 @@ import numpy as np
 
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import Number, as_fraction, rational_text
 from exactnn.exact.writing import json_number
 from exactnn.network import check_network
@@ -101,6 +102,7 @@ class Permutation(Transformation):
     layer: int | str
     order: tuple[int, ...]
 
+    @helpful
     def __init__(self, layer: int | str = "", order: Iterable[int] | None = None) -> None:
         _set(self, layer=_layer(layer), order=_indices(order, "order"))
         if sorted(self.order) != list(range(len(self.order))):
@@ -145,6 +147,7 @@ class Scaling(Transformation):
     layer: int | str
     factors: tuple[Fraction, ...]
 
+    @helpful
     def __init__(self, layer: int | str = "", factors: Iterable[Number] | None = None) -> None:
         numbers = tuple(as_fraction(f, f"factors[{i}]") for i, f in enumerate(_sequence(factors, "factors")))
         _set(self, layer=_layer(layer), factors=numbers)
@@ -193,6 +196,7 @@ class Flip(Transformation):
     neurons: tuple[int, ...]
     layer: int | str
 
+    @helpful
     def __init__(self, neurons: Iterable[int], *, layer: int | str = 0) -> None:
         _set(self, neurons=_subset(neurons), layer=_layer(layer))
 
@@ -241,6 +245,7 @@ class SignFlip(Transformation):
     layer: int | str
     neurons: tuple[int, ...]
 
+    @helpful
     def __init__(self, layer: int | str = "", neurons: Iterable[int] | None = None) -> None:
         _set(self, layer=_layer(layer), neurons=_subset(neurons))
 
@@ -274,6 +279,7 @@ class Composition(Transformation):
 
     parts: tuple[Transformation, ...] = ()
 
+    @helpful
     def __init__(self, parts: Iterable[Transformation] = ()) -> None:
         given = tuple(parts)
         for part in given:

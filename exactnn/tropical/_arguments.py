@@ -60,4 +60,4 @@ def domain_of(domain: Any) -> Polyhedron | None:
     """A set of points, or None for all."""
     if domain is None or isinstance(domain, Polyhedron):
         return domain
-    raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {shown(domain)}")
+    raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {shown(domain)}; xn.Box(-1, 1) is one")

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from exactnn.errors import ArgumentError, DomainError
+from exactnn.exact.calls import helpful
 from exactnn.exact.numbers import rational_text, sum_text
 from exactnn.exact.planar import Point, Polygon, Row, Subdivision, centre, far_frame, integer_rows, place, rectangle, restricted, subdivide
 from exactnn.exact.polyhedron import Box
@@ -34,6 +35,7 @@ _LEAST = Fraction(1, 250)  # of the picture, for a cell whose name is written in
 _LATTICE = 2500  # lattice points that are drawn
 
 
+@helpful
 def plot(
     polynomial: TropicalPolynomial,
     *,
@@ -103,6 +105,7 @@ def plot(
     return where
 
 
+@helpful
 def plot_decision_boundary(
     F: TropicalRationalMap,
     *,

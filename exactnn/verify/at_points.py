@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, EqualAtClaim
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number
 from exactnn.exact.writing import json_number, json_tensor
@@ -18,6 +19,7 @@ from exactnn.verify._near import Largest
 from exactnn.verify.equality import check_pair
 
 
+@helpful
 def verify_equal_at(f: Network, g: Network, points: Sequence[Sequence[Number]] | Any) -> Verdict:
     """Decide whether f(x) = g(x) at each of these points, in real arithmetic.
 

@@ -27,7 +27,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.exact.progress import Progress
+from exactnn.exact.progress import Progress, doing
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.texts import number, screen, vector
@@ -189,7 +189,8 @@ class Bracket:
 
     def answer(self) -> Deviation:
         """The cells, if they are few; else boxes, and cells on those that resist; whatever time leaves, a bracket."""
-        moved = matched(self.f, self.g)
+        with doing("neurons of g in the order of those of f"):
+            moved = matched(self.f, self.g)
         if moved is None:
             return self._bracket()
         found = Bracket(replace(self.claim, g=moved.network), self.clock, self.gap, self.means)._bracket()
@@ -213,6 +214,7 @@ class Bracket:
                     return self._found(max(self.tree.upper, self.best.value), self.tree.evidence())
                 return self._found(*wide_bracket(self.claim, self.best.offer, Clock(0), f"{stopped}"))
 
+    @doing("how far apart f and g are")
     def _answer(self) -> Deviation:
         if not self.where.dimension:
             self.best.offer(self.where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions())

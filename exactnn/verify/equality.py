@@ -166,7 +166,7 @@ def asked_domain(domain: Polyhedron | None, net: Network) -> Polyhedron | None:
     if domain is None:
         return None
     if not isinstance(domain, Polyhedron):
-        raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {type(domain).__name__}")
+        raise DomainError(f"domain: a Box, a Polyhedron or None (all of R^d) is needed, got {type(domain).__name__}; xn.Box(-1, 1) is one")
     whole = domain.in_dimension(net.input_dim)
     return whole if isinstance(whole, Box) or len(whole.rows[0]) else None  # the rows of a box are many
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactnn.claims import Certificate, PoleFreeClaim
 from exactnn.errors import ArgumentError, ExactnnError
+from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, shown
 from exactnn.exact.writing import json_number
@@ -59,6 +60,7 @@ class ActivationPoles(Value):
         return f"{self.name}: {poles}{far}"
 
 
+@helpful
 def verify_pole_free(
     r: Function | Network | torch.nn.Module | Mapping[str, Function] | Sequence[Function], interval: Interval | None = None
 ) -> PoleVerdict:

@@ -256,6 +256,9 @@ def test_it_is_drawn(binning: str) -> None:
     filled = [b for b in diagram.bins if b.accuracy is not None]
     assert heights[: len(filled)] == [float(b.accuracy or 0) for b in filled]
     assert "ECE 0.2000" in axes.get_title() or binning == "mass"
+    legend = axes.get_legend()
+    assert legend is not None
+    assert sorted(text.get_text() for text in legend.get_texts()) == ["accuracy", "gap to mean confidence", "no gap", "share of samples"]
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,12 @@ def test_polyhedra_ask_the_clock_in_force_and_are_none_the_worse_for_it() -> Non
 )
 def test_numbers_in_sentences_are_short(value: Fraction, text: str) -> None:
     assert approximately(value) == text
+
+
+def test_the_last_words_name_the_limit_that_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Clock(20).grace():
+        last = clock_in_force()
+        assert last.limit == 1.5
+        monkeypatch.setattr(last, "start", last.start - 2)
+        with pytest.raises(Incomplete, match=r"^the time limit of 20\.0 s was reached; words"):
+            last.check("words")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from exactnn.exact.progress import Progress, counted, doing, reached, refreshed
+from exactnn.exact.progress import Progress, counted, doing, ended, reached, refreshed
 
 
 def test_steps_are_nested_and_counted() -> None:
@@ -34,6 +34,18 @@ def test_a_count_without_an_end_and_a_note() -> None:
         cells.update(4)
         cells.tell("0.1 <= maximum")
         assert reached() == "cells: 4 cells (0.1 <= maximum)"
+
+
+def test_what_ended_last() -> None:
+    with doing("first"), counted_steps():
+        pass
+    assert ended() == "first"
+    with doing("second"):
+        assert ended() == "first"
+
+
+def counted_steps() -> Progress:
+    return Progress("", unit="steps")
 
 
 def test_errors_end_steps() -> None:

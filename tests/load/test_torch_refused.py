@@ -32,7 +32,11 @@ REFUSED: dict[str, tuple[nn.Module, Any, str]] = {
     "group norm": (nn.GroupNorm(1, 2), (2, 3), r"group_norm"),
     "instance norm": (nn.InstanceNorm1d(2), (2, 3), r"instance_norm"),
     "batch statistics": (nn.BatchNorm1d(2, track_running_stats=False), 2, r"batch_norm.*track_running_stats=True"),
-    "softmax": (nn.Sequential(nn.Linear(2, 2), nn.Softmax(1)), 2, r"softmax at node '1'.*up to the logits"),
+    "softmax": (
+        nn.Sequential(nn.Linear(2, 2), nn.Softmax(1)),
+        2,
+        r"softmax at node '1'.*up to the logits, by exactnn\.from_torch\(module\[:-1\], input_shape\)",
+    ),
     "log softmax": (nn.LogSoftmax(1), 2, r"up to the logits"),
     "mish": (nn.Mish(), 2, r"aten\.mish"),
     "elu": (nn.ELU(), 2, r"aten\.elu"),

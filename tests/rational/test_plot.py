@@ -135,3 +135,31 @@ def test_bad_arguments() -> None:
         plot(RationalFunction([1]), scale="wide")
     with pytest.raises(ArgumentError, match="title"):
         plot(RationalFunction([1]), title=3)
+
+
+def test_colours_are_those_that_are_given() -> None:
+    f, g = RationalFunction([1], [1, 0, 1]), RationalFunction([0, 1])
+    for given in ({"color": "red"}, {"colour": "red"}, {"color": ["red"]}):
+        axes = plot(f, **given)
+        assert axes.lines[0].get_color() == "red"
+        (pole,) = [c for c in axes.collections if c.get_gid() == "pole"]
+        assert tuple(pole.get_facecolor()[0]) == (1, 0, 0, 1)
+    assert [line.get_color() for line in plot({"f": f, "g": g}, color=["#0072b2", "tab:red"]).lines] == ["#0072b2", "tab:red"]
+    assert [line.get_color() for line in plot({"f": f, "g": g}, color="black").lines] == ["black"] * 2
+    for wrong, words in {
+        "blurple": "color: a matplotlib colour, or a list of them, is needed, got 'blurple'",
+        ("red", "blurple"): "got 'blurple'",
+        ("red", "red"): "color: one colour, or a list of 1, one for each function, is needed, got 2",
+        5: "got 5",
+    }.items():
+        with pytest.raises(ArgumentError, match=words):
+            plot(f, color=wrong)
+    with pytest.raises(ArgumentError, match="color: the other spelling"):
+        plot(f, color="red", colour="red")
+
+
+def test_poles_above_one_place_are_all_seen() -> None:
+    axes = plot({"near": RationalFunction([1], [1, 0, 1]), "far": RationalFunction([1], [4, 0, 1])})
+    places = [tuple(c.get_offsets()[0]) for c in axes.collections if c.get_gid() == "pole"]
+    assert [x for x, _ in places] == [0, 0]
+    assert places[1][1] - places[0][1] > 0.04

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import re
 import time
 from fractions import Fraction
 from typing import Any
@@ -17,6 +19,8 @@ from exactnn.cells import Statistics, Subdivision, read_program
 from exactnn.errors import ArgumentError, DomainError, EmptyDomain, ExactnnError, Incomplete, NotPiecewiseLinear, Undecided
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.exact.progress import Progress, reached
+from exactnn.regions import collect
 from tests.cells._oracles import all_patterns, cells, merged, patterns
 from tests.strategies import TINY, box_rows, graphs, law, polyhedron
 
@@ -372,6 +376,42 @@ def test_limits() -> None:
     with pytest.raises(Incomplete):
         xn.regions.count(large, definition="connected", time_limit=1)
     assert time.monotonic() - start < 10
+
+
+def test_a_search_without_a_limit_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 64 inputs it would not, in anyone's time; it says what to do, and how far it is while it works."""
+    net = trained_like(np.random.default_rng(6), [64, 20, 1])
+    assert f"it ends after {collect.SECONDS:.0f} s" in (xn.regions.count.__doc__ or "")
+    assert f"ends after {collect.SECONDS:.0f} s" in (xn.certified_region_count.__doc__ or "")
+    monkeypatch.setattr(collect, "SECONDS", 2.0)
+    seen = []
+    real = Progress.update
+
+    def update(self: Progress, count: int = 1) -> None:
+        real(self, count)
+        seen.append(reached())
+
+    monkeypatch.setattr(Progress, "update", update)
+    for ask in (xn.regions.count, xn.certified_region_count):
+        start = time.monotonic()
+        with pytest.raises(
+            Incomplete, match=r"time limit of 2\.0 s .* give a time_limit .* a smaller domain .* exactnn\.regions\.restrict"
+        ) as caught:
+            ask(net)
+        assert time.monotonic() - start < 10
+        assert isinstance(caught.value.partial, int)
+        assert caught.value.partial > 0
+    assert re.fullmatch(r"finding regions: \d+ regions", seen[0])
+
+
+def test_limits_of_a_search_are_those_that_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = trained_like(np.random.default_rng(6), [7, 6, 1])
+    monkeypatch.setattr(collect, "SECONDS", 0.0)
+    whole = xn.regions.count(net, time_limit=math.inf)
+    assert whole == xn.regions.count(net, max_regions=whole) == xn.certified_region_count(net, time_limit=600).value
+    with pytest.raises(Incomplete, match="without a limit a search ends there"):
+        xn.regions.count(net)
+    assert xn.regions.count(trained_like(np.random.default_rng(6), [2, 6, 1])) > 0  # a lattice is not a search
 
 
 def test_what_was_counted_is_a_lower_bound() -> None:

@@ -421,6 +421,14 @@ def test_without_matplotlib_one_sentence_says_what_to_install(monkeypatch: pytes
         ({"net": trained_like(np.random.default_rng(0), [3, 2, 1])}, ArgumentError, r"exactnn\.regions\.restrict"),
         ({"net": 3}, ArgumentError, "net: a Network is needed"),
         ({"colour": "red"}, ArgumentError, "colour: one of 'affine', 'class'"),
+        ({"color": "red"}, ArgumentError, "color: one of 'affine', 'class', 'active', 'region', what colours tell, is needed, got 'red'"),
+        ({"color": "class", "colour": "region"}, ArgumentError, "color: the other spelling of colour, got 'class' beside colour='region'"),
+        (
+            {"cmap": "virids"},
+            ArgumentError,
+            "cmap: a matplotlib colormap, or the name of one, is needed, got 'virids'; did you mean 'viridis'",
+        ),
+        ({"cmap": 3}, ArgumentError, "cmap: a matplotlib colormap, or the name of one, is needed, got 3; 'viridis' is one"),
         ({"boundary": "yes"}, ArgumentError, "boundary"),
         ({"ax": 3}, ArgumentError, "ax: a matplotlib Axes"),
         ({"points": [[1, 2, 3]]}, ShapeError, "points: rows of 2 numbers are needed"),
@@ -452,3 +460,27 @@ def test_bad_pairs() -> None:
         xn.regions.plot_pair(MAX, MAX, axes=[None])  # type: ignore[list-item]
     with pytest.raises(ArgumentError, match="titles: two texts"):
         xn.regions.plot_pair(MAX, MAX, titles=["a"])
+
+
+def test_color_and_cmap() -> None:
+    """Either spelling; a colormap takes the place of our colours, from one end to the other, in the legend too."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
+
+    def seen(ax: Any) -> set[tuple[float, ...]]:
+        return {tuple(c[:3]) for c in part(ax, "cells").get_facecolor()}
+
+    assert seen(xn.regions.plot(MAX, WINDOW, color="region")) == seen(xn.regions.plot(MAX, WINDOW, colour="region"))
+    for name in ("viridis", "Set2"):
+        cmap = colormaps[name]
+        ends = [cmap(0.0)[:3], cmap(1.0)[:3]] if name == "viridis" else [cmap(0)[:3], cmap(1)[:3]]
+        assert seen(xn.regions.plot(MAX, WINDOW, cmap=name)) == set(ends) == seen(xn.regions.plot(MAX, WINDOW, cmap=cmap))
+    classes = xn.regions.plot(MAX, WINDOW, color="class", cmap="viridis")
+    shown = [to_rgb(handle.get_facecolor()) for handle in classes.get_legend().get_patches()]
+    assert set(shown) <= {tuple(map(float, colormaps["viridis"](v)[:3])) for v in (0.0, 1.0)}
+    active = xn.regions.plot(MAX, WINDOW, color="active", cmap="magma")
+    assert part(active, "cells").get_cmap().name == "magma"
+    line = xn.regions.plot(xn.mlp([([[1], [-1]], [0, 0]), ([[1, 1], [1, 0]], [0, 0])]), xn.Box(-1, 1), cmap="viridis")
+    assert [to_rgb(graph.get_color()) for graph in line.lines[-2:]] == [to_rgb(colormaps["viridis"](v)) for v in (0.0, 1.0)]
+    left, right = xn.regions.plot_pair(MAX, MAX, WINDOW, color="region", cmap="viridis")
+    assert seen(left) == seen(right)
