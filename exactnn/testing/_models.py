@@ -21,6 +21,12 @@ KINDS = {
     "bytes": "ONNX bytes",
     "proto": "an onnx.ModelProto",
 }
+#: what a transformation may be said to return -> kinds, and what they are called together
+RETURNED = {
+    "network": (("network",), "a Network"),
+    "module": (("module",), "a torch module"),
+    "onnx": (("path", "bytes", "proto"), "ONNX (a path, bytes or a ModelProto)"),
+}
 
 
 @dataclass(frozen=True)
