@@ -42,7 +42,7 @@ def differing_runs(before: Any, made: Any) -> tuple[Fraction, list[float], list[
 
 
 def smallest_by_runs(transformation: Callable[[Any], Any], models: SearchStrategy[Any], examples: int, seconds: float) -> Found | None:
-    """The smallest ONNX model that hypothesis comes to, in so many seconds, as it makes one smaller that was changed; None where none was."""
+    """The smallest ONNX model that is changed, of those hypothesis comes to in so many seconds; None where none is."""
     found: list[Found] = []
     until: list[float] = []
 
