@@ -69,10 +69,15 @@ def _once(transformation: Pass, model: Model, name: str, inplace: bool, wanted: 
         raise _misbehaved("mutated", f"{name} changed its argument: {_what_changed(before, after)} (if it may, say inplace=True)")
     kind = kind_of(result)
     if kind not in wanted[0]:
-        got = KINDS[kind] if kind else f"a {type(result).__name__}"
+        got = KINDS[kind] if kind else _a(result)
         hint = f' (if it exports, say returns="{other}")' if (other := _exported(kind)) and other != _exported(model.kind) else ""
         raise _misbehaved("type", f"{name} took {KINDS[model.kind]} and returned {got}, not {wanted[1]}{hint}")
     return result
+
+
+def _a(value: object) -> str:
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _exported(kind: str | None) -> str | None:
