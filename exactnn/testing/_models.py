@@ -85,7 +85,11 @@ def _of_bytes(model: Any, kind: str, data: bytes) -> Model:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
         path.write_bytes(data)
-        net, precision = load(path), _precision_of_file(path)
+        try:
+            net, precision = load(path), _precision_of_file(path)
+        except ExactnnError as error:
+            error.args = (str(error).removeprefix(f"{path}: "), *error.args[1:])  # no file that anybody has seen
+            raise
     return Model(model, kind, unbound(net), precision)  # the file is gone
 
 

@@ -129,7 +129,8 @@ def _snapshot(given: Any) -> dict[str, Any]:
         written = document(given)
         return {"inputs and outputs": (written["inputs"], written["outputs"]), **{f"node {n['name']!r}": n for n in written["nodes"]}}
     if kind == "path":
-        return {"the file": Path(os.fspath(given)).read_bytes()}
+        path = Path(os.fspath(given))
+        return {"the file": path.read_bytes()} if path.is_file() else {}
     if kind == "proto":
         return {"the model": given.SerializeToString(deterministic=True)}
     if kind == "bytes":
