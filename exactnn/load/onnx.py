@@ -35,6 +35,7 @@ from exactnn.load._onnx import (  # noqa: F401 - they fill the tables of operato
     elementwise,
     fused,
     gelu,
+    quantised,
     rearranging,
     reductions,
     resize,

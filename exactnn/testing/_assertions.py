@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from exactnn.errors import ArgumentError, PropertyFailed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.rounding import FORMATS
 from exactnn.symmetry import Transformation
 from exactnn.testing._certificates import Folder, write_certificate
 from exactnn.testing._judge import judge
@@ -71,6 +72,7 @@ def assert_same_function(
     """
     __tracebackhide__ = True
     check_unknown(unknown)
+    check_precision(precision)
     first, second = read_model(f, "f", input_shape), read_model(g, "g", input_shape)
     check_sizes(first.net, second.net)
     found = judge(
@@ -185,6 +187,12 @@ def check_unknown(unknown: str) -> None:
     """ArgumentError unless it says what to do."""
     if unknown not in ("fail", "skip", "xfail"):
         raise ArgumentError(f'unknown: "fail", "skip" or "xfail" is needed, got {unknown!r}')
+
+
+def check_precision(precision: object) -> None:
+    """ArgumentError unless it is a float format, or None."""
+    if precision is not None and not (isinstance(precision, str) and precision in FORMATS):
+        raise ArgumentError(f"precision: one of {', '.join(FORMATS)} or None is needed, got {precision!r}")
 
 
 def settled(failure: PropertyFailed, unknown: str) -> NoReturn:

@@ -10,6 +10,7 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
+from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.numbers import rational_text
 from exactnn.network import Activation, Affine, Network, PiecewiseLinear, Rational, Smooth, mlp, relu
@@ -24,6 +25,8 @@ def network_code(net: Network, name: str = "f") -> str:
     >>> print(network_code(xn.mlp([([[1], [-1]], [0, "1/2"]), ([[1, 2]], [0])])))
     f = xn.mlp([([[1], [-1]], [0, '1/2']), ([[1, 2]], [0])], 'relu')
     """
+    if not isinstance(net, Network):
+        raise ArgumentError(f"net: a Network is needed, got {type(net).__name__}")
     return f"{name} = {_as_mlp(net) or _as_graph(net)}"
 
 

@@ -21,6 +21,12 @@ KINDS = {
     "bytes": "ONNX bytes",
     "proto": "an onnx.ModelProto",
 }
+#: what a transformation may be said to return -> kinds, and what they are called together
+RETURNED = {
+    "network": (("network",), "a Network"),
+    "module": (("module",), "a torch module"),
+    "onnx": (("path", "bytes", "proto"), "ONNX (a path, bytes or a ModelProto)"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,11 @@ def _of_bytes(model: Any, kind: str, data: bytes) -> Model:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
         path.write_bytes(data)
-        net, precision = load(path), _precision_of_file(path)
+        try:
+            net, precision = load(path), _precision_of_file(path)
+        except ExactnnError as error:
+            error.args = (str(error).removeprefix(f"{path}: "), *error.args[1:])  # no file that anybody has seen
+            raise
     return Model(model, kind, unbound(net), precision)  # the file is gone
 
 

@@ -70,7 +70,7 @@ def weights_of(weights: Weights) -> st.SearchStrategy[Fraction]:
     if weights is None:
         return numbers()
     if isinstance(weights, st.SearchStrategy):
-        return weights.map(as_fraction)
+        return weights.map(lambda q: as_fraction(q, "weights"))
     if isinstance(weights, (str, bytes)) or not isinstance(weights, Sequence) or not weights:
         raise ArgumentError(f"weights: a strategy of numbers, a sequence of numbers to choose from or None is needed, got {weights!r}")
     return st.sampled_from([as_fraction(q, "weights") for q in weights])

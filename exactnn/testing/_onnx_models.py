@@ -37,6 +37,8 @@ def onnx_models(
         raise ArgumentError(f"form: one of {', '.join(FORMS)} is needed, got {form!r}")
     if dtype not in ("float32", "float64"):
         raise ArgumentError(f"dtype: 'float32' or 'float64' is needed, got {dtype!r}")
+    if networks is not None and not isinstance(networks, st.SearchStrategy):
+        raise ArgumentError(f"networks: a strategy of networks or None is needed, got {type(networks).__name__}")
     if networks is None:
         entries = float_numbers(dtype)
         units = ("relu", "leaky_relu(1/4)", "abs", "hardtanh")
@@ -50,6 +52,8 @@ def onnx_models(
 
 def as_onnx(net: Network, form: str, dtype: str) -> Any:
     """The network as a ModelProto, its bytes or the path of its file."""
+    if not isinstance(net, Network):
+        raise ArgumentError(f"networks: a strategy of networks is needed, got one that gave {type(net).__name__}")
     model = to_onnx(net, dtype=dtype)
     if form == "proto":
         return model

@@ -16,7 +16,7 @@ from typing import Any
 from exactnn.errors import ExactnnError, PropertyFailed
 from exactnn.network import Network
 from exactnn.network.document import document
-from exactnn.testing._models import KINDS, Model, file_shapes, kind_of, read_model, unbound
+from exactnn.testing._models import KINDS, RETURNED, Model, file_shapes, kind_of, read_model, unbound
 from exactnn.testing._weights import weight_changes
 
 Pass = Callable[[Any], Any]
@@ -27,17 +27,19 @@ def called(transformation: Pass) -> str:
     return str(getattr(transformation, "__name__", None) or type(transformation).__name__)
 
 
-def transformed(transformation: Pass, model: Model, *, inplace: bool, repeat: bool) -> Model:
+def transformed(transformation: Pass, model: Model, *, inplace: bool, repeat: bool, returns: str | None = None) -> Model:
     """The model that the transformation makes of a copy; PropertyFailed, without a report of the model, where it misbehaves.
 
     `inplace`: it may change its argument, and what it returns may be None for it. `repeat`: it is run twice, and must do the same.
+    `returns`: a key of RETURNED, for another kind than that of the model.
     """
     name = called(transformation)
-    given = _once(transformation, model, name, inplace)
+    wanted = RETURNED[returns] if returns else ((model.kind,), KINDS[model.kind])
+    given = _once(transformation, model, name, inplace, wanted)
     result = _read(given, model, name)
     if repeat:
         content = _snapshot(given)
-        again = _once(transformation, model, name, inplace)
+        again = _once(transformation, model, name, inplace, wanted)
         if not content or _snapshot(again) != content:
             other = _read(again, model, name).net
             if other != result.net:
@@ -48,8 +50,8 @@ def transformed(transformation: Pass, model: Model, *, inplace: bool, repeat: bo
     return result
 
 
-def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Any:
-    """What the transformation returns for a copy of the model: a model of the same kind."""
+def _once(transformation: Pass, model: Model, name: str, inplace: bool, wanted: tuple[tuple[str, ...], str]) -> Any:
+    """What the transformation returns for a copy of the model: a model of the kinds wanted."""
     __tracebackhide__ = True
     argument = _copy(model)
     before, outside = {} if inplace else _snapshot(argument), _globals()
@@ -66,10 +68,21 @@ def _once(transformation: Pass, model: Model, name: str, inplace: bool) -> Any:
     elif (after := _snapshot(argument)) != before:
         raise _misbehaved("mutated", f"{name} changed its argument: {_what_changed(before, after)} (if it may, say inplace=True)")
     kind = kind_of(result)
-    if kind != model.kind:
-        wanted, got = KINDS[model.kind], KINDS[kind] if kind else f"a {type(result).__name__}"
-        raise _misbehaved("type", f"{name} took {wanted} and returned {got}, not {wanted}")
+    if kind not in wanted[0]:
+        got = KINDS[kind] if kind else _a(result)
+        hint = f' (if it exports, say returns="{other}")' if (other := _exported(kind)) and other != _exported(model.kind) else ""
+        raise _misbehaved("type", f"{name} took {KINDS[model.kind]} and returned {got}, not {wanted[1]}{hint}")
     return result
+
+
+def _a(value: object) -> str:
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _exported(kind: str | None) -> str | None:
+    """The key of RETURNED that has this kind."""
+    return next((name for name, (kinds, _) in RETURNED.items() if kind in kinds), None)
 
 
 def _read(result: Any, model: Model, name: str) -> Model:
@@ -116,7 +129,8 @@ def _snapshot(given: Any) -> dict[str, Any]:
         written = document(given)
         return {"inputs and outputs": (written["inputs"], written["outputs"]), **{f"node {n['name']!r}": n for n in written["nodes"]}}
     if kind == "path":
-        return {"the file": Path(os.fspath(given)).read_bytes()}
+        path = Path(os.fspath(given))
+        return {"the file": path.read_bytes()} if path.is_file() else {}
     if kind == "proto":
         return {"the model": given.SerializeToString(deterministic=True)}
     if kind == "bytes":

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
+from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.exact.polyhedron import Box
 from exactnn.network import Network, PiecewiseLinear
@@ -34,9 +35,9 @@ def points(draw: st.DrawFn, where: Network | int) -> Vector:
     >>> find(points(xn.mlp([([[2]], [-3]), ([[1]], [0])])), lambda x: x[0] == Fraction(3, 2))
     (Fraction(3, 2),)
     """
-    size = where if isinstance(where, int) else where.input_dim
+    size = where.input_dim if isinstance(where, Network) else _dimension(where, "where: a Network or a number of inputs")
     x = tuple(draw(numbers()) for _ in range(size))
-    if isinstance(where, int):
+    if not isinstance(where, Network):
         return x
     operations = [(n, where.operation(n)) for n in where.order]
     units = [(n, kink) for n, operation in operations if isinstance(operation, PiecewiseLinear) for kink, _ in operation.kinks]
@@ -66,5 +67,11 @@ def _towards(net: Network, x: Vector, name: str, entry: int, axis: int, kink: Fr
 def boxes(draw: st.DrawFn, inputs: int) -> Box:
     """A box around a drawn centre: of sides 1 and 2, thin ones, of width 2^-60, and flat ones."""
     sides = st.sampled_from([Fraction(q) for q in (1, 1, 2, 10)] + [Fraction(1, 3), TINY, Fraction(0)])
-    centre = [draw(numbers()) for _ in range(inputs)]
+    centre = [draw(numbers()) for _ in range(_dimension(inputs, "inputs: a number"))]
     return Box([q - draw(sides) for q in centre], [q + draw(sides) for q in centre])
+
+
+def _dimension(size: object, wanted: str) -> int:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise ArgumentError(f"{wanted} >= 1 is needed, got {size!r}")
+    return size

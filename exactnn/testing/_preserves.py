@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -18,12 +17,11 @@ from hypothesis.errors import FailedHealthCheck, HypothesisDeprecationWarning, U
 from exactnn.errors import ArgumentError, ExactnnError, PropertyFailed
 from exactnn.exact.numbers import Number, as_fraction
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.exact.rounding import FORMATS
 from exactnn.network import Network
-from exactnn.testing._assertions import check_unknown, settled
+from exactnn.testing._assertions import check_precision, check_unknown, settled
 from exactnn.testing._certificates import Folder, certificate_folder
 from exactnn.testing._judge import Judgement, judge
-from exactnn.testing._models import Model, read_model, unbound
+from exactnn.testing._models import RETURNED, Model, kind_of, read_model, unbound
 from exactnn.testing._modules_code import module_code
 from exactnn.testing._networks import degenerate_networks, relu_mlps
 from exactnn.testing._passes import Pass, called, transformed
@@ -88,6 +86,7 @@ def assert_preserves(
     max_examples: int = 100,
     inplace: bool = False,
     repeat: bool = True,
+    returns: str | None = None,
     precision: str | None = None,
     time_limit: Number | None = None,
     shrink_seconds: float = 30,
@@ -100,15 +99,16 @@ def assert_preserves(
     Parameters
     ----------
     transformation : a callable that takes a model and returns one of the same kind: an exact Network, a torch module, the path of a model
-        file, ONNX bytes or a ModelProto, as `networks` gives them
+        file, ONNX bytes or a ModelProto, as `networks` gives them; or of the kind that `returns` names
     networks : a strategy of models (`relu_mlps()`, `torch_modules()`, `onnx_models()`, ...), or models; by default exact networks,
         half of them of ReLUs (`relu_mlps()`), half degenerate and with any units without curves (`degenerate_networks()`)
     domain : where the function is to be kept, or a callable that gives it for a network; None for everywhere
     tolerance : as in `exactnn.verify_equal`
     time_limit : seconds for each network; None for pytest's option --exactnn-time-limit, or else 10; math.inf for no limit
-    max_examples : how many networks are tried
+    max_examples : how many networks of a strategy are tried; of a list all are
     inplace : whether the transformation may change its argument; what it returns may then be None, for the argument
     repeat : whether it is run twice on each model, to see that it does the same
+    returns : "network", "module" or "onnx" for what exports or converts; None for the kind that it is given
     precision, unknown, certificates : as in `assert_same_function`; unknown networks count when no other has failed
     shrink_seconds : how long a smaller network that fails is looked for
     seed : an integer, for the same networks each time
@@ -139,14 +139,15 @@ def assert_preserves(
         raise ArgumentError(f"max_examples: a number >= 1 is needed, got {max_examples!r}")
     if not isinstance(shrink_seconds, (int, float)) or not shrink_seconds >= 0:
         raise ArgumentError(f"shrink_seconds: a number >= 0 is needed, got {shrink_seconds!r}")
-    if seed is not None and not isinstance(seed, int):
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
         raise ArgumentError(f"seed: an integer or None is needed, got {seed!r}")
-    if precision is not None and precision not in FORMATS:
-        raise ArgumentError(f"precision: one of {', '.join(FORMATS)} or None is needed, got {precision!r}")
+    if returns is not None and not (isinstance(returns, str) and returns in RETURNED):
+        raise ArgumentError(f"returns: one of {', '.join(RETURNED)} or None is needed, got {returns!r}")
+    check_precision(precision)
     certificate_folder(certificates)  # now, and not when there is a failure to tell
     allowed = as_fraction(tolerance, "tolerance")
     limit = limit_or_default(time_limit, _EACH)
-    hunt = _Hunt(transformation, domain, allowed, inplace, repeat, precision, limit, Preserved(tolerance=allowed))
+    hunt = _Hunt(transformation, domain, allowed, inplace, repeat, returns, precision, limit, Preserved(tolerance=allowed))
     if networks is None:
         networks = relu_mlps() | degenerate_networks()
     if isinstance(networks, st.SearchStrategy):
@@ -194,7 +195,9 @@ def _search(hunt: _Hunt, networks: st.SearchStrategy[Any], max_examples: int, se
 
 
 def _in_turn(hunt: _Hunt, models: Iterable[Any]) -> None:
-    if isinstance(models, (str, bytes, os.PathLike)) or not isinstance(models, Iterable):
+    if kind_of(models) is not None:  # a Sequential goes through its layers
+        raise ArgumentError("networks: a strategy or a list of models is needed, got one model; say networks=[model]")
+    if not isinstance(models, Iterable) or isinstance(models, Mapping):
         raise ArgumentError(f"networks: a strategy or a list of models is needed, got {type(models).__name__}")
     tried = False
     for model in models:
@@ -226,6 +229,7 @@ class _Hunt:
     tolerance: Fraction
     inplace: bool
     repeat: bool
+    returns: str | None
     precision: str | None
     time_limit: Number | None
     preserved: Preserved
@@ -264,7 +268,7 @@ class _Hunt:
                 model = replace(read, net=unbound(read.net))
             except ExactnnError as error:
                 raise PropertyFailed(f"a model to try cannot be read: {error}", "refused") from None
-            made = transformed(self.transformation, model, inplace=self.inplace, repeat=repeat)
+            made = transformed(self.transformation, model, inplace=self.inplace, repeat=repeat, returns=self.returns)
         except PropertyFailed as failure:
             return _Failure(failure, model)
         precision = self.precision or model.precision or made.precision

@@ -30,9 +30,11 @@ def rational_functions(draw: st.DrawFn, *, poles: str | Sequence[str] = KINDS, d
     poles : a kind, or several to choose from
     degree : at most so many zeros of the rest of P, and factors of the rest of Q
     """
-    kinds = (poles,) if isinstance(poles, str) else tuple(poles)
+    kinds = (poles,) if isinstance(poles, str) else tuple(poles) if isinstance(poles, (list, tuple)) else ()
     if not kinds or any(kind not in KINDS for kind in kinds):
         raise ArgumentError(f"poles: of {', '.join(KINDS)} at least one is needed, got {poles!r}")
+    if not isinstance(degree, int) or isinstance(degree, bool) or degree < 0:
+        raise ArgumentError(f"degree: a number >= 0 is needed, got {degree!r}")
     kind, small = draw(st.sampled_from(kinds)), st.sampled_from([Fraction(q) for q in (0, 1, -1, 2, "1/2", "-2/3", 5)])
     p, numerator, denominator = draw(numbers()), from_fractions([draw(small) or Fraction(1)]), from_fractions([Fraction(1)])
     for _ in range(draw(st.integers(0, degree))):

@@ -45,15 +45,16 @@ def torch_modules(
     dtype : "float32" or "float64"
     weights : a strategy of numbers, or numbers to choose from, that the dtype holds; by default `float_numbers(dtype)`
     """
-    unknown = [kind for kind in kinds if kind not in KINDS] or (["no kind"] if not kinds else [])
-    if unknown:
-        raise ArgumentError(f"kinds: of {', '.join(KINDS)} at least one is needed, got {unknown[0]!r}")
+    if isinstance(kinds, str) or not isinstance(kinds, Sequence) or not kinds or any(kind not in KINDS for kind in kinds):
+        raise ArgumentError(f"kinds: a list of some of {', '.join(KINDS)} is needed, got {kinds!r}")
     if dtype not in ("float32", "float64"):
         raise ArgumentError(f"dtype: 'float32' or 'float64' is needed, got {dtype!r}")
     from torch import nn
 
-    if isinstance(units, str) or not units or not all(isinstance(name, str) and hasattr(nn, name) for name in units):
+    if isinstance(units, str) or not isinstance(units, Sequence) or not units or not all(map(_is_unit, units)):
         raise ArgumentError(f"units: a sequence of names of activations in torch.nn is needed, got {units!r}")
+    if batch_norm not in (None, True, False):
+        raise ArgumentError(f"batch_norm: True, False or None (for both) is needed, got {batch_norm!r}")
     maker = _Maker(draw, float_numbers(dtype) if weights is None else weights_of(weights), dtype, units, batch_norm)
     kind = draw(st.sampled_from(tuple(kinds)))
     hidden = [draw(size_of(width, (1, 3), "width")) for _ in range(draw(size_of(depth, (1, 2), "depth", 1)))]
@@ -65,6 +66,16 @@ def torch_modules(
     module = nn.Sequential(*layers).eval()
     module.input_shape = shape  # type: ignore[assignment]
     return module
+
+
+def _is_unit(name: object) -> bool:
+    """Whether it is a class of torch.nn.modules.activation that needs no arguments."""
+    from torch.nn.modules import activation
+
+    try:
+        return isinstance(name, str) and name in activation.__all__ and getattr(activation, name)() is not None
+    except TypeError:
+        return False
 
 
 class _Maker:

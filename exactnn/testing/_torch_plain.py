@@ -60,7 +60,8 @@ def plain_network(module: nn.Module, input_shape: Any) -> Network | None:
 def _is_plain(module: Any) -> bool:
     known = type(module) in _LAYERS or type(module) in (nn.Sequential, nn.Flatten, nn.ZeroPad2d, Residual)
     tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-    known &= all(type(tensor) in (torch.Tensor, nn.Parameter) for tensor in tensors)  # others compute as their class says
+    # others compute as their class says, or hold numbers in another way
+    known &= all(type(tensor) in (torch.Tensor, nn.Parameter) and tensor.layout is torch.strided for tensor in tensors)
     hooks = any(getattr(module, name) for name in ("_forward_hooks", "_forward_pre_hooks"))
     return known and not module.training and not hooks and "forward" not in vars(module)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from audits.means import read
 from audits.runtime import NotRun, outputs, run
+from audits.smallest import differing_runs, smallest_by_runs
 from hypothesis.strategies import SearchStrategy
 from study.tables import down, up
 
@@ -31,14 +32,17 @@ FAILED = dict.fromkeys(("raised", "mutated", "type", "not deterministic"), "fail
 
 @dataclass(frozen=True)
 class Budget:
-    """How many models are drawn, and seconds for a bound and for a smaller model."""
+    """How many models are drawn, and seconds for a bound, for a smaller model, and for the question whether a function was kept."""
 
     examples: int
     bound: float
     shrink: float
+    question: float = 120
 
 
-FULL, SLOW, QUICK = Budget(30, 3, 5), Budget(5, 3, 5), Budget(4, 1, 1)
+FULL, SLOW, QUICK = Budget(30, 5, 10), Budget(5, 5, 10), Budget(4, 1, 1)
+#: a bound is good enough once it is so near to what a point shows
+GAP = Fraction(1, 20)
 
 
 @dataclass
@@ -82,11 +86,11 @@ class Recorder:
 
 
 def tried(
-    transformation: Callable[[Any], Any], name: str, models: Any, budget: Budget, *, certificates: Path | None = None, **given: bool
+    transformation: Callable[[Any], Any], name: str, models: Any, budget: Budget, *, certificates: Path | None = None, **given: Any
 ) -> Trial:
     """The pass tried on a model, or on models that a strategy draws; certificates: the folder for those of changes.
 
-    given: `inplace` and `repeat` of `assert_preserves`.
+    given: `inplace`, `repeat` and `returns` of `assert_preserves`.
     """
     drawn = isinstance(models, SearchStrategy)
     recorder = Recorder(transformation)
@@ -94,31 +98,34 @@ def tried(
         "networks": models if drawn else [models],
         "max_examples": budget.examples,
         "seed": 0,
-        "time_limit": budget.bound,
+        "time_limit": budget.question,
         **given,
     }
-    count = budget.examples if drawn else 1
+    on_box: dict[str, Any] = {"domain": BOX, "tolerance": TOLERANCE, "shrink_seconds": budget.shrink, "certificates": certificates}
     try:
-        kept = testing.assert_preserves(recorder, shrink_seconds=0, **options)
+        if drawn:  # most passes round some: the box first, and everywhere what is kept there
+            found = testing.assert_preserves(recorder, **on_box, **options)
+            if found.exactly < found.examples:
+                return Trial(name, "rounding", examples=found.examples, exactly=found.exactly, bound=up(TOLERANCE))
+        kept = testing.assert_preserves(recorder, shrink_seconds=budget.shrink if drawn else 0, **options)
         return Trial(name, "kept", examples=kept.examples, exactly=kept.exactly)
     except testing.PropertyFailed as failure:
         if failure.kind not in DIFFERENT:
-            return _no_verdict(failure, recorder, name, budget)
-        if not drawn:
-            bracket = _bracket(failure, budget)
-            if bracket is not None and not bracket[1]:  # beyond the box only
-                return _different(failure, recorder, name, count, budget)
-            if bracket is not None and (failure.kind == "rounding" or bracket[1] <= TOLERANCE):
-                return Trial(name, "rounding", bound=up(bracket[1]))
+            return _no_verdict(failure, recorder, name, budget, models if drawn else None)
+        if drawn:
+            return _different(failure, recorder, name, budget.examples, budget)
+        bracket = _bracket(failure, budget)
+        if bracket is not None and not bracket[1]:  # beyond the box only
+            return _different(failure, recorder, name, 1, budget)
+        if bracket is not None and (failure.kind == "rounding" or bracket[1] <= TOLERANCE):
+            return Trial(name, "rounding", bound=up(bracket[1]))
     try:
-        found = testing.assert_preserves(
-            recorder, domain=BOX, tolerance=TOLERANCE, shrink_seconds=budget.shrink, certificates=certificates, **options
-        )
-        return Trial(name, "rounding", examples=found.examples, exactly=found.exactly, bound=up(TOLERANCE))
+        found = testing.assert_preserves(recorder, **on_box, **options)
+        return Trial(name, "rounding", exactly=found.exactly, bound=up(TOLERANCE))
     except testing.PropertyFailed as failure:
         if failure.kind not in DIFFERENT:
             return _no_verdict(failure, recorder, name, budget)
-        return _different(failure, recorder, name, count, budget)
+        return _different(failure, recorder, name, 1, budget)
 
 
 def _different(failure: testing.PropertyFailed, recorder: Recorder, name: str, count: int, budget: Budget) -> Trial:
@@ -164,15 +171,15 @@ def _bracket(failure: testing.PropertyFailed, budget: Budget) -> tuple[Fraction,
     """lower <= max |f - g| <= upper on the box, its certificate checked; None where it is not found in time."""
     f, g = failure.networks
     try:
-        found = xn.max_deviation(f, g, domain=BOX, time_limit=budget.bound)
+        found = xn.max_deviation(f, g, domain=BOX, gap=GAP, time_limit=budget.bound)
     except ExactnnError:
         return None
     assert xn.check(found.certificate)
     return found.lower, found.upper
 
 
-def _no_verdict(failure: testing.PropertyFailed, recorder: Recorder, name: str, budget: Budget) -> Trial:
-    """Where `assert_preserves` did not compare: why, or what runs say."""
+def _no_verdict(failure: testing.PropertyFailed, recorder: Recorder, name: str, budget: Budget, drawn: Any = None) -> Trial:
+    """Where `assert_preserves` did not compare: why, or what runs say; drawn: the strategy of the model, if there is one."""
     reason = str(failure).splitlines()[0]
     if failure.kind in FAILED or not recorder.calls:
         return Trial(name, FAILED.get(failure.kind, failure.kind), reason + _cause(failure))
@@ -188,15 +195,17 @@ def _no_verdict(failure: testing.PropertyFailed, recorder: Recorder, name: str, 
     shapes = [[value.shape for value in side] for side in (ours, theirs)]
     if shapes[0] != shapes[1]:
         return Trial(name, "changed", f"run, outputs of shapes {shapes[0]} became {shapes[1]}")
-    return _flat(before, made, name, budget) if failure.kind == "shape" else _by_runs(before, made, name, reason)
+    if failure.kind == "shape":
+        return _flat(before, made, name, budget)
+    return _by_runs(before, made, name, reason) if drawn is None else _drawn_by_runs(recorder, drawn, name, reason, budget)
 
 
 def _flat(before: Any, made: Any, name: str, budget: Budget) -> Trial:
     """Both were read with other axes, but run with the same ones: compared as vectors."""
     f, g = read(before), read(made)
-    if xn.verify_equal(f, g, time_limit=budget.bound).proved:
+    if xn.verify_equal(f, g, time_limit=budget.question).proved:
         return Trial(name, "kept", exactly=1)
-    found = xn.max_deviation(f, g, domain=BOX, time_limit=budget.bound)
+    found = xn.max_deviation(f, g, domain=BOX, gap=GAP, time_limit=budget.bound)
     if found.upper <= TOLERANCE:
         return Trial(name, "rounding", bound=up(found.upper))
     values = [[str(q) for q in net(found.point)] for net in (f, g)]
@@ -206,12 +215,31 @@ def _flat(before: Any, made: Any, name: str, budget: Budget) -> Trial:
 
 def _by_runs(before: Any, made: Any, name: str, reason: str) -> Trial:
     """What exactnn does not read, run at two points: a difference that is no rounding is a change, without a certificate."""
-    for x in (Fraction(1), Fraction(0)):
-        ours, theirs = (run(model, x) for model in (before, made))
-        if any(abs(a - b) > 1e-3 * max(1.0, abs(a), abs(b)) for a, b in zip(ours, theirs, strict=True)):
-            values = f"{[float(f'{a:.6g}') for a in ours]} became {[float(f'{b:.6g}') for b in theirs]}"
-            return Trial(name, "changed", f"run at x = ({x}, ...): {values}; {reason}", run=[ours, theirs])
-    return Trial(name, "refused", reason)
+    found = differing_runs(before, made)
+    if found is None:
+        return Trial(name, "refused", reason)
+    x, ours, theirs = found
+    values = f"{[float(f'{a:.6g}') for a in ours]} became {[float(f'{b:.6g}') for b in theirs]}"
+    return Trial(name, "changed", f"run at x = ({x}, ...): {values}; {reason}", run=[ours, theirs])
+
+
+def _drawn_by_runs(recorder: Recorder, models: Any, name: str, reason: str, budget: Budget) -> Trial:
+    """The same for models that are drawn: the smallest one found whose runs differ; the right value is the exact one."""
+    found = smallest_by_runs(recorder.transformation, models, budget.examples, budget.shrink)
+    if found is None:
+        return Trial(name, "refused", reason, examples=budget.examples)
+    net = read(found.model)
+    point = (found.x,) * net.input_dim
+    return Trial(
+        name,
+        "changed",
+        reason,
+        examples=budget.examples,
+        point=[str(q) for q in point],
+        exact=[[str(q) for q in net(point)], [str(Fraction(v)) for v in found.theirs]],
+        run=[found.ours, found.theirs],
+        report=testing.network_code(net),
+    )
 
 
 def _cause(failure: BaseException) -> str:

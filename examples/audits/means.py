@@ -60,15 +60,6 @@ def exported(module: Any, **options: Any) -> Any:
         return onnx.load(path)
 
 
-def as_module(model: Any, like: Any) -> Any:
-    """The exact network of the ONNX model as a float64 module, which holds its float32 weights to the last bit, for `assert_preserves`."""
-    import torch
-
-    module = loaded(model).to_torch(torch.float64)
-    module.input_shape, module.onnx = like.input_shape, model.SerializeToString()
-    return module
-
-
 def through_memory(program: Any, save: Callable[[Any, Any], Any], load: Callable[[Any], Any]) -> Any:
     """Saved, and loaded again."""
     buffer = io.BytesIO()

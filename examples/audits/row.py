@@ -39,11 +39,12 @@ def audit(
     packages: str,
     lossy: bool = False,
     inplace: bool = False,
+    returns: str | None = None,
     slow: bool = False,
 ) -> None:
     """Try the pass on each model, or on those that a strategy draws.
 
-    packages: distributions it is made of; lossy: it means to change the function; inplace: as in
+    packages: distributions it is made of; lossy: it means to change the function; inplace, returns: as in
     `assert_preserves`; slow: it takes seconds for each model, so that fewer are drawn, and it is not run twice.
     """
     from audits.judge import FULL, QUICK, SLOW, tried
@@ -59,7 +60,8 @@ def audit(
         sys.exit(f"--only {given.only}: no such model; there are {', '.join(models)}")
     saved = start
     for name in list(chosen)[:: 6 if given.quick and len(chosen) > 12 else 1]:
-        trial = tried(transformation, name, chosen[name], budget, certificates=certificates, inplace=inplace, repeat=not slow)
+        options = {"inplace": inplace, "repeat": not slow, "returns": returns}
+        trial = tried(transformation, name, chosen[name], budget, certificates=certificates, **options)
         trials.append(asdict(trial))
         if time.perf_counter() > saved + 5:  # what there is when time ends
             saved = time.perf_counter()

@@ -22,10 +22,8 @@ def run(model: Any, point: Sequence[Fraction] | Fraction) -> list[float]:
 
 
 def outputs(model: Any, point: Sequence[Fraction] | Fraction = Fraction(1)) -> list[Any]:
-    """The outputs at the point, as arrays; a module that is an ONNX file in disguise has its bytes as `onnx`."""
-    data = getattr(model, "onnx", None)
-    if data is None and hasattr(model, "SerializeToString"):
-        data = model.SerializeToString()
+    """The outputs at the point, as arrays."""
+    data = model.SerializeToString() if hasattr(model, "SerializeToString") else None
     try:
         return [np.asarray(output) for output in (_run_onnx(data, point) if data is not None else _run_torch(model, point))]
     except Exception as error:

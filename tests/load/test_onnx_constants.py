@@ -17,6 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from exactnn.errors import LoadError, NotFiniteError, UnsupportedOperation
 from exactnn.exact.array import RationalArray
+from exactnn.exact.rounding import round_rational
 from exactnn.load._onnx.typed import cast, holds, settled, tensor_of
 from exactnn.load._onnx.values import Tensor
 from exactnn.network import Network
@@ -55,6 +56,66 @@ def expected(proto: onnx.ModelProto) -> list[Fraction]:
 def agrees(nodes: Sequence[onnx.NodeProto], constants: dict[str, np.ndarray], folder: Path, *, opset: int = 18) -> None:
     proto = folded(nodes, constants, opset=opset)
     assert found(proto, folder) == expected(proto)
+
+
+# --- quantised weights -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint16"])
+@pytest.mark.parametrize("scale", ["float32", "float16"])
+@pytest.mark.parametrize(("axis", "count"), [(None, ()), (None, (1,)), (0, (2,)), (1, (3,)), (-1, (3,))])
+@pytest.mark.parametrize("zero", [False, True])
+def test_quantised_weights(kind: str, scale: str, axis: int | None, count: tuple[int, ...], zero: bool, tmp_path: Path) -> None:
+    chosen, info = np.random.default_rng(len(kind) + sum(count)), np.iinfo(kind)
+    constants = {
+        "q": chosen.integers(info.min, info.max + 1, (2, 3)).astype(kind),
+        "s": chosen.uniform(1e-3, 0.1, count).astype(scale),
+        "z": chosen.integers(info.min, info.max + 1, count).astype(kind),
+    }
+    inputs = ["q", "s", "z"] if zero else ["q", "s"]
+    options: dict[str, Any] = {} if axis is None else {"axis": axis}
+    constants = {name: constants[name] for name in inputs}
+    proto = folded([node("DequantizeLinear", " ".join(inputs), "y", **options)], constants, opset=21)
+    whole = constants["q"].astype(object) - (0 if not zero else constants["z"].astype(object) if not count else 0)
+    if zero and count:
+        whole = constants["q"].astype(object) - _along(constants["z"], axis).astype(object)
+    scales = np.vectorize(lambda v: Fraction(float(v)), otypes=[object])(_along(constants["s"], axis))
+    exact = [Fraction(q) for q in np.broadcast_to(whole * scales, (2, 3)).ravel().tolist()]
+    assert found(proto, tmp_path) == [round_rational(q, scale) for q in exact]
+
+
+def _along(array: np.ndarray, axis: int | None) -> np.ndarray:
+    return array if array.ndim == 0 or array.size == 1 else array.reshape((-1, 1) if axis == 0 else (1, -1))
+
+
+def test_quantised_weights_as_onnxruntime_has_them(tmp_path: Path) -> None:
+    constants = {"q": np.array([[1, -2, 3], [127, -128, 0]], "i1"), "s": np.array([0.1, 0.3], "f4"), "z": np.array([0, 5], "i1")}
+    agrees([node("DequantizeLinear", "q s z", "y", axis=0)], constants, tmp_path, opset=13)
+
+
+def test_quantised_values_and_odd_weights_are_refused(tmp_path: Path) -> None:
+    def refused(*, q: Any = ((1, 1, 1, 1),) * 2, s: Any = 1, z: Any = 0, kinds: str = "i1 i1", **options: Any) -> str:
+        given = {name: np.array(value, kind) for name, value, kind in zip("qzs", (q, z, s), [*kinds.split(), "f4"], strict=True)}
+        proto = folded([node("DequantizeLinear", "q s z", "y", **options)], given, opset=21)
+        with pytest.raises((LoadError, UnsupportedOperation)) as caught:
+            read(proto, tmp_path)
+        return str(caught.value)
+
+    assert "axis: -2 to 1 is needed, got 2" in refused(s=[1, 1], z=[0, 0], axis=2)
+    assert "shape [4] is needed, got [2]" in refused(s=[1, 1], z=[0, 0], axis=1)
+    assert "shape [2] is needed, got []" in refused(s=[1, 1], axis=0)
+    assert "the type of the integers, int8, is needed, got uint8" in refused(kinds="i1 u1")
+    assert "int8, uint8, int16, uint16 are needed, got int32" in refused(kinds="i4 i4")
+    assert "block_size" in refused(s=[[1, 1], [1, 1]], z=[[0, 0], [0, 0]], axis=1, block_size=2)
+    quantised = model(
+        [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "y")],
+        {"x": (1, 2)},
+        {"s": np.float32(1), "z": np.array(0, "i1")},
+        outputs="y",
+        opset=13,
+    )
+    with pytest.raises(UnsupportedOperation, match=r"QuantizeLinear.*whose values jump"):
+        read(quantised, tmp_path)
 
 
 # --- integers --------------------------------------------------------------------------------------------------------

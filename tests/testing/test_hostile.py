@@ -45,6 +45,8 @@ def _generated(net: xn.Network) -> Iterator[xn.Network]:
         (_generated, "a generator"),
         (lambda net: (net, 1), "a tuple"),
         (lambda net: xn.Network, "a type"),
+        (lambda net: None, "None"),
+        (lambda net: 1, "an int"),
     ],
 )
 def test_what_is_no_model_is_named(wrong: Any, got: str) -> None:
@@ -95,6 +97,27 @@ def test_modules_on_no_processor_are_refused() -> None:
     found = failure(lambda module: copy.deepcopy(module).to("meta"), networks=DENSE)
     assert found.kind == "refused"
     assert "'0.weight' has none yet" in str(found)
+
+
+def test_sparse_weights_are_refused() -> None:
+    def sparse(module: nn.Module) -> Any:
+        made: Any = copy.deepcopy(module)
+        made[0].weight = nn.Parameter(made[0].weight.to_sparse())
+        return made
+
+    assert failure(sparse, networks=DENSE).kind == "refused"
+
+
+def test_a_pass_that_removes_its_file(tmp_path: Path) -> None:
+    found = failure(lambda path: Path(path).unlink() or path, networks=xt.onnx_models(form="path"))  # type: ignore[func-returns-value]
+    assert found.kind == "mutated"
+    assert "the file is gone" in str(found)
+
+
+def test_refusals_name_no_file_that_nobody_has_seen() -> None:
+    found = failure(lambda data: b"no model", networks=xt.onnx_models(form="bytes"))
+    assert found.kind == "refused"
+    assert "cannot be read: an ONNX protobuf is needed" in str(found)
 
 
 def test_another_precision_of_a_batch_norm_is_rounding() -> None:
@@ -201,6 +224,18 @@ def test_strategies_inside_a_test_of_given() -> None:
         ({"networks": xt.degenerate_networks(inputs=st.text())}, "inputs: a number >= 1"),
         ({"networks": xt.torch_modules(units=[])}, "units: a sequence of names"),
         ({"networks": xt.torch_modules(units=["Foo"])}, "units: a sequence of names"),
+        ({"networks": xt.torch_modules(units=["Linear"])}, "units: a sequence of names"),
+        ({"networks": xt.torch_modules(kinds="dense")}, "kinds: a list of some of dense, convolutional, residual is needed, got 'dense'"),
+        ({"networks": xt.torch_modules(kinds=None)}, "kinds: a list of some of"),  # type: ignore[arg-type]
+        ({"networks": xt.torch_modules(batch_norm="yes")}, "batch_norm: True, False or None"),  # type: ignore[arg-type]
+        ({"networks": xt.onnx_models(networks=st.integers())}, "networks: a strategy of networks is needed, got one that gave int"),  # type: ignore[arg-type]
+        ({"networks": xt.networks(weights=st.just(math.nan))}, "weights: a finite number"),
+        ({"networks": nn.Sequential(nn.Linear(1, 1), nn.ReLU())}, r"got one model; say networks=\[model\]"),
+        ({"networks": F}, r"got one model; say networks=\[model\]"),
+        ({"networks": {"a": F}}, "networks: a strategy or a list of models is needed, got dict"),
+        ({"seed": True}, "seed"),
+        ({"precision": ["float32"]}, "precision"),
+        ({"returns": ["onnx"]}, "returns"),
         ({"networks": xt.torch_modules(weights=["1/3"])}, "weights: numbers that torch.float32 holds"),
         ({"seed": "a"}, "seed"),
         ({"max_examples": True}, "max_examples"),
@@ -215,6 +250,25 @@ def test_strategies_inside_a_test_of_given() -> None:
 def test_impossible_arguments(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ArgumentError, match=words):
         xt.assert_preserves(_same, **({"max_examples": 2} | options))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: xt.points(0).example(), "where: a Network or a number of inputs >= 1 is needed, got 0"),
+        (lambda: xt.points("a").example(), "where: a Network or a number of inputs >= 1 is needed, got 'a'"),
+        (lambda: xt.boxes(-1).example(), "inputs: a number >= 1 is needed, got -1"),
+        (lambda: xt.rational_functions(degree=-1).example(), "degree: a number >= 0"),
+        (lambda: xt.rational_functions(poles=3).example(), "poles: of free, planted, near, cancelled"),
+        (lambda: xt.onnx_models(networks=3), "networks: a strategy of networks or None is needed, got int"),
+        (lambda: xt.network_code(3), "net: a Network is needed, got int"),
+        (lambda: xt.assert_same_function(F, F, precision="float8"), "precision: one of"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
+def test_impossible_arguments_of_others(call: Any, words: str) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        call()
 
 
 def test_the_seed_says_what_is_tried() -> None:

@@ -19,7 +19,6 @@ from torch.testing._internal.two_tensor import TwoTensor
 
 import exactnn as xn
 from exactnn import testing as xt
-from exactnn.testing._modules_code import module_code
 from exactnn.testing._passes import _snapshot, _what_changed
 from exactnn.testing._torch_plain import plain_network
 from tests.strategies import law
@@ -182,11 +181,10 @@ def test_training_mode_is_refused() -> None:
 def test_plain_modules_are_read_as_from_torch_reads_them(module: Any) -> None:
     net = plain_network(module, module.input_shape)
     assert net == xn.from_torch(module, module.input_shape)
-    assert module_code(module) is None or "load_state_dict" in str(module_code(module))
 
 
 def test_a_layer_that_is_used_twice() -> None:
-    """It stands in the network, and in the code of a report, as often as the module runs it."""
+    """It stands in the network as often as the module runs it."""
     layer = nn.Linear(1, 1)
     with torch.no_grad():
         layer.weight.fill_(2)
@@ -196,9 +194,36 @@ def test_a_layer_that_is_used_twice() -> None:
     net = plain_network(module, (1,))
     assert net is not None
     assert net([1]) == (7,) == (int(module(torch.ones(1, 1))),)
-    space: dict[str, Any] = {"nn": nn, "torch": torch}
-    exec(str(module_code(module)), space)  # noqa: S102 - our own code
-    assert int(space["f"](torch.ones(1, 1))) == 7
+
+
+def test_an_exporter_says_what_it_returns() -> None:
+    def export(module: Any) -> Any:
+        model = onnx.parser.parse_model(
+            '<ir_version: 8, opset_import: ["" : 17]> g (float[1,1] x) => (float[1,1] y) <float[1,1] w = {0}> { y = MatMul(x, w) }'
+        )
+        model.graph.initializer[0].CopyFrom(numpy_helper.from_array(module[0].weight.detach().numpy().T, "w"))
+        return model
+
+    linear: Any = nn.Sequential(nn.Linear(1, 1)).eval()
+    with torch.no_grad():
+        linear[0].weight.fill_(2)
+        linear[0].bias.fill_(0)
+    assert xt.assert_preserves(export, networks=[linear], returns="onnx").exactly == 1
+    as_bytes = lambda module: export(module).SerializeToString()  # noqa: E731 - a second exporter
+    assert xt.assert_preserves(as_bytes, networks=[linear], returns="onnx").exactly == 1
+    assert xt.assert_preserves(lambda m: xn.from_torch(m, 1), networks=[linear], returns="network").exactly == 1
+    found = failure(export, networks=[linear])
+    assert found.kind == "type"
+    assert 'returned an onnx.ModelProto, not a torch module (if it exports, say returns="onnx")' in str(found)
+    found = failure(lambda module: None, networks=[linear], returns="onnx")
+    assert "returned None, not ONNX (a path, bytes or a ModelProto)" in str(found)
+    with torch.no_grad():
+        linear[0].bias.fill_(1)  # which is forgotten
+    found = failure(export, networks=[linear], returns="onnx")
+    assert found.kind == "changed"
+    assert "f = nn.Sequential(nn.Linear(1, 1))" in str(found)
+    with pytest.raises(xn.errors.ArgumentError, match="returns: one of network, module, onnx or None is needed, got 'bytes'"):
+        xt.assert_preserves(export, networks=[linear], returns="bytes")
 
 
 def test_a_pass_may_return_an_exported_program() -> None:

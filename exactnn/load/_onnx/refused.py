@@ -32,7 +32,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     **dict.fromkeys(("RNN", "GRU", "LSTM", "Attention"), (_PRODUCT, _SPLIT)),
     **dict.fromkeys(
-        ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
+        ("QuantizeLinear", "DynamicQuantizeLinear"),
         ("it is part of a quantised model, whose values jump", "load the model as it was before quantisation"),
     ),
     **dict.fromkeys(("If", "Loop", "Scan"), ("its graph depends on values", _FLAT)),

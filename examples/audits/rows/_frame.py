@@ -7,13 +7,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from audits.means import as_module, by_files, example, exported, loaded, neighbours, optimised, through_memory, weighted
+from audits.means import by_files, example, exported, loaded, neighbours, optimised, through_memory, weighted
 from audits.models import Samples, drawn_modules, drawn_onnx, modules, onnx_models
 from audits.row import audit, library
 
 __all__ = [
     "Samples",
-    "as_module",
     "audit",
     "by_files",
     "drawn_modules",

@@ -1,12 +1,12 @@
 """torch's fuse_conv_bn_eval, then the newer exporter."""
 
-from _frame import as_module, audit, exported, modules
+from _frame import audit, exported, modules
 from torch_fuse_conv_bn import fuse
 
 
 def both(module):
-    return as_module(exported(fuse(module), dynamo=True), module)
+    return exported(fuse(module), dynamo=True)
 
 
 if __name__ == "__main__":
-    audit(both, modules(kinds=("convolutional",), norm=True), packages="torch onnxscript", slow=True)
+    audit(both, modules(kinds=("convolutional",), norm=True), packages="torch onnxscript", returns="onnx", slow=True)

@@ -1,11 +1,11 @@
 """torch.onnx.export, the newer exporter (dynamo=True)."""
 
-from _frame import as_module, audit, exported, modules
+from _frame import audit, exported, modules
 
 
 def export(module):
-    return as_module(exported(module, dynamo=True), module)
+    return exported(module, dynamo=True)
 
 
 if __name__ == "__main__":
-    audit(export, modules(), packages="torch onnxscript", slow=True)
+    audit(export, modules(), packages="torch onnxscript", returns="onnx", slow=True)

@@ -1,11 +1,11 @@
 """torch.onnx.export, the older exporter (dynamo=False)."""
 
-from _frame import as_module, audit, exported, modules
+from _frame import audit, exported, modules
 
 
 def export(module):
-    return as_module(exported(module, dynamo=False), module)
+    return exported(module, dynamo=False)
 
 
 if __name__ == "__main__":
-    audit(export, modules(), packages="torch onnx")
+    audit(export, modules(), packages="torch onnx", returns="onnx")

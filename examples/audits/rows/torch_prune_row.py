@@ -1,6 +1,6 @@
 """torch.nn.utils.prune, the smallest row of the first layer pruned (ln_structured), its bias left."""
 
-from _frame import audit, library, modules, weighted
+from _frame import audit, drawn_modules, library, weighted
 
 prune = library("torch.nn.utils.prune")
 
@@ -11,4 +11,4 @@ def prune_row(module):
 
 
 if __name__ == "__main__":
-    audit(prune_row, modules(kinds=("dense",)), packages="torch", inplace=True, lossy=True)
+    audit(prune_row, drawn_modules(), packages="torch", inplace=True, lossy=True)
