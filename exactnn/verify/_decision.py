@@ -156,9 +156,9 @@ class Decision:
             return None
         return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
 
-    @doing("neurons of g in the order of those of f")
+    @doing("neurons of g in the order and at the scale of those of f")
     def _as_matched(self) -> Verdict | None:
-        """The same question with g's neurons in the order of f's, if they seem to be in another one."""
+        """The same question with g's neurons in the order and at the scale of f's, if they seem to be in others."""
         if not self.claim.tolerance or not isinstance(self.claim, EqualClaim):
             return None
         other = matched(self.f, self.g)
@@ -170,7 +170,7 @@ class Decision:
         certificate = Certificate(self.claim, found.status, other.stated(found.certificate.evidence), self.clock)
         if not is_accepted(certificate):
             return None
-        return replace(found, reason=f"{found.reason}, g's neurons taken in the order of f's", certificate=certificate)
+        return replace(found, reason=f"{found.reason}, g's neurons taken in the order and at the scale of f's", certificate=certificate)
 
     def _accepted(self, evidence: dict[str, Any]) -> bool:
         """Whether the checker, which encloses smooth functions and reads some nodes of a file in its own way, sees it too."""
