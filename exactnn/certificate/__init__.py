@@ -6,6 +6,7 @@ fails, or ``BudgetExceeded`` where a limit ended its work. The format is written
 """
 
 from ._check import Accepted, check, examine
+from ._models import read_models
 from ._network import read_network, same_network
 from ._numbers import BudgetExceeded, Rejected, Unreadable
 from ._transform import matched, transformed
@@ -18,6 +19,7 @@ __all__ = [
     "check",
     "examine",
     "matched",
+    "read_models",
     "read_network",
     "same_network",
     "transformed",

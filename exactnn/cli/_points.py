@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from exactnn.cli._arrays import npy_array, reading
 from exactnn.errors import ArgumentError, LoadError, NotFiniteError, ShapeError
@@ -20,7 +21,7 @@ def add_near(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--near", metavar="FILE", help=f"your data, {what}; {HELP.removeprefix('data points: ')}")
 
 
-def near(options: argparse.Namespace, net: Network) -> dict[str, RationalArray]:
+def near(options: argparse.Namespace, net: Network) -> dict[str, Any]:
     """The points that --near names, as a keyword argument; none without it."""
     return {} if options.near is None else {"near": read_points(options.near, net, "--near")}
 

@@ -32,7 +32,7 @@ from exactnn.verify import _line, _search
 from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
-from exactnn.verify._matched import is_accepted, matched, read_by_checker
+from exactnn.verify._matched import matched, read_by_checker
 from exactnn.verify._near import at_most
 from exactnn.verify._refuting import Refuting
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
@@ -168,8 +168,6 @@ class Decision:
         if found is None or found.certificate is None:
             return None
         certificate = Certificate(self.claim, found.status, other.stated(found.certificate.evidence), self.clock)
-        if not is_accepted(certificate):
-            return None
         return replace(found, reason=f"{found.reason}, g's neurons taken in the order and at the scale of f's", certificate=certificate)
 
     def _accepted(self, evidence: dict[str, Any]) -> bool:

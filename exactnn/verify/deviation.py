@@ -36,7 +36,7 @@ from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
-from exactnn.verify._matched import is_accepted, matched
+from exactnn.verify._matched import matched
 from exactnn.verify._near import at_most, data_points, inside, most_apart
 from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
 from exactnn.verify._wide import wide_bracket
@@ -203,10 +203,7 @@ class Bracket:
             return self._bracket()
         found = Bracket(replace(self.claim, g=moved.network), self.clock, self.gap, self.means, self.near)._bracket()
         claim = replace(found.claim, g=self.g)
-        if found.evidence is None:
-            return replace(found, claim=claim)
-        found = replace(found, claim=claim, evidence=moved.stated(found.evidence))
-        return found if is_accepted(found.certificate) else self._bracket()
+        return replace(found, claim=claim, evidence=None if found.evidence is None else moved.stated(found.evidence))
 
     def _bracket(self) -> Deviation:
         if is_smooth(self.claim.models().values()):

@@ -26,8 +26,9 @@ from exactnn.network.document import document
 from exactnn.network.neurons import layer_at
 from exactnn.network.rewrite import fold_affine
 from exactnn.symmetry.transformations import Flip, Permutation, Scaling, SignFlip, rescaled
-from exactnn.verify import _decision, _matched, deviation
+from exactnn.verify import _matched
 from tests._networks import convolutional, points
+from tests.strategies import law
 
 WITHIN = Fraction(1, 200)
 
@@ -133,16 +134,36 @@ def test_files(tmp_path: Path, suffix: str) -> None:
     assert xn.check(verdict.certificate)
 
 
-def test_what_the_checker_does_not_see_is_proved_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_the_checker_reads_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its nodes might have other names for it: the proof is about g as it is."""
     layers = dense((2, 4, 1), 3)
-    f, g = xn.mlp(layers), shuffled(xn.mlp(rounded(layers)), 1)
-    for module in (_decision, deviation):
-        monkeypatch.setattr(module, "is_accepted", lambda certificate: False)
-    box = xn.Box([-1] * 2, [1] * 2)
-    verdict = xn.verify_equal(f, g, domain=box, tolerance=WITHIN)
+    f, g = xn.mlp(layers), shuffled(xn.mlp(rounded(layers)), 2)
+    xn.save(g, tmp_path / "g.nnet")
+    loaded = xn.load(tmp_path / "g.nnet")
+    assert _matched.matched(f, loaded) is not None
+    read = checker.read_models
+
+    def renamed(*arguments: Any) -> Any:
+        found = read(*arguments)
+        network = found["g"].network
+        nodes = tuple(node._replace(name=f"{node.name}2") for node in network.nodes)
+        return {"g": found["g"]._replace(network=network._replace(nodes=nodes))}
+
+    monkeypatch.setattr(checker, "read_models", renamed)
+    assert _matched.matched(f, loaded) is None
+    assert _matched.matched(f, g) is not None
+    verdict = xn.verify_equal(f, loaded, domain=xn.Box([-1] * 2, [1] * 2), tolerance=WITHIN)
     assert verdict.status == "proved"
     assert verdict.certificate is not None
     assert "matched" not in verdict.certificate.document["evidence"]
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "g.nnet"
+    xn.save(shuffled(COPY, 2), path)
+    loaded = xn.load(path)
+    path.unlink()
+    assert _matched.matched(F, loaded) is None
 
 
 # --- the checker ---------------------------------------------------------------------------------------------------------------------
@@ -215,6 +236,7 @@ def allowed(net: Network, layer: str, kind: str, neurons: list[int]) -> bool:
     st.sampled_from(["prelu", "relu", "hardtanh", "identity", "abs"]),
     st.booleans(),
 )
+@law(60)
 def test_steps_that_are_allowed_keep_the_function(seed: int, head: str, pool: str, unit: str, norm: bool) -> None:
     """By the checker's own evaluation, of the network that it builds itself; those that are not allowed are named."""
     rng = np.random.default_rng(seed)
@@ -286,6 +308,7 @@ def moved_about(net: Network, rng: np.random.Generator) -> Network:
     st.lists(st.integers(2, 6), min_size=1, max_size=3),
     st.sampled_from(["relu", "leaky_relu(1/10)", "abs", "identity", "hardtanh", "tanh"]),
 )
+@law(60)
 def test_a_moved_copy_is_put_back(seed: int, widths: list[int], unit: str) -> None:
     """With one weight that is 1e-6 off, every factor, sign and place is found exactly, and so the bracket is that of the copy."""
     rng = np.random.default_rng(seed)
@@ -336,6 +359,7 @@ def test_rounded_copies_with_any_factors(precision: str, most: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["prelu", "relu", "abs"]), st.booleans(), st.sampled_from(["none", "max", "average"]))
+@law(60)
 def test_channels_and_batch_norms(seed: int, unit: str, norm: bool, pool: str) -> None:
     """The neurons of a copy that was scaled at its sources are found as they were, whatever the batch norms' scales."""
     rng = np.random.default_rng(seed)
