@@ -127,3 +127,20 @@ def test_decimals_lie_around_the_interval(lower: Fraction, width: Fraction, expo
     assert low <= lower * scale
     assert high >= upper * scale
     assert lower * scale - low <= abs(lower * scale) / 10**5
+
+
+def test_near(shell: Shell, wide: tuple[xn.Network, xn.Network]) -> None:  # noqa: F811
+    """The data is read as for --at, and the deviation is no smaller than at its points."""
+    f, g = wide
+    at = [["1", "-1", "0.5", "1", "1/3", "-1", "1", "1"], ["0"] * 8]
+    Path("data.csv").write_text("\n".join(",".join(row) for row in at), encoding="ascii")
+    own = max(max(abs(a - b) for a, b in zip(f(row), g(row), strict=True)) for row in at)
+    document = shell("deviation eight.json near.json --domain -1:1 --gap 3 --near data.csv --json").json
+    assert Fraction(document["lower"]) >= own
+    assert size(document, wide, "linf") == Fraction(document["lower"])
+    refuted = shell("equal eight.json near.json --near data.csv --json").json
+    assert refuted["counterexample"] == [str(Fraction(q)) for q in at[0]]
+    for words, name in (("deviation eight.json near.json --domain -1:1", "none.csv"), ("zero eight.json", "data.txt")):
+        answer = shell(f"{words} --near {name}")
+        assert answer.code == 2
+        assert "--near" in answer.err

@@ -6,11 +6,24 @@ fails, or ``BudgetExceeded`` where a limit ended its work. The format is written
 """
 
 from ._check import Accepted, check, examine
+from ._models import read_models
 from ._network import read_network, same_network
 from ._numbers import BudgetExceeded, Rejected, Unreadable
-from ._transform import transformed
+from ._transform import matched, transformed
 
-__all__ = ["Accepted", "BudgetExceeded", "Rejected", "Unreadable", "check", "examine", "read_network", "same_network", "transformed"]
+__all__ = [
+    "Accepted",
+    "BudgetExceeded",
+    "Rejected",
+    "Unreadable",
+    "check",
+    "examine",
+    "matched",
+    "read_models",
+    "read_network",
+    "same_network",
+    "transformed",
+]
 
 
 def __dir__() -> list[str]:

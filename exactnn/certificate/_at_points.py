@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from . import _budget
 from ._budget import Budget
 from ._claim import Claim
 from ._evaluate import evaluate
-from ._network import Network, Node
-from ._numbers import Tensor, index, mapping, need, rationals, show, tensor
-from ._windows import Window
-
-_WINDOW = 4  # an entry of a window costs as much as so many products
+from ._network import Network
+from ._numbers import index, mapping, need, rationals, show, tensor
+from ._work import products
 
 
 def check_values(claim: Claim, f: Network, g: Network, evidence: dict[str, Any]) -> None:
@@ -57,20 +54,5 @@ def _spend(count: int, *networks: Network) -> Budget:
     """For each entry of all nodes what it is made of: weights, the entries of a window, kinks, coefficients."""
     budget = Budget(_budget.POINTS, "products", "evidence")
     for network in networks:
-        for node in network.nodes:
-            budget.spend(count * prod(node.shape) * each(node))
+        budget.spend(count * products(network))
     return budget
-
-
-def each(node: Node) -> int:
-    """The products that one entry of a node is made of."""
-    fields = node.fields
-    if node.op in ("affine", "conv"):
-        weight: Tensor = fields["weight"]
-        return prod(weight.shape[1:])
-    if node.op in ("max_pool", "average_pool"):
-        window: Window = fields["window"]
-        return _WINDOW * prod(window.kernel)
-    if node.op == "piecewise_linear":
-        return 1 + len(fields["kinks"])
-    return len(fields["numerator"]) + len(fields["denominator"]) if node.op == "rational" else 1

@@ -13,9 +13,11 @@ from ._numbers import afford
 
 LINE = 2**25  # evidence "line": for each node on each cell 8, and 1 for each entry and each place where it may have a kink
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
+VALUES = 2**31  # a network evaluated at one point, and evidence "line": products of entries and weights, slopes and intercepts
 FORMS = 2**22  # evidence "forms": forms of one network, those counted that are written entry by entry
 PASS = 2**30  # evidence "pass": products of entries and weights, for all nodes and pairs of nodes together
 ENCLOSURE = 2**28  # evidence "enclosure": bits of all entries behind nodes that are not affine, of one network
+SPANS = 2**28  # and products of spans and weights
 TREE = 2**32  # evidence "tree": products of coefficients, on all cells together
 BOXES = 2**34  # evidence "boxes": products of a weight and a coefficient, on all leaves together
 STAGED = 2**22  # and weights of the units of one network, written over inputs and units

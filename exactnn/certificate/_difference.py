@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from . import _budget
 from ._affine import AFFINE, affine_value, sum_of
-from ._at_points import each
 from ._budget import Budget
 from ._claim import Claim, Domain
 from ._enclosure import smooth_range
@@ -24,6 +23,7 @@ from ._numbers import Tensor, index, items, mapping, need, rational
 from ._slopes import SLOPES, slopes
 from ._unit import units
 from ._windows import Window
+from ._work import each
 
 PRECISION = 1024  # bits at the most
 _SMOOTH = 2**9  # an entry of a smooth node costs as much as so many products, with 64 bits

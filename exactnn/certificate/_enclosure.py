@@ -20,6 +20,7 @@ from ._network import Network, Node
 from ._numbers import Rejected, Tensor, index, mapping, need, pack, rationals
 from ._point import inside
 from ._windows import Window
+from ._work import longer, products
 
 PRECISION = 4096  # bits at the most
 
@@ -73,12 +74,15 @@ def _output(network: Network, point: Sequence[Fraction], j: int, bits: int, step
     """Bounds of flat output j."""
     starts = network.starts()
     values: list[Tensor] = []
-    budget = Budget(_budget.ENCLOSURE, "bits of entries", step)
+    budget, made = Budget(_budget.ENCLOSURE, "bits of entries", step), Budget(_budget.SPANS, "products", step)
+    made.spend(products(network))
     for i, node in enumerate(network.nodes):
         if node.op == "input":
             values.append(_as_spans(pack(point[starts[i] : starts[i] + prod(node.shape)], node.shape)))
             continue
         operands = [values[p] for p in node.operands]
+        made.step = f"{step}: node {node.name}"
+        made.spend(longer(node, operands))
         if node.op in AFFINE:
             values.append(_as_spans(affine_value(node, operands)))
         else:

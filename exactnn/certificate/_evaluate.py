@@ -12,18 +12,22 @@ from ._budget import Budget
 from ._network import Network, Node
 from ._numbers import LIMIT, Rejected, Tensor, afford, lowest, need, pack
 from ._windows import Window
+from ._work import longer, products
 
 _LONG = 2**8  # bits of a number whose products cost as much as those of short ones
 
 
 def evaluate(network: Network, point: Sequence[Fraction], step: str, budget: Budget | None = None) -> list[Fraction]:
-    """The flat output at a flat input; long numbers in rational functions are counted against a budget of products."""
-    values = trace(network, point, step, budget or Budget(_budget.POINTS, "products", step))
+    """The flat output at a flat input. `budget`: of products, for what is long, where the products of short numbers are counted already."""
+    if budget is None:
+        budget = Budget(_budget.VALUES, "products", step)
+        budget.spend(products(network))
+    values = trace(network, point, step, budget)
     return [v for i in network.outputs for v in values[i].fractions()]
 
 
 def trace(network: Network, point: Sequence[Fraction], step: str, budget: Budget) -> list[Tensor]:
-    """The values of all nodes at a flat input."""
+    """The values of all nodes at a flat input; what is long is counted before it is made."""
     starts = network.starts()
     values: list[Tensor] = []
     for i, node in enumerate(network.nodes):
@@ -31,6 +35,8 @@ def trace(network: Network, point: Sequence[Fraction], step: str, budget: Budget
             values.append(pack(point[starts[i] : starts[i] + prod(node.shape)], node.shape))
         else:
             operands = [values[p] for p in node.operands]
+            budget.step = f"{step}: node {node.name}"
+            budget.spend(longer(node, operands))
             if node.op in AFFINE:
                 values.append(affine_value(node, operands))
             else:

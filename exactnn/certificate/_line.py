@@ -20,6 +20,7 @@ from ._claim import Claim
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, mapping, need, pack, show
 from ._windows import Window
+from ._work import each, longer
 
 SlopeIntercept = tuple[Fraction, Fraction]  # slope, intercept
 
@@ -52,11 +53,12 @@ def check_line(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
     if whole is None:
         return  # the domain is empty: the claim holds for lack of points
     budget = Budget(_budget.LINE, "steps on cells of the line", "line")
-    for cell, first in pieces(f, whole, "line: f", budget):
+    made = Budget(_budget.VALUES, "products on cells of the line", "line")
+    for cell, first in pieces(f, whole, "line: f", budget, made):
         if g is None:
             _compare(claim.tolerance, cell, first, [(Fraction(0), Fraction(0))] * len(first))
         else:
-            for part, second in pieces(g, cell, "line: g", budget):
+            for part, second in pieces(g, cell, "line: g", budget, made):
                 _compare(claim.tolerance, part, first, second)
 
 
@@ -90,8 +92,8 @@ def _compare(tolerance: Fraction, cell: Segment, first: Sequence[SlopeIntercept]
             need(gap <= tolerance, f"line: output {j}", f"the values differ by {show(gap)} at {show(t)}")
 
 
-def pieces(network: Network, whole: Segment, step: str, budget: Budget) -> Iterator[tuple[Segment, list[SlopeIntercept]]]:
-    """Cells that cover ``whole``, each with the affine functions that the outputs are there."""
+def pieces(network: Network, whole: Segment, step: str, budget: Budget, made: Budget) -> Iterator[tuple[Segment, list[SlopeIntercept]]]:
+    """Cells that cover ``whole``, each with the affine functions that the outputs are there. ``made``: of products."""
     # a cell, the values of the first nodes on it, and how many nodes are known to have no crossing inside it
     todo: list[tuple[Segment, list[tuple[Tensor, Tensor]], int]] = [(whole, [], 0)]
     while todo:
@@ -104,6 +106,8 @@ def pieces(network: Network, whole: Segment, step: str, budget: Budget) -> Itera
             if node.op == "input":
                 values.append((Tensor(node.shape, [1], 1), Tensor(node.shape, [0], 1)))
             elif node.op in AFFINE:
+                made.step = budget.step
+                made.spend(2 * prod(node.shape) * each(node) + sum(longer(node, part) for part in zip(*operands, strict=True)))
                 slopes = affine_value(node, [s for s, _ in operands], linear=True)
                 values.append((slopes, affine_value(node, [c for _, c in operands])))
             else:

@@ -8,7 +8,6 @@ from math import factorial, prod
 from typing import Any
 
 from . import _budget
-from ._at_points import each
 from ._budget import Budget
 from ._claim import Claim
 from ._evaluate import trace
@@ -19,6 +18,7 @@ from ._numbers import Tensor, afford, index, integer, mapping, need, pack, ratio
 from ._numbers import shape as shape_of
 from ._series import Series, added, ends, exponential, largest, multiplied, rounded, softmax_and_log, summed
 from ._windows import broadcast
+from ._work import products
 
 PRECISION = 4096  # bits at the most
 _COST = 64  # of an exponential, in products
@@ -143,9 +143,9 @@ class _Values:
         if a[0] == "parameter":
             value: Tensor = network.nodes[field_of(network, a[2], a[3], step)].fields[a[3]]
             return value
-        products = len(self._points) * sum(prod(node.shape) * each(node) for node in network.nodes)
+        made = len(self._points) * products(network)
         if name not in self._traces:
-            self._spend(products)
+            self._spend(made)
             self._traces[name] = [trace(network, point, f"point {i}: {name}", self._budget) for i, point in enumerate(self._points)]
         if a[0] == "output":
             rows = [[v for i in network.outputs for v in values[i].fractions()] for values in self._traces[name]]
@@ -154,8 +154,8 @@ class _Values:
         key = name, json.dumps(a[4])
         if key not in self._gradients:
             (sent,) = self.at(a[4], step)
-            self._spend(2 * products)
-            self._budget.spend(2 * products * (_longest([sent]) // _LONG))
+            self._spend(2 * made)
+            self._budget.spend(2 * made * (_longest([sent]) // _LONG))
             size = network.output_size
             need(sent.shape == (len(self._points), size), step, f"what is sent back has the shape {list(sent.shape)}")
             split = [Tensor((size,), sent.numerators[k : k + size], sent.denominator) for k in range(0, len(sent.numerators), size)]

@@ -8,9 +8,9 @@ from math import lcm, prod
 from typing import Any
 
 from ._affine import AFFINE, affine_value
-from ._layer import Layer
+from ._layer import ACTIVATIONS, Layer
 from ._network import Network, Node
-from ._numbers import Rejected, Tensor, index, items, mapping, need, pack, rationals, show, text
+from ._numbers import Rejected, Tensor, index, items, lowest, mapping, need, pack, rationals, show, text
 from ._operations import with_scale
 
 FIELDS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
@@ -19,44 +19,119 @@ FIELDS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign
 def transformed(network: Network, steps: Sequence[Any]) -> Network:
     """The network after all steps, first to last."""
     for i, raw in enumerate(steps):
-        step = f"transformation, step {i}"
-        need(type(raw) is dict, step, f"expected an object, found {show(raw)}")
-        kind = text(raw.get("kind"), f"{step}: kind")
-        need(kind in FIELDS, step, f"unknown kind {show(kind)}")
-        mapping(raw, step, ("kind", "layer", FIELDS[kind]))
-        layer = Layer(network, text(raw["layer"], f"{step}: layer"), step)
-        _apply(layer, kind, items(raw[FIELDS[kind]], f"{step}: {FIELDS[kind]}"))
+        layer, kind, listed = _read(network, raw, f"transformation, step {i}")
+        _apply(layer, kind, listed)
         network = network._replace(nodes=tuple(layer.nodes))
     return network
 
 
 def matched(network: Network, steps: Sequence[Any]) -> Network:
-    """The network with the neurons of hidden layers in another order, which has the same function: `_permute` takes along all
-    that belongs to a neuron, before and behind the activation."""
+    """The network after steps that keep the function of every network."""
     for i, raw in enumerate(steps):
-        need(type(raw) is dict and raw.get("kind") == "permutation", f"matched, step {i}", "expected a permutation")
-    return transformed(network, steps)
+        layer, kind, listed = _read(network, raw, f"matched, step {i}")
+        if kind == "permutation":
+            _apply(layer, kind, listed)
+        elif kind == "flip":
+            _flip_even(layer, listed)
+        else:
+            _rescale(layer, kind, listed)
+        network = network._replace(nodes=tuple(layer.nodes))
+    return network
+
+
+def _read(network: Network, raw: Any, step: str) -> tuple[Layer, str, list[Any]]:
+    """The layer that a step is about, its kind, and what it lists."""
+    need(type(raw) is dict, step, f"expected an object, found {show(raw)}")
+    kind = text(raw.get("kind"), f"{step}: kind")
+    need(kind in FIELDS, step, f"unknown kind {show(kind)}")
+    mapping(raw, step, ("kind", "layer", FIELDS[kind]))
+    layer = Layer(network, text(raw["layer"], f"{step}: layer"), step)
+    return layer, kind, items(raw[FIELDS[kind]], f"{step}: {FIELDS[kind]}")
+
+
+def _rescale(layer: Layer, kind: str, listed: list[Any]) -> None:
+    """phi(L t) = L phi(t) for the factors L > 0 of a scaling, for L = -1 of a sign flip: so for all that carries the neurons, if the
+    constants of its affine nodes are multiplied by L, as those of the source are."""
+    is_scaling = kind == "scaling"
+    factors = _factors(layer, listed) if is_scaling else _signs(layer, listed)
+    if not is_scaling:
+        _need_no_maximum(layer)
+    need(layer.has_source, layer.step, "no affine or conv node makes the neurons")
+    for i in (*layer.before, layer.at, *layer.between):
+        node = layer.nodes[i]
+        if node.op in ACTIVATIONS:
+            kept = _is_homogeneous(node) if is_scaling else _is_odd(node)
+            need(kept, layer.step, f"node {node.name} ({node.op}) is not {'positively homogeneous' if is_scaling else 'odd'}")
+    _multiply(layer, layer.before[-1], factors, ("weight", "bias"))
+    _carry(layer, (*layer.before, *layer.between), factors)
+
+
+def _flip_even(layer: Layer, listed: list[Any]) -> None:
+    """(a, w, b) -> (a, -w, -b), where phi(-t) = phi(t)."""
+    signs = _signs(layer, listed)
+    need(all(layer.nodes[i].op != "batch_norm" for i in layer.before), layer.step, "a batch_norm stands before the layer")
+    ratios = _odd_slopes(layer.nodes[layer.at], layer.step)
+    even = all(not r for r, sign in zip(_by_neuron(layer, ratios), signs, strict=True) if sign < 0)
+    need(even, layer.step, "the activation of a neuron is not even")
+    _flip(layer, {i for i, sign in enumerate(signs) if sign < 0}, signs)
+
+
+def _by_neuron(layer: Layer, ratios: Sequence[Fraction]) -> list[Fraction]:
+    """What is one number for all neurons, or one for each channel, where a neuron is a channel, as one for each neuron."""
+    if len(ratios) == 1:
+        return [ratios[0]] * layer.count
+    need(len(ratios) == layer.count, layer.step, "the neurons are not the channels of the activation")
+    return list(ratios)
+
+
+def _is_homogeneous(node: Node) -> bool:
+    """Whether phi(L t) = L phi(t) for all L > 0."""
+    if node.op == "piecewise_linear":
+        return not node.fields["constant"] and all(t == 0 for t, _ in node.fields["kinks"])
+    return node.op == "prelu"
+
+
+def _is_odd(node: Node) -> bool:
+    """Whether phi(-t) = -phi(t): phi(t) + phi(-t) has no kinks, so that it is a constant, and this is 2 phi(0)."""
+    if node.op == "piecewise_linear":
+        kinks = dict(node.fields["kinks"])
+        at_zero = node.fields["constant"] - sum(p * t for t, p in kinks.items() if t < 0)
+        return not at_zero and all(kinks.get(-t) == -p for t, p in kinks.items())
+    return node.op == "smooth" and node.fields["function"] == "tanh"
 
 
 def _apply(layer: Layer, kind: str, listed: list[Any]) -> None:
     """One step; the nodes of the layer are replaced."""
-    step = layer.step
     if kind == "permutation":
-        _permute(layer, [index(v, layer.count, f"{step}: order") for v in listed])
+        _permute(layer, [index(v, layer.count, f"{layer.step}: order") for v in listed])
     elif kind == "scaling":
-        factors = rationals(listed, f"{step}: factors", layer.count)
-        need(all(f > 0 for f in factors), step, "the factors must be positive")
-        _scale(layer, factors)
+        _scale(layer, _factors(layer, listed))
+    elif kind == "flip":
+        signs = _signs(layer, listed)
+        _flip(layer, {i for i, sign in enumerate(signs) if sign < 0}, signs)
     else:
-        neurons = {index(v, layer.count, f"{step}: neurons") for v in listed}
-        need(len(neurons) == len(listed), step, "a neuron is listed twice")
-        signs = [Fraction(-1 if i in neurons else 1) for i in range(layer.count)]
-        if kind == "flip":
-            _flip(layer, neurons, signs)
-        else:
-            pooled = any(layer.nodes[i].op == "max_pool" for i in (*layer.before, *layer.between))
-            need(not pooled, step, "a maximum does not commute with a change of sign")
-            _scale(layer, signs)
+        signs = _signs(layer, listed)
+        _need_no_maximum(layer)
+        _scale(layer, signs)
+
+
+def _factors(layer: Layer, listed: list[Any]) -> list[Fraction]:
+    """One positive factor for each neuron."""
+    factors = rationals(listed, f"{layer.step}: factors", layer.count)
+    need(all(f > 0 for f in factors), layer.step, "the factors must be positive")
+    return factors
+
+
+def _signs(layer: Layer, listed: list[Any]) -> list[Fraction]:
+    """-1 for the neurons listed, 1 for the others."""
+    neurons = {index(v, layer.count, f"{layer.step}: neurons") for v in listed}
+    need(len(neurons) == len(listed), layer.step, "a neuron is listed twice")
+    return [Fraction(-1 if i in neurons else 1) for i in range(layer.count)]
+
+
+def _need_no_maximum(layer: Layer) -> None:
+    pooled = any(layer.nodes[i].op == "max_pool" for i in (*layer.before, *layer.between))
+    need(not pooled, layer.step, "a maximum does not commute with a change of sign")
 
 
 def _set(layer: Layer, i: int, **fields: Any) -> None:
@@ -84,24 +159,32 @@ def _permute(layer: Layer, order: list[int]) -> None:
 def _scale_incoming(layer: Layer, factors: Sequence[Fraction]) -> None:
     """Neuron i times factors[i], by the weight and bias of the last node before the activation that has them."""
     i = next(i for i in layer.before if layer.nodes[i].op in ("affine", "conv", "batch_norm"))
-    fields = layer.nodes[i].fields
-    rows = [f for f in factors for _ in range(fields["bias"].shape[0] // layer.count)]
-    _set(layer, i, weight=_times_rows(fields["weight"], rows), bias=_times_rows(fields["bias"], rows))
+    _multiply(layer, i, factors, ("weight", "bias"))
 
 
 def _scale(layer: Layer, factors: Sequence[Fraction]) -> None:
     """Incoming weights times the factors, outgoing ones divided; a batch norm in between follows the scale."""
     _scale_incoming(layer, factors)
-    for i in layer.between:
+    _carry(layer, layer.between, factors)
+
+
+def _carry(layer: Layer, carrying: Sequence[int], factors: Sequence[Fraction]) -> None:
+    """The batch norms that the neurons pass follow the scale, and the readers' weights are divided."""
+    for i in carrying:
         if layer.nodes[i].op == "batch_norm":  # scale (L a - L mean) + L bias = L (scale (a - mean) + bias)
-            fields = layer.nodes[i].fields
-            rows = [f for f in factors for _ in range(layer.channels(i))]
-            _set(layer, i, mean=_times_rows(fields["mean"], rows), bias=_times_rows(fields["bias"], rows))
+            _multiply(layer, i, factors, ("mean", "bias"))
     inverse = [1 / f for f in factors]
     for i in layer.readers:
         node = layer.nodes[i]
         which = _neurons_of_columns(layer, node)
         _set(layer, i, weight=_times(node.fields["weight"], inverse, which))
+
+
+def _multiply(layer: Layer, i: int, factors: Sequence[Fraction], keys: Sequence[str]) -> None:
+    """Fields of node i that have one index for each neuron, or a run of them, times the neuron's factor."""
+    fields = layer.nodes[i].fields
+    rows = [f for f in factors for _ in range(fields["bias"].shape[0] // layer.count)]
+    _set(layer, i, **{key: _times_rows(fields[key], rows) for key in keys})
 
 
 def _flip(layer: Layer, neurons: set[int], signs: Sequence[Fraction]) -> None:
@@ -197,4 +280,4 @@ def _times(a: Tensor, factors: Sequence[Fraction], which: Iterator[int]) -> Tens
     common = lcm(*(f.denominator for f in factors))
     whole = [int(f * common) for f in factors]
     found = [n * whole[i] for n, i in zip(a.numerators, which, strict=True)]
-    return Tensor(a.shape, found, a.denominator * common)
+    return lowest(Tensor(a.shape, found, a.denominator * common))

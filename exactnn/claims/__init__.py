@@ -1,6 +1,6 @@
 """The questions as values, below the engines that answer them, and the certificates that answers carry."""
 
-from exactnn.claims._certificate import Certificate, accepted, check
+from exactnn.claims._certificate import Certificate, accepted, check, stated_model
 from exactnn.claims._claim import Claim
 from exactnn.claims._comparisons import (
     Comparison,
@@ -39,6 +39,7 @@ __all__ = [
     "check",
     "no_certificate",
     "products_of_an_entry",
+    "stated_model",
 ]
 
 

@@ -74,7 +74,7 @@ class Certificate(Value):
             "version": 1,
             "semantics": "real arithmetic",
             "claim": self._claim.stated(self._answer),
-            "models": {name: _model(net) for name, net in self._claim.models().items()},
+            "models": {name: stated_model(net) for name, net in self._claim.models().items()},
             "evidence": self._evidence,
             "about": self._about,
         }
@@ -182,7 +182,8 @@ def _gzip(text: bytes, strategy: int) -> bytes:
     return packer.compress(text) + packer.flush()
 
 
-def _model(net: Network) -> dict[str, Any]:
+def stated_model(net: Network) -> dict[str, Any]:
+    """A network as certificates state it: the file that the checker reads itself, or in full."""
     source = net.source
     if source is not None and source.checkable:
         bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}

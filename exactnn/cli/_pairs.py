@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from exactnn.cli._float_runs import float_runs
 from exactnn.cli._options import LIMIT, add_long, add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import DONE, UNKNOWN, Outcome, between, certificate_line, log, point_text, report, short
+from exactnn.cli._points import add_near, near
 from exactnn.cli._questions import answer, models, texts
 from exactnn.cli._slice import place
 from exactnn.cli._workers import workers
@@ -31,6 +32,7 @@ def add_deviation(parser: argparse.ArgumentParser) -> None:
         "--norm", choices=("linf", "l1"), default="linf", help="the largest |f_j - g_j|, or their sum over the outputs (linf)"
     )
     parser.add_argument("--gap", metavar="Q", default="0", help="stop once upper <= (1 + Q) lower (0: the exact maximum)")
+    add_near(parser, "which is tried first, and from which the search for larger differences starts")
     add_long(parser)
     parser.set_defaults(run=_deviation)
 
@@ -80,7 +82,7 @@ def _deviation(options: argparse.Namespace) -> Outcome:
     start = time.perf_counter()
     try:
         with workers(options.workers) as executor:
-            found = max_deviation(f, g, norm=options.norm, gap=gap, executor=executor, **arguments)
+            found = max_deviation(f, g, norm=options.norm, gap=gap, executor=executor, **near(options, f), **arguments)
     except Incomplete as stopped:
         nothing = {"lower": None, "upper": None, "exact": False, "float32_error": None, "reason": str(stopped)}
         return Outcome(UNKNOWN, f"UNKNOWN: {stopped}", report(options, "unknown", start, **about, **nothing))

@@ -12,6 +12,7 @@ from typing import Any
 from exactnn.cli._float_runs import FloatRuns, float_runs
 from exactnn.cli._options import EQUAL_LIMIT, add_long, add_output, add_question, add_raw, check_target, load, question
 from exactnn.cli._outcome import CODES, Outcome, certificate_line, line, listed, log, point_text, report, short
+from exactnn.cli._points import add_near, near
 from exactnn.cli._transformation import add_options, read_transformation
 from exactnn.cli._workers import workers
 from exactnn.exact.numbers import as_fraction, rational_text
@@ -43,6 +44,7 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
 
 def _add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], Outcome]) -> None:
     add_question(parser, limit=EQUAL_LIMIT)
+    add_near(parser, "of which a counterexample is one if it can be, or near one")
     add_long(parser)
     add_raw(parser)
     add_output(parser)
@@ -56,7 +58,7 @@ def _equal(options: argparse.Namespace) -> Outcome:
     check_target(options.certificate, "--certificate", [options.f, options.g])
     f, g = load(options, options.f, options.g)
     with workers(options.workers) as executor:
-        ask = partial(verify_equal, f, g, executor=executor, **arguments)
+        ask = partial(verify_equal, f, g, executor=executor, **near(options, f), **arguments)
         return answer(options, {"f": f, "g": g}, ask, domain=arguments["domain"])
 
 
@@ -67,7 +69,8 @@ def _zero(options: argparse.Namespace) -> Outcome:
     check_target(options.certificate, "--certificate", [options.f])
     (f,) = load(options, options.f)
     with workers(options.workers) as executor:
-        return answer(options, {"f": f}, partial(verify_zero, f, executor=executor, **arguments), domain=arguments["domain"])
+        ask = partial(verify_zero, f, executor=executor, **near(options, f), **arguments)
+        return answer(options, {"f": f}, ask, domain=arguments["domain"])
 
 
 def _symmetry(options: argparse.Namespace) -> Outcome:
@@ -79,7 +82,7 @@ def _symmetry(options: argparse.Namespace) -> Outcome:
     transformation, moved = read_transformation(options.steps, f)
     runs = {"f": f, "T(f)": moved}
     with workers(options.workers) as executor:
-        ask = partial(verify_symmetry, f, transformation, executor=executor, **arguments)
+        ask = partial(verify_symmetry, f, transformation, executor=executor, **near(options, f), **arguments)
         found = answer(options, {"f": f}, ask, domain=arguments["domain"], runs=runs)
     document = {**found.document, "transformation": transformation.steps(f)}
     return Outcome(found.code, found.headline, document, [f"  T = {shortened(transformation)}", *found.details])

@@ -75,9 +75,14 @@ class Points:
         """Points (inputs, points) as floats; the largest are kept."""
         self._proposals.offer(x)
 
-    def climb(self) -> None:
-        """Move the kept points along the signs of the gradient, in steps that become shorter, and keep what is better."""
-        x, step = self._proposals.x, (self.hi - self.lo)[:, None] / 4
+    def climb(self, starts: Floats | None = None) -> None:
+        """Move points along the signs of the gradient, in steps that become shorter, and keep what is better.
+
+        starts : points (inputs, points) to begin with; None for those that are kept
+        """
+        if starts is not None:
+            self.offer(starts)
+        x, step = self._proposals.x if starts is None else starts, (self.hi - self.lo)[:, None] / 4
         lo, hi = self.lo[:, None], self.hi[:, None]
         for _ in range(_STEPS):
             found = self.stages.values(x)

@@ -21,6 +21,21 @@ def is_homogeneous(operation: Operation) -> bool:
     return isinstance(operation, PRelu)
 
 
+def is_odd(operation: Operation) -> bool:
+    """Whether phi(-t) = -phi(t), known for tanh and piecewise linear functions: phi(0) = 0, and opposite kinks lie opposite.
+
+    Examples
+    --------
+    >>> from exactnn.network import activation
+    >>> [is_odd(activation(name)) for name in ("tanh", "hardtanh", "identity", "relu", "abs")]
+    [True, True, True, False, False]
+    """
+    if isinstance(operation, PiecewiseLinear):
+        at_zero = operation.constant - sum(jump * at for at, jump in operation.kinks if at < 0)
+        return at_zero == 0 and Counter(operation.kinks) == Counter((-at, -jump) for at, jump in operation.kinks)
+    return isinstance(operation, Smooth) and operation.function == "tanh"
+
+
 def mirror_slope(operation: Operation) -> RationalArray | None:
     """The r with phi(t) - phi(-t) = r t for all t (for prelu one for each channel); None if there is none.
 

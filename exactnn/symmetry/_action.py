@@ -18,10 +18,10 @@ from exactnn.network.operations import Affine, BatchNorm, Operation
 from exactnn.network.windows import Conv
 
 
-def scaled_layer(net: Network, layer: Layer, factors: RationalArray) -> dict[str, Operation]:
-    """Incoming weights and biases multiplied, outgoing weights divided."""
-    start = _start(net, layer)
-    changed = scaled_source(net, layer, factors)
+def scaled_layer(net: Network, layer: Layer, factors: RationalArray, start: str | None = None) -> dict[str, Operation]:
+    """Incoming weights and biases multiplied, from the node `start` of the layer's path on, outgoing weights divided."""
+    start = _start(net, layer) if start is None else start
+    changed = scaled_source(net, layer, factors, start)
     carrying = {start}
     for node in net.order:
         operands = net.operands(node)
@@ -46,9 +46,9 @@ def _start(net: Network, layer: Layer) -> str:
     return norms[-1] if norms else layer.source
 
 
-def scaled_source(net: Network, layer: Layer, factors: RationalArray) -> dict[str, Operation]:
+def scaled_source(net: Network, layer: Layer, factors: RationalArray, start: str | None = None) -> dict[str, Operation]:
     """Incoming weights and biases multiplied."""
-    node = _start(net, layer)
+    node = _start(net, layer) if start is None else start
     operation, layout = net.operation(node), layer.layouts[node]
     if isinstance(operation, BatchNorm):
         by_channel = _channel_factors(net, layer, node, factors)

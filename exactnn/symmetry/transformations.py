@@ -302,6 +302,15 @@ class Composition(Transformation):
         return " @ ".join(part._code() for part in self.parts) if len(self.parts) > 1 else f"Composition({list(self.parts)})"
 
 
+def rescaled(net: Network, layer: str, factors: Sequence[Fraction]) -> Network:
+    """The neurons made at the source times these factors, undone behind; batch norms before the activation have mean and bias multiplied.
+
+    So no scale is rounded anew, and the function stays if the activations are homogeneous (for factors 1 and -1: odd).
+    """
+    found = layer_at(net, layer)
+    return replaced(net, scaled_layer(net, found, RationalArray.of(factors), found.source))
+
+
 # --- the layer -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Points of a box that floats climb to, from corners and random starts; exact values or enclosures decide."""
+"""Points of a box that floats climb to, from corners, random starts and the user's data; exact values or enclosures decide."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from exactnn.claims import DeviationClaim
 from exactnn.difference import on_grid
 from exactnn.errors import ArgumentError
+from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Box
 
@@ -17,8 +18,11 @@ _STARTS, _SECONDS = 64, 10.0
 _PLACES = 30  # bits of a point, relative to the widest side of the box
 
 
-def climbed(claim: DeviationClaim, clock: Clock) -> list[Point]:
-    """Points where |f - g| is large in floats, the best first; none for other domains, and where floats cannot hold a number."""
+def climbed(claim: DeviationClaim, clock: Clock, near: RationalArray | None = None) -> list[Point]:
+    """Points where |f - g| is large in floats, the best first; none for other domains, and where floats cannot hold a number.
+
+    near : inputs of the domain to start from, beside corners and random ones
+    """
     if not isinstance(claim.domain, Box) or clock.left() <= 0:
         return []
     low, high = (side.to_float() for side in claim.domain.bounds)
@@ -28,10 +32,13 @@ def climbed(claim: DeviationClaim, clock: Clock) -> list[Point]:
 
     random = np.random.default_rng(0)
     shares = np.concatenate([random.integers(0, 2, (_STARTS, len(low))), random.random((_STARTS, len(low)))])
+    starts = low + (high - low) * shares
+    if near is not None:
+        starts = np.concatenate([near.to_float(), starts])
     width = float((high - low).max())
     try:
         seconds = min(_SECONDS, max(clock.left() / 4, 0.0))
-        found = largest_gaps(claim.f, claim.g, low + (high - low) * shares, None, None, width, seconds, (low, high))
+        found = largest_gaps(claim.f, claim.g, starts, None, None, width, seconds, (low, high))
     except ArgumentError:  # a weight is beyond the range of float64
         return []
     found = found[np.isfinite(found).all(axis=1)]

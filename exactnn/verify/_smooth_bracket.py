@@ -37,14 +37,21 @@ def is_smooth(nets: Iterable[Network]) -> bool:
     return any(isinstance(net.operation(name), Smooth) for net in nets for name in net.order)
 
 
-def smooth_bracket(claim: DeviationClaim, where: Coordinates, clock: Clock, gap: Fraction) -> SmoothBracket:
-    """Cut boxes until upper <= (1 + gap) lower, or the time is over. Incomplete if there is no bound at all."""
+def smooth_bracket(
+    claim: DeviationClaim, where: Coordinates, clock: Clock, gap: Fraction, near: RationalArray | None = None
+) -> SmoothBracket:
+    """Cut boxes until upper <= (1 + gap) lower, or the time is over. Incomplete if there is no bound at all.
+
+    near : inputs of the domain that are tried first, and that floats climb from
+    """
     samples = where.to_input(_search.sample_points(where, _SAMPLES))
+    if near is not None:
+        samples = concatenate([near, samples])
     guess, _ = _best(claim, samples, BITS, clock.at_most(clock.left() * _SHARE))
     tree = coarse(claim, clock, guess or None)
     if isinstance(tree, str):
         raise Incomplete(tree)
-    points = climbed(claim, clock)
+    points = climbed(claim, clock, near)
     tried = concatenate([RationalArray.of(points), samples]) if points else samples  # the best ones first
     lower, point = _best(claim, tried, tree.grid.bits, clock.at_most(clock.left() * _SHARE))
     tree.run(clock, lower * (1 + gap), patient=True)

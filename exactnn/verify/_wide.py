@@ -9,6 +9,7 @@ from typing import Any
 from exactnn.claims import DeviationClaim
 from exactnn.difference import NotBounded, upper_bound
 from exactnn.errors import Incomplete
+from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.verify._ascent import climbed
 
@@ -16,8 +17,13 @@ Point = tuple[Fraction, ...]
 _EXACTLY = 3  # points whose values are computed
 
 
-def wide_bracket(claim: DeviationClaim, offer: Callable[[Point], None], clock: Clock, reason: str) -> tuple[Fraction, dict[str, Any]]:
-    """An upper bound with its evidence; points are offered, as many as time allows. Incomplete, with the reason, if there is no bound."""
+def wide_bracket(
+    claim: DeviationClaim, offer: Callable[[Point], None], clock: Clock, reason: str, near: RationalArray | None = None
+) -> tuple[Fraction, dict[str, Any]]:
+    """An upper bound with its evidence; points are offered, as many as time allows. Incomplete, with the reason, if there is no bound.
+
+    near : inputs of the domain that floats climb from, too
+    """
     assert claim.domain is not None
     assert claim.g is not None
     try:
@@ -25,7 +31,7 @@ def wide_bracket(claim: DeviationClaim, offer: Callable[[Point], None], clock: C
     except NotBounded as why:
         raise Incomplete(f"{reason}, and {why}") from None
     offer(tuple(claim.domain.interior_point()))
-    for x in climbed(claim, clock)[:_EXACTLY]:
+    for x in climbed(claim, clock, near)[:_EXACTLY]:
         if clock.left() > 0:
             offer(x)
     return found.value, found.evidence

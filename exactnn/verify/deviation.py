@@ -36,13 +36,15 @@ from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
-from exactnn.verify._matched import is_accepted, matched
+from exactnn.verify._matched import matched
+from exactnn.verify._near import at_most, data_points, inside, most_apart
 from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
 from exactnn.verify._wide import wide_bracket
 from exactnn.verify.equality import check_domain, check_pair
 
 Point = tuple[Fraction, ...]
 _BATCH = 512
+_DATA = 256  # points of the user's that are computed exactly
 _SECONDS = 120.0  # without a time limit
 _VERTICES = 1 << 21  # of so many arrangements of the units at most the cells are gone through
 _LONG = 8  # entries of a vector that are shown
@@ -118,6 +120,7 @@ def max_deviation(
     domain: Polyhedron,
     norm: str = "linf",
     gap: Number = 0,
+    near: Any = None,
     time_limit: Number | None = None,
     executor: Executor | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -130,6 +133,8 @@ def max_deviation(
     domain : a bounded Box or Polyhedron
     norm : "linf", the largest |f_j - g_j|, or "l1", their sum
     gap : a rational >= 0; the search ends once upper <= (1 + gap) lower; 0 for the exact maximum
+    near : your data, points (n, input_dim) or n inputs in their own shape: those in the domain are tried first and climbed from, and of
+        points with the largest deviation that was found `point` is one of them (of smooth networks, not always)
     time_limit : seconds; None for 120
     executor : any `concurrent.futures.Executor` (of a Dask client, `client.get_executor()`), whose workers cut boxes; None: this process
     checkpoint : the path of a file that keeps the boxes, and from which a later call of the same question goes on (gap and time limit may
@@ -159,8 +164,8 @@ def max_deviation(
     check_pair(f, g)
     if norm not in _NORMS:
         raise ArgumentError(f"norm: 'linf' (the largest output) or 'l1' (the sum over the outputs) is needed, got {norm!r}")
-    near = as_fraction(gap, "gap")
-    if near < 0:
+    share = as_fraction(gap, "gap")
+    if share < 0:
         raise ArgumentError(f"gap: a number >= 0 is needed, got {gap}")
     whole = check_domain(domain, f)
     if whole is None:
@@ -173,19 +178,23 @@ def max_deviation(
     if clock.limit is None:
         clock = Clock(_SECONDS)
     claim = DeviationClaim(f, g, whole, Fraction(0), norm=norm)
-    return Bracket(claim, clock, near, resources(claim, executor, checkpoint)).answer()
+    data = data_points(near, f)
+    if data is not None:
+        data = data[np.flatnonzero(inside(whole, data))]
+    return Bracket(claim, clock, share, resources(claim, executor, checkpoint), data if data is not None and len(data) else None).answer()
 
 
 class Bracket:
-    """One question on its way to an answer; `claim.tolerance` is open."""
+    """One question on its way to an answer; `claim.tolerance` is open. `near`: inputs of the domain, the user's data."""
 
-    def __init__(self, claim: DeviationClaim, clock: Clock, gap: Fraction, means: Resources) -> None:
+    def __init__(self, claim: DeviationClaim, clock: Clock, gap: Fraction, means: Resources, near: RationalArray | None = None) -> None:
         self.claim, self.clock, self.gap, self.means = claim, clock, gap, means
         self.f, self.g, self.question = claim.f, claim.g, Distance(claim.norm)
         assert self.g is not None
         self.where = coordinates(claim.domain, self.f.input_dim)
         self.tree: Splitting | None = None
         self.best = _Best(self.f, self.g, self.where, claim.norm)
+        self.near = None if near is None else most_apart(self.f, self.g, near, claim.norm, at_most([self.f, self.g], _DATA))
 
     def answer(self) -> Deviation:
         """The cells, if they are few; else boxes, and cells on those that resist; whatever time leaves, a bracket."""
@@ -193,16 +202,13 @@ class Bracket:
             moved = matched(self.f, self.g)
         if moved is None:
             return self._bracket()
-        found = Bracket(replace(self.claim, g=moved.network), self.clock, self.gap, self.means)._bracket()
+        found = Bracket(replace(self.claim, g=moved.network), self.clock, self.gap, self.means, self.near)._bracket()
         claim = replace(found.claim, g=self.g)
-        if found.evidence is None:
-            return replace(found, claim=claim)
-        found = replace(found, claim=claim, evidence=moved.stated(found.evidence))
-        return found if is_accepted(found.certificate) else self._bracket()
+        return replace(found, claim=claim, evidence=None if found.evidence is None else moved.stated(found.evidence))
 
     def _bracket(self) -> Deviation:
         if is_smooth(self.claim.models().values()):
-            found = smooth_bracket(self.claim, self.where, self.clock, self.gap)
+            found = smooth_bracket(self.claim, self.where, self.clock, self.gap, self.near)
             claim = replace(self.claim, tolerance=found.upper, lower=None if found.lower == found.upper else found.lower)
             return Deviation(found.lower, found.upper, found.point, None, claim.norm, claim, found.evidence)
         try:
@@ -216,6 +222,10 @@ class Bracket:
 
     @doing("how far apart f and g are")
     def _answer(self) -> Deviation:
+        for i in range(0 if self.near is None else len(self.near)):
+            assert self.near is not None
+            if self.clock.left() > 0:
+                self.best.offer(self.near[i].to_fractions())
         if not self.where.dimension:
             self.best.offer(self.where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions())
             return self._found(self.best.value, None)
@@ -223,10 +233,12 @@ class Bracket:
             return self._found(self.best.value, None)
         tree = splitting(self.claim, self.question, self.clock, means=self.means)
         if isinstance(tree, str):
-            return self._found(*wide_bracket(self.claim, self.best.offer, self.clock, tree))
+            return self._found(*wide_bracket(self.claim, self.best.offer, self.clock, tree, self.near))
         self.tree = tree
         if self.best.point is not None:
             tree.points.take(self.best.point)
+        if self.near is not None:
+            tree.points.climb(self.near.to_float().T)
         seconds = self.clock.left()
         tree.run(self.clock.at_most(seconds if self.gap or not self._exactly_later else seconds / 2), gap=max(self.gap, NEAR))
         others = None

@@ -33,7 +33,7 @@ from exactnn.verify._alike import Alike
 from exactnn.verify._boxes import LONG_SHARE, Failure, concluded, curved_node, maximal, resources, splitting
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint, maximisers, running_maximum
-from exactnn.verify._matched import is_accepted, matched
+from exactnn.verify._matched import matched
 from exactnn.verify._near import at_most, data_points, inside, moved
 from exactnn.verify.equality import asked_domain, check_pair
 
@@ -148,8 +148,7 @@ def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means:
         return _refuted(claim, found.point.to_fractions(), clock, data)
     how = f"the same output is maximal in both on each of {found.boxes}"
     evidence = found.evidence if other is None else other.stated(found.evidence)
-    certificate = Certificate(claim, "proved", evidence, clock)
-    return Verdict("proved", claim.describe(), how, certificate) if other is None or is_accepted(certificate) else None
+    return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", evidence, clock))
 
 
 def _at_data(claim: SameDecisionClaim, data: RationalArray, clock: Clock) -> Verdict | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exactnn import check as check_again
 from exactnn import mlp, verify_equal
-from exactnn.certificate import BudgetExceeded, _budget, check
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, check
 from exactnn.claims import Certificate, EqualClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
@@ -135,18 +135,93 @@ def test_bits_of_an_enclosure(monkeypatch):
     assert exceeded(at(65)).step == "enclosure: f: node s"
 
 
+def wide(size, layers=1, unit=None):
+    """Matrices of ones, some kB each when compressed."""
+    nodes = [node("x", "input", shape=[size])]
+    for k in range(layers):
+        weight = {"shape": [size, size], "denominator": 1, "numerators": [1] * size**2}
+        nodes.append(node(f"w{k}", "affine", nodes[-1]["name"], weight=weight, bias=zeros(size)))
+    if unit is not None:
+        nodes.append(node("s", "smooth", nodes[-1]["name"], function=unit))
+    return network(nodes)
+
+
+def at_a_point(f, x, **values):
+    return certificate("equal", "refuted", (f, f), {"method": "point", "point": x, "f": [0] * len(x), "g": [0] * len(x), **values})
+
+
+def test_products_at_a_point(monkeypatch):
+    """Counted before any is made: 30 entries of x, 900 products of each matrix."""
+    document = at_a_point(wide(30, 2), [0] * 30)
+    monkeypatch.setattr(_budget, "VALUES", 30 + 2 * 900)
+    with pytest.raises(Rejected, match="differ by at most 0"):
+        check(document)
+    monkeypatch.setattr(_budget, "VALUES", 30 + 2 * 900 - 1)
+    assert exceeded(document).step == "point: f"
+
+
+def test_long_numbers_at_a_point(monkeypatch):
+    """A coordinate of a million bits, from which each of many matrices makes a hundred numbers as long: it ends in time."""
+    document = at_a_point(wide(100, 40), [hex(1 << 2**20)] + [0] * 99)
+    monkeypatch.setattr(_budget, "VALUES", 2**27)
+    start = time.perf_counter()
+    assert exceeded(document).step.startswith("point: f: node w")
+    assert time.perf_counter() - start < 30
+    few = at_a_point(wide(2), [hex(1 << 2**20), 0])
+    with pytest.raises(Rejected, match="output 0"):
+        check(few)
+
+
+def test_products_on_a_line(monkeypatch):
+    """On one cell: slopes and intercepts, 900 products each, of f and of g."""
+    nodes = [
+        node("x", "input", shape=[1]),
+        node("v", "affine", "x", weight={"shape": [30, 1], "denominator": 1, "numerators": [1] * 30}, bias=zeros(30)),
+    ]
+    weight = {"shape": [30, 30], "denominator": 1, "numerators": [1] * 900}
+    net = network([*nodes, node("w", "affine", "v", weight=weight, bias=zeros(30))])
+    monkeypatch.setattr(_budget, "VALUES", 2 * 2 * 930)
+    assert check(on_the_line(net))
+    monkeypatch.setattr(_budget, "VALUES", 2 * 2 * 930 - 1)
+    assert exceeded(on_the_line(net)).step == "line: g: node w"
+
+
+def test_products_of_an_enclosure(monkeypatch):
+    f, g = wide(20, 2, "tanh"), wide(20, 2, "sigmoid")
+    document = certificate("equal", "refuted", (f, g), {"method": "enclosure", "point": [0] * 20, "output": 3, "bits": 32})
+    monkeypatch.setattr(_budget, "SPANS", 20 + 2 * 400 + 20)
+    assert check(document)
+    monkeypatch.setattr(_budget, "SPANS", 20 + 2 * 400 + 19)
+    assert exceeded(document).step == "enclosure: f"
+
+
+def test_long_spans(monkeypatch):
+    """Of 4,096 bits: four words more for each product, and 16 for each entry."""
+    f, g = (network([node("x", "input", shape=[1]), node("s", "smooth", "x", function=u), *after()]) for u in ("tanh", "sigmoid"))
+    document = certificate("equal", "refuted", (f, g), {"method": "enclosure", "point": [0], "output": 0, "bits": 4096})
+    monkeypatch.setattr(_budget, "SPANS", 4 + 2 * (4 + 16) - 1)
+    assert exceeded(document).step == "enclosure: f: node w"
+    monkeypatch.setattr(_budget, "SPANS", 4 + 2 * (4 + 16))
+    assert check(document)
+
+
+def after():
+    """Two outputs, one product each."""
+    return [node("w", "affine", "s", weight={"shape": [2, 1], "denominator": 1, "numerators": [1, 1]}, bias=zeros(2))]
+
+
 # --- what the engines write ------------------------------------------------------------------------------------------------
 
 
-@given(deep_pairs(st.just(1)), st.booleans(), st.integers(1, 4000))
+@given(deep_pairs(st.just(1)), st.booleans(), st.integers(1, 4000), st.booleans())
 @law(30)
-def test_the_engine_knows_the_limit_of_lines(pair, pooled, limit):
+def test_the_engine_knows_the_limit_of_lines(pair, pooled, limit, steps):
     f, g = (pool_at_end(c.network()) if pooled else c.network() for c in pair)
     points = _line.breakpoints([f, g], None, Clock(None))
     written = Certificate(EqualClaim(f, g, None, Fraction(0)), "proved", {"method": "line"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_line, "CHECKER", limit)
-        patch.setattr(_budget, "LINE", limit)
+        patch.setattr(_line, "CHECKER" if steps else "PRODUCTS", limit)
+        patch.setattr(_budget, "LINE" if steps else "VALUES", limit)
         try:
             _line.check_steps([f, g], points)
         except Incomplete:

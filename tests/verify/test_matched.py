@@ -1,4 +1,4 @@
-"""Rounded copies whose neurons are in another order."""
+"""Copies, rounded or changed a little, whose neurons are in another order, scaled, or of the other sign."""
 
 from __future__ import annotations
 
@@ -17,12 +17,18 @@ import exactnn as xn
 from exactnn import certificate as checker
 from exactnn.certificate._evaluate import evaluate
 from exactnn.certificate._transform import matched
-from exactnn.network import Network
+from exactnn.difference import upper_bound
+from exactnn.exact.array import RationalArray
+from exactnn.exact.writing import json_number
+from exactnn.network import Affine, BatchNorm, Builder, Input, MaxPool, Network, PRelu, activation
+from exactnn.network.activation_facts import is_homogeneous, is_odd
 from exactnn.network.document import document
 from exactnn.network.neurons import layer_at
-from exactnn.symmetry.transformations import Permutation
-from exactnn.verify import _decision, _matched, deviation
-from tests._networks import convolutional
+from exactnn.network.rewrite import fold_affine
+from exactnn.symmetry.transformations import Flip, Permutation, Scaling, SignFlip, rescaled
+from exactnn.verify import _matched
+from tests._networks import convolutional, points
+from tests.strategies import law
 
 WITHIN = Fraction(1, 200)
 
@@ -39,7 +45,7 @@ def rounded(layers: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 def shuffled(net: Network, seed: int) -> Network:
     rng = np.random.default_rng(seed)
     for layer in net.hidden_layers:
-        count = len(_matched._neurons(net, layer))
+        count = layer_at(net, layer).count
         net = Permutation(layer, rng.permutation(count).tolist()).apply(net)
     return net
 
@@ -128,23 +134,44 @@ def test_files(tmp_path: Path, suffix: str) -> None:
     assert xn.check(verdict.certificate)
 
 
-def test_what_the_checker_does_not_see_is_proved_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_the_checker_reads_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its nodes might have other names for it: the proof is about g as it is."""
     layers = dense((2, 4, 1), 3)
-    f, g = xn.mlp(layers), shuffled(xn.mlp(rounded(layers)), 1)
-    for module in (_decision, deviation):
-        monkeypatch.setattr(module, "is_accepted", lambda certificate: False)
-    box = xn.Box([-1] * 2, [1] * 2)
-    verdict = xn.verify_equal(f, g, domain=box, tolerance=WITHIN)
+    f, g = xn.mlp(layers), shuffled(xn.mlp(rounded(layers)), 2)
+    xn.save(g, tmp_path / "g.nnet")
+    loaded = xn.load(tmp_path / "g.nnet")
+    assert _matched.matched(f, loaded) is not None
+    read = checker.read_models
+
+    def renamed(*arguments: Any) -> Any:
+        found = read(*arguments)
+        network = found["g"].network
+        nodes = tuple(node._replace(name=f"{node.name}2") for node in network.nodes)
+        return {"g": found["g"]._replace(network=network._replace(nodes=nodes))}
+
+    monkeypatch.setattr(checker, "read_models", renamed)
+    assert _matched.matched(f, loaded) is None
+    assert _matched.matched(f, g) is not None
+    verdict = xn.verify_equal(f, loaded, domain=xn.Box([-1] * 2, [1] * 2), tolerance=WITHIN)
     assert verdict.status == "proved"
     assert verdict.certificate is not None
     assert "matched" not in verdict.certificate.document["evidence"]
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "g.nnet"
+    xn.save(shuffled(COPY, 2), path)
+    loaded = xn.load(path)
+    path.unlink()
+    assert _matched.matched(F, loaded) is None
 
 
 # --- the checker ---------------------------------------------------------------------------------------------------------------------
 
 
 def proof() -> dict[str, Any]:
-    verdict = xn.verify_equal(F, shuffled(COPY, 0), domain=BOX, tolerance=WITHIN)
+    factors = [3] * 7 + ["2/5"] * 7
+    verdict = xn.verify_equal(F, Scaling(0, factors).apply(shuffled(COPY, 0)), domain=BOX, tolerance=WITHIN)
     assert verdict.certificate is not None
     return copy.deepcopy(verdict.certificate.document)
 
@@ -155,14 +182,22 @@ def proof() -> dict[str, Any]:
         (lambda steps: steps[0]["order"].reverse(), "differ|tolerance"),
         (lambda steps: steps[0].update(order=[0] * 14), "no permutation"),
         (lambda steps: steps[0].update(order=list(range(13))), "no permutation"),
-        (lambda steps: steps[0].update(kind="scaling", factors=["2"] * 14), "expected a permutation"),
+        (lambda steps: steps[0].update(kind="scaling"), "unknown key|missing"),
+        (lambda steps: steps[0].update(kind="rotation"), "unknown kind"),
         (lambda steps: steps[0].update(layer="none"), "activation node"),
         (lambda steps: steps.pop(), "differ|tolerance"),
-        (lambda steps: steps.append(7), "expected a permutation"),
+        (lambda steps: steps.append(7), "expected an object"),
+        (lambda steps: steps[1]["factors"].__setitem__(0, "9/7"), "differ|tolerance"),
+        (lambda steps: steps[1]["factors"].__setitem__(0, 0), "must be positive"),
+        (lambda steps: steps[1]["factors"].__setitem__(0, "-1/2"), "must be positive"),
+        (lambda steps: steps[1]["factors"].pop(), "14"),
+        (lambda steps: steps.append({"kind": "sign_flip", "layer": steps[0]["layer"], "neurons": [0]}), "not odd"),
+        (lambda steps: steps.append({"kind": "flip", "layer": steps[0]["layer"], "neurons": [0]}), "not even"),
     ],
 )
 def test_changed_steps_are_rejected(change: Any, words: str) -> None:
     document = proof()
+    assert checker.check(document)
     change(document["evidence"]["matched"])
     with pytest.raises(checker.Rejected, match=words):
         checker.check(document)
@@ -181,19 +216,201 @@ def test_other_questions_and_shapes() -> None:
         checker.check(stated)
 
 
-@given(st.integers(0, 10**6), st.sampled_from(["flatten", "average"]), st.sampled_from(["none", "max", "average"]), st.booleans())
-def test_permuted_networks_have_one_function_for_the_checker_too(seed: int, head: str, pool: str, norm: bool) -> None:
-    """By the checker's own evaluation, of the network that it builds itself."""
+def allowed(net: Network, layer: str, kind: str, neurons: list[int]) -> bool:
+    """Whether a step keeps the function, with these units and what the neurons pass."""
+    found = layer_at(net, layer)
+    unit, passed = net.operation(layer), [net.operation(n) for n in found.layouts]
+    pooled = any(isinstance(op, MaxPool) for op in passed)
+    if kind == "sign_flip":
+        return is_odd(unit) and not pooled
+    if kind == "flip":
+        even = all(unit.slopes[i].item() == -1 for i in neurons) if isinstance(unit, PRelu) else unit == activation("abs")
+        return even and not pooled and not any(isinstance(net.operation(n), BatchNorm) for n in found.path)
+    return kind == "permutation" or is_homogeneous(unit)
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["flatten", "average"]),
+    st.sampled_from(["none", "max", "average"]),
+    st.sampled_from(["prelu", "relu", "hardtanh", "identity", "abs"]),
+    st.booleans(),
+)
+@law(60)
+def test_steps_that_are_allowed_keep_the_function(seed: int, head: str, pool: str, unit: str, norm: bool) -> None:
+    """By the checker's own evaluation, of the network that it builds itself; those that are not allowed are named."""
     rng = np.random.default_rng(seed)
-    net = convolutional(rng, unit="prelu", norms=("before", "after") if norm else (), pool=pool, head=head)
-    counts = [layer_at(net, layer).count for layer in net.hidden_layers]
-    steps = [
-        {"kind": "permutation", "layer": k, "order": rng.permutation(n).tolist()} for k, n in zip(net.hidden_layers, counts, strict=True)
-    ]
-    own = checker.read_network(document(net), "g")
-    moved = matched(own, steps)
+    net = convolutional(rng, unit=unit, norms=("before", "after") if norm else (), pool=pool, head=head)
+    own = moved = checker.read_network(document(net), "g")
     x = [Fraction(int(n), 8) for n in rng.integers(-16, 17, net.input_dim)]
+    for layer in net.hidden_layers:
+        count = layer_at(net, layer).count
+        neurons = [0, *(1 + np.flatnonzero(rng.integers(0, 2, count - 1))).tolist()]
+        steps = {
+            "flip": {"neurons": neurons},
+            "sign_flip": {"neurons": neurons},
+            "scaling": {"factors": [json_number(Fraction(int(a), int(b))) for a, b in rng.integers(1, 7, (count, 2))]},
+            "permutation": {"order": rng.permutation(count).tolist()},
+        }
+        for kind, parameters in steps.items():
+            step = [{"kind": kind, "layer": layer, **parameters}]
+            if allowed(net, layer, kind, neurons):
+                moved = matched(moved, step)
+            else:
+                with pytest.raises(checker.Rejected):
+                    matched(moved, step)
     assert evaluate(moved, x, "g") == evaluate(own, x, "g") == list(net(x))
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind"),
+    [("relu6", "scaling"), ("tanh", "scaling"), ("silu", "flip"), ("sigmoid", "sign_flip"), ("leaky_relu(1/10)", "flip")],
+)
+def test_steps_that_change_a_function_are_refused(unit: str, kind: str) -> None:
+    net = checker.read_network(document(xn.mlp([([[1], [2]], [0, 1]), ([[3, 4]], [0])], activation=unit)), "g")
+    parameters = {"factors": [1, 2]} if kind == "scaling" else {"neurons": [1]}
+    with pytest.raises(checker.Rejected, match=r"homogeneous|not odd|not even"):
+        matched(net, [{"kind": kind, "layer": net.nodes[2].name, **parameters}])
+
+
+def test_a_norm_alone_makes_no_neurons() -> None:
+    build = Builder()
+    x = build.add("x", Input((2,)))
+    norm = build.add("norm", BatchNorm(*(RationalArray.of(v) for v in ([0, 1], [1, 1], [1, 2], [3, 1])), Fraction(0), "float32"), x)
+    unit = build.add("unit", activation("relu"), norm)
+    build.add("out", Affine(RationalArray.of([[1, 1]]), RationalArray.of([0])), unit)
+    net = build.build(["x"], ["out"])
+    with pytest.raises(checker.Rejected, match="makes the neurons"):
+        matched(checker.read_network(document(net), "g"), [{"kind": "scaling", "layer": "unit", "factors": [2, 3]}])
+
+
+# --- scaled copies -------------------------------------------------------------------------------------------------------------------
+
+
+def moved_about(net: Network, rng: np.random.Generator) -> Network:
+    """T(net) for a random T that keeps the function of every network with these units."""
+    for layer in net.hidden_layers:
+        unit, count = net.operation(layer), layer_at(net, layer).count
+        net = Permutation(layer, rng.permutation(count).tolist()).apply(net)
+        some = np.flatnonzero(rng.integers(0, 2, count)).tolist()
+        if is_homogeneous(unit):
+            factors = [Fraction(int(a), int(b)) for a, b in rng.integers(1, 12, (count, 2))]
+            net = rescaled(net, layer, factors)
+        if is_odd(unit):
+            net = SignFlip(layer, some).apply(net)
+        if unit == activation("abs"):
+            net = Flip(some, layer=layer).apply(net)
+    return net
+
+
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.integers(2, 6), min_size=1, max_size=3),
+    st.sampled_from(["relu", "leaky_relu(1/10)", "abs", "identity", "hardtanh", "tanh"]),
+)
+@law(60)
+def test_a_moved_copy_is_put_back(seed: int, widths: list[int], unit: str) -> None:
+    """With one weight that is 1e-6 off, every factor, sign and place is found exactly, and so the bracket is that of the copy."""
+    rng = np.random.default_rng(seed)
+    layers = dense((4, *widths, 2), seed)
+    f = xn.mlp(layers, activation=unit)
+    layers[0][0][0, 0] += 1e-6
+    copied = xn.mlp(layers, activation=unit)
+    g = moved_about(copied, rng)
+    found = _matched.matched(f, g)
+    assert found is not None or g == copied
+    assert found is None or found.network == copied
+
+
+def test_the_bracket_of_a_scaled_copy_is_that_of_the_copy() -> None:
+    layers = dense((7, 12, 10, 3), 2)
+    f = xn.mlp(layers)
+    layers[1][0][3, 4] += 1e-6
+    copied = xn.mlp(layers)
+    g = moved_about(copied, np.random.default_rng(3))
+    domain = xn.Box([-1] * 7, [1] * 7)
+    own, found = (xn.max_deviation(f, net, domain=domain, gap=1) for net in (copied, g))
+    assert (found.lower, found.upper, found.point) == (own.lower, own.upper, own.point)
+    assert 0 < found.upper < Fraction(1, 10**4)
+    assert found.claim.g is g
+    assert [step["kind"] for step in found.certificate.evidence["matched"]] == ["permutation", "scaling"] * 2
+    assert xn.check(found.certificate)
+    verdict = xn.verify_equal(f, g, domain=domain, tolerance="1/10000")
+    assert verdict.status == "proved"
+    assert verdict.certificate.kind == "pass"
+
+
+@pytest.mark.parametrize(("precision", "most"), [("float16", 2), ("float32", 2)])
+def test_rounded_copies_with_any_factors(precision: str, most: int) -> None:
+    """Within a small factor of the copy that is only rounded; without the factors it is a million times as far."""
+    layers = dense((4, 14, 12, 3), 0)
+    f = xn.mlp(layers)
+    rng = np.random.default_rng(1)
+    scaled = [(w.copy(), b.copy()) for w, b in layers]
+    for k in range(2):
+        factors = np.exp(rng.uniform(-2, 2, len(scaled[k][1])))
+        scaled[k] = scaled[k][0] * factors[:, None], scaled[k][1] * factors
+        scaled[k + 1] = scaled[k + 1][0] / factors, scaled[k + 1][1]
+    g, copied = (xn.mlp([(w.astype(precision), b.astype(precision)) for w, b in net]) for net in (scaled, layers))
+    found = _matched.matched(f, shuffled(g, 5))
+    assert found is not None
+    near, own, far = (upper_bound(f, net, BOX).value for net in (found.network, copied, g))
+    assert near < most * own < far / 100
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["prelu", "relu", "abs"]), st.booleans(), st.sampled_from(["none", "max", "average"]))
+@law(60)
+def test_channels_and_batch_norms(seed: int, unit: str, norm: bool, pool: str) -> None:
+    """The neurons of a copy that was scaled at its sources are found as they were, whatever the batch norms' scales."""
+    rng = np.random.default_rng(seed)
+    f = convolutional(rng, unit=unit, norms=("before", "after") if norm else (), pool=pool)
+    g = f
+    for layer in g.hidden_layers:
+        count = layer_at(g, layer).count
+        g = rescaled(g, layer, [Fraction(int(a), int(b)) for a, b in rng.integers(1, 7, (count, 2))])
+        g = Permutation(layer, rng.permutation(count).tolist()).apply(g)
+    x = points(f, rng)
+    found = _matched.matched(f, g)
+    assert f.evaluate(x) == g.evaluate(x)
+    if found is not None:
+        assert found.network.evaluate(x) == f.evaluate(x)
+        assert evaluate(matched(checker.read_network(document(g), "g"), found.steps), x[0].to_fractions(), "g") == list(
+            f(x[0].to_fractions())
+        )
+
+
+def test_a_norm_that_was_folded() -> None:
+    """f = conv, batch norm, relu against its folded copy, permuted and scaled."""
+    rng = np.random.default_rng(7)
+    f = convolutional(rng, norms=("before",), pool="none")
+    g = moved_about(fold_affine(f).network, rng)
+    found = _matched.matched(f, g)
+    assert found is not None
+    domain = xn.Box(0, 1).in_dimension(f.input_dim)
+    assert upper_bound(f, found.network, domain).value == 0 < upper_bound(f, g, domain).value
+
+
+def test_twins_are_told_apart_by_what_reads_them() -> None:
+    """Neurons of one direction in the first of two layers: only when the second is in order one sees which is which."""
+    layers = dense((3, 9, 8, 2), 4)
+    layers[0][0][1], layers[0][1][1] = 2 * layers[0][0][0], 2 * layers[0][1][0]
+    f = xn.mlp(layers)
+    for seed in range(6):
+        g = moved_about(f, np.random.default_rng(seed))
+        found = _matched.matched(f, g)
+        assert found is not None
+        assert found.network == f
+
+
+def test_dead_and_constant_neurons() -> None:
+    layers = dense((3, 6, 2), 5)
+    layers[0][0][2] = 0
+    layers[0][0][4], layers[0][1][4] = 0, 0
+    layers[1][0][:, 5] = 0
+    f = xn.mlp(layers)
+    found = _matched.matched(f, moved_about(f, np.random.default_rng(0)))
+    assert found is not None
+    assert upper_bound(f, found.network, xn.Box([-1] * 3, [1] * 3)).value == 0
 
 
 def test_decisions_of_a_shuffled_copy() -> None:

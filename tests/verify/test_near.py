@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import exactnn as xn
+from exactnn.exact.array import RationalArray
 from exactnn.network import Network
 from exactnn.verdict import Verdict
+from exactnn.verify._near import most_apart
 
 CLAMP = xn.mlp([([[1], [1]], [0, -1]), ([[1, -1]], [0])])  # min(max(x, 0), 1)
 RELU = xn.mlp([([[1]], [0]), ([[1]], [0])])  # the same up to x = 1
@@ -134,3 +136,73 @@ def test_data_that_are_none_are_named(bad: Any) -> None:
     for ask in (lambda: xn.verify_equal(CLAMP, RELU, near=bad), lambda: xn.verify_same_decision(CLAMP, RELU, domain=None, near=bad)):
         with pytest.raises(xn.errors.ExactnnError, match="near"):
             ask()
+
+
+# --- the largest deviation -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_largest_deviation_is_at_a_data_point_if_it_can_be() -> None:
+    """min(max(x, 0), 1) against max(x, 0): all of [1, 3] x {y} for the l1 norm of two equal outputs, all y."""
+    f, g = (xn.mlp([(w, b), ([[1] * len(b)], [0])]) for w, b in (([[1, 0]], [0]), ([[1, 0], [1, 0]], [0, -1])))
+    domain = xn.Box([0, 0], [3, 1])
+    found = xn.max_deviation(f, g, domain=domain, near=[[3, "1/3"], [1, 1], [9, 9]])
+    assert found.is_exact
+    assert found.point == (3, Fraction(1, 3))  # and not a vertex; 9, 9 is not in the domain
+    assert found.upper == 2
+    assert xn.check(found.certificate)
+    assert xn.max_deviation(f, g, domain=domain, near=[[9, 9]]).upper == 2  # none in the domain: as without
+
+
+SPIKE = [1 / 3] * 8
+
+
+def spike() -> tuple[Network, Network]:
+    """0 and max(1 - 40 |x - SPIKE|_1, 0), which random starts do not see."""
+    d = len(SPIKE)
+    eye = np.eye(d)
+    tips = [(eye, [-s for s in SPIKE]), (-eye, SPIKE)]  # max(x - s, 0), max(s - x, 0)
+    weight, bias = np.concatenate([tips[0][0], tips[1][0]]), np.concatenate([tips[0][1], tips[1][1]])
+    bump = [(weight, bias), (-40 * np.ones((1, 2 * d)), [1])]
+    return xn.mlp([*bump, ([[0]], [0])]), xn.mlp([*bump, ([[1]], [0])])
+
+
+@pytest.mark.parametrize("time_limit", [0, 3])
+def test_the_search_starts_at_the_data(time_limit: int) -> None:
+    """A bump that only a start near it finds: at once, where there is no time to climb, and on its top where there is."""
+    f, g = spike()
+    domain = xn.Box(0, 1)
+    beside = [s + 1 / 400 for s in SPIKE]
+    own = gap(f, g, beside)
+    assert own > 0
+    found = xn.max_deviation(f, g, domain=domain, near=[beside, [0] * 8], time_limit=time_limit)
+    if time_limit:
+        assert found.lower > Fraction(9, 10)  # the top is 1
+    assert found.lower >= (own if time_limit else 0)
+    assert found.lower == gap(f, g, found.point)
+
+
+def test_deviations_of_smooth_networks_from_the_data() -> None:
+    """A step that is steep near one place only."""
+    f, g = (xn.mlp([([[4000] * 3], [-4000]), ([[c]], [0])], activation="tanh") for c in (0, 1))
+    wide = xn.Box(0, "2/5")
+    found = xn.max_deviation(f, g, domain=wide, near=[["1/3"] * 3, ["2/5"] * 3], gap=1)
+    assert found.lower > Fraction(99, 100)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [([1, 2], "near: one row of 1 numbers"), ([[1, 2]], "near: shape"), ([[float("nan")]], "near"), ("data", "near")],
+)
+def test_bad_data(data: Any, words: str) -> None:
+    with pytest.raises(xn.errors.ExactnnError, match=words):
+        xn.max_deviation(CLAMP, RELU, domain=xn.Box(0, 1), near=data)
+
+
+def test_more_data_than_is_computed_exactly() -> None:
+    """Floats choose the largest of them."""
+    draw = np.random.default_rng(1)
+    f, g = deep(3), deep(3, 0.25)
+    data = draw.uniform(-1, 1, (3000, 3))
+    found = most_apart(f, g, RationalArray.of(data), "l1", 5)
+    best = sorted(range(3000), key=lambda i: -sum(abs(a - b) for a, b in zip(f(data[i]), g(data[i]), strict=True)))[:5]
+    assert found == RationalArray.of(data[best])
