@@ -20,12 +20,7 @@ Line = list[Any] | None
 Fact = tuple[str, list[list[Any]]]
 Decide = Callable[[Row, "Atoms"], Fact | None]
 
-ENTRIES = 40_000_000  # matrices above this many entries are not made
 FORMS = 1 << 22  # forms of one network, counted as docs/certificate-format.md does, that the checker goes through
-
-
-class TooLarge(ExactnnError):
-    """The forms would need more memory than this method allows itself."""
 
 
 class NotTreated(ExactnnError):

@@ -19,9 +19,10 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.progress import counted
 from exactnn.forms._activations import Activations
-from exactnn.forms._atoms import FORMS, Atoms, Decide, Line, NotTreated, TooLarge
+from exactnn.forms._atoms import FORMS, Atoms, Decide, Line, NotTreated
 from exactnn.forms._forms import Forms, Row, stack
 from exactnn.forms._layout import by_channels, constant_forms, elements, factor_by_channel, repeat, spread, unit
+from exactnn.forms._sparse import TooLarge
 from exactnn.forms._windows import Windows
 from exactnn.network import Network, Operation
 from exactnn.network.operations import Shape

@@ -90,8 +90,10 @@ class Decision:
             found = self.points.at_data()
         if found is None:
             found = self._without_shared(Decision._cancelling)
-        if found is None and shallow and self._on_grids:  # one form for a whole grid, where that is enough
+        if found is None and shallow and self._on_grids:  # before forms of all entries: one for a whole grid, and points
             found = self._cancelling()
+            if found is None:
+                found = self._at_small_points()
         if found is not None:
             return found
         found = self._by_forms(mirror=shallow, elements=shallow)
@@ -289,7 +291,7 @@ class Decision:
                 return self._by_forms(mirror=mirror, elements=False)
             self.tried.append(f"value numbering does not treat {reason}")
             return None
-        if _vanishes(forms):
+        if forms.vanish():
             return self._same_forms(self._with_bounds(evidence, signs, numbering.atoms))
         form = ridge_form(forms, numbering.atoms) if mirror else None
         if form is not None and not self.claim.tolerance:
@@ -311,7 +313,7 @@ class Decision:
             forms, evidence = self._run(self._numbering(mirror=True, elements=False))
         except (TooLarge, NotTreated):
             return None
-        return self._same_forms(evidence) if _vanishes(forms) else None
+        return self._same_forms(evidence) if forms.vanish() else None
 
     def _same_forms(self, evidence: dict[str, Any]) -> Verdict:
         what = "the outputs cancel to 0" if self.g is None else "both outputs are the same combination of the same neurons"
@@ -374,7 +376,7 @@ class Decision:
             return None
 
         forms, evidence = self._run(self._numbering(mirror=True, elements=True, decide=decide))
-        assert _vanishes(forms)
+        assert forms.vanish()
         return self._proved(evidence, "the normal forms agree on the domain; Farkas certificates for the kinks that do not meet it")
 
     def _differs(self, form: NormalForm, t: RationalArray, how: str) -> Verdict | None:
@@ -557,10 +559,6 @@ def _depth(net: Network) -> int:
         own = 0 if net.operation(name).is_affine or name in net.inputs else 1
         depth[name] = own + max((depth[o] for o in net.operands(name)), default=0)
     return max(depth[o] for o in net.outputs)
-
-
-def _vanishes(forms: Forms) -> bool:
-    return forms.constant.is_zero() and not len(forms.combined()[0])
 
 
 def _bits(point: RationalArray) -> int:
