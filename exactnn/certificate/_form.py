@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import repeat
 from math import lcm
 from operator import itemgetter, mul
 from typing import NamedTuple
@@ -66,7 +67,7 @@ def same(a: Form, b: Form) -> bool:
 
 
 def _times(k: int, coefficients: Sequence[int]) -> list[int]:
-    return list(coefficients) if k == 1 else [k * c for c in coefficients]
+    return list(coefficients) if k == 1 else list(map(mul, coefficients, repeat(k)))
 
 
 def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
