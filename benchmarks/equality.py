@@ -55,16 +55,16 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     assert equal.certificate is not None
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "certificate.json"
-        _, save_seconds = timed(lambda: equal.certificate.save(target))
+        _, save_seconds = best(lambda: equal.certificate.save(target))
         size = target.stat().st_size / 1e6
-        _, check_seconds = timed(lambda: xn.check(target))
+        _, check_seconds = best(lambda: xn.check(target))
     baseline = width / SLICE * _slice_seconds(first, second)
     name = f"784-{width}-10"
     rows = [
         Row(f"{name}: equal, proved", equal_seconds, "plain Fractions", baseline),
         Row(f"{name}: one weight one ulp off, refuted", refuted_seconds, "plain Fractions", baseline),
-        Row(f"{name}: certificate saved ({size:.0f} MB)", save_seconds),
-        Row(f"{name}: certificate checked, plain Python", check_seconds),
+        Row(f"{name}: certificate saved ({size:.0f} MB)", save_seconds, "proving it", equal_seconds),
+        Row(f"{name}: certificate checked, plain Python", check_seconds, "proving it", equal_seconds),
     ]
     notes = [
         "From float arrays to the verdict, best of 3. "

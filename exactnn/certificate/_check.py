@@ -23,6 +23,7 @@ from ._numbers import BudgetExceeded, items, mapping, need, read_json, show, ten
 from ._point import check_point
 from ._poles import check_pole, check_pole_free, functions_of, sentence
 from ._shallow import family
+from ._shared import without_shared
 from ._sides import check_sides
 from ._transform import matched, transformed
 from ._tree import check_tree
@@ -56,6 +57,8 @@ _OWN: dict[tuple[str, str], dict[str, Callable[..., None]]] = {
 
 #: questions about f and any g, which may be given another order of its neurons
 _MATCHED = ("equal", "deviation", "same_decision")
+#: questions about f and g whose proofs may leave out what both have in common
+_SHARED = ("equal", "symmetry")
 
 
 class Accepted(NamedTuple):
@@ -163,8 +166,17 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
         assert g is not None
         g = matched(g, items(evidence["matched"], "evidence: matched"))
         evidence = {key: value for key, value in evidence.items() if key != "matched"}
+    asked = claim
+    if "shared" in evidence:
+        fits = claim.answer == "proved" and claim.question in _SHARED
+        need(fits, "evidence", f"'shared' cannot be part of {claim.answer!r} of {claim.question!r}")
+        assert f is not None
+        assert g is not None
+        f, g = without_shared(f, g, evidence["shared"])
+        asked = claim._replace(domain=None)
+        evidence = {key: value for key, value in evidence.items() if key != "shared"}
     methods = _OWN.get((claim.question, claim.answer)) or _METHODS[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
-    methods[method](claim, f, g, evidence)
+    methods[method](asked, f, g, evidence)
     return Accepted(claim, models)

@@ -1,6 +1,7 @@
 """Affine maps that one node reads from another as one node, before two networks are walked together.
 
-What is joined: a batch norm behind a convolution or an affine map; two affine maps, one of them diagonal; a constant added to a vector.
+What is joined: a batch norm, a factor for each row or a constant for each row behind a convolution or an affine map; two affine maps, one
+of them diagonal; a constant added to a vector.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def folded(network: Network) -> list[Node]:
             nodes.append(_with_norm(nodes[node.operands[0]], node))
             continue
         if node.op in ("add", "subtract"):
-            node = _with_constant(nodes, node)
+            node = _into_bias(nodes, node) or _with_constant(nodes, node)
+        elif node.op == "scale":
+            node = _into_rows(nodes[node.operands[0]], node)
         nodes.append(_with_diagonal(nodes, node) if node.op == "affine" else node)
     return nodes
 
@@ -37,6 +40,45 @@ def _with_norm(inner: Node, node: Node) -> Node:
     weight = _by_channel(inner.fields["weight"], scale)
     bias = sum_of(_by_channel(inner.fields["bias"], scale), shift)
     return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
+
+
+def _into_rows(inner: Node, node: Node) -> Node:
+    """Behind a convolution or an affine map:  s (W h + b) = (s W) h + s b, one number s for each row."""
+    factor = _by_rows(inner, node.fields["factor"])
+    if factor is None:
+        return node
+    weight, bias = (_by_channel(inner.fields[key], factor) for key in ("weight", "bias"))
+    return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
+
+
+def _into_bias(nodes: Sequence[Node], node: Node) -> Node | None:
+    """+-(W h + b) +- c, one number c for each row of a convolution or an affine map."""
+    sign = -1 if node.op == "subtract" else 1
+    p, q = node.operands
+    for source, place, own, other in ((p, q, 1, sign), (q, p, sign, 1)):
+        inner, constant = nodes[source], nodes[place]
+        if constant.op == "constant" and inner.shape == node.shape:
+            added = _by_rows(inner, constant.fields["value"])
+            if added is not None:
+                weight, bias = (a._replace(numerators=[own * n for n in a.numerators]) for a in _parameters(inner))
+                added = added._replace(numerators=[other * n for n in added.numerators])
+                return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": sum_of(bias, added)})
+    return None
+
+
+def _parameters(node: Node) -> tuple[Tensor, Tensor]:
+    return node.fields["weight"], node.fields["bias"]
+
+
+def _by_rows(inner: Node, value: Tensor) -> Tensor | None:
+    """The value as one number for each row of a convolution or an affine map; None for other nodes and other values."""
+    if inner.op not in ("affine", "conv") or len(value.shape) > len(inner.shape):
+        return None
+    rows = inner.shape[-1 if inner.op == "affine" else 0]
+    sizes = (1,) * (len(inner.shape) - len(value.shape)) + value.shape
+    if prod(sizes) != sizes[-1 if inner.op == "affine" else 0]:
+        return None
+    return Tensor((rows,), value.numerators * (rows // len(value.numerators)), value.denominator)
 
 
 def _with_constant(nodes: Sequence[Node], node: Node) -> Node:

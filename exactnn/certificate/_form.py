@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import repeat
 from math import lcm
 from operator import itemgetter, mul
 from typing import NamedTuple
@@ -25,11 +26,11 @@ class Form(NamedTuple):
 
     def times(self, k: Fraction) -> Form:
         """k times this form."""
-        return self._replace(constant=k * self.constant, factor=k * self.factor)
+        return self if k == 1 else self._replace(constant=k * self.constant, factor=k * self.factor)
 
     def plus(self, k: Fraction) -> Form:
         """This form plus a constant."""
-        return self._replace(constant=self.constant + k)
+        return self if k == 0 else self._replace(constant=self.constant + k)
 
     def is_constant(self) -> bool:
         """Whether no atom occurs."""
@@ -60,9 +61,13 @@ def same(a: Form, b: Form) -> bool:
         return a.is_constant() and b.is_constant()
     p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
     if a.atoms == b.atoms:
-        return [p * c for c in a.coefficients] == [q * d for d in b.coefficients]
+        return _times(p, a.coefficients) == _times(q, b.coefficients)
     first = {atom: p * c for atom, c in zip(a.atoms, a.coefficients, strict=True) if c}
     return first == {atom: q * d for atom, d in zip(b.atoms, b.coefficients, strict=True) if d}
+
+
+def _times(k: int, coefficients: Sequence[int]) -> list[int]:
+    return list(coefficients) if k == 1 else list(map(mul, coefficients, repeat(k)))
 
 
 def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
@@ -85,7 +90,8 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
     """For each row w and bias: bias + sum of w[i] / denominator * forms[i].
 
     The forms are turned into columns, one for each atom: the positions i where it occurs, with integer
-    coefficients over one denominator. An atom that occurs once costs one product a row.
+    coefficients over one denominator. An atom that occurs once costs one product a row; forms that are
+    different atoms in order, times one number, cost none: the row itself has their coefficients.
     """
     common = lcm(*(form.factor.denominator for form in forms))
     columns: dict[int, tuple[list[int], list[int]]] = {}
@@ -101,14 +107,20 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
     places = [columns[atoms[k]][0][0] for k in once]
     factors = [columns[atoms[k]][1][0] for k in once]
     often = [(k, itemgetter(*columns[a][0]), columns[a][1]) for k, a in enumerate(atoms) if len(columns[a][0]) > 1]
-    scale = Fraction(1, denominator * common)
+    share = 0  # the number by which all forms are multiples of one atom each
+    whole = list(range(len(forms)))
+    if places == whole[::-1] and not often:  # inputs have descending numbers
+        atoms, places, factors = atoms[::-1], whole, factors[::-1]
+    if places == whole and not often and len(set(factors)) == 1:
+        share = factors[0]
+    scale = Fraction(share or 1, denominator * common)
 
     unit = lcm(*(form.constant.denominator for form in forms))
     constants = [int(form.constant * unit) for form in forms]
     still = not any(constants)
     found = []
     for row, bias in zip(rows, biases, strict=True):
-        coefficients = list(map(mul, map(row.__getitem__, places), factors))
+        coefficients = row if share else list(map(mul, map(row.__getitem__, places), factors))
         if often:
             spread = [0] * len(atoms)
             for k, c in zip(once, coefficients, strict=True):

@@ -23,11 +23,13 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.files import write_bytes
 from exactnn.exact.writing import json_tensor
 from exactnn.network import Network
-from exactnn.network.document import canonical_hash, document
+from exactnn.network.document import canonical_hash, canonical_text, document, hash_of_text
 from exactnn.value import Value
 
 #: what the checker takes from a compressed file: so many bytes, and beyond them so many times those of the file
 _UNSUSPICIOUS, _TIMES = 2**26, 100
+#: in the order in which they are written
+_KEYS = ("format", "version", "semantics", "claim", "models", "evidence", "about")
 
 
 class Certificate(Value):
@@ -69,15 +71,8 @@ class Certificate(Value):
     @cached_property
     def document(self) -> dict[str, Any]:
         """The certificate as a JSON object; model paths are absolute."""
-        return {
-            "format": "exactnn-certificate",
-            "version": 1,
-            "semantics": "real arithmetic",
-            "claim": self._claim.stated(self._answer),
-            "models": {name: stated_model(net) for name, net in self._claim.models().items()},
-            "evidence": self._evidence,
-            "about": self._about,
-        }
+        parts = {**self._outside(), "models": {name: stated_model(net) for name, net in self._claim.models().items()}}
+        return {key: parts[key] for key in _KEYS}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as JSON (to a temporary file, then renamed); model files are named relative to it.
@@ -89,11 +84,20 @@ class Certificate(Value):
             folder = target.resolve().parent
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"path: the path of a file is needed: {error}") from None
-        written = dict(self.document)
-        written["models"] = {k: _relative(m, folder) for k, m in written["models"].items()}
-        text = (json.dumps(written, separators=(",", ":")) + "\n").encode("ascii")
+        text = self._text(folder)
         write_bytes(target, _compressed(text) if target.suffix.lower() == ".gz" else text)
         return target
+
+    def _text(self, folder: Path) -> bytes:
+        """The document as text; an inline model is written once, for its hash and for the file."""
+        models = ",".join(f"{json.dumps(name)}:{_model_text(net, folder)}" for name, net in self._claim.models().items())
+        parts = {key: _compact(part) for key, part in self._outside().items()} | {"models": f"{{{models}}}"}
+        return f"{{{','.join(f'{json.dumps(key)}:{parts[key]}' for key in _KEYS)}}}\n".encode("ascii")
+
+    def _outside(self) -> dict[str, Any]:
+        """The document without its models."""
+        head = {"format": "exactnn-certificate", "version": 1, "semantics": "real arithmetic"}
+        return {**head, "claim": self._claim.stated(self._answer), "evidence": self._evidence, "about": self._about}
 
     def to_dict(self) -> dict[str, Any]:
         """The document, whose format is docs/certificate-format.md."""
@@ -184,16 +188,36 @@ def _gzip(text: bytes, strategy: int) -> bytes:
 
 def stated_model(net: Network) -> dict[str, Any]:
     """A network as certificates state it: the file that the checker reads itself, or in full."""
-    source = net.source
-    if source is not None and source.checkable:
-        bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}
-        if source.data:
-            bound["data"] = {file.path: file.sha256 for file in source.data}
-        if source.slice is not None:
-            bound["slice"] = {name: json_tensor(getattr(source.slice, name)) for name in ("origin", "directions")}
-        return {**bound, "raw": True} if source.raw else bound
+    named = _named(net)
+    if named is not None:
+        return named
     inline = document(net)
     return {"sha256": canonical_hash(inline), "inline": inline}
+
+
+def _model_text(net: Network, folder: Path) -> str:
+    named = _named(net)
+    if named is not None:
+        return _compact(_relative(named, folder))
+    text = canonical_text(document(net))
+    return f'{{"sha256":"{hash_of_text(text)}","inline":{text}}}'
+
+
+def _named(net: Network) -> dict[str, Any] | None:
+    """The file that a network was read from, where the checker reads it itself."""
+    source = net.source
+    if source is None or not source.checkable:
+        return None
+    bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}
+    if source.data:
+        bound["data"] = {file.path: file.sha256 for file in source.data}
+    if source.slice is not None:
+        bound["slice"] = {name: json_tensor(getattr(source.slice, name)) for name in ("origin", "directions")}
+    return {**bound, "raw": True} if source.raw else bound
+
+
+def _compact(part: Any) -> str:
+    return json.dumps(part, separators=(",", ":"))
 
 
 def _relative(model: dict[str, Any], folder: Path) -> dict[str, Any]:

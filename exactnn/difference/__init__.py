@@ -11,6 +11,7 @@ from exactnn.difference._box import BoundingBox, bounding_box
 from exactnn.difference._boxes import Leaf
 from exactnn.difference._checkpoint import Checkpoint
 from exactnn.difference._coarse import Coarse
+from exactnn.difference._folding import folded
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference._questions import Distance, Margin
 from exactnn.difference._splitting import NEAR, Resources, Splitting
@@ -35,6 +36,7 @@ __all__ = [
     "bounding_box",
     "difference_bounds",
     "execution_error",
+    "folded",
     "least_sizes",
     "on_grid",
     "upper_bound",

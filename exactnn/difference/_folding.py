@@ -9,7 +9,7 @@ import numpy as np
 
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, PiecewiseLinear, PRelu, Reshape, Scale, Subtract
-from exactnn.network.operations import Add, Operation, along_channels
+from exactnn.network.operations import Add, Operation, Shape, along_channels
 
 _ADDED = 1 << 10  # entries of a vector to which a constant is added
 #: the fields in which operations of one structure may differ
@@ -37,11 +37,47 @@ def folded(net: Network) -> dict[str, Node]:
         else:
             found[name] = operation, operands
         if isinstance(operation, (Add, Subtract)):
-            found[name] = _with_constant(net, name, operation.sign)
+            found[name] = _into_bias(net, found, name, operation.sign) or _with_constant(net, name, operation.sign)
+        elif isinstance(operation, Scale):
+            found[name] = _into_rows(net, found, name, operation)
         operation, operands = found[name]
         if isinstance(operation, Affine) and not isinstance(net.operation(name), BatchNorm):
             found[name] = _with_diagonal(net, found, operation, operands)
     return found
+
+
+def _into_rows(net: Network, found: dict[str, Node], name: str, scale: Scale) -> Node:
+    """Behind a convolution or an affine map:  s (W h + b) = (s W) h + s b, one number s for each row."""
+    (source,) = net.operands(name)
+    inner, further = found[source]
+    if isinstance(inner, (Affine, Conv)):
+        factor = _by_rows(inner, net.shape(source), scale.factor)
+        if factor is not None:
+            return replace(inner, weight=inner.weight * along_channels(factor, inner.weight.ndim), bias=inner.bias * factor), further
+    return scale, (source,)
+
+
+def _into_bias(net: Network, found: dict[str, Node], name: str, sign: int) -> Node | None:
+    """+-(W h + b) +- c, one number c for each row of a convolution or an affine map."""
+    first, second = net.operands(name)
+    for source, place, own, other in ((first, second, 1, sign), (second, first, sign, 1)):
+        (inner, further), constant = found[source], net.operation(place)
+        if isinstance(inner, (Affine, Conv)) and isinstance(constant, Constant) and net.shape(source) == net.shape(name):
+            added = _by_rows(inner, net.shape(name), constant.value)
+            if added is not None:
+                return replace(inner, weight=inner.weight * own, bias=inner.bias * own + added * other), further
+    return None
+
+
+def _by_rows(inner: Affine | Conv, shape: Shape, value: RationalArray) -> RationalArray | None:
+    """The value as one number for each row of a convolution or an affine map with a result of this shape; None if it is not."""
+    axis = len(shape) - 1 if isinstance(inner, Affine) else 0
+    if value.ndim > len(shape):
+        return None
+    sizes = (1,) * (len(shape) - value.ndim) + value.shape
+    if math.prod(sizes) != sizes[axis]:
+        return None
+    return RationalArray.zeros((shape[axis],)) + value.reshape(-1)
 
 
 def _with_constant(net: Network, name: str, sign: int) -> Node:

@@ -1,8 +1,9 @@
 """Value numbering: every node of a network as rational combinations of atoms, which several networks share."""
 
-from exactnn.forms._atoms import Atom, Atoms, Decide, Fact, Line, NotTreated, TooLarge
-from exactnn.forms._forms import Dense, Forms, Row, Selection, make_row, stack
+from exactnn.forms._atoms import Atom, Atoms, Decide, Fact, Line, NotTreated
+from exactnn.forms._forms import Dense, Forms, Row, Selection, stack
 from exactnn.forms._numbering import Numbering
+from exactnn.forms._sparse import Sparse, TooLarge
 
 __all__ = [
     "Atom",
@@ -16,7 +17,7 @@ __all__ = [
     "Numbering",
     "Row",
     "Selection",
+    "Sparse",
     "TooLarge",
-    "make_row",
     "stack",
 ]

@@ -21,8 +21,9 @@ from exactnn.network.operations import Shape
 class Activations:
     """Makes atoms of activations and writes their lines."""
 
-    def __init__(self, atoms: Atoms, *, mirror: bool, decide: Decide | None, clock: Clock) -> None:
+    def __init__(self, atoms: Atoms, *, mirror: bool, decide: Decide | None, clock: Clock, as_made: bool = False) -> None:
         self.atoms = atoms
+        self.as_made = as_made
         self.mirror = mirror
         self.decide = decide
         self.clock = clock
@@ -94,7 +95,15 @@ class Activations:
         own = row if sign > 0 else row.mirrored()
         key = (own.ids, own.nums, own.constant)
         identity = self.atoms.intern("max", key, spatial, Row(own.ids, own.nums, own.constant, Fraction(1)))
-        return ["atom", -1, sign, json_number(row.factor)], sign, identity
+        return self._line(identity, sign * row.factor), sign, identity
+
+    def _line(self, identity: int, factor: Fraction) -> Line:
+        """max(factor l, 0) as a multiple of the certificate's atom: of max(l, 0), or of the first neuron that this line was written for."""
+        atom = self.atoms.made[identity - self.atoms.dimension]
+        if atom.unit is None:
+            atom.unit = factor if self.as_made else Fraction(1)
+        own = factor / atom.unit
+        return ["atom", -1, 1 if own > 0 else -1, json_number(abs(own))]
 
     def elementwise(self, op: Smooth | Rational, value: Forms, lines: list[Line]) -> Forms:
         """phi(form); for smooth functions phi(-t) is -phi(t), 1 - phi(t) or phi(t) - t, so that the sign is normalised."""

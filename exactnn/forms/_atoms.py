@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,7 @@ Line = list[Any] | None
 Fact = tuple[str, list[list[Any]]]
 Decide = Callable[[Row, "Atoms"], Fact | None]
 
-ENTRIES = 40_000_000  # matrices above this many entries are not made
 FORMS = 1 << 22  # forms of one network, counted as docs/certificate-format.md does, that the checker goes through
-
-
-class TooLarge(ExactnnError):
-    """The forms would need more memory than this method allows itself."""
 
 
 class NotTreated(ExactnnError):
@@ -33,13 +29,17 @@ class NotTreated(ExactnnError):
 
 @dataclass
 class Atom:
-    """A function that occurs in forms. For "max" it is max(l, 0) with l the integer row (ids, nums, constant)."""
+    """A function that occurs in forms. For "max" it is max(l, 0) with l the integer row (ids, nums, constant).
+
+    `unit` is c where the certificate's atom is max(c l, 0) in its place; None until a line says so.
+    """
 
     kind: str
     key: Hashable
     spatial: Shape
     row: Row | None = None
     number: int | None = None
+    unit: Fraction | None = None
 
 
 @dataclass

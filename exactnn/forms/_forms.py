@@ -2,25 +2,22 @@
 
     form_i = constant_i + sum over parts,   a part being   factor_i atom_index_i   or   sum_a matrix[i, a] atom_a
 
-After an activation a hidden layer is one atom for each neuron (a `Selection`), after an affine map a matrix (a `Dense` part). Keeping
-both apart makes a pass over a network linear in its parameters. Theory: docs/theory.md 1 (one hidden layer) and 6 (deep);
-docs/certificate-format.md says what atoms are.
+After an activation a hidden layer is one atom for each neuron (a `Selection`), after an affine map a matrix (a `Dense` part), after a
+convolution of entries a matrix with few entries in each row (a `Sparse` part). Keeping them apart makes a pass over a network linear in
+its parameters. Theory: docs/theory.md 1 (one hidden layer) and 6 (deep); docs/certificate-format.md says what atoms are.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from exactnn.exact.array import RationalArray, concatenate
+from exactnn.forms._sparse import Ids, Sparse, gathered
 from exactnn.network.operations import Shape
-
-Ids = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,9 @@ class Dense:
     rows: Ids
     ids: Ids
     matrix: RationalArray
+
+
+Part = Selection | Dense | Sparse
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Forms:
     """The forms of a node's value: one for each channel (spatial shape given), or one for each entry (spatial shape ())."""
 
     constant: RationalArray
-    parts: tuple[Selection | Dense, ...] = ()
+    parts: tuple[Part, ...] = ()
     spatial: Shape = ()
 
     def __len__(self) -> int:
@@ -73,10 +73,12 @@ class Forms:
     def scaled(self, factors: RationalArray) -> Forms:
         """Row i times factors[i]."""
         keep = factors.nonzero()
-        parts: list[Selection | Dense] = []
+        parts: list[Part] = []
         for part in self.parts if keep.any() else ():
             if isinstance(part, Selection):
                 parts.append(Selection(np.where(keep, part.index, -1), part.factor * factors))
+            elif isinstance(part, Sparse):
+                parts.append(part.scaled(factors))
             else:
                 live = keep[part.rows]
                 rows = part.rows[live]
@@ -96,10 +98,12 @@ class Forms:
 
     def take(self, chosen: Ids) -> Forms:
         """The rows `chosen`, in that order."""
-        parts: list[Selection | Dense] = []
+        parts: list[Part] = []
         for part in self.parts:
             if isinstance(part, Selection):
                 parts.append(Selection(part.index[chosen], part.factor[chosen]))
+            elif isinstance(part, Sparse):
+                parts.append(part.take(chosen))
             else:
                 place = np.full(len(self), -1)
                 place[part.rows] = np.arange(len(part.rows))
@@ -115,13 +119,39 @@ class Forms:
         return np.unique(np.concatenate(named)) if named else np.zeros(0, dtype=np.int64)
 
     def merged(self) -> Forms:
-        """The same forms in few parts: at most one matrix, and as many selections as the longest row of theirs has terms."""
+        """The same forms in few parts: at most one matrix, and at most one sparse one, or a selection."""
         dense = [part for part in self.parts if isinstance(part, Dense)]
         if len(dense) > 1:
             ids, matrix = _merge([(part.ids, _place_rows(part, len(self))) for part in dense], len(self))
             dense = [Dense(np.arange(len(self)), ids, matrix)] if len(ids) else []
-        selections = [part for part in self.parts if isinstance(part, Selection)]
-        return Forms(self.constant, (*dense, *_fewest(selections, len(self))), self.spatial)
+        others = [part for part in self.parts if not isinstance(part, Dense)]
+        few = [self.sparse()] if len(others) > 1 else others
+        return Forms(self.constant, (*dense, *few), self.spatial)
+
+    def sparse(self) -> Sparse:
+        """All parts that are no matrices as one."""
+        rows, ids, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], []
+        for part in self.parts:
+            if isinstance(part, Selection):
+                live = np.flatnonzero(part.index >= 0)
+                found = live, part.index[live], part.factor[live]
+            elif isinstance(part, Sparse):
+                found = np.repeat(np.arange(len(self)), part.counts), part.ids, part.values
+            else:
+                continue
+            rows.append(found[0])
+            ids.append(found[1])
+            values.append(found[2])
+        numbers = concatenate(values) if values else RationalArray.zeros((0,))
+        return gathered(np.concatenate(rows), np.concatenate(ids), numbers, len(self))
+
+    def vanish(self) -> bool:
+        """Whether all forms are 0."""
+        if not self.constant.is_zero():
+            return False
+        if any(isinstance(part, Dense) for part in self.parts):
+            return not len(self.combined()[0])
+        return not len(self.sparse().ids)
 
     def combined(self) -> tuple[Ids, RationalArray]:
         """All parts as one matrix (rows, atoms) over ascending atom ids, columns of zeros dropped."""
@@ -133,6 +163,8 @@ class Forms:
         for part in self.parts:
             if isinstance(part, Selection):
                 pieces.append(_select(part, weight, len(self)))
+            elif isinstance(part, Sparse):
+                pieces.append(part.image(weight))
             elif weight is None:
                 pieces.append((part.ids, _place_rows(part, len(self))))
             else:
@@ -151,8 +183,9 @@ class Forms:
     def rows(self, shift: Fraction = Fraction(0)) -> Iterator[Row]:
         """Each form minus `shift`, with coprime integers; a constant form has no ids."""
         constant = self.constant - shift if shift else self.constant
-        if all(isinstance(part, Selection) for part in self.parts):
-            yield from self._sparse_rows(constant)
+        if not any(isinstance(part, Dense) for part in self.parts):
+            for own, nums, base, factor in self.sparse().integers(constant):
+                yield Row(tuple(own), tuple(nums), base, factor)
             return
         ids, matrix = self.combined()
         joined = concatenate([matrix, constant.reshape(-1, 1)], axis=1)
@@ -170,30 +203,11 @@ class Forms:
                 Fraction(1) if zero[i] else Fraction(int(common[i]), denominator),  # one row, whatever the others are
             )
 
-    def _sparse_rows(self, constant: RationalArray) -> Iterator[Row]:
-        columns = [(part.index.tolist(), part.factor.to_fractions()) for part in self.parts if isinstance(part, Selection)]
-        for i, base in enumerate(constant.to_fractions()):
-            terms: dict[int, Fraction] = {}
-            for index, factor in columns:
-                if index[i] >= 0:
-                    terms[index[i]] = terms.get(index[i], Fraction(0)) + factor[i]
-            yield make_row(terms, base)
-
-
-def make_row(terms: dict[int, Fraction], constant: Fraction) -> Row:
-    """The Row of sum terms[a] atom_a + constant."""
-    live = sorted(a for a, c in terms.items() if c)
-    denominator = math.lcm(constant.denominator, *(terms[a].denominator for a in live))
-    nums = [terms[a].numerator * (denominator // terms[a].denominator) for a in live]
-    base = constant.numerator * (denominator // constant.denominator)
-    common = math.gcd(base, *nums) or 1
-    return Row(tuple(live), tuple(n // common for n in nums), base // common, Fraction(common, denominator))
-
 
 def stack(blocks: Sequence[Forms]) -> Forms:
     """The rows of all blocks, one after the other."""
     total = sum(len(b) for b in blocks)
-    parts: list[Selection | Dense] = []
+    parts: list[Part] = []
     start = 0
     for block in blocks:
         for part in block.parts:
@@ -203,28 +217,14 @@ def stack(blocks: Sequence[Forms]) -> Forms:
                 before, after = start, total - start - len(block)
                 pieces = [RationalArray.zeros((before,)), part.factor, RationalArray.zeros((after,))]
                 parts.append(Selection(index, concatenate([p for p in pieces if p.size])))
+            elif isinstance(part, Sparse):
+                counts = np.zeros(total, dtype=np.int64)
+                counts[start : start + len(block)] = part.counts
+                parts.append(Sparse(np.append(0, np.cumsum(counts)), part.ids, part.values))
             else:
                 parts.append(Dense(part.rows + start, part.ids, part.matrix))
         start += len(block)
     return Forms(concatenate([b.constant for b in blocks]), tuple(parts), blocks[0].spatial)
-
-
-def _fewest(selections: list[Selection], size: int) -> list[Selection]:
-    """The sum of selections as the least number of them."""
-    if len(selections) < 2:
-        return selections
-    terms: list[dict[int, Fraction]] = [{} for _ in range(size)]
-    for part in selections:
-        live = np.flatnonzero(part.index >= 0)
-        for i, a, q in zip(live.tolist(), part.index[live].tolist(), part.factor[live].to_fractions(), strict=True):
-            terms[i][a] = terms[i].get(a, Fraction(0)) + q
-    rows = [[(a, q) for a, q in row.items() if q] for row in terms]
-    fewest = []
-    for j in range(max(map(len, rows), default=0)):
-        column = [row[j] if j < len(row) else (-1, Fraction(0)) for row in rows]
-        factor = RationalArray.from_fractions([q for _, q in column], (size,))
-        fewest.append(Selection(np.array([a for a, _ in column], dtype=np.int64), factor))
-    return fewest
 
 
 def _select(part: Selection, weight: RationalArray | None, size: int) -> tuple[Ids, RationalArray]:

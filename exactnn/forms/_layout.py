@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from exactnn.exact.array import RationalArray
-from exactnn.forms._atoms import ENTRIES, Atoms, TooLarge
-from exactnn.forms._forms import Dense, Forms, Ids, Selection
+from exactnn.forms._atoms import Atoms
+from exactnn.forms._forms import Dense, Forms, Selection
+from exactnn.forms._sparse import ENTRIES, Ids, TooLarge
 from exactnn.network.operations import Shape, broadcast
 
 
@@ -24,6 +25,7 @@ def elements(value: Forms, shape: Shape, atoms: Atoms) -> Forms:
             index = np.concatenate([atoms.places(int(a)) if a >= 0 else np.full(size, -1) for a in part.index])
             parts.append(Selection(index, repeat(part.factor, size)))
             continue
+        assert isinstance(part, Dense)  # rows with few atoms are made of entries only
         columns = part.matrix.T
         for a, column in zip(part.ids, range(len(part.ids)), strict=True):
             index = np.full((len(value), size), -1)

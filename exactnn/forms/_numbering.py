@@ -19,9 +19,10 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.progress import counted
 from exactnn.forms._activations import Activations
-from exactnn.forms._atoms import FORMS, Atoms, Decide, Line, NotTreated, TooLarge
+from exactnn.forms._atoms import FORMS, Atoms, Decide, Line, NotTreated
 from exactnn.forms._forms import Forms, Row, stack
 from exactnn.forms._layout import by_channels, constant_forms, elements, factor_by_channel, repeat, spread, unit
+from exactnn.forms._sparse import TooLarge
 from exactnn.forms._windows import Windows
 from exactnn.network import Network, Operation
 from exactnn.network.operations import Shape
@@ -37,6 +38,8 @@ class Numbering:
     base : forms of the flat input in the coordinates, if these are not the input's entries themselves
     decide : asked for the sign of a form before an atom is made for it; a network on a domain has more decided signs
     elements : whether inputs with spatial axes are read entry by entry, so that forms are numbers, not functions on a grid
+    as_made : whether an atom is written as the first neuron that it stands for, so that equal neurons need no factor; else with coprime
+        integers, as proofs of signs name it
     clock : asked at every node, and at every neuron; None for no limit
     """
 
@@ -48,11 +51,12 @@ class Numbering:
         base: Forms | None = None,
         decide: Decide | None = None,
         elements: bool = False,
+        as_made: bool = False,
         clock: Clock | None = None,
     ) -> None:
         self.atoms = Atoms(dimension)
         self.clock = Clock() if clock is None else clock
-        self.activations = Activations(self.atoms, mirror=mirror, decide=decide, clock=self.clock)
+        self.activations = Activations(self.atoms, mirror=mirror, decide=decide, clock=self.clock, as_made=as_made)
         self.windows = Windows(self.activations)
         self.base = base
         self.elements = elements

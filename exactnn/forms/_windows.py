@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from fractions import Fraction
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.exact.writing import json_number
 from exactnn.forms._activations import Activations
-from exactnn.forms._atoms import ENTRIES, Line, TooLarge
-from exactnn.forms._forms import Dense, Forms, Ids, Selection, stack
+from exactnn.forms._atoms import Line
+from exactnn.forms._forms import Dense, Forms, Selection, stack
+from exactnn.forms._sparse import ENTRIES, Ids, TooLarge
 from exactnn.network import AveragePool, Conv, MaxPool
 from exactnn.network.operations import Shape
 
@@ -68,13 +69,15 @@ class Windows:
         return Forms(constant, (*parts, *([extra] if extra else [])), shape[1:])
 
     def entries_linear(self, op: Conv | AveragePool, value: Forms, source: Shape) -> Forms:
-        """Element layout: the operation acts on the coefficients of each atom, and on the constants; tap by tap where that is large."""
+        """Element layout: each entry is a sum over the taps of its window; of rows of a matrix, the operation acts on its columns."""
+        if not any(isinstance(part, Dense) for part in value.parts):
+            constant = op.evaluate(value.constant.reshape(1, *source)).reshape(-1)
+            rows, weights = _taps(op, source)
+            part = value.sparse().windows(rows, weights, lambda: self._look(op))
+            return Forms(constant, (part,) if len(part.ids) else ())
         atoms, size = len(value.atoms()), math.prod(op.output_shape(source))
-        if not _fits(atoms, max(len(value), size)):
-            taps = math.prod(op.weight.shape[1:] if isinstance(op, Conv) else op.kernel)
-            if len(value.parts) * taps * size > ENTRIES or not all(isinstance(part, Selection) for part in value.parts):
-                raise TooLarge(f"{op.kind} on {len(value)} entries over {atoms} atoms")
-            return _by_taps(op, value, source)
+        if (atoms + 1) * max(len(value), size) > ENTRIES:
+            raise TooLarge(f"{op.kind} on {len(value)} entries over {atoms} atoms")
         ids, matrix = value.combined()
         columns = concatenate([value.constant.reshape(1, -1), matrix.T]).reshape(len(ids) + 1, *source)
         images = self._in_blocks(op, columns).reshape(len(ids) + 1, -1)
@@ -82,13 +85,16 @@ class Windows:
         dense = Dense(np.arange(images.shape[1]), ids, (images[1:] - zero).T)
         return Forms(images[0], (dense,) if len(ids) else ())
 
+    def _look(self, op: Conv | AveragePool) -> None:
+        self.activations.clock.check(f"value numbering was at a node of kind {op.kind}")
+
     def _in_blocks(self, op: Conv | AveragePool, batch: RationalArray) -> RationalArray:
         """The operation on a batch, so many at a time that the clock is asked every now and then."""
         inner = op.weight[0].size if isinstance(op, Conv) else math.prod(op.kernel)
         block = max(_WORK // (math.prod(op.output_shape(batch.shape[1:])) * inner), 1)
         parts = []
         for start in range(0, len(batch), block):
-            self.activations.clock.check(f"value numbering was at a node of kind {op.kind}")
+            self._look(op)
             parts.append(op.evaluate(batch[start : start + block]))
         return parts[0] if len(parts) == 1 else concatenate(parts)
 
@@ -137,40 +143,27 @@ class Windows:
         return Forms(RationalArray.zeros((size,)), (Selection(index, RationalArray.from_fractions(factor, (size,))),), spatial)
 
 
-def _fits(atoms: int, rows: int) -> bool:
-    """Whether a matrix of so many rows over the atoms and 1 is made."""
-    return (atoms + 1) * rows <= ENTRIES
-
-
-def _by_taps(op: Conv | AveragePool, value: Forms, source: Shape) -> Forms:
-    """Entries as sums over the taps of the window: each tap of a selection is a selection, of shifted rows times weights."""
-    taps = list(_taps(op, source))
-    parts: list[Selection] = []
-    for part in value.parts:
-        assert isinstance(part, Selection)
-        for rows, weight in taps:
-            index = np.where(rows >= 0, part.index[rows], -1)
-            factor = RationalArray(np.where(index >= 0, part.factor.numerators[rows], 0), part.factor.denominator)
-            parts.append(Selection(index, factor * weight))
-    return Forms(op.evaluate(value.constant.reshape(1, *source)).reshape(-1), tuple(parts))
-
-
-def _taps(op: Conv | AveragePool, source: Shape) -> Iterator[tuple[Ids, RationalArray]]:
-    """For each tap of the window, which entry of the operand each entry of the result reads (-1: none), and its weight."""
+def _taps(op: Conv | AveragePool, source: Shape) -> tuple[Ids, RationalArray]:
+    """(taps, entries of the result): which entry of the operand each tap of the window reads (-1: none), and its weight."""
     index = op.index(source[1:])
     area, (places, kernel) = math.prod(source[1:]), index.shape
+    width = op.weight.shape[1] if isinstance(op, Conv) else 1
     channels = np.arange(op.weight.shape[0] if isinstance(op, Conv) else source[0])
-    if isinstance(op, AveragePool):
+    if len(channels) * places * width * kernel > ENTRIES:
+        raise TooLarge(f"{op.kind} on {math.prod(source)} entries with {width * kernel} taps each")
+    first = channels * op.groups // len(channels) * width if isinstance(op, Conv) else channels
+    read = first[:, None, None, None] + np.arange(width)[:, None, None]  # (channels, width, 1, 1)
+    rows = np.where(index.T >= 0, read * area + index.T, -1)  # (channels, width, kernel, places)
+    if isinstance(op, Conv):
+        own = np.repeat(op.weight.numerators.reshape(len(channels), width * kernel, 1), places, axis=2)
+        weights = RationalArray(own, op.weight.denominator)
+    else:
         counts = np.full(places, kernel) if op.count_padding else (index >= 0).sum(axis=1)
-        share = RationalArray.from_fractions([Fraction(1, int(c)) for c in np.tile(counts, len(channels))], (len(channels) * places,))
-    first = channels if isinstance(op, AveragePool) else channels * op.groups // len(channels) * op.weight.shape[1]
-    for c in range(op.weight.shape[1] if isinstance(op, Conv) else 1):
-        for k in range(kernel):
-            rows = np.where(index[:, k] >= 0, (first[:, None] + c) * area + index[:, k], -1).ravel()
-            if isinstance(op, Conv):
-                own = op.weight.reshape(len(channels), -1, kernel)[:, c, k]
-                share = RationalArray(np.repeat(own.numerators, places), own.denominator)
-            yield rows, share
+        share = RationalArray.from_fractions([Fraction(1, int(c)) for c in counts], (1, 1, places))
+        weights = RationalArray(np.broadcast_to(share.numerators, (len(channels), kernel, places)).copy(), share.denominator)
+    taps = width * kernel
+    flat = rows.reshape(len(channels), taps, places).transpose(1, 0, 2).reshape(taps, -1)
+    return flat, weights.transpose(1, 0, 2).reshape(taps, -1)
 
 
 def _ungrouped(op: Conv) -> RationalArray:

@@ -37,9 +37,18 @@ def document(net: Network) -> dict[str, Any]:
     }
 
 
+def canonical_text(document: dict[str, Any]) -> str:
+    """The one text of an object, by which it is known: keys sorted, no spaces, ASCII."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
 def canonical_hash(document: dict[str, Any]) -> str:
     """SHA-256 of the object's canonical text, in hexadecimal: how a certificate names a network that it holds."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hash_of_text(canonical_text(document))
+
+
+def hash_of_text(text: str) -> str:
+    """SHA-256 of a canonical text, in hexadecimal."""
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 

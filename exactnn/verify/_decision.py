@@ -6,7 +6,7 @@ how near to 0 a difference is), 10 for all that is piecewise linear (complete).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, EqualClaim, accepted
-from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, upper_bound
+from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, folded, upper_bound
 from exactnn.errors import Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -23,6 +23,7 @@ from exactnn.exact.polyhedron import Box
 from exactnn.exact.progress import doing
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Network
+from exactnn.network.parts import Shared, shared
 from exactnn.network.poles import node_with_pole
 from exactnn.symmetry.ridge_forms import NormalForm, ridge_form
 from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
@@ -80,11 +81,19 @@ class Decision:
         _ = self.where  # EmptyDomain, which anything would be true on
         linear = all(net.is_piecewise_linear for net in self.nets)
         shallow = all(_depth(net) <= 1 for net in self.nets)
-        found = self._by_pass()
+        found = self._whole()
+        if found is None:
+            found = self._by_pass()
         if found is None:
             found = self._as_matched()
         if found is None:
             found = self.points.at_data()
+        if found is None:
+            found = self._without_shared(Decision._cancelling)
+        if found is None and shallow and self._on_grids:  # before forms of all entries: one for a whole grid, and points
+            found = self._cancelling()
+            if found is None:
+                found = self._at_small_points()
         if found is not None:
             return found
         found = self._by_forms(mirror=shallow, elements=shallow)
@@ -117,6 +126,9 @@ class Decision:
             found = self._by_boxes(min(_BOXES_SECONDS, self.clock.left() / 2))
             if found is not None:
                 return found
+        found = self._without_shared(Decision._by_some_cells)
+        if found is not None:
+            return found
         try:
             return self._by_cells(self.clock.at_most(_QUICK_SECONDS), _QUICK_CELLS)
         except Incomplete:
@@ -139,6 +151,39 @@ class Decision:
         return coordinates(self.claim.domain, self.claim.f.input_dim)
 
     # --- methods -----------------------------------------------------------------------------------------------------------
+
+    @doing("parts that both networks share")
+    def _whole(self) -> Verdict | None:
+        """Nothing but nodes that are the same in both."""
+        if self.shared is None or not self.shared.whole:
+            return None
+        evidence: dict[str, Any] = {"method": "forms", "hull": None, "f": {}, "g": {}, "output": None}
+        return self._about_all(evidence, "both networks are the same operations with the same numbers")
+
+    def _without_shared(self, method: Callable[[Decision], Verdict | None]) -> Verdict | None:
+        """A proof for what is left of the networks without the parts that both have, whatever these are."""
+        if self.shared is None or self.shared.whole:
+            return None
+        rest = Decision(replace(self.claim, f=self.shared.f, g=self.shared.g, domain=None), self.clock, self.means)
+        found = method(rest)
+        if found is None or not found.proved or found.certificate is None:
+            return None
+        return self._about_all(found.certificate.evidence, f"{found.reason}; what both networks have in common was taken as given")
+
+    def _about_all(self, evidence: dict[str, Any], how: str) -> Verdict | None:
+        """Evidence about what is left, as evidence about the networks, where the checker sees the same parts."""
+        assert self.shared is not None
+        stated = [[first, second] for first, second in self.shared.groups]
+        certificate = Certificate(self.claim, "proved", {**evidence, "shared": stated}, self.clock)
+        return Verdict("proved", self.claim.describe(), how, certificate) if is_accepted(certificate) else None
+
+    @cached_property
+    def shared(self) -> Shared | None:
+        """What is left without the parts that both networks have; None where these are the inputs alone, or may have a pole."""
+        if self.g is None or self._pole is not None:
+            return None
+        found = shared(self.f, self.g)
+        return found if found is not None and found.whole else shared(self.f, self.g, folded)
 
     @doing("bounds of the difference layer by layer")
     def _by_pass(self) -> Verdict | None:
@@ -244,10 +289,8 @@ class Decision:
                 return self._by_forms(mirror=mirror, elements=False)
             self.tried.append(f"value numbering does not treat {reason}")
             return None
-        if _vanishes(forms):
-            what = "the outputs cancel to 0" if self.g is None else "both outputs are the same combination of the same neurons"
-            how = f"value numbering: {what}"
-            return self._proved(self._with_bounds(evidence, signs, numbering.atoms), how)
+        if forms.vanish():
+            return self._same_forms(self._with_bounds(evidence, signs, numbering.atoms))
         form = ridge_form(forms, numbering.atoms) if mirror else None
         if form is not None and not self.claim.tolerance:
             return self._ridge(form)
@@ -259,8 +302,27 @@ class Decision:
             return self._within_tolerance(forms, numbering.atoms, evidence, form, signs)
         return None
 
+    @doing("value numbering")
+    def _cancelling(self) -> Verdict | None:
+        """Value numbering with one form for a whole grid, where the forms of the outputs are the same."""
+        if self._pole is not None:
+            return None
+        try:
+            forms, evidence = self._run(self._numbering(mirror=True, elements=False))
+        except (TooLarge, NotTreated):
+            return None
+        return self._same_forms(evidence) if forms.vanish() else None
+
+    def _same_forms(self, evidence: dict[str, Any]) -> Verdict:
+        what = "the outputs cancel to 0" if self.g is None else "both outputs are the same combination of the same neurons"
+        return self._proved(evidence, f"value numbering: {what}")
+
     def _numbering(self, *, mirror: bool, elements: bool, decide: Decide | None = None) -> Numbering:
-        return Numbering(self.where.dimension, mirror=mirror, base=self.where.base, decide=decide, elements=elements, clock=self.clock)
+        named = decide is not None or self.claim.tolerance > 0  # proofs of signs name atoms
+        where = self.where
+        return Numbering(
+            where.dimension, mirror=mirror, base=where.base, decide=decide, elements=elements, as_made=not named, clock=self.clock
+        )
 
     def _run(self, numbering: Numbering) -> tuple[Forms, dict[str, Any]]:
         forms, lines = numbering.run(self.f)
@@ -283,6 +345,14 @@ class Decision:
         agree = "are within the tolerance" if self.claim.tolerance else "agree"
         return self._proved(answer, f"both functions {agree} on all {cells} on which their inner units are affine")
 
+    def _by_some_cells(self) -> Verdict | None:
+        """The complete procedure for a part of the time."""
+        try:
+            return self._by_cells(self.clock.at_most(min(_SECONDS, self.clock.left()) / 4), _CELLS)
+        except Incomplete:
+            self.clock.check("cells of what the networks do not share were being searched")
+            return None
+
     def _ridge(self, form: NormalForm) -> Verdict | None:
         """One hidden layer: the difference is k + M t + sum J_h max(l_h, 0), not identically zero."""
         if self.where.region is None:
@@ -304,7 +374,7 @@ class Decision:
             return None
 
         forms, evidence = self._run(self._numbering(mirror=True, elements=True, decide=decide))
-        assert _vanishes(forms)
+        assert forms.vanish()
         return self._proved(evidence, "the normal forms agree on the domain; Farkas certificates for the kinks that do not meet it")
 
     def _differs(self, form: NormalForm, t: RationalArray, how: str) -> Verdict | None:
@@ -374,6 +444,11 @@ class Decision:
     def _smooth(self) -> bool:
         """Whether some values are irrational."""
         return is_smooth(self.nets)
+
+    @cached_property
+    def _on_grids(self) -> bool:
+        """Whether an input has spatial axes, along which one form may hold."""
+        return any(len(net.shape(name)) > 1 for net in self.nets for name in net.inputs)
 
     @cached_property
     def _one_variable(self) -> bool:
@@ -482,10 +557,6 @@ def _depth(net: Network) -> int:
         own = 0 if net.operation(name).is_affine or name in net.inputs else 1
         depth[name] = own + max((depth[o] for o in net.operands(name)), default=0)
     return max(depth[o] for o in net.outputs)
-
-
-def _vanishes(forms: Forms) -> bool:
-    return forms.constant.is_zero() and not len(forms.combined()[0])
 
 
 def _bits(point: RationalArray) -> int:

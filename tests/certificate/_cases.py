@@ -56,7 +56,20 @@ T26 = mlp(*TENT)
 T26_FLAT = shallow([(4, 1, 0), (-8, 1, "-1/4"), (8, 1, "-1/2"), (-8, 1, "-3/4"), (4, 1, -1)])
 T26_OFF = shallow([(4, 1, 0), (-8, 1, Fraction(-1, 4) - Fraction(1, 2**60)), (8, 1, "-1/2"), (-8, 1, "-3/4"), (4, 1, -1)])
 
+# f = f, and networks with a first layer in common
+BODY = ([[1, 2], [3, -1], [0, 1]], [0, 1, Fraction(-1, 2)])
+SPLIT = mlp(BODY, ([[1, -1, 2], [1, -1, 2]], [0, 0]), ([["1/3", "2/3"]], [5]))
+WHOLE = mlp(BODY, ([[1, -1, 2]], [0]), ([[1]], [5]))
+
+
+def shared(groups, f, g, lines_f, lines_g, **extra):
+    return proved(f, g, lines_f, lines_g, shared=groups, **extra)
+
+
 CASES = {
+    "shared whole": shared([[["h2"], ["h2"]]], SPLIT, SPLIT, {}, {}),
+    "shared whole on a box": shared([[["h2"], ["h2"]]], T26, T26, {}, {}, domain=box((-1, 1)), tolerance=1),
+    "shared part": shared([[["r0"], ["r0"]]], SPLIT, WHOLE, {"r1": [atom(0), atom(0)]}, {"r1": [atom(0)]}, domain=box((-1, 1), (-1, 1))),
     "T1": zero(T1, {"r0": [atom(0), atom(0, -1), atom(1), atom(1, -1)]}),
     "T1 all parameters": zero(T1_FULL, {"r0": [atom(0), atom(0, -1), atom(1), atom(1, -1)]}),
     "T1 line": certificate("zero", "proved", (T1,), LINE),

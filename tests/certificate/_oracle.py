@@ -401,6 +401,11 @@ def both(function, first, second):
 
 def supports(certificate, scales=(None, None), count=12):
     """Whether evidence by forms holds at random points of the domain."""
+    if "shared" in certificate["evidence"]:
+        try:
+            certificate = without_shared(certificate, scales, count)
+        except Unsupported:
+            return False
     claim, evidence = certificate["claim"], certificate["evidence"]
     f = certificate["models"]["f"]["inline"]
     points = sample(claim["domain"], dimension(f), count)
@@ -426,6 +431,46 @@ def supports(certificate, scales=(None, None), count=12):
     except Unsupported:
         return False
     return True
+
+
+def without_shared(certificate, scales=(None, None), count=12):
+    """The certificate about what is left of f and g; at random points of the domain the nodes of each group must have one value."""
+    claim, models, evidence = (certificate[key] for key in ("claim", "models", "evidence"))
+    nets = [models[name]["inline"] for name in ("f", "g")]
+    for x in sample(claim["domain"], dimension(nets[0]), count):
+        found = [values(net, x, scale) for net, scale in zip(nets, scales, strict=True)]
+        for group in evidence["shared"]:
+            seen = {tuple(own[name].values()) for own, names in zip(found, group, strict=True) for name in names}
+            demand(len(seen) == 1)
+    left = [_with_inputs(net, [group[k] for group in evidence["shared"]], scales[k]) for k, net in enumerate(nets)]
+    return {
+        **certificate,
+        "claim": {**claim, "domain": None},
+        "models": {name: {"inline": net} for name, net in zip(("f", "g"), left, strict=True)},
+        "evidence": {key: value for key, value in evidence.items() if key != "shared"},
+    }
+
+
+def _with_inputs(network, groups, scales):
+    shapes = {name: list(found.shape) for name, found in values(network, [Fraction(0)] * dimension(network), scales).items()}
+    heads = {names[0] for names in groups}
+    copies = {name: names[0] for names in groups for name in names[1:]}
+    nodes = [{"name": names[0], "op": "input", "operands": [], "shape": shapes[names[0]]} for names in groups]
+    for node in network["nodes"]:
+        if node["name"] in copies:
+            nodes.append({"name": node["name"], "op": "reshape", "operands": [copies[node["name"]]], "shape": shapes[node["name"]]})
+        elif node["name"] not in heads:
+            nodes.append(node)
+    needed, left = set(heads), list(network["outputs"])
+    operands = {node["name"]: node["operands"] for node in nodes}
+    while left:
+        name = left.pop()
+        if name not in needed:
+            needed.add(name)
+            left += operands[name]
+    nodes = [node for node in nodes if node["name"] in needed]
+    demand(all(node["op"] != "input" or node["name"] in heads for node in nodes))
+    return {**network, "nodes": nodes, "inputs": [names[0] for names in groups]}
 
 
 def proves(certificate, scales=(None, None), count=60):

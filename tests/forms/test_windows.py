@@ -1,6 +1,10 @@
-"""Convolutions and average pooling of entries, written tap by tap: the same forms as by matrices, for networks of any size."""
+"""Convolutions and average pooling of entries, by rows with few atoms: the same forms as by matrices, for networks of any size."""
 
 from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exactnn import check, mlp, verify_equal
-from exactnn.exact.array import RationalArray
-from exactnn.forms import Numbering, Selection, _windows
+from exactnn.exact.array import RationalArray, concatenate
+from exactnn.forms import Dense, Forms, Numbering, _layout, _numbering, _sparse, _windows, stack
 from exactnn.network import Affine, AveragePool, Builder, Conv, Input, Network, Operation, Reshape, activation, relu
 from tests._networks import numbers
 from tests.strategies import law
@@ -46,15 +50,84 @@ def test_taps_make_the_same_forms(seed: int, bent: bool) -> None:
     shape = (int(rng.integers(1, 4)), *rng.integers(1, 5, int(rng.integers(1, 3))).tolist())
     first = window(rng, shape[0], shape[1:])
     net = behind(shape, first, relu(), window(rng, *_split(first.output_shape(shape)))) if bent else behind(shape, first)
-    whole, _ = Numbering(net.input_dim, mirror=True, elements=True).run(net)
+    found, _ = Numbering(net.input_dim, mirror=True, elements=True).run(net)
+    assert not any(isinstance(part, Dense) for part in found.parts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_windows, "_fits", lambda atoms, rows: False)
-        taps, _ = Numbering(net.input_dim, mirror=True, elements=True).run(net)
-    assert all(isinstance(part, Selection) for part in taps.parts)
-    assert whole.constant == taps.constant
-    (ids, matrix), (other, same) = whole.combined(), taps.combined()
+        patch.setattr(_layout, "unit", dense_unit)
+        patch.setattr(_numbering, "unit", dense_unit)
+        whole, _ = Numbering(net.input_dim, mirror=True, elements=True).run(net)
+    assert bent or any(isinstance(part, Dense) for part in whole.parts) or not len(whole.atoms())
+    assert whole.constant == found.constant
+    (ids, matrix), (other, same) = whole.combined(), found.combined()
     assert ids.tolist() == other.tolist()
     assert matrix == same
+    assert list(whole.rows()) == list(found.rows())
+
+
+def dense_unit(ids: np.ndarray, spatial: tuple[int, ...]) -> Forms:
+    """The atoms themselves, as a matrix."""
+    return Forms(RationalArray.zeros((len(ids),)), (Dense(np.arange(len(ids)), ids, RationalArray.eye(len(ids))),), spatial)
+
+
+@given(st.integers(0, 2**32 - 1))
+@law(100)
+def test_sparse_rows_act_as_matrices(seed: int) -> None:
+    """Sums, multiples, choices, stacks and images of rows with few atoms, beside those of the matrices that they are."""
+    rng = np.random.default_rng(seed)
+    size, width = int(rng.integers(1, 6)), int(rng.integers(1, 6))
+    wide = int(rng.integers(0, 2)) * (1 << 61)  # sums beyond int64
+
+    def draw() -> tuple[Forms, RationalArray]:
+        count = int(rng.integers(0, 12))
+        rows, ids = rng.integers(0, size, count), rng.integers(0, width, count)
+        values = RationalArray(rng.integers(-3, 4, count).astype(object) * (1 + wide), 6)
+        table = np.zeros((size, width), dtype=object)
+        for r, a, v in zip(rows, ids, values.numerators, strict=True):
+            table[r, a] += int(v)
+        constant = numbers(rng, size)
+        part = _sparse.gathered(rows, ids, values, size)
+        assert all(a < b for i in range(size) for a, b in pairwise(part.ids[part.starts[i] : part.starts[i + 1]].tolist()))
+        assert part.values.nonzero().all()
+        return Forms(constant, (part,)), concatenate([RationalArray(table, values.denominator), constant.reshape(-1, 1)], axis=1)
+
+    def read(forms: Forms) -> RationalArray:
+        ids, matrix = forms.combined()
+        full = np.zeros((len(forms), width), dtype=object)
+        full[:, ids] = matrix.numerators
+        return concatenate([RationalArray(full, matrix.denominator), forms.constant.reshape(-1, 1)], axis=1)
+
+    (f, a), (g, b) = draw(), draw()
+    assert read(f) == a
+    assert read((f + g - f).merged()) == b
+    assert (f - f).vanish()
+    assert f.vanish() == a.is_zero()
+    factors, chosen = numbers(rng, size), rng.integers(0, size, 4)
+    assert read(f.scaled(factors)) == a * factors.reshape(-1, 1)
+    assert read(f.take(chosen)) == a[chosen]
+    assert read(stack([f, g])) == concatenate([a, b])
+    weight, bias = numbers(rng, 3, size), numbers(rng, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_sparse, "_BLOCK", 2)
+        image = read(f.affine(weight, bias))
+    assert image == weight @ a + concatenate([RationalArray.zeros((3, width)), bias.reshape(-1, 1)], axis=1)
+    for row, line in zip(f.rows(Fraction(1, 3)), a.to_rows(), strict=True):
+        terms = dict(zip(row.ids, row.nums, strict=True))
+        assert [row.factor * terms.get(k, 0) for k in range(width)] == list(line[:-1])
+        assert row.factor * row.constant == line[-1] - Fraction(1, 3)
+        assert row.factor > 0
+        assert math.gcd(row.constant, *row.nums) in (0, 1)
+
+
+def test_what_is_too_large_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    net = behind((2, 4, 4), *(Conv(numbers(rng, 2, 2, 3, 3), numbers(rng, 2), (1, 1), ((1, 1), (1, 1)), (1, 1), 1) for _ in range(2)))
+    whole, _ = Numbering(net.input_dim, mirror=True, elements=True).run(net)
+    monkeypatch.setattr(_sparse, "_BLOCK", 50)
+    blocks, _ = Numbering(net.input_dim, mirror=True, elements=True).run(net)
+    assert list(whole.rows()) == list(blocks.rows())
+    monkeypatch.setattr(_sparse, "ENTRIES", 400)
+    with pytest.raises(_sparse.TooLarge, match="more than 100 terms"):
+        Numbering(net.input_dim, mirror=True, elements=True).run(net)
 
 
 def _split(shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
