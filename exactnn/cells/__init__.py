@@ -11,7 +11,7 @@ from exactnn.cells._search_cell import SearchCell
 from exactnn.cells._search_lp import AffineRow, Farkas, Point, value_at
 from exactnn.cells._search_points import rounded_points, simplified_point
 from exactnn.cells._subdivision import DIMENSIONS, PIECE, Piece, Subdivision, full_dimensional
-from exactnn.cells._tree import Tree
+from exactnn.cells._tree import Tree, is_short
 from exactnn.cells._vertices import Exact, Statistics
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Subdivision",
     "Tree",
     "full_dimensional",
+    "is_short",
     "output_maps",
     "polyhedron_of",
     "read_program",
