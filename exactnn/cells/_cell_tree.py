@@ -266,9 +266,8 @@ def _floats(form: AffineRow) -> list[float]:
 
 def _off(domain: Any, points: Floats, count: int) -> Signs:
     """For the rows of a box 0 at the vertices that lie on it, so far as floats tell, else 1."""
-    assert domain is None or isinstance(domain, Box)
     result = np.ones((len(points), count), dtype=np.int8)
-    if count:
+    if isinstance(domain, Box):
         A, b = domain.rows
         table, bound = A.to_float(), b.to_float()
         values = points[:, 0] @ table.T - bound
