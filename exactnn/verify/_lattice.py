@@ -53,6 +53,7 @@ class ByLattice:
         self.open = [] if claim.tolerance else own
         self.run = Subdivision(self.program, clock, piece=None, max_cells=cells, open_stages=self.open)
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
+        #: how many cells without a difference were found
         self.found = 0
 
     def decide(self) -> RationalArray | dict[str, Any]:
@@ -62,7 +63,6 @@ class ByLattice:
 
     def written(self, run: Subdivision, piece: Piece) -> RationalArray | dict[str, Any]:
         """The same, the cells being known."""
-        self.found = piece.cells
         tree = CellTree(run, piece, 0 if self.claim.domain is None else len(self.claim.domain.rows[0]), self.clock)
         with Progress("writing the proofs on the cells of the networks", unit="cells") as bar:
             for cell in tree.leaves():
@@ -71,6 +71,7 @@ class ByLattice:
                 if isinstance(found, RationalArray):
                     return found
                 tree.end(found)
+                self.found += 1
         return {"method": "tree", "hull": self.where.hull, "tree": tree.nodes}
 
     # --- equality ------------------------------------------------------------------------------------------------------------
