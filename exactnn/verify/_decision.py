@@ -43,8 +43,8 @@ from exactnn.verify._smooth_bracket import is_smooth
 #: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
-#: inputs up to which the face lattice comes before linear programs, and up to which it comes before the search; its share of the time
-#: that is left, and the cells that fit into memory
+#: inputs up to which the face lattice comes before boxes are given more time, and up to which it comes before the search; its shares of
+#: the time that is left, and the cells that fit into memory
 _PLANAR, _LOW, _LATTICE_SHARES, _LATTICE_CELLS = 3, 5, (1 / 2, 1 / 4), 60_000
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
@@ -110,10 +110,6 @@ class Decision:
             found = self._by_coarse_boxes(min(_BOXES_SECONDS, self.clock.left() / 4))
         if found is not None:
             return found
-        if linear and self.where.dimension <= _PLANAR:
-            found = self._by_lattice(_LATTICE_SHARES[0])
-            if found is not None:
-                return found
         samples = _search.sample_points(self.where).to_float()
         signs = Signs(self.where.region, samples, self.clock)
         found = self._by_forms(mirror=True, elements=True, decide=signs.decide, signs=signs)
@@ -121,6 +117,10 @@ class Decision:
             return found
         if not linear:
             return self._by_enclosure() if not self.claim.tolerance else None
+        if self.where.dimension <= _PLANAR:
+            found = self._by_lattice(_LATTICE_SHARES[0])
+            if found is not None:
+                return found
         if self._small:
             found = self._by_boxes(min(_BOXES_SECONDS, self.clock.left() / 2))
             if found is not None:
