@@ -134,6 +134,16 @@ class CellTree:
         self._fact(unit, sign, proof)
         self._learn(form, sign)
 
+    def sign(self, form: AffineRow) -> int:
+        """A guess at the sign that a form keeps on the leaf, if it keeps one: that of its largest value at a vertex."""
+        assert self._at is not None
+        row = np.array(_floats(form))
+        points = self._points[self._at.vertices]
+        values = points[:, 0] @ row[:-1] + row[-1]
+        if points.shape[1] == 2:
+            values = np.append(values, (points[:, 1] @ row[:-1]) / _NEAR)
+        return 1 if values[np.argmax(np.abs(values))] >= 0 else -1
+
     def least(self, form: AffineRow) -> list[Any] | Point:
         """The proof, as it is written, that form >= 0 on the leaf; or a point of it (a ray, possibly) where it is not."""
         assert self._at is not None

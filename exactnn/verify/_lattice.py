@@ -11,6 +11,7 @@ cut, f - g is affine on each cell, and least at a vertex. The tree that the cert
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import product
 from math import gcd, lcm
 from operator import mul
@@ -24,7 +25,7 @@ from exactnn.claims import Comparison, DeviationClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import primitive, upright
+from exactnn.exact.numbers import primitive
 from exactnn.exact.progress import Progress
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
@@ -102,55 +103,67 @@ class ByLattice:
 
     def _side(self, tree: CellTree, h: AffineRow, unit: tuple[int, AffineRow]) -> int | None:
         """The sign that a hyperplane keeps on the leaf, whose proof is written; None if it crosses it."""
-        for sign in (1, -1):
-            form = tuple(sign * c for c in h)
-            proof = tree.least(form)
+        guess = tree.sign(h)
+        for sign in (guess, -guess):
+            proof = tree.least(tuple(sign * c for c in h))
             if isinstance(proof, list):
                 number, own = unit
                 tree.fix(number, sign if own == h else -sign, own, proof)
                 return sign
         return None
 
+    @cached_property
+    def _weights(self) -> list[tuple[int, int, list[list[int]]]]:
+        """(stage, first unit, for each unit its weights in scale (f - g)) of the open stages that the outputs of each network read."""
+        result = []
+        for sign, form in zip((1, -1), self.program.output_integers, strict=False):
+            factor = sign * (self.scale // form.scale)
+            for k, matrix in form.matrices.items():
+                if k - 1 in self.open:
+                    columns = [[factor * int(v) for v in column] for column in matrix.transpose().tolist()]
+                    result.append((k - 1, self.program.first[k - 1], columns))
+        return result
+
     def _difference(self, tree: CellTree) -> tuple[Table, dict[AffineRow, list[int]], dict[AffineRow, tuple[int, AffineRow]]]:
         """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on the leaf; jumps other than 0, and for each h a unit z = c h or z = -c h."""
-        maps, program = tree.maps, self.program
-        ones = fmpz_mat(1, maps.width + 1, [0] * maps.width + [1])
-        opened = {s: [[int(v) for v in row] for row in maps.stage(s, tree.values).tolist()] for s in self.open}
-        total: fmpz_mat | None = None
+        rest = self._affine(tree)
         jumps: dict[AffineRow, list[int]] = {}
         units: dict[AffineRow, tuple[int, AffineRow]] = {}
-        bent: list[tuple[list[int], AffineRow]] = []
-        for sign, form in zip((1, -1), program.output_integers, strict=False):
-            factor = sign * (self.scale // form.scale)
+        for stage, first, columns in self._weights:
+            for j, (row, column) in enumerate(zip(tree.maps.stage(stage, tree.values).tolist(), columns, strict=True)):
+                values = list(map(int, row))
+                size = gcd(*values)
+                head = next((v for v in values if v), 0)
+                if not any(values[:-1]):  # constant
+                    if head > 0:
+                        for line, c in zip(rest, column, strict=True):
+                            line[-1] += c * head
+                    continue
+                h = tuple([v // size for v in values] if head > 0 else [-v // size for v in values])
+                if h not in units:
+                    units[h] = first + j, h if head > 0 else tuple(-c for c in h)
+                    jumps[h] = [0] * len(column)
+                jump = jumps[h]
+                for i, c in enumerate(column):
+                    jump[i] += c * size
+                    if head < 0 and c:  # max(-h, 0) = max(h, 0) - h
+                        rest[i] = [a - c * size * b for a, b in zip(rest[i], h, strict=True)]
+        return rest, {h: jump for h, jump in jumps.items() if any(jump)}, units
+
+    def _affine(self, tree: CellTree) -> Table:
+        """What the stages that are not open give to scale (f - g)."""
+        width = tree.maps.width
+        ones = fmpz_mat(1, width + 1, [0] * width + [1])
+        total: fmpz_mat | None = None
+        for sign, form in zip((1, -1), self.program.output_integers, strict=False):
             part = fmpz_mat(len(form.constant), 1, form.constant) * ones
             for k, matrix in form.matrices.items():
-                if k - 1 not in opened:
+                if k - 1 not in self.open:
                     part += matrix * tree.values[k]
-                    continue
-                weights = matrix.transpose().tolist()
-                for j, row in enumerate(opened[k - 1]):
-                    column = [factor * int(v) for v in weights[j]]
-                    size = gcd(*row)
-                    if not any(row[:-1]):
-                        if row[-1] > 0:
-                            bent.append(([c * row[-1] for c in column], (*[0] * maps.width, 1)))
-                        continue
-                    own = tuple(v // size for v in row)
-                    h = upright(own)
-                    units.setdefault(h, (program.first[k - 1] + j, own))
-                    jump = jumps.setdefault(h, [0] * len(column))
-                    for i, c in enumerate(column):
-                        jump[i] += c * size
-                    if h is not own:  # max(-h, 0) = max(h, 0) - h
-                        bent.append(([-c * size for c in column], h))
-            total = part * factor if total is None else total + part * factor
+            part *= sign * (self.scale // form.scale)
+            total = part if total is None else total + part
         assert total is not None
-        rest = [[int(v) for v in row] for row in total.tolist()]
-        for column, h in bent:
-            for line, c in zip(rest, column, strict=True):
-                if c:
-                    line[:] = [a + c * b for a, b in zip(line, h, strict=True)]
-        return rest, {h: jump for h, jump in jumps.items() if any(jump)}, units
+        return [[int(v) for v in row] for row in total.tolist()]
 
     # --- within a tolerance --------------------------------------------------------------------------------------------------
 
@@ -159,7 +172,7 @@ class ByLattice:
 
         None where f - g is 0. For a deviation in the l1 norm the proofs of tolerance - sum_j s_j (f - g)_j >= 0, for all signs s.
         """
-        rest, _, _ = self._difference(tree)
+        rest = self._affine(tree)
         if not any(map(any, rest)):
             return None
         if isinstance(self.claim, DeviationClaim) and self.claim.norm == "l1":
