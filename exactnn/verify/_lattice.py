@@ -33,6 +33,8 @@ from exactnn.verify._joint import Joint
 from exactnn.verify._ridge_domain import crossing_witness
 
 Table = list[list[int]]
+#: Cells that fit into memory at once.
+CELLS = 60_000
 
 
 class ByLattice:
@@ -44,7 +46,7 @@ class ByLattice:
     clock, cells : Incomplete at the end of the time, or beyond so many cells at once
     """
 
-    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock, cells: int | None = None) -> None:
+    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock, cells: int = CELLS) -> None:
         self.claim, self.where, self.clock = claim, where, clock
         self.joint = Joint(claim.f, claim.g, where)
         self.program = self.joint.program
