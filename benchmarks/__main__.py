@@ -15,7 +15,8 @@ from pathlib import Path
 from benchmarks.measure import Row, run_alone, table
 
 JOBS = (
-    *("equality", "same", "difference", "acasxu", "growth", "against_z3", "small_pairs", "evaluation", "regions", "fibre", "rational"),
+    *("equality", "same", "difference", "acasxu", "growth", "against_z3", "small_pairs", "equality_map"),
+    *("evaluation", "regions", "fibre", "rational"),
     *("activations", "loading", "tropical", "calibration", "closed_forms", "cooling_overhead", "identities", "testing"),
 )
 

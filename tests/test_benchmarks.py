@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import exactnn as xn
-from benchmarks import acasxu, closed_forms, copies, fibre, small_pairs
+from benchmarks import acasxu, closed_forms, copies, equality_map, fibre, small_pairs
 from benchmarks.equality import classifier, copy_of
 from benchmarks.measure import Row, table
 from benchmarks.plain import exact, normal_form, value
@@ -179,3 +179,14 @@ def test_they_run() -> None:
     assert done.stdout.count("with Cooling / without") == 6
     assert "half-width 0.1: 1 proved" in done.stdout
     assert ("single orbit: digits 64-32-10" in done.stdout) == ("fibre" in jobs)
+
+
+@pytest.mark.parametrize(("inputs", "width", "depth"), [(2, 8, 2), (3, 16, 3), (2, 8, 4)])
+def test_pairs_of_the_map_are_equal(inputs: int, width: int, depth: int) -> None:
+    rng = np.random.default_rng(width)
+    for _, f, g in equality_map.pairs(inputs, width, depth):
+        first, second, near = xn.mlp(f), xn.mlp(g), xn.mlp(equality_map.moved(g))
+        for row in rng.integers(-99, 99, (8, inputs)).tolist():
+            x = [Fraction(v, 16) for v in row]
+            assert first(x) == second(x)
+            assert first(x) != near(x)

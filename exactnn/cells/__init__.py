@@ -1,6 +1,7 @@
 """A piecewise linear network as stages of rectified units, and its cells: the search by linear programs, and the face lattice."""
 
 from exactnn.cells._balls import FloatMap, Floats
+from exactnn.cells._cell_tree import CellTree
 from exactnn.cells._interior import Interior
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
 from exactnn.cells._output_maps import output_maps
@@ -11,13 +12,14 @@ from exactnn.cells._search_cell import SearchCell
 from exactnn.cells._search_lp import AffineRow, Farkas, Point, value_at
 from exactnn.cells._search_points import rounded_points, simplified_point
 from exactnn.cells._subdivision import DIMENSIONS, PIECE, Piece, Subdivision, full_dimensional
-from exactnn.cells._tree import Tree
+from exactnn.cells._tree import Tree, is_short
 from exactnn.cells._vertices import Exact, Statistics
 
 __all__ = [
     "DIMENSIONS",
     "PIECE",
     "AffineRow",
+    "CellTree",
     "Exact",
     "Farkas",
     "FloatMap",
@@ -37,6 +39,7 @@ __all__ = [
     "Subdivision",
     "Tree",
     "full_dimensional",
+    "is_short",
     "output_maps",
     "polyhedron_of",
     "read_program",

@@ -6,12 +6,18 @@ the end of a leaf.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from flint import fmpz_mat
 
 from exactnn.cells._program import Program
 from exactnn.cells._search_cell import SearchCell
-from exactnn.cells._search_lp import Farkas
+from exactnn.cells._search_lp import AffineRow, Farkas
 from exactnn.exact.writing import json_integer
+
+#: The checker finds the multipliers of so many inequalities itself, at a cost of their number to the third.
+_SOLVED = 6
 
 
 class Tree:
@@ -36,10 +42,25 @@ class Tree:
         self.nodes.append(["leaf", self._facts(cell), end])
 
     def proof(self, cell: SearchCell, proof: Farkas) -> list[Any]:
-        """[factor, [[inequality, multiplier]...]]."""
+        """The inequalities alone, if they are few and independent; else [factor, [[inequality, multiplier]...]]."""
         domain = sum(m < 0 for m in cell.made)
         places = [-1 - m if m < 0 else self._rows + i - domain for i, m in enumerate(cell.made)]
+        if len(proof.terms) <= _SOLVED and independent([cell.forms[i] for i, _ in proof.terms]):
+            return [places[i] for i, _ in proof.terms]
         return [json_integer(proof.factor), [[places[i], json_integer(y)] for i, y in proof.terms]]
 
     def _facts(self, cell: SearchCell) -> list[Any]:
-        return [[unit - self._first, sign, *self.proof(cell, proof)] for unit, sign, proof in cell.facts]
+        proofs = [(unit - self._first, sign, self.proof(cell, proof)) for unit, sign, proof in cell.facts]
+        return [[unit, sign, proof] if is_short(proof) else [unit, sign, *proof] for unit, sign, proof in proofs]
+
+
+def independent(rows: Sequence[AffineRow]) -> bool:
+    """Whether their coefficients (without the constants) are linearly independent."""
+    if len(rows) < 2:
+        return all(any(row[:-1]) for row in rows)
+    return int(fmpz_mat([list(row[:-1]) for row in rows]).rank()) == len(rows)
+
+
+def is_short(proof: list[Any]) -> bool:
+    """Whether it is by the inequalities alone."""
+    return all(isinstance(i, int) for i in proof)

@@ -2,8 +2,8 @@
 
 A unit is fixed at 1 (z >= 0 on the cell, so that max(z, 0) = z) or at -1 (z <= 0, max(z, 0) = 0), or left open: then max(z, 0) is a
 function of its own, written as c max(h, 0), or c (max(h, 0) - h), for z = c h or z = -c h with c > 0 and h primitive, its first coefficient
-positive. So equal and opposite hyperplanes share one function. Where h is fixed after all, max(h, 0) is h or 0. A unit without variables is
-fixed by its constant.
+positive. So equal and opposite hyperplanes share one function. Where h is fixed already, so is the unit; where it is fixed later, max(h, 0)
+is h or 0 from then on. A unit without variables is fixed by its constant.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Cell:
     def __init__(self, networks: Sequence[Network], inputs: Sequence[AffineRow], denominator: int, budget: Budget, all_fixed: bool) -> None:
         """The flat input is inputs / denominator; ``all_fixed``: no unit may be left open."""
         self._networks, self._inputs, self._denominator, self._all_fixed = networks, inputs, denominator, all_fixed
-        self._budget = budget
+        self.budget = budget
         self.one = len(inputs[0]) - 1
         self._atoms: dict[tuple[tuple[int, int], ...], int] = {}  # h as a tuple to the key of max(h, 0)
         self._inner: dict[int, Row] = {}  # and back
@@ -100,7 +100,8 @@ class Cell:
         """Go on behind the stage at hand."""
         assert self._bend is not None
         if self._all_fixed:
-            missing = [i for i, sign in enumerate(self.signs, self.first) if sign is None]
+            signs = [self._sign(row) if sign is None else sign for sign, row in zip(self.signs, self._rows, strict=True)]
+            missing = [i for i, sign in enumerate(signs, self.first) if sign is None]
             need(not missing, "tree", f"a leaf has units that are not fixed, the first is unit {missing[:1]}")
         last = self.first + len(self.signs)
         parts = [self._part(*unit) for unit in zip(range(self.first, last), self._rows, self._scales, self.signs, strict=True)]
@@ -112,11 +113,19 @@ class Cell:
 
     def _part(self, number: int, row: Row, scale: int, sign: int | None) -> Row:
         """max(scale row, 0)."""
+        if sign is None:
+            atom, mirrored = self._opened[number] = self._atom(row)
+            sign = self._sign(row)
         if sign is not None:
             return {key: scale * n for key, n in row.items()} if sign > 0 else {}
-        atom, mirrored = self._opened[number] = self._atom(row)
         # row = -h if mirrored, and max(-h, 0) = max(h, 0) - h
         return {atom: scale, **{key: scale * n for key, n in row.items()}} if mirrored else {atom: scale}
+
+    def _sign(self, row: Row) -> int | None:
+        """At which sign a unit is fixed by another one with the same or the opposite hyperplane."""
+        atom, mirrored = self._atom(row)
+        known = self._known.get(atom)
+        return -known if known is not None and mirrored else known
 
     def _atom(self, row: Row) -> tuple[int, bool]:
         """(key of max(h, 0), whether row is -h) for the row or its opposite, the one whose first coefficient is positive."""
@@ -167,9 +176,9 @@ class Cell:
 
     def _charge(self, size: int, products: int, node: Node) -> None:
         """So many coefficients of a node's value are about to be made, each from so many products."""
-        step = self._budget.step = f"tree: node {node.name}"
+        step = self.budget.step = f"tree: node {node.name}"
         _budget.within(size, _budget.COLUMNS, "coefficients", step)
-        self._budget.spend(size * products)
+        self.budget.spend(size * products)
 
     def _enter(self, rows: list[Row]) -> None:
         for row in rows:

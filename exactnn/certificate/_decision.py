@@ -4,8 +4,9 @@ Behind f and g each a maximum over all outputs is put, a `max_pool` with one win
 shortfalls a_i = max f - f_i >= 0 and b_i = max g - g_i >= 0 are affine. Output i is maximal for f where a_i = 0. That it is maximal for g,
 too, wherever it is for f is shown by
 
-    factor (-b_i) + t a_i = gamma + sum y_k g_k,   factor, t, y >= 0,   factor > 0 and gamma >= 0, or factor = 0 and gamma > 0;
+    factor (-b_i) + t a_i = gamma + sum y_k g_k,   factor, t, y >= 0,   factor > 0 and gamma >= 0, or factor = 0 and gamma > 0
 
+(or by the k alone, `_support`);
 in the second case a_i is 0 nowhere on the leaf.
 """
 
@@ -24,6 +25,7 @@ from ._network import Network, Node
 from ._numbers import integer, items, mapping, need, rationals
 from ._operations import OPERATIONS, Shape
 from ._point import inside
+from ._support import is_rows, left_by_rows
 from ._tree import primitive, remainder, walk
 
 
@@ -41,7 +43,7 @@ def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: d
         for i, pair in enumerate(items(raw, step, count)):
             here = f"{step}, output {i}"
             for a, proof in zip((0, 1), items(pair, here, 2), strict=True):
-                _implied(below[a][i], below[1 - a][i], path, proof, here)
+                _implied(cell, below[a][i], below[1 - a][i], path, proof, here)
 
     walk(claim, f, networks, evidence, leaf, False, budget)
 
@@ -100,10 +102,11 @@ def _shortfalls(cell: Cell, first: int, count: int, step: str) -> list[AffineRow
     return found
 
 
-def _implied(a: AffineRow, b: AffineRow, path: Sequence[AffineRow], raw: Any, step: str) -> None:
+def _implied(cell: Cell, a: AffineRow, b: AffineRow, path: Sequence[AffineRow], raw: Any, step: str) -> None:
     """Rejected unless b = 0 is shown wherever a = 0 on the cell."""
     raw_factor, raw_times, terms = items(raw, step, 3)
     factor, times = integer(raw_factor, step), integer(raw_times, step)
     need(factor >= 0 and times >= 0, step, "a negative factor")
-    rest = remainder([times * p - factor * q for p, q in zip(a, b, strict=True)], path, terms, step)
+    form = [times * p - factor * q for p, q in zip(a, b, strict=True)]
+    rest = left_by_rows(form, path, terms, step, cell.budget) if is_rows(terms) else remainder(form, path, terms, step)
     need(rest > 0 or (rest == 0 and factor > 0), step, "the constant that remains does not suffice")

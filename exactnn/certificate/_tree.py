@@ -1,8 +1,8 @@
 """Evidence "tree": the domain is cut, unit by unit, into cells on which the networks are affine.
 
 At each node the cell is {t : g_i(t) >= 0 for all i}, where the g_i are the rows of the domain and the sides of the splits above, each
-scaled to coprime integers. A unit is fixed by a Farkas proof, factor * l = gamma + sum y_i g_i with factor > 0, y > 0, gamma >= 0, or split
-into l >= 0 and l <= 0; both closed, so that the leaves cover the domain.
+scaled to coprime integers. A unit is fixed by a Farkas proof, factor * l = gamma + sum y_i g_i with factor > 0, y > 0, gamma >= 0 (or by
+the i alone, `_support`), or split into l >= 0 and l <= 0; both closed, so that the leaves cover the domain.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ._columns import Row
 from ._hull import read_hull
 from ._network import Network
 from ._numbers import afford, index, integer, items, mapping, need, show
+from ._support import is_rows, left_by_rows
 
 Leaf = Callable[[Cell, Sequence[AffineRow], Any, str], None]
 Gap = tuple[Row, int]  # a difference times a scale, and the scale
@@ -131,20 +132,28 @@ def primitive(form: Sequence[int]) -> AffineRow:
 
 
 def _fix(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
-    """[unit, side, factor, terms]: the unit's function times the side is >= 0 on the cell."""
-    raw_unit, side, factor, terms = items(raw, step, 4)
+    """[unit, side, factor, terms] or [unit, side, rows]: the unit's function times the side is >= 0 on the cell."""
+    raw_unit, side, *proof = items(raw, step, 3 if type(raw) is list and len(raw) == 3 else 4)
     number = _number(raw_unit, step)
     form = cell.form(number, step)
     need(type(side) is int and side in (1, -1), step, f"the side must be 1 or -1, not {show(side)}")
-    _nonnegative([side * c for c in form], path, factor, terms, step)
+    if len(proof) == 1:
+        need(is_rows(proof[0]), step, "expected the numbers of inequalities")
+        proof = proof[0]
+    _nonnegative(cell, [side * c for c in form], path, proof, step)
     cell.fix(number, side)
 
 
-def _nonnegative(form: Sequence[int], path: Sequence[AffineRow], factor: Any, terms: Any, step: str) -> None:
-    """Rejected unless factor * form = gamma + sum of y g_i, gamma >= 0."""
-    factor = integer(factor, step)
-    need(factor > 0, step, "the factor must be positive")
-    need(remainder([factor * c for c in form], path, terms, step) >= 0, step, "the constant that remains is negative")
+def _nonnegative(cell: Cell, form: Sequence[int], path: Sequence[AffineRow], proof: Any, step: str) -> None:
+    """Rejected unless factor * form = gamma + sum of y g_i, gamma >= 0; proof is [factor, [[i, y]...]], or the rows [i...] alone."""
+    if is_rows(proof):
+        rest = left_by_rows(form, path, proof, step, cell.budget)
+    else:
+        raw, terms = items(proof, step, 2)
+        factor = integer(raw, step)
+        need(factor > 0, step, "the factor must be positive")
+        rest = remainder([factor * c for c in form], path, terms, step)
+    need(rest >= 0, step, "the constant that remains is negative")
 
 
 def remainder(form: Sequence[int], path: Sequence[AffineRow], terms: Any, step: str) -> int:
@@ -210,8 +219,7 @@ def _at_most(
         factor = sign * tolerance.denominator * (common // scale)
         for key, n in row.items():
             form[key] -= factor * n
-    factor, terms = items(proof, step, 2)
-    _nonnegative(primitive(form), path, factor, terms, step)
+    _nonnegative(cell, primitive(form), path, proof, step)
 
 
 def _gaps(cell: Cell, count: int) -> list[Gap]:

@@ -15,13 +15,14 @@ from typing import Any
 
 from flint import fmpq
 
-from exactnn.cells import AffineRow, Farkas, Search, SearchCell, Tree, read_program
+from exactnn.cells import AffineRow, Farkas, Search, SearchCell, Tree, is_short, read_program
 from exactnn.claims import SameDecisionClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Infeasible, LinearSystem, Point, Unbounded
 from exactnn.exact.numbers import fraction, primitive
 from exactnn.exact.progress import Progress
+from exactnn.exact.writing import json_integer
 from exactnn.network import Builder, Concat, MaxPool, Network, Reshape
 from exactnn.verify._complete import base
 from exactnn.verify._domain import Coordinates
@@ -96,8 +97,8 @@ class Alike:
     def _proof(self, cell: SearchCell, factor: int, multipliers: Point) -> list[Any]:
         common = lcm(*(int(v.q) for v in multipliers))
         *own, times = [int(v * common) for v in multipliers]
-        found, terms = self.tree.proof(cell, Farkas(factor * common, tuple((i, y) for i, y in enumerate(own) if y)))
-        return [found, times, terms]
+        proof = self.tree.proof(cell, Farkas(factor * common, tuple((i, y) for i, y in enumerate(own) if y)))
+        return [json_integer(factor * common), json_integer(times), proof] if is_short(proof) else [proof[0], json_integer(times), proof[1]]
 
     @staticmethod
     def _far(answer: Unbounded, b: AffineRow) -> RationalArray:

@@ -174,6 +174,28 @@ GOOD = {
             "equalities": [{"row": 0, "coefficients": [1, 0], "farkas": [[1, 1]]}],
         },
     ),
+    "rows alone": equal(
+        RELU,
+        network([node("x", "input", shape=[1]), affine("h", "x", [["1/2"]], ["1/4"])]),
+        split(0),
+        leaf(end=[[[0], [2]]]),
+        leaf(end=[[[1], [1, [[2, 1]]]]]),
+        domain=box((-1, 1)),
+        tolerance="1/4",
+    ),
+    "a corner, by its rows": regions(
+        shallow([(1, [1, 0], 0), (1, [0, 1], 0), (1, [1, 1], 5), (1, [-2, -1], 1)]),
+        1,
+        leaf([[0, 1, [1]], [1, 1, [3]], [2, 1, [1, 3]], [3, -1, [3, 1]]], [1, [2, 2]]),
+        domain=box((1, 3), (1, 3)),
+    ),
+    "known hyperplanes": equal(
+        mlp(([[1], [-2]], [0, 0]), ([[1, -1], [3, 0]], [-1, 0]), ([[1, 1]], [0])),
+        mlp(([[3], [-1]], [0, 0]), ([[1, 0], ["1/3", -2]], [0, -1]), ([[1, 1]], [0])),
+        split(0),
+        leaf([[1, -1, [0]]]),
+        leaf([[1, 1, [0]]]),
+    ),
     "an open unit fixed late": equal(
         shallow([(1, [1, 0], 0), (-1, [1, 0], 1)]),
         network([node("x", "input", shape=[2]), affine("h", "x", [[0, 0]], [-1])]),
@@ -220,7 +242,7 @@ def holds_at(document, x):
 
     def visit(here):
         kind, facts, rest = next(nodes)
-        true = not here or all(s * z[u] >= 0 for u, s, _, _ in facts)
+        true = not here or all(s * z[u] >= 0 for u, s, *_ in facts)
         if kind == "leaf":
             return true
         above = visit(here and z[rest] >= 0)
@@ -337,6 +359,22 @@ FALSE = {
     "a unit half true": (regions(RELU, 1, leaf([[0, True, 1, [[1, 1]]]], [2, [1]]), domain=box((0, 1))), "side"),
     "side 0": (regions(RELU, 1, leaf([[0, 0, 1, []]], [1, [1]])), "side"),
     "the other side": (regions(RELU, 1, leaf([[0, -1, 1, [[1, 1]]]], [2, [1]]), domain=box((0, 1))), "add up"),
+    "rows that are not independent": (regions(RELU, 1, leaf([[0, 1, [1, 1]]], [2, [1]]), domain=box((0, 1))), "independent"),
+    "opposite rows": (regions(CORNER, 1, leaf([[0, 1, [0, 1]]], [2, [1, 1]]), domain=box((0, 1), (0, 1))), "independent"),
+    "the row of the other side": (regions(RELU, 1, leaf([[0, 1, [0]]], [2, [1]]), domain=box((0, 1))), "negative"),
+    "rows of another corner": (
+        regions(shallow([(1, [1, 1], 0)]), 1, leaf([[0, 1, [0, 3]]], [2, [1, 1]]), domain=box((0, 1), (0, 1))),
+        "negative",
+    ),
+    "too few rows": (regions(shallow([(1, [1, 1], 0)]), 1, leaf([[0, 1, [1]]], [2, [1, 1]]), domain=box((0, 1), (0, 1))), "add up"),
+    "rows that leave less than 0": (regions(RELU, 1, leaf([[0, 1, [1]]], [2, [1]]), domain=INTERVAL), "constant that remains"),
+    "rows behind a factor": (regions(RELU, 1, leaf([[0, 1, 1, [1]]], [2, [1]]), domain=box((0, 1))), "list"),
+    "a proof in a list": (regions(RELU, 1, leaf([[0, 1, [1, [[1, 1]]]]], [2, [1]]), domain=box((0, 1))), "numbers of inequalities"),
+    "a row from the end, alone": (regions(RELU, 1, leaf([[0, 1, [-1]]], [2, [1]]), domain=box((0, 1))), "index"),
+    "a hyperplane known on the other half only": (
+        equal(mlp(([[1], [1]], [0, 1]), ([[1, 0]], [0]), ([[1]], [0])), RELU, split(1), leaf(), leaf([[0, -1, [0]]])),
+        "not the same",
+    ),
     "one leaf too many": (regions(RELU, 3, split(0), ON, OFF), "2 leaves, not 3"),
     "a leaf behind the end": (regions(RELU, 3, split(0), ON, OFF, OFF), "complete before"),
     "a leaf missing": (regions(RELU, 1, split(0), ON), "missing"),
