@@ -21,16 +21,17 @@ import numpy as np
 from flint import fmpz_mat
 
 from exactnn.cells._cell_maps import CellMaps
+from exactnn.cells._known import Known, Plane
 from exactnn.cells._maps import Signs
 from exactnn.cells._program import Program
 from exactnn.cells._search_cell import SearchCell
-from exactnn.cells._search_lp import AffineRow, Point, Work
+from exactnn.cells._search_lp import AffineRow, Farkas, Point, Work
 from exactnn.cells._search_order import middle
 from exactnn.cells._search_points import simplified_point
 from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import primitive
+from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.polyhedron import Polyhedron
 
 
@@ -134,7 +135,7 @@ class Search:
         if self._cut(cell) is None:
             return [cell]
         place = next((j for j in cell.pending if cell.units[j] == unit), None)
-        return [cell] if place is None else list(cell.halves(place))
+        return [cell] if place is None or not cell.divides(place) else list(cell.halves(place))
 
     def root(self) -> SearchCell:
         """The whole domain."""
@@ -151,8 +152,10 @@ class Search:
             inner = _integers(self.region.interior_point())
         signs = [0] * self.program.unit_count
         signs[: self.program.domain_units] = [1] * self.program.domain_units
-        values = (self.maps.base,)
-        return SearchCell(tuple(forms), tuple(made), inner, [], signs, values, self.maps.width, self.work)
+        known = Known()
+        for i, form in enumerate(forms):
+            known.add(Plane.of(form, upright(form)), 1, Farkas(1, ((i, 1),)), unit=False)
+        return SearchCell(tuple(forms), tuple(made), inner, signs, (self.maps.base,), self.maps.width, self.work, known)
 
     def _label(self, made: int) -> int:
         if made < 0 and self.program.domain_units:
@@ -162,12 +165,12 @@ class Search:
     def _cut(self, cell: SearchCell) -> int | None:
         """A unit that cuts the cell; all units of its stage that do not are fixed, and stages completed, on the way."""
         while True:
-            for unit, sign, proof in cell.settle():
-                cell.signs[unit] = sign
-                cell.facts.append((unit, sign, proof))
-            if cell.pending:
+            cell.settle()
+            while cell.pending:
                 first = cell.pending[0]
-                return first if cell.units[first] < len(self.prefix) else middle(cell)
+                chosen = first if cell.units[first] < len(self.prefix) else middle(cell)
+                if cell.divides(chosen):
+                    return chosen
             if not self._advance(cell):
                 return None
 
@@ -179,16 +182,16 @@ class Search:
         if cell.late:
             return False
         if done >= 0:
-            z = maps.stage(done, cell.values)
-            cell.values = (*cell.values, maps.masked(z, cell.signs[first[done] : first[done + 1]]))
+            cell.values = (*cell.values, maps.masked(cell.table, cell.signs[first[done] : first[done + 1]]))
         if not following:
             cell.late = True
             rows, units = self._last(cell) if self._last is not None else ([], [])
-            cell.enter(rows, units, list(range(len(rows))))
+            cell.enter(rows, units, range(len(rows)))
             return True
         s = following[0]
         cell.values = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
-        rows = [primitive([int(v) for v in row]) for row in maps.stage(s, cell.values).tolist()]
+        cell.table = maps.stage(s, cell.values).tolist()
+        rows = [primitive([int(v) for v in row]) for row in cell.table]
         pending = []
         for j, row in enumerate(rows):
             if any(row[:-1]):

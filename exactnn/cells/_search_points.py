@@ -10,20 +10,38 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 from flint import fmpq
 
 from exactnn.cells._search_lp import AffineRow, Point, value_at
+from exactnn.cells._table import FloatArray, Unusable, float_point
 from exactnn.exact.numbers import primitive, simplest_between
 
 _BITS = (2, 4, 7, 12, 20, 34)
 
 
-def across(form: AffineRow, inner: Point, points: Sequence[Point], forms: Sequence[AffineRow]) -> Point:
-    """A point with all `forms` > 0 and form < 0; inner has all > 0 and form > 0, the points all >= 0 and form < 0."""
-    for candidate in _roundings(_mean(form, inner, points)):
-        if value_at(form, candidate) < 0 and inside(candidate, forms):
+def across(
+    form: AffineRow, inner: Point, points: FloatArray, forms: Sequence[AffineRow], rows: FloatArray, row: FloatArray
+) -> Point | None:
+    """A point with all `forms` > 0 and form < 0, inner having all > 0 and form > 0; None if floats find none.
+
+    points : columns (x, 1), or (x, 0) for rays, where about all forms are >= 0 and form < 0; rows, row : the forms in floats, with
+        coefficients up to 1
+    """
+    with np.errstate(all="ignore"):  # a proposal
+        try:
+            mean = _mean(row, float_point(inner), points)
+        except Unusable:
+            return None
+        room = min((rows @ mean).min(initial=np.inf), -float(row @ mean)) / (len(form) - 1)
+    if not (0 < room < np.inf and np.isfinite(mean).all()):
+        return None
+    exponent = math.frexp(room)[1]
+    for unit in (exponent - 1, exponent - 6):
+        candidate = _rounded(mean[:-1].tolist(), unit)
+        if candidate is not None and value_at(form, candidate) < 0 and inside(candidate, forms):
             return candidate
-    return _between(form, inner, points[0])
+    return None
 
 
 def around(form: AffineRow, inner: Point, forms: Sequence[AffineRow]) -> tuple[Point, Point]:
@@ -67,29 +85,15 @@ def rounded_points(point: Point) -> Iterator[Point]:
     yield from _roundings(floats)
 
 
-def _mean(form: AffineRow, inner: Point, points: Sequence[Point]) -> list[float]:
-    """The mean of the points and of the places where their segments from the inner point enter the other side; [] beyond floats."""
-    weight = inner[-1]
-    try:
-        origin = [v / weight for v in inner[:-1]]
-        total, count = [0.0] * len(origin), 0
-        for point in points:
-            w = point[-1]
-            above, below = value_at(form, inner), -value_at(form, point)
-            if w:
-                share = (above * w) / (above * w + below * weight)
-                end = [v / w for v in point[:-1]]
-                enters = [a + share * (b - a) for a, b in zip(origin, end, strict=True)]
-            else:
-                length = above / (below * weight)
-                enters = [a + length * v for a, v in zip(origin, point, strict=False)]
-                end = [a + length * v for a, v in zip(enters, point, strict=False)]
-            total = [t + a + b for t, a, b in zip(total, enters, end, strict=True)]
-            count += 2
-    except OverflowError:
-        return []
-    mean = [t / count for t in total]
-    return mean if all(map(math.isfinite, mean)) else []
+def _mean(row: FloatArray, origin: FloatArray, points: FloatArray) -> FloatArray:
+    """The mean, as (x, 1), of the points and of the places where their segments from the origin enter the other side of the row."""
+    above, below = float(row @ origin), -(row @ points)
+    far = points[-1] != 0
+    length = np.where(far, above / (above + below), above / below)
+    enters = origin[:, None] + length * np.where(far, points - origin[:, None], points)
+    ends = np.where(far, points, enters + length * points)
+    mean: FloatArray = (enters + ends).mean(axis=1) / 2
+    return mean
 
 
 def _roundings(point: Sequence[float]) -> Iterator[Point]:
@@ -98,15 +102,22 @@ def _roundings(point: Sequence[float]) -> Iterator[Point]:
         return
     _, exponent = math.frexp(max(map(abs, point)))
     for bits in _BITS:
-        unit = exponent - bits
-        if unit >= 0:
-            yield (*(round(math.ldexp(v, -unit)) << unit for v in point), 1)
-        elif unit > -1000:
-            yield primitive([*(round(math.ldexp(v, -unit)) for v in point), 1 << -unit])
+        candidate = _rounded(point, exponent - bits)
+        if candidate is not None:
+            yield candidate
 
 
-def _between(form: AffineRow, inner: Point, point: Point) -> Point:
-    """A point of the open segment, or ray, behind its place on the hyperplane."""
+def _rounded(point: Sequence[float], unit: int) -> Point | None:
+    """The point in units of 2^unit; None for units that are too small."""
+    if unit >= 0:
+        return (*(round(math.ldexp(v, -unit)) << unit for v in point), 1)
+    if unit > -1000:
+        return primitive([*(round(math.ldexp(v, -unit)) for v in point), 1 << -unit])
+    return None
+
+
+def between(form: AffineRow, inner: Point, point: Point) -> Point:
+    """A point of the open segment from inner to a point with form < 0, or ray, behind its place on the hyperplane."""
     above, below = value_at(form, inner), -value_at(form, point)
     weight, w = inner[-1], point[-1]
     if w:
