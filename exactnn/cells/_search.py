@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
 from exactnn.cells._cell_maps import CellMaps
 from exactnn.cells._known import Known, Plane
@@ -84,6 +84,7 @@ class Search:
         self.limit = limit
         self.prefix = prefix
         self._last = last
+        self._first_rows: dict[int, tuple[list[list[fmpz]], list[AffineRow]]] = {}
         #: how many cells were found
         self.found = 0
         self.region = program.domain if program.domain is not None else region
@@ -174,6 +175,16 @@ class Search:
             if not self._advance(cell):
                 return None
 
+    def _rows(self, s: int, cell: SearchCell) -> tuple[list[list[fmpz]], list[AffineRow]]:
+        """A stage's units as forms on a cell, as they are and divided by their greatest common divisors."""
+        found = self._first_rows.get(s)
+        if found is None:
+            table = self.maps.stage(s, cell.values).tolist()
+            found = table, [primitive([int(v) for v in row]) for row in table]
+            if self.program.integers[s].matrices.keys() <= {0}:  # the same on all cells
+                self._first_rows[s] = found
+        return found
+
     def _advance(self, cell: SearchCell) -> bool:
         """Complete the stage at hand and enter the next one; False behind the last."""
         maps, first = self.maps, self.program.first
@@ -190,8 +201,7 @@ class Search:
             return True
         s = following[0]
         cell.values = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
-        cell.table = maps.stage(s, cell.values).tolist()
-        rows = [primitive([int(v) for v in row]) for row in cell.table]
+        cell.table, rows = self._rows(s, cell)
         pending = []
         for j, row in enumerate(rows):
             if any(row[:-1]):

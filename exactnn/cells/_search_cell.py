@@ -57,7 +57,8 @@ class SearchCell:
     late: bool = False
     note: Any = None
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
-    view: View | None = None
+    _view: View | None = None
+    _part: tuple[View, list[AffineRow], int, int, bool] | None = None
     _sides: dict[int, tuple[Point, Point]] = field(default_factory=dict)
 
     @cached_property
@@ -85,32 +86,53 @@ class SearchCell:
             else:
                 self.alike[same].append((j, sign if self.planes[same].size > 0 else -sign))
         self._follow()
-        if self.pending and self.view is not None:
+        if self.pending:
             self._look()
 
     def _look(self) -> None:
         """Let floats look at the rows that are pending."""
         if (len(self.forms) + len(self.pending) + self.width) * (self.width + 1) > _NUMBERS:
-            self.view = None
+            self._view, self._part = None, None
             return
+        view = self._seen([])
         try:
-            if self.view is None:
-                self.view = View(self.forms, self.system.basis(), self.width)
-            self.view.enter(self.pending, self.rows, self.inner)
+            if view is None:
+                view = View(self.forms, self.system.basis(), self.width)
+            view.enter(self.pending, self.rows, self.inner)
         except Unusable:
-            self.view = None
+            view = None
+        self._view = view
+
+    @property
+    def view(self) -> View | None:
+        """What floats see of the rows that are pending."""
+        return self._seen(self.pending)
+
+    def _seen(self, names: Sequence[int]) -> View | None:
+        """The same of these rows only. It is made when it is asked for, since many cells have nothing left to look at."""
+        if self._part is not None:
+            view, rows, j, side, moved = self._part
+            self._part = None
+            try:
+                self._view = view.part(j, side, names, rows, self.inner, moved=moved)
+            except Unusable:
+                self._view = None
+        return self._view
 
     def settle(self) -> None:
         """Fix those units that do not change their sign on the cell, as far as floats see them; they leave `pending`."""
         self._follow()
-        if self.pending and self.view is None:
-            self._look()
+        if not self.pending:
+            return
         if self.view is None:
+            self._look()
+        view = self.view
+        if view is None:
             unsure = list(self.pending)
         else:
-            for labels, names in self.view.explore(self.pending, self._check):
-                self._prove(labels, names)
-            unsure = self.view.unsure
+            for labels, names in view.explore(self.pending, self._check):
+                view.unsure += self._prove(labels, names)
+            unsure = view.unsure
         for j in unsure:
             if not self.signs[self.units[j]]:
                 self._certainly(j)
@@ -119,17 +141,18 @@ class SearchCell:
     def _check(self) -> None:
         self.work.clock.check("units were being looked at")
 
-    def _prove(self, labels: list[int], names: list[int]) -> None:
-        """Fix these forms by combinations of these inequalities; what floats were wrong about is unsure."""
-        assert self.view is not None
+    def _prove(self, labels: list[int], names: list[int]) -> list[int]:
+        """Fix these forms by combinations of these inequalities; those that floats were wrong about."""
+        wrong = []
         signs = [1 if value_at(self.rows[j], self.inner) > 0 else -1 for j in names]
         proofs = self.system.combined(labels, [_times(self.rows[j], s) for j, s in zip(names, signs, strict=True)])
         for j, sign, proof in zip(names, signs, proofs, strict=True):
             if proof is None:
-                self.view.unsure.append(j)
+                wrong.append(j)
             else:
                 self.work.proofs += 1
                 self._fix(j, sign, proof)
+        return wrong
 
     def _certainly(self, j: int) -> None:
         """Fix a unit if it has one sign on the cell, by an exact linear program."""
@@ -198,7 +221,7 @@ class SearchCell:
 
     def halves(self, j: int) -> tuple[SearchCell, SearchCell]:
         """The parts where the form of rows[j], which divides the cell, is >= 0 and <= 0."""
-        halves = []
+        halves, view = [], self.view
         for side, inner in zip((1, -1), self._sides[j], strict=True):
             known = self.known.copy()
             known.add(self.planes[j], side, Farkas(1, ((len(self.forms), 1),)))
@@ -223,11 +246,8 @@ class SearchCell:
             )
             half._set(j, side)
             half._follow()
-            if self.view is not None:
-                try:
-                    half.view = self.view.part(j, side, half.pending, self.rows, inner, moved=inner is not self.inner)
-                except Unusable:
-                    half.view = None
+            if view is not None:
+                half._part = view, self.rows, j, side, inner is not self.inner
             halves.append(half)
         return halves[0], halves[1]
 

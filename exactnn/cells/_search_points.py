@@ -33,7 +33,7 @@ def across(
             mean = _mean(row, float_point(inner), points)
         except Unusable:
             return None
-        room = min((rows @ mean).min(initial=np.inf), -float(row @ mean)) / (len(form) - 1)
+        room = min(float(np.minimum.reduce(rows @ mean, initial=np.inf)), -float(row @ mean)) / (len(form) - 1)
     if not (0 < room < np.inf and np.isfinite(mean).all()):
         return None
     exponent = math.frexp(room)[1]
@@ -92,7 +92,7 @@ def _mean(row: FloatArray, origin: FloatArray, points: FloatArray) -> FloatArray
     length = np.where(far, above / (above + below), above / below)
     enters = origin[:, None] + length * np.where(far, points - origin[:, None], points)
     ends = np.where(far, points, enters + length * points)
-    mean: FloatArray = (enters + ends).mean(axis=1) / 2
+    mean: FloatArray = np.add.reduce(enters + ends, axis=1) / (2 * len(length))
     return mean
 
 
