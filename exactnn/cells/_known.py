@@ -52,12 +52,12 @@ class Known:
         other._sides, other._bounds = dict(self._sides), dict(self._bounds)
         return other
 
-    def add(self, plane: Plane, sign: int, proof: Farkas, surplus: fmpq | int = 0, *, unit: bool = True) -> None:
-        """sign form >= surplus >= 0 on the cell, by this proof; `unit`: a unit has this form, and is fixed."""
+    def add(self, plane: Plane, sign: int, proof: Farkas, surplus: fmpq | None = None, *, unit: bool = True) -> None:
+        """sign form >= surplus >= 0 (None for 0) on the cell, by this proof; `unit`: a unit has this form, and is fixed."""
         side = sign if plane.size > 0 else -sign
         if unit:
             self._sides[plane.key] = side
-        bound = plane.offset + surplus / plane.size * sign if surplus else plane.offset
+        bound = plane.offset if surplus is None else plane.offset + side * surplus / abs(plane.size)
         old = self._bounds.get((plane.direction, side))
         if old is None or (bound - old.value) * side > 0:
             self._bounds[plane.direction, side] = _Bound(bound, abs(plane.size), proof)

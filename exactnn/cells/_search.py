@@ -149,7 +149,7 @@ class Search:
                     f"domain: a set with interior points in R^{self.maps.width} is needed, got {self.region!r} of dimension "
                     f"{self.region.dimension}; exactnn.regions.restrict gives the network on a slice of its input"
                 )
-            forms, made = _halfspaces(self.region)
+            forms, made = halfspaces(self.region)
             inner = _integers(self.region.interior_point())
         signs = [0] * self.program.unit_count
         signs[: self.program.domain_units] = [1] * self.program.domain_units
@@ -231,7 +231,7 @@ def _integers(point: tuple[Fraction, ...]) -> Point:
     return (*array.numerators.tolist(), array.denominator)
 
 
-def _halfspaces(region: Polyhedron) -> tuple[list[AffineRow], list[int]]:
+def halfspaces(region: Polyhedron) -> tuple[list[AffineRow], list[int]]:
     """The rows b - A x >= 0, less those without variables, as primitive integers, and -1 - r for row r."""
     A, b = region.rows
     forms, made = [], []

@@ -206,7 +206,7 @@ class SearchCell:
             return True
         sign = 1 if value > 0 else -1
         form = _times(row, sign)
-        point = self.view.across(j, form, inner, self.forms) if self.view is not None else None
+        point = self.view.across(j, form, self.forms) if self.view is not None else None
         if point is not None:
             self.work.points += 1
         else:

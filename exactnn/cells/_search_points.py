@@ -1,8 +1,8 @@
 """Points of few bits strictly inside a cell, on one side of a hyperplane that cuts it.
 
 Let w be interior to a cell, l(w) > 0, and p a point of the closed cell with l(p) < 0. The segment from w to p enters l < 0 at
-w + t (p - w), t = l(w) / (l(w) - l(p)), and is interior to the cell up to p; so is the mean of such points. Floats round the mean to
-few bits, and integers confirm that it is inside; if no rounding is, a rational t is taken exactly.
+w + t (p - w), t = l(w) / (l(w) - l(p)), and is interior to the cell from there up to p. Floats round a point between to few bits, and integers
+confirm that it is inside; if no rounding is, a rational t is taken exactly.
 """
 
 from __future__ import annotations
@@ -14,31 +14,30 @@ import numpy as np
 from flint import fmpq
 
 from exactnn.cells._search_lp import AffineRow, Point, value_at
-from exactnn.cells._table import FloatArray, Unusable, float_point
+from exactnn.cells._table import FloatArray
 from exactnn.exact.numbers import primitive, simplest_between
 
 _BITS = (2, 4, 7, 12, 20, 34)
 
 
 def across(
-    form: AffineRow, inner: Point, points: FloatArray, forms: Sequence[AffineRow], rows: FloatArray, row: FloatArray
+    form: AffineRow, origin: FloatArray, beyond: FloatArray, forms: Sequence[AffineRow], rows: FloatArray, row: FloatArray
 ) -> Point | None:
-    """A point with all `forms` > 0 and form < 0, inner having all > 0 and form > 0; None if floats find none.
+    """A point with all `forms` > 0 and form < 0; None if floats find none.
 
-    points : columns (x, 1), or (x, 0) for rays, where about all forms are >= 0 and form < 0; rows, row : the forms in floats, with
-        coefficients up to 1
+    origin : the inner point (x, 1), where all forms and `form` are > 0; beyond : (x, w), a sum of points (x, 1) and rays (x, 0) where all
+        forms are about >= 0 and form < 0; rows, row : the forms in floats, with coefficients up to 1
     """
     with np.errstate(all="ignore"):  # a proposal
-        try:
-            mean = _mean(row, float_point(inner), points)
-        except Unusable:
-            return None
-        room = min(float(np.minimum.reduce(rows @ mean, initial=np.inf)), -float(row @ mean)) / (len(form) - 1)
-    if not (0 < room < np.inf and np.isfinite(mean).all()):
+        middle = _middle(float(row @ origin), -float(row @ beyond), origin, beyond)
+        room = min(float(np.minimum.reduce(rows @ middle, initial=np.inf)), -float(row @ middle)) / (len(form) - 1)
+    if not 0 < room < np.inf:
         return None
-    exponent = math.frexp(room)[1]
+    exponent, entries = math.frexp(room)[1], middle.tolist()
+    if not all(map(math.isfinite, entries)):
+        return None
     for unit in (exponent - 1, exponent - 6):
-        candidate = _rounded(mean[:-1].tolist(), unit)
+        candidate = _rounded(entries[:-1], unit)
         if candidate is not None and value_at(form, candidate) < 0 and inside(candidate, forms):
             return candidate
     return None
@@ -85,15 +84,13 @@ def rounded_points(point: Point) -> Iterator[Point]:
     yield from _roundings(floats)
 
 
-def _mean(row: FloatArray, origin: FloatArray, points: FloatArray) -> FloatArray:
-    """The mean, as (x, 1), of the points and of the places where their segments from the origin enter the other side of the row."""
-    above, below = float(row @ origin), -(row @ points)
-    far = points[-1] != 0
-    length = np.where(far, above / (above + below), above / below)
-    enters = origin[:, None] + length * np.where(far, points - origin[:, None], points)
-    ends = np.where(far, points, enters + length * points)
-    mean: FloatArray = np.add.reduce(enters + ends, axis=1) / (2 * len(length))
-    return mean
+def _middle(above: float, below: float, origin: FloatArray, beyond: FloatArray) -> FloatArray:
+    """The middle, as (x, 1), between `beyond` and the place where the segment from the origin enters the other side."""
+    weight = float(beyond[-1])
+    if weight:
+        share = (1 + above / (above + below / weight)) / 2
+        return origin + share * (beyond / weight - origin)
+    return origin + 1.5 * above / below * beyond
 
 
 def _roundings(point: Sequence[float]) -> Iterator[Point]:

@@ -98,7 +98,7 @@ class Table:
             self._fill(kept)
 
     def part(self, chosen: Sequence[int], factors: FloatArray) -> Table:
-        """The table of the part of the cell where the first of the chosen forms, times its factor, is >= 0, with the others times theirs."""
+        """The table of the part of the cell where the first chosen form, times its factor, is >= 0, with the others times theirs."""
         kept = self.width + self.count
         other = Table.__new__(Table)
         other.width, other.count, other.age = self.width, self.count + 1, self.age

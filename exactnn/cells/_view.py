@@ -27,6 +27,7 @@ class View:
     Attributes
     ----------
     names : of the forms that are looked at, in the table's order
+    origin : the inner point (x, 1)
     signs : of each at the inner point, with which it is in the table; crossing : where it vanishes there, so that it changes its sign
     points : columns (x, 1) or (x, 0), of the cell; values : of the forms, with their signs, there; lowest : the least of these
     unsure : forms that floats do not decide
@@ -36,6 +37,7 @@ class View:
         self.table = Table(float_rows(forms, width), len(forms), labels)
         self.names: list[int] = []
         self.signs: FloatArray = np.ones(0)
+        self.origin: FloatArray = np.zeros(width + 1)
         self.crossing: list[int] = []
         self.points: FloatArray = np.zeros((width + 1, 0))
         self.unsure: list[int] = []
@@ -43,27 +45,28 @@ class View:
 
     def _value(self, values: FloatArray) -> None:
         self.values = values
-        self.lowest: FloatArray = np.minimum.reduce(values, axis=1, initial=0.0)
+        self.lowest: FloatArray = np.minimum.reduce(values, axis=1) if values.size else np.zeros(len(values))
 
     def enter(self, names: Sequence[int], rows: Sequence[AffineRow], inner: Point) -> None:
         """Look at the rows of these names."""
         self.names = list(names)
         forms = float_rows([rows[j] for j in names], self.table.width)
-        self.signs = self._signs(forms, rows, inner)
+        self.origin = float_point(inner)
+        self.signs = self._signs(forms @ self.origin, rows, inner)
         forms *= self.signs[:, None]
         self.table.with_forms(forms)
         self._value(forms @ self.points)
 
-    def _signs(self, forms: FloatArray, rows: Sequence[AffineRow], inner: Point) -> FloatArray:
+    def _signs(self, values: FloatArray, rows: Sequence[AffineRow], inner: Point) -> FloatArray:
         """The signs of forms at an inner point, exactly where floats are near 0."""
-        point = float_point(inner)
-        values = forms @ point
         self.crossing = []
-        for k in (np.abs(values) <= EPSILON * np.abs(point).max()).nonzero()[0].tolist():
+        near = np.abs(values) <= EPSILON * max(map(abs, self.origin.tolist()))
+        for k in near.nonzero()[0].tolist():
             values[k] = value = value_at(rows[self.names[k]], inner)
             if not value:
                 self.crossing.append(k)
-        return np.where(values < 0, -1.0, 1.0)
+                values[k] = 1.0
+        return np.copysign(1.0, values)
 
     def part(self, name: int, side: int, kept: Sequence[int], rows: Sequence[AffineRow], inner: Point, *, moved: bool) -> View:
         """The part where rows[name] times the side is >= 0; `moved`: its inner point is another one than here."""
@@ -74,11 +77,12 @@ class View:
         factors = np.ones(1 + len(chosen))
         factors[0] = side * self.signs[cut]
         if moved:
+            other.origin = float_point(inner)
             old = self.signs[chosen]
-            other.signs = other._signs(self.table.given[chosen] * old[:, None], rows, inner)
+            other.signs = other._signs((self.table.given @ other.origin)[chosen] * old, rows, inner)
             factors[1:] = other.signs * old
         else:
-            other.signs = self.signs[chosen]
+            other.origin, other.signs = self.origin, self.signs[chosen]
             other.crossing = [k for k, j in enumerate(chosen) if j in self.crossing] if self.crossing else []
         other.table = self.table.part([cut, *chosen], factors)
         inside = (self.values[cut] * factors[0] >= -EPSILON).nonzero()[0][-_MEMORY:]
@@ -88,18 +92,21 @@ class View:
             raise Unusable
         return other
 
-    def across(self, name: int, form: AffineRow, inner: Point, forms: Sequence[AffineRow]) -> Point | None:
+    def across(self, name: int, form: AffineRow, forms: Sequence[AffineRow]) -> Point | None:
         """A point with all forms of the cell > 0 on the other side of a hyperplane from the inner point, where `form` is > 0."""
         k = self.names.index(name)
         points = self.points[:, self.values[k] < -EPSILON]
-        return across(form, inner, points, forms, self.table.rows, self.table.given[k]) if points.shape[1] else None
+        if not points.shape[1]:
+            return None
+        return across(form, self.origin, np.add.reduce(points, axis=1), forms, self.table.rows, self.table.given[k])
 
     def explore(self, names: Sequence[int], check: Callable[[], None]) -> Iterator[tuple[list[int], list[int]]]:
         """(labels, names): forms that seem to be fixed, with the inequalities whose combinations may prove it. Others change their sign."""
         table = self.table
         self.unsure = []
         left = self.lowest >= -EPSILON
-        left[self.crossing] = False
+        if self.crossing:
+            left[self.crossing] = False
         if len(names) != len(self.names):
             wanted = set(names)
             left &= np.array([j in wanted for j in self.names], dtype=bool)
