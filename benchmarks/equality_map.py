@@ -12,6 +12,7 @@ With --z3 the small ones are given to z3 too, with --near each pair once more wi
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
@@ -39,7 +40,7 @@ def drawn(sizes: tuple[int, ...], seed: int = 0) -> Layers:
     """Normal weights of the usual size in multiples of 2^-8."""
     rng = np.random.default_rng(seed)
     layers = []
-    for n, m in zip(sizes, sizes[1:], strict=False):
+    for n, m in itertools.pairwise(sizes):
         weight, bias = rng.standard_normal((m, n)) * np.sqrt(2 / n), rng.standard_normal(m) * 0.3
         layers.append((np.rint(weight * 256) / 256, np.rint(bias * 256) / 256))
     return layers

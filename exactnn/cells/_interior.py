@@ -99,6 +99,8 @@ def inside(run: Subdivision, points: np.ndarray[Any, Any], unit: int, signs: Sig
         rows = fmpz_mat(len(left), program.input_dim, [int(v) for row in points[left].tolist() for v in row])
         weights = [unit] * len(left)
         for s, z in enumerate(program.exact_values(rows, weights, signs[left], len(program.stages) - 1)):
+            if s in run.open_stages:
+                continue
             wanted = signs[left, program.first[s] : program.first[s + 1]]
             found = np.array([(v > 0) - (v < 0) for v in z.entries()], dtype=np.int8).reshape(wanted.shape)
             holds[left] &= (found == wanted).all(axis=1)
@@ -121,6 +123,8 @@ def _filtered(run: Subdivision, points: np.ndarray[Any, Any], unit: int, signs: 
         rad = np.abs(mid) * 2 * UNIT
         values = {0: Balls(mid, rad)}
         for s, form in enumerate(run.vertices.forms):
+            if s in run.open_stages:
+                continue
             wanted = signs[:, program.first[s] : program.first[s + 1]]
             found = form.apply({k: values[k] for k in {0, *form.matrices}})
             assert found.rad is not None

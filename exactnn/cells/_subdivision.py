@@ -9,7 +9,7 @@ whatever becomes of one cell depends on no other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,7 @@ class Subdivision:
     program : networks and domain
     prefix : signs of the first units; only the cells with these signs are followed
     piece : size at which a piece is divided; None for never
+    open_stages : stages whose units do not cut; no other stage may read them
     exact : False for float signs with a tolerance, which only benchmarks use
     """
 
@@ -77,6 +78,7 @@ class Subdivision:
         piece: int | None = PIECE,
         max_cells: int | None = None,
         exact: bool = True,
+        open_stages: Collection[int] = (),
     ) -> None:
         d = program.input_dim
         if d > DIMENSIONS:
@@ -88,6 +90,7 @@ class Subdivision:
         self.vertices = Vertices(program, self._wait, exact=exact)
         self.prefix = np.zeros(0, dtype=np.int8) if prefix is None else prefix
         self.limit = piece
+        self.open_stages = open_stages
         self.max_cells = max_cells
         self.finished = 0
         self.open_cells = 0
@@ -131,6 +134,9 @@ class Subdivision:
         self._at = piece
         self._wait()
         stage, column = program.stage_of(unit)
+        if stage in self.open_stages:
+            piece.unit = program.first[stage + 1]
+            return
         if piece.values is None:
             piece.values = Table(self.vertices.enter(piece.ids, stage, piece.kept))
         sides = self._sides(unit)

@@ -32,6 +32,7 @@ from exactnn.verify import _line, _search
 from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
+from exactnn.verify._lattice import ByLattice
 from exactnn.verify._matched import is_accepted, matched, read_by_checker
 from exactnn.verify._near import at_most
 from exactnn.verify._refuting import Refuting
@@ -42,6 +43,9 @@ from exactnn.verify._smooth_bracket import is_smooth
 #: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
+#: inputs up to which the face lattice comes before boxes are given more time, and up to which it comes before the search; its shares of
+#: the time that is left, and the cells that fit into memory
+_PLANAR, _LOW, _LATTICE_SHARES, _LATTICE_CELLS = 3, 5, (1 / 2, 1 / 4), 60_000
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
@@ -113,8 +117,16 @@ class Decision:
             return found
         if not linear:
             return self._by_enclosure() if not self.claim.tolerance else None
+        if self.where.dimension <= _PLANAR:
+            found = self._by_lattice(_LATTICE_SHARES[0])
+            if found is not None:
+                return found
         if self._small:
             found = self._by_boxes(min(_BOXES_SECONDS, self.clock.left() / 2))
+            if found is not None:
+                return found
+        if _PLANAR < self.where.dimension <= _LOW:
+            found = self._by_lattice(_LATTICE_SHARES[1])
             if found is not None:
                 return found
         try:
@@ -273,12 +285,26 @@ class Decision:
         layout = {"elements": True} if numbering.elements else {}
         return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
 
+    @doing("the face lattice of both networks")
+    def _by_lattice(self, share: float) -> Verdict | None:
+        """The complete procedure for few inputs, in a share of the time that is left."""
+        if not self.where.dimension:
+            return None
+        lattice = ByLattice(self.claim, self.where, self.clock.at_most(share * min(self.clock.left(), _SECONDS)), _LATTICE_CELLS)
+        try:
+            answer = lattice.decide()
+        except Incomplete:
+            return None
+        return self._on_all_cells(answer, lattice.found)
+
     @doing("cells of both networks")
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
         """The complete procedure; Incomplete beyond the time or the number of cells."""
         complete = Complete(self.claim, self.where, clock, limit)
-        answer = complete.decide()
-        cells = f"{complete.search.found} cell{'s' if complete.search.found != 1 else ''}"
+        return self._on_all_cells(complete.decide(), complete.search.found)
+
+    def _on_all_cells(self, answer: RationalArray | dict[str, Any], count: int) -> Verdict:
+        cells = f"{count} cell{'s' if count != 1 else ''}"
         if isinstance(answer, RationalArray):
             point = _search.fewer_bits(self.f, self.g, answer, self.where, self.claim.tolerance)
             return self.points.refuted(point, f"the outputs differ on a cell of the networks, found after {cells} without a difference")

@@ -20,15 +20,16 @@ from exactnn.verify._domain import Coordinates
 
 
 class Joint:
-    """f and g over the coordinates t of a domain of dimension >= 1."""
+    """f and g, or f alone, over the coordinates t of a domain of dimension >= 1."""
 
-    def __init__(self, f: Network, g: Network, where: Coordinates) -> None:
+    def __init__(self, f: Network, g: Network | None, where: Coordinates) -> None:
         self.where = where
+        nets = [f] if g is None else [f, g]
         if where.origin is not None and where.directions is not None:
             origin = where.origin.to_fractions()
             directions = where.directions.to_rows()
-            f, g = restrict(f, origin, directions), restrict(g, origin, directions)
-        self.program = read_program([f, g], where.region)
+            nets = [restrict(net, origin, directions) for net in nets]
+        self.program = read_program(nets, where.region)
 
     @cached_property
     def difference(self) -> StageMap:

@@ -1,0 +1,214 @@
+"""The joint face lattice decides as the search does, with proofs of its own: degenerate weights, all kinds of domains, tolerances."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from exactnn import Box, Network, Polyhedron, check, mlp
+from exactnn.certificate import Rejected
+from exactnn.claims import Certificate, Comparison, EqualClaim, ZeroClaim
+from exactnn.errors import EmptyDomain, Incomplete
+from exactnn.exact.clock import Clock
+from exactnn.testing import degenerate_networks, equal_pairs
+from exactnn.verify._complete import Complete
+from exactnn.verify._domain import coordinates
+from exactnn.verify._lattice import ByLattice
+from tests.certificate.test_mutations import at, changes, paths
+from tests.strategies import TINY, domains, graphs, law, polyhedron
+from tests.verify._oracles import value
+from tests.verify.test_complete import random_net, realisations, sides, sort3
+
+FEW = 2.0**-40
+
+
+def claim_of(f: Network, g: Network | None, domain: Polyhedron | None, tolerance: Any) -> Comparison:
+    return ZeroClaim(f, domain, Fraction(tolerance)) if g is None else EqualClaim(f, g, domain, Fraction(tolerance))
+
+
+def by_lattice(f: Network, g: Network | None, domain: Polyhedron | None = None, tolerance: Any = 0) -> str:
+    """The answer of the lattice; its certificate checked, its point confirmed by another evaluation."""
+    claim = claim_of(f, g, domain, tolerance)
+    where = coordinates(domain, f.input_dim)
+    found = ByLattice(claim, where, Clock()).decide()
+    if isinstance(found, dict):
+        assert check(Certificate(claim, "proved", found))
+        return "proved"
+    x = where.to_input(found.reshape(1, -1))[0].to_fractions()
+    assert domain is None or domain.contains(x)
+    left, right = value(f, x), value(g, x) if g is not None else (Fraction(0),) * f.output_dim
+    assert any(abs(a - b) > claim.tolerance for a, b in zip(left, right, strict=True))
+    return "refuted"
+
+
+def by_search(f: Network, g: Network | None, domain: Polyhedron | None = None, tolerance: Any = 0) -> str:
+    found = Complete(claim_of(f, g, domain, tolerance), coordinates(domain, f.input_dim), Clock(), None).decide()
+    return "proved" if isinstance(found, dict) else "refuted"
+
+
+def both(f: Network, g: Network | None, domain: Polyhedron | None = None, tolerance: Any = 0) -> str:
+    found = by_lattice(f, g, domain, tolerance)
+    assert found == by_search(f, g, domain, tolerance)
+    return found
+
+
+def drawn_domain(data: st.DataObject, inputs: int) -> Polyhedron | None:
+    """Of dimension 1 at least."""
+    domain = polyhedron(data.draw(domains(inputs)), inputs) if data.draw(st.booleans()) else None
+    try:
+        assume(coordinates(domain, inputs).dimension > 0)
+    except EmptyDomain:
+        assume(False)
+    return domain
+
+
+# --- pairs for which the answer is known -------------------------------------------------------------------------------------
+
+
+def test_sorting_networks() -> None:
+    f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
+    wrong = sort3([(0, 1), (1, 2)])
+    assert by_lattice(f, g) == by_lattice(f, g, Box(-1, 1).in_dimension(3)) == "proved"
+    assert by_lattice(f, g, Polyhedron([[1, 1, 1], [-1, -1, -1]], [1, -1])) == "proved"
+    assert by_lattice(f, wrong) == by_lattice(f, wrong, Box(-1, 1).in_dimension(3)) == "refuted"
+    assert by_lattice(f, wrong, Polyhedron([[1, -1, 0], [0, 1, -1]], [0, 0])) == "proved"  # sorted already, a cone with a line in it
+
+
+def test_maxima_in_the_plane() -> None:
+    off = mlp([([[1, -1], [0, 1], [0, -1]], [TINY, 0, 0]), ([[1, 1, -1]], [0])])
+    for f, g in itertools.combinations(realisations(), 2):
+        assert by_lattice(f, g) == by_lattice(f, g, Box(-1, 1).in_dimension(2), "1/10") == "proved"
+    for f in realisations():
+        assert by_lattice(f, off) == by_lattice(f, off, tolerance=TINY / 2) == "refuted"
+        assert by_lattice(f, off, tolerance=TINY) == by_lattice(f, off, Polyhedron([[1, -1]], [-TINY])) == "proved"
+
+
+def test_a_segment_a_strip_and_a_cone() -> None:
+    f = mlp([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0]), ([[1]], [0])])
+    g = mlp([([[1, 1]], [0]), ([[1]], [0])])  # the same where both inputs have one sign
+    segment = Polyhedron([[1, -1], [-1, 1], [1, 0], [-1, 0]], [0, 0, 3, 3])
+    assert by_lattice(f, g, segment) == by_lattice(f, g, Polyhedron([[-1, 0], [0, -1]], [0, 0])) == "proved"
+    assert by_lattice(f, g, Polyhedron([[1, 1], [-1, -1]], [1, 1])) == by_lattice(f, g) == "refuted"
+    assert by_lattice(f, g, Polyhedron([[1, -1], [-1, 1]], [1, 1]), 1) == "proved"
+    assert by_lattice(f, g, Polyhedron([[1, -1], [-1, 1]], [1, 1]), Fraction(49, 100)) == "refuted"
+
+
+def test_a_ray_along_which_the_difference_grows() -> None:
+    f = mlp([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0]), ([[1]], [0])])
+    g = mlp([([[1, 0], [0, 1]], [0, 0]), ([[1, 1]], [0]), ([[1 + TINY]], [0])])
+    assert by_lattice(f, g) == by_lattice(f, g, tolerance=10**9) == "refuted"
+    assert by_lattice(f, g, Box(-1, 1).in_dimension(2), 2 * TINY) == "proved"
+    assert by_lattice(f, g, Box(-1, 1).in_dimension(2), Fraction(3, 2) * TINY) == "refuted"
+
+
+@pytest.mark.parametrize("inputs", [2, 3])
+def test_a_change_of_2_to_the_minus_40_is_found(inputs: int) -> None:
+    rng = np.random.default_rng(inputs)
+    layers = [(rng.integers(-3, 4, (n, m)), rng.integers(-3, 4, n)) for m, n in ((inputs, 5), (5, 4), (4, 1))]
+    order = rng.permutation(5)
+    (first, bias), (second, own), last = layers
+    f = mlp(layers)
+    g = mlp([(2 * first[order], 2 * bias[order]), ((second / 2)[:, order], own), last])
+    assert both(f, g) == "proved"
+    found = []
+    for place in range(4):
+        moved = own.astype(float)
+        moved[place] += FEW
+        h = mlp([(2 * first[order], 2 * bias[order]), ((second / 2)[:, order], moved), last])
+        seen = any(value(f, x) != value(h, x) for x in itertools.product(range(-8, 9, 4), repeat=inputs))
+        found += [both(f, h), both(f, h, Box(-9, 9).in_dimension(inputs))]
+        assert not seen or found[-2:] == ["refuted"] * 2
+    assert found.count("refuted") > 2
+
+
+# --- the search as the judge -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_networks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(2, 4))
+    unit = ["relu", "leaky_relu(1/2)", "hardtanh", "abs"][seed % 4]
+    f = random_net(rng, d, 3, 2, 1, unit=unit)
+    g = [f, random_net(rng, d, 2, 2, 1, unit=unit), None][seed % 3]
+    domain, _ = sides(rng, d, int(rng.integers(0, 4)))
+    for tolerance in (Fraction(0), Fraction(1), TINY):
+        both(f, g, domain, tolerance)
+
+
+@law(40)
+@given(equal_pairs(inputs=(2, 3)), st.data())
+def test_equal_pairs(pair: Any, data: st.DataObject) -> None:
+    f, g = pair
+    domain = drawn_domain(data, f.input_dim)
+    assert by_lattice(f, g, domain) == "proved"
+    assert by_lattice(f, g, domain, data.draw(st.sampled_from([TINY, Fraction(1)]))) == "proved"
+
+
+@law(40)
+@given(degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 4)), degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 3)), st.data())
+def test_degenerate_networks(f: Network, g: Network, data: st.DataObject) -> None:
+    domain = drawn_domain(data, f.input_dim)
+    other = g if (g.input_dim, g.output_dim) == (f.input_dim, f.output_dim) else data.draw(st.sampled_from([f, None]))
+    both(f, other, domain, data.draw(st.sampled_from([Fraction(0), TINY, Fraction(1)])))
+
+
+@pytest.mark.slow
+@law(30)
+@given(graphs(nodes=5), st.data())
+def test_graphs(f: Network, data: st.DataObject) -> None:
+    assume(f.input_dim <= 4)
+    domain = drawn_domain(data, f.input_dim)
+    both(f, data.draw(st.sampled_from([f, None])), domain, data.draw(st.sampled_from([Fraction(0), Fraction(1)])))
+
+
+# --- certificates ------------------------------------------------------------------------------------------------------------
+
+
+def certificates() -> list[Certificate]:
+    f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
+    a, b = realisations()[0], realisations()[3]
+    asked = [(f, g, None, 0), (a, b, None, 0), (a, b, Box(-1, 1).in_dimension(2), "1/10"), (a, b, Polyhedron([[1, 2], [-1, -2]], [1, -1]), 0)]
+    found = []
+    for left, right, domain, tolerance in asked:
+        claim = claim_of(left, right, domain, tolerance)
+        evidence = ByLattice(claim, coordinates(domain, left.input_dim), Clock()).decide()
+        assert isinstance(evidence, dict)
+        found.append(Certificate(claim, "proved", evidence))
+    return found
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_changed_tree_proves_nothing_else(number: int) -> None:
+    """Where the checker takes a changed tree, the tree is a proof, too: of a claim that is true; with another claim, which is false, none is."""
+    certificate = certificates()[number]
+    document = certificate.document
+    assert check(document)
+    generator, rejected = random.Random(number), 0
+    places = [p for p in paths(document) if p[:2] == ("evidence", "tree")]
+    for path in generator.sample(places, min(120, len(places))):
+        for other in changes(at(document, path)):
+            holder, old = at(document, path[:-1]), at(document, path)
+            holder[path[-1]] = other
+            try:
+                check(document)
+            except (Rejected, Exception) as found:  # noqa: B014
+                rejected += bool(str(found))
+            holder[path[-1]] = old
+    assert rejected > 60
+    assert check(document)
+
+
+def test_the_cells_have_a_limit_and_the_clock_is_asked() -> None:
+    f = random_net(np.random.default_rng(0), 3, 8, 8, 1)
+    with pytest.raises(Incomplete):
+        ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(), 20).decide()
+    with pytest.raises(Incomplete):
+        ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(0)).decide()
