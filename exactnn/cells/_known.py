@@ -62,6 +62,10 @@ class Known:
         if old is None or (bound - old.value) * side > 0:
             self._bounds[plane.direction, side] = _Bound(bound, abs(plane.size), proof)
 
+    def fix(self, key: AffineRow, side: int) -> None:
+        """A unit with this hyperplane is fixed, at this sign of the key's form."""
+        self._sides[key] = side
+
     def side(self, key: AffineRow) -> int:
         """At which sign the key's form is fixed by a unit with this hyperplane; 0 if there is none."""
         return self._sides.get(key, 0)

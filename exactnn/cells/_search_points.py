@@ -1,8 +1,8 @@
 """Points of few bits strictly inside a cell, on one side of a hyperplane that cuts it.
 
 Let w be interior to a cell, l(w) > 0, and p a point of the closed cell with l(p) < 0. The segment from w to p enters l < 0 at
-w + t (p - w), t = l(w) / (l(w) - l(p)), and is interior to the cell from there up to p. Floats round a point between to few bits, and integers
-confirm that it is inside; if no rounding is, a rational t is taken exactly.
+w + t (p - w), t = l(w) / (l(w) - l(p)), and is interior to the cell from there up to p. Floats round a point between to few bits, and
+integers confirm that it is inside; if no rounding is, a rational t is taken exactly.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Work on cells as many small tasks: for executors, and for checkpoints that survive a kill.
 
-A task is the set of cells with given signs of the first units. The tasks of a program are the same on every run. The checkpoint is a text
-file: one line that names the question, then one line for each finished task with a checksum, each written at once.
+A task is the set of cells with given signs of the first units, or of the search those within one cell of it. The tasks of a program are the
+same on every run. The checkpoint is a text file: one line that names the question, then one line for each finished task with a checksum,
+each written at once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cells import IntegerMap, Program, Search, Subdivision, read_program
+from exactnn.cells import IntegerMap, Program, Search, Seed, Subdivision, read_program
 from exactnn.errors import Incomplete, LoadError, SaveError
 from exactnn.exact.clock import Clock
 from exactnn.exact.executors import ended_abruptly, submit
@@ -30,15 +31,20 @@ from exactnn.regions._collector import Collector, search_cells
 #: Makes an empty collector for a program, with a clock that long steps of it ask; it goes to other processes.
 Make = Callable[[Program, Clock], Collector]
 FORMAT = "exactnn-regions-checkpoint"
-VERSION = 2
+VERSION = 3
 #: Tasks are made by cutting until there are this many cells; so there are fewer than twice as many.
 TASKS = 128
 
 
-def prefixes(program: Program, clock: Clock, method: str = "lattice") -> list[list[int]]:
-    """Signs of the first units, one row for each task."""
+def shares(program: Program, clock: Clock, method: str) -> list[Any]:
+    """What the tasks are given: for the lattice signs of the first units, for the search seeds, as lists."""
     if method == "search":
-        return Search(program, clock).prefixes(TASKS)
+        return [list(seed) for seed in Search(program, clock).seeds(TASKS)]
+    return list(prefixes(program, clock))
+
+
+def prefixes(program: Program, clock: Clock) -> list[list[int]]:
+    """Signs of the first units, one row for each task of the lattice."""
     run = Subdivision(program, clock, piece=None)
     piece = run.start()
     while piece.unit < program.unit_count and (piece.cells < TASKS or piece.unit < program.domain_units):
@@ -51,7 +57,7 @@ def carry_out(
     net: Network,
     domain: Polyhedron | None,
     make: Make,
-    prefix: list[int],
+    share: Any,
     deadline: float | None,
     max_regions: int | None,
     method: str = "lattice",
@@ -65,9 +71,9 @@ def carry_out(
     collector = make(program, clock)
     try:
         if method == "search":
-            cells = max(search_cells(program, collector, clock, prefix, max_regions), default=0)
+            cells = max(search_cells(program, collector, clock, Seed(*share), max_regions), default=0)
         else:
-            run = Subdivision(program, clock, prefix=np.array(prefix, dtype=np.int8), max_cells=max_regions)
+            run = Subdivision(program, clock, prefix=np.array(share, dtype=np.int8), max_cells=max_regions)
             for piece in run.pieces():
                 collector.piece(run, piece)
             cells = run.finished
@@ -92,7 +98,7 @@ def results(
     net: Network,
     domain: Polyhedron | None,
     make: Make,
-    tasks: dict[int, list[int]],
+    tasks: dict[int, Any],
     executor: Executor | None,
     clock: Clock,
     max_regions: int | None,
@@ -102,16 +108,16 @@ def results(
     deadline = None if clock.limit is None else time.time() + clock.left()
     late = f"the time limit of {clock.limit} s was reached"
     if executor is None:
-        for number, prefix in tasks.items():
-            result = carry_out(net, domain, make, prefix, deadline, max_regions, method)
+        for number, share in tasks.items():
+            result = carry_out(net, domain, make, share, deadline, max_regions, method)
             if result is None:
                 raise Incomplete(late)
             yield number, result
         return
     running: dict[Future[Any], int] = {}
     try:
-        for number, prefix in tasks.items():
-            future = submit(executor, carry_out, net, domain, make, prefix, deadline, max_regions, method)
+        for number, share in tasks.items():
+            future = submit(executor, carry_out, net, domain, make, share, deadline, max_regions, method)
             running[future] = number
         while running:
             done, _ = wait(running, timeout=min(1.0, max(clock.left(), 0.0)), return_when=FIRST_COMPLETED)
@@ -141,7 +147,7 @@ class Checkpoint:
     Raises LoadError if the file is of another question or damaged; it is left as it is. A last line that was cut off is ignored.
     """
 
-    def __init__(self, path: str | os.PathLike[str], program: Program, key: str, tasks: dict[int, list[int]]) -> None:
+    def __init__(self, path: str | os.PathLike[str], program: Program, key: str, tasks: dict[int, Any]) -> None:
         self.path = Path(path)
         self.question = fingerprint(program, key, tasks)
         self.head = {"format": FORMAT, "version": VERSION, "question": self.question}
@@ -207,7 +213,7 @@ class Checkpoint:
             ) from None
 
 
-def fingerprint(program: Program, key: str, tasks: dict[int, list[int]]) -> str:
+def fingerprint(program: Program, key: str, tasks: dict[int, Any]) -> str:
     """A hash of the function, its units, the domain, what is collected, and the division into tasks."""
     digest = hashlib.sha256()
 
