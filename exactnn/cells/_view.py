@@ -62,10 +62,10 @@ class View:
         self.crossing = []
         near = np.abs(values) <= EPSILON * max(map(abs, self.origin.tolist()))
         for k in near.nonzero()[0].tolist():
-            values[k] = value = value_at(rows[self.names[k]], inner)
+            value = value_at(rows[self.names[k]], inner)
+            values[k] = -1.0 if value < 0 else 1.0
             if not value:
                 self.crossing.append(k)
-                values[k] = 1.0
         return np.copysign(1.0, values)
 
     def part(self, name: int, side: int, kept: Sequence[int], rows: Sequence[AffineRow], inner: Point, *, moved: bool) -> View:

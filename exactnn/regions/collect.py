@@ -113,7 +113,7 @@ def _in_tasks(
 ) -> None:
     tasks = dict(enumerate(_tasks.shares(program, clock, method)))
     total, finished = len(tasks), 0
-    file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, collector.key, tasks)
+    file = None if checkpoint is None else _tasks.checkpoint_of(checkpoint, program, collector.key, tasks)
     ready: dict[int, Any] = dict(file.done) if file else {}
     cells = sum(size for size, _ in ready.values())
     tasks = {number: share for number, share in tasks.items() if number not in ready}

@@ -21,8 +21,22 @@ from typing import Any
 import numpy as np
 from flint import fmpz, fmpz_mat
 
-from exactnn.cells import AffineRow, Farkas, IntegerMap, Point, Search, SearchCell, Tree, polyhedron_of, read_program, value_at
+from exactnn.cells import (
+    AffineRow,
+    Farkas,
+    IntegerMap,
+    Point,
+    Program,
+    Search,
+    SearchCell,
+    Seed,
+    Tree,
+    polyhedron_of,
+    read_program,
+    value_at,
+)
 from exactnn.claims import Comparison, DeviationClaim
+from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
@@ -73,12 +87,22 @@ class Complete:
     Parameters
     ----------
     claim : what is asked; where : its domain in coordinates t
-    clock, limit : Incomplete at the end of the time, or beyond so many cells
+    clock, limit : Incomplete at the end of the time, or beyond so many cells; `decide` goes on from there
+    seed : only the cells within this one
+    program : of the networks, if it was read before
     """
 
-    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock, limit: int | None) -> None:
+    def __init__(
+        self,
+        claim: Comparison,
+        where: Coordinates,
+        clock: Clock,
+        limit: int | None,
+        seed: Seed | None = None,
+        program: Program | None = None,
+    ) -> None:
         self.claim, self.where = claim, where
-        self.program = read_program([claim.f] if claim.g is None else [claim.f, claim.g])
+        self.program = program or read_program([claim.f] if claim.g is None else [claim.f, claim.g])
         stages = self.program.stages
         read = {k for stage in stages for k in stage.form.blocks}
         self.open = [s for s in range(len(stages)) if s + 1 not in read]
@@ -92,36 +116,68 @@ class Complete:
             open_stages=self.open,
             last=self._hyperplanes,
             limit=limit,
+            seed=seed,
         )
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
         signed = zip((1, -1), self.program.output_integers, strict=False)
         self._parts = [_Part.of(form, sign * (self.scale // form.scale), self.open) for sign, form in signed]
         self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
 
-    def decide(self) -> RationalArray | dict[str, Any]:
-        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none."""
-        with Progress("going through the cells of the networks", unit="cells") as bar:
-            return self._walk(bar)
+    def decide(self, clock: Clock | None = None, limit: int | None = None) -> RationalArray | dict[str, Any]:
+        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none.
 
-    def _walk(self, bar: Progress) -> RationalArray | dict[str, Any]:
-        for cell, unit in self.search.walk():
-            bar.update(unit is None)
-            if unit is not None:
-                if cell.late and not self.claim.tolerance:
-                    return self._witness(cell, [j for j in list(cell.pending) if cell.divides(j)])
-                self.tree.split(cell, unit)
+        clock, limit : others than those before, to go on after Incomplete
+        """
+        if clock is not None:
+            self.search.work.clock, self.search.limit = clock, limit
+        with Progress("going through the cells of the networks", unit="cells") as bar:
+            for cell, unit in self.search.walk():
+                bar.update(unit is None)
+                try:
+                    point = self._node(cell, unit)
+                except Incomplete:
+                    self.search.put_back(cell)
+                    raise
+                if point is not None:
+                    return point
+        return self.evidence(self.tree.nodes)
+
+    def spread(self, least: int) -> RationalArray | list[Seed]:
+        """A point as for `decide`, or about so many cells that are left to decide; their numbers stand in the tree in their places."""
+        seeds: list[Seed] = []
+        for node in self.search.spread(least):
+            if isinstance(node, Seed):
+                self.tree.nodes.append(len(seeds))
+                seeds.append(node)
                 continue
-            rest = self._affine(cell)
-            if not any(map(any, rest)):
-                self.tree.leaf(cell, None)
-            elif not self.claim.tolerance:
-                return self._witness(cell, [])
-            else:
-                pairs = self._bounded(cell, rest)
-                if isinstance(pairs, RationalArray):
-                    return pairs
-                self.tree.leaf(cell, pairs)
-        return {"method": "tree", "hull": self.where.hull, "tree": self.tree.nodes}
+            self.search.found += node[1] is None
+            point = self._node(*node)
+            if point is not None:
+                return point
+        return seeds
+
+    def evidence(self, nodes: list[Any]) -> dict[str, Any]:
+        """With these nodes of the tree."""
+        return {"method": "tree", "hull": self.where.hull, "tree": nodes}
+
+    def _node(self, cell: SearchCell, unit: int | None) -> RationalArray | None:
+        """Write a node of the tree; a point where the claim does not hold, if there is one at a leaf."""
+        if unit is not None:
+            if cell.late and not self.claim.tolerance:
+                return self._witness(cell, [j for j in list(cell.pending) if cell.divides(j)])
+            self.tree.split(cell, unit)
+            return None
+        rest = self._affine(cell)
+        if not any(map(any, rest)):
+            self.tree.leaf(cell, None)
+        elif not self.claim.tolerance:
+            return self._witness(cell, [])
+        else:
+            pairs = self._bounded(cell, rest)
+            if isinstance(pairs, RationalArray):
+                return pairs
+            self.tree.leaf(cell, pairs)
+        return None
 
     # --- the difference on a cell --------------------------------------------------------------------------------------------
 
