@@ -7,7 +7,7 @@ from exactnn.cells._maps import IntegerMap, Signs, StageMap
 from exactnn.cells._output_maps import output_maps
 from exactnn.cells._program import Program, Stage
 from exactnn.cells._reader import read_program
-from exactnn.cells._search import Leaf, Search, polyhedron_of
+from exactnn.cells._search import Leaf, Search, Seed, polyhedron_of
 from exactnn.cells._search_cell import SearchCell
 from exactnn.cells._search_lp import AffineRow, Farkas, Point, value_at
 from exactnn.cells._search_points import rounded_points, simplified_point
@@ -32,6 +32,7 @@ __all__ = [
     "Program",
     "Search",
     "SearchCell",
+    "Seed",
     "Signs",
     "Stage",
     "StageMap",

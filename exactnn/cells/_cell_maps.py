@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
 from exactnn.cells._maps import IntegerMap
 from exactnn.cells._program import Program
@@ -23,6 +23,10 @@ class CellMaps:
     program : the networks
     base : matrix (d, n + 1) of B and o; None for x = t
     unit : q
+
+    Attributes
+    ----------
+    ones : the function q as a row
     """
 
     def __init__(self, program: Program, base: fmpz_mat | None = None, unit: int = 1) -> None:
@@ -31,17 +35,24 @@ class CellMaps:
         self.base = base if base is not None else fmpz_mat(d, d + 1, [int(i == j) for i in range(d) for j in range(d + 1)])
         self.width = self.base.ncols() - 1
         self.unit = unit
-        self._ones = fmpz_mat(1, self.width + 1, [0] * self.width + [unit])
+        self._constants: dict[int, fmpz_mat] = {}  # of the program's forms, which live as long
+        self.ones = fmpz_mat(1, self.width + 1, [0] * self.width + [unit])
 
     def applied(self, form: IntegerMap, values: Sequence[fmpz_mat]) -> fmpz_mat:
         """form.scale q times the entries of the form, as affine functions of t (rows)."""
-        return form.applied(values, self._ones)
+        constant = self._constants.get(id(form))
+        if constant is None:
+            constant = self._constants[id(form)] = fmpz_mat(len(form.constant), 1, form.constant) * self.ones
+        for k, m in form.matrices.items():
+            constant = constant + m * values[k]
+        return constant
 
     def stage(self, s: int, values: Values) -> fmpz_mat:
         """scales[s + 1] q z_s."""
         return self.applied(self.program.integers[s], values)
 
-    def masked(self, z: fmpz_mat, signs: Sequence[int]) -> fmpz_mat:
+    def masked(self, table: Sequence[list[fmpz]], signs: Sequence[int]) -> fmpz_mat:
         """The rows whose units are active; 0 elsewhere."""
-        zero = [0] * (self.width + 1)
-        return fmpz_mat([row if s > 0 else zero for row, s in zip(z.tolist(), signs, strict=True)])
+        zero = [fmpz(0)] * (self.width + 1)
+        entries = [v for row, s in zip(table, signs, strict=True) for v in (row if s > 0 else zero)]
+        return fmpz_mat(len(table), self.width + 1, entries)

@@ -207,7 +207,7 @@ class CellTree:
         if done >= 0:
             z = maps.stage(done, node.values)
             signs = self._cell_signs[node.cells[0], first[done] : first[done + 1]].tolist()
-            node.values = (*node.values, maps.masked(z, signs))
+            node.values = (*node.values, maps.masked(z.tolist(), signs))
         if not following:
             return False
         s = node.stage = following[0]

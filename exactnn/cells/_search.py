@@ -13,24 +13,27 @@ This way shares nothing but the stages with the face lattice (`_subdivision`), s
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
 from exactnn.cells._cell_maps import CellMaps
+from exactnn.cells._known import Known, Plane
 from exactnn.cells._maps import Signs
 from exactnn.cells._program import Program
 from exactnn.cells._search_cell import SearchCell
-from exactnn.cells._search_lp import AffineRow, Point, Work
+from exactnn.cells._search_lp import AffineRow, Farkas, Point, Work
 from exactnn.cells._search_order import middle
 from exactnn.cells._search_points import simplified_point
 from exactnn.errors import DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import primitive
+from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.polyhedron import Polyhedron
 
 
@@ -50,6 +53,21 @@ class Leaf:
     units: tuple[int, ...]
 
 
+class Seed(NamedTuple):
+    """A cell in so few numbers that the search goes on from there in another process; as JSON it is a list.
+
+    signs : of all units, as far as they are fixed
+    made : the units that cut, in order
+    inner : the point inside
+    stage : the stage at hand
+    """
+
+    signs: list[int]
+    made: list[int]
+    inner: list[int]
+    stage: int
+
+
 class Search:
     """All full-dimensional cells of a program, one after the other.
 
@@ -61,7 +79,11 @@ class Search:
     open_stages : stages whose units are not looked at
     last : asked when the other stages are complete, for further units, with their forms, that are to be fixed or to cut the cell
     limit : Incomplete beyond so many cells
-    prefix : signs of the first units; only the cells with these signs are followed
+    seed : only the cells within this one are followed
+
+    Attributes
+    ----------
+    found : how many cells were found
     """
 
     def __init__(
@@ -75,15 +97,16 @@ class Search:
         open_stages: Collection[int] = (),
         last: Callable[[SearchCell], tuple[list[AffineRow], list[int]]] | None = None,
         limit: int | None = None,
-        prefix: Sequence[int] = (),
+        seed: Seed | None = None,
     ) -> None:
         self.program = program
         self.maps = CellMaps(program, base, unit)
         self.work = Work(clock or Clock())
         self.limit = limit
-        self.prefix = prefix
+        self.seed = seed
         self._last = last
-        #: how many cells were found
+        self._first_rows: dict[int, tuple[list[list[fmpz]], list[AffineRow]]] = {}
+        self._waiting: list[SearchCell] | None = None
         self.found = 0
         self.region = program.domain if program.domain is not None else region
         self.stages = [s for s, stage in enumerate(program.stages) if stage.node and s not in open_stages]
@@ -96,48 +119,91 @@ class Search:
                 yield Leaf(np.array(cell.signs, dtype=np.int8), fractions(simplified_point(cell.inner, cell.forms)), cell.forms, units)
 
     def walk(self) -> Iterator[tuple[SearchCell, int | None]]:
-        """The nodes in preorder, the side >= 0 first: (cell, unit that cuts it, None at a leaf)."""
-        waiting = [self.root()]
+        """The nodes in preorder, the side >= 0 first: (cell, unit that cuts it, None at a leaf). After Incomplete it goes on from there."""
+        waiting = self._waiting = [self.root()] if self._waiting is None else self._waiting
         while waiting:
             cell = waiting.pop()
             try:
-                self.work.clock.check("the cells of a network were being searched")
                 cut = self._cut(cell)
             except Incomplete as stopped:
+                waiting.append(cell)
                 raise Incomplete(f"{stopped}; {self.found} cells were found", self.found) from None
             if cut is None:
                 self.found += 1
                 yield cell, None
                 if self.limit is not None and self.found >= self.limit and waiting:
                     raise Incomplete(f"the limit of {self.limit} cells was reached", self.found)
-                continue
-            unit = cell.units[cut]
-            if unit >= len(self.prefix):
-                yield cell, unit
-            above, below = cell.halves(cut)
-            if unit < len(self.prefix):
-                waiting.append(above if self.prefix[unit] > 0 else below)
             else:
-                waiting += [below, above]
+                yield cell, cell.units[cut]
+                waiting += reversed(cell.halves(cut))
+        self._waiting = None
 
-    def prefixes(self, least: int) -> list[list[int]]:
-        """Signs of the first units, as many of them as divide the cells into `least` sets; one row for each set, the same on every run."""
-        cells, unit = [self.root()], self.program.domain_units
-        while len(cells) < least and unit < self.program.unit_count:
-            self.work.clock.check("the cells of a network were being shared out among tasks", len(cells))
-            cells = [part for cell in cells for part in self._divided(cell, unit)]
-            unit += 1
-        return sorted(cell.signs[:unit] for cell in cells)
+    def put_back(self, cell: SearchCell) -> None:
+        """The last leaf of `walk` is to come once more."""
+        assert self._waiting is not None
+        self._waiting.append(cell)
+        self.found -= 1
 
-    def _divided(self, cell: SearchCell, unit: int) -> list[SearchCell]:
-        """The parts of a cell, on which all units before this one are fixed, above and below it."""
-        if self._cut(cell) is None:
-            return [cell]
-        place = next((j for j in cell.pending if cell.units[j] == unit), None)
-        return [cell] if place is None else list(cell.halves(place))
+    def spread(self, least: int) -> list[tuple[SearchCell, int | None] | Seed]:
+        """The nodes in preorder as those of `walk`, but only so many that there are about `least` cells; of those not looked at, seeds."""
+        root: _Node = _Node(self.root())
+        open_nodes = deque([root])
+        while open_nodes and len(open_nodes) < least:
+            node = open_nodes.popleft()
+            try:
+                cut = self._cut(node.cell)
+            except Incomplete as stopped:
+                raise Incomplete(f"{stopped}; the cells were being shared out among tasks", self.found) from None
+            node.looked_at = True
+            if cut is not None:
+                node.unit = node.cell.units[cut]
+                node.parts = [_Node(half) for half in node.cell.halves(cut)]
+                open_nodes.extend(node.parts)
+        found: list[tuple[SearchCell, int | None] | Seed] = []
+        waiting = [root]
+        while waiting:
+            node = waiting.pop()
+            found.append((node.cell, node.unit) if node.looked_at else self.seed_of(node.cell))
+            waiting += reversed(node.parts)
+        return found
+
+    def seeds(self, least: int) -> list[Seed]:
+        """About so many cells, the same on every run, that cover the domain."""
+        nodes = self.spread(least)
+        return [node if isinstance(node, Seed) else self.seed_of(node[0]) for node in nodes if isinstance(node, Seed) or node[1] is None]
+
+    def seed_of(self, cell: SearchCell) -> Seed:
+        """From which the search goes on; not for a cell at which it was asked for further units."""
+        return Seed(list(cell.signs), [unit for unit in cell.made if unit >= 0], [int(v) for v in cell.inner], cell.stage)
 
     def root(self) -> SearchCell:
-        """The whole domain."""
+        """The whole domain, or the cell of the seed."""
+        cell = self._domain()
+        if self.seed is None:
+            return cell
+        signs, made, inner, stage = self.seed
+        cell.signs, cell.inner = list(signs), tuple(inner)
+        forms: dict[int, AffineRow] = {}
+        for s in self.stages:
+            if s > stage:
+                break
+            self._go_behind(cell)
+            pending = self._go_to(cell, s)
+            for j in pending:
+                row, unit = cell.rows[j], cell.units[j]
+                key, sign = upright(row), cell.signs[unit]
+                if sign:
+                    cell.known.fix(key, sign if key is row else -sign)
+                    forms[unit] = row if sign > 0 else tuple(-c for c in row)
+        for unit in made:
+            form = forms[unit]
+            cell.known.add(Plane.of(form, upright(form)), 1, Farkas(1, ((len(cell.forms), 1),)))
+            cell.forms, cell.made = (*cell.forms, form), (*cell.made, unit)
+        if cell.stage >= 0:
+            cell.enter(cell.rows, cell.units, [j for j in pending if not cell.signs[cell.units[j]]])
+        return cell
+
+    def _domain(self) -> SearchCell:
         forms: list[AffineRow] = []
         made: list[int] = []
         inner: Point = (*[0] * self.maps.width, 1)
@@ -151,8 +217,10 @@ class Search:
             inner = _integers(self.region.interior_point())
         signs = [0] * self.program.unit_count
         signs[: self.program.domain_units] = [1] * self.program.domain_units
-        values = (self.maps.base,)
-        return SearchCell(tuple(forms), tuple(made), inner, [], signs, values, self.maps.width, self.work)
+        known = Known()
+        for i, form in enumerate(forms):
+            known.add(Plane.of(form, upright(form)), 1, Farkas(1, ((i, 1),)), unit=False)
+        return SearchCell(tuple(forms), tuple(made), inner, signs, (self.maps.base,), self.maps.width, self.work, known)
 
     def _label(self, made: int) -> int:
         if made < 0 and self.program.domain_units:
@@ -161,43 +229,70 @@ class Search:
 
     def _cut(self, cell: SearchCell) -> int | None:
         """A unit that cuts the cell; all units of its stage that do not are fixed, and stages completed, on the way."""
+        self.work.clock.check("the cells of a network were being searched")
         while True:
-            for unit, sign, proof in cell.settle():
-                cell.signs[unit] = sign
-                cell.facts.append((unit, sign, proof))
-            if cell.pending:
-                first = cell.pending[0]
-                return first if cell.units[first] < len(self.prefix) else middle(cell)
+            cell.settle()
+            while cell.pending:
+                chosen = middle(cell)
+                if cell.divides(chosen):
+                    return chosen
             if not self._advance(cell):
                 return None
 
+    def _rows(self, s: int, cell: SearchCell) -> tuple[list[list[fmpz]], list[AffineRow]]:
+        """A stage's units as forms on a cell, as they are and divided by their greatest common divisors."""
+        found = self._first_rows.get(s)
+        if found is None:
+            table = self.maps.stage(s, cell.values).tolist()
+            found = table, [primitive([int(v) for v in row]) for row in table]
+            if self.program.integers[s].matrices.keys() <= {0}:  # the same on all cells
+                self._first_rows[s] = found
+        return found
+
     def _advance(self, cell: SearchCell) -> bool:
         """Complete the stage at hand and enter the next one; False behind the last."""
-        maps, first = self.maps, self.program.first
-        done = cell.stage
-        following = [s for s in self.stages if s > done]
         if cell.late:
             return False
-        if done >= 0:
-            z = maps.stage(done, cell.values)
-            cell.values = (*cell.values, maps.masked(z, cell.signs[first[done] : first[done + 1]]))
-        if not following:
+        following = next((s for s in self.stages if s > cell.stage), None)
+        self._go_behind(cell)
+        if following is None:
             cell.late = True
             rows, units = self._last(cell) if self._last is not None else ([], [])
-            cell.enter(rows, units, list(range(len(rows))))
-            return True
-        s = following[0]
+            cell.enter(rows, units, range(len(rows)))
+        else:
+            pending = self._go_to(cell, following)
+            cell.enter(cell.rows, cell.units, pending)
+        return True
+
+    def _go_behind(self, cell: SearchCell) -> None:
+        """Complete the stage at hand, all of whose units are fixed."""
+        if cell.stage >= 0:
+            first, done = self.program.first, cell.stage
+            cell.values = (*cell.values, self.maps.masked(cell.table, cell.signs[first[done] : first[done + 1]]))
+
+    def _go_to(self, cell: SearchCell, s: int) -> list[int]:
+        """The rows and units of a stage; those that have no variables are fixed, the others are told."""
+        first = self.program.first
         cell.values = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
-        rows = [primitive([int(v) for v in row]) for row in maps.stage(s, cell.values).tolist()]
+        cell.table, cell.rows = self._rows(s, cell)
+        cell.units, cell.stage = range(first[s], first[s + 1]), s
         pending = []
-        for j, row in enumerate(rows):
+        for j, row in enumerate(cell.rows):
             if any(row[:-1]):
                 pending.append(j)
             else:
                 cell.signs[first[s] + j] = (row[-1] > 0) - (row[-1] < 0)
-        cell.stage = s
-        cell.enter(rows, range(first[s], first[s + 1]), pending)
-        return True
+        return pending
+
+
+@dataclass
+class _Node:
+    """Of the tree of a search in breadth."""
+
+    cell: SearchCell
+    unit: int | None = None
+    looked_at: bool = False
+    parts: list[_Node] = field(default_factory=list)
 
 
 def polyhedron_of(forms: Sequence[AffineRow], width: int) -> Polyhedron:

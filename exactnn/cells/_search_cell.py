@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from exactnn.cells._cell_maps import Values
-from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work, value_at
-from exactnn.cells._search_points import across, around
+from flint import fmpq, fmpz
 
-#: A cell remembers at most so many of its points.
-_MEMORY = 48
+from exactnn.cells._cell_maps import Values
+from exactnn.cells._known import Known, Plane
+from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work, value_at
+from exactnn.cells._search_points import around, between
+from exactnn.cells._table import Unusable
+from exactnn.cells._view import View
+from exactnn.exact.numbers import upright
+
+#: Tables with more numbers than this are not kept: the float proposals of every program then start afresh.
+_NUMBERS = 400_000
 
 
 @dataclass
@@ -23,116 +29,228 @@ class SearchCell:
     ----------
     forms, made : the inequalities g_i >= 0, and what made each: unit u, or -1 - r for row r of the domain
     inner : where all g_i are positive
-    points : further points and rays of the cell
     signs : of all units, as far as they are fixed
-    values : the stages that are complete
+    values : the stages that are complete; stage, table : the number of the one at hand, and its units' forms
+    known : bounds of linear functions on the cell
     rows, units : the units of the stage at hand, divided by their greatest common divisors, and their numbers
     late : whether all stages are complete, the rows being those that the search was asked for at the end; note : of who asked
-    pending : those of them that are not fixed
-    facts : (unit, sign, proof) of units that were fixed since the last split
+    pending : those of them that are not fixed, one for each hyperplane, the first unit that has it
+    alike : for each of these all units with its hyperplane, and whether with the same (1) or the opposite sign (-1)
+    facts : (unit, sign, proof) of units that were fixed since the last split and do not follow from what is known
     """
 
     forms: tuple[AffineRow, ...]
     made: tuple[int, ...]
     inner: Point
-    points: list[Point]
     signs: list[int]
     values: Values
     width: int
     work: Work
+    known: Known
     stage: int = -1
+    table: list[list[fmpz]] = field(default_factory=list)
     rows: list[AffineRow] = field(default_factory=list)
     units: Sequence[int] = ()
     pending: list[int] = field(default_factory=list)
-    tables: list[list[int]] = field(default_factory=list)  # the signs of `rows` at each of `points`
-    own: list[int] = field(default_factory=list)  # and at `inner`
+    planes: dict[int, Plane] = field(default_factory=dict)
+    alike: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     late: bool = False
     note: Any = None
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
+    _view: View | None = None
+    _part: tuple[View, list[AffineRow], int, int, bool] | None = None
+    _sides: dict[int, tuple[Point, Point]] = field(default_factory=dict)
 
     @cached_property
     def system(self) -> Halfspaces:
         """The inequalities prepared for linear programs."""
         return Halfspaces(self.forms, self.width, self.work)
 
-    @cached_property
-    def _index(self) -> dict[AffineRow, int]:
-        return {g: i for i, g in enumerate(self.forms)}
-
-    def enter(self, rows: list[AffineRow], units: Sequence[int], pending: list[int]) -> None:
+    def enter(self, rows: list[AffineRow], units: Sequence[int], pending: Sequence[int]) -> None:
         """Go on to the units of a stage."""
-        self.rows, self.units, self.pending = rows, units, pending
-        self.own = self._signs(self.inner)
-        self.tables = [self._signs(p) for p in self.points]
-
-    def _signs(self, point: Point) -> list[int]:
-        values = [value_at(row, point) for row in self.rows]
-        return [(v > 0) - (v < 0) for v in values]
-
-    def settle(self) -> Iterator[tuple[int, int, Farkas]]:
-        """Take those units out of `pending` that do not change their sign on the cell: (unit, sign, proof)."""
-        pending, self.pending = self.pending, []
+        self.rows, self.units, self.pending = rows, units, []
+        self.planes, self.alike = {}, {}
+        first: dict[AffineRow, int] = {}
         for j in pending:
-            found = self.fixed(j)
-            if found is None:
+            row = rows[j]
+            key = upright(row)
+            sign = 1 if key is row else -1
+            side = self.known.side(key)
+            if side:
+                self.signs[units[j]] = side * sign
+                continue
+            same = first.setdefault(key, j)
+            if same == j:
+                self.planes[j], self.alike[j] = Plane.of(row, key), [(j, 1)]
                 self.pending.append(j)
             else:
-                yield self.units[j], *found
+                self.alike[same].append((j, sign if self.planes[same].size > 0 else -sign))
+        self._follow()
+        if self.pending:
+            self._look()
 
-    def fixed(self, j: int) -> tuple[int, Farkas] | None:
-        """(sign, proof) of a form of `rows` that does not change its sign on the cell, None of one that does; it is not constant."""
-        sign = self.own[j]
-        if sign == 0 or any(table[j] == -sign for table in self.tables):
-            return None
-        found = self.place(self.rows[j] if sign > 0 else tuple(-c for c in self.rows[j]))
-        if isinstance(found, Farkas):
-            return sign, found
-        self.points.append(found)
-        self.tables.append(self._signs(found))
-        return None
+    def _look(self) -> None:
+        """Let floats look at the rows that are pending."""
+        if (len(self.forms) + len(self.pending) + self.width) * (self.width + 1) > _NUMBERS:
+            self._view, self._part = None, None
+            return
+        view = self._seen([])
+        try:
+            if view is None:
+                view = View(self.forms, self.system.basis(), self.width)
+            view.enter(self.pending, self.rows, self.inner)
+        except Unusable:
+            view = None
+        self._view = view
+
+    @property
+    def view(self) -> View | None:
+        """What floats see of the rows that are pending."""
+        return self._seen(self.pending)
+
+    def _seen(self, names: Sequence[int]) -> View | None:
+        """The same of these rows only. It is made when it is asked for, since many cells have nothing left to look at."""
+        if self._part is not None:
+            view, rows, j, side, moved = self._part
+            self._part = None
+            try:
+                self._view = view.part(j, side, names, rows, self.inner, moved=moved)
+            except Unusable:
+                self._view = None
+        return self._view
+
+    def settle(self) -> None:
+        """Fix those units that do not change their sign on the cell, as far as floats see them; they leave `pending`."""
+        self._follow()
+        if not self.pending:
+            return
+        if self.view is None:
+            self._look()
+        view = self.view
+        if view is None:
+            unsure = list(self.pending)
+        else:
+            for labels, names in view.explore(self.pending, self._check):
+                view.unsure += self._prove(labels, names)
+            unsure = view.unsure
+        for j in unsure:
+            if not self.signs[self.units[j]]:
+                self._certainly(j)
+        self._follow()
+
+    def _check(self) -> None:
+        self.work.clock.check("units were being looked at")
+
+    def _prove(self, labels: list[int], names: list[int]) -> list[int]:
+        """Fix these forms by combinations of these inequalities; those that floats were wrong about."""
+        wrong = []
+        signs = [1 if value_at(self.rows[j], self.inner) > 0 else -1 for j in names]
+        proofs = self.system.combined(labels, [_times(self.rows[j], s) for j, s in zip(names, signs, strict=True)])
+        for j, sign, proof in zip(names, signs, proofs, strict=True):
+            if proof is None:
+                wrong.append(j)
+            else:
+                self.work.proofs += 1
+                self._fix(j, sign, proof)
+        return wrong
+
+    def _certainly(self, j: int) -> None:
+        """Fix a unit if it has one sign on the cell, by an exact linear program."""
+        value = value_at(self.rows[j], self.inner)
+        if value:
+            sign = 1 if value > 0 else -1
+            found = self.system.least(_times(self.rows[j], sign))
+            if isinstance(found, Farkas):
+                self._fix(j, sign, found)
+            elif self.view is not None:
+                self.view.add(found)
+
+    def _fix(self, j: int, sign: int, proof: Farkas) -> None:
+        constant = sum(y * self.forms[i][-1] for i, y in proof.terms)
+        self.known.add(self.planes[j], sign, proof, fmpq(proof.factor * sign * self.rows[j][-1] - constant, proof.factor))
+        self.facts.append((self.units[j], sign, proof))
+        self._set(j, sign)
+
+    def _set(self, j: int, sign: int) -> None:
+        for i, same in self.alike[j]:
+            self.signs[self.units[i]] = sign * same
+
+    def _follow(self) -> None:
+        """Fix the units whose signs follow from what is known; no unit that is fixed is pending any more."""
+        left = []
+        for j in self.pending:
+            if self.signs[self.units[j]]:
+                continue
+            plane = self.planes[j]
+            side = self.known.side(plane.key)
+            if side:
+                self._set(j, side if plane.size > 0 else -side)
+            elif (found := self.known.follows(plane)) is not None:
+                self._fix(j, *found)
+            else:
+                left.append(j)
+        self.pending = left
 
     def place(self, form: AffineRow) -> Farkas | Point:
         """The proof that form >= 0 on the cell, or a point where it is not."""
-        known = self._index.get(form)
-        if known is not None:
-            return Farkas(1, ((known, 1),))
         return self.system.least(form)
 
+    def divides(self, j: int) -> bool:
+        """Whether the form of rows[j] changes its sign on the cell, which is certain then; else it is fixed."""
+        if j in self._sides:
+            return True
+        row, inner = self.rows[j], self.inner
+        value = value_at(row, inner)
+        if value == 0:
+            self._sides[j] = around(row, inner, self.forms)
+            return True
+        sign = 1 if value > 0 else -1
+        form = _times(row, sign)
+        point = self.view.across(j, form, self.forms) if self.view is not None else None
+        if point is not None:
+            self.work.points += 1
+        else:
+            found = self.system.least(form)
+            if isinstance(found, Farkas):
+                self._fix(j, sign, found)
+                self._follow()
+                return False
+            point = between(form, inner, found)
+        self._sides[j] = (inner, point) if sign > 0 else (point, inner)
+        return True
+
     def halves(self, j: int) -> tuple[SearchCell, SearchCell]:
-        """The parts where the form of rows[j], which changes its sign here, is >= 0 and <= 0."""
-        form, unit = self.rows[j], self.units[j]
-        inner = self._inner_points(j)
-        halves = []
-        for side in (0, 1):
-            sign = 1 - 2 * side
-            kept = [i for i, table in enumerate(self.tables) if table[j] != -sign][-_MEMORY:]
+        """The parts where the form of rows[j], which divides the cell, is >= 0 and <= 0."""
+        halves, view = [], self.view
+        for side, inner in zip((1, -1), self._sides[j], strict=True):
+            known = self.known.copy()
+            known.add(self.planes[j], side, Farkas(1, ((len(self.forms), 1),)))
             half = SearchCell(
-                forms=(*self.forms, form if sign > 0 else tuple(-c for c in form)),
-                made=(*self.made, unit),
-                inner=inner[side],
-                points=[self.points[i] for i in kept],
+                forms=(*self.forms, _times(self.rows[j], side)),
+                made=(*self.made, self.units[j]),
+                inner=inner,
                 signs=list(self.signs),
                 values=self.values,
                 width=self.width,
                 work=self.work,
+                known=known,
                 stage=self.stage,
+                table=self.table,
                 rows=self.rows,
                 units=self.units,
+                planes=self.planes,
+                alike=self.alike,
                 late=self.late,
                 note=self.note,
                 pending=[i for i in self.pending if i != j],
-                tables=[self.tables[i] for i in kept],
             )
-            half.signs[unit] = sign
-            half.own = self.own if inner[side] is self.inner else half._signs(inner[side])
+            half._set(j, side)
+            half._follow()
+            if view is not None:
+                half._part = view, self.rows, j, side, inner is not self.inner
             halves.append(half)
         return halves[0], halves[1]
 
-    def _inner_points(self, j: int) -> tuple[Point, Point]:
-        form, sign = self.rows[j], self.own[j]
-        if sign == 0:
-            return around(form, self.inner, self.forms)
-        beyond = [p for p, table in zip(self.points, self.tables, strict=True) if table[j] == -sign]
-        if sign > 0:
-            return self.inner, across(form, self.inner, beyond, self.forms)
-        return across(tuple(-c for c in form), self.inner, beyond, self.forms), self.inner
+
+def _times(form: AffineRow, sign: int) -> AffineRow:
+    return form if sign > 0 else tuple(-c for c in form)

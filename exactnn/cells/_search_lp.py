@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, lcm
 from operator import mul
+from typing import Any
 
-from flint import fmpz
+from flint import fmpz, fmpz_mat
 
 from exactnn.exact.clock import Clock
-from exactnn.exact.lp import FloatRows, IntegerRows, guided
+from exactnn.exact.lp import FloatRows, IntegerRows, guided, solving_seconds
 from exactnn.exact.numbers import primitive
 
 AffineRow = tuple[int, ...]
@@ -27,10 +28,16 @@ _DIRECT = 6
 
 @dataclass
 class Work:
-    """The clock of a search, and the number of linear programs it has solved."""
+    """The clock of a search, and how its forms were decided.
+
+    proofs : proofs that were right as floats proposed them; programs : exact linear programs, where floats were no help; points : points
+        across a hyperplane found from those that floats saw
+    """
 
     clock: Clock
+    proofs: int = 0
     programs: int = 0
+    points: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,11 @@ class Halfspaces:
     def _floats(self) -> FloatRows:
         return FloatRows(self._integers)
 
+    def basis(self) -> list[int]:
+        """Inequalities that hold with equality at one point of the cell, and ~j for coordinates that are 0 there; `width` in all."""
+        basis = guided(self._integers, None, lambda: self._floats, self.work.clock, _DIRECT).basis
+        return [*basis.tight, *(~j for j in basis.zero)]
+
     def least(self, form: AffineRow) -> Farkas | Point:
         """The proof that form >= 0 on the cell, or a point of it (a ray, possibly) with form < 0."""
         cost = [-c for c in form[:-1]]
@@ -74,17 +86,67 @@ class Halfspaces:
             assert all(value_at(g, point) >= 0 for g in self.forms)
             return point
         scale = lcm(*(int(y.q) for y in ended.multipliers.values()))
-        terms = tuple((i, int(fmpz(scale) * y.p // y.q)) for i, y in ended.multipliers.items())
-        divisor = gcd(scale, *(y for _, y in terms))
-        proof = Farkas(scale // divisor, tuple((i, y // divisor) for i, y in terms))
-        assert self.proves(proof, form)
+        proof = self._proof([form], list(ended.multipliers), [[int(fmpz(scale) * y.p // y.q) for y in ended.multipliers.values()]], scale)[
+            0
+        ]
+        assert proof is not None
         return proof
 
-    def proves(self, proof: Farkas, form: AffineRow) -> bool:
-        """Whether the proof shows form >= 0."""
-        total = [proof.factor * c for c in form]
-        for i, y in proof.terms:
-            for j, c in enumerate(self.forms[i]):
-                total[j] -= y * c
-        positive = proof.factor > 0 and all(y > 0 for _, y in proof.terms)
-        return positive and not any(total[:-1]) and total[-1] >= 0
+    def combined(self, labels: Sequence[int], forms: Sequence[AffineRow]) -> list[Farkas | None]:
+        """For each form the proof with multipliers of these inequalities alone, as many as there are variables; None if there is none.
+
+        labels : as `basis` gives them
+        """
+        fixed = {}  # column: an inequality with this variable alone
+        dense, held = [], set()
+        for i in labels:
+            if i < 0:
+                held.add(~i)
+                continue
+            row = self.forms[i]
+            if row[:-1].count(0) == self.width - 1:
+                fixed[next(j for j, c in enumerate(row) if c)] = i
+            else:
+                dense.append(i)
+        free = [j for j in range(self.width) if j not in fixed and j not in held]
+        if len(dense) != len(free):
+            return [None] * len(forms)
+        columns: list[list[int]] = [[] for _ in forms]
+        denominator = 1
+        if dense:
+            rows = [self.forms[i] for i in dense]
+            self._wait(rows)
+            try:
+                solution: Any = fmpz_mat(len(free), len(dense), [row[j] for j in free for row in rows]).solve(
+                    fmpz_mat(len(free), len(forms), [form[j] for j in free for form in forms])
+                )  # an fmpq_mat; FLINT's hints name its base class
+            except ZeroDivisionError:
+                return [None] * len(forms)
+            numerators, bottom = solution.numer_denom()
+            columns, denominator = [[int(v) for v in column] for column in numerators.transpose().tolist()], int(bottom)
+        if fixed:
+            factor = lcm(*(self.forms[i][j] for j, i in fixed.items()))
+            columns, denominator = [[factor * v for v in column] for column in columns], factor * denominator
+            for form, column in zip(forms, columns, strict=True):
+                rest = [(denominator * form[j] - sum(y * self.forms[k][j] for k, y in zip(dense, column, strict=True)), j) for j in fixed]
+                column += [value // self.forms[fixed[j]][j] for value, j in rest]
+        return self._proof(forms, [*dense, *fixed.values()], columns, denominator)
+
+    def _proof(self, forms: Sequence[AffineRow], rows: Sequence[int], columns: Sequence[Sequence[int]], factor: int) -> list[Farkas | None]:
+        """factor * form = gamma + sum of multiplier * row, with a column of multipliers for each form; None where that is not so."""
+        table = fmpz_mat(len(rows), self.width + 1, [c for i in rows for c in self.forms[i]])
+        sums = (fmpz_mat(len(forms), len(rows), [y for column in columns for y in column]) * table).tolist()
+        found: list[Farkas | None] = []
+        for form, column, total in zip(forms, columns, sums, strict=True):
+            gamma = factor * form[-1] - int(total[-1])
+            holds = factor > 0 and gamma >= 0 and min(column, default=0) >= 0
+            if not (holds and all(factor * c == t for c, t in zip(form, total[:-1], strict=False))):
+                found.append(None)
+                continue
+            divisor = gcd(factor, *column)
+            found.append(Farkas(factor // divisor, tuple((i, y // divisor) for i, y in zip(rows, column, strict=True) if y)))
+        return found
+
+    def _wait(self, rows: Sequence[AffineRow]) -> None:
+        """Incomplete if solving for these rows takes longer than there is time."""
+        self.work.clock.check("a proof was to be solved for", seconds=solving_seconds(len(rows), max(abs(c).bit_length() for c in rows[0])))

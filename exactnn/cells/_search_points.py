@@ -1,8 +1,8 @@
 """Points of few bits strictly inside a cell, on one side of a hyperplane that cuts it.
 
 Let w be interior to a cell, l(w) > 0, and p a point of the closed cell with l(p) < 0. The segment from w to p enters l < 0 at
-w + t (p - w), t = l(w) / (l(w) - l(p)), and is interior to the cell up to p; so is the mean of such points. Floats round the mean to
-few bits, and integers confirm that it is inside; if no rounding is, a rational t is taken exactly.
+w + t (p - w), t = l(w) / (l(w) - l(p)), and is interior to the cell from there up to p. Floats round a point between to few bits, and
+integers confirm that it is inside; if no rounding is, a rational t is taken exactly.
 """
 
 from __future__ import annotations
@@ -10,20 +10,37 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 from flint import fmpq
 
 from exactnn.cells._search_lp import AffineRow, Point, value_at
+from exactnn.cells._table import FloatArray
 from exactnn.exact.numbers import primitive, simplest_between
 
 _BITS = (2, 4, 7, 12, 20, 34)
 
 
-def across(form: AffineRow, inner: Point, points: Sequence[Point], forms: Sequence[AffineRow]) -> Point:
-    """A point with all `forms` > 0 and form < 0; inner has all > 0 and form > 0, the points all >= 0 and form < 0."""
-    for candidate in _roundings(_mean(form, inner, points)):
-        if value_at(form, candidate) < 0 and inside(candidate, forms):
+def across(
+    form: AffineRow, origin: FloatArray, beyond: FloatArray, forms: Sequence[AffineRow], rows: FloatArray, row: FloatArray
+) -> Point | None:
+    """A point with all `forms` > 0 and form < 0; None if floats find none.
+
+    origin : the inner point (x, 1), where all forms and `form` are > 0; beyond : (x, w), a sum of points (x, 1) and rays (x, 0) where all
+        forms are about >= 0 and form < 0; rows, row : the forms in floats, with coefficients up to 1
+    """
+    with np.errstate(all="ignore"):  # a proposal
+        middle = _middle(float(row @ origin), -float(row @ beyond), origin, beyond)
+        room = min(float(np.minimum.reduce(rows @ middle, initial=np.inf)), -float(row @ middle)) / (len(form) - 1)
+    if not 0 < room < np.inf:
+        return None
+    exponent, entries = math.frexp(room)[1], middle.tolist()
+    if not all(map(math.isfinite, entries)):
+        return None
+    for unit in (exponent - 1, exponent - 6):
+        candidate = _rounded(entries[:-1], unit)
+        if candidate is not None and value_at(form, candidate) < 0 and inside(candidate, forms):
             return candidate
-    return _between(form, inner, points[0])
+    return None
 
 
 def around(form: AffineRow, inner: Point, forms: Sequence[AffineRow]) -> tuple[Point, Point]:
@@ -67,29 +84,13 @@ def rounded_points(point: Point) -> Iterator[Point]:
     yield from _roundings(floats)
 
 
-def _mean(form: AffineRow, inner: Point, points: Sequence[Point]) -> list[float]:
-    """The mean of the points and of the places where their segments from the inner point enter the other side; [] beyond floats."""
-    weight = inner[-1]
-    try:
-        origin = [v / weight for v in inner[:-1]]
-        total, count = [0.0] * len(origin), 0
-        for point in points:
-            w = point[-1]
-            above, below = value_at(form, inner), -value_at(form, point)
-            if w:
-                share = (above * w) / (above * w + below * weight)
-                end = [v / w for v in point[:-1]]
-                enters = [a + share * (b - a) for a, b in zip(origin, end, strict=True)]
-            else:
-                length = above / (below * weight)
-                enters = [a + length * v for a, v in zip(origin, point, strict=False)]
-                end = [a + length * v for a, v in zip(enters, point, strict=False)]
-            total = [t + a + b for t, a, b in zip(total, enters, end, strict=True)]
-            count += 2
-    except OverflowError:
-        return []
-    mean = [t / count for t in total]
-    return mean if all(map(math.isfinite, mean)) else []
+def _middle(above: float, below: float, origin: FloatArray, beyond: FloatArray) -> FloatArray:
+    """The middle, as (x, 1), between `beyond` and the place where the segment from the origin enters the other side."""
+    weight = float(beyond[-1])
+    if weight:
+        share = (1 + above / (above + below / weight)) / 2
+        return origin + share * (beyond / weight - origin)
+    return origin + 1.5 * above / below * beyond
 
 
 def _roundings(point: Sequence[float]) -> Iterator[Point]:
@@ -98,15 +99,22 @@ def _roundings(point: Sequence[float]) -> Iterator[Point]:
         return
     _, exponent = math.frexp(max(map(abs, point)))
     for bits in _BITS:
-        unit = exponent - bits
-        if unit >= 0:
-            yield (*(round(math.ldexp(v, -unit)) << unit for v in point), 1)
-        elif unit > -1000:
-            yield primitive([*(round(math.ldexp(v, -unit)) for v in point), 1 << -unit])
+        candidate = _rounded(point, exponent - bits)
+        if candidate is not None:
+            yield candidate
 
 
-def _between(form: AffineRow, inner: Point, point: Point) -> Point:
-    """A point of the open segment, or ray, behind its place on the hyperplane."""
+def _rounded(point: Sequence[float], unit: int) -> Point | None:
+    """The point in units of 2^unit; None for units that are too small."""
+    if unit >= 0:
+        return (*(round(math.ldexp(v, -unit)) << unit for v in point), 1)
+    if unit > -1000:
+        return primitive([*(round(math.ldexp(v, -unit)) for v in point), 1 << -unit])
+    return None
+
+
+def between(form: AffineRow, inner: Point, point: Point) -> Point:
+    """A point of the open segment from inner to a point with form < 0, or ray, behind its place on the hyperplane."""
     above, below = value_at(form, inner), -value_at(form, point)
     weight, w = inner[-1], point[-1]
     if w:

@@ -61,9 +61,9 @@ def add_question(
 
 
 def add_long(parser: argparse.ArgumentParser) -> None:
-    """--workers and --checkpoint, of questions that boxes decide."""
-    parser.add_argument("--workers", metavar="N", type=int, help="cut boxes in N processes")
-    parser.add_argument("--checkpoint", metavar="FILE", help="keep the boxes here, and go on from there if the file exists")
+    """--workers and --checkpoint, of questions that boxes or a search over cells decide."""
+    parser.add_argument("--workers", metavar="N", type=int, help="cut boxes, or search cells, in N processes")
+    parser.add_argument("--checkpoint", metavar="FILE", help="keep here what is done, and go on from there if the file exists")
 
 
 def question(options: argparse.Namespace) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from exactnn.exact.array import nearest_float
 from exactnn.exact.clock import Clock
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.progress import Progress
+from exactnn.exact.tasks import TaskFile
 from exactnn.network import Network
 
 _FIRST, _LESS = 1, 0.99
@@ -36,15 +37,16 @@ NEAR = 8 * Fraction(MARGIN)
 
 @dataclass(frozen=True)
 class Resources:
-    """What long work may use: the workers of an executor, and a file to go on from; None for neither."""
+    """What long work may use: the workers of an executor, and a file to go on from, of boxes or of tasks; None for neither."""
 
     executor: Executor | None = None
     checkpoint: Checkpoint | None = None
+    tasks: TaskFile | None = None
 
     @property
     def any(self) -> bool:
         """Whether there are any: long work is expected then."""
-        return self.executor is not None or self.checkpoint is not None
+        return self.executor is not None or self.checkpoint is not None or self.tasks is not None
 
 
 class Splitting(Tree):

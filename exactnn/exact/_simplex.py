@@ -51,6 +51,11 @@ class Outcome:
 _SECONDS = 4e-10
 
 
+def solving_seconds(size: int, bits: int) -> float:
+    """About how long FLINT solves a square system of so many rows with integers of so many bits."""
+    return _SECONDS * float(size) ** 3 * float(bits) ** 1.5
+
+
 class SingularBasis(Exception):
     """The proposed rows and columns have no single common point; internal."""
 
@@ -70,7 +75,7 @@ class _Basis:
             raise SingularBasis
         rows, size = system.rows, len(self.free)
         bits = max((system.bits[i] for i in self.dense), default=0)
-        self._seconds = _SECONDS * size**3 * bits**1.5
+        self._seconds = solving_seconds(size, bits)
         self.block = fmpz_mat(size, size, [rows[i][j] for i in self.dense for j in self.free])
 
     @cached_property

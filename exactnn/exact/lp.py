@@ -22,7 +22,7 @@ from flint import fmpq, fmpz, fmpz_mat
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact._float_lp import FloatRows, propose
 from exactnn.exact._integer_rows import IntegerRows, Matrix, Vector, common, integer_rows, numbers
-from exactnn.exact._simplex import Guess, Outcome, SingularBasis, solve
+from exactnn.exact._simplex import Guess, Outcome, SingularBasis, solve, solving_seconds
 from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.numbers import Number, rational
 
@@ -42,6 +42,7 @@ __all__ = [
     "guided",
     "maximise",
     "nonnegative",
+    "solving_seconds",
     "statistics",
 ]
 

@@ -91,7 +91,7 @@ def primitive(row: Sequence[int]) -> tuple[int, ...]:
     ((-2, 3), (0, 0))
     """
     divisor = math.gcd(*row)
-    return tuple(row) if divisor <= 1 else tuple(v // divisor for v in row)
+    return tuple(row) if divisor <= 1 else tuple([v // divisor for v in row])
 
 
 def upright(row: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 
-from exactnn.cells import Piece, Program, Search, SearchCell, Signs, Subdivision
+from exactnn.cells import Piece, Program, Search, SearchCell, Seed, Signs, Subdivision
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 
@@ -58,14 +58,14 @@ class Patterns:
 
 
 def search_cells(
-    program: Program, collector: Collector, clock: Clock, prefix: Sequence[int] = (), max_regions: int | None = None
+    program: Program, collector: Collector, clock: Clock, seed: Seed | None = None, max_regions: int | None = None
 ) -> Iterator[int]:
-    """Collect the cells, with these signs of the first units, as the search finds them: how many there are so far, again and again.
+    """Collect the cells, within this one, as the search finds them: how many there are so far, again and again.
 
     Raises Incomplete at the end of the time, and beyond `max_regions` patterns.
     """
     patterns = Patterns(program)
-    search = Search(program, clock, prefix=prefix)
+    search = Search(program, clock, seed=seed)
     for cell, unit in search.walk():
         if unit is not None:
             continue

@@ -133,12 +133,12 @@ def _in_tasks(
     checkpoint: str | os.PathLike[str] | None,
     max_regions: int | None,
 ) -> None:
-    tasks = dict(enumerate(_tasks.prefixes(program, clock, method)))
+    tasks = dict(enumerate(_tasks.shares(program, clock, method)))
     total, finished = len(tasks), 0
-    file = None if checkpoint is None else _tasks.Checkpoint(checkpoint, program, collector.key, tasks)
+    file = None if checkpoint is None else _tasks.checkpoint_of(checkpoint, program, collector.key, tasks)
     ready: dict[int, Any] = dict(file.done) if file else {}
     cells = sum(size for size, _ in ready.values())
-    tasks = {number: prefix for number, prefix in tasks.items() if number not in ready}
+    tasks = {number: share for number, share in tasks.items() if number not in ready}
     found = _tasks.results(net, program.domain, make, tasks, executor, clock, max_regions, method)
     with Progress("finding regions, in parts", unit="parts", total=len(tasks)) as shown, closing(found):
         try:

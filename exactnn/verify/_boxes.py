@@ -24,11 +24,13 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.executors import check_executor
 from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.progress import counted
+from exactnn.exact.tasks import TaskFile
 from exactnn.network import Network, Rational, Smooth
 from exactnn.network.document import canonical_hash, document
 from exactnn.verify._alike import Alike
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
+from exactnn.verify._parts import FORMAT, VERSION
 
 Point = tuple[Fraction, ...]
 #: of the time, for boxes where people bring an executor or a checkpoint
@@ -40,7 +42,8 @@ _FEW = 64  # boxes that resist, which may be left to the search over cells
 def resources(claim: Comparison | SameDecisionClaim, executor: Executor | None, checkpoint: str | os.PathLike[str] | None) -> Resources:
     """The arguments `executor` and `checkpoint` of a question; its file is opened, and made if there is none.
 
-    ArgumentError where no boxes are cut for this question, LoadError for a file of another one.
+    They help where boxes are cut, and where equality (tolerance 0) is decided cell by cell. ArgumentError where neither is done for this
+    question, LoadError for a file of another one.
     """
     check_executor(executor)
     if executor is None and checkpoint is None:
@@ -49,8 +52,11 @@ def resources(claim: Comparison | SameDecisionClaim, executor: Executor | None, 
     if isinstance(claim, (DeviationClaim, SameDecisionClaim)):
         if claim.domain is None:
             raise ArgumentError(f"{name}: it helps with boxes, which need a bounded domain; give one, or leave it out")
-    elif claim.domain is None or not claim.tolerance:
-        raise ArgumentError(f"{name}: it helps with boxes, which need a bounded domain and a tolerance > 0; give both, or leave it out")
+    elif claim.domain is None and claim.tolerance:
+        raise ArgumentError(
+            f"{name}: it helps with boxes, which need a bounded domain, and with equality cell by cell, of tolerance 0; give a domain, or "
+            "leave it out"
+        )
     for net in claim.models().values():
         curved = curved_node(net)
         if curved is not None:
@@ -58,7 +64,11 @@ def resources(claim: Comparison | SameDecisionClaim, executor: Executor | None, 
                 f"{name}: boxes are cut by workers and kept in files for piecewise linear networks only, and {curved}; leave it out: for "
                 "others boxes are cut in this process, within the time limit"
             )
-    return Resources(executor, None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(claim)))
+    if checkpoint is None:
+        return Resources(executor)
+    if isinstance(claim, (DeviationClaim, SameDecisionClaim)) or claim.tolerance:
+        return Resources(executor, Checkpoint(checkpoint, fingerprint(claim)))
+    return Resources(executor, tasks=TaskFile(checkpoint, FORMAT, VERSION, fingerprint(claim)))
 
 
 def curved_node(net: Network) -> str | None:
@@ -70,7 +80,7 @@ def curved_node(net: Network) -> str | None:
     return None
 
 
-def _fingerprint(claim: Comparison | SameDecisionClaim) -> str:
+def fingerprint(claim: Comparison | SameDecisionClaim) -> str:
     """A hash of networks, domain, norm and tolerance."""
     nets = [None if net is None else canonical_hash(document(net)) for net in (claim.f, claim.g)]
     text = json.dumps([claim.stated("proved"), nets], sort_keys=True)

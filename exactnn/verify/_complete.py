@@ -14,15 +14,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from math import lcm
+from math import gcd, lcm
 from operator import mul
 from typing import Any
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
-from exactnn.cells import AffineRow, Farkas, Point, Search, SearchCell, Tree, polyhedron_of, read_program, value_at
+from exactnn.cells import (
+    AffineRow,
+    Farkas,
+    IntegerMap,
+    Point,
+    Program,
+    Search,
+    SearchCell,
+    Seed,
+    Tree,
+    polyhedron_of,
+    read_program,
+    value_at,
+)
 from exactnn.claims import Comparison, DeviationClaim
+from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
@@ -45,18 +59,50 @@ class Difference:
     units: dict[AffineRow, tuple[int, AffineRow]]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What one network gives to scale (f - g): a constant, and matrices for the outputs of stages that are closed on each cell, or open.
+
+    closed : (source, matrix); open : (stage, matrix, its columns)
+    """
+
+    constant: fmpz_mat
+    closed: list[tuple[int, fmpz_mat]]
+    open: list[tuple[int, fmpz_mat, list[list[int]]]]
+
+    @classmethod
+    def of(cls, form: IntegerMap, factor: int, left_open: list[int]) -> _Part:
+        """The form times a factor."""
+        matrices = {k: matrix * fmpz(factor) for k, matrix in form.matrices.items()}
+        return cls(
+            fmpz_mat(len(form.constant), 1, [factor * c for c in form.constant]),
+            [(k, matrix) for k, matrix in matrices.items() if k - 1 not in left_open],
+            [(k - 1, matrix, _table(matrix.transpose())) for k, matrix in matrices.items() if k - 1 in left_open],
+        )
+
+
 class Complete:
     """f = g, f = 0 or T(f) = f within the tolerance, decided cell by cell.
 
     Parameters
     ----------
     claim : what is asked; where : its domain in coordinates t
-    clock, limit : Incomplete at the end of the time, or beyond so many cells
+    clock, limit : Incomplete at the end of the time, or beyond so many cells; `decide` goes on from there
+    seed : only the cells within this one
+    program : of the networks, if it was read before
     """
 
-    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock, limit: int | None) -> None:
+    def __init__(
+        self,
+        claim: Comparison,
+        where: Coordinates,
+        clock: Clock,
+        limit: int | None,
+        seed: Seed | None = None,
+        program: Program | None = None,
+    ) -> None:
         self.claim, self.where = claim, where
-        self.program = read_program([claim.f] if claim.g is None else [claim.f, claim.g])
+        self.program = program or read_program([claim.f] if claim.g is None else [claim.f, claim.g])
         stages = self.program.stages
         read = {k for stage in stages for k in stage.form.blocks}
         self.open = [s for s in range(len(stages)) if s + 1 not in read]
@@ -70,34 +116,68 @@ class Complete:
             open_stages=self.open,
             last=self._hyperplanes,
             limit=limit,
+            seed=seed,
         )
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
+        signed = zip((1, -1), self.program.output_integers, strict=False)
+        self._parts = [_Part.of(form, sign * (self.scale // form.scale), self.open) for sign, form in signed]
         self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
 
-    def decide(self) -> RationalArray | dict[str, Any]:
-        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none."""
-        with Progress("going through the cells of the networks", unit="cells") as bar:
-            return self._walk(bar)
+    def decide(self, clock: Clock | None = None, limit: int | None = None) -> RationalArray | dict[str, Any]:
+        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none.
 
-    def _walk(self, bar: Progress) -> RationalArray | dict[str, Any]:
-        for cell, unit in self.search.walk():
-            bar.update(unit is None)
-            if unit is not None:
-                if cell.late and not self.claim.tolerance:
-                    return self._witness(cell, list(cell.pending))
-                self.tree.split(cell, unit)
+        clock, limit : others than those before, to go on after Incomplete
+        """
+        if clock is not None:
+            self.search.work.clock, self.search.limit = clock, limit
+        with Progress("going through the cells of the networks", unit="cells") as bar:
+            for cell, unit in self.search.walk():
+                bar.update(unit is None)
+                try:
+                    point = self._node(cell, unit)
+                except Incomplete:
+                    self.search.put_back(cell)
+                    raise
+                if point is not None:
+                    return point
+        return self.evidence(self.tree.nodes)
+
+    def spread(self, least: int) -> RationalArray | list[Seed]:
+        """A point as for `decide`, or about so many cells that are left to decide; their numbers stand in the tree in their places."""
+        seeds: list[Seed] = []
+        for node in self.search.spread(least):
+            if isinstance(node, Seed):
+                self.tree.nodes.append(len(seeds))
+                seeds.append(node)
                 continue
-            rest = self._affine(cell)
-            if not any(map(any, rest)):
-                self.tree.leaf(cell, None)
-            elif not self.claim.tolerance:
-                return self._witness(cell, [])
-            else:
-                pairs = self._bounded(cell, rest)
-                if isinstance(pairs, RationalArray):
-                    return pairs
-                self.tree.leaf(cell, pairs)
-        return {"method": "tree", "hull": self.where.hull, "tree": self.tree.nodes}
+            self.search.found += node[1] is None
+            point = self._node(*node)
+            if point is not None:
+                return point
+        return seeds
+
+    def evidence(self, nodes: list[Any]) -> dict[str, Any]:
+        """With these nodes of the tree."""
+        return {"method": "tree", "hull": self.where.hull, "tree": nodes}
+
+    def _node(self, cell: SearchCell, unit: int | None) -> RationalArray | None:
+        """Write a node of the tree; a point where the claim does not hold, if there is one at a leaf."""
+        if unit is not None:
+            if cell.late and not self.claim.tolerance:
+                return self._witness(cell, [j for j in list(cell.pending) if cell.divides(j)])
+            self.tree.split(cell, unit)
+            return None
+        rest = self._affine(cell)
+        if not any(map(any, rest)):
+            self.tree.leaf(cell, None)
+        elif not self.claim.tolerance:
+            return self._witness(cell, [])
+        else:
+            pairs = self._bounded(cell, rest)
+            if isinstance(pairs, RationalArray):
+                return pairs
+            self.tree.leaf(cell, pairs)
+        return None
 
     # --- the difference on a cell --------------------------------------------------------------------------------------------
 
@@ -108,55 +188,34 @@ class Complete:
         return [form for _, form in chosen], [unit for unit, _ in chosen]
 
     def _difference(self, cell: SearchCell) -> Difference:
-        maps, program = self.search.maps, self.program
-        rest: list[list[int]] | None = None
+        """For an open unit z = size h its part column max(z, 0) is column size max(h, 0); with z = -size h there is column z besides."""
+        maps, width = self.search.maps, self.search.maps.width
+        rest = fmpz_mat(self.claim.f.output_dim, width + 1)
         jumps: dict[AffineRow, list[int]] = {}
         units: dict[AffineRow, tuple[int, AffineRow]] = {}
-        opened: dict[int, list[list[int]]] = {s: _table(maps.stage(s, cell.values)) for s in self.open}
-        for sign, form in zip((1, -1), program.output_integers, strict=False):
-            factor = sign * (self.scale // form.scale)
-            total = fmpz_mat(len(form.constant), 1, form.constant) * fmpz_mat(1, maps.width + 1, [0] * maps.width + [self.unit])
-            for k, matrix in form.matrices.items():
-                if k - 1 not in opened:
-                    total += matrix * cell.values[k]
-            part = [[factor * v for v in row] for row in _table(total)]
-            rest = part if rest is None else [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(rest, part, strict=True)]
-            for k, matrix in form.matrices.items():
-                if k - 1 not in opened:
-                    continue
-                weights = _table(matrix.transpose())
-                for j, row in enumerate(opened[k - 1]):
-                    column = [factor * v for v in weights[j]]
-                    self._add(rest, jumps, units, row, column, program.first[k - 1] + j)
-        assert rest is not None
+        for part in self._parts:
+            rest += part.constant * maps.ones
+            for k, matrix in part.closed:
+                rest += matrix * cell.values[k]
+            for s, matrix, columns in part.open:
+                table = maps.stage(s, cell.values).tolist()
+                signs = [0] * len(table)
+                for j, (entries, column) in enumerate(zip(table, columns, strict=True)):
+                    row = [int(v) for v in entries]
+                    size = gcd(*row)
+                    if not any(row[:-1]):
+                        signs[j] = row[-1]
+                        continue
+                    form = tuple(row) if size == 1 else tuple(v // size for v in row)
+                    h = upright(form)
+                    if h is not form:
+                        signs[j] = 1
+                    units.setdefault(h, (self.program.first[s] + j, form))
+                    total = jumps.get(h)
+                    jumps[h] = [c * size for c in column] if total is None else [t + c * size for t, c in zip(total, column, strict=True)]
+                rest += matrix * maps.masked(table, signs)
         live = {h: tuple(jump) for h, jump in jumps.items() if any(jump)}
-        return Difference(rest, live, units)
-
-    @staticmethod
-    def _add(
-        rest: list[list[int]],
-        jumps: dict[AffineRow, list[int]],
-        units: dict[AffineRow, tuple[int, AffineRow]],
-        row: list[int],
-        column: list[int],
-        unit: int,
-    ) -> None:
-        """Add column max(row, 0)."""
-        if not any(row[:-1]):
-            if row[-1] > 0:
-                for line, c in zip(rest, column, strict=True):
-                    line[-1] += c * row[-1]
-            return
-        form = primitive(row)
-        pivot = next(j for j, v in enumerate(form) if v)
-        size = row[pivot] // form[pivot]
-        h = upright(form)
-        units.setdefault(h, (unit, form))
-        total = jumps.setdefault(h, [0] * len(column))
-        for i, c in enumerate(column):
-            total[i] += c * size
-            if h is not form:  # max(-h, 0) = max(h, 0) - h
-                rest[i] = [a - c * size * b for a, b in zip(rest[i], h, strict=True)]
+        return Difference(_table(rest), live, units)
 
     def _affine(self, cell: SearchCell) -> list[list[int]]:
         """scale (f - g) on a leaf, on which no hyperplane that matters is open any more."""

@@ -30,12 +30,13 @@ from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_p
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _line, _search
-from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, splitting
+from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, fingerprint, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._lattice import CELLS, ByLattice
 from exactnn.verify._matched import matched, read_by_checker
 from exactnn.verify._near import at_most
+from exactnn.verify._parts import decide_in_parts
 from exactnn.verify._refuting import Refuting
 from exactnn.verify._ridge_domain import crossing_witness, signs_of_hyperplanes
 from exactnn.verify._signs import Signs, scaled
@@ -64,6 +65,7 @@ class Decision:
         self.nets = [net for net in (claim.f, claim.g) if net is not None]
         self.tried: list[str] = []
         self.points = Refuting(claim, clock, near, self._around)
+        self._complete: Complete | None = None
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
     def verdict(self) -> Verdict:
@@ -150,6 +152,8 @@ class Decision:
         if point is not None:
             return self.points.refuted(point, "a point proposed by floats, confirmed exactly")
         self.clock.check("value numbering did not prove equality, and no differing point was found")
+        if self.means.any and not self.claim.tolerance:
+            return self._by_parts()
         if self.clock.limit is not None:
             return self._by_cells(self.clock, None)
         try:
@@ -359,9 +363,15 @@ class Decision:
 
     @doing("cells of both networks")
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
-        """The complete procedure; Incomplete beyond the time or the number of cells."""
-        complete = Complete(self.claim, self.where, clock, limit)
-        return self._on_all_cells(complete.decide(), complete.search.found)
+        """The complete procedure; Incomplete beyond the time or the number of cells, from where the next call goes on."""
+        if self._complete is None:
+            self._complete = Complete(self.claim, self.where, clock, limit)
+        return self._on_all_cells(self._complete.decide(clock, limit), self._complete.search.found)
+
+    @doing("cells of both networks")
+    def _by_parts(self) -> Verdict:
+        """The same in tasks."""
+        return self._on_all_cells(*decide_in_parts(self.claim, self.where, self.clock, self.means, fingerprint(self.claim)))
 
     def _on_all_cells(self, answer: RationalArray | dict[str, Any], count: int) -> Verdict:
         cells = f"{count} cell{'s' if count != 1 else ''}"

@@ -50,10 +50,12 @@ def verify_equal(
     near : your data, points (n, input_dim) or n inputs in their own shape: where the claim fails at one of them, or on the way to one, that
         is the counterexample
     time_limit : seconds; None for none but that the search cell by cell stops after 20,000 cells or 120 seconds
-    executor : any `concurrent.futures.Executor` (of a Dask client, `client.get_executor()`), whose workers cut boxes; None: this process
-    checkpoint : the path of a file that keeps the boxes, and from which a later call of the same question goes on (its time limit may be
-        another one); compressed if its name ends in .gz. Both are for a bounded domain and a tolerance > 0, and help where boxes are cut;
-        for networks of more than 100 units these then get nine tenths of the time, without a limit as long as they take
+    executor : any `concurrent.futures.Executor` (of a Dask client, `client.get_executor()`), whose workers cut boxes or search cells; None:
+        this process
+    checkpoint : the path of a file that keeps what is done, and from which a later call of the same question goes on (its time limit may be
+        another one). With a tolerance both help where boxes are cut, on a bounded domain (the file is compressed if its name ends in .gz;
+        for networks of more than 100 units boxes then get nine tenths of the time, without a limit as long as they take); without one,
+        on any domain, where piecewise linear networks are searched cell by cell, without a limit as long as it takes
 
     Returns
     -------

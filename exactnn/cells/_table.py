@@ -1,0 +1,217 @@
+"""A simplex table in floats that many affine forms share, and that goes on from cell to cell: it proposes, integers decide.
+
+A cell {x : g_i(x) >= 0} has a vertex where n of the g_i are 0 (or, as long as there are fewer, coordinates x_j are held at 0). With the
+slacks s of these n as coordinates every x_j, every g_i and every form l that is asked about is
+
+    T[row, :n] . s + T[row, n],
+
+all of them in one table, so that one step to a neighbouring vertex (a rank-one update) shows the values of all forms there. A form whose
+coefficients on the n slacks are >= 0 has its least value at this vertex, and the coefficients are the multipliers of the proof. A part of
+the cell has one inequality more, which is a row of the table already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+#: What is less counts as 0; and what is less is not divided by.
+EPSILON = 1e-9
+_PIVOT = 1e-8
+#: Steps after which the table is computed afresh from its basis.
+_STALE = 40
+
+
+class Unusable(Exception):
+    """The floats are no help for these numbers; internal."""
+
+
+class Table:
+    """The rows of a cell at one of its vertices.
+
+    Parameters
+    ----------
+    rows : floats (rows, n + 1): the inequalities, then the forms; each divided by its largest coefficient
+    count : how many are inequalities
+    labels : n distinct inequalities that are 0 at the vertex, ~j for coordinate j held at 0
+
+    Attributes
+    ----------
+    loose : of the n slacks those that are coordinates, `free` of them: their signs are free
+    """
+
+    def __init__(self, rows: FloatArray, count: int, labels: Sequence[int]) -> None:
+        self.width = n = rows.shape[1] - 1
+        self.count, self.labels = count, list(labels)
+        self.loose = np.array([label < 0 for label in labels], dtype=bool)
+        self.free = int(self.loose.sum())
+        self._set(np.empty((n + len(rows), 2 * n + 2)))
+        self._given[n:] = rows
+        self.refresh()
+
+    def _set(self, both: FloatArray) -> None:
+        """The rows as they are given, and behind them as they are at the vertex; the first n are the coordinates."""
+        n = self.width
+        self._both, self._given, self._table = both, both[:, : n + 1], both[:, n + 1 :]
+        self.rows, self.inequalities = self._given[n : n + self.count], self._table[n : n + self.count]
+        self.given, self.forms = self._given[n + self.count :], self._table[n + self.count :]
+
+    def refresh(self) -> None:
+        """The table from its basis."""
+        n, table = self.width, self._table
+        basis = np.zeros((n, n + 1))
+        for c, label in enumerate(self.labels):
+            if label < 0:
+                basis[c, ~label] = 1.0
+            else:
+                basis[c] = self.rows[label]
+        try:
+            inverse = np.linalg.inv(basis[:, :n])
+        except np.linalg.LinAlgError:
+            raise Unusable from None
+        table[:n, :n] = inverse
+        table[:n, n] = -(inverse @ basis[:, n])
+        self._fill(n)
+        self.age = 0
+
+    def _fill(self, first: int) -> None:
+        n = self.width
+        table, given = self._table, self._given[first:]
+        table[first:] = given[:, :n] @ table[:n]
+        table[first:, n] += given[:, n]
+
+    def with_forms(self, forms: FloatArray) -> None:
+        """Other forms in place of those at hand."""
+        kept = self.width + self.count
+        both = np.empty((kept + len(forms), self._both.shape[1]))
+        both[:kept] = self._both[:kept]
+        self._set(both)
+        self.given[:] = forms
+        if self.age > _STALE // 2:
+            self.refresh()
+        else:
+            self._fill(kept)
+
+    def part(self, chosen: Sequence[int], factors: FloatArray) -> Table:
+        """The table of the part of the cell where the first chosen form, times its factor, is >= 0, with the others times theirs."""
+        kept = self.width + self.count
+        other = Table.__new__(Table)
+        other.width, other.count, other.age = self.width, self.count + 1, self.age
+        other.labels, other.loose, other.free = list(self.labels), self.loose.copy(), self.free
+        both = np.empty((kept + len(chosen), self._both.shape[1]))
+        both[:kept] = self._both[:kept]
+        np.multiply(self._both[np.array(chosen) + kept], factors[:, None], out=both[kept:])
+        other._set(both)
+        return other
+
+    # --- reading it ------------------------------------------------------------------------------------------------------------
+
+    def vertex(self) -> FloatArray:
+        """(x, 1)."""
+        return self._point(self._table[: self.width, self.width], 1.0)
+
+    def ray(self, column: int, side: float) -> FloatArray:
+        """(x, 0) in the direction in which this slack grows, or falls for side -1."""
+        return self._point(side * self._table[: self.width, column], 0.0)
+
+    def _point(self, entries: FloatArray, weight: float) -> FloatArray:
+        point = np.empty(self.width + 1)
+        point[:-1], point[-1] = entries, weight
+        return point
+
+    def least(self, left: Flags) -> list[int]:
+        """Which of these forms have their least value over the cell at this vertex, and not below 0."""
+        places = left.nonzero()[0]
+        forms = self.forms[places]
+        if self.free:
+            forms[:, :-1] = np.where(self.loose, -np.abs(forms[:, :-1]), forms[:, :-1])
+        found: list[int] = places[np.minimum.reduce(forms, axis=1) >= -EPSILON].tolist()
+        return found
+
+    # --- steps -----------------------------------------------------------------------------------------------------------------
+
+    def descend(self, form: int) -> tuple[int, float] | bool:
+        """A step to a vertex where a form is not larger: True; False if there is none; (column, side) of a ray along which it falls."""
+        column, side = self._entering(self.forms[form, :-1])
+        if column < 0:
+            return False
+        row = self._blocking(self.inequalities[:, column] * side, self.inequalities[:, -1])
+        if row < 0:
+            return column, side
+        self._pivot(row, column)
+        return True
+
+    def raise_last(self) -> bool:
+        """To a vertex where the last inequality, which was added after the others, holds; False if floats do not find one."""
+        last = self.count - 1
+        for _ in range(4 * (self.count + self.width) + 20):
+            line = self.inequalities[last]
+            value = line[-1]
+            if value >= -EPSILON:
+                return True
+            column, side = self._entering(-line[:-1])
+            if column < 0:
+                return False
+            rise = self.inequalities[:, column] * side
+            slack = self.inequalities[:, -1].copy()
+            slack[last] = np.inf
+            blocking = self._blocking(rise, slack)
+            reach = np.inf if blocking < 0 else slack[blocking] / -rise[blocking]
+            self._pivot(last if -value / rise[last] <= reach else blocking, column)
+        return False
+
+    def _entering(self, slopes: FloatArray) -> tuple[int, float]:
+        """The slack that lets a form with these slopes fall fastest, and its direction; -1 if none does."""
+        score = np.where(self.loose, -np.abs(slopes), slopes) if self.free else slopes
+        column = int(score.argmin())
+        if not score[column] < -EPSILON:
+            return -1, 0.0
+        return column, -1.0 if slopes[column] > 0 else 1.0
+
+    @staticmethod
+    def _blocking(rise: FloatArray, slack: FloatArray) -> int:
+        """The inequality met first, -1 for none."""
+        falling = (rise < -_PIVOT).nonzero()[0]
+        if not len(falling):
+            return -1
+        return int(falling[(slack[falling] / rise[falling]).argmax()])
+
+    def _pivot(self, row: int, column: int) -> None:
+        table = self._table
+        line = self.inequalities[row].copy()
+        factor = table[:, column] / line[column]
+        line[column] -= 1.0
+        table -= factor[:, None] * line
+        self.free -= int(self.loose[column])
+        self.labels[column], self.loose[column] = row, False
+        self.age += 1
+        if self.age > _STALE:
+            self.refresh()
+
+
+def float_rows(forms: Sequence[Sequence[int]], width: int) -> FloatArray:
+    """Integer forms, none of them constant, as floats, each divided by its largest coefficient."""
+    try:
+        rows = np.array(forms, dtype=np.float64).reshape(len(forms), width + 1)
+    except OverflowError:
+        try:
+            tops = [max(map(abs, form[:-1])) for form in forms]
+            return np.array([[c / top for c in form] for form, top in zip(forms, tops, strict=True)])
+        except OverflowError:
+            raise Unusable from None
+    rows /= np.maximum.reduce(np.abs(rows[:, :width]), axis=1, initial=0.0)[:, None]
+    return rows
+
+
+def float_point(point: Sequence[int]) -> FloatArray:
+    """An integer point (x, w) as (x / w, 1), a ray (x, 0) with largest entry 1."""
+    weight = point[-1] or max(map(abs, point))
+    try:
+        return np.array([v / weight for v in point])
+    except OverflowError:
+        raise Unusable from None

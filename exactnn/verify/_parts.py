@@ -1,0 +1,106 @@
+"""The search over cells (`_complete`) in many tasks: on an executor, and with a file of finished tasks.
+
+A task is a cell of the search with all that is within it. What it brings back is its part of the tree, or a point where the claim fails;
+the tree of the certificate has the parts in their places.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from exactnn.cells import Seed
+from exactnn.claims import Comparison
+from exactnn.difference import Resources
+from exactnn.errors import Incomplete
+from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
+from exactnn.exact.progress import Progress
+from exactnn.exact.tasks import clock_until, deadline_of, finished
+from exactnn.exact.writing import from_json_number, json_number
+from exactnn.verify._complete import Complete
+from exactnn.verify._domain import Coordinates, coordinates
+
+FORMAT, VERSION = "exactnn-cells-checkpoint", 1
+TASKS = 128
+#: Of the file: the number of the entry that says what the tasks are.
+_DIVISION = -1
+
+#: Of this process: the question of the last task, and what its tasks share.
+_last: dict[str, tuple[Comparison, Coordinates, Complete]] = {}
+
+
+def decide_in_parts(
+    claim: Comparison, where: Coordinates, clock: Clock, means: Resources, question: str
+) -> tuple[RationalArray | dict[str, Any], int]:
+    """As `Complete.decide`, and the number of cells.
+
+    Parameters
+    ----------
+    means : the executor (None: this process), and the file of finished tasks (None: none)
+    question : a text that names the claim
+    """
+    whole = Complete(claim, where, clock, None)
+    file = means.tasks
+    if file is not None and _DIVISION in file.done:
+        cells, nodes, shares = file.done[_DIVISION]
+    else:
+        seeds = whole.spread(TASKS)
+        if isinstance(seeds, RationalArray):
+            return seeds, whole.search.found
+        cells, nodes, shares = whole.search.found, whole.tree.nodes, [list(seed) for seed in seeds]
+        if file is not None:
+            file.add(_DIVISION, [cells, nodes, shares])
+    parts: dict[int, Any] = {} if file is None else {n: result for n, result in file.done.items() if n != _DIVISION}
+    end = deadline_of(clock)
+    calls = {n: (question, claim, share, end) for n, share in enumerate(shares) if n not in parts}
+    found = finished(carry_out, calls, means.executor, clock)
+    with Progress("going through the cells of the networks, in parts", unit="parts", total=len(calls)) as bar, closing(found):
+        try:
+            for number, result in found:
+                if "point" in result:
+                    return _as_point(result["point"]), cells + sum(part["cells"] for part in parts.values())
+                if file is not None:
+                    file.add(number, result)
+                parts[number] = result
+                bar.update()
+        except Incomplete as stopped:
+            cells += sum(part["cells"] for part in parts.values())
+            raise Incomplete(
+                f"{stopped}; {len(parts)} of {len(shares)} tasks were finished, with {cells} cells", cells
+            ) from stopped.__cause__
+    tree: list[Any] = []
+    for node in nodes:
+        if isinstance(node, int):
+            tree += parts[node]["tree"]
+        else:
+            tree.append(node)
+    return whole.evidence(tree), cells + sum(part["cells"] for part in parts.values())
+
+
+def carry_out(question: str, claim: Comparison, share: list[Any], deadline: float | None) -> Any:
+    """What one task finds, as JSON (in a process of its own, perhaps on another machine).
+
+    deadline : a `time.time()`, however long the task waited for its turn; None as the result once it has passed
+    """
+    clock = clock_until(deadline)
+    if question not in _last:
+        where = coordinates(claim.domain, claim.f.input_dim)
+        _last.clear()
+        _last[question] = claim, where, Complete(claim, where, clock, None)
+    claim, where, shared = _last[question]
+    part = Complete(claim, where, clock, None, Seed(*share), shared.program)
+    try:
+        answer = part.decide()
+    except Incomplete:
+        if clock.left() <= 0:
+            return None
+        raise
+    if isinstance(answer, RationalArray):
+        return {"point": [json_number(v) for v in answer.to_fractions()]}
+    return {"cells": part.search.found, "tree": part.tree.nodes}
+
+
+def _as_point(entries: list[Any]) -> RationalArray:
+    point = [from_json_number(v) for v in entries]
+    return RationalArray.from_fractions(point, (len(point),))
