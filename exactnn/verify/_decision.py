@@ -191,7 +191,7 @@ class Decision:
         assert self.shared is not None
         stated = [[first, second] for first, second in self.shared.groups]
         certificate = Certificate(self.claim, "proved", {**evidence, "shared": stated}, self.clock)
-        return Verdict("proved", self.claim.describe(), how, certificate) if is_accepted(certificate) else None
+        return Verdict("proved", self.claim.describe(), how, certificate) if accepted(certificate) else None
 
     @cached_property
     def shared(self) -> Shared | None:
