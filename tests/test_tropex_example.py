@@ -400,10 +400,10 @@ def test_bad_config_with_a_base(text: str, message: str, tmp_path: Path) -> None
 
 
 def test_the_configuration_of_mnist() -> None:
-    """It changes the sizes of MNIST, and neither the claims nor the digits."""
+    """It changes the sizes of MNIST and the seeds, and neither the claims nor what is measured."""
     found = read_config(EXAMPLE / "mnist.toml")
     assert found.tasks["mnist"].files == "t10k"
-    assert replace(found, tasks=CONFIG.tasks) == CONFIG
+    assert replace(found, tasks=CONFIG.tasks, seeds=CONFIG.seeds) == CONFIG
     assert found.tasks["digits"] == CONFIG.tasks["digits"]
 
 
