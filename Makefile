@@ -31,7 +31,7 @@ cooling: $(VENV)/.installed-demo ## train small networks with Cooling and with s
 	@echo "[cooling] running examples/cooling/run.py"
 	@"$(BIN)" examples/cooling/run.py $(ARGS)
 
-tropex: $(VENV)/.installed-demo ## extract the linear terms of small networks at data points, ten to twenty minutes on two cores (ARGS="--quick")
+tropex: $(VENV)/.installed-demo ## extract the linear terms of small networks at data points, some minutes on two cores (ARGS="--quick")
 	@echo "[tropex] running examples/tropex/run.py"
 	@"$(BIN)" examples/tropex/run.py $(ARGS)
 

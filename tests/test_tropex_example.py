@@ -400,10 +400,10 @@ def test_bad_config_with_a_base(text: str, message: str, tmp_path: Path) -> None
 
 
 def test_the_configuration_of_mnist() -> None:
-    """It changes the sizes of MNIST, and neither the claims nor the digits."""
+    """It changes the sizes of MNIST and the seeds, and neither the claims nor what is measured."""
     found = read_config(EXAMPLE / "mnist.toml")
     assert found.tasks["mnist"].files == "t10k"
-    assert replace(found, tasks=CONFIG.tasks) == CONFIG
+    assert replace(found, tasks=CONFIG.tasks, seeds=CONFIG.seeds) == CONFIG
     assert found.tasks["digits"] == CONFIG.tasks["digits"]
 
 
@@ -423,7 +423,8 @@ COLUMNS = {
 def test_the_guide_agrees_with_itself() -> None:
     """What it says of each claim follows from the means in its tables, by the thresholds of the configuration."""
     guide = (ROOT / "docs" / "tropex.md").read_text(encoding="utf-8")
-    told = {name: (outcome, text) for name, outcome, text in re.findall(r"\*\*([\w-]+): (held|failed)\.\*\* .*\n +(.*)", guide)}
+    items = re.findall(r"\*\*([\w-]+): (held|failed)\.\*\* \*.*?\* (.*?)\. \(MNIST: (held|failed), ", guide)
+    told = {name: (outcome, text) for name, outcome, text, _ in items}
     assert tuple(told) == CLAIMS
     means: dict[str, dict[str, float]] = {network: {} for network in models.NETWORKS}
     for text in re.findall(r"(?:^\|.*\n)+", guide.partition("## MNIST")[0], re.MULTILINE):
@@ -571,16 +572,23 @@ def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     class Bar(study.tqdm):  # type: ignore[misc]
         def update(self, n: float | None = 1) -> bool | None:
             result = super().update(n)
-            if self.n == 2:
+            if self.n in stops:
                 raise KeyboardInterrupt
             return result
 
-    short = Short()
+    short, stops = Short(), [2]
     with monkeypatch.context() as patch:
         patch.setattr(study, "ProcessPoolExecutor", Pool(begun=5))
         patch.setattr(study, "tqdm", Bar)
         assert study.main(short.study, ["--out", str(tmp_path)]) == 130
-    assert "has 5 finished runs. The same command goes on" in capsys.readouterr().err
+        assert "has 5 finished runs. The same command goes on" in capsys.readouterr().err
+        stops[:] = [6, 7]  # again, while what has begun is finished: `command` ends it at once
+        patch.setattr(study, "ProcessPoolExecutor", Pool(begun=4))
+        with pytest.raises(KeyboardInterrupt):
+            study.main(short.study, ["--out", str(tmp_path)])
+        assert len(lines(tmp_path / "runs.jsonl")) == 7
+        (tmp_path / "runs.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines(tmp_path / "runs.jsonl")[:5]))
+        del short.made[5:]
     assert len(lines(tmp_path / "runs.jsonl")) == 5
     assert not short.reported
     monkeypatch.setattr(study, "ProcessPoolExecutor", Pool())

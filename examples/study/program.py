@@ -22,6 +22,10 @@ QUICK = "These are the tiny sizes of --quick: they show that everything runs, an
 Train = Callable[[Any, Path | None], dict[str, Any]]
 
 
+class Stopped(Exception):
+    """By Ctrl-C, after what had begun was finished."""
+
+
 @dataclass(frozen=True)
 class Study:
     """What a study is made of. Configurations have `tasks` and `quickened()`, runs a `digest`; a line of a run has it as its "hash"."""
@@ -94,12 +98,12 @@ def carry_out(study: Study, given: argparse.Namespace) -> int:
     missing = [run for run in runs if run.digest not in kept]
     try:
         train_all(study.train, missing, len(runs), log, kept, given.processes, given.mnist)
-        results = study.report.Results(config, {run: kept[run.digest] for run in runs})
-        pictures, note = study.plots.draw(results, given.out)
-        print(study.report.write(results, given.out, pictures, [*[QUICK] * given.quick, note]))
-    except KeyboardInterrupt:
+    except Stopped:
         print(f"\nstopped; {log} has {len(kept)} finished runs. The same command goes on from there.", file=sys.stderr)
         return 130
+    results = study.report.Results(config, {run: kept[run.digest] for run in runs})
+    pictures, note = study.plots.draw(results, given.out)
+    print(study.report.write(results, given.out, pictures, [*[QUICK] * given.quick, note]))
     drawn = note or "Pictures: " + (", ".join(pictures) or "none")
     print(f"\n{QUICK if given.quick else ''}\n{drawn}\nThe report is {given.out / 'report.md'}.")
     return 0
@@ -125,7 +129,7 @@ def read_lines(log: Path) -> dict[str, dict[str, Any]]:
 def train_all(
     train: Train, missing: Sequence[Any], total: int, log: Path, kept: dict[str, dict[str, Any]], processes: int, mnist: Path | None
 ) -> None:
-    """Train in processes; each finished run is written down at once. After Ctrl-C those that have begun are finished first."""
+    """Train in processes; each finished run is written down at once. After Ctrl-C those begun are finished, then it is Stopped."""
     pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
     with (
         tqdm(total=total, initial=total - len(missing), desc="training", unit="run", file=sys.stderr) as bar,
@@ -148,10 +152,10 @@ def train_all(
             for future in as_completed(futures):
                 waiting.discard(future)
                 keep(future)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             bar.set_description("stopping, when what has begun is finished; Ctrl-C again to stop at once")
-            for future in as_completed([f for f in waiting if not f.cancel()]):
+            for future in as_completed([f for f in waiting if not f.cancel()]):  # a second Ctrl-C goes through here, to `command`
                 keep(future)
-            raise
+            raise Stopped from interrupt
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

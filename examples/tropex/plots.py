@@ -11,7 +11,6 @@ from study.pictures import draw_all
 from study.tables import NotRun, spread
 from tropex.models import KINDS, NETWORKS
 from tropex.report import Line, Results
-from tropex.train import SHOWN
 
 KINDS_OF_LINES = {"": ("-", "#1b4f8a"), "norm": ("--", "#c8501e"), "dropout": (":", "#3d8b3d"), "leaky": ("-.", "#8a5fb0")}
 
@@ -59,23 +58,24 @@ def _evolution(task: str, plt: Any, results: Results) -> Any:
 
 def _coefficients(task: str, plt: Any, results: Results) -> Any:
     """Gradients of the predicted class at the first training points, of the first seed, and of the retrained network: red up, blue down."""
-    networks = _networks(results, task)
-    size = (1.2 * max(len(networks), 3), 2.4 * SHOWN + 0.3)
-    figure, axes = plt.subplots(2 * SHOWN, len(networks), figsize=size, layout="constrained", squeeze=False)
-    for column, (network, lines) in enumerate(networks.items()):
-        first = lines[0]
-        for point, label in enumerate(first["shown_labels"]):
-            for row, (name, images) in enumerate((("", "images"), (", retrained", "retrained_images")), 2 * point):
-                image = np.array(first[images][point])
-                side = round(len(image) ** 0.5)
-                most = np.abs(image).max() or 1
-                axis = axes[row][column]
-                axis.imshow(image.reshape(side, side), cmap="RdBu_r", vmin=-most, vmax=most)
-                axis.set(xticks=[], yticks=[])
-                if not row:
-                    axis.set_title(network, fontsize=7)
-                if not column:
-                    axis.set_ylabel(f"a {label}{name}", fontsize=7)
+    first = {network: lines[0] for network, lines in _networks(results, task).items()}
+    labels = next(iter(first.values()))["shown_labels"]
+    shown = [(n, key, f"a {label}{again}") for n, label in enumerate(labels) for key, again in (("", ""), ("retrained_", ", retrained"))]
+    words = [text for *_, text in shown]
+    high = len(first) > len(shown)  # whether the networks are side by side
+    rows, columns = (words, list(first)) if high else (list(first), words)
+    size = (1.2 * len(columns), 1.2 * len(rows) + 0.3)
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, layout="constrained", squeeze=False)
+    for line, network in zip(axes.T if high else axes, first, strict=True):
+        for axis, (point, key, _) in zip(line, shown, strict=True):
+            image = np.array(first[network][f"{key}images"][point])
+            side, most = round(len(image) ** 0.5), np.abs(image).max() or 1
+            axis.imshow(image.reshape(side, side), cmap="RdBu_r", vmin=-most, vmax=most)
+            axis.set(xticks=[], yticks=[])
+    for text, axis in zip(columns, axes[0], strict=True):
+        axis.set_title(text, fontsize=7)
+    for text, axis in zip(rows, axes[:, 0], strict=True):
+        axis.set_ylabel(text, fontsize=7)
     return figure
 
 

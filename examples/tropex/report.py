@@ -170,6 +170,7 @@ TABLES: dict[str, Columns] = {
         "network": _of("network_still"),
         "network, random": _of("network_random"),
         "network, against it": _of("network_against_network"),
+        "network, against extracted": _of("network_against_extracted"),
         "extracted": _of("extracted_still"),
         "extracted, random": _of("extracted_random"),
         "extracted, against network": _of("extracted_against_network"),

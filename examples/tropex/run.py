@@ -2,9 +2,9 @@
 
     python examples/tropex/run.py [--out out/tropex] [--quick] [--data FOLDER] [--only TASK] [--processes 2]
 
-Twenty minutes on two busy cores; `make tropex` does the same. FOLDER has MNIST's four IDX files; without it only scikit-learn's digits are
-learnt. The design is in config.toml, what each claim means, too. Every finished run is a line of runs.jsonl: running again goes on where
-it stopped. The report is report.md, beside it.
+Some minutes on two cores; `make tropex` does the same. FOLDER has MNIST's four IDX files; without it only scikit-learn's digits are learnt.
+(With --config examples/tropex/mnist.toml the two files of test images are enough.) The design is in config.toml, and what each claim means.
+Every finished run is a line of runs.jsonl: running again goes on where it stopped. The report is report.md, beside it.
 """
 
 from __future__ import annotations
