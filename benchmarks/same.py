@@ -65,10 +65,9 @@ def by_forms(f: Network, g: Network, *, elements: bool) -> bool:
 
 
 def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
-    size = 16 if quick else 32
     cases: list[tuple[str, Callable[[], nn.Sequential], Callable[[nn.Sequential], nn.Sequential], int]] = [
         ("two convolutions in a row, itself", strided, lambda model: model, 32),
-        ("depthwise separable convolutions, itself", separable, lambda model: model, size),
+        ("depthwise separable convolutions, itself", separable, lambda model: model, 8 if quick else 16),
         ("batch norms, folded into the convolutions", normed, folded, 32),
     ]
     warm_up()
@@ -86,7 +85,6 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
             check = checked(verdict, Path(folder) / "certificate.json")
             rows.append(Row(f"{name}: proved", seconds, "forms of all nodes", forms))
             rows.append(Row(f"{name}: checked, plain Python", check))
-    note = "3 x 32 x 32 inputs, from networks to the verdict, best of 3; forms as theorem A needs them where there is one hidden layer."
+    sizes = "3 x 32 x 32 inputs (separable ones 3 x 16 x 16)"
+    note = f"{sizes}, from networks to the verdict, best of 3; forms as theorem A needs them where there is one hidden layer."
     return "Networks that are the same", [note], rows
-
-

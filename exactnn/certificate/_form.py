@@ -15,12 +15,14 @@ from math import lcm
 from operator import itemgetter, mul
 from typing import NamedTuple
 
+_ZERO, _ONE = Fraction(0), Fraction(1)
+
 
 class Form(NamedTuple):
     """constant + factor * sum of coefficients[k] * atoms[k]."""
 
     constant: Fraction
-    factor: Fraction = Fraction(0)
+    factor: Fraction = _ZERO
     atoms: tuple[int, ...] = ()
     coefficients: Sequence[int] = ()
 
@@ -50,7 +52,7 @@ def from_fractions(value: Fraction, linear: dict[int, Fraction]) -> Form:
 
 def single(atom: int, coefficient: Fraction | int = 1) -> Form:
     """A multiple of one atom."""
-    return Form(Fraction(0), Fraction(coefficient), (atom,), (1,))
+    return Form(_ZERO, _ONE if coefficient == 1 else Fraction(coefficient), (atom,), (1,))
 
 
 def same(a: Form, b: Form) -> bool:
@@ -66,6 +68,11 @@ def same(a: Form, b: Form) -> bool:
     return first == {atom: q * d for atom, d in zip(b.atoms, b.coefficients, strict=True) if d}
 
 
+def _over(value: Fraction, denominator: int) -> int:
+    """The numerator over a multiple of its denominator."""
+    return value.numerator * (denominator // value.denominator)
+
+
 def _times(k: int, coefficients: Sequence[int]) -> list[int]:
     return list(coefficients) if k == 1 else list(map(mul, coefficients, repeat(k)))
 
@@ -78,7 +85,7 @@ def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
     common = lcm(*(f.denominator for f in factors))
     found: dict[int, int] = {}
     for factor, (_, form) in zip(factors, terms, strict=True):
-        k = int(factor * common)
+        k = _over(factor, common)
         if k:
             for atom, c in zip(form.atoms, form.coefficients, strict=True):
                 found[atom] = found.get(atom, 0) + k * c
@@ -96,7 +103,7 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
     common = lcm(*(form.factor.denominator for form in forms))
     columns: dict[int, tuple[list[int], list[int]]] = {}
     for i, form in enumerate(forms):
-        k = int(form.factor * common)
+        k = _over(form.factor, common)
         for atom, c in zip(form.atoms, form.coefficients, strict=True) if k else ():
             if c:
                 positions, values = columns.setdefault(atom, ([], []))
@@ -116,7 +123,7 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
     scale = Fraction(share or 1, denominator * common)
 
     unit = lcm(*(form.constant.denominator for form in forms))
-    constants = [int(form.constant * unit) for form in forms]
+    constants = [_over(form.constant, unit) for form in forms]
     still = not any(constants)
     found = []
     for row, bias in zip(rows, biases, strict=True):

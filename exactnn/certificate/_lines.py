@@ -117,15 +117,16 @@ class Kinks:
 def piecewise_linear(node: Node, a: NodeForms, lines: Lines, kinks: Kinks, step: str) -> list[Form]:
     """q a + r + sum p max(a - t, 0), with one line for each kink of each form."""
     found = []
+    places: list[tuple[Fraction, Fraction]] = [(-t, p) for t, p in node.fields["kinks"]]
+    slope, shift = node.fields["slope"], node.fields["constant"]
     for i, form in enumerate(a.forms):
-        terms: list[tuple[Fraction | int, Form]] = []
-        for k, (t, p) in enumerate(node.fields["kinks"]):
+        terms: list[tuple[Fraction, Form]] = []
+        for k, (t, p) in enumerate(places):
             here = f"{step}, channel {i}, kink {k}"
-            terms.append((p, kinks.positive_part(form.plus(-t), lines.take(here), a.grid, here)))
-        slope, shift = node.fields["slope"], node.fields["constant"]
+            terms.append((p, kinks.positive_part(form.plus(t), lines.take(here), a.grid, here)))
         if slope:
             terms.append((slope, form))
-        value = terms[0][1].times(Fraction(terms[0][0])) if len(terms) == 1 else combination(terms)
+        value = terms[0][1].times(terms[0][0]) if len(terms) == 1 else combination(terms)
         found.append(value.plus(shift))
     return found
 

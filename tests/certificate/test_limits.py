@@ -280,7 +280,7 @@ def test_the_engine_counts_the_entries_of_every_output(monkeypatch, limit):
     monkeypatch.setattr(_budget, "FORMS", limit)
     f = two_images()
     verdict = verify_equal(f, renamed(f, "g"))
-    assert (verdict.certificate.kind == "forms") == (limit >= 16)  # four nodes of one channel, two images of six entries; else cells
+    assert (verdict.certificate.kind == "forms") == (limit >= 14)  # two inputs of one channel, two images of six entries; else cells
     assert check_again(verdict.certificate)
 
 

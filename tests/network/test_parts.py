@@ -16,6 +16,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.network import Add, Affine, BatchNorm, Builder, Constant, Conv, Input, Network, Reshape, Scale, Subtract, activation, relu
 from exactnn.network.parts import as_they_are, shared
 from tests._networks import convolutional, degenerate, points
+from tests.strategies import law
 
 BODY = [([[1, 2], [3, 4], [0, 1]], [0, 1, "1/2"])]
 F, G = xn.mlp([*BODY, ([[1, 1, 2]], [0])]), xn.mlp([*BODY, ([[1, 2, 0]], [0])])
@@ -174,6 +175,7 @@ def test_what_is_joined_with_a_convolution_is_the_same_only_where_it_is_read_so(
 
 
 @given(st.integers(0, 10**6))
+@law(60)
 def test_two_networks_agree_where_what_is_left_of_them_does(seed: int) -> None:
     """Random networks with equal, opposite and zero rows, and a change of one parameter: h in f = f' o h is the same in g."""
     rng = np.random.default_rng(seed)

@@ -298,6 +298,23 @@ def test_a_symmetry_of_a_model_file(tmp_path: Path) -> None:
     assert check(found.certificate.save(tmp_path / "c.json"))
 
 
+def test_equal_neurons_are_a_place_and_a_scale_in_the_certificate() -> None:
+    """Each neuron of f is an atom as it stands; in a permuted and scaled copy, of some signs turned too, it is named with its factor."""
+    f = mlp([([[2, 4], [-3, 1], [0, -5]], [6, 1, 0]), ([[1, 2, 3]], [0])])
+    g = symmetry.Scaling(0, [2, "1/3", 5]).apply(symmetry.Permutation(0, [2, 0, 1]).apply(f))
+    verdict = verify_equal(f, g)
+    assert verdict.certificate is not None
+    lines = verdict.certificate.evidence
+    assert [line for own in lines["f"].values() for line in own] == [["atom", k, 1, 1] for k in range(3)]
+    assert [line for own in lines["g"].values() for line in own] == [["atom", 2, 1, 2], ["atom", 0, 1, "1/3"], ["atom", 1, 1, 5]]
+    whole = mlp([([[1]], [1]), ([[1]], [0])])
+    turned = mlp([([[-2], [1], [-1]], [-2, 0, 0]), ([["1/2", 1, -1]], [1])])  # max(t, 0) = max(-2t, 0)/2 + t, t = x + 1
+    verdict = verify_equal(whole, turned)
+    assert verdict.certificate is not None
+    (own,) = verdict.certificate.evidence["g"].values()
+    assert own == [["atom", 0, -1, 2], ["atom", 1, 1, 1], ["atom", 1, -1, 1]]
+
+
 # --- rejected --------------------------------------------------------------------------------------------------------------------
 
 

@@ -21,14 +21,23 @@ from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Network
 from exactnn.network.edit import replaced
 from tests._networks import convolutional, dense, numbers
+from tests.strategies import law
 
 BOX = xn.Box([-1, -1], [1, 1])
 
 
+run = forms.Numbering.run
+
+
+def only_inputs(self: forms.Numbering, net: Network) -> Any:
+    assert set(net.order) == set(net.inputs) == set(net.outputs)
+    return run(self, net)
+
+
 def proved_at_once(f: Network, g: Network, monkeypatch: pytest.MonkeyPatch, **asked: Any) -> xn.Verdict:
-    """Proved without a form of any node."""
+    """Proved without a form of any node but the outputs, which are inputs of what is left."""
     with monkeypatch.context() as patch:
-        patch.delattr(forms.Numbering, "run")
+        patch.setattr(forms.Numbering, "run", only_inputs)
         verdict = xn.verify_equal(f, g, **asked)
     assert verdict.proved
     assert verdict.certificate is not None
@@ -62,7 +71,7 @@ def test_a_network_is_itself_at_once(name: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_transformation_that_changes_nothing_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     f = xn.mlp([([[1, 2], [1, 2]], [3, 3]), ([[1, 1]], [0])])
-    monkeypatch.delattr(forms.Numbering, "run")
+    monkeypatch.setattr(forms.Numbering, "run", only_inputs)
     verdict = xn.verify_symmetry(f, symmetry.Permutation(0, [1, 0]))
     assert verdict.proved
     assert verdict.certificate is not None
@@ -129,7 +138,6 @@ def test_only_what_is_behind_an_equal_part_is_numbered(seed: int, monkeypatch: p
     rng = np.random.default_rng(seed)
     f, g = head(body(10 * seed), rng, split=False), head(body(10 * seed), rng, split=True)
     sizes = []
-    run = forms.Numbering.run
     monkeypatch.setattr(forms.Numbering, "run", lambda self, net: (sizes.append(len(net.order)), run(self, net))[1])
     verdict = xn.verify_equal(f, g)
     assert verdict.proved
@@ -197,6 +205,7 @@ def test_what_is_left_is_decided_cell_by_cell() -> None:
 
 
 @given(st.integers(0, 10**6))
+@law(60)
 def test_a_change_anywhere_is_found(seed: int) -> None:
     """A bias of a random convolutional or dense network moved by 2^-40: proved equal only where values agree everywhere that is tried."""
     rng = np.random.default_rng(seed)
