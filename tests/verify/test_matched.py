@@ -402,6 +402,19 @@ def test_twins_are_told_apart_by_what_reads_them() -> None:
         assert found.network == f
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_twins_that_only_the_output_tells_apart(seed: int) -> None:
+    """f(x) = h(x) - 1/2 h(x), with h's neurons twice in each layer: which copy is which is tried out."""
+    own = dense((3, 6, 5, 1), 6)
+    first = (np.concatenate([own[0][0]] * 2), np.concatenate([own[0][1]] * 2))
+    second = (np.kron(np.eye(2), own[1][0]), np.concatenate([own[1][1]] * 2))
+    last = (np.concatenate([own[2][0], own[2][0] / -2], axis=1), own[2][1])
+    f = xn.mlp([first, second, last])
+    found = _matched.matched(f, moved_about(f, np.random.default_rng(seed)))
+    assert found is not None
+    assert upper_bound(f, found.network, xn.Box([-1] * 3, [1] * 3)).value == 0
+
+
 def test_dead_and_constant_neurons() -> None:
     layers = dense((3, 6, 2), 5)
     layers[0][0][2] = 0
