@@ -19,6 +19,7 @@ from exactnn import certificate as checker
 from exactnn.claims import stated_model
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import nearest_float
+from exactnn.exact.clock import clock_in_force
 from exactnn.network import Activation, Affine, BatchNorm, Conv, MaxPool, Network, PRelu
 from exactnn.network.activation_facts import is_homogeneous, is_odd, mirror_slope
 from exactnn.network.neurons import Layer, columns, layer_at
@@ -84,6 +85,8 @@ def _put_back(f: Network, g: Network, attempt: int) -> _Found:
     for sweep in range(_SWEEPS):
         before, near, confused = found, 0.0, False
         for first, second in zip(f.hidden_layers, g.hidden_layers, strict=True):
+            if clock_in_force().left() <= 0:
+                break
             try:
                 pair = _Pair(f, first, found.network, second, whole=sweep > 0, attempt=attempt)
                 for move in pair.moves():
