@@ -31,6 +31,7 @@ from exactnn.verify._images import checker_matches
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 _MOST = 4096  # neurons of a layer
+_SMALL = 1 << 17  # weights of a layer that takes less time than is worth counting
 #: how much nearer, as squares of distances, factors and the whole must bring g's weights, and an order of one layer
 _NEARER, _BETTER = 0.25, 0.75
 #: squares of distances between directions: so near that another order is not asked for (and all together no other attempt); so near that
@@ -85,10 +86,10 @@ def _put_back(f: Network, g: Network, attempt: int) -> _Found:
     for sweep in range(_SWEEPS):
         before, near, confused = found, 0.0, False
         for first, second in zip(f.hidden_layers, g.hidden_layers, strict=True):
-            if clock_in_force().left() <= 0:
-                break
             try:
                 pair = _Pair(f, first, found.network, second, whole=sweep > 0, attempt=attempt)
+                if pair.b.rows.size > _SMALL and clock_in_force().left() <= 0:
+                    break
                 for move in pair.moves():
                     found = _moved(found, move)
             except ArgumentError:  # neurons that cannot be moved there: a residual connection, say
