@@ -72,7 +72,7 @@ class Certificate(Value):
             "version": 1,
             "semantics": "real arithmetic",
             "claim": self._claim.stated(self._answer),
-            "models": {name: stated_model(net) for name, net in self._claim.models().items()},
+            "models": {name: _model(net) for name, net in self._claim.models().items()},
             "evidence": self._evidence,
             "about": self._about,
         }
@@ -162,6 +162,11 @@ def accepted(certificate: Certificate) -> bool:
         return False
 
 
+def stated_model(net: Network) -> dict[str, Any]:
+    """A network as certificates state it: the file that the checker reads itself, or in full."""
+    return _model(net)
+
+
 def _compressed(text: bytes) -> bytes:
     """gzip without a time or a name, so that equal texts are equal files; never smaller than the checker takes for the text."""
     packed = _gzip(text, zlib.Z_DEFAULT_STRATEGY)
@@ -175,8 +180,7 @@ def _gzip(text: bytes, strategy: int) -> bytes:
     return packer.compress(text) + packer.flush()
 
 
-def stated_model(net: Network) -> dict[str, Any]:
-    """A network as certificates state it: the file that the checker reads itself, or in full."""
+def _model(net: Network) -> dict[str, Any]:
     source = net.source
     if source is not None and source.checkable:
         bound: dict[str, Any] = {"sha256": source.sha256, "format": source.format, "path": source.path}
