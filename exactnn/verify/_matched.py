@@ -31,7 +31,7 @@ from exactnn.verify._images import checker_matches
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 _MOST = 4096  # neurons of a layer
-_SMALL = 1 << 17  # weights of a layer that takes less time than is worth counting
+_SMALL, _SECONDS = 1 << 17, 8e-6  # weights of a layer that takes no time worth counting; for each weight of others, with the pass behind
 #: how much nearer, as squares of distances, factors and the whole must bring g's weights, and an order of one layer
 _NEARER, _BETTER = 0.25, 0.75
 #: squares of distances between directions: so near that another order is not asked for (and all together no other attempt); so near that
@@ -87,9 +87,10 @@ def _put_back(f: Network, g: Network, attempt: int) -> _Found:
         before, near, confused = found, 0.0, False
         for first, second in zip(f.hidden_layers, g.hidden_layers, strict=True):
             try:
-                pair = _Pair(f, first, found.network, second, whole=sweep > 0, attempt=attempt)
-                if pair.b.rows.size > _SMALL and clock_in_force().left() <= 0:
+                weights = _weights(g, second)
+                if weights > _SMALL and weights * _SECONDS > clock_in_force().left():
                     break
+                pair = _Pair(f, first, found.network, second, whole=sweep > 0, attempt=attempt)
                 for move in pair.moves():
                     found = _moved(found, move)
             except ArgumentError:  # neurons that cannot be moved there: a residual connection, say
@@ -100,6 +101,12 @@ def _put_back(f: Network, g: Network, attempt: int) -> _Found:
         if found == before or not confused:
             break
     return _Found(found, far, near + _outputs_apart(f, found.network), confused)
+
+
+def _weights(net: Network, name: str) -> int:
+    """How many weights make the neurons."""
+    operation = net.operation(layer_at(net, name).source)
+    return operation.weight.size if isinstance(operation, (Affine, Conv)) else 0
 
 
 def _outputs_apart(f: Network, g: Network) -> float:
@@ -167,7 +174,8 @@ class _Neurons:
     def exact(self, i: int, k: int) -> Fraction:
         """Entry k of `rows` of neuron i."""
         width = self.weight.shape[1]
-        return (self.weight[i, k] if k < width else self.bias[i, k - width]).item()
+        array, place = (self.weight, k) if k < width else (self.bias, k - width)
+        return Fraction(int(array.numerators[i, place]), array.denominator)
 
     @property
     def activations(self) -> list[Operation]:
@@ -330,7 +338,7 @@ class _Pair:
 
     def _exactly(self, i: int, j: int, sign: int) -> Fraction | Blurred | None:
         """The quotient of most weights, if that is one number; blurred, if it may be one by chance."""
-        (a, _), (b, _) = (_mantissas(row) for row in (self.a.rows[i], sign * self.b.rows[j]))
+        (a, up), (b, down) = (_mantissas(row) for row in (self.a.rows[i], sign * self.b.rows[j]))
         places = np.flatnonzero((a != 0) & (b != 0))
         if not len(places):
             return None
@@ -339,6 +347,8 @@ class _Pair:
         same = places[np.abs(quotients - usual) <= _EQUAL * abs(usual)]
         if usual <= 0 or 2 * len(same) <= np.count_nonzero((a != 0) | (b != 0)):
             return None
+        if usual == 1 and np.count_nonzero(a[same] == b[same]) == len(same) and up == down:
+            return Fraction(1)
         exact = {sign * self.a.exact(i, k) / self.b.exact(j, k) for k in map(int, same[:: max(1, len(same) // 4)])}
         if len(exact) > 1:
             return None
