@@ -66,6 +66,7 @@ class Decision:
         self.tried: list[str] = []
         self.points = Refuting(claim, clock, near, self._around)
         self._complete: Complete | None = None
+        self._is_matched = False  # whether g's neurons are in the order and at the scale of f's already
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
     def verdict(self) -> Verdict:
@@ -217,12 +218,14 @@ class Decision:
     @doing("neurons of g in the order and at the scale of those of f")
     def _as_matched(self) -> Verdict | None:
         """The same question with g's neurons in the order and at the scale of f's, if they seem to be in others."""
-        if not self.claim.tolerance or not isinstance(self.claim, EqualClaim):
+        if not self.claim.tolerance or not isinstance(self.claim, EqualClaim) or self._is_matched:
             return None
         other = matched(self.f, self.g)
         if other is None:
             return None
-        found = Decision(replace(self.claim, g=other.network), self.clock, self.means, self.points.near)._decide()
+        inner = Decision(replace(self.claim, g=other.network), self.clock, self.means, self.points.near)
+        inner._is_matched = True
+        found = inner._decide()
         if found is None or found.certificate is None:
             return None
         certificate = Certificate(self.claim, found.status, other.stated(found.certificate.evidence), self.clock)

@@ -19,6 +19,7 @@ from exactnn import certificate as checker
 from exactnn.claims import stated_model
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import nearest_float
+from exactnn.exact.clock import clock_in_force
 from exactnn.network import Activation, Affine, BatchNorm, Conv, MaxPool, Network, PRelu
 from exactnn.network.activation_facts import is_homogeneous, is_odd, mirror_slope
 from exactnn.network.neurons import Layer, columns, layer_at
@@ -30,10 +31,13 @@ from exactnn.verify._images import checker_matches
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 _MOST = 4096  # neurons of a layer
+_SMALL, _SECONDS = 1 << 17, 8e-6  # weights of a layer that takes no time worth counting; for each weight of others, with the pass behind
 #: how much nearer, as squares of distances, factors and the whole must bring g's weights, and an order of one layer
 _NEARER, _BETTER = 0.25, 0.75
-#: squares of distances between directions: so near that another order is not asked for; so near that neurons may be confused
+#: squares of distances between directions: so near that another order is not asked for (and all together no other attempt); so near that
+#: neurons may be confused
 _NEAR, _ALIKE = 2.0**-10, 2.0**-16
+_ATTEMPTS = 8  # where neurons are confused, and so the outputs
 _SWEEPS = 3  # where neurons are confused, what reads them may have to be put in order first
 _EQUAL = 2.0**-45  # quotients of weights that may be one number
 _SHORT = 1 << 16  # a quotient of so small numbers is taken for exact, seen once
@@ -56,12 +60,37 @@ def matched(f: Network, g: Network | None) -> Matched | None:
     """g with the neurons of its hidden layers as f's are ordered and scaled; None where they are, or none is seen."""
     if g is None or len(f.hidden_layers) != len(g.hidden_layers):
         return None
-    found, far = Matched(g, []), 0.0
+    best = _put_back(f, g, 0)
+    for attempt in range(1, _ATTEMPTS):
+        if not best.confused or best.near <= _NEAR * best.far:
+            break
+        best = min(best, _put_back(f, g, attempt), key=lambda found: found.near)
+    found = best.moved
+    if not found.steps or best.near > _NEARER * best.far or not (_is_read_alike(g) and checker_matches(g, found.steps, found.network)):
+        return None
+    return found
+
+
+class _Found(NamedTuple):
+    """T(g), how far the weights of g and of T(g) are from those of f, those of the outputs too, and whether others may have been meant."""
+
+    moved: Matched
+    far: float
+    near: float
+    confused: bool
+
+
+def _put_back(f: Network, g: Network, attempt: int) -> _Found:
+    """Neurons that are alike are told apart at random, another time each attempt, where nothing else does."""
+    found, far = Matched(g, []), _outputs_apart(f, g)
     for sweep in range(_SWEEPS):
         before, near, confused = found, 0.0, False
         for first, second in zip(f.hidden_layers, g.hidden_layers, strict=True):
             try:
-                pair = _Pair(f, first, found.network, second, whole=sweep > 0)
+                weights = _weights(g, second)
+                if weights > _SMALL and weights * _SECONDS > clock_in_force().left():
+                    break
+                pair = _Pair(f, first, found.network, second, whole=sweep > 0, attempt=attempt)
                 for move in pair.moves():
                     found = _moved(found, move)
             except ArgumentError:  # neurons that cannot be moved there: a residual connection, say
@@ -71,9 +100,24 @@ def matched(f: Network, g: Network | None) -> Matched | None:
             far += 0 if sweep else pair.far
         if found == before or not confused:
             break
-    if not found.steps or near > _NEARER * far or not (_is_read_alike(g) and checker_matches(g, found.steps, found.network)):
-        return None
-    return found
+    return _Found(found, far, near + _outputs_apart(f, found.network), confused)
+
+
+def _weights(net: Network, name: str) -> int:
+    """How many weights make the neurons."""
+    operation = net.operation(layer_at(net, name).source)
+    return operation.weight.size if isinstance(operation, (Affine, Conv)) else 0
+
+
+def _outputs_apart(f: Network, g: Network) -> float:
+    """How far the rows of nodes that are outputs are apart, which no neuron's place changes."""
+    pairs = zip(*([net.operation(name) for name in net.outputs] for net in (f, g)), strict=False)
+    total = 0.0
+    for a, b in pairs:
+        if isinstance(a, Affine) and isinstance(b, Affine) and a.weight.shape == b.weight.shape:
+            rows = [op.weight.to_float() for op in (a, b)]
+            total += _apart(*rows) if np.isfinite(rows).all() else 0.0
+    return total
 
 
 def read_by_checker(nets: Iterable[Network]) -> bool:
@@ -130,7 +174,8 @@ class _Neurons:
     def exact(self, i: int, k: int) -> Fraction:
         """Entry k of `rows` of neuron i."""
         width = self.weight.shape[1]
-        return (self.weight[i, k] if k < width else self.bias[i, k - width]).item()
+        array, place = (self.weight, k) if k < width else (self.bias, k - width)
+        return Fraction(int(array.numerators[i, place]), array.denominator)
 
     @property
     def activations(self) -> list[Operation]:
@@ -191,13 +236,13 @@ class _Pair:
     far, near : how far the neurons in equal places are apart, before and after
     """
 
-    def __init__(self, f: Network, first: str, g: Network, second: str, *, whole: bool) -> None:
+    def __init__(self, f: Network, first: str, g: Network, second: str, *, whole: bool, attempt: int) -> None:
         self.a, self.b = _Neurons(f, first), _Neurons(g, second)
         self.confused, self.far, self.near = False, 0.0, 0.0
         count = self.b.layer.count
         if self.a.rows.shape != self.b.rows.shape or not 1 <= count <= _MOST:
             raise ArgumentError(f"layer {second!r}: as many neurons and weights as in f are needed")
-        self.whole = whole or self.b.is_last
+        self.whole, self.attempt = whole or self.b.is_last, attempt
         self.scaled = all(map(is_homogeneous, (*self.a.activations, *self.b.activations)))
         self.odd = self.a.is_odd and self.b.is_odd
         self.turned = self.odd or (self.a.is_even and self.b.is_even)
@@ -241,6 +286,8 @@ class _Pair:
         self.confused = bool((alike.sum(axis=1) > 1).any())
         if self.confused and self.whole:
             costs += self._behind(alike, products)
+        elif self.confused and self.attempt:
+            costs += _ALIKE * np.random.default_rng(self.attempt).random(costs.shape) * alike
         own = costs.diagonal()
         if not self.confused and (own <= _NEAR * lengths.diagonal()).all():
             return None
@@ -291,7 +338,7 @@ class _Pair:
 
     def _exactly(self, i: int, j: int, sign: int) -> Fraction | Blurred | None:
         """The quotient of most weights, if that is one number; blurred, if it may be one by chance."""
-        (a, _), (b, _) = (_mantissas(row) for row in (self.a.rows[i], sign * self.b.rows[j]))
+        (a, up), (b, down) = (_mantissas(row) for row in (self.a.rows[i], sign * self.b.rows[j]))
         places = np.flatnonzero((a != 0) & (b != 0))
         if not len(places):
             return None
@@ -300,6 +347,8 @@ class _Pair:
         same = places[np.abs(quotients - usual) <= _EQUAL * abs(usual)]
         if usual <= 0 or 2 * len(same) <= np.count_nonzero((a != 0) | (b != 0)):
             return None
+        if usual == 1 and np.count_nonzero(a[same] == b[same]) == len(same) and up == down:
+            return Fraction(1)
         exact = {sign * self.a.exact(i, k) / self.b.exact(j, k) for k in map(int, same[:: max(1, len(same) // 4)])}
         if len(exact) > 1:
             return None

@@ -46,7 +46,7 @@ from exactnn.verify.equality import check_domain, check_pair
 Point = tuple[Fraction, ...]
 Cells = tuple[Subdivision, Piece]
 _BATCH = 512
-_DATA = 256  # points of the user's that are computed exactly
+_DATA, _BLOCK = 1024, 128  # points of the user's that are computed exactly; so many at once
 _SECONDS = 120.0  # without a time limit
 _VERTICES = 1 << 21  # of so many arrangements of the units at most the cells are gone through
 _LONG = 8  # entries of a vector that are shown
@@ -240,10 +240,8 @@ class Bracket:
 
     @doing("how far apart f and g are")
     def _answer(self) -> Deviation:
-        for i in range(0 if self.near is None else len(self.near)):
-            assert self.near is not None
-            if self.clock.left() > 0:
-                self.best.offer(self.near[i].to_fractions())
+        if self.near is not None:
+            self.best.offer_worst(self.near, self.clock)
         if not self.where.dimension:
             self.best.offer(self.where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions())
             return self._found(self.best.value, None)
@@ -328,6 +326,17 @@ class _Best:
         found = distance(self.f(x), self.g(x), self.norm)
         if found > self.value or self.point is None:
             self.value, self.point = found, x
+
+    def offer_worst(self, points: RationalArray, clock: Clock) -> None:
+        """The one of these points where the deviation is largest, as far as time allows; of some at the least."""
+        for start in range(0, len(points), _BLOCK):
+            if start and clock.left() <= 0:
+                break
+            block = points[start : start + _BLOCK]
+            with clock.still():
+                gaps = abs(self.f.evaluate(block) - self.g.evaluate(block))
+                sizes = gaps.sum(axis=1) if self.norm == "l1" else gaps.max(axis=1)
+                self.offer(block[int(sizes.numerators.argmax())].to_fractions())
 
     def search(self, run: Subdivision, piece: Piece, form: FloatMap) -> None:
         """The vertices of a piece: floats with error bounds leave those that may exceed the value, which are computed exactly."""

@@ -117,6 +117,13 @@ def near_permuted(f: Network) -> Verdict:
     return verify_equal(f, with_last(PERMUTED, [["61/20", 1, 2]], [0]), tolerance="1/2", domain=Box(-1, 1))
 
 
+def near_moved(unit: str, move: symmetry.Transformation) -> Verdict:
+    """Within 1/2 once the move is undone."""
+    layers = [([[1, 2], [3, -1], [1, -4]], [1, 0, 2]), ([[1, 2, 3]], [0])]
+    near = move.apply(mlp([layers[0], ([[1, 2, "61/20"]], [0])], activation=unit))
+    return verify_equal(mlp(layers, activation=unit), near, tolerance="1/2", domain=Box(-1, 1))
+
+
 #: claim -> (the verdict it is about, its kind of evidence)
 CASES: dict[str, tuple[Callable[[], Verdict], str]] = {
     "one hidden layer": (lambda: verify_equal(FLAT, symmetry.Permutation(0, [2, 0, 1]).apply(FLAT)), "forms"),
@@ -147,6 +154,9 @@ CASES: dict[str, tuple[Callable[[], Verdict], str]] = {
     ),
     "within a tolerance on a tree of boxes": (without(lambda: near_permuted(FLAT), "_as_matched"), "boxes"),
     "within a tolerance, in another order": (lambda: near_permuted(FLAT), "pass"),
+    "within a tolerance, scaled": (lambda: near_moved("relu", symmetry.Scaling(0, ["20/3", "1/7", 9])), "pass"),
+    "within a tolerance, of other signs": (lambda: near_moved("tanh", symmetry.SignFlip(0, [0, 2])), "pass"),
+    "within a tolerance, flipped": (lambda: near_moved("abs", symmetry.Flip([1, 2])), "pass"),
     "within a tolerance, layer by layer": (
         lambda: verify_equal(FLAT, with_last(FLAT, [[1, 2, "61/20"]], [0]), tolerance="1/2", domain=Box(-1, 1)),
         "pass",

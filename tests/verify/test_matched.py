@@ -20,7 +20,7 @@ from exactnn.certificate._transform import matched
 from exactnn.difference import upper_bound
 from exactnn.exact.array import RationalArray
 from exactnn.exact.writing import json_number
-from exactnn.network import Affine, BatchNorm, Builder, Input, MaxPool, Network, PRelu, activation
+from exactnn.network import Add, Affine, BatchNorm, Builder, Input, MaxPool, Network, PRelu, activation
 from exactnn.network.activation_facts import is_homogeneous, is_odd
 from exactnn.network.document import document
 from exactnn.network.neurons import layer_at
@@ -379,6 +379,46 @@ def test_channels_and_batch_norms(seed: int, unit: str, norm: bool, pool: str) -
         )
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("unit", "pool"), [("relu", "max"), ("prelu", "average"), ("abs", "none")])
+def test_channels_are_put_back_exactly(seed: int, unit: str, pool: str) -> None:
+    f = convolutional(np.random.default_rng(seed), unit=unit, norms=("before", "after"), pool=pool)
+    rng = np.random.default_rng(seed)
+    g = f
+    for layer in f.hidden_layers:
+        count = layer_at(g, layer).count
+        g = rescaled(g, layer, [Fraction(int(a), int(b)) for a, b in rng.integers(1, 7, (count, 2))])
+        g = Permutation(layer, rng.permutation(count).tolist()).apply(g)
+    found = _matched.matched(f, g)
+    assert found is not None
+    domain = xn.Box(0, 1).in_dimension(f.input_dim)
+    assert upper_bound(f, found.network, domain).value == 0 < upper_bound(f, g, domain).value
+
+
+def residual(first: Any, second: Any, last: Any) -> Network:
+    """last relu(h + second relu(first h)), h = relu(x): the neurons of h are joined with others, and stay; those between move."""
+    build = Builder()
+    h = build.add("h", activation("relu"), build.add("x", Input((4,))))
+    between = build.add("r", activation("relu"), build.add("first", Affine(*map(RationalArray.of, first)), h))
+    joined = build.add("sum", Add(), h, build.add("second", Affine(*map(RationalArray.of, second)), between))
+    build.add("y", Affine(*map(RationalArray.of, last)), build.add("s", activation("relu"), joined))
+    return build.build(["x"], ["y"])
+
+
+def test_residual_connections() -> None:
+    layers = dense((4, 6, 4, 2), 8)
+    f = residual(*layers)
+    copied = residual((layers[0][0] + 1e-9, layers[0][1]), *layers[1:])
+    g = rescaled(Permutation("r", [3, 1, 0, 2, 5, 4]).apply(copied), "r", [Fraction(n, 4) for n in range(1, 7)])
+    found = _matched.matched(f, g)
+    assert found is not None
+    assert {step["layer"] for step in found.steps} == {"r"}
+    near, own = (upper_bound(f, net, BOX).value for net in (found.network, copied))
+    assert 0 < near < 2 * own
+    verdict = xn.verify_equal(f, g, domain=BOX, tolerance="1/1000000")
+    assert verdict.status == "proved"
+
+
 def test_a_norm_that_was_folded() -> None:
     """f = conv, batch norm, relu against its folded copy, permuted and scaled."""
     rng = np.random.default_rng(7)
@@ -400,6 +440,19 @@ def test_twins_are_told_apart_by_what_reads_them() -> None:
         found = _matched.matched(f, g)
         assert found is not None
         assert found.network == f
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_twins_that_only_the_output_tells_apart(seed: int) -> None:
+    """f(x) = h(x) - 1/2 h(x), with h's neurons twice in each layer: which copy is which is tried out."""
+    own = dense((3, 6, 5, 1), 6)
+    first = (np.concatenate([own[0][0]] * 2), np.concatenate([own[0][1]] * 2))
+    second = (np.kron(np.eye(2), own[1][0]), np.concatenate([own[1][1]] * 2))
+    last = (np.concatenate([own[2][0], own[2][0] / -2], axis=1), own[2][1])
+    f = xn.mlp([first, second, last])
+    found = _matched.matched(f, moved_about(f, np.random.default_rng(seed)))
+    assert found is not None
+    assert upper_bound(f, found.network, xn.Box([-1] * 3, [1] * 3)).value == 0
 
 
 def test_dead_and_constant_neurons() -> None:
