@@ -1,6 +1,7 @@
 """A piecewise linear network as stages of rectified units, and its cells: the search by linear programs, and the face lattice."""
 
 from exactnn.cells._balls import FloatMap, Floats
+from exactnn.cells._cell_maps import masked_rows
 from exactnn.cells._cell_tree import CellTree
 from exactnn.cells._interior import Interior
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
@@ -40,6 +41,7 @@ __all__ = [
     "Subdivision",
     "Tree",
     "full_dimensional",
+    "masked_rows",
     "is_short",
     "output_maps",
     "polyhedron_of",

@@ -15,7 +15,7 @@ import numpy as np
 from flint import fmpz_mat
 
 from exactnn.cells._balls import Bools, Floats, Ids
-from exactnn.cells._cell_maps import CellMaps, Values
+from exactnn.cells._cell_maps import CellMaps, Values, masked_rows
 from exactnn.cells._corner import support
 from exactnn.cells._maps import Signs
 from exactnn.cells._search import halfspaces
@@ -197,7 +197,7 @@ class CellTree:
         if done >= 0:
             z = maps.stage(done, node.values)
             signs = self._cell_signs[node.cells[0], first[done] : first[done + 1]].tolist()
-            node.values = (*node.values, maps.masked(z.tolist(), signs))
+            node.values = (*node.values, masked_rows(z.tolist(), signs, maps.width))
         if not following:
             return False
         s = node.stage = following[0]

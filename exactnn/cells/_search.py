@@ -268,12 +268,12 @@ class Search:
         """Complete the stage at hand, all of whose units are fixed."""
         if cell.stage >= 0:
             first, done = self.program.first, cell.stage
-            cell.values = (*cell.values, self.maps.masked(cell.table, cell.signs[first[done] : first[done + 1]]))
+            cell.complete(cell.signs[first[done] : first[done + 1]])
 
     def _go_to(self, cell: SearchCell, s: int) -> list[int]:
         """The rows and units of a stage; those that have no variables are fixed, the others are told."""
         first = self.program.first
-        cell.values = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
+        cell.completed = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
         cell.table, cell.rows = self._rows(s, cell)
         cell.units, cell.stage = range(first[s], first[s + 1]), s
         pending = []

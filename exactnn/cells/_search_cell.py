@@ -9,7 +9,7 @@ from typing import Any
 
 from flint import fmpq, fmpz
 
-from exactnn.cells._cell_maps import Values
+from exactnn.cells._cell_maps import Values, masked_rows
 from exactnn.cells._known import Known, Plane
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work, value_at
 from exactnn.cells._search_points import around, between
@@ -30,7 +30,8 @@ class SearchCell:
     forms, made : the inequalities g_i >= 0, and what made each: unit u, or -1 - r for row r of the domain
     inner : where all g_i are positive
     signs : of all units, as far as they are fixed
-    values : the stages that are complete; stage, table : the number of the one at hand, and its units' forms
+    completed : the stages that are complete, but for the last one (`values` has it too)
+    stage, table : the number of the stage at hand, and its units as forms
     known : bounds of linear functions on the cell
     rows, units : the units of the stage at hand, divided by their greatest common divisors, and their numbers
     late : whether all stages are complete, the rows being those that the search was asked for at the end; note : of who asked
@@ -43,7 +44,7 @@ class SearchCell:
     made: tuple[int, ...]
     inner: Point
     signs: list[int]
-    values: Values
+    completed: Values
     width: int
     work: Work
     known: Known
@@ -57,6 +58,7 @@ class SearchCell:
     late: bool = False
     note: Any = None
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
+    _closing: Sequence[int] | None = None
     _view: View | None = None
     _part: tuple[View, list[AffineRow], int, int, bool] | None = None
     _sides: dict[int, tuple[Point, Point]] = field(default_factory=dict)
@@ -65,6 +67,18 @@ class SearchCell:
     def system(self) -> Halfspaces:
         """The inequalities prepared for linear programs."""
         return Halfspaces(self.forms, self.width, self.work)
+
+    @property
+    def values(self) -> Values:
+        """The stages that are complete."""
+        if self._closing is not None:
+            self.completed = (*self.completed, masked_rows(self.table, self._closing, self.width))
+            self._closing = None
+        return self.completed
+
+    def complete(self, signs: Sequence[int]) -> None:
+        """The stage at hand has these signs; what it gives to others is computed when it is asked for."""
+        self._closing = signs
 
     def enter(self, rows: list[AffineRow], units: Sequence[int], pending: Sequence[int]) -> None:
         """Go on to the units of a stage."""
@@ -230,7 +244,7 @@ class SearchCell:
                 made=(*self.made, self.units[j]),
                 inner=inner,
                 signs=list(self.signs),
-                values=self.values,
+                completed=self.completed,
                 width=self.width,
                 work=self.work,
                 known=known,
@@ -253,4 +267,4 @@ class SearchCell:
 
 
 def _times(form: AffineRow, sign: int) -> AffineRow:
-    return form if sign > 0 else tuple(-c for c in form)
+    return form if sign > 0 else tuple([-c for c in form])
