@@ -1,7 +1,7 @@
 """A piecewise linear network as stages of rectified units, and its cells: the search by linear programs, and the face lattice."""
 
 from exactnn.cells._balls import FloatMap, Floats
-from exactnn.cells._cell_tree import CellTree
+from exactnn.cells._cell_tree import CellTree, parallel
 from exactnn.cells._interior import Interior
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
 from exactnn.cells._output_maps import output_maps
@@ -41,6 +41,7 @@ __all__ = [
     "full_dimensional",
     "is_short",
     "output_maps",
+    "parallel",
     "polyhedron_of",
     "read_program",
     "rounded_points",
