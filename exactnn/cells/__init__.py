@@ -2,7 +2,7 @@
 
 from exactnn.cells._balls import FloatMap, Floats
 from exactnn.cells._cell_maps import masked_rows
-from exactnn.cells._cell_tree import CellTree
+from exactnn.cells._cell_tree import CellTree, parallel
 from exactnn.cells._interior import Interior
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
 from exactnn.cells._output_maps import output_maps
@@ -41,9 +41,10 @@ __all__ = [
     "Subdivision",
     "Tree",
     "full_dimensional",
-    "masked_rows",
     "is_short",
+    "masked_rows",
     "output_maps",
+    "parallel",
     "polyhedron_of",
     "read_program",
     "rounded_points",

@@ -11,15 +11,16 @@ cut, f - g is affine on each cell, and least at a vertex. The tree that the cert
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import product
-from math import gcd, lcm
+from math import lcm
 from operator import mul
 from typing import Any
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
-from exactnn.cells import AffineRow, CellTree, Interior, Piece, Point, Subdivision, polyhedron_of, value_at
+from exactnn.cells import AffineRow, CellTree, Interior, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
 from exactnn.claims import Comparison, DeviationClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
@@ -32,6 +33,8 @@ from exactnn.verify._joint import Joint
 from exactnn.verify._ridge_domain import crossing_witness
 
 Table = list[list[int]]
+#: Cells that fit into memory at once.
+CELLS = 60_000
 
 
 class ByLattice:
@@ -43,7 +46,7 @@ class ByLattice:
     clock, cells : Incomplete at the end of the time, or beyond so many cells at once
     """
 
-    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock, cells: int | None = None) -> None:
+    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock, cells: int = CELLS) -> None:
         self.claim, self.where, self.clock = claim, where, clock
         self.joint = Joint(claim.f, claim.g, where)
         self.program = self.joint.program
@@ -53,6 +56,8 @@ class ByLattice:
         self.open = [] if claim.tolerance else own
         self.run = Subdivision(self.program, clock, piece=None, max_cells=cells, open_stages=self.open)
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
+        #: for an open unit another one that had the same hyperplane on an earlier cell
+        self._leader: dict[int, int] = {}
         #: how many cells without a difference were found
         self.found = 0
 
@@ -102,55 +107,87 @@ class ByLattice:
 
     def _side(self, tree: CellTree, h: AffineRow, unit: tuple[int, AffineRow]) -> int | None:
         """The sign that a hyperplane keeps on the leaf, whose proof is written; None if it crosses it."""
-        for sign in (1, -1):
-            form = tuple(sign * c for c in h)
-            proof = tree.least(form)
+        guess = tree.sign(h)
+        for sign in (guess, -guess):
+            proof = tree.least(tuple(sign * c for c in h))
             if isinstance(proof, list):
                 number, own = unit
                 tree.fix(number, sign if own == h else -sign, own, proof)
                 return sign
         return None
 
+    @cached_property
+    def _weights(self) -> list[tuple[int, int, list[list[int]]]]:
+        """(stage, first unit, for each unit its weights in scale (f - g)) of the open stages that the outputs of each network read."""
+        result = []
+        for sign, form in zip((1, -1), self.program.output_integers, strict=False):
+            factor = sign * (self.scale // form.scale)
+            for k, matrix in form.matrices.items():
+                if k - 1 in self.open:
+                    columns = [[factor * int(v) for v in column] for column in matrix.transpose().tolist()]
+                    result.append((k - 1, self.program.first[k - 1], columns))
+        return result
+
     def _difference(self, tree: CellTree) -> tuple[Table, dict[AffineRow, list[int]], dict[AffineRow, tuple[int, AffineRow]]]:
-        """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on the leaf; jumps other than 0, and for each h a unit z = c h or z = -c h."""
-        maps, program = tree.maps, self.program
-        ones = fmpz_mat(1, maps.width + 1, [0] * maps.width + [1])
-        opened = {s: [[int(v) for v in row] for row in maps.stage(s, tree.values).tolist()] for s in self.open}
-        total: fmpz_mat | None = None
+        """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on the leaf; jumps other than 0, and for each h a unit z = c h or z = -c h.
+
+        First units are put together that had one hyperplane before and have it here, too: most of them cancel, and need no more.
+        """
+        rest = self._affine(tree)
+        rows: dict[int, list[fmpz]] = {}
+        totals: dict[int, list[int]] = {}
+        for stage, first, columns in self._weights:
+            for j, (row, column) in enumerate(zip(tree.maps.stage(stage, tree.values).tolist(), columns, strict=True)):
+                unit = first + j
+                if not any(row[:-1]):
+                    if row[-1] > 0:
+                        for line, c in zip(rest, column, strict=True):
+                            line[-1] += c * row[-1]
+                    continue
+                leader = self._leader.get(unit, unit)
+                if leader == unit or leader not in rows or not parallel(row, rows[leader]):
+                    leader, rows[unit], totals[unit] = unit, row, [0] * len(column)
+                pivot = next(i for i, v in enumerate(row) if v)
+                size, total = abs(row[pivot]), totals[leader]
+                for i, c in enumerate(column):
+                    if c:
+                        total[i] += c * size
+                        if row[pivot] < 0:  # max(-h, 0) = max(h, 0) - h
+                            rest[i] = [a + c * b for a, b in zip(rest[i], row, strict=True)]
+        jumps, units = self._left_over(rows, {unit: total for unit, total in totals.items() if any(total)})
+        return [[int(v) for v in line] for line in rest], jumps, units
+
+    def _left_over(
+        self, rows: dict[int, list[fmpz]], totals: dict[int, list[int]]
+    ) -> tuple[dict[AffineRow, list[int]], dict[AffineRow, tuple[int, AffineRow]]]:
+        """The jumps, and a unit, of the hyperplanes whose units did not cancel; who has the same one is remembered."""
         jumps: dict[AffineRow, list[int]] = {}
         units: dict[AffineRow, tuple[int, AffineRow]] = {}
-        bent: list[tuple[list[int], AffineRow]] = []
-        for sign, form in zip((1, -1), program.output_integers, strict=False):
-            factor = sign * (self.scale // form.scale)
+        for unit, total in totals.items():
+            own = primitive([int(v) for v in rows[unit]])
+            h = upright(own)
+            pivot = next(v for v in h if v)
+            if h in units:
+                self._leader[unit] = units[h][0]
+            else:
+                units[h], jumps[h] = (unit, own), [0] * len(total)
+            jumps[h] = [a + int(b) // pivot for a, b in zip(jumps[h], total, strict=True)]
+        return {h: jump for h, jump in jumps.items() if any(jump)}, units
+
+    def _affine(self, tree: CellTree) -> Table:
+        """What the stages that are not open give to scale (f - g)."""
+        width = tree.maps.width
+        ones = fmpz_mat(1, width + 1, [0] * width + [1])
+        total: fmpz_mat | None = None
+        for sign, form in zip((1, -1), self.program.output_integers, strict=False):
             part = fmpz_mat(len(form.constant), 1, form.constant) * ones
             for k, matrix in form.matrices.items():
-                if k - 1 not in opened:
+                if k - 1 not in self.open:
                     part += matrix * tree.values[k]
-                    continue
-                weights = matrix.transpose().tolist()
-                for j, row in enumerate(opened[k - 1]):
-                    column = [factor * int(v) for v in weights[j]]
-                    size = gcd(*row)
-                    if not any(row[:-1]):
-                        if row[-1] > 0:
-                            bent.append(([c * row[-1] for c in column], (*[0] * maps.width, 1)))
-                        continue
-                    own = tuple(v // size for v in row)
-                    h = upright(own)
-                    units.setdefault(h, (program.first[k - 1] + j, own))
-                    jump = jumps.setdefault(h, [0] * len(column))
-                    for i, c in enumerate(column):
-                        jump[i] += c * size
-                    if h is not own:  # max(-h, 0) = max(h, 0) - h
-                        bent.append(([-c * size for c in column], h))
-            total = part * factor if total is None else total + part * factor
+            part *= sign * (self.scale // form.scale)
+            total = part if total is None else total + part
         assert total is not None
-        rest = [[int(v) for v in row] for row in total.tolist()]
-        for column, h in bent:
-            for line, c in zip(rest, column, strict=True):
-                if c:
-                    line[:] = [a + c * b for a, b in zip(line, h, strict=True)]
-        return rest, {h: jump for h, jump in jumps.items() if any(jump)}, units
+        return [[int(v) for v in row] for row in total.tolist()]
 
     # --- within a tolerance --------------------------------------------------------------------------------------------------
 
@@ -159,7 +196,7 @@ class ByLattice:
 
         None where f - g is 0. For a deviation in the l1 norm the proofs of tolerance - sum_j s_j (f - g)_j >= 0, for all signs s.
         """
-        rest, _, _ = self._difference(tree)
+        rest = self._affine(tree)
         if not any(map(any, rest)):
             return None
         if isinstance(self.claim, DeviationClaim) and self.claim.norm == "l1":

@@ -36,12 +36,14 @@ from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
+from exactnn.verify._lattice import CELLS, ByLattice
 from exactnn.verify._matched import is_accepted, matched
 from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
 from exactnn.verify._wide import wide_bracket
 from exactnn.verify.equality import check_domain, check_pair
 
 Point = tuple[Fraction, ...]
+Cells = tuple[Subdivision, Piece]
 _BATCH = 512
 _SECONDS = 120.0  # without a time limit
 _VERTICES = 1 << 21  # of so many arrangements of the units at most the cells are gone through
@@ -69,6 +71,7 @@ class Deviation(Value):
     norm: str
     claim: DeviationClaim = field(repr=False)
     evidence: dict[str, Any] | None = field(default=None, repr=False)
+    cells: Cells | None = field(default=None, repr=False, compare=False)
     semantics: str = "real arithmetic"
 
     @property
@@ -78,16 +81,29 @@ class Deviation(Value):
 
     @cached_property
     def certificate(self) -> Certificate:
-        """The proof of both ends. Where all cells were gone through it is made when first asked for, which can take long."""
+        """The proof of both ends. Where all cells were gone through it is written from them when first asked for."""
         clock = Clock()
-        evidence = self.evidence
-        if evidence is None:
-            where = coordinates(self.claim.domain, self.claim.f.input_dim)
-            answer = Complete(self.claim, where, clock, None).decide()
-            if isinstance(answer, RationalArray):
-                raise AssertionError("a point beyond the largest deviation was found; please report this")
-            evidence = answer
+        evidence = self.evidence if self.evidence is not None else self._on_cells(clock)
         return Certificate(self.claim, "proved", {**evidence, "point": [json_number(q) for q in self.point]}, clock)
+
+    def _on_cells(self, clock: Clock) -> dict[str, Any]:
+        """The proof of the upper end from the cells at hand; where they were too many to be kept, they are made once more."""
+        where = coordinates(self.claim.domain, self.claim.f.input_dim)
+        try:
+            if where.dimension:
+                lattice = ByLattice(self.claim, where, clock, CELLS)
+                answer = lattice.decide() if self.cells is None else lattice.written(*self.cells)
+            else:
+                answer = Complete(self.claim, where, clock, None).decide()
+        except Incomplete:  # more cells than fit into memory
+            answer = Complete(self.claim, where, clock, None).decide()
+        if isinstance(answer, RationalArray):
+            raise AssertionError("a point beyond the largest deviation was found; please report this")
+        return answer
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the cells: the certificate can be written without them."""
+        return {**self.__dict__, "cells": None}
 
     def _parts(self) -> dict[str, Any]:
         names = ("lower", "upper", "is_exact", "norm", "point", "values", "semantics")
@@ -186,6 +202,7 @@ class Bracket:
         self.where = coordinates(claim.domain, self.f.input_dim)
         self.tree: Splitting | None = None
         self.best = _Best(self.f, self.g, self.where, claim.norm)
+        self.cells: Cells | None = None
 
     def answer(self) -> Deviation:
         """The cells, if they are few; else boxes, and cells on those that resist; whatever time leaves, a bracket."""
@@ -195,7 +212,7 @@ class Bracket:
         found = Bracket(replace(self.claim, g=moved.network), self.clock, self.gap, self.means)._bracket()
         claim = replace(found.claim, g=self.g)
         if found.evidence is None:
-            return replace(found, claim=claim)
+            return replace(found, claim=claim, cells=None)
         found = replace(found, claim=claim, evidence=moved.stated(found.evidence))
         return found if is_accepted(found.certificate) else self._bracket()
 
@@ -249,6 +266,7 @@ class Bracket:
                 for run, piece in joint.pieces(self.clock.at_most(self.clock.left() / 2)):
                     self.best.search(run, piece, form)
                     bar.update(piece.cells)
+                    self.cells = (run, piece) if run.finished == piece.cells and not run.open_cells else None
             except Incomplete:
                 return False
         return True
@@ -279,7 +297,7 @@ class Bracket:
             values = self.f(best.point), self.g(best.point)
         lower = None if best.value == upper else best.value
         claim = replace(self.claim, tolerance=upper, lower=lower)
-        return Deviation(best.value, upper, best.point, values, claim.norm, claim, evidence)
+        return Deviation(best.value, upper, best.point, values, claim.norm, claim, evidence, None if evidence is not None else self.cells)
 
 
 class _Best:

@@ -242,7 +242,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         Complete(claim, coordinates(None, 3), Clock(), 3).decide()
     g, h = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
     monkeypatch.setattr(_decision._search, "proposed_point", lambda *_: None)
-    monkeypatch.setattr(_decision, "_LATTICE_CELLS", 2)
+    monkeypatch.setattr(_decision, "CELLS", 2)
     monkeypatch.setattr(_decision, "_QUICK_CELLS", 1)
     monkeypatch.setattr(_decision, "_CELLS", 2)
     verdict = verify_equal(g, h)
