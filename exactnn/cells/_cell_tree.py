@@ -21,7 +21,7 @@ from exactnn.cells._maps import Signs
 from exactnn.cells._search import halfspaces
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work
 from exactnn.cells._subdivision import Piece, Subdivision
-from exactnn.cells._tree import independent
+from exactnn.cells._tree import independent, is_short
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive
 from exactnn.exact.polyhedron import Box
@@ -130,6 +130,12 @@ class CellTree:
         return self._at.values
 
     @property
+    def vertices(self) -> Ids:
+        """Those of the piece that lie on the leaf."""
+        assert self._at is not None
+        return self._at.vertices
+
+    @property
     def inequalities(self) -> tuple[AffineRow, ...]:
         """Those of the leaf."""
         return tuple(self._path)
@@ -153,6 +159,17 @@ class CellTree:
         if points.shape[1] == 2:
             values = np.append(values, (points[:, 1] @ row[:-1]) / _NEAR)
         return 1 if values[np.argmax(np.abs(values))] >= 0 else -1
+
+    def largest_ratio(self, above: AffineRow, below: AffineRow) -> float:
+        """About the largest above / below at a vertex of the leaf where the latter is positive; both are >= 0."""
+        points = self._points[self.vertices]
+        found = []
+        with np.errstate(all="ignore"):
+            for part in range(points.shape[1]):
+                a, b = (points[:, part] @ np.array(_floats(row)[:-1]) + (0 if part else _floats(row)[-1]) for row in (above, below))
+                level = _NEAR * (1 + np.abs(points[:, part]).max(axis=1, initial=0.0))
+                found.append(np.where(b > level, a / b, 0.0).max(initial=0.0))
+            return float(max(found)) * (max(map(abs, above)) / max(map(abs, below)))
 
     def least(self, form: AffineRow) -> list[Any] | Point:
         """The proof, as it is written, that form >= 0 on the leaf; or a point of it (a ray, possibly) where it is not."""
@@ -181,8 +198,7 @@ class CellTree:
 
     def _fact(self, unit: int, sign: int, proof: list[Any]) -> None:
         number = unit - self.program.domain_units
-        short = all(isinstance(i, int) for i in proof)
-        self._facts.append([number, sign, proof] if short else [number, sign, *proof])
+        self._facts.append([number, sign, proof] if is_short(proof) else [number, sign, *proof])
 
     def _settle(self, node: _Node) -> None:
         """Fix the pending units that do not cut the cell."""
