@@ -1,8 +1,8 @@
 """The cells of a face lattice as a tree of closed cells that can be re-checked (docs/certificate-format.md, "tree").
 
 The lattice knows the exact sign of every unit at every vertex. So at each node of the tree it is known which units cut the cell; one that
-does not keeps its sign on it, and the proof is made from the inequalities that are tight at the vertex where it is least (`_corner`). A unit
-whose hyperplane is that of one fixed before needs no proof.
+does not keeps its sign on it, and the proof is made from the inequalities that are tight at the vertex where it is least (`_corner`).
+A unit whose hyperplane is that of one fixed before needs no proof.
 """
 
 from __future__ import annotations
@@ -206,12 +206,8 @@ class CellTree:
         node.pending = []
         if not pending:
             return
-        if len(node.cells) == 1:
-            signs = node.table[0].tolist()
-            above, below = [signs[j] > 0 for j in pending], [signs[j] < 0 for j in pending]
-        else:
-            chosen = node.table[:, pending]
-            above, below = (chosen > 0).any(axis=0).tolist(), (chosen < 0).any(axis=0).tolist()
+        chosen = node.table[:, pending]
+        above, below = (np.atleast_1d((part > 0).any(axis=0)).tolist() for part in (chosen, -chosen))
         fixed: list[int] = []
         forms: list[AffineRow] = []
         seen: set[AffineRow] = set()
@@ -288,7 +284,7 @@ class CellTree:
         """For each form that it is >= 0 on the cell with these vertices; units: those whose forms they are, up to the sign."""
         found: list[list[Any] | Point] = []
         lowest = self._lowest(forms, vertices, units)
-        tight = self._signs[np.ix_(lowest, self._columns)] == 0
+        tight = self._signs[lowest[:, None], np.array(self._columns, dtype=np.int64)] == 0
         for form, row in zip(forms, tight, strict=True):
             chosen = support(form, self._path, np.flatnonzero(row).tolist())
             found.append(self._by_program(form) if chosen is None else [self._places[i] for i in chosen])
@@ -304,7 +300,7 @@ class CellTree:
             level = np.abs(points[:, 1]).max(axis=1, initial=0.0, keepdims=True)
             values = np.where(far > _NEAR * level, np.inf, values)
         if units is not None:
-            values = np.where(self._signs[np.ix_(vertices, units)] == 0, -np.inf, values)
+            values = np.where(self._signs[vertices[:, None], np.array(units)] == 0, -np.inf, values)
         return np.asarray(vertices[np.argmin(values, axis=0)], dtype=np.int64)
 
     def _by_program(self, form: AffineRow) -> list[Any] | Point:
@@ -325,10 +321,7 @@ def parallel(row: Sequence[fmpz], other: Sequence[fmpz]) -> bool:
         if pivot is None or not other[pivot]:
             return False
         a, b = row[pivot], other[pivot]
-    for v, w in zip(row, other, strict=True):
-        if v * b != w * a:
-            return False
-    return True
+    return all(v * b == w * a for v, w in zip(row, other, strict=True))
 
 
 def _floats(form: AffineRow) -> list[float]:

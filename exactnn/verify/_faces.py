@@ -77,10 +77,10 @@ class ByFaces:
             start, members = piece.lattice.boundary[level]
             rows = sorted({int(m) for r in rows for m in members[start[r] : start[r + 1]]})
         points = run.vertices.exact_points(piece.ids[rows])
-        n = len(points)
         zero, one = (
-            [sum((Fraction(p[part][j], p[2]) for p in points), Fraction(0)) / n for j in range(where.dimension)] for part in (0, 1)
-        )  # type: ignore[index]
+            [sum((Fraction(part[j], q) for part, q in parts), Fraction(0)) / len(points) for j in range(where.dimension)]
+            for parts in ([(p[0], p[2]) for p in points], [(p[1], p[2]) for p in points])
+        )
         for bits in range(0, 100_000, 4):
             t = RationalArray.from_fractions([a + (1 << bits) * b for a, b in zip(zero, one, strict=True)], (1, where.dimension))
             x = where.to_input(t)[0].to_fractions()
@@ -101,7 +101,7 @@ class ByFaces:
         with Progress("writing the proofs on the cells of the networks", unit="cells") as bar:
             for _ in tree.leaves():
                 bar.update(1)
-                touched: list[bool] = ties[tree.vertices].any(axis=0).tolist()
+                touched: list[bool] = np.atleast_1d(ties[tree.vertices].any(axis=0)).tolist()
                 shortfalls = zip(*self._shortfalls(tree), touched, strict=True)
                 tree.end([[_implied(tree, a, b, zero), _implied(tree, b, a, zero)] for a, b, zero in shortfalls])
         return {"method": "tree", "hull": self.where.hull, "tree": tree.nodes}

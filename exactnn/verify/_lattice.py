@@ -132,7 +132,7 @@ class ByLattice:
 
         First units are put together that had one hyperplane before and have it here, too: most of them cancel, and need no more.
         """
-        rest = self._affine(tree)
+        rest: list[list[Any]] = list(self._affine(tree))
         rows: dict[int, list[fmpz]] = {}
         totals: dict[int, list[int]] = {}
         for stage, first, columns in self._weights:

@@ -28,6 +28,7 @@ from tests.verify._oracles import value
 from tests.verify.test_complete import random_net, realisations, sides, sort3
 
 FEW = 2.0**-40
+DEGENERATE = degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 4))
 
 
 def claim_of(f: Network, g: Network | None, domain: Polyhedron | None, tolerance: Any) -> Comparison:
