@@ -134,7 +134,7 @@ class ByLattice:
         """
         rest: list[list[Any]] = list(self._affine(tree))
         rows: dict[int, list[fmpz]] = {}
-        totals: dict[int, list[int]] = {}
+        totals: dict[int, list[Any]] = {}
         for stage, first, columns in self._weights:
             for j, (row, column) in enumerate(zip(tree.maps.stage(stage, tree.values).tolist(), columns, strict=True)):
                 unit = first + j
