@@ -45,7 +45,7 @@ _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
 #: inputs up to which the face lattice comes before boxes are given more time, and up to which it comes before the search; its shares of
 #: the time that is left, and the cells that it goes to in the latter case, as faces are many there
-_PLANAR, _LOW, _LATTICE_SHARES, _LOW_CELLS = 3, 5, (1 / 2, 1 / 4), 20_000
+_PLANAR, _LOW, _LATTICE_SHARES, _LOW_CELLS = 3, 5, (3 / 4, 1 / 4), 20_000
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
