@@ -15,15 +15,19 @@ from hypothesis import strategies as st
 from exactnn import Box, Network, Polyhedron, check, mlp
 from exactnn.certificate import Rejected
 from exactnn.certificate import check as checked
-from exactnn.claims import Certificate, Comparison, EqualClaim, ZeroClaim
+from exactnn.claims import Certificate, Comparison, EqualClaim, SameDecisionClaim, ZeroClaim
 from exactnn.errors import CertificateRejected, EmptyDomain, Incomplete
+from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.network import Affine
 from exactnn.testing import degenerate_networks, equal_pairs
+from exactnn.verify._alike import Alike
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
+from exactnn.verify._faces import ByFaces
 from exactnn.verify._lattice import ByLattice
 from tests.certificate.test_mutations import at, changes, paths
-from tests.strategies import TINY, domains, graphs, law, polyhedron, weights, with_weight
+from tests.strategies import TINY, domains, graphs, law, polyhedron, replaced, weights, with_weight
 from tests.verify._oracles import value
 from tests.verify.test_complete import random_net, realisations, sides, sort3
 
@@ -242,3 +246,30 @@ def test_the_cells_have_a_limit_and_the_clock_is_asked() -> None:
         ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(), 20).decide()
     with pytest.raises(Incomplete):
         ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(0)).decide()
+
+
+# --- decisions ---------------------------------------------------------------------------------------------------------------
+
+
+@law(30)
+@given(st.integers(0, 10**6), st.data())
+def test_decisions_on_faces_are_those_of_the_search(seed: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    d, outputs = data.draw(st.integers(2, 3)), data.draw(st.integers(1, 3))
+    f = random_net(rng, d, 3, 2, outputs)
+    factor = data.draw(st.sampled_from([1, 2, -1]))
+    last = f.operation(f.order[-1])
+    assert isinstance(last, Affine)
+    g = replaced(f, f.order[-1], Affine(last.weight * RationalArray.of(factor), last.bias * RationalArray.of(factor)))
+    g = data.draw(st.sampled_from([g, random_net(rng, d, 2, 2, outputs)]))
+    domain = drawn_domain(data, d)
+    claim, where = SameDecisionClaim(f, g, domain), coordinates(domain, d)
+    found, judge = ByFaces(claim, where, Clock()).decide(), Alike(claim, where, Clock()).decide()
+    assert isinstance(found, dict) == isinstance(judge, dict)
+    if isinstance(found, dict):
+        assert check(Certificate(claim, "proved", found))
+    else:
+        assert found is not None
+        assert domain is None or domain.contains(found)
+        a, b = value(f, found), value(g, found)
+        assert [v == max(a) for v in a] != [v == max(b) for v in b]
