@@ -1,8 +1,8 @@
 """The cells of a face lattice as a tree of closed cells that can be re-checked (docs/certificate-format.md, "tree").
 
 The lattice knows the exact sign of every unit at every vertex. So at each node of the tree it is known which units cut the cell; one that
-does not keeps its sign on it, and the proof is made from the inequalities that are tight at the vertex where it is least (`_corner`). A unit
-whose hyperplane is that of one fixed before needs no proof.
+does not keeps its sign on it, and the proof is made from the inequalities that are tight at the vertex where it is least (`_corner`).
+A unit whose hyperplane is that of one fixed before needs no proof.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from exactnn.cells._maps import Signs
 from exactnn.cells._search import halfspaces
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work
 from exactnn.cells._subdivision import Piece, Subdivision
-from exactnn.cells._tree import independent
+from exactnn.cells._tree import independent, is_short
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive
 from exactnn.exact.polyhedron import Box
@@ -130,6 +130,12 @@ class CellTree:
         return self._at.values
 
     @property
+    def vertices(self) -> Ids:
+        """Those of the piece that lie on the leaf."""
+        assert self._at is not None
+        return self._at.vertices
+
+    @property
     def inequalities(self) -> tuple[AffineRow, ...]:
         """Those of the leaf."""
         return tuple(self._path)
@@ -153,6 +159,17 @@ class CellTree:
         if points.shape[1] == 2:
             values = np.append(values, (points[:, 1] @ row[:-1]) / _NEAR)
         return 1 if values[np.argmax(np.abs(values))] >= 0 else -1
+
+    def largest_ratio(self, above: AffineRow, below: AffineRow) -> float:
+        """About the largest above / below at a vertex of the leaf where the latter is positive; both are >= 0."""
+        points = self._points[self.vertices]
+        found = []
+        with np.errstate(all="ignore"):
+            for part in range(points.shape[1]):
+                a, b = (points[:, part] @ np.array(_floats(row)[:-1]) + (0 if part else _floats(row)[-1]) for row in (above, below))
+                level = _NEAR * (1 + np.abs(points[:, part]).max(axis=1, initial=0.0))
+                found.append(np.where(b > level, a / b, 0.0).max(initial=0.0))
+            return float(max(found)) * (max(map(abs, above)) / max(map(abs, below)))
 
     def least(self, form: AffineRow) -> list[Any] | Point:
         """The proof, as it is written, that form >= 0 on the leaf; or a point of it (a ray, possibly) where it is not."""
@@ -181,8 +198,7 @@ class CellTree:
 
     def _fact(self, unit: int, sign: int, proof: list[Any]) -> None:
         number = unit - self.program.domain_units
-        short = all(isinstance(i, int) for i in proof)
-        self._facts.append([number, sign, proof] if short else [number, sign, *proof])
+        self._facts.append([number, sign, proof] if is_short(proof) else [number, sign, *proof])
 
     def _settle(self, node: _Node) -> None:
         """Fix the pending units that do not cut the cell."""
@@ -190,12 +206,8 @@ class CellTree:
         node.pending = []
         if not pending:
             return
-        if len(node.cells) == 1:
-            signs = node.table[0].tolist()
-            above, below = [signs[j] > 0 for j in pending], [signs[j] < 0 for j in pending]
-        else:
-            chosen = node.table[:, pending]
-            above, below = (chosen > 0).any(axis=0).tolist(), (chosen < 0).any(axis=0).tolist()
+        chosen = node.table[:, pending]
+        above, below = (np.atleast_1d((part > 0).any(axis=0)).tolist() for part in (chosen, -chosen))
         fixed: list[int] = []
         forms: list[AffineRow] = []
         seen: set[AffineRow] = set()
@@ -272,7 +284,7 @@ class CellTree:
         """For each form that it is >= 0 on the cell with these vertices; units: those whose forms they are, up to the sign."""
         found: list[list[Any] | Point] = []
         lowest = self._lowest(forms, vertices, units)
-        tight = self._signs[np.ix_(lowest, self._columns)] == 0
+        tight = self._signs[lowest[:, None], np.array(self._columns, dtype=np.int64)] == 0
         for form, row in zip(forms, tight, strict=True):
             chosen = support(form, self._path, np.flatnonzero(row).tolist())
             found.append(self._by_program(form) if chosen is None else [self._places[i] for i in chosen])
@@ -288,7 +300,7 @@ class CellTree:
             level = np.abs(points[:, 1]).max(axis=1, initial=0.0, keepdims=True)
             values = np.where(far > _NEAR * level, np.inf, values)
         if units is not None:
-            values = np.where(self._signs[np.ix_(vertices, units)] == 0, -np.inf, values)
+            values = np.where(self._signs[vertices[:, None], np.array(units)] == 0, -np.inf, values)
         return np.asarray(vertices[np.argmin(values, axis=0)], dtype=np.int64)
 
     def _by_program(self, form: AffineRow) -> list[Any] | Point:
@@ -309,10 +321,7 @@ def parallel(row: Sequence[fmpz], other: Sequence[fmpz]) -> bool:
         if pivot is None or not other[pivot]:
             return False
         a, b = row[pivot], other[pivot]
-    for v, w in zip(row, other, strict=True):
-        if v * b != w * a:
-            return False
-    return True
+    return all(v * b == w * a for v, w in zip(row, other, strict=True))
 
 
 def _floats(form: AffineRow) -> list[float]:

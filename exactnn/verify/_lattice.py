@@ -22,7 +22,6 @@ from flint import fmpz, fmpz_mat
 
 from exactnn.cells import AffineRow, CellTree, Interior, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
 from exactnn.claims import Comparison, DeviationClaim
-from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
@@ -81,7 +80,7 @@ class ByLattice:
 
     # --- equality ------------------------------------------------------------------------------------------------------------
 
-    def _equal(self, tree: CellTree, run: Subdivision, piece: Piece, cell: int) -> None | RationalArray:
+    def _equal(self, tree: CellTree, run: Subdivision, piece: Piece, cell: int) -> RationalArray | None:
         """None, f - g being 0 on the leaf; or a point where it is not."""
         rest, jumps, units = self._difference(tree)
         crossing = []
@@ -133,9 +132,9 @@ class ByLattice:
 
         First units are put together that had one hyperplane before and have it here, too: most of them cancel, and need no more.
         """
-        rest = self._affine(tree)
+        rest: list[list[Any]] = list(self._affine(tree))
         rows: dict[int, list[fmpz]] = {}
-        totals: dict[int, list[int]] = {}
+        totals: dict[int, list[Any]] = {}
         for stage, first, columns in self._weights:
             for j, (row, column) in enumerate(zip(tree.maps.stage(stage, tree.values).tolist(), columns, strict=True)):
                 unit = first + j
@@ -191,7 +190,7 @@ class ByLattice:
 
     # --- within a tolerance --------------------------------------------------------------------------------------------------
 
-    def _bounded(self, tree: CellTree) -> None | list[Any] | RationalArray:
+    def _bounded(self, tree: CellTree) -> list[Any] | RationalArray | None:
         """For each output the proofs of tolerance - (f - g) >= 0 and tolerance + (f - g) >= 0; or a point where one is negative.
 
         None where f - g is 0. For a deviation in the l1 norm the proofs of tolerance - sum_j s_j (f - g)_j >= 0, for all signs s.
