@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import torch
 
 import exactnn as xn
+from benchmarks.equality_map import pairs
 from benchmarks.measure import Row, best, peak, timed
 from exactnn.cells import Program, Search, Subdivision, read_program
-from exactnn.exact import lp
+from exactnn.claims import EqualClaim
 from exactnn.exact.clock import Clock
+from exactnn.verify._complete import Complete
+from exactnn.verify._domain import coordinates
 
 
 def trained(sizes: list[int], steps: int = 300) -> xn.Network:
@@ -109,6 +114,34 @@ def by_scipy(rows: Rows) -> bool:
     return found.x is not None and bool(found.x[d] > 1e-8)
 
 
+def seven_inputs(*, quick: bool) -> str:
+    """Regions beyond the dimensions of the lattice, and what the division into tasks costs."""
+    net = trained([7, 5, 3, 1] if quick else [7, 8, 6, 1], 30)
+    program = read_program([net])
+    count, seconds = timed(lambda: sum(1 for _ in Search(program).leaves()))
+    seeds, dividing = timed(lambda: Search(program).seeds(16 if quick else 128))
+    parts, spent = timed(lambda: [sum(1 for _ in Search(program, seed=seed).leaves()) for seed in seeds])
+    assert sum(parts) == count
+    each = seconds / count * 1e6
+    times = (dividing + spent) / seconds
+    return f"7 inputs: {count:,} regions by the search, {each:.0f} us each; in {len(seeds)} tasks {times:.2f} times as long."
+
+
+def equality(*, quick: bool) -> str:
+    """Pairs equal by hidden rewriting, by the search alone."""
+    found = []
+    for sizes in ((2, 8, 2),) if quick else ((2, 16, 3), (3, 8, 3), (5, 8, 2)):
+        pair = next(pairs(*sizes))
+        claim = EqualClaim(xn.mlp(pair.f), xn.mlp(pair.g), None, Fraction(0))
+        complete = Complete(claim, coordinates(None, sizes[0]), Clock(), None)
+        evidence, seconds = timed(complete.decide)
+        assert isinstance(evidence, dict)
+        cells = complete.search.found
+        size = len(json.dumps(evidence, separators=(",", ":"))) / cells
+        found.append(f"{pair.name}: {cells:,} cells, {cells / seconds:,.0f} a second, {size:.0f} bytes each")
+    return f"Equality cell by cell. {'; '.join(found)}."
+
+
 def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     rows, notes = [], []
     cases = [([2, 100, 100, 1], True), ([3, 16, 16, 16, 1], False), ([4, 10, 10, 1], False)]
@@ -145,13 +178,15 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     chambers, seconds = timed(lambda: xn.regions.chambers(planes))
     notes.append(f"All {len(planes)} hyperplanes in R^{dimension} with coefficients 0 and 1: {chambers:,} chambers in {seconds:.2f} s.")
     program = read_program([trained([3, 6, 5, 1] if quick else [4, 9, 8, 1], 100)])
-    lp.statistics.reset()
+    search = Search(program)
     total, seconds = best(lambda: sum(1 for _ in Search(program).leaves()), 1 if quick else 2)
-    proposals = lp.statistics
+    sum(1 for _ in search.leaves())
+    work = search.work
     notes.append(
-        f"search: float proposals of linear programs right {proposals.accepted}, repaired exactly {proposals.repaired}, "
-        f"useless {proposals.rejected}, not asked for {proposals.direct} times."
+        f"search: {total} regions, {seconds / total * 1e6:.0f} us each; {work.proofs} proofs and {work.points} points as floats proposed "
+        f"them, {work.programs} exact linear programs."
     )
+    notes += [seven_inputs(quick=quick), equality(quick=quick)]
     candidates = 300 if quick else 3000
     ways = (
         ("a fresh z3 solver for each candidate", by_z3),

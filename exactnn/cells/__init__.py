@@ -1,7 +1,8 @@
 """A piecewise linear network as stages of rectified units, and its cells: the search by linear programs, and the face lattice."""
 
 from exactnn.cells._balls import FloatMap, Floats
-from exactnn.cells._cell_tree import CellTree
+from exactnn.cells._cell_maps import masked_rows
+from exactnn.cells._cell_tree import CellTree, parallel
 from exactnn.cells._interior import Interior
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
 from exactnn.cells._output_maps import output_maps
@@ -41,7 +42,9 @@ __all__ = [
     "Tree",
     "full_dimensional",
     "is_short",
+    "masked_rows",
     "output_maps",
+    "parallel",
     "polyhedron_of",
     "read_program",
     "rounded_points",

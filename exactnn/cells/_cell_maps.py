@@ -51,8 +51,9 @@ class CellMaps:
         """scales[s + 1] q z_s."""
         return self.applied(self.program.integers[s], values)
 
-    def masked(self, table: Sequence[list[fmpz]], signs: Sequence[int]) -> fmpz_mat:
-        """The rows whose units are active; 0 elsewhere."""
-        zero = [fmpz(0)] * (self.width + 1)
-        entries = [v for row, s in zip(table, signs, strict=True) for v in (row if s > 0 else zero)]
-        return fmpz_mat(len(table), self.width + 1, entries)
+
+def masked_rows(table: Sequence[list[fmpz]], signs: Sequence[int], width: int) -> fmpz_mat:
+    """The rows, of width + 1 numbers, whose units are active; 0 elsewhere."""
+    zero = [fmpz(0)] * (width + 1)
+    entries = [v for row, s in zip(table, signs, strict=True) for v in (row if s > 0 else zero)]
+    return fmpz_mat(len(table), width + 1, entries)

@@ -1,8 +1,8 @@
 """The cells of a face lattice as a tree of closed cells that can be re-checked (docs/certificate-format.md, "tree").
 
 The lattice knows the exact sign of every unit at every vertex. So at each node of the tree it is known which units cut the cell; one that
-does not keeps its sign on it, and the proof is made from the inequalities that are tight at the vertex where it is least (`_corner`). A unit
-whose hyperplane is that of one fixed before needs no proof.
+does not keeps its sign on it, and the proof is made from the inequalities that are tight at the vertex where it is least (`_corner`).
+A unit whose hyperplane is that of one fixed before needs no proof.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
 from exactnn.cells._balls import Bools, Floats, Ids
 from exactnn.cells._cell_maps import CellMaps, Values
@@ -21,7 +21,7 @@ from exactnn.cells._maps import Signs
 from exactnn.cells._search import halfspaces
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work
 from exactnn.cells._subdivision import Piece, Subdivision
-from exactnn.cells._tree import independent
+from exactnn.cells._tree import independent, is_short
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive
 from exactnn.exact.polyhedron import Box
@@ -31,13 +31,17 @@ from exactnn.exact.writing import json_integer
 _NEAR = 1e-9
 
 
+Rows = list[list[fmpz]]
+
+
 @dataclass
 class _Node:
     """A node that waits: what it takes over from the one above, and the side of the split by which it is made.
 
     depth, known : lengths of the path and of the list of known forms to go back to
-    cells, vertices : those in the closed cell
-    values : outputs of the stages that are complete; stage, forms : the one at hand; pending : those of its units that are not fixed
+    cells, vertices : those in the closed cell; table : the signs (cells, units) of the stage at hand
+    values : outputs of the stages that are complete; rows : the units of each stage, as they are computed
+    stage : the one at hand; forms : its units that were pending when it was entered; pending : those that are
     """
 
     depth: int
@@ -46,9 +50,11 @@ class _Node:
     unit: int
     cells: Ids
     vertices: Ids
+    table: Signs
     values: Values
+    rows: dict[int, Rows]
     stage: int
-    forms: list[AffineRow]
+    forms: dict[int, AffineRow]
     pending: list[int]
 
 
@@ -80,7 +86,9 @@ class CellTree:
         self._columns = list(range(program.domain_units)) or [program.unit_count + i for i in range(len(made))]
         own = run.vertices.signs[piece.ids]
         self._signs: Signs = own if program.domain_units else np.hstack([own, _off(program.domain, self._points, len(made))])
-        self._known: dict[AffineRow, int] = {}
+        self._known: dict[AffineRow, tuple[int, int]] = {}
+        #: for a unit one of an earlier stage that had the same hyperplane on the cell where it was looked for
+        self._partner: dict[int, tuple[int, int]] = {}
         self._order: list[AffineRow] = []
         self._at: _Node | None = None
         self._facts: list[Any] = []
@@ -93,7 +101,8 @@ class CellTree:
     def leaves(self) -> Iterator[int]:
         """The cells, by their numbers in the piece; each is to be ended by `end` before the next one is asked for."""
         cells, vertices = np.arange(len(self._cell_signs)), np.arange(len(self._points))
-        waiting = [_Node(len(self._path), 0, None, 0, cells, vertices, (self.maps.base,), -1, [], [])]
+        table = self._cell_signs[:, :0]
+        waiting = [_Node(len(self._path), 0, None, 0, cells, vertices, table, (self.maps.base,), {}, -1, {}, [])]
         while waiting:
             self._work.clock.check("the proofs on the cells of the networks were being written")
             node = self._at = waiting.pop()
@@ -121,18 +130,25 @@ class CellTree:
         return self._at.values
 
     @property
+    def vertices(self) -> Ids:
+        """Those of the piece that lie on the leaf."""
+        assert self._at is not None
+        return self._at.vertices
+
+    @property
     def inequalities(self) -> tuple[AffineRow, ...]:
         """Those of the leaf."""
         return tuple(self._path)
 
     def known(self, form: AffineRow) -> int | None:
         """The sign at which a form was fixed."""
-        return self._known.get(form)
+        found = self._known.get(form)
+        return None if found is None else found[0]
 
     def fix(self, unit: int, sign: int, form: AffineRow, proof: list[Any]) -> None:
         """The unit has this sign on the leaf, since sign times its form is >= 0."""
         self._fact(unit, sign, proof)
-        self._learn(form, sign)
+        self._learn(form, sign, unit)
 
     def sign(self, form: AffineRow) -> int:
         """A guess at the sign that a form keeps on the leaf, if it keeps one: that of its largest value at a vertex."""
@@ -143,6 +159,17 @@ class CellTree:
         if points.shape[1] == 2:
             values = np.append(values, (points[:, 1] @ row[:-1]) / _NEAR)
         return 1 if values[np.argmax(np.abs(values))] >= 0 else -1
+
+    def largest_ratio(self, above: AffineRow, below: AffineRow) -> float:
+        """About the largest above / below at a vertex of the leaf where the latter is positive; both are >= 0."""
+        points = self._points[self.vertices]
+        found = []
+        with np.errstate(all="ignore"):
+            for part in range(points.shape[1]):
+                a, b = (points[:, part] @ np.array(_floats(row)[:-1]) + (0 if part else _floats(row)[-1]) for row in (above, below))
+                level = _NEAR * (1 + np.abs(points[:, part]).max(axis=1, initial=0.0))
+                found.append(np.where(b > level, a / b, 0.0).max(initial=0.0))
+            return float(max(found)) * (max(map(abs, above)) / max(map(abs, below)))
 
     def least(self, form: AffineRow) -> list[Any] | Point:
         """The proof, as it is written, that form >= 0 on the leaf; or a point of it (a ray, possibly) where it is not."""
@@ -161,18 +188,17 @@ class CellTree:
             self._path.append(node.side)
             self._places.append(self.rows + node.depth - self._own)
             self._columns.append(node.unit)
-            self._learn(node.side, 1)
+            self._learn(node.side, 1, node.unit)
 
-    def _learn(self, form: AffineRow, sign: int) -> None:
-        for own, s in ((form, sign), (tuple(-c for c in form), -sign)):
+    def _learn(self, form: AffineRow, sign: int, unit: int) -> None:
+        for own, s in ((form, sign), (tuple([-c for c in form]), -sign)):
             if own not in self._known:
-                self._known[own] = s
+                self._known[own] = s, unit
                 self._order.append(own)
 
     def _fact(self, unit: int, sign: int, proof: list[Any]) -> None:
         number = unit - self.program.domain_units
-        short = all(isinstance(i, int) for i in proof)
-        self._facts.append([number, sign, proof] if short else [number, sign, *proof])
+        self._facts.append([number, sign, proof] if is_short(proof) else [number, sign, *proof])
 
     def _settle(self, node: _Node) -> None:
         """Fix the pending units that do not cut the cell."""
@@ -180,58 +206,76 @@ class CellTree:
         node.pending = []
         if not pending:
             return
-        first = self.program.first[node.stage]
-        signs = self._cell_signs[np.ix_(node.cells, [first + j for j in pending])]
-        above, below = (signs > 0).any(axis=0).tolist(), (signs < 0).any(axis=0).tolist()
-        fixed: list[tuple[int, int]] = []
+        chosen = node.table[:, pending]
+        above, below = (np.atleast_1d((part > 0).any(axis=0)).tolist() for part in (chosen, -chosen))
+        fixed: list[int] = []
+        forms: list[AffineRow] = []
         seen: set[AffineRow] = set()
         for j, up, down in zip(pending, above, below, strict=True):
             if up and down:
                 node.pending.append(j)
-            elif (form := node.forms[j]) not in seen:
-                seen |= {form, tuple(-c for c in form)}
-                fixed.append((j, 1 if up else -1))
+                continue
+            form = node.forms[j]
+            if form not in seen:
+                turned = tuple([-c for c in form])
+                seen |= {form, turned}
+                fixed.append(j if up else ~j)
+                forms.append(form if up else turned)
         if not fixed:
             return
-        forms = [node.forms[j] if sign > 0 else tuple(-c for c in node.forms[j]) for j, sign in fixed]
-        units = [first + j for j, _ in fixed]
-        for (_, sign), unit, form, proof in zip(fixed, units, forms, self._proofs(forms, node.vertices, units), strict=True):
+        first = self.program.first[node.stage]
+        units = [first + (j if j >= 0 else ~j) for j in fixed]
+        for j, unit, form, proof in zip(fixed, units, forms, self._proofs(forms, node.vertices, units), strict=True):
             assert isinstance(proof, list), "a unit has another sign on a cell than at its vertices; please report this"
-            self._fact(unit, sign, proof)
-            self._learn(form, 1)
+            self._fact(unit, 1 if j >= 0 else -1, proof)
+            self._learn(form, 1, unit)
 
     def _advance(self, node: _Node) -> bool:
         """Complete the stage at hand and enter the next one; False behind the last."""
-        maps, first, done = self.maps, self.program.first, node.stage
+        first, done = self.program.first, node.stage
         following = [s for s in self.stages if s > done]
         if done >= 0:
-            z = maps.stage(done, node.values)
-            signs = self._cell_signs[node.cells[0], first[done] : first[done + 1]].tolist()
-            node.values = (*node.values, maps.masked(z.tolist(), signs))
+            zero = [0] * (self.maps.width + 1)
+            node.values = (*node.values, fmpz_mat([row if s > 0 else zero for row, s in zip(node.rows[done], node.table[0], strict=True)]))
         if not following:
             return False
         s = node.stage = following[0]
         node.values = (*node.values, *[fmpz_mat(0, 0)] * (s + 1 - len(node.values)))
-        node.forms = [primitive([int(v) for v in row]) for row in maps.stage(s, node.values).tolist()]
-        node.pending = [j for j, form in enumerate(node.forms) if any(form[:-1])]
+        rows = self.maps.stage(s, node.values).tolist()
+        node.rows = {**node.rows, s: rows}
+        node.table = self._cell_signs[node.cells, first[s] : first[s + 1]]
+        node.forms, node.pending = {}, []
+        for j, row in enumerate(rows):
+            if not any(row[:-1]):
+                continue
+            unit = first[s] + j
+            partner = self._partner.get(unit)
+            if partner is not None and parallel(row, node.rows[partner[0]][partner[1]]):
+                continue
+            form = primitive([int(v) for v in row])
+            known = self._known.get(form)
+            if known is None:
+                node.forms[j] = form
+                node.pending.append(j)
+            else:
+                self._partner[unit] = self.program.stage_of(known[1])
         return True
 
     def _halves(self, node: _Node) -> list[_Node]:
         """Cut by the unit that shares out the cells most evenly; below, above."""
-        first = self.program.first[node.stage]
-        signs = self._cell_signs[np.ix_(node.cells, [first + j for j in node.pending])]
-        up = (signs > 0).sum(axis=0)
+        up = (node.table[:, node.pending] > 0).sum(axis=0)
         j = node.pending[int(np.argmax(np.minimum(up, len(node.cells) - up)))]
-        unit, form = first + j, node.forms[j]
+        unit, form = self.program.first[node.stage] + j, node.forms[j]
         self.nodes.append(["split", self._facts, unit - self.program.domain_units])
+        depth, known, pending = len(self._path), len(self._order), [i for i in node.pending if i != j]
+        column, own = node.table[:, j], self._signs[node.vertices, unit]
         halves = []
         for sign in (-1, 1):
-            cells = node.cells[self._cell_signs[node.cells, unit] == sign]
-            vertices = node.vertices[self._signs[node.vertices, unit] * sign >= 0]
+            chosen = column == sign
+            cells, vertices = node.cells[chosen], node.vertices[own * sign >= 0]
             side = form if sign > 0 else tuple(-c for c in form)
-            pending = [i for i in node.pending if i != j]
-            depth, known = len(self._path), len(self._order)
-            halves.append(_Node(depth, known, side, unit, cells, vertices, node.values, node.stage, node.forms, pending))
+            table, stage = node.table[chosen], node.stage
+            halves.append(_Node(depth, known, side, unit, cells, vertices, table, node.values, node.rows, stage, node.forms, pending))
         return halves
 
     # --- proofs --------------------------------------------------------------------------------------------------------------
@@ -240,7 +284,7 @@ class CellTree:
         """For each form that it is >= 0 on the cell with these vertices; units: those whose forms they are, up to the sign."""
         found: list[list[Any] | Point] = []
         lowest = self._lowest(forms, vertices, units)
-        tight = self._signs[np.ix_(lowest, self._columns)] == 0
+        tight = self._signs[lowest[:, None], np.array(self._columns, dtype=np.int64)] == 0
         for form, row in zip(forms, tight, strict=True):
             chosen = support(form, self._path, np.flatnonzero(row).tolist())
             found.append(self._by_program(form) if chosen is None else [self._places[i] for i in chosen])
@@ -256,7 +300,7 @@ class CellTree:
             level = np.abs(points[:, 1]).max(axis=1, initial=0.0, keepdims=True)
             values = np.where(far > _NEAR * level, np.inf, values)
         if units is not None:
-            values = np.where(self._signs[np.ix_(vertices, units)] == 0, -np.inf, values)
+            values = np.where(self._signs[vertices[:, None], np.array(units)] == 0, -np.inf, values)
         return np.asarray(vertices[np.argmin(values, axis=0)], dtype=np.int64)
 
     def _by_program(self, form: AffineRow) -> list[Any] | Point:
@@ -267,6 +311,17 @@ class CellTree:
         if independent([self._path[i] for i in rows]):
             return [self._places[i] for i in rows]
         return [json_integer(found.factor), [[self._places[i], json_integer(y)] for i, y in found.terms]]
+
+
+def parallel(row: Sequence[fmpz], other: Sequence[fmpz]) -> bool:
+    """Whether both are multiples of each other; no form without variables is a multiple of one with some."""
+    a, b = row[0], other[0]
+    if not a or not b:
+        pivot = next((i for i, v in enumerate(row[:-1]) if v), None)
+        if pivot is None or not other[pivot]:
+            return False
+        a, b = row[pivot], other[pivot]
+    return all(v * b == w * a for v, w in zip(row, other, strict=True))
 
 
 def _floats(form: AffineRow) -> list[float]:

@@ -147,14 +147,16 @@ class Search:
     def spread(self, least: int) -> list[tuple[SearchCell, int | None] | Seed]:
         """The nodes in preorder as those of `walk`, but only so many that there are about `least` cells; of those not looked at, seeds."""
         root: _Node = _Node(self.root())
-        open_nodes = deque([root])
+        open_nodes, whole = deque([root]), 0
         while open_nodes and len(open_nodes) < least:
             node = open_nodes.popleft()
             try:
                 cut = self._cut(node.cell)
             except Incomplete as stopped:
-                raise Incomplete(f"{stopped}; the cells were being shared out among tasks", self.found) from None
+                found_so_far = whole + 1 + len(open_nodes)
+                raise Incomplete(f"{stopped}; the cells were being shared out among tasks", found_so_far) from None
             node.looked_at = True
+            whole += cut is None
             if cut is not None:
                 node.unit = node.cell.units[cut]
                 node.parts = [_Node(half) for half in node.cell.halves(cut)]
@@ -268,12 +270,12 @@ class Search:
         """Complete the stage at hand, all of whose units are fixed."""
         if cell.stage >= 0:
             first, done = self.program.first, cell.stage
-            cell.values = (*cell.values, self.maps.masked(cell.table, cell.signs[first[done] : first[done + 1]]))
+            cell.complete(cell.signs[first[done] : first[done + 1]])
 
     def _go_to(self, cell: SearchCell, s: int) -> list[int]:
         """The rows and units of a stage; those that have no variables are fixed, the others are told."""
         first = self.program.first
-        cell.values = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
+        cell.completed = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
         cell.table, cell.rows = self._rows(s, cell)
         cell.units, cell.stage = range(first[s], first[s + 1]), s
         pending = []

@@ -9,16 +9,18 @@ from typing import Any
 
 from flint import fmpq, fmpz
 
-from exactnn.cells._cell_maps import Values
+from exactnn.cells._cell_maps import Values, masked_rows
 from exactnn.cells._known import Known, Plane
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work, value_at
-from exactnn.cells._search_points import around, between
-from exactnn.cells._table import Unusable
+from exactnn.cells._search_points import across, around, between
+from exactnn.cells._table import Unusable, float_point, float_rows
 from exactnn.cells._view import View
 from exactnn.exact.numbers import upright
 
 #: Tables with more numbers than this are not kept: the float proposals of every program then start afresh.
-_NUMBERS = 400_000
+_NUMBERS = 200_000
+#: A cell without a table remembers at most so many of its points.
+_MEMORY = 48
 
 
 @dataclass
@@ -30,12 +32,14 @@ class SearchCell:
     forms, made : the inequalities g_i >= 0, and what made each: unit u, or -1 - r for row r of the domain
     inner : where all g_i are positive
     signs : of all units, as far as they are fixed
-    values : the stages that are complete; stage, table : the number of the one at hand, and its units' forms
+    completed : the stages that are complete, but for the last one (`values` has it too)
+    stage, table : the number of the stage at hand, and its units as forms
     known : bounds of linear functions on the cell
     rows, units : the units of the stage at hand, divided by their greatest common divisors, and their numbers
     late : whether all stages are complete, the rows being those that the search was asked for at the end; note : of who asked
     pending : those of them that are not fixed, one for each hyperplane, the first unit that has it
     alike : for each of these all units with its hyperplane, and whether with the same (1) or the opposite sign (-1)
+    points : some of the cell, and rays, for cells that floats do not look at
     facts : (unit, sign, proof) of units that were fixed since the last split and do not follow from what is known
     """
 
@@ -43,7 +47,7 @@ class SearchCell:
     made: tuple[int, ...]
     inner: Point
     signs: list[int]
-    values: Values
+    completed: Values
     width: int
     work: Work
     known: Known
@@ -57,6 +61,8 @@ class SearchCell:
     late: bool = False
     note: Any = None
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    _closing: Sequence[int] | None = None
     _view: View | None = None
     _part: tuple[View, list[AffineRow], int, int, bool] | None = None
     _sides: dict[int, tuple[Point, Point]] = field(default_factory=dict)
@@ -65,6 +71,18 @@ class SearchCell:
     def system(self) -> Halfspaces:
         """The inequalities prepared for linear programs."""
         return Halfspaces(self.forms, self.width, self.work)
+
+    @property
+    def values(self) -> Values:
+        """The stages that are complete."""
+        if self._closing is not None:
+            self.completed = (*self.completed, masked_rows(self.table, self._closing, self.width))
+            self._closing = None
+        return self.completed
+
+    def complete(self, signs: Sequence[int]) -> None:
+        """The stage at hand has these signs; what it gives to others is computed when it is asked for."""
+        self._closing = signs
 
     def enter(self, rows: list[AffineRow], units: Sequence[int], pending: Sequence[int]) -> None:
         """Go on to the units of a stage."""
@@ -134,7 +152,7 @@ class SearchCell:
                 view.unsure += self._prove(labels, names)
             unsure = view.unsure
         for j in unsure:
-            if not self.signs[self.units[j]]:
+            if not self.signs[self.units[j]] and self._seen_beyond(j) is None:
                 self._certainly(j)
         self._follow()
 
@@ -162,8 +180,22 @@ class SearchCell:
             found = self.system.least(_times(self.rows[j], sign))
             if isinstance(found, Farkas):
                 self._fix(j, sign, found)
-            elif self.view is not None:
-                self.view.add(found)
+            else:
+                self._remember(found)
+
+    def _remember(self, point: Point) -> None:
+        """A point of the cell, or a ray, at which a form has the other sign than at the inner point."""
+        if self.view is not None:
+            self.view.add(point)
+        else:
+            self.points = [*self.points[1 - _MEMORY :], point]
+
+    def _seen_beyond(self, j: int) -> Point | None:
+        """Without floats, a point that is remembered, on the other side of a hyperplane than the inner point."""
+        if not self.points:
+            return None
+        side = value_at(self.rows[j], self.inner)
+        return next((p for p in self.points if value_at(self.rows[j], p) * side < 0), None)
 
     def _fix(self, j: int, sign: int, proof: Farkas) -> None:
         constant = sum(y * self.forms[i][-1] for i, y in proof.terms)
@@ -206,11 +238,11 @@ class SearchCell:
             return True
         sign = 1 if value > 0 else -1
         form = _times(row, sign)
-        point = self.view.across(j, form, self.forms) if self.view is not None else None
+        point = self._across(j, form)
         if point is not None:
             self.work.points += 1
         else:
-            found = self.system.least(form)
+            found = self._seen_beyond(j) or self.system.least(form)
             if isinstance(found, Farkas):
                 self._fix(j, sign, found)
                 self._follow()
@@ -218,6 +250,19 @@ class SearchCell:
             point = between(form, inner, found)
         self._sides[j] = (inner, point) if sign > 0 else (point, inner)
         return True
+
+    def _across(self, j: int, form: AffineRow) -> Point | None:
+        """A point inside, of few bits, where `form`, which is > 0 at the inner point, is < 0; None if floats find none."""
+        if self.view is not None:
+            return self.view.across(j, form, self.forms)
+        beyond = self._seen_beyond(j)
+        if beyond is None:
+            return None
+        try:
+            rows = float_rows([*self.forms, form], self.width)
+            return across(form, float_point(self.inner), float_point(beyond), self.forms, rows[:-1], rows[-1])
+        except Unusable:
+            return None
 
     def halves(self, j: int) -> tuple[SearchCell, SearchCell]:
         """The parts where the form of rows[j], which divides the cell, is >= 0 and <= 0."""
@@ -230,7 +275,7 @@ class SearchCell:
                 made=(*self.made, self.units[j]),
                 inner=inner,
                 signs=list(self.signs),
-                values=self.values,
+                completed=self.completed,
                 width=self.width,
                 work=self.work,
                 known=known,
@@ -243,6 +288,7 @@ class SearchCell:
                 late=self.late,
                 note=self.note,
                 pending=[i for i in self.pending if i != j],
+                points=[p for p in self.points if value_at(self.rows[j], p) * side >= 0],
             )
             half._set(j, side)
             half._follow()
@@ -253,4 +299,4 @@ class SearchCell:
 
 
 def _times(form: AffineRow, sign: int) -> AffineRow:
-    return form if sign > 0 else tuple(-c for c in form)
+    return form if sign > 0 else tuple([-c for c in form])

@@ -29,7 +29,10 @@ def across(
         forms are about >= 0 and form < 0; rows, row : the forms in floats, with coefficients up to 1
     """
     with np.errstate(all="ignore"):  # a proposal
-        middle = _middle(float(row @ origin), -float(row @ beyond), origin, beyond)
+        above, below = float(row @ origin), -float(row @ beyond)
+        if not (0 < above < np.inf and 0 < below < np.inf):
+            return None
+        middle = _middle(above, below, origin, beyond)
         room = min(float(np.minimum.reduce(rows @ middle, initial=np.inf)), -float(row @ middle)) / (len(form) - 1)
     if not 0 < room < np.inf:
         return None

@@ -14,7 +14,7 @@ from exactnn.cells._search_points import across
 from exactnn.cells._table import EPSILON, Flags, FloatArray, Table, Unusable, float_point, float_rows
 
 #: A cell remembers at most so many of its points.
-_MEMORY = 48
+_MEMORY = 24
 
 
 class View:

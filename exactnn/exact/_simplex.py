@@ -53,7 +53,7 @@ _SECONDS = 4e-10
 
 def solving_seconds(size: int, bits: int) -> float:
     """About how long FLINT solves a square system of so many rows with integers of so many bits."""
-    return _SECONDS * float(size) ** 3 * float(bits) ** 1.5
+    return float(_SECONDS * size**3 * bits**1.5)
 
 
 class SingularBasis(Exception):

@@ -96,7 +96,8 @@ def primitive(row: Sequence[int]) -> tuple[int, ...]:
 
 def upright(row: tuple[int, ...]) -> tuple[int, ...]:
     """The row or minus the row, whichever has a positive first entry other than 0: opposite rows name one hyperplane."""
-    return row if next((v for v in row if v), 1) > 0 else tuple(-v for v in row)
+    first = row[0] or next((v for v in row if v), 1)
+    return row if first > 0 else tuple([-v for v in row])
 
 
 def simplest_between(low: fmpq | None, high: fmpq | None) -> fmpq:

@@ -31,6 +31,7 @@ from exactnn.cells import (
     SearchCell,
     Seed,
     Tree,
+    masked_rows,
     polyhedron_of,
     read_program,
     value_at,
@@ -213,7 +214,7 @@ class Complete:
                     units.setdefault(h, (self.program.first[s] + j, form))
                     total = jumps.get(h)
                     jumps[h] = [c * size for c in column] if total is None else [t + c * size for t, c in zip(total, column, strict=True)]
-                rest += matrix * maps.masked(table, signs)
+                rest += matrix * masked_rows(table, signs, width)
         live = {h: tuple(jump) for h, jump in jumps.items() if any(jump)}
         return Difference(_table(rest), live, units)
 

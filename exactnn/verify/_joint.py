@@ -12,7 +12,6 @@ from functools import cached_property
 import numpy as np
 
 from exactnn.cells import Piece, Program, StageMap, Subdivision, read_program
-from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Network
 from exactnn.regions import restrict
@@ -51,23 +50,8 @@ def minus(a: StageMap, b: StageMap) -> StageMap:
     return StageMap(blocks, a.constant - b.constant)
 
 
-def row(form: StageMap, i: int) -> StageMap:
-    """One row of a form."""
-    return StageMap({k: b[i : i + 1] for k, b in form.blocks.items()}, form.constant[i : i + 1])
-
-
-def running_maximum(program: Program, outputs: StageMap) -> Program:
-    """The program with a stage of one unit for each output but the first: z_i - max(z_0, ..., z_(i-1))."""
-    highest = row(outputs, 0)
-    one = RationalArray(np.ones((1, 1), dtype=np.int64))
-    for i in range(1, outputs.size):
-        program = program.extended(minus(row(outputs, i), highest))
-        highest = StageMap({**highest.blocks, len(program.stages): one}, highest.constant)
-    return program
-
-
 def maximisers(steps: np.ndarray[tuple[int, int], np.dtype[np.int8]]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Which outputs are maximal, from the signs (faces, outputs - 1) of the units of `running_maximum`."""
+    """Which outputs are maximal, from the signs (faces, outputs - 1) of the units z_i - max(z_0, ..., z_(i-1))."""
     result = np.ones((len(steps), steps.shape[1] + 1), dtype=bool)
     for i in range(steps.shape[1]):
         result[:, : i + 1] &= (steps[:, i] <= 0)[:, None]

@@ -13,19 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
-from math import gcd, lcm
+from math import lcm
 from operator import mul
 from typing import Any
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpz, fmpz_mat
 
-from exactnn.cells import AffineRow, CellTree, Interior, Piece, Point, Subdivision, polyhedron_of, value_at
+from exactnn.cells import AffineRow, CellTree, Interior, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
 from exactnn.claims import Comparison, DeviationClaim
-from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
-from exactnn.exact.numbers import primitive
+from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.progress import Progress
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
@@ -56,6 +55,8 @@ class ByLattice:
         self.open = [] if claim.tolerance else own
         self.run = Subdivision(self.program, clock, piece=None, max_cells=cells, open_stages=self.open)
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
+        #: for an open unit another one that had the same hyperplane on an earlier cell
+        self._leader: dict[int, int] = {}
         #: how many cells without a difference were found
         self.found = 0
 
@@ -79,7 +80,7 @@ class ByLattice:
 
     # --- equality ------------------------------------------------------------------------------------------------------------
 
-    def _equal(self, tree: CellTree, run: Subdivision, piece: Piece, cell: int) -> None | RationalArray:
+    def _equal(self, tree: CellTree, run: Subdivision, piece: Piece, cell: int) -> RationalArray | None:
         """None, f - g being 0 on the leaf; or a point where it is not."""
         rest, jumps, units = self._difference(tree)
         crossing = []
@@ -127,30 +128,50 @@ class ByLattice:
         return result
 
     def _difference(self, tree: CellTree) -> tuple[Table, dict[AffineRow, list[int]], dict[AffineRow, tuple[int, AffineRow]]]:
-        """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on the leaf; jumps other than 0, and for each h a unit z = c h or z = -c h."""
-        rest = self._affine(tree)
-        jumps: dict[AffineRow, list[int]] = {}
-        units: dict[AffineRow, tuple[int, AffineRow]] = {}
+        """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on the leaf; jumps other than 0, and for each h a unit z = c h or z = -c h.
+
+        First units are put together that had one hyperplane before and have it here, too: most of them cancel, and need no more.
+        """
+        rest: list[list[Any]] = list(self._affine(tree))
+        rows: dict[int, list[fmpz]] = {}
+        totals: dict[int, list[Any]] = {}
         for stage, first, columns in self._weights:
             for j, (row, column) in enumerate(zip(tree.maps.stage(stage, tree.values).tolist(), columns, strict=True)):
-                values = list(map(int, row))
-                size = gcd(*values)
-                head = next((v for v in values if v), 0)
-                if not any(values[:-1]):  # constant
-                    if head > 0:
+                unit = first + j
+                if not any(row[:-1]):
+                    if row[-1] > 0:
                         for line, c in zip(rest, column, strict=True):
-                            line[-1] += c * head
+                            line[-1] += c * row[-1]
                     continue
-                h = tuple([v // size for v in values] if head > 0 else [-v // size for v in values])
-                if h not in units:
-                    units[h] = first + j, h if head > 0 else tuple(-c for c in h)
-                    jumps[h] = [0] * len(column)
-                jump = jumps[h]
+                leader = self._leader.get(unit, unit)
+                if leader == unit or leader not in rows or not parallel(row, rows[leader]):
+                    leader, rows[unit], totals[unit] = unit, row, [0] * len(column)
+                pivot = next(i for i, v in enumerate(row) if v)
+                size, total = abs(row[pivot]), totals[leader]
                 for i, c in enumerate(column):
-                    jump[i] += c * size
-                    if head < 0 and c:  # max(-h, 0) = max(h, 0) - h
-                        rest[i] = [a - c * size * b for a, b in zip(rest[i], h, strict=True)]
-        return rest, {h: jump for h, jump in jumps.items() if any(jump)}, units
+                    if c:
+                        total[i] += c * size
+                        if row[pivot] < 0:  # max(-h, 0) = max(h, 0) - h
+                            rest[i] = [a + c * b for a, b in zip(rest[i], row, strict=True)]
+        jumps, units = self._left_over(rows, {unit: total for unit, total in totals.items() if any(total)})
+        return [[int(v) for v in line] for line in rest], jumps, units
+
+    def _left_over(
+        self, rows: dict[int, list[fmpz]], totals: dict[int, list[int]]
+    ) -> tuple[dict[AffineRow, list[int]], dict[AffineRow, tuple[int, AffineRow]]]:
+        """The jumps, and a unit, of the hyperplanes whose units did not cancel; who has the same one is remembered."""
+        jumps: dict[AffineRow, list[int]] = {}
+        units: dict[AffineRow, tuple[int, AffineRow]] = {}
+        for unit, total in totals.items():
+            own = primitive([int(v) for v in rows[unit]])
+            h = upright(own)
+            pivot = next(v for v in h if v)
+            if h in units:
+                self._leader[unit] = units[h][0]
+            else:
+                units[h], jumps[h] = (unit, own), [0] * len(total)
+            jumps[h] = [a + int(b) // pivot for a, b in zip(jumps[h], total, strict=True)]
+        return {h: jump for h, jump in jumps.items() if any(jump)}, units
 
     def _affine(self, tree: CellTree) -> Table:
         """What the stages that are not open give to scale (f - g)."""
@@ -169,7 +190,7 @@ class ByLattice:
 
     # --- within a tolerance --------------------------------------------------------------------------------------------------
 
-    def _bounded(self, tree: CellTree) -> None | list[Any] | RationalArray:
+    def _bounded(self, tree: CellTree) -> list[Any] | RationalArray | None:
         """For each output the proofs of tolerance - (f - g) >= 0 and tolerance + (f - g) >= 0; or a point where one is negative.
 
         None where f - g is 0. For a deviation in the l1 norm the proofs of tolerance - sum_j s_j (f - g)_j >= 0, for all signs s.

@@ -1,10 +1,10 @@
 """Do two classifiers decide alike everywhere: is the set of maximal outputs the same at every point of a domain?
 
 On the common cells of f, g and the running maxima of their outputs, the set of maximal outputs is constant on the relative interior of
-every face. So up to 6 dimensions it is compared on all faces of all dimensions, ties included, which finds a difference quickly. The proof
-that there is none, and the answer in more dimensions, come from a search over the cells with linear programs (`_alike`). For networks with
-many units a tree of boxes comes first (`difference`): where one output of f and of g exceeds all others by a margin, nothing is left to
-decide; points where the decisions differ are proposed by floats.
+every face. So up to 6 dimensions it is compared on all faces of all dimensions, ties included, and the proof is written from the same faces
+(`_faces`). The answer in more dimensions comes from a search over the cells with linear programs (`_alike`). For networks with many units
+a tree of boxes comes first (`difference`): where one output of f and of g exceeds all others by a margin, nothing is left to decide; points
+where the decisions differ are proposed by floats.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cells import DIMENSIONS, Piece, Subdivision, read_program
+from exactnn.cells import DIMENSIONS, read_program
 from exactnn.claims import Certificate, SameDecisionClaim
 from exactnn.difference import Margin, Resources
 from exactnn.errors import Incomplete, NotPiecewiseLinear
@@ -25,14 +25,13 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
 from exactnn.exact.numbers import Number
 from exactnn.exact.polyhedron import Polyhedron
-from exactnn.exact.progress import Progress
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
 from exactnn.verify._boxes import LONG_SHARE, Failure, concluded, curved_node, maximal, resources, splitting
 from exactnn.verify._domain import Coordinates, coordinates
-from exactnn.verify._joint import Joint, maximisers, running_maximum
+from exactnn.verify._faces import ByFaces
 from exactnn.verify._matched import matched
 from exactnn.verify._near import at_most, data_points, inside, moved
 from exactnn.verify.equality import asked_domain, check_pair
@@ -102,16 +101,22 @@ def verify_same_decision(
             found = _by_boxes(claim, where, clock, means, data)
         if found is not None:
             return found
-        point = _difference(f, g, where, clock) if where.dimension <= DIMENSIONS else None
-        if point is None:
-            answer = Alike(claim, where, clock).decide()
-            if not isinstance(answer, RationalArray):
-                how = "on every cell the same outputs are maximal at the same points"
-                return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", answer, clock))
-            point = where.to_input(answer.reshape(1, -1))[0].to_fractions()
-        return _refuted(claim, point, clock, data)
+        answer = _on_cells(claim, where, clock)
+        if isinstance(answer, dict):
+            how = "on every cell the same outputs are maximal at the same points"
+            return Verdict("proved", claim.describe(), how, Certificate(claim, "proved", answer, clock))
+        return _refuted(claim, answer, clock, data)
     except Incomplete as stopped:
         return Verdict("unknown", claim.describe(), f"{stopped}; no difference was seen there")
+
+
+def _on_cells(claim: SameDecisionClaim, where: Coordinates, clock: Clock) -> Point | dict[str, Any]:
+    """A point, in x, at which the sets of maximal outputs differ, or the evidence that there is none."""
+    found = ByFaces(claim, where, clock).decide() if 0 < where.dimension <= DIMENSIONS else None
+    if found is None:
+        answer = Alike(claim, where, clock).decide()
+        return where.to_input(answer.reshape(1, -1))[0].to_fractions() if isinstance(answer, RationalArray) else answer
+    return found
 
 
 def _check_piecewise_linear(f: Network, g: Network) -> None:
@@ -190,57 +195,6 @@ def _answer(claim: SameDecisionClaim, point: Point, clock: Clock, how: str) -> V
         evidence[name] = [json_number(q) for q in found]
     certificate = Certificate(claim, "refuted", evidence, clock)
     return Verdict("refuted", claim.describe(), how, certificate, point, values)
-
-
-def _difference(f: Network, g: Network, where: Coordinates, clock: Clock) -> Point | None:
-    if not where.dimension:
-        x = where.to_input(RationalArray.zeros((1, 0)))[0].to_fractions()
-        return x if maximal(f(x)) != maximal(g(x)) else None
-    joint = Joint(f, g, where)
-    program = joint.program
-    first = len(program.stages)
-    for outputs in joint.program.outputs:
-        program = running_maximum(program, outputs)
-    units = program.first[first], program.unit_count
-    with Progress("going through the cells of the networks", unit="cells") as bar:
-        for run, piece in joint.pieces(clock, program):
-            found = _on_faces(f, g, where, run, piece, units)
-            if found is not None:
-                return found
-            bar.update(piece.cells)
-    return None
-
-
-def _on_faces(f: Network, g: Network, where: Coordinates, run: Subdivision, piece: Piece, units: tuple[int, int]) -> Point | None:
-    lattice = piece.lattice
-    signs = run.vertices.signs[piece.ids, units[0] : units[1]]
-    half = (units[1] - units[0]) // 2
-    for k in range(lattice.dimension, -1, -1):
-        of_faces = lattice.face_signs(signs, k)
-        differ = np.flatnonzero((maximisers(of_faces[:, :half]) != maximisers(of_faces[:, half:])).any(axis=1))
-        if len(differ):
-            return _inside(f, g, where, run, piece, k, int(differ[0]))
-    return None
-
-
-def _inside(f: Network, g: Network, where: Coordinates, run: Subdivision, piece: Piece, k: int, face: int) -> Point:
-    """A point of the relative interior of a face: the mean x_0 + M x_1 of its vertices, M large enough."""
-    rows = [face]
-    for level in range(k, 0, -1):
-        start, members = piece.lattice.boundary[level]
-        rows = sorted({int(m) for r in rows for m in members[start[r] : start[r + 1]]})
-    points = run.vertices.exact_points(piece.ids[rows])
-    n = len(points)
-    zero, one = ([sum((Fraction(p[part][j], p[2]) for p in points), Fraction(0)) / n for j in range(where.dimension)] for part in (0, 1))  # type: ignore[index]
-    for bits in range(0, 100_000, 4):
-        t = RationalArray.from_fractions([a + (1 << bits) * b for a, b in zip(zero, one, strict=True)], (1, where.dimension))
-        x = where.to_input(t)[0].to_fractions()
-        inside = where.region is None or where.region.contains(t[0].to_fractions())
-        if inside and maximal(f(x)) != maximal(g(x)):
-            return x
-        if not any(one):
-            break
-    raise AssertionError("the sets of maximal outputs differ on a face, but not at the mean of its vertices; please report this")
 
 
 def _fewer_bits(f: Network, g: Network, domain: Polyhedron | None, point: Point) -> Point:

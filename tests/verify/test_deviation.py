@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from fractions import Fraction
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 import exactnn as xn
 from exactnn.errors import ArgumentError, DomainError, EmptyDomain, NotPiecewiseLinear, ShapeError
 from exactnn.network import Rational
+from exactnn.verify._complete import Complete
 from tests.cells._oracles import cells
 from tests.regions.test_count import trained_like
 from tests.strategies import TINY, law
@@ -143,3 +145,20 @@ def test_what_time_leaves_is_a_bracket_with_a_point_and_a_proof() -> None:
         for x in ([Fraction(int(v), 8) for v in row] for row in points):
             gaps = [abs(a - b) for a, b in zip(f(x), g(x), strict=True)]
             assert (sum(gaps) if norm == "l1" else max(gaps)) <= found.upper
+
+
+def test_the_certificate_comes_from_the_cells_that_were_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No second proof by the search; without the cells (a copy lacks them) they are made again."""
+    monkeypatch.setattr(Complete, "decide", None)
+    f = xn.mlp([([[1, 2], [-1, 1], [3, -1]], [0, 1, -1]), ([[1, -1, 2], [1, 1, 0]], [0, 0]), ([[1, -1], [0, 2]], [0, 0])])
+    g = xn.mlp([([[1, 2], [-1, 1]], [0, "1/3"]), ([[1, -1], [1, 1]], [0, 0]), ([[1, -1], [0, 1]], [0, 0])])
+    for norm in ("linf", "l1"):
+        found = xn.max_deviation(f, g, domain=xn.Box([-1, -1], [1, 2]), norm=norm)
+        assert found.is_exact
+        assert found.cells is not None
+        assert xn.check(found.certificate)
+        copied = copy.copy(found)
+        assert copied.cells is None
+        assert xn.check(copied.certificate)
+        assert copied.certificate.evidence == found.certificate.evidence
+    assert xn.max_deviation(f, f, domain=xn.Box([-1, -1], [1, 2])).certificate.kind == "tree"

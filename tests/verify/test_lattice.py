@@ -14,19 +14,25 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp
 from exactnn.certificate import Rejected
-from exactnn.claims import Certificate, Comparison, EqualClaim, ZeroClaim
-from exactnn.errors import EmptyDomain, Incomplete
+from exactnn.certificate import check as checked
+from exactnn.claims import Certificate, Comparison, EqualClaim, SameDecisionClaim, ZeroClaim
+from exactnn.errors import CertificateRejected, EmptyDomain, Incomplete
+from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
+from exactnn.network import Affine
 from exactnn.testing import degenerate_networks, equal_pairs
+from exactnn.verify._alike import Alike
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
+from exactnn.verify._faces import ByFaces
 from exactnn.verify._lattice import ByLattice
 from tests.certificate.test_mutations import at, changes, paths
-from tests.strategies import TINY, domains, graphs, law, polyhedron
+from tests.strategies import TINY, domains, graphs, law, polyhedron, replaced, weights, with_weight
 from tests.verify._oracles import value
 from tests.verify.test_complete import random_net, realisations, sides, sort3
 
 FEW = 2.0**-40
+DEGENERATE = degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 4))
 
 
 def claim_of(f: Network, g: Network | None, domain: Polyhedron | None, tolerance: Any) -> Comparison:
@@ -153,7 +159,11 @@ def test_equal_pairs(pair: Any, data: st.DataObject) -> None:
 
 
 @law(40)
-@given(degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 4)), degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 3)), st.data())
+@given(
+    degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 4)),
+    degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 3)),
+    st.data(),
+)
 def test_degenerate_networks(f: Network, g: Network, data: st.DataObject) -> None:
     domain = drawn_domain(data, f.input_dim)
     other = g if (g.input_dim, g.output_dim) == (f.input_dim, f.output_dim) else data.draw(st.sampled_from([f, None]))
@@ -175,7 +185,12 @@ def test_graphs(f: Network, data: st.DataObject) -> None:
 def certificates() -> list[Certificate]:
     f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
     a, b = realisations()[0], realisations()[3]
-    asked = [(f, g, None, 0), (a, b, None, 0), (a, b, Box(-1, 1).in_dimension(2), "1/10"), (a, b, Polyhedron([[1, 2], [-1, -2]], [1, -1]), 0)]
+    asked = [
+        (f, g, None, 0),
+        (a, b, None, 0),
+        (a, b, Box(-1, 1).in_dimension(2), "1/10"),
+        (a, b, Polyhedron([[1, 2], [-1, -2]], [1, -1]), 0),
+    ]
     found = []
     for left, right, domain, tolerance in asked:
         claim = claim_of(left, right, domain, tolerance)
@@ -186,24 +201,43 @@ def certificates() -> list[Certificate]:
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_a_changed_tree_proves_nothing_else(number: int) -> None:
-    """Where the checker takes a changed tree, the tree is a proof, too: of a claim that is true; with another claim, which is false, none is."""
-    certificate = certificates()[number]
-    document = certificate.document
-    assert check(document)
-    generator, rejected = random.Random(number), 0
+def test_a_changed_tree_is_rejected(number: int) -> None:
+    """A changed tree may be a proof of the same claim, which is true; but most are none."""
+    document = certificates()[number].document
+    assert checked(document)
+    generator, rejected, tried = random.Random(number), 0, 0
     places = [p for p in paths(document) if p[:2] == ("evidence", "tree")]
     for path in generator.sample(places, min(120, len(places))):
         for other in changes(at(document, path)):
             holder, old = at(document, path[:-1]), at(document, path)
             holder[path[-1]] = other
+            tried += 1
             try:
-                check(document)
-            except (Rejected, Exception) as found:  # noqa: B014
-                rejected += bool(str(found))
+                checked(document)
+            except Rejected:
+                rejected += 1
             holder[path[-1]] = old
-    assert rejected > 60
-    assert check(document)
+    assert rejected > 0.8 * tried
+    assert checked(document)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_tree_proves_nothing_about_other_networks(number: int) -> None:
+    certificate = certificates()[number]
+    f, g = certificate.models["f"], certificate.models["g"]
+    tolerance, domain = certificate._claim.tolerance, certificate._claim.domain  # type: ignore[attr-defined]
+    different = 0
+    for place in weights(g)[::3]:
+        other = with_weight(g, place, Fraction(FEW))
+        claim = claim_of(f, other, domain, tolerance)
+        moved = Certificate(claim, "proved", certificate.evidence)
+        try:
+            assert check(moved)
+        except CertificateRejected:
+            different += 1
+            continue
+        assert by_search(f, other, domain, tolerance) == "proved"
+    assert different > (0 if tolerance else 5)
 
 
 def test_the_cells_have_a_limit_and_the_clock_is_asked() -> None:
@@ -212,3 +246,30 @@ def test_the_cells_have_a_limit_and_the_clock_is_asked() -> None:
         ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(), 20).decide()
     with pytest.raises(Incomplete):
         ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(0)).decide()
+
+
+# --- decisions ---------------------------------------------------------------------------------------------------------------
+
+
+@law(30)
+@given(st.integers(0, 10**6), st.data())
+def test_decisions_on_faces_are_those_of_the_search(seed: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    d, outputs = data.draw(st.integers(2, 3)), data.draw(st.integers(1, 3))
+    f = random_net(rng, d, 3, 2, outputs)
+    factor = data.draw(st.sampled_from([1, 2, -1]))
+    last = f.operation(f.order[-1])
+    assert isinstance(last, Affine)
+    g = replaced(f, f.order[-1], Affine(last.weight * RationalArray.of(factor), last.bias * RationalArray.of(factor)))
+    g = data.draw(st.sampled_from([g, random_net(rng, d, 2, 2, outputs)]))
+    domain = drawn_domain(data, d)
+    claim, where = SameDecisionClaim(f, g, domain), coordinates(domain, d)
+    found, judge = ByFaces(claim, where, Clock()).decide(), Alike(claim, where, Clock()).decide()
+    assert isinstance(found, dict) == isinstance(judge, dict)
+    if isinstance(found, dict):
+        assert check(Certificate(claim, "proved", found))
+    else:
+        assert found is not None
+        assert domain is None or domain.contains(found)
+        a, b = value(f, found), value(g, found)
+        assert [v == max(a) for v in a] != [v == max(b) for v in b]
