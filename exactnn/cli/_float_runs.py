@@ -59,7 +59,7 @@ def _end(options: argparse.Namespace, start: float) -> float:
     """When the line has to be there."""
     now = time.perf_counter()
     end = now + max(_SECONDS, _SHARE * (now - start))
-    return end if options.time_limit is None else min(end, start + float(as_fraction(options.time_limit, "--time-limit")))
+    return end if options.time_limit is None else min(end, start + float(min(as_fraction(options.time_limit, "--time-limit"), 10**9)))
 
 
 def _bound(net: Network, domain: Polyhedron, end: float) -> Fraction | str:
