@@ -227,7 +227,16 @@ def test_what_is_no_certificate_is_not_rejected(shell: Shell, name: str) -> None
 
 @pytest.mark.parametrize(
     "content",
-    [b"{}", b"[1]", b"no JSON at all", b'{"format": "exactnn-certificate"}', gzip.compress(b"{}", mtime=0)[:-9], gzip.compress(b"x", mtime=0), b"\x1f\x8b?"],
+    [
+        b"{}",
+        b"[1]",
+        b"no JSON at all",
+        b'{"format": "another", "models": {"f": {"inline": {"format": "exactnn-network"}}}}',
+        b'{"format": "exactnn-certificate"}',
+        gzip.compress(b"{}", mtime=0)[:-9],
+        gzip.compress(b"x", mtime=0),
+        b"\x1f\x8b?",
+    ],
 )
 def test_a_damaged_certificate_is_rejected(shell: Shell, content: bytes) -> None:  # noqa: F811
     Path("c.json").write_bytes(content)

@@ -11,7 +11,7 @@ from exactnn.exact.kinds import KINDS, looks_like
 
 _START = 1 << 16  # bytes that are looked at
 _MODELS = ("nnet", "onnx", "pickle", "hdf5")
-_FORMAT = re.compile(rb'"format"\s*:\s*"(exactnn-[a-z-]+)"')
+_FORMAT = re.compile(rb'\s*\{\s*"format"\s*:\s*"(exactnn-[a-z-]+)"')  # of the document, and of no network in it
 _ADVICE = (
     "exactnn info tells what is in a model; a certificate comes with an answer: --certificate OUT.json, or verdict.certificate.save(path)"
 )
@@ -44,7 +44,7 @@ def no_certificate(path: str | os.PathLike[str]) -> LoadError | None:
         return LoadError(f"{name}: {needed} is a model ({KINDS[kind]}); {_ADVICE}")
     if kind == "git-lfs":
         return LoadError(f"{name}: {needed} is {KINDS[kind]}")
-    stated = _FORMAT.search(start[:1000]) if kind == "json" else None
+    stated = _FORMAT.match(start) if kind == "json" else None
     if stated is not None and stated[1] == b"exactnn-network":
         return LoadError(f"{name}: {needed} is a model (an exact network); {_ADVICE}")
     if stated is not None and stated[1] != b"exactnn-certificate":

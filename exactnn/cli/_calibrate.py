@@ -14,6 +14,7 @@ from exactnn.cli._outcome import DONE, REFUTED, Outcome, between, certificate_li
 from exactnn.cli._picture import check_picture, write_picture
 from exactnn.errors import ArgumentError, NoOptimalTemperature
 from exactnn.exact.numbers import rational_text
+from exactnn.exact.progress import doing
 from exactnn.texts import rounded
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ def _calibrate(options: argparse.Namespace) -> Outcome:
     tau: Temperature | None = None
     why: NoOptimalTemperature | None = None
     try:
-        tau = optimal_temperature(logits, labels, class_axis=options.class_axis, ignore_label=options.ignore_label, digits=options.digits)
+        with doing("the temperature with the least loss"):
+            tau = optimal_temperature(
+                logits, labels, class_axis=options.class_axis, ignore_label=options.ignore_label, digits=options.digits
+            )
     except NoOptimalTemperature as error:
         why = error
     log(options, f"decided in {time.perf_counter() - start:.2f} s")

@@ -59,7 +59,10 @@ def _end(options: argparse.Namespace, start: float) -> float:
     """When the line has to be there."""
     now = time.perf_counter()
     end = now + max(_SECONDS, _SHARE * (now - start))
-    return end if options.time_limit is None else min(end, start + float(as_fraction(options.time_limit, "--time-limit")))
+    if options.time_limit is None:
+        return end
+    limit = as_fraction(options.time_limit, "--time-limit")
+    return min(end, start + float(limit)) if limit < 10**9 else end
 
 
 def _bound(net: Network, domain: Polyhedron, end: float) -> Fraction | str:

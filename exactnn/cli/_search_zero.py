@@ -11,6 +11,7 @@ from exactnn.cli._options import add_output, check_folder, check_target
 from exactnn.cli._outcome import Outcome, log
 from exactnn.errors import Incomplete
 from exactnn.exact.numbers import as_fraction
+from exactnn.exact.progress import counted
 from exactnn.network import Network
 
 
@@ -66,7 +67,7 @@ def _run(options: argparse.Namespace) -> Outcome:
     networks: list[dict[str, Any]] = []
     stopped = ""
     try:
-        for net in search:
+        for net in counted("searching", search, unit="zero networks"):
             networks.append(_proved(net, len(networks) + 1, options.save))
             if len(networks) % 1000 == 0:
                 log(options, f"{len(networks)} zero networks, {time.perf_counter() - start:.1f} s")

@@ -24,7 +24,7 @@ from exactnn.symmetry._zero_plans import Fixed, Found, Free, Plan, network
 from exactnn.value import Value
 
 #: beyond which no search ends
-_INPUTS, _NEURONS, _BOUND = 12, 10_000, 1_000_000
+_INPUTS, _NEURONS, _BOUND, _OUTPUTS = 12, 10_000, 1_000_000, 12
 
 
 def _short(number: int) -> str:
@@ -168,10 +168,10 @@ def search_zero(
             LayerSearch(_layer(first_layer, d, n), m, bound, irreducible=irreducible, nonzero=nonzero, no_linear_pair=no_linear_pair)
         )
     reason = plan.empty()
-    if not reason and first_layer is None and (d > _INPUTS or n > _NEURONS or bound > _BOUND):
+    if not reason and first_layer is None and (d > _INPUTS or n > _NEURONS or bound > _BOUND or m > _OUTPUTS):
         raise ArgumentError(
-            f"inputs, neurons, max_weight: at most {_INPUTS}, {_NEURONS} and {_BOUND} can be searched, "
-            f"got {_short(d)}, {_short(n)}, {_short(bound)}"
+            f"inputs, neurons, max_weight, outputs: at most {_INPUTS}, {_NEURONS}, {_BOUND} and {_OUTPUTS} can be searched, "
+            f"got {_short(d)}, {_short(n)}, {_short(bound)}, {_short(m)}"
         )
     asked = _asked(d, n, m, bound, flags, first_layer is not None)
     source: Iterator[Found] = iter(()) if reason else plan.networks(solver, clock)

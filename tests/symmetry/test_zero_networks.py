@@ -588,5 +588,11 @@ def test_the_pictures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sizes", [(1, 4, 10**30), (10**4, 4, 1), (10**9, 4, 1), (1, 10**5, 1), (1, 4, 10**6000)])
 def test_searches_that_never_end_are_refused(sizes):
-    with pytest.raises(ArgumentError, match="at most 12, 10000 and 1000000"):
+    with pytest.raises(ArgumentError, match="at most 12, 10000, 1000000 and 12 can be searched"):
         search_zero(*sizes)
+
+
+def test_many_outputs_are_refused() -> None:
+    for outputs in (13, 10**20):
+        with pytest.raises(ArgumentError, match=r"outputs: at most 12, 10000, 1000000 and 12 can be searched"):
+            search_zero(1, 2, 1, outputs=outputs)
