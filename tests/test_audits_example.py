@@ -352,7 +352,7 @@ def test_tables() -> None:
     assert ["a pass", "3 of 5 kept, others <= 1e-5", "1", "1, <= 2.5e-8", "1", "1", "", ""] in lines
     assert ["three", "a_pass", "(1/2, 0)", "y1 = 1", "y1 = -1/3"] in lines
     assert ["a lossy pass", "1 refused", "the result cannot be read: x"] in lines
-    assert ["a rounding one", "1 changed", "at x = (1) 2 became 2.5, when it is run; `f = xn.mlp(1)`"] in lines
+    assert ["a rounding one", "1 changed", "at x = (1) 2 became 5/2, when it is run; `f = xn.mlp(1)`"] in lines
     text = report.tables(RECORDED)
     assert "With a 1.0." in text
     assert "Kept exactly, all of them (drawn + planted ones): a right pass (7 + 1)." in text
