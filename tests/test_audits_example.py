@@ -152,6 +152,34 @@ def test_a_result_that_cannot_be_read_is_compared_by_runs() -> None:
     assert tried(lambda model: model, same).outcome == "refused"
 
 
+def test_drawn_models_whose_images_cannot_be_read_are_made_smaller_by_runs() -> None:
+    """Each value is rounded to a whole number on the way: a step function, which exactnn refuses."""
+
+    def rounded(model: Any) -> Any:
+        made = onnx.ModelProto()
+        made.CopyFrom(model)
+        name = made.graph.output[0].name
+        for node in made.graph.node:
+            for i, output in enumerate(node.output):
+                if output == name:
+                    node.output[i] = "before"
+        made.graph.node.append(onnx.helper.make_node("Round", ["before"], [name]))
+        return made
+
+    given = judge.testing.onnx_models(networks=judge.testing.networks(depth=1, weights=["0", "1", "1/2", "3/8"]))
+    trial = judge.tried(rounded, "drawn models", given, judge.Budget(examples=20, bound=2, shrink=5))
+    assert trial.outcome == "changed"
+    assert "not continuous" in trial.reason
+    assert trial.deviation is None
+    net = eval(trial.report.removeprefix("f = "), {"xn": judge.xn})  # noqa: S307 - our own
+    point = [Fraction(q) for q in trial.point]
+    assert [str(q) for q in net(point)] == trial.exact[0]
+    assert [Fraction(q) for q in trial.exact[1]] == [round(q) for q in net(point)]
+    assert net.operation("layer1").bias.shape[0] <= 2
+    kept = judge.tried(lambda model: model, "drawn models", given, BUDGET)
+    assert kept.outcome == "kept"
+
+
 # --- rows, and the driver ----------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +329,13 @@ RECORDED = [
         "trials": [trial("drawn models", "refused", reason="what f returned cannot be read: x")],
     },
     {
+        "name": "lossy_by_runs",
+        "title": "a rounding one",
+        "packages": {},
+        "lossy": True,
+        "trials": [trial("drawn models", "changed", point=["1"], exact=[["2"], ["5/2"]], run=[[2], [2.5]], report="f = xn.mlp(1)")],
+    },
+    {
         "name": "kept",
         "title": "a right pass",
         "packages": {},
@@ -317,6 +352,7 @@ def test_tables() -> None:
     assert ["a pass", "3 of 5 kept, others <= 1e-5", "1", "1, <= 2.5e-8", "1", "1", "", ""] in lines
     assert ["three", "a_pass", "(1/2, 0)", "y1 = 1", "y1 = -1/3"] in lines
     assert ["a lossy pass", "1 refused", "the result cannot be read: x"] in lines
+    assert ["a rounding one", "1 changed", "at x = (1) 2 became 5/2, when it is run; `f = xn.mlp(1)`"] in lines
     text = report.tables(RECORDED)
     assert "With a 1.0." in text
     assert "Kept exactly, all of them (drawn + planted ones): a right pass (7 + 1)." in text

@@ -282,6 +282,7 @@ TABLE: Mapping[str, Handler] = {
     **{f"max_pool{n}d_with_indices": _first_of(_max_pool(n)) for n in (1, 2, 3)},
     **{f"avg_pool{n}d": _average_pool(n) for n in (1, 2, 3)},
     **{f"adaptive_avg_pool{n}d": _adaptive_pool(n, maximum=False) for n in (1, 2, 3)},
+    **{f"_adaptive_avg_pool{n}d": _adaptive_pool(n, maximum=False) for n in (2, 3)},  # of decomposed programs
     **{f"adaptive_max_pool{n}d": _first_of(_adaptive_pool(n, maximum=True)) for n in (1, 2, 3)},
     "mean": _mean,
     "sum": _sum,

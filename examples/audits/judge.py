@@ -238,7 +238,7 @@ def _drawn_by_runs(recorder: Recorder, models: Any, name: str, reason: str, budg
         point=[str(q) for q in point],
         exact=[[str(q) for q in net(point)], [str(Fraction(v)) for v in found.theirs]],
         run=[found.ours, found.theirs],
-        report=testing.network_code(net),
+        report=testing.network_code(net, "f"),
     )
 
 

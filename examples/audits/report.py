@@ -41,6 +41,7 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
         parts += [
             "### Passes that mean to change the function",
             table(("pass", "outcomes", "smallest change found, or reason"), [_loss(r) for r in lossy]),
+            "Right values are exact. Where a result cannot be read, what was found is what it gives when it is run.",
         ]
     return "\n\n".join([*parts, *(["\n".join(without)] if without else [])])
 
@@ -136,10 +137,19 @@ def _loss(result: dict[str, Any]) -> list[str]:
     what = reason(trial["reason"])
     if trial["exact"]:
         x, right, found = _values(trial)
-        what = f"{trial['model']}: at x = {x} {right} became {found}"
+        where = "" if trial["deviation"] else ", when it is run"
+        what = f"at x = {x} {right} became {found}{where}"
     if trial["deviation"]:
         what += f"; {trial['deviation'][0]} <= max \\|f - g\\| <= {trial['deviation'][1]} on [-1, 1]^n"
-    return [result["title"], ", ".join(counts), what]
+    return [result["title"], ", ".join(counts), what + _network(trial["report"])]
+
+
+def _network(report: str) -> str:
+    """The smallest model of the report as code, if it is short, without the settings that hold for all of them."""
+    lines = [line for line in report.splitlines() if line.startswith(("f = ", "f.load_state_dict("))]
+    code = "; ".join(line.removesuffix(", strict=False)") + ")" * line.endswith(", strict=False)") for line in lines)
+    code = code.replace(".to(torch.float32).eval()", "").replace("|", "\\|")
+    return f"; `{code}`" if 0 < len(code) <= 400 else ""
 
 
 # --- the page ----------------------------------------------------------------------------------------------------------------

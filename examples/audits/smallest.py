@@ -42,7 +42,7 @@ def differing_runs(before: Any, made: Any) -> tuple[Fraction, list[float], list[
 
 
 def smallest_by_runs(transformation: Callable[[Any], Any], models: SearchStrategy[Any], examples: int, seconds: float) -> Found | None:
-    """The smallest ONNX model that is changed, of those hypothesis comes to in so many seconds; None where none is."""
+    """The smallest model that is changed, of those hypothesis comes to in so many seconds; None where none is."""
     found: list[Found] = []
     until: list[float] = []
 
@@ -68,4 +68,9 @@ def smallest_by_runs(transformation: Callable[[Any], Any], models: SearchStrateg
     )
     with contextlib.suppress(NoSuchExample, Flaky):  # none; or the time was over while it shrank
         find(models, changed, settings=rules, random=random.Random(0))
-    return min(reversed(found), key=lambda one: int(one.model.ByteSize())) if found else None
+    return min(reversed(found), key=lambda one: _numbers(one.model)) if found else None
+
+
+def _numbers(model: Any) -> int:
+    """How large the model is: the bytes of an ONNX model, the weights of a module."""
+    return int(model.ByteSize()) if hasattr(model, "ByteSize") else sum(tensor.numel() for tensor in model.state_dict().values())

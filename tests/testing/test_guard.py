@@ -22,7 +22,9 @@ def steps() -> list[dict[str, Any]]:
     workflow = yaml.safe_load((GUARD / "exactnn.yml").read_text(encoding="utf-8"))
     assert set(workflow) == {"name", True, "permissions", "jobs"}  # YAML 1.1 reads the key `on` so
     (job,) = workflow["jobs"].values()
+    assert set(job) == {"runs-on", "timeout-minutes", "steps"}  # a misspelt key is no error for YAML, but one for the server
     assert job["timeout-minutes"] > 0
+    assert all(set(step) <= {"name", "uses", "run", "with", "if"} for step in job["steps"])
     found: list[dict[str, Any]] = job["steps"]
     return found
 

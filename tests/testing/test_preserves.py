@@ -15,7 +15,7 @@ from hypothesis import assume
 import exactnn as xn
 from exactnn.errors import ArgumentError, PropertyFailed
 from exactnn.network import Network
-from exactnn.testing import assert_preserves, degenerate_networks, networks, relu_mlps
+from exactnn.testing import assert_preserves, convolutional_networks, degenerate_networks, networks, relu_mlps, residual_networks
 from tests.testing import _planted as planted
 from tests.testing._screen import fits
 
@@ -59,6 +59,34 @@ def test_a_wrong_pass_is_caught_and_shrunk(wrong: Callable[[Network], Network], 
     assert found.path is not None
     assert Path(found.path).parent == certificates
     assert xn.check(found.path)
+
+
+def test_no_kind_of_networks_is_missed() -> None:
+    """One run of hypothesis alone has, with seed 0, no convolution among 100 of three kinds."""
+    seen: list[Network] = []
+
+    def noted(net: Network) -> Network:
+        seen.append(net)
+        return net
+
+    kinds = networks() | convolutional_networks() | residual_networks()
+    for seed in range(3):
+        seen.clear()
+        assert assert_preserves(noted, networks=kinds, seed=seed, repeat=False).examples == len(seen) == 100
+        operations = [{type(net.operation(name)).__name__ for name in net.order} for net in seen]
+        padded = [net for net in seen if "conv" in net.graph and net.operation("conv").padding[0][0]]  # type: ignore[attr-defined]
+        assert min(len(padded), *(sum(name in found for found in operations) for name in ("Conv", "Add", "MaxPool"))) >= 1
+        assert len(set(seen)) > 80
+
+
+def test_what_a_pass_assumes_does_not_count() -> None:
+    calls = itertools.count()
+
+    def picky(net: Network) -> Network:
+        assume(next(calls) % 2)
+        return net
+
+    assert assert_preserves(picky, networks=SHALLOW, max_examples=24, seed=0, repeat=False).examples == 24
 
 
 def test_a_bug_is_told_before_rounding() -> None:
