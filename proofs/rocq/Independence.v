@@ -7,7 +7,7 @@
    Idea. A point p of hyperplane i lies off all the others: the line from a point off the first few to a point off the next one leaves all of
      them behind but at finitely many places (off_all). Around p, across i, all other terms are affine, so that the second difference is
      J_i times something positive.
-   Used in. exactnn/symmetry/_normal_form.py, exactnn/forms/_numbering.py
+   Used in. exactnn/symmetry/ridge_forms.py, exactnn/forms/_numbering.py
    Attacked by. tests/symmetry/test_normal_form.py
    References. docs/theory.md; Petzka, Trimmel, Sminchisescu: Notes on the symmetries of 2-layer ReLU networks *)
 From mathcomp Require Import all_ssreflect all_algebra.
