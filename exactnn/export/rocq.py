@@ -21,6 +21,7 @@ from exactnn.exact.reading import parse_json
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
 from exactnn.export._rocq_layers import Named, common, kind, layers_of
+from exactnn.export._rocq_line import line_nodes
 from exactnn.export._rocq_state import Affine, Row, primitive
 from exactnn.export._rocq_statement import header, statement
 from exactnn.export._rocq_tree import write_tree
@@ -108,10 +109,14 @@ def _evidence(
         raise SaveError("a domain of lower dimension is not written for Rocq")
     if method == "tree":
         tree = write_tree([v for v, _ in f], [v for v, _ in g], inputs, [row for _, row in domain], evidence["tree"])
+    elif method == "line":
+        rows = [row for _, row in domain]
+        layers = [v for v, _ in f], [v for v, _ in g]
+        tree = write_tree(*layers, inputs, rows, line_nodes(*layers, rows, tolerance))
     elif method == "forms":
         tree = write_forms(f, g, inputs, domain, tolerance, evidence)
     else:
-        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, tree, pass and point are")
+        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, line, tree, pass and point are")
     return f"Leaf\n{tree}"
 
 

@@ -139,11 +139,23 @@ def changed(layers: list[tuple[Any, Any]]) -> xn.Network:
     return xn.mlp(other)
 
 
+TENT = [([[1], [1], [1]], [0, "-1/2", -1]), ([[2, -4, 2]] * 3, [0, "-1/2", -1]), ([[2, -4, 2]], [0])]
+
+
+def flat(last: Any) -> xn.Network:
+    """The tent of tents in one hidden layer, if the last jump is 4."""
+    return xn.mlp([([[1]] * 5, [0, "-1/4", "-1/2", "-3/4", -1]), ([[4, -8, 8, -8, last]], [0])])
+
+
 def theorems() -> dict[str, tuple[Any, str]]:
     """Verdicts, and the evidence each has."""
     f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
     layers = dense([5, 10, 10, 1], 1)
+    near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
     return {
+        "tents": (xn.verify_equal(xn.mlp(TENT), flat(4)), "line"),
+        "tents within a tolerance": (xn.verify_equal(xn.mlp(TENT), flat("4.001"), domain=xn.Box([0], [2]), tolerance="1/1000"), "line"),
+        "5-10-10-1 in float16": (xn.verify_equal(xn.mlp(layers), near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
         "two sorting networks": (xn.verify_equal(f, g), "tree"),
         "sorting networks on a polyhedron": (
             xn.verify_equal(f, sort3([(0, 1), (1, 2)]), domain=xn.Polyhedron([[1, -1, 0], [0, 1, -1]], [0, 0])),
