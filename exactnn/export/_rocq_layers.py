@@ -31,6 +31,17 @@ def common(f: Sequence[Named], g: Sequence[Named]) -> tuple[list[Named], list[Na
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
+def like(shown: Sequence[Named], moved: Sequence[Named]) -> list[Named]:
+    """The second, its affine layers over the denominators of the first."""
+    found: list[Named] = []
+    for (a, _), (b, name) in zip(shown, moved, strict=True):
+        if isinstance(a, Affine) and isinstance(b, Affine):
+            factor = Fraction(a.denominator, b.denominator)
+            b = Affine(a.denominator, [[int(v * factor) for v in row] for row in b.rows])
+        found.append((b, name))
+    return found
+
+
 def layers_of(network: Any, label: str) -> list[Named]:
     """The network as a chain of layers, with the names of their nodes."""
     found: list[Named] = []
@@ -80,3 +91,26 @@ def _diagonal(scale: Sequence[Fraction], shift: Sequence[Fraction]) -> Affine:
 def _bend(slope: Fraction, constant: Fraction, kinks: Sequence[tuple[Fraction, Fraction]]) -> Bend:
     common = lcm(slope.denominator, constant.denominator, *(v.denominator for kink in kinks for v in kink))
     return Bend(common, int(slope * common), int(constant * common), [(int(t * common), int(p * common)) for t, p in kinks])
+
+
+def orders(network: Any, steps: Sequence[Any]) -> list[list[int]]:
+    """For each affine layer of the chain, the order of its outputs: new entry i is old entry order[i].
+
+    A permutation at an activation is one of the rows of the last `affine` node before it, and of every `batch_norm` that carries them on.
+    """
+    group = -1
+    groups: list[int] = []  # of each affine layer: which `affine` node it belongs to
+    found: dict[int, list[int]] = {}
+    given: dict[str, list[list[int]]] = {}
+    for step in steps:
+        given.setdefault(step["layer"], []).append(step["order"])
+    widths = []
+    for node in network.nodes:
+        group += node.op == "affine"
+        if node.op in ("affine", "batch_norm"):
+            groups.append(group)
+            widths.append(prod(node.shape))
+        for order in given.get(node.name, []):
+            before = found.get(group)
+            found[group] = list(order) if before is None else [before[i] for i in order]
+    return [found.get(g, list(range(width))) for g, width in zip(groups, widths, strict=True)]

@@ -20,7 +20,7 @@ from exactnn.exact.files import write_text
 from exactnn.exact.reading import parse_json
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
-from exactnn.export._rocq_layers import Named, common, kind, layers_of
+from exactnn.export._rocq_layers import Named, common, kind, layers_of, like, orders
 from exactnn.export._rocq_line import line_nodes
 from exactnn.export._rocq_state import Affine, Row, primitive
 from exactnn.export._rocq_statement import header, statement
@@ -75,14 +75,19 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
     if evidence["method"] in ("pass", "boxes"):
         f, g = common(f, g)
     domain = [] if claim.domain is None else [_inequality(row, claim.domain.matrix.denominator, b) for row, b in claim.domain.rows()]
-    tolerance = claim.tolerance
+    tolerance, shown, reordered = claim.tolerance, g, ""
+    if "matched" in evidence and claim.answer == "proved":
+        second = accepted.models["g"].network
+        shown = like(g, layers_of(transformed(second, evidence["matched"]), "g"))
+        rows = words.listed(words.listed(map(words.number, order)) for order in orders(second, evidence["matched"]))
+        reordered = f"reordered {rows}\n("
     return "\n".join(
         [
             *(_network(name, layers) for name, layers in (("f", f), ("g", g))),
             f"Definition domain_rows : seq inequality := {words.listed(map(_domain_row, domain))}.",
             f"Definition question : problem := about {words.number(inputs)} f g domain_rows "
             f"{words.pair(tolerance.numerator, tolerance.denominator)}.",
-            f"Definition evidence := {_evidence(f, g, inputs, domain, tolerance, evidence)}.",
+            f"Definition evidence := {reordered}{_evidence(f, shown, inputs, domain, tolerance, evidence)}{')' if reordered else ''}.",
         ]
     )
 
@@ -91,8 +96,6 @@ def _evidence(
     f: Sequence[Named], g: Sequence[Named], inputs: int, domain: list[tuple[Fraction, Row]], tolerance: Fraction, evidence: dict[str, Any]
 ) -> str:
     method = evidence["method"]
-    if "matched" in evidence:
-        raise SaveError("a proof that takes g's neurons in another order is not written for Rocq")
     if method == "point":
         point = [rational(v) for v in evidence["point"]]
         common = lcm(*(v.denominator for v in point))

@@ -12,6 +12,7 @@ Print Assumptions independence.
 Print Assumptions normal_form.
 Print Assumptions equal_exactly.
 Print Assumptions not_both.
+Print Assumptions reorder_sound.
 Print Assumptions nonneg_sound.
 Print Assumptions unit_max_sound.
 Print Assumptions check_tree_sound.

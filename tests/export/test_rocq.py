@@ -64,7 +64,6 @@ SMOOTH = xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
 REFUSED = {
     "another question": (lambda: xn.verify_same_decision(F, F, domain=BOX), "not about 'same_decision'"),
     "a smooth activation": (lambda: xn.verify_equal(SMOOTH, SMOOTH), "(smooth, 1 entries) is not written for Rocq"),
-    "neurons in another order": (lambda: xn.verify_equal(F, COPY, domain=BOX, tolerance="1/10"), "takes g's neurons in another order"),
     "a domain of lower dimension": (
         lambda: xn.verify_equal(F, COPY, domain=xn.Polyhedron([[1, 0], [-1, 0]], [0, 0])),
         "a domain of lower dimension is not written for Rocq",

@@ -20,7 +20,7 @@ from exactnn.certificate import Rejected
 from exactnn.errors import SaveError
 from exactnn.export import rocq
 from tests.certificate import _oracle
-from tests.certificate._build import number
+from tests.certificate._build import number, rehash
 from tests.certificate._cases import CASES, SCALES
 from tests.certificate._moved import transformed
 from tests.certificate.test_mutations import mutants, verdict
@@ -151,11 +151,13 @@ def theorems() -> dict[str, tuple[Any, str]]:
     """Verdicts, and the evidence each has."""
     f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
     layers = dense([5, 10, 10, 1], 1)
+    permuted = xn.symmetry.Permutation(0, [3, 1, 0, 2, *range(4, 10)]).apply(xn.mlp(layers))
     near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
     return {
         "tents": (xn.verify_equal(xn.mlp(TENT), flat(4)), "line"),
         "tents within a tolerance": (xn.verify_equal(xn.mlp(TENT), flat("4.001"), domain=xn.Box([0], [2]), tolerance="1/1000"), "line"),
         "5-10-10-1 in float16": (xn.verify_equal(xn.mlp(layers), near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
+        "5-10-10-1, moved, in float16": (xn.verify_equal(permuted, near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
         "two sorting networks": (xn.verify_equal(f, g), "tree"),
         "sorting networks on a polyhedron": (
             xn.verify_equal(f, sort3([(0, 1), (1, 2)]), domain=xn.Polyhedron([[1, -1, 0], [0, 1, -1]], [0, 0])),
@@ -177,3 +179,30 @@ def test_a_verdict_becomes_a_theorem(theory: Path, tmp_path: Path) -> None:
         assert out.returncode == 0, (label, out.stderr)
         assert out.stdout.strip() == "Closed under the global context", label
     assert decided(theory, paths) == [True] * len(paths)
+
+
+def falsified() -> dict[str, dict[str, Any]]:
+    """One certificate of two sorting networks, each time with one thing wrong."""
+    answer = xn.verify_equal(sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)]))
+    assert answer.certificate is not None
+    document = answer.certificate.document
+    found = {key: copy.deepcopy(document) for key in ("a multiplier", "a negative multiplier that cancels", "a weight", "a leaf")}
+    nodes = {key: other["evidence"]["tree"] for key, other in found.items()}
+    n, k = next((n, k) for n, node in enumerate(nodes["a leaf"]) for k, fact in enumerate(node[1]) if fact[3])
+    nodes["a multiplier"][n][1][k][3][0][1] += 1
+    i, y = nodes["a leaf"][n][1][k][3][0]
+    nodes["a negative multiplier that cancels"][n][1][k][3][0:1] = [[i, y + 1], [i, -1]]
+    weights = found["a weight"]["models"]["f"]["inline"]["nodes"][-1]["weight"]["numerators"]
+    weights[next(j for j, w in enumerate(weights) if w)] += 1
+    nodes["a leaf"][-1][1].pop()  # the sign of a unit is left open
+    return {key: rehash(other) for key, other in found.items()}
+
+
+def test_what_is_falsified_does_not_compile(theory: Path, tmp_path: Path) -> None:
+    for i, (label, document) in enumerate(falsified().items()):
+        path = written(document, tmp_path / f"w{i}.v")
+        assert decided(theory, [path]) == [False], label
+        out = coqc(theory, path)
+        assert out.returncode != 0, label
+        assert "Unable to unify" in out.stderr or "Qed" in out.stderr or "cast" in out.stderr, out.stderr
+        assert "Closed" not in out.stdout, label
