@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -33,7 +34,8 @@ MALFORMED = (Rejected, AttributeError, AssertionError, IndexError, KeyError, Rec
 @pytest.fixture(scope="module")
 def theory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """proofs/rocq, compiled."""
-    return compiled(tmp_path_factory.getbasetemp().parent)
+    base = tmp_path_factory.getbasetemp()
+    return compiled(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 def writable() -> dict[str, dict[str, Any]]:
@@ -175,7 +177,7 @@ def test_a_verdict_becomes_a_theorem(theory: Path, tmp_path: Path) -> None:
         document = answer.certificate.document
         assert document["evidence"]["method"] == method, label
         paths.append(written(document, tmp_path / f"t{i}.v"))
-        out = coqc(theory, paths[-1], timeout=60)
+        out = coqc(theory, paths[-1], timeout=600)
         assert out.returncode == 0, (label, out.stderr)
         assert out.stdout.strip() == "Closed under the global context", label
     assert decided(theory, paths) == [True] * len(paths)
@@ -204,5 +206,5 @@ def test_what_is_falsified_does_not_compile(theory: Path, tmp_path: Path) -> Non
         assert decided(theory, [path]) == [False], label
         out = coqc(theory, path)
         assert out.returncode != 0, label
-        assert "Unable to unify" in out.stderr or "Qed" in out.stderr or "cast" in out.stderr, out.stderr
+        assert "check question (Equal evidence) = true" in out.stderr, out.stderr
         assert "Closed" not in out.stdout, label
