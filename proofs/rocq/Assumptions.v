@@ -6,10 +6,13 @@
    Used in. proofs/README.md
    Attacked by. tests/proofs/test_rocq.py compares the output.
    References. - *)
-From Exactnn Require Import Independence Certificate.
+From Exactnn Require Import Independence Symmetries Certificate.
 
 Print Assumptions independence.
 Print Assumptions normal_form.
+Print Assumptions permutation.
+Print Assumptions scaling.
+Print Assumptions flip.
 Print Assumptions equal_exactly.
 Print Assumptions not_both.
 Print Assumptions reorder_sound.
