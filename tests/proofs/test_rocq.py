@@ -208,3 +208,19 @@ def test_what_is_falsified_does_not_compile(theory: Path, tmp_path: Path) -> Non
         assert out.returncode != 0, label
         assert "check question (Equal evidence) = true" in out.stderr, out.stderr
         assert "Closed" not in out.stdout, label
+
+
+def test_boxes_of_passes_are_accepted(theory: Path, tmp_path: Path) -> None:
+    layers = dense([5, 10, 10, 1], 1)
+    near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
+    answer = xn.verify_equal(xn.mlp(layers), near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50")
+    assert answer.certificate is not None
+    document = copy.deepcopy(answer.certificate.document)
+    document["evidence"] = {"method": "boxes", "bits": 64, "tree": [["split", 0, 0], ["split", 4, -(2**62)], ["pass"], ["pass"], ["pass"]]}
+    assert verdict(document) is None
+    wrong = copy.deepcopy(document)
+    wrong["claim"]["tolerance"] = "1/100000"
+    assert verdict(wrong) is not None
+    paths = [written(document, tmp_path / "boxes.v"), written(wrong, tmp_path / "wrong.v")]
+    assert decided(theory, paths) == [True, False]
+    assert coqc(theory, paths[0]).returncode == 0
