@@ -30,7 +30,9 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("certificate", metavar="CERT", help="a certificate (JSON, or that compressed by gzip)")
     parser.add_argument("model", metavar="MODEL", nargs="*", help="model files to use instead of those that the certificate names")
     parser.add_argument("--budget", metavar="N", type=int, default=1, help="N times the work that a certificate may usually ask for (1)")
-    parser.add_argument("--to-rocq", metavar="OUT.v", help="write the certificate as a theorem for Rocq (Coq), to be compiled with proofs/rocq")
+    parser.add_argument(
+        "--to-rocq", metavar="OUT.v", help="write the certificate as a theorem for Rocq (Coq), to be compiled with proofs/rocq"
+    )
     add_output(parser)
     parser.set_defaults(run=_check)
 

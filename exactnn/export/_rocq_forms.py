@@ -12,10 +12,10 @@ from typing import Any
 
 from exactnn.errors import SaveError
 from exactnn.export import _rocq_words as words
-from exactnn.export._rocq_state import Hint, Layer, Proof, Row, State, integral
+from exactnn.export._rocq_layers import Named
+from exactnn.export._rocq_state import Hint, Proof, Row, State, integral
 from exactnn.export._rocq_tree import ends, hints
 
-Named = tuple[Layer, str]  # a layer and its node's name
 Atom = tuple[int, Fraction]  # Rocq's number of an atom, and rho
 
 
@@ -28,7 +28,13 @@ def write_forms(
 
 class _Writer:
     def __init__(
-        self, f: Sequence[Named], g: Sequence[Named], inputs: int, cell: list[tuple[Fraction, Row]], tolerance: Fraction, evidence: dict[str, Any]
+        self,
+        f: Sequence[Named],
+        g: Sequence[Named],
+        inputs: int,
+        cell: list[tuple[Fraction, Row]],
+        tolerance: Fraction,
+        evidence: dict[str, Any],
     ) -> None:
         self._networks = (f, evidence["f"]), (g, evidence["g"])
         self._state = State([layer for layer, _ in f], inputs, [row for _, row in cell])

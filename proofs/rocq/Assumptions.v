@@ -6,12 +6,18 @@
    Used in. proofs/README.md
    Attacked by. tests/proofs/test_rocq.py compares the output.
    References. - *)
-From Exactnn Require Import Independence Certificate.
+From Exactnn Require Import Independence Symmetries Fibre Certificate.
 
+Print Assumptions jumps.
 Print Assumptions independence.
 Print Assumptions normal_form.
+Print Assumptions permutation.
+Print Assumptions scaling.
+Print Assumptions flip.
+Print Assumptions fibre.
 Print Assumptions equal_exactly.
 Print Assumptions not_both.
+Print Assumptions reorder_sound.
 Print Assumptions nonneg_sound.
 Print Assumptions unit_max_sound.
 Print Assumptions check_tree_sound.

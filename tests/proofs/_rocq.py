@@ -31,7 +31,7 @@ def compiled(folder: Path) -> Path:
         if not (target / "done").exists():
             target.mkdir(exist_ok=True)
             for path in THEORY.iterdir():
-                if path.suffix in (".v", "") and path.is_file() or path.name == "main.ml":
+                if (path.suffix in (".v", "") and path.is_file()) or path.name == "main.ml":
                     shutil.copy(path, target)
             made = subprocess.run(["make", "-C", str(target)], capture_output=True, text=True)
             if "is needed" in made.stderr and made.returncode:
@@ -43,7 +43,9 @@ def compiled(folder: Path) -> Path:
 
 def coqc(theory: Path, path: Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
     """Compile one file that stands on the theory."""
-    return subprocess.run(["coqc", "-q", "-Q", str(theory), "Exactnn", path.name], cwd=path.parent, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        ["coqc", "-q", "-Q", str(theory), "Exactnn", path.name], cwd=path.parent, capture_output=True, text=True, timeout=timeout
+    )
 
 
 def decided(theory: Path, paths: list[Path]) -> list[bool]:

@@ -12,7 +12,20 @@ from tests.proofs._rocq import ROOT, THEORY, without_comments
 FILES = sorted(THEORY.glob("*.v"))
 HEADER = ("Statement.", "Assumptions.", "Idea.", "Used in.", "Attacked by.", "References.")
 #: what would make a theorem rest on something that is not proved
-HOLES = ("Admitted", "admit", "Axiom", "Axioms", "Parameter", "Parameters", "Conjecture", "Hypothesis", "Variable", "give_up", "Abort", "bypass_check")
+HOLES = (
+    "Admitted",
+    "admit",
+    "Axiom",
+    "Axioms",
+    "Parameter",
+    "Parameters",
+    "Conjecture",
+    "Hypothesis",
+    "Variable",
+    "give_up",
+    "Abort",
+    "bypass_check",
+)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
