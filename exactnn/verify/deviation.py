@@ -36,7 +36,7 @@ from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
-from exactnn.verify._lattice import CELLS, ByLattice
+from exactnn.verify._lattice import ByLattice
 from exactnn.verify._matched import is_accepted, matched
 from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
 from exactnn.verify._wide import wide_bracket
@@ -91,7 +91,7 @@ class Deviation(Value):
         where = coordinates(self.claim.domain, self.claim.f.input_dim)
         try:
             if where.dimension:
-                lattice = ByLattice(self.claim, where, clock, CELLS)
+                lattice = ByLattice(self.claim, where, clock)
                 answer = lattice.decide() if self.cells is None else lattice.written(*self.cells)
             else:
                 answer = Complete(self.claim, where, clock, None).decide()
