@@ -43,7 +43,7 @@ from exactnn.verify._wide import wide_bracket
 from exactnn.verify.equality import check_domain, check_pair
 
 Point = tuple[Fraction, ...]
-Cells = tuple[Subdivision, Piece]
+Cells = tuple[Network, Subdivision, Piece]  # those of f and this network
 _BATCH = 512
 _SECONDS = 120.0  # without a time limit
 _VERTICES = 1 << 21  # of so many arrangements of the units at most the cells are gone through
@@ -92,7 +92,8 @@ class Deviation(Value):
         try:
             if where.dimension:
                 lattice = ByLattice(self.claim, where, clock)
-                answer = lattice.decide() if self.cells is None else lattice.written(*self.cells)
+                kept = self.cells is not None and self.cells[0] is self.claim.g  # not those of a permuted copy
+                answer = lattice.written(*self.cells[1:]) if self.cells is not None and kept else lattice.decide()
             else:
                 answer = Complete(self.claim, where, clock, None).decide()
         except Incomplete:  # more cells than fit into memory
@@ -212,7 +213,7 @@ class Bracket:
         found = Bracket(replace(self.claim, g=moved.network), self.clock, self.gap, self.means)._bracket()
         claim = replace(found.claim, g=self.g)
         if found.evidence is None:
-            return replace(found, claim=claim, cells=None)
+            return replace(found, claim=claim)
         found = replace(found, claim=claim, evidence=moved.stated(found.evidence))
         return found if is_accepted(found.certificate) else self._bracket()
 
@@ -266,7 +267,7 @@ class Bracket:
                 for run, piece in joint.pieces(self.clock.at_most(self.clock.left() / 2)):
                     self.best.search(run, piece, form)
                     bar.update(piece.cells)
-                    self.cells = (run, piece) if run.finished == piece.cells and not run.open_cells else None
+                    self.cells = (self.g, run, piece) if run.finished == piece.cells and not run.open_cells else None
             except Incomplete:
                 return False
         return True
