@@ -33,7 +33,7 @@ from exactnn.verify import _line, _search
 from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, fingerprint, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
-from exactnn.verify._lattice import CELLS, ByLattice
+from exactnn.verify._lattice import ByLattice
 from exactnn.verify._matched import matched, read_by_checker
 from exactnn.verify._near import at_most
 from exactnn.verify._parts import decide_in_parts
@@ -46,8 +46,8 @@ from exactnn.verify._smooth_bracket import is_smooth
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
 #: inputs up to which the face lattice comes before boxes are given more time, and up to which it comes before the search; its shares of
-#: the time that is left, and the cells that it goes to in the latter case, as faces are many there
-_PLANAR, _LOW, _LATTICE_SHARES, _LOW_CELLS = 3, 5, (3 / 4, 1 / 4), 20_000
+#: the time that is left
+_PLANAR, _LOW, _LATTICE_SHARES = 3, 5, (3 / 4, 1 / 4)
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
@@ -130,7 +130,7 @@ class Decision:
         if not linear:
             return self._by_enclosure() if not self.claim.tolerance else None
         if self.where.dimension <= _PLANAR:
-            found = self._by_lattice(_LATTICE_SHARES[0], CELLS)
+            found = self._by_lattice(_LATTICE_SHARES[0])
             if found is not None:
                 return found
         if self._small:
@@ -141,7 +141,7 @@ class Decision:
         if found is not None:
             return found
         if _PLANAR < self.where.dimension <= _LOW:
-            found = self._by_lattice(_LATTICE_SHARES[1], _LOW_CELLS)
+            found = self._by_lattice(_LATTICE_SHARES[1])
             if found is not None:
                 return found
         try:
@@ -350,11 +350,11 @@ class Decision:
         return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
 
     @doing("the face lattice of both networks")
-    def _by_lattice(self, share: float, cells: int) -> Verdict | None:
+    def _by_lattice(self, share: float) -> Verdict | None:
         """The complete procedure for few inputs, in a share of the time that is left."""
         if not self.where.dimension:
             return None
-        lattice = ByLattice(self.claim, self.where, self.clock.at_most(share * min(self.clock.left(), _SECONDS)), cells)
+        lattice = ByLattice(self.claim, self.where, self.clock.at_most(share * min(self.clock.left(), _SECONDS)))
         try:
             answer = lattice.decide()
         except Incomplete:

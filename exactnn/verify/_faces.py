@@ -27,7 +27,7 @@ from exactnn.verify._alike import with_maximum
 from exactnn.verify._boxes import maximal
 from exactnn.verify._domain import Coordinates
 from exactnn.verify._joint import Joint, maximisers
-from exactnn.verify._lattice import CELLS
+from exactnn.verify._lattice import most_cells
 
 Point = tuple[Fraction, ...]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -46,7 +46,7 @@ class ByFaces:
 
     def decide(self) -> Point | dict[str, Any] | None:
         """A point, in x, at which the sets differ; or the evidence that there is none, None if the cells are too many to write it."""
-        run = Subdivision(self.program, self.clock, piece=CELLS)
+        run = Subdivision(self.program, self.clock, piece=most_cells(self.where.dimension))
         whole: Piece | None = None
         with Progress("going through the cells of the networks", unit="cells") as bar:
             for piece in run.pieces():

@@ -32,8 +32,8 @@ from exactnn.verify._joint import Joint
 from exactnn.verify._ridge_domain import crossing_witness
 
 Table = list[list[int]]
-#: Cells that fit into memory at once.
-CELLS = 60_000
+#: Cells that are kept at once, by dimension: about half a gigabyte, as the faces of a cell grow in number with it.
+_CELLS = (0, 60_000, 60_000, 60_000, 30_000, 20_000, 8_000)
 
 
 class ByLattice:
@@ -42,10 +42,10 @@ class ByLattice:
     Parameters
     ----------
     claim : what is asked; where : its domain in coordinates t, of dimension >= 1
-    clock, cells : Incomplete at the end of the time, or beyond so many cells at once
+    clock : Incomplete at the end of the time; also beyond `most_cells`
     """
 
-    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock, cells: int = CELLS) -> None:
+    def __init__(self, claim: Comparison, where: Coordinates, clock: Clock) -> None:
         self.claim, self.where, self.clock = claim, where, clock
         self.joint = Joint(claim.f, claim.g, where)
         self.program = self.joint.program
@@ -53,7 +53,7 @@ class ByLattice:
         read = {k for stage in stages for k in stage.form.blocks}
         own = [s for s in range(len(stages)) if s + 1 not in read and stages[s].node]
         self.open = [] if claim.tolerance else own
-        self.run = Subdivision(self.program, clock, piece=None, max_cells=cells, open_stages=self.open)
+        self.run = Subdivision(self.program, clock, piece=None, max_cells=most_cells(where.dimension), open_stages=self.open)
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
         #: for an open unit another one that had the same hyperplane on an earlier cell
         self._leader: dict[int, int] = {}
@@ -234,6 +234,11 @@ class ByLattice:
         while value_at(form, moved := tuple(a + steps * start[-1] * b for a, b in zip(start, point, strict=True))) >= 0:
             steps *= 2
         return _as_array(moved)
+
+
+def most_cells(dimension: int) -> int:
+    """How many cells the lattice is followed to."""
+    return _CELLS[dimension]
 
 
 def _as_array(point: Point) -> RationalArray:

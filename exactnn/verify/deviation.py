@@ -36,8 +36,8 @@ from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Joint
-from exactnn.verify._lattice import CELLS, ByLattice
-from exactnn.verify._matched import matched
+from exactnn.verify._lattice import ByLattice
+from exactnn.verify._matched import Matched, matched
 from exactnn.verify._near import at_most, data_points, inside, most_apart
 from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
 from exactnn.verify._wide import wide_bracket
@@ -74,6 +74,7 @@ class Deviation(Value):
     claim: DeviationClaim = field(repr=False)
     evidence: dict[str, Any] | None = field(default=None, repr=False)
     cells: Cells | None = field(default=None, repr=False, compare=False)
+    matched: Matched | None = field(default=None, repr=False, compare=False)  # g, as the cells know it
     semantics: str = "real arithmetic"
 
     @property
@@ -90,18 +91,19 @@ class Deviation(Value):
 
     def _on_cells(self, clock: Clock) -> dict[str, Any]:
         """The proof of the upper end from the cells at hand; where they were too many to be kept, they are made once more."""
-        where = coordinates(self.claim.domain, self.claim.f.input_dim)
+        claim = self.claim if self.matched is None else replace(self.claim, g=self.matched.network)
+        where = coordinates(claim.domain, claim.f.input_dim)
         try:
             if where.dimension:
-                lattice = ByLattice(self.claim, where, clock, CELLS)
+                lattice = ByLattice(claim, where, clock)
                 answer = lattice.decide() if self.cells is None else lattice.written(*self.cells)
             else:
-                answer = Complete(self.claim, where, clock, None).decide()
+                answer = Complete(claim, where, clock, None).decide()
         except Incomplete:  # more cells than fit into memory
-            answer = Complete(self.claim, where, clock, None).decide()
+            answer = Complete(claim, where, clock, None).decide()
         if isinstance(answer, RationalArray):
             raise AssertionError("a point beyond the largest deviation was found; please report this")
-        return answer
+        return answer if self.matched is None else self.matched.stated(answer)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the cells: the certificate can be written without them."""
@@ -221,8 +223,9 @@ class Bracket:
             return self._bracket()
         found = Bracket(replace(self.claim, g=moved.network), self.clock, self.gap, self.means, self.near)._bracket()
         claim = replace(found.claim, g=self.g)
-        evidence = None if found.evidence is None else moved.stated(found.evidence)
-        return replace(found, claim=claim, evidence=evidence, cells=None)
+        if found.evidence is None:
+            return replace(found, claim=claim, matched=moved)
+        return replace(found, claim=claim, evidence=moved.stated(found.evidence))
 
     def _bracket(self) -> Deviation:
         if is_smooth(self.claim.models().values()):

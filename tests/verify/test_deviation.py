@@ -162,3 +162,13 @@ def test_the_certificate_comes_from_the_cells_that_were_gone_through(monkeypatch
         assert xn.check(copied.certificate)
         assert copied.certificate.evidence == found.certificate.evidence
     assert xn.max_deviation(f, f, domain=xn.Box([-1, -1], [1, 2])).certificate.kind == "tree"
+
+
+def test_the_cells_of_a_permuted_copy_are_not_taken_for_those_of_the_network() -> None:
+    f = xn.mlp([([[4, 2], [-1, 7], [3, -9]], [0, 1, -1]), ([[1, -1, 2], [1, 5, 0]], [0, 0]), ([[1, -1]], [0])])
+    T = xn.symmetry.Permutation(0, [2, 0, 1])
+    g = T.apply(xn.mlp([([[4, 2], [-1, 7], [3, -9]], [0, 1, "-9/10"]), ([[1, -1, 2], [1, 5, 0]], [0, 0]), ([[1, -1]], [0])]))
+    found = xn.max_deviation(f, g, domain=xn.Box([-1, -1], [1, 2]))
+    assert found.is_exact
+    assert found.upper > 0
+    assert xn.check(found.certificate)

@@ -21,6 +21,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Affine
 from exactnn.testing import degenerate_networks, equal_pairs
+from exactnn.verify import _lattice
 from exactnn.verify._alike import Alike
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
@@ -240,12 +241,13 @@ def test_a_tree_proves_nothing_about_other_networks(number: int) -> None:
     assert different > (0 if tolerance else 5)
 
 
-def test_the_cells_have_a_limit_and_the_clock_is_asked() -> None:
+def test_the_cells_have_a_limit_and_the_clock_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     f = random_net(np.random.default_rng(0), 3, 8, 8, 1)
-    with pytest.raises(Incomplete):
-        ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(), 20).decide()
-    with pytest.raises(Incomplete):
+    with pytest.raises(Incomplete, match="time limit"):
         ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(0)).decide()
+    monkeypatch.setattr(_lattice, "most_cells", lambda _: 20)
+    with pytest.raises(Incomplete, match="more than 20"):
+        ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock()).decide()
 
 
 # --- decisions ---------------------------------------------------------------------------------------------------------------
