@@ -30,7 +30,7 @@ if importlib.util.find_spec("sklearn") is None:
     pytest.skip("needs the extra examples", allow_module_level=True)
 
 sys.path.insert(0, str(ROOT / "examples"))
-from study import mnist  # noqa: E402
+from study import mnist, page  # noqa: E402
 from study import program as study  # noqa: E402
 from study.settings import Refused  # noqa: E402
 from tropex import geometry, models, report, tasks, terms, train  # noqa: E402
@@ -314,14 +314,16 @@ def test_equal_numbers_of_neurons(side: int) -> None:
 # --- claims ----------------------------------------------------------------------------------------------------------------
 
 
+USUAL = {
+    **{"maps": 99.0, "least_norm": 40.0, "small_angle": 30.0, "accuracy": 90.0, "extracted": 88.0, "cross": 80.0},
+    **{"slice_regions": 100, "alike_same": 80.0, "alike_other": 70.0, "kept": 20.0},
+    **{"network_still": 90.0, "network_against_network": 40.0, "extracted_still": 85.0, "extracted_against_extracted": 55.0},
+}
+
+
 def outcomes(change: Callable[[Run], dict[str, float]]) -> tuple[report.Results, dict[str, report.Outcome]]:
     """Of made-up lines: what holds of all claims but for the difference of the kinds, with what is changed."""
-    usual = {
-        **{"maps": 99.0, "least_norm": 40.0, "small_angle": 30.0, "accuracy": 90.0, "extracted": 88.0, "cross": 80.0},
-        **{"slice_regions": 100, "alike_same": 80.0, "alike_other": 70.0, "kept": 20.0},
-        **{"network_still": 90.0, "network_against_network": 40.0, "extracted_still": 85.0, "extracted_against_extracted": 55.0},
-    }
-    made = {run: {**usual, **{k: usual[k] + v for k, v in change(run).items()}} for run in plan(CONFIG, {"digits": "a"})}
+    made = {run: {**USUAL, **{k: USUAL[k] + v for k, v in change(run).items()}} for run in plan(CONFIG, {"digits": "a"})}
     results = report.Results(CONFIG, made)
     return results, report.claims(results)
 
@@ -423,8 +425,8 @@ COLUMNS = {
 def test_the_guide_agrees_with_itself() -> None:
     """What it says of each claim follows from the means in its tables, by the thresholds of the configuration."""
     guide = (ROOT / "docs" / "tropex.md").read_text(encoding="utf-8")
-    items = re.findall(r"\*\*([\w-]+): (held|failed)\.\*\* \*.*?\* (.*?)\. \(MNIST: (held|failed), ", guide)
-    told = {name: (outcome, text) for name, outcome, text, _ in items}
+    items = re.findall(r"\*\*([\w-]+): (held|failed)\.\*\* \*.*?\* (.*)\.$", guide, re.MULTILINE)
+    told = {name: (outcome, text) for name, outcome, text in items}
     assert tuple(told) == CLAIMS
     means: dict[str, dict[str, float]] = {network: {} for network in models.NETWORKS}
     for text in re.findall(r"(?:^\|.*\n)+", guide.partition("## MNIST")[0], re.MULTILINE):
@@ -443,6 +445,113 @@ def test_the_guide_agrees_with_itself() -> None:
         if name != "conv-regions":  # a mean of logarithms
             first, second = (re.findall(r"([+-]?\d+\.\d+)(?= ± )", numbers) for numbers in (text, found.numbers))
             assert list(map(float, first)) == pytest.approx(list(map(float, second)), abs=0.02), name
+
+
+def test_all_tables_of_the_guide_are_the_commands() -> None:
+    """Each table and picture is in a block, and of the digits nothing is left out."""
+    path = ROOT / "docs" / "tropex.md"
+    text = page.checked(path, {"config.toml digits": report.PARTS, "mnist.toml mnist": report.PARTS})
+    assert not re.search(r"^(\||!|- \*\*)", page.BLOCK.sub("", text), re.MULTILINE)
+    named = {part for who, parts, _ in page.BLOCK.findall(text) if who == "config.toml digits" for part in parts.split(", ")}
+    assert named == report.PARTS.keys() - {"claims in short"}
+    for picture in re.findall(r"\((images/.*?)\)", text):
+        assert (path.parent / picture).is_file()
+
+
+PAGE = """Mine. <!-- end -->
+<!-- config.toml digits: claims, plane -->
+old
+<!-- end -->
+Mine, too.
+<!-- mnist.toml mnist: claims in short -->
+old
+<!-- end -->
+"""
+
+
+class Short:
+    """The study with runs that are made up, and a report that only notes what it is given."""
+
+    def __init__(self) -> None:
+        self.made: list[Run] = []
+        self.reported: list[tuple[int, set[float]]] = []
+        self.Results, self.study = report.Results, replace(program.STUDY, train=self.line_of, report=self, plots=self)
+
+    def line_of(self, run: Run, folder: Path | None) -> dict[str, Any]:
+        self.made.append(run)
+        return {"key": run.key, "hash": run.digest}
+
+    def write(self, results: report.Results, *_: Any) -> str:
+        self.reported.append((len(results.lines), {run.step for run in results.lines}))
+        return ""
+
+    def draw(self, *_: Any) -> tuple[list[str], str]:
+        return [], "none"
+
+
+class OfClaims(Short):
+    """Lines with what claims are about, and two pictures."""
+
+    def line_of(self, run: Run, folder: Path | None) -> dict[str, Any]:
+        return USUAL | super().line_of(run, folder)
+
+    def draw(self, results: report.Results, out: Path) -> tuple[list[str], str]:
+        for name in ("plane.png", "evolution.png"):
+            (out / name).write_text(name)
+        return ["plane.png", "evolution.png"], ""
+
+
+def test_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the block of this configuration and task changes, again or not, and only the picture it has is put beside it."""
+    monkeypatch.setattr(study, "ProcessPoolExecutor", Pool())
+    path = tmp_path / "page.md"
+    path.write_text(PAGE, encoding="utf-8")
+    (tmp_path / "images").mkdir()
+    outcome = "- **regions: held.** *Nearly all training and test points lie in different linear regions.* 99.00 ± 0.00 (dense"
+    before, after = PAGE.split("old", 1)
+    for _ in range(2):
+        assert study.main(OfClaims().study, ["--out", str(tmp_path / "out"), "--page", str(path)]) == 0
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(before)
+        assert text.endswith(after)
+        block = text.removeprefix(before).removesuffix(after).splitlines()
+        assert block[0].startswith(outcome)
+        assert [line.partition(":")[0] for line in block[:-1]] == [f"- **{name}" for name in CLAIMS]
+        assert block[-1] == "![gradients of training and test points in a plane](images/tropex-plane.png)"
+        assert {p.name: p.read_text() for p in (tmp_path / "images").iterdir()} == {"tropex-plane.png": "plane.png"}
+    assert study.main(replace(Short().study, parts=report.PARTS), ["--out", str(tmp_path / "out"), "--page", str(path)]) == 2
+    assert f"--page {path}: none" in capsys.readouterr().err  # of its pictures
+    assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "arguments", "message"),
+    [
+        ("old\n<!-- end -->\nMine", "old\nMine", [], "a mark is missing"),
+        ("<!-- mnist.toml mnist: claims in short -->", "", [], "a mark is missing"),
+        ("config.toml digits", "other.toml digits", [], "there is no mark <!-- config.toml digits: PART -->"),
+        ("claims, plane", "claims, planes", [], "<!-- config.toml digits: planes -->: no such part; there are claims, "),
+        ("Mine", "Mine", ["--quick"], "leave out --quick or --page"),
+        ("Mine", "Mine", ["--page", "none.md"], "--page none.md: cannot be read"),
+    ],
+)
+def test_a_bad_page(
+    old: str,
+    new: str,
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One line, before anything is trained or written."""
+    monkeypatch.setattr(study, "ProcessPoolExecutor", None)
+    path = tmp_path / "page.md"
+    path.write_text(text := PAGE.replace(old, new), encoding="utf-8")
+    assert program.main(["--out", str(tmp_path / "out"), "--page", str(path), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert path.read_text(encoding="utf-8") == text
+    assert not (tmp_path / "out").exists()
 
 
 def write_mnist(folder: Path, train_images: int = 30) -> None:
@@ -532,26 +641,6 @@ def test_pixels_of_mnist_are_short_fractions(tmp_path: Path) -> None:
     assert (data.side, data.train.rows.shape, data.test.labels.shape) == (28, (30, 784), (20,))
     raw = mnist.read_idx(tmp_path / mnist.MNIST[0], 3)
     assert (data.train.rows * 256 == raw.reshape(30, 784)).all()
-
-
-class Short:
-    """The study with runs that are made up, and a report that only notes what it is given."""
-
-    def __init__(self) -> None:
-        self.made: list[Run] = []
-        self.reported: list[tuple[int, set[float]]] = []
-        self.Results, self.study = report.Results, replace(program.STUDY, train=self.line_of, report=self, plots=self)
-
-    def line_of(self, run: Run, folder: Path | None) -> dict[str, Any]:
-        self.made.append(run)
-        return {"key": run.key, "hash": run.digest}
-
-    def write(self, results: report.Results, *_: Any) -> str:
-        self.reported.append((len(results.lines), {run.step for run in results.lines}))
-        return ""
-
-    def draw(self, *_: Any) -> tuple[list[str], str]:
-        return [], "none"
 
 
 def test_another_configuration_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

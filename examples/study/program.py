@@ -10,11 +10,13 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from study import page
 from study.settings import Refused
 from tqdm import tqdm
 
@@ -42,6 +44,8 @@ class Study:
     report: ModuleType
     #: a module: draw(results, folder), which gives the names of the pictures, and what is to be said where there are none
     plots: ModuleType
+    #: what a page can have in its blocks (study/page.py): from the results and a task; without any there is no --page
+    parts: Mapping[str, Callable[[Any, str], str]] = field(default_factory=dict)
 
 
 def main(study: Study, arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +59,9 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=study.tasks, metavar="TASK", help=f"one task alone: {', '.join(study.tasks)}")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1), help="how many trainings at the same time (2)")
     parser.add_argument("--config", type=Path, default=study.folder / "config.toml", help="another design than that of config.toml")
+    parser.set_defaults(page=None)
+    if study.parts:
+        parser.add_argument("--page", type=Path, metavar="FILE", help="fill the page's marked blocks of this configuration")
     given = parser.parse_args(arguments)
     given.out = given.out or Path(f"out/{name}-quick" if given.quick else f"out/{name}")
     try:
@@ -83,10 +90,15 @@ def carry_out(study: Study, given: argparse.Namespace) -> int:
         raise Refused(f"--processes: a whole number >= 1 is needed, got {given.processes}")
     if given.only == "mnist" and given.mnist is None:
         raise Refused("--only mnist: --data or --mnist FOLDER must say where its files are")
+    if given.page is not None and given.quick:
+        raise Refused("--page: a page is made of whole runs, whose outcomes mean something; leave out --quick or --page")
     config = study.read(given.config)
     if given.quick:
         config = config.quickened()
     tasks = [t for t in config.tasks if given.only in (None, t) and (t != "mnist" or given.mnist is not None)]
+    owners = {name: f"{given.config.name} {name}" for name in tasks}
+    if given.page is not None:
+        page.checked(given.page, dict.fromkeys(owners.values(), study.parts))
     runs = study.plan(config, {name: study.source(config, name, given.mnist) for name in tasks})  # what is missing is said at once
     log = given.out / "runs.jsonl"
     try:
@@ -104,6 +116,11 @@ def carry_out(study: Study, given: argparse.Namespace) -> int:
     results = study.report.Results(config, {run: kept[run.digest] for run in runs})
     pictures, note = study.plots.draw(results, given.out)
     print(study.report.write(results, given.out, pictures, [*[QUICK] * given.quick, note]))
+    if given.page is not None:
+        if note:
+            raise Refused(f"--page {given.page}: {note}")
+        blocks = {owner: {name: partial(part, results, task) for name, part in study.parts.items()} for task, owner in owners.items()}
+        page.put(given.page, blocks, {f"images/{study.folder.name}-{name}": given.out / name for name in pictures})
     drawn = note or "Pictures: " + (", ".join(pictures) or "none")
     print(f"\n{QUICK if given.quick else ''}\n{drawn}\nThe report is {given.out / 'report.md'}.")
     return 0

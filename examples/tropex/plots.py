@@ -10,7 +10,7 @@ import numpy as np
 from study.pictures import draw_all
 from study.tables import NotRun, spread
 from tropex.models import KINDS, NETWORKS
-from tropex.report import Line, Results
+from tropex.report import Line, Results, picture_file
 
 KINDS_OF_LINES = {"": ("-", "#1b4f8a"), "norm": ("--", "#c8501e"), "dropout": (":", "#3d8b3d"), "leaky": ("-.", "#8a5fb0")}
 
@@ -22,7 +22,7 @@ def draw(results: Results, out: Path) -> tuple[list[str], str]:
     pictures = {}
     for task in results.tasks:
         for name, picture in (("evolution", _evolution), ("coefficients", _coefficients), ("plane", _plane)):
-            pictures[name if task == "digits" else f"{task}-{name}"] = partial(picture, task)
+            pictures[Path(picture_file(name, task)).stem] = partial(picture, task)
     return draw_all(pictures, results, out)
 
 

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +264,36 @@ def growing(results: Results, task: str) -> str:
         cells = [cell({seed: line["evolution"][i] for seed, line in lines.items()}) for i in range(len(steps))]
         rows.append([name, *cells, cell(measured(lines, "accuracy"))])
     return table(["network", *(f"{step} points" for step in steps), "the network"], rows)
+
+
+# --- the page ----------------------------------------------------------------------------------------------------------------
+
+PICTURES = {
+    "evolution": "test accuracy as terms are added",
+    "coefficients": "gradients as images",
+    "plane": "gradients of training and test points in a plane",
+}
+
+
+def picture_file(name: str, task: str) -> str:
+    """Those of MNIST have its name."""
+    return f"{name}.png" if task == "digits" else f"{task}-{name}.png"
+
+
+def _items(results: Results, task: str) -> str:
+    found = claims(results, task).items()
+    return "\n".join(f"- **{name}: {o.outcome}.** *{results.config.claims[name].sentence}* {o.numbers}." for name, o in found)
+
+
+def _in_short(results: Results, task: str) -> str:
+    return "; ".join(f"**{name}** {o.outcome}, {o.numbers}" for name, o in claims(results, task).items()) + "."
+
+
+#: what docs/tropex.md has in its blocks
+PARTS: dict[str, Callable[[Results, str], str]] = {
+    "claims": _items,
+    "claims in short": _in_short,
+    **{name: partial(measures, columns=columns) for name, columns in TABLES.items()},
+    "As terms are added": growing,
+    **{name: lambda _, task, name=name: f"![{PICTURES[name]}](images/tropex-{picture_file(name, task)})" for name in PICTURES},
+}

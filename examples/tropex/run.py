@@ -1,10 +1,11 @@
 """The linear terms of small networks at data points: does TropEx find, exactly, what its paper says?
 
-    python examples/tropex/run.py [--out out/tropex] [--quick] [--data FOLDER] [--only TASK] [--processes 2]
+    python examples/tropex/run.py [--out out/tropex] [--quick] [--data FOLDER] [--only TASK] [--processes 2] [--page docs/tropex.md]
 
 Some minutes on two cores; `make tropex` does the same. FOLDER has MNIST's four IDX files; without it only scikit-learn's digits are learnt.
 (With --config examples/tropex/mnist.toml the two files of test images are enough.) The design is in config.toml, and what each claim means.
 Every finished run is a line of runs.jsonl: running again goes on where it stopped. The report is report.md, beside it.
+--page puts its tables, claims and pictures into the page's blocks of this configuration.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ STUDY = program.Study(
     train=train,
     report=report,
     plots=plots,
+    parts=report.PARTS,
 )
 
 
