@@ -17,6 +17,7 @@ from exactnn.errors import ArgumentError
 from exactnn.exact.array import RationalArray
 from exactnn.load.torch import from_torch
 from exactnn.network import Network, Rational
+from exactnn.verify import verify_equal
 from tests.load._torch_modules import ACTIVATIONS, ALL, ARITHMETIC, CONVOLUTIONS, LAYERS, POOLS, SHAPES, Call, Residual
 
 
@@ -286,3 +287,9 @@ def test_a_run_is_traced_where_export_fails(monkeypatch: pytest.MonkeyPatch) -> 
     found = from_torch(module, (1, 7, 7))
     x = points((1, 7, 7))[0]
     assert found.evaluate(RationalArray.of(flat(x))) == expected.evaluate(RationalArray.of(flat(x)))
+
+
+def test_adaptive_pooling_of_a_decomposed_program() -> None:
+    module = nn.Sequential(nn.AdaptiveAvgPool2d(2)).eval()
+    program = torch.export.export(module, (torch.ones(1, 1, 4, 4),)).run_decompositions()
+    assert verify_equal(from_torch(program), from_torch(module, (1, 4, 4))).proved
