@@ -53,7 +53,7 @@ def layer(value: Layer) -> str:
 
 def terms(proof: Proof) -> str:
     """factor and terms, as two arguments."""
-    return f"{number(proof.factor)} {listed(f'{_TERMS[kind]} {number(i)} {number(y)}' for kind, i, y in proof.terms)}"
+    return f"{argument(proof.factor)} {listed(f'{_TERMS[kind]} {argument(i)} {argument(y)}' for kind, i, y in proof.terms)}"
 
 
 def farkas(proof: Proof) -> str:
