@@ -1,4 +1,4 @@
-"""A file that is no certificate at all, but a model, a folder, nothing: not rejected, but told so."""
+"""A file that is no certificate at all, but a model or a folder: not rejected, but told so."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ def no_certificate(path: str | os.PathLike[str]) -> LoadError | None:
             start = file.read(_START)
     except (OSError, ValueError) as error:
         return LoadError(f"{name}: {needed} cannot be read: {getattr(error, 'strerror', None) or error}")
-    if not start:
-        return LoadError(f"{name}: {needed} file is empty; {_ADVICE}")
     kind = looks_like(start)
     if kind == "gzip":
         try:

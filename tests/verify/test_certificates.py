@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import exactnn
 from exactnn import Box, Network, Polyhedron, Verdict, check, load, mlp, save, symmetry, verify_equal, verify_symmetry, verify_zero
-from exactnn.errors import CertificateRejected, ExactnnError
+from exactnn.errors import CertificateRejected, ExactnnError, LoadError
 from exactnn.exact.array import RationalArray
 from exactnn.load.json import network_from_document
 from exactnn.network import Affine, AveragePool, Builder, Conv, Input, MaxPool, PRelu, Rational, Reshape, relu
@@ -408,12 +408,15 @@ def test_a_larger_domain_is_not_covered(name: str) -> None:
 
 def test_files_that_are_no_certificates(tmp_path: Path) -> None:
     for k, content in enumerate(
-        ["", "{}", "[1]", "null", '{"format": "exactnn-network"}', "\x00\x01", '{"format": "exactnn-certificate", "version": 2}']
+        ["", "{}", "[1]", "null", "\x00\x01", '{"format": "exactnn-certificate"}', '{"format": "exactnn-certificate", "version": 2}']
     ):
         path = tmp_path / f"{k}.json"
         path.write_text(content)
         with pytest.raises(CertificateRejected):
             check(path)
+    (tmp_path / "net.json").write_text('{"format": "exactnn-network"}')  # a model is another mistake
+    with pytest.raises(LoadError, match="is a model"):
+        check(tmp_path / "net.json")
     with pytest.raises((ExactnnError, OSError)):
         check(tmp_path / "absent.json")
 
