@@ -1,16 +1,20 @@
 """Evidence `tree` of a certificate as a tree of the verified checker (proofs/rocq/Tree.v).
 
-Multipliers are carried over as they stand, so that a certificate with a wrong one makes a file that Rocq refuses.
+Multipliers are carried over as they stand, so that a certificate with a wrong one makes a file that Rocq refuses. Where the certificate
+names the rows alone, they are solved for here, as its checker does, and a file without a solution is refused by Rocq, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
+from flint import fmpq_mat
+
 from exactnn.export import _rocq_words as words
-from exactnn.export._rocq_state import Hint, Layer, Proof, Row, State, opposite
+from exactnn.export._rocq_state import Hint, Layer, Proof, Row, State, add, integral, opposite
 
 Key = tuple[tuple[int, int], ...]
 Text = list[Any]  # strings, and lists of the same kind
@@ -46,18 +50,18 @@ class _Branch:
         return entry, kink
 
 
-def write_tree(f: Sequence[Layer], g: Sequence[Layer], inputs: int, cell: list[Row], nodes: Sequence[Any]) -> str:
+def write_tree(f: Sequence[Layer], g: Sequence[Layer], inputs: int, cell: list[Row], tolerance: Fraction, nodes: Sequence[Any]) -> str:
     """The nodes of the evidence, in preorder, as text."""
     root: Text = []
     waiting = [_Branch(State(f, inputs, cell), root)]
     for kind, facts, end in nodes:
         branch = waiting.pop()
-        for number, side, factor, terms in facts:
-            _fix(branch, g, number, Hint(side, rows(factor, terms)))
+        for number, side, *proof in facts:
+            _fix(branch, g, number, side, proof[0] if len(proof) == 1 else rows(*proof))
         if kind == "split":
             waiting += _split(branch, g, end)
         else:
-            _leaf(branch, g, end)
+            _leaf(branch, g, tolerance, end)
     return "\n".join(flat(root))
 
 
@@ -80,6 +84,20 @@ def rows(factor: Any, terms: Sequence[Any]) -> Proof:
     return Proof(_integer(factor), [("row", int(i), _integer(y)) for i, y in terms])
 
 
+def _proof(branch: _Branch, form: Row, given: Proof | list[int]) -> Proof:
+    """The proof that a form is >= 0, its multipliers found where the rows alone are given."""
+    if isinstance(given, Proof):
+        return given
+    chosen = [branch.state.cell[i] for i in given]
+    places = sorted({k for row in (form, *chosen) for k in row} - {0})
+    table = fmpq_mat(len(places), len(chosen) + 1, [row.get(k, 0) for k in places for row in (*chosen, form)])
+    reduced, rank = table.rref()
+    if rank != len(chosen) or any(reduced[i, i] != 1 for i in range(rank)):
+        return Proof(1, [])
+    found = [reduced[i, rank] for i in range(rank)]
+    return integral([("row", i, Fraction(int(y.p), int(y.q))) for i, y in zip(given, found, strict=True)])
+
+
 def _integer(value: Any) -> int:
     return int(value, 16) if isinstance(value, str) else int(value)
 
@@ -99,6 +117,12 @@ def _complete(branch: _Branch, g: Sequence[Layer]) -> None:
         state.turn(g)
         return
     count, entries = branch.units, len(state.values)
+    for place in ((i, k) for i in range(entries) for k in range(len(state.bend.kinks))):
+        h = state.unit(*place)[1]
+        if place not in branch.hints and h.keys() - {0}:  # on the hyperplane of a unit that is fixed
+            key, mirrored = _key(h)
+            if key in branch.known:
+                branch.hints[place] = _turned(branch.known[key], mirrored)
     branch.out.append(f"(Step {hints(branch.hints, entries, len(state.bend.kinks))}")
 
     def opened(entry: int, kink: int, atom: int, mirrored: bool) -> None:
@@ -117,18 +141,23 @@ def hints(given: dict[tuple[int, int], Hint], entries: int, kinks: int) -> str:
     return words.listed(map(words.hint, found))
 
 
-def _fix(branch: _Branch, g: Sequence[Layer], number: int, hint: Hint) -> None:
+def _fix(branch: _Branch, g: Sequence[Layer], number: int, side: int, given: Proof | list[int]) -> None:
     _reach(branch, g, number)
     if number in branch.opened:
         atom, mirrored = branch.opened[number]
-        h = branch.state.atoms[atom]
-        sign = -hint.sign if mirrored else hint.sign
+        h, sign = branch.state.atoms[atom], -side if mirrored else side
+        hint = Hint(sign, _proof(branch, h if sign > 0 else opposite(h), given))
     else:
         place = branch.place(number)
-        branch.hints[place] = hint
-        h, sign = branch.state.unit(*place)[1], hint.sign
+        h = branch.state.unit(*place)[1]
+        hint = branch.hints[place] = Hint(side, _proof(branch, h if side > 0 else opposite(h), given))
     key, mirrored = _key(h)
-    branch.known[key] = hint._replace(sign=-sign if mirrored else sign)
+    branch.known[key] = _turned(hint, mirrored)
+
+
+def _turned(hint: Hint, mirrored: bool) -> Hint:
+    """The hint about h, or about -h if it is mirrored."""
+    return hint._replace(sign=-hint.sign) if mirrored else hint
 
 
 def _key(h: Row) -> tuple[Key, bool]:
@@ -154,26 +183,45 @@ def _split(branch: _Branch, g: Sequence[Layer], number: int) -> list[_Branch]:
     proof = Proof(1, [("row", len(state.cell), 1)])
     for part, side in ((above, 1), (below, -1)):
         part.state.cell.append(form if side > 0 else opposite(form))
-        _fix(part, g, number, Hint(side, proof))
+        _fix(part, g, number, side, proof)
     # Rocq's first part is the one where h_a >= 0
     parts = [below.out, above.out] if mirrored else [above.out, below.out]
     branch.out += [head, *parts, ")" * (1 + branch.open)]
     return [below, above]
 
 
-def _leaf(branch: _Branch, g: Sequence[Layer], end: Any) -> None:
+def _leaf(branch: _Branch, g: Sequence[Layer], tolerance: Fraction, end: Any) -> None:
     state = branch.state
     while state.layers or not branch.turned:
         _complete(branch, g)
     assert state.done is not None
     used = {place for row in (*state.values, *state.done[1]) for place in row}
     for a in reversed(range(len(state.atoms))):
-        key, mirrored = _key(state.atoms[a])
-        hint = branch.known.get(key)
+        hint = _known(branch, a)
         if hint is not None and state.first + a in used:
-            branch.out.append(f"(settle {words.number(a)} ({words.hint(hint._replace(sign=-hint.sign if mirrored else hint.sign))})")
+            branch.out.append(f"(settle {words.number(a)} ({words.hint(hint)})")
             branch.open += 1
-    branch.out.append(ends(None if end is None else [(rows(*p), rows(*q)) for p, q in end]) + ")" * branch.open)
+    proofs = (
+        None if end is None else [(_end(branch, j, -1, tolerance, p), _end(branch, j, 1, tolerance, q)) for j, (p, q) in enumerate(end)]
+    )
+    branch.out.append(ends(proofs) + ")" * branch.open)
+
+
+def _known(branch: _Branch, atom: int) -> Hint | None:
+    key, mirrored = _key(branch.state.atoms[atom])
+    return _turned(branch.known[key], mirrored) if key in branch.known else None
+
+
+def _end(branch: _Branch, output: int, sign: int, tolerance: Fraction, given: list[Any]) -> Proof:
+    """The proof that tolerance + sign (f - g) >= 0, which is over the inputs alone once the atoms are settled."""
+    if len(given) == 2 and isinstance(given[1], list):
+        return rows(*given)
+    state, form = branch.state, branch.state.margin(output, sign, tolerance)[1]
+    for a in reversed(range(len(state.atoms))):
+        y, hint = form.pop(state.first + a, 0), _known(branch, a)
+        if y and hint is not None and hint.sign > 0:
+            form = add(form, state.atoms[a], y)
+    return _proof(branch, form, given)
 
 
 def ends(proofs: Sequence[tuple[Proof, Proof]] | None) -> str:

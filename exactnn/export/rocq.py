@@ -110,12 +110,15 @@ def _evidence(
         return _boxes(evidence)
     if method in ("tree", "forms") and evidence["hull"] is not None:
         raise SaveError("a domain of lower dimension is not written for Rocq")
-    if method == "tree":
-        tree = write_tree([v for v, _ in f], [v for v, _ in g], inputs, [row for _, row in domain], evidence["tree"])
+    layers, rows = ([v for v, _ in f], [v for v, _ in g]), [row for _, row in domain]
+    if "shared" in evidence:  # the verified checker sees for itself which functions are the same
+        if evidence != {"method": "forms", "hull": None, "f": {}, "g": {}, "output": None, "shared": evidence["shared"]}:
+            raise SaveError("a proof about what is left of two networks without their common parts is not written for Rocq")
+        tree = write_tree(*layers, inputs, rows, tolerance, [["leaf", [], None]])
+    elif method == "tree":
+        tree = write_tree(*layers, inputs, rows, tolerance, evidence["tree"])
     elif method == "line":
-        rows = [row for _, row in domain]
-        layers = [v for v, _ in f], [v for v, _ in g]
-        tree = write_tree(*layers, inputs, rows, line_nodes(*layers, rows, tolerance))
+        tree = write_tree(*layers, inputs, rows, tolerance, line_nodes(*layers, rows, tolerance))
     elif method == "forms":
         tree = write_forms(f, g, inputs, domain, tolerance, evidence)
     else:

@@ -183,14 +183,26 @@ def test_a_verdict_becomes_a_theorem(theory: Path, tmp_path: Path) -> None:
     assert decided(theory, paths) == [True] * len(paths)
 
 
-def falsified() -> dict[str, dict[str, Any]]:
-    """One certificate of two sorting networks, each time with one thing wrong."""
-    answer = xn.verify_equal(sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)]))
+def sorting(multipliers: bool) -> dict[str, Any]:
+    """The certificate of two sorting networks."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_PLANAR", "_LOW"):  # by the search, and not by the lattice, which finds no multipliers
+            patch.setattr(f"exactnn.verify._decision.{name}", 0)
+        if multipliers:
+            patch.setattr("exactnn.cells._tree._SOLVED", -1)
+        answer = xn.verify_equal(sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)]))
     assert answer.certificate is not None
-    document = answer.certificate.document
-    found = {key: copy.deepcopy(document) for key in ("a multiplier", "a negative multiplier that cancels", "a weight")}
+    return answer.certificate.document
+
+
+def falsified() -> dict[str, dict[str, Any]]:
+    """One certificate of two sorting networks, with multipliers and with rows alone, each time with one thing wrong."""
+    short, document = (sorting(multipliers) for multipliers in (False, True))
+    found = {key: copy.deepcopy(document) for key in ("rows alone", "a multiplier", "a negative multiplier that cancels", "a weight")}
     nodes = {key: other["evidence"]["tree"] for key, other in found.items()}
-    n, k = next((n, k) for n, node in enumerate(document["evidence"]["tree"]) for k, fact in enumerate(node[1]) if fact[3])
+    places = [(n, k) for n, node in enumerate(document["evidence"]["tree"]) for k in range(len(node[1]))]
+    n, k = next((n, k) for n, k in places if len(short["evidence"]["tree"][n][1][k][2]) > 1)
+    nodes["rows alone"][n][1][k] = [*short["evidence"]["tree"][n][1][k][:2], short["evidence"]["tree"][n][1][k][2][1:]]
     nodes["a multiplier"][n][1][k][3][0][1] += 1
     i, y = document["evidence"]["tree"][n][1][k][3][0]
     nodes["a negative multiplier that cancels"][n][1][k][3][0:1] = [[i, y + 1], [i, -1]]
