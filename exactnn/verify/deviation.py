@@ -21,7 +21,7 @@ import numpy as np
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
-from exactnn.difference import NEAR, Distance, Resources, Splitting
+from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, folded, upper_bound
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
@@ -30,6 +30,7 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.progress import Progress, doing
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
+from exactnn.network.parts import shared
 from exactnn.texts import number, screen, vector
 from exactnn.value import Value
 from exactnn.verify._boxes import distance, exactly, resources, splitting
@@ -228,6 +229,9 @@ class Bracket:
         return replace(found, claim=claim, evidence=moved.stated(found.evidence))
 
     def _bracket(self) -> Deviation:
+        found = self._same()
+        if found is not None:
+            return found
         if is_smooth(self.claim.models().values()):
             found = smooth_bracket(self.claim, self.where, self.clock, self.gap, self.near)
             claim = replace(self.claim, tolerance=found.upper, lower=None if found.lower == found.upper else found.lower)
@@ -240,6 +244,25 @@ class Bracket:
                     self.best.offer(self.tree.points.point)
                     return self._found(max(self.tree.upper, self.best.value), self.tree.evidence())
                 return self._found(*wide_bracket(self.claim, self.best.offer, Clock(0), f"{stopped}"))
+
+    def _same(self) -> Deviation | None:
+        """0, where both are the same operations with the same numbers: one interval pass sees that no difference comes up."""
+        f, g, domain = self.f, self.g, self.claim.domain
+        assert g is not None
+        assert domain is not None
+        if not any(found is not None and found.whole for found in (shared(f, g), shared(f, g, folded))):
+            return None
+        try:
+            bound = upper_bound(f, g, domain, enough=Fraction(0), clock=self.clock)
+        except NotBounded:
+            return None
+        if bound.value:
+            return None
+        point = tuple(domain.interior_point())
+        values = None if is_smooth(self.claim.models().values()) else (f(point), g(point))
+        return Deviation(
+            bound.value, bound.value, point, values, self.claim.norm, replace(self.claim, tolerance=bound.value), bound.evidence
+        )
 
     @doing("how far apart f and g are")
     def _answer(self) -> Deviation:

@@ -161,7 +161,15 @@ def test_the_certificate_comes_from_the_cells_that_were_gone_through(monkeypatch
         assert copied.cells is None
         assert xn.check(copied.certificate)
         assert copied.certificate.evidence == found.certificate.evidence
-    assert xn.max_deviation(f, f, domain=xn.Box([-1, -1], [1, 2])).certificate.kind == "tree"
+    split = xn.mlp(
+        [
+            ([[1, 2], [1, 2], [-1, 1], [3, -1]], [0, 0, 1, -1]),
+            ([["1/2", "1/2", -1, 2], ["1/2", "1/2", 1, 0]], [0, 0]),
+            ([[1, -1], [0, 2]], [0, 0]),
+        ]
+    )
+    found = xn.max_deviation(f, split, domain=xn.Box([-1, -1], [1, 2]))
+    assert (found.upper, found.certificate.kind) == (0, "tree")
 
 
 def test_the_cells_of_a_permuted_copy_are_not_taken_for_those_of_the_network() -> None:
@@ -172,3 +180,18 @@ def test_the_cells_of_a_permuted_copy_are_not_taken_for_those_of_the_network() -
     assert found.is_exact
     assert found.upper > 0
     assert xn.check(found.certificate)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("norm", ["linf", "l1"])
+def test_a_network_beside_itself(activation: str, norm: str) -> None:
+    """Too many units for cells, and a bound of boxes would never reach 0 for a smooth one."""
+    rng = np.random.default_rng(5)
+    layers = [(rng.integers(-9, 9, (n, m)), rng.integers(-9, 9, n)) for m, n in itertools.pairwise([6, 40, 40, 3])]
+    f, g = xn.mlp(layers, activation), xn.mlp(layers, activation)
+    found = xn.max_deviation(f, g, domain=xn.Box(-1, 1), norm=norm, time_limit=5)
+    assert (found.lower, found.upper) == (0, 0)
+    assert xn.check(found.certificate)
+    w, b = layers[-1]
+    moved = xn.mlp([*layers[:-1], (w, [int(b[0]) + Fraction(1, 1 << 40), *b[1:]])], activation)
+    assert xn.max_deviation(f, moved, domain=xn.Box(-1, 1), norm=norm, time_limit=5).upper >= Fraction(1, 1 << 40)
