@@ -229,9 +229,9 @@ class Bracket:
         return replace(found, claim=claim, evidence=moved.stated(found.evidence))
 
     def _bracket(self) -> Deviation:
-        found = self._same()
-        if found is not None:
-            return found
+        same = self._same()
+        if same is not None:
+            return same
         if is_smooth(self.claim.models().values()):
             found = smooth_bracket(self.claim, self.where, self.clock, self.gap, self.near)
             claim = replace(self.claim, tolerance=found.upper, lower=None if found.lower == found.upper else found.lower)
