@@ -155,7 +155,7 @@ def test_a_refused_checkpoint_of_a_smooth_question_leaves_no_file(tmp_path: Path
 def test_a_time_limit_is_kept_where_every_box_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Points and batches of boxes are as few as fit; their number was fixed once, and took many seconds."""
     f, g = copies("gelu", (16, 48, 48, 3), 0)
-    monkeypatch.setattr(_smooth_bracket, "climbed", lambda claim, clock: [])  # torch, whose import takes seconds
+    monkeypatch.setattr(_smooth_bracket, "climbed", lambda *_: [])  # torch, whose import takes seconds
     start = time.monotonic()
     found = max_deviation(f, g, domain=Box(-1, 1), time_limit=1)
     assert time.monotonic() - start < 4  # of a busy machine

@@ -73,7 +73,9 @@ def test_a_missing_argument_is_named(name: str) -> None:
         assert len(str(caught.value)) < 350
 
 
-@pytest.mark.parametrize("name", set(NEEDED) - {"check_identities"})  # which takes parameters of any name, and says itself which there are
+@pytest.mark.parametrize(
+    "name", sorted(set(NEEDED) - {"check_identities"})
+)  # which takes parameters of any name, and says itself which there are
 def test_a_misspelt_argument_is_named(name: str) -> None:
     function, _ = NEEDED[name]
     last = list(inspect.signature(function).parameters)[-1]
