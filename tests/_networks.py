@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.exact.array import RationalArray
+from exactnn.load.json import network_from_document
 from exactnn.network import (
     Affine,
     AveragePool,
@@ -26,6 +27,7 @@ from exactnn.network import (
     activation,
     mlp,
 )
+from exactnn.network.document import document
 
 Generator = np.random.Generator
 
@@ -176,3 +178,12 @@ def _repeated(rng: Generator, operation: Conv) -> Conv:
 
 def _shape(builder: Builder, name: str) -> tuple[int, ...]:
     return builder.build(["x"], [name]).shape(name)
+
+
+def with_spare(net: Network, operand: str) -> Network:
+    """The network with an activation `spare`, which nothing reads, right behind what it reads: as an exact JSON file may have it."""
+    written = document(net)
+    place = [node["name"] for node in written["nodes"]].index(operand)
+    spare = {"name": "spare", "op": "piecewise_linear", "operands": [operand], "slope": 0, "constant": 0, "kinks": [[1, 1]]}
+    written["nodes"].insert(place + 1, spare)
+    return network_from_document(written)

@@ -30,6 +30,7 @@ STURM = (
     2**38
 )  # claim "pole_free": for each function n^4 times the bits of its coefficients, of the ends and of n; n: terms of the longer side
 RUN = 2**28  # claim "execution_error": for each entry 4 times the numbers that it is made of
+FOLDED = 2**26  # evidence "pass", "boxes" and with "shared": numbers of the weights of folded nodes, of one network
 SHARED = 2**28  # evidence with "shared": numbers of two nodes that are compared
 SIDES = 2**30  # claim "identity": products in the values of its expressions, each times 1 + bits / 64
 CONFIGURATIONS = 2**26  # evidence "enumeration": products, for all configurations

@@ -83,7 +83,7 @@ class Pass:
 
     def __init__(self, f: Network, g: Network | None, bits: int) -> None:
         self.bits, self.budget = bits, Budget(_budget.PASS, "products", "evidence")
-        self._networks = [(net, folded(net)) for net in (f, g) if net is not None]
+        self._networks = [(net, folded(net, "evidence")) for net in (f, g) if net is not None]
 
     def outputs(self, box: Bounds) -> Bounds:
         """Bounds of the flat output of f - g, or of f, on the box."""

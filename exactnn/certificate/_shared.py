@@ -34,7 +34,7 @@ def without_shared(f: Network, g: Network, stated: Any) -> tuple[Network, Networ
         need(node.op != "rational" or not has_real_zero(node.fields["denominator"]), step, f"node {node.name} may have a pole")
     budget = Budget(_budget.SHARED, "numbers compared", step)
     if not _all_same(f, f.nodes, g, g.nodes, groups, budget):
-        need(_all_same(f, folded(f), g, folded(g), groups, budget), step, "nodes that are not the same")
+        need(_all_same(f, folded(f, step), g, folded(g, step), groups, budget), step, "nodes that are not the same")
     return _with_inputs(f, [a for a, _ in groups], step), _with_inputs(g, [b for _, b in groups], step)
 
 

@@ -140,6 +140,8 @@ def _fix(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
     if len(proof) == 1:
         need(is_rows(proof[0]), step, "expected the numbers of inequalities")
         proof = proof[0]
+    else:
+        items(proof[1], step)
     _nonnegative(cell, [side * c for c in form], path, proof, step)
     cell.fix(number, side)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -48,7 +48,12 @@ def merge(net: Network) -> tuple[Network, Merged]:
             factors = [f for _, f in found[node]]
             done.append(MergedLayer(node, tuple(tuple((i, factors[i] / factors[g[0]]) for i in g) for g in groups.values())))
         net = replaced(net, changed)
-    return net, Merged(tuple(done))
+    return _needed(net, done), Merged(tuple(done))
+
+
+def _needed(net: Network, done: Sequence[object]) -> Network:
+    """Without nodes that no output depends on, if anything was done."""
+    return Draft(net).network() if done else net
 
 
 def _added_columns(net: Network, layer: Layer, sink: str, groups: list[list[int]], factors: list[Fraction]) -> Operation:
@@ -95,7 +100,7 @@ def fold_constants(net: Network) -> tuple[Network, ConstantsFolded]:
             done.append(ReducedLayer(node, tuple(kept)))
             constants.append(tuple(ConstantNeuron(i, _single(table[k])) for k, i in enumerate(chosen)))
         net = reduced
-    return net, ConstantsFolded(tuple(done), tuple(constants))
+    return _needed(net, done), ConstantsFolded(tuple(done), tuple(constants))
 
 
 def _constant_values(
@@ -173,7 +178,7 @@ def drop_dead(net: Network) -> tuple[Network, Dropped]:
             done.append(ReducedLayer(node, tuple(kept)))
             gone.append(tuple(np.flatnonzero(~read).tolist()))
         net = reduced
-    return net, Dropped(tuple(done), tuple(gone))
+    return _needed(net, done), Dropped(tuple(done), tuple(gone))
 
 
 def _without(net: Network, layer: Layer, kept: list[int], sinks: Mapping[str, Operation]) -> Network | None:

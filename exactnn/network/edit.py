@@ -68,8 +68,12 @@ class Draft:
             del self.operations[name], self.operands[name], self.shapes[name]
 
     def network(self) -> Network:
-        """The network as it stands."""
+        """The network as it stands, without nodes that nothing needs."""
         self.prune()
+        return self.whole()
+
+    def whole(self) -> Network:
+        """The network as it stands, with nodes that nothing needs."""
         graph: nx.DiGraph[str] = nx.DiGraph()
         graph.add_nodes_from(self.operations)  # first of all, so that they keep this order
         for name, operation in self.operations.items():
@@ -78,7 +82,7 @@ class Draft:
 
 
 def replaced(net: Network, operations: Mapping[str, Operation]) -> Network:
-    """The network with other operations at some nodes; names and edges stay."""
+    """The network with other operations at some nodes; names and edges stay, also of nodes that no output depends on."""
     draft = Draft(net)
     draft.operations.update(operations)
-    return draft.network()
+    return draft.whole()

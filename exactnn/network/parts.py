@@ -66,7 +66,7 @@ def shared(f: Network, g: Network, read: Callable[[Network], Nodes] = as_they_ar
     common = {a[n] for n in _moving(f)} & {b[n] for n in _moving(g)}
     first, second = _ends(f, a, common), _ends(g, b, common)
     ends = sorted({a[n] for n in first} | {b[n] for n in second})
-    if {a[n] for n in f.inputs}.issuperset(ends):
+    if {a[n] for n in f.inputs}.issuperset(ends) or not common.issuperset(ends):  # an input that the other network has not is still needed
         return None
     groups = [(_members(f, a, first, k), _members(g, b, second, k)) for k in ends]
     whole = [a[n] for n in f.outputs] == [b[n] for n in g.outputs] and common.issuperset(a[n] for n in f.outputs)
@@ -104,7 +104,7 @@ def _moving(net: Network) -> set[str]:
 
 
 def _ends(net: Network, classes: Mapping[str, int], common: Iterable[int]) -> set[str]:
-    """The nodes of common classes that are reached first on the way back from the outputs."""
+    """The nodes of common classes, and the inputs, that are reached first on the way back from the outputs."""
     common, found = set(common), set[str]()
     seen, left = set[str](), list(net.outputs)
     while left:
@@ -112,7 +112,7 @@ def _ends(net: Network, classes: Mapping[str, int], common: Iterable[int]) -> se
         if name in seen:
             continue
         seen.add(name)
-        if classes[name] in common:
+        if classes[name] in common or name in net.inputs:
             found.add(name)
         else:
             left += net.operands(name)

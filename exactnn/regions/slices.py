@@ -6,6 +6,7 @@ restrict(net, origin, directions)(t) = net(origin + sum_i t_i directions[i])
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -55,7 +56,11 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
     """
     check_network(net)
     base = _vector(origin, "origin", net.input_dim)
-    matrix = _independent(_directions(directions, net.input_dim))
+    return on_slice(net, base, _independent(_directions(directions, net.input_dim)))
+
+
+def on_slice(net: Network, base: RationalArray, matrix: RationalArray, keep: Iterable[str] = ()) -> Network:
+    """t -> net(base + t matrix); nodes that no output depends on are left out, but for those to keep."""
     builder = Builder()
     t = builder.add(free_name("t", net.order), Input((len(matrix),)))
     columns = matrix.T
@@ -73,7 +78,7 @@ def restrict(net: Network, origin: Any, directions: Any) -> Network:
     for name in net.order:
         if name not in net.inputs:
             builder.add(name, net.operation(name), *net.operands(name))
-    return builder.build([t], net.outputs, source=_source(net, Slice(base, matrix)))
+    return builder.build([t], net.outputs, source=_source(net, Slice(base, matrix)), keep=keep)
 
 
 def _source(net: Network, where: Slice) -> Source | None:

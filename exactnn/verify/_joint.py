@@ -14,7 +14,7 @@ import numpy as np
 from exactnn.cells import Piece, Program, StageMap, Subdivision, read_program
 from exactnn.exact.clock import Clock
 from exactnn.network import Network
-from exactnn.regions import restrict
+from exactnn.regions.slices import on_slice
 from exactnn.verify._domain import Coordinates
 
 
@@ -25,9 +25,8 @@ class Joint:
         self.where = where
         nets = [f] if g is None else [f, g]
         if where.origin is not None and where.directions is not None:
-            origin = where.origin.to_fractions()
-            directions = where.directions.to_rows()
-            nets = [restrict(net, origin, directions) for net in nets]
+            # with nodes that no output depends on: certificates count their units
+            nets = [on_slice(net, where.origin, where.directions, keep=net.order) for net in nets]
         self.program = read_program(nets, where.region)
 
     @cached_property

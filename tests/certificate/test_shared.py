@@ -200,6 +200,20 @@ def test_work_is_counted(monkeypatch):
     assert check(CASES["shared whole"])
 
 
+def test_folding_is_counted(monkeypatch):
+    """Each of a chain of factors makes another weight, and long numbers make longer ones."""
+    factor = ("scale", {"factor": tensor([3])})
+    f, g = chain(LINEAR, *[factor] * 5), chain(("affine", {"weight": tensor([[243, 486], [729, 972]]), "bias": tensor([243, 0])}))
+    monkeypatch.setattr(_budget, "FOLDED", 19)
+    with pytest.raises(BudgetExceeded, match="numbers of folded nodes"):
+        check(whole(f, g, "n5", "n0"))
+    monkeypatch.setattr(_budget, "FOLDED", 20)
+    assert check(whole(f, g, "n5", "n0"))
+    long = chain(LINEAR, ("scale", {"factor": tensor([2**6000])}))
+    with pytest.raises(BudgetExceeded, match="numbers of folded nodes"):
+        check(whole(long, g, "n1", "n0"))
+
+
 def test_a_change_of_a_weight_in_one_of_both_is_seen():
     """Each number of a network that is taken as equal, moved by 1 and by 2^-60."""
     for by in (1, Fraction(1, 2**60)):

@@ -368,6 +368,10 @@ FALSE = {
     ),
     "too few rows": (regions(shallow([(1, [1, 1], 0)]), 1, leaf([[0, 1, [1]]], [2, [1, 1]]), domain=box((0, 1), (0, 1))), "add up"),
     "rows that leave less than 0": (regions(RELU, 1, leaf([[0, 1, [1]]], [2, [1]]), domain=INTERVAL), "constant that remains"),
+    "rows without their list": (
+        regions(shallow([(1, [1, 1], 0)]), 1, leaf([[0, 1, 1, 3]], [2, [1, 1]]), domain=box((0, 1), (0, 1))),
+        "list",
+    ),
     "rows behind a factor": (regions(RELU, 1, leaf([[0, 1, 1, [1]]], [2, [1]]), domain=box((0, 1))), "list"),
     "a proof in a list": (regions(RELU, 1, leaf([[0, 1, [1, [[1, 1]]]]], [2, [1]]), domain=box((0, 1))), "numbers of inequalities"),
     "a row from the end, alone": (regions(RELU, 1, leaf([[0, 1, [-1]]], [2, [1]]), domain=box((0, 1))), "index"),

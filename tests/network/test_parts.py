@@ -13,7 +13,22 @@ from hypothesis import strategies as st
 import exactnn as xn
 from exactnn.difference import folded
 from exactnn.exact.array import RationalArray
-from exactnn.network import Add, Affine, BatchNorm, Builder, Constant, Conv, Input, Network, Reshape, Scale, Subtract, activation, relu
+from exactnn.network import (
+    Add,
+    Affine,
+    BatchNorm,
+    Builder,
+    Concat,
+    Constant,
+    Conv,
+    Input,
+    Network,
+    Reshape,
+    Scale,
+    Subtract,
+    activation,
+    relu,
+)
 from exactnn.network.parts import as_they_are, shared
 from tests._networks import convolutional, degenerate, points
 from tests.strategies import law
@@ -107,6 +122,31 @@ def test_equal_subgraphs_of_other_names_are_one_input() -> None:
     assert found.f([3, 5]) == (Fraction(0), Fraction(0))
     verdict = xn.verify_equal(twice, once)
     assert verdict.proved
+
+
+def split_inputs(sizes: tuple[int, ...]) -> Network:
+    """max(W a + c, 0) + V b on five inputs: a are the first two, b the other three, in one input or in two."""
+    b = Builder()
+    names = ["abc"[i] for i in range(len(sizes))]
+    for name, size in zip(names, sizes, strict=True):
+        b.add(name, Input((size,)))
+    b.add("h", dense([[1, 2], [3, 4]], [0, 1]), "a")
+    b.add("r", relu(), "h")
+    b.add("rest", Concat(0), *names[1:])
+    b.add("k", dense([[1, 1, 1], [0, 1, 2]], [0, 0]), "rest")
+    b.add("sum", Add(), "r", "k")
+    b.add("out", relu(), "sum")
+    return b.build(names, ["out"])
+
+
+def test_an_input_that_only_one_of_both_has_is_not_left_out() -> None:
+    """The first layer is shared, but what stands beside it is read through inputs of other sizes."""
+    f, g = split_inputs((2, 3)), split_inputs((2, 1, 2))
+    assert shared(f, g) is None
+    verdict = xn.verify_equal(f, g)
+    assert verdict.proved
+    assert verdict.certificate is not None
+    assert xn.check(verdict.certificate)
 
 
 def flattened(*, first: bool) -> Network:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from exactnn.errors import NotRational
 from exactnn.exact.array import RationalArray
+from exactnn.load.json import network_from_document
 from exactnn.network import (
     Add,
     Affine,
@@ -35,6 +36,7 @@ from exactnn.network import (
     mlp,
     relu,
 )
+from exactnn.network.document import document
 from exactnn.network.rewrite import (
     Dropped,
     Merged,
@@ -669,3 +671,17 @@ def test_a_large_network_is_quick() -> None:
     weight[200:] = weight[:200] * 2
     net = mlp([(weight, np.zeros(400)), (rng.standard_normal((10, 400)).astype(np.float32), np.zeros(10))])
     assert widths(simplify(net).network) == [200]
+
+
+def test_nodes_that_no_output_depends_on_are_no_obstacle() -> None:
+    """As an exact JSON file may have them: activations, and a sum that reads a layer beside what the outputs need."""
+    net = mlp([([[1, 0], [1, 0], [-1, -1]], [0, 0, 0]), ([[1, 1, 1], [-1, -1, -1], [0, 0, 0]], [0, 1, 0]), ([[1, 1, 5]], [0])])
+    written = document(net)
+    relu_of = {"op": "piecewise_linear", "slope": 0, "constant": 0, "kinks": [[0, 1]]}
+    written["nodes"] += [
+        {"name": "sum", "op": "add", "operands": ["relu2", "layer2"]},
+        {**relu_of, "name": "spare", "operands": ["sum"]},
+    ]
+    found = simplify(network_from_document(written)).network
+    assert found.order == simplify(net).network.order
+    assert found([3, -5]) == net([3, -5])

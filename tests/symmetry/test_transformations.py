@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import exactnn as xn
 from exactnn.certificate._network import read_network
 from exactnn.certificate._transform import transformed
 from exactnn.errors import ArgumentError, ShapeError
@@ -33,7 +34,7 @@ from exactnn.network import (
 )
 from exactnn.network.document import document
 from exactnn.symmetry.transformations import Composition, Flip, Permutation, Scaling, SignFlip, Transformation
-from tests._networks import batch_norm, conv, convolutional, dense, numbers, points, same_values
+from tests._networks import batch_norm, conv, convolutional, dense, numbers, points, same_values, with_spare
 from tests.strategies import law
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -627,3 +628,15 @@ def test_only_networks_and_transformations() -> None:
         Permutation(0, [0]).apply(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         Permutation(0, [0]) @ 3  # type: ignore[operator]
+
+
+def test_nodes_that_no_output_depends_on_stay() -> None:
+    """As an exact JSON file may have them: the checker, which builds T(f) itself, has lines for them, too."""
+    net = mlp([([[1, 0], [0, 1], [-1, -1]], [0, 0, 0]), ([[1, 1, 1], [-1, -1, -1]], [0, 1]), ([[1, 1]], [0])])
+    net = with_spare(net, "input")
+    for move in (Permutation("relu1", [2, 0, 1]), Flip([0, 1, 2], layer="relu1"), Scaling("relu2", [2, 3])):
+        assert move.apply(net).order == net.order
+        verdict = xn.verify_symmetry(net, move)
+        assert verdict.proved
+        assert verdict.certificate is not None
+        assert xn.check(verdict.certificate)

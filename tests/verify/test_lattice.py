@@ -27,6 +27,7 @@ from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
 from exactnn.verify._faces import ByFaces
 from exactnn.verify._lattice import ByLattice
+from tests._networks import with_spare
 from tests.certificate.test_mutations import at, changes, paths
 from tests.strategies import TINY, domains, graphs, law, polyhedron, replaced, weights, with_weight
 from tests.verify._oracles import value
@@ -275,3 +276,18 @@ def test_decisions_on_faces_are_those_of_the_search(seed: int, data: st.DataObje
         assert domain is None or domain.contains(found)
         a, b = value(f, found), value(g, found)
         assert [v == max(a) for v in a] != [v == max(b) for v in b]
+
+
+@pytest.mark.parametrize("spare", ["input", "relu1", "layer3"])
+@pytest.mark.parametrize("sides", [([-1, -1], [1, 1]), ([-1, 0], [1, 0])])
+def test_units_that_no_output_depends_on_are_counted(spare: str, sides: tuple[list[int], list[int]]) -> None:
+    """Also on a domain of lower dimension, where the networks are read in coordinates of its own."""
+    layers = [([[1, 2], [-1, 1], [2, -3]], [0, 1, 0]), ([[1, -1, 1], [2, 1, -1]], [0, -1]), ([[1, 1], [1, -1]], [0, 0])]
+    f, g = (with_spare(mlp([*layers[:2], (layers[2][0], [c, 0])]), spare) for c in (0, 1))
+    domain = Box(*sides)
+    assert by_lattice(f, f, domain) == "proved"
+    assert by_lattice(f, g, domain, 1) == "proved"
+    where, claim = coordinates(domain, 2), SameDecisionClaim(f, f, domain)
+    evidence = ByFaces(claim, where, Clock()).decide()
+    assert isinstance(evidence, dict)
+    assert check(Certificate(claim, "proved", evidence))

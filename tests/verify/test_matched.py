@@ -27,7 +27,7 @@ from exactnn.network.neurons import layer_at
 from exactnn.network.rewrite import fold_affine
 from exactnn.symmetry.transformations import Flip, Permutation, Scaling, SignFlip, rescaled
 from exactnn.verify import _matched
-from tests._networks import convolutional, points
+from tests._networks import convolutional, points, with_spare
 from tests.strategies import law
 
 WITHIN = Fraction(1, 200)
@@ -476,3 +476,28 @@ def test_decisions_of_a_shuffled_copy() -> None:
     assert verdict.status == "proved"
     assert verdict.certificate is not None
     assert "matched" in verdict.certificate.evidence
+
+
+@pytest.mark.parametrize("behind", ["relu1", "relu2", "layer3"])
+def test_nodes_that_no_output_depends_on_stay(behind: str) -> None:
+    """They count among the units of a tree, in the engine and in the checker."""
+    layers = dense((2, 4, 3, 2), 5)
+    f, g = (with_spare(xn.mlp(own), behind) for own in (layers, rounded(layers)))
+    g = shuffled_but(g, "spare")
+    assert "spare" in g.order
+    box = xn.Box([-1] * 2, [1] * 2)
+    verdict = xn.verify_equal(f, g, domain=box, tolerance=WITHIN)
+    assert verdict.proved
+    found = xn.max_deviation(f, g, domain=box)
+    assert found.is_exact
+    for certificate in (verdict.certificate, found.certificate):
+        assert certificate is not None
+        assert "matched" in certificate.evidence
+        assert xn.check(certificate)
+
+
+def shuffled_but(net: Network, spare: str) -> Network:
+    for layer in net.hidden_layers:
+        if layer != spare:
+            net = Permutation(layer, list(range(layer_at(net, layer).count))[::-1]).apply(net)
+    return net
