@@ -104,7 +104,8 @@ def orders(network: Any, steps: Sequence[Any]) -> list[list[int]]:
     given: dict[str, list[list[int]]] = {}
     for step in steps:
         if step["kind"] != "permutation":
-            raise SaveError(f"neurons that are matched by a {step['kind'].replace('_', ' ')} are not written for Rocq, those in another order are")
+            way = step["kind"].replace("_", " ")
+            raise SaveError(f"neurons that are matched by a {way} are not written for Rocq, those in another order are")
         given.setdefault(step["layer"], []).append(step["order"])
     widths = []
     for node in network.nodes:

@@ -61,7 +61,18 @@ def test_a_refutation_names_the_point(tmp_path: Path) -> None:
 
 
 SMOOTH = xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
+SCALED = xn.symmetry.Scaling(0, [2, 3, 5]).apply(MOVED)
+TAIL = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1], [1, 1, 1]], [0, 0]), ([[1, 0]], [0])])
+OTHER_TAIL = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1]], [0]), ([[1]], [0])])
 REFUSED = {
+    "neurons at another scale": (
+        lambda: xn.verify_equal(F, SCALED, domain=BOX, tolerance="1/5"),
+        "neurons that are matched by a scaling are not written for Rocq",
+    ),
+    "what is left without common parts": (
+        lambda: xn.verify_equal(TAIL, OTHER_TAIL),
+        "a proof about what is left of two networks without their common parts is not written for Rocq",
+    ),
     "another question": (lambda: xn.verify_same_decision(F, F, domain=BOX), "not about 'same_decision'"),
     "a smooth activation": (lambda: xn.verify_equal(SMOOTH, SMOOTH), "(smooth, 1 entries) is not written for Rocq"),
     "a domain of lower dimension": (

@@ -156,6 +156,7 @@ def theorems() -> dict[str, tuple[Any, str]]:
     permuted = xn.symmetry.Permutation(0, [3, 1, 0, 2, *range(4, 10)]).apply(xn.mlp(layers))
     near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
     return {
+        "a network and itself": (xn.verify_equal(xn.mlp(layers), xn.mlp(layers)), "forms"),
         "tents": (xn.verify_equal(xn.mlp(TENT), flat(4)), "line"),
         "tents within a tolerance": (xn.verify_equal(xn.mlp(TENT), flat("4.001"), domain=xn.Box([0], [2]), tolerance="1/1000"), "line"),
         "5-10-10-1 in float16": (xn.verify_equal(xn.mlp(layers), near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
