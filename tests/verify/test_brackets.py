@@ -109,12 +109,12 @@ def test_a_gap_ends_the_search(by_boxes: Any) -> None:
         assert found.lower <= xn.max_deviation(f, g, domain=domain, norm=norm).upper <= found.upper
 
 
-def test_the_same_network_in_many_dimensions(by_boxes: Any) -> None:
+def test_the_same_network_in_many_dimensions() -> None:
     f = trained_like(np.random.default_rng(5), [12, 20, 20, 3])
     for norm in ("linf", "l1"):
-        found = by_boxes(f, f, domain=Box(-1, 1), norm=norm)
+        found = xn.max_deviation(f, f, domain=Box(-1, 1), norm=norm)
         assert found.lower == found.upper == 0
-        assert len(found.evidence["tree"]) == 1
+        assert found.evidence["method"] == "pass"  # no box is cut
 
 
 # --- functions that are known ---------------------------------------------------------------------------------------------------
