@@ -71,7 +71,7 @@ class Certificate(Value):
     @cached_property
     def document(self) -> dict[str, Any]:
         """The certificate as a JSON object; model paths are absolute."""
-        parts = {**self._outside(), "models": {name: _model(net) for name, net in self._claim.models().items()}}
+        parts = {**self._outside(), "models": {name: stated_model(net) for name, net in self._claim.models().items()}}
         return {key: parts[key] for key in _KEYS}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -173,11 +173,6 @@ def accepted(certificate: Certificate) -> bool:
         return False
 
 
-def stated_model(net: Network) -> dict[str, Any]:
-    """A network as certificates state it: the file that the checker reads itself, or in full."""
-    return _model(net)
-
-
 def _compressed(text: bytes) -> bytes:
     """gzip without a time or a name, so that equal texts are equal files; never smaller than the checker takes for the text."""
     packed = _gzip(text, zlib.Z_DEFAULT_STRATEGY)
@@ -191,7 +186,8 @@ def _gzip(text: bytes, strategy: int) -> bytes:
     return packer.compress(text) + packer.flush()
 
 
-def _model(net: Network) -> dict[str, Any]:
+def stated_model(net: Network) -> dict[str, Any]:
+    """A network as certificates state it: the file that the checker reads itself, or in full."""
     named = _named(net)
     if named is not None:
         return named

@@ -11,7 +11,7 @@ from exactnn.difference._box import BoundingBox, bounding_box
 from exactnn.difference._boxes import Leaf
 from exactnn.difference._checkpoint import Checkpoint
 from exactnn.difference._coarse import Coarse
-from exactnn.difference._folding import folded
+from exactnn.difference._folding import in_common
 from exactnn.difference._pass import BITS, NotBounded, difference_bounds
 from exactnn.difference._questions import Distance, Margin
 from exactnn.difference._splitting import NEAR, Resources, Splitting
@@ -36,7 +36,7 @@ __all__ = [
     "bounding_box",
     "difference_bounds",
     "execution_error",
-    "folded",
+    "in_common",
     "least_sizes",
     "on_grid",
     "upper_bound",

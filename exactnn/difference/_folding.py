@@ -10,6 +10,7 @@ import numpy as np
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, BatchNorm, Constant, Conv, Network, PiecewiseLinear, PRelu, Reshape, Scale, Subtract
 from exactnn.network.operations import Add, Operation, Shape, along_channels
+from exactnn.network.parts import Shared, shared
 
 _ADDED = 1 << 10  # entries of a vector to which a constant is added
 #: the fields in which operations of one structure may differ
@@ -25,6 +26,12 @@ _LOOSE: dict[type[Operation], tuple[str, ...]] = {
 
 
 Node = tuple[Operation, tuple[str, ...]]
+
+
+def in_common(f: Network, g: Network) -> Shared | None:
+    """What is left without the parts that both have: nodes as they stand, if these are all, else folded; None for inputs alone."""
+    found = shared(f, g)
+    return found if found is not None and found.whole else shared(f, g, folded)
 
 
 def folded(net: Network) -> dict[str, Node]:

@@ -15,6 +15,7 @@ Local Open Scope given.
 
 
 def header(accepted: Accepted) -> str:
+    """What the file is about, as a comment that no text of a certificate can end, and the theory that it opens."""
     about = [accepted.sentence, *(f"{name}: sha256 {model.sha256}" for name, model in accepted.models.items())]
     lines = [
         "A certificate of exactnn as a theorem. Compile proofs/rocq of exactnn first, then this file: coqc -Q proofs/rocq Exactnn FILE",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.claims import Certificate, Comparison, EqualClaim, accepted
-from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, folded, upper_bound
+from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, in_common, upper_bound
 from exactnn.errors import Incomplete, NotRational
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -23,7 +23,7 @@ from exactnn.exact.polyhedron import Box
 from exactnn.exact.progress import doing
 from exactnn.forms import Atoms, Decide, Fact, Forms, Line, NotTreated, Numbering, Row, TooLarge
 from exactnn.network import Network
-from exactnn.network.parts import Shared, shared
+from exactnn.network.parts import Shared
 from exactnn.network.poles import node_with_pole
 from exactnn.symmetry.ridge_forms import NormalForm, ridge_form
 from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
@@ -196,8 +196,7 @@ class Decision:
         """What is left without the parts that both networks have; None where these are the inputs alone, or may have a pole."""
         if self.g is None or self._pole is not None:
             return None
-        found = shared(self.f, self.g)
-        return found if found is not None and found.whole else shared(self.f, self.g, folded)
+        return in_common(self.f, self.g)
 
     @doing("bounds of the difference layer by layer")
     def _by_pass(self) -> Verdict | None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from exactnn.cells import DIMENSIONS, FloatMap, Piece, Subdivision
 from exactnn.claims import Certificate, DeviationClaim
-from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, folded, upper_bound
+from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, in_common, upper_bound
 from exactnn.errors import ArgumentError, DomainError, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock, clock_in_force, timed
@@ -30,7 +30,6 @@ from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.progress import Progress, doing
 from exactnn.exact.writing import json_number
 from exactnn.network import Network
-from exactnn.network.parts import shared
 from exactnn.texts import number, screen, vector
 from exactnn.value import Value
 from exactnn.verify._boxes import distance, exactly, resources, splitting
@@ -250,7 +249,8 @@ class Bracket:
         f, g, domain = self.f, self.g, self.claim.domain
         assert g is not None
         assert domain is not None
-        if not any(found is not None and found.whole for found in (shared(f, g), shared(f, g, folded))):
+        common = in_common(f, g)
+        if common is None or not common.whole:
             return None
         try:
             bound = upper_bound(f, g, domain, enough=Fraction(0), clock=self.clock)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exactnn as xn
-from exactnn.difference import folded
+from exactnn.difference._folding import folded
 from exactnn.exact.array import RationalArray
 from exactnn.network import (
     Add,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from exactnn import Box, Network, Polyhedron, check, mlp, verify_equal, verify_zero
-from exactnn.claims import Certificate, EqualClaim, SymmetryClaim, ZeroClaim
+from exactnn.claims import Certificate, Comparison, EqualClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -18,16 +18,24 @@ from exactnn.network import Affine, Builder, Input, MaxPool, Reshape, relu
 from exactnn.symmetry import Permutation, Scaling
 from exactnn.verify import _decision, _lattice
 from exactnn.verify._complete import Complete
-from exactnn.verify._domain import coordinates
+from exactnn.verify._domain import Coordinates, coordinates
 from tests.strategies import TINY
 from tests.verify._oracles import assert_sound, value, z3_differ
 
 
+def claim_of(f: Network, g: Network | None, domain: Polyhedron | None, tolerance: Any) -> Comparison:
+    return ZeroClaim(f, domain, Fraction(tolerance)) if g is None else EqualClaim(f, g, domain, Fraction(tolerance))
+
+
 def decide(f: Network, g: Network | None, domain: Polyhedron | None = None, tolerance: Any = 0) -> str:
-    """The answer of the search alone; its certificate checked, its point confirmed by another evaluation."""
-    claim = ZeroClaim(f, domain, Fraction(tolerance)) if g is None else EqualClaim(f, g, domain, Fraction(tolerance))
-    where = coordinates(domain, f.input_dim)
-    found = Complete(claim, where, Clock(60), None).decide()
+    """The answer of the search alone."""
+    claim, where = claim_of(f, g, domain, tolerance), coordinates(domain, f.input_dim)
+    return judged(claim, where, Complete(claim, where, Clock(60), None).decide())
+
+
+def judged(claim: Comparison, where: Coordinates, found: RationalArray | dict[str, Any]) -> str:
+    """The answer of a complete engine; its certificate checked, its point confirmed by another evaluation."""
+    f, g, domain = claim.f, claim.g, claim.domain
     if isinstance(found, dict):
         assert check(Certificate(claim, "proved", found))
         return "proved"

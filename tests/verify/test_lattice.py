@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exactnn import Box, Network, Polyhedron, check, mlp
 from exactnn.certificate import Rejected
 from exactnn.certificate import check as checked
-from exactnn.claims import Certificate, Comparison, EqualClaim, SameDecisionClaim, ZeroClaim
+from exactnn.claims import Certificate, SameDecisionClaim
 from exactnn.errors import CertificateRejected, EmptyDomain, Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -31,29 +31,16 @@ from tests._networks import with_spare
 from tests.certificate.test_mutations import at, changes, paths
 from tests.strategies import TINY, domains, graphs, law, polyhedron, replaced, weights, with_weight
 from tests.verify._oracles import value
-from tests.verify.test_complete import random_net, realisations, sides, sort3
+from tests.verify.test_complete import claim_of, judged, random_net, realisations, sides, sort3
 
 FEW = 2.0**-40
 DEGENERATE = degenerate_networks(inputs=(2, 3), depth=(1, 2), width=(1, 4))
 
 
-def claim_of(f: Network, g: Network | None, domain: Polyhedron | None, tolerance: Any) -> Comparison:
-    return ZeroClaim(f, domain, Fraction(tolerance)) if g is None else EqualClaim(f, g, domain, Fraction(tolerance))
-
-
 def by_lattice(f: Network, g: Network | None, domain: Polyhedron | None = None, tolerance: Any = 0) -> str:
-    """The answer of the lattice; its certificate checked, its point confirmed by another evaluation."""
-    claim = claim_of(f, g, domain, tolerance)
-    where = coordinates(domain, f.input_dim)
-    found = ByLattice(claim, where, Clock()).decide()
-    if isinstance(found, dict):
-        assert check(Certificate(claim, "proved", found))
-        return "proved"
-    x = where.to_input(found.reshape(1, -1))[0].to_fractions()
-    assert domain is None or domain.contains(x)
-    left, right = value(f, x), value(g, x) if g is not None else (Fraction(0),) * f.output_dim
-    assert any(abs(a - b) > claim.tolerance for a, b in zip(left, right, strict=True))
-    return "refuted"
+    """The answer of the lattice alone."""
+    claim, where = claim_of(f, g, domain, tolerance), coordinates(domain, f.input_dim)
+    return judged(claim, where, ByLattice(claim, where, Clock()).decide())
 
 
 def by_search(f: Network, g: Network | None, domain: Polyhedron | None = None, tolerance: Any = 0) -> str:
