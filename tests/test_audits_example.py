@@ -27,7 +27,6 @@ import onnx  # noqa: E402
 from audits import judge, means, planted, planted_torch, report, runtime  # noqa: E402
 from audits import run as program  # noqa: E402
 from onnx import numpy_helper  # noqa: E402
-from study.settings import Refused  # noqa: E402
 
 PLANTED = planted.planted()
 BUDGET = judge.Budget(examples=2, bound=2, shrink=1)
@@ -368,21 +367,23 @@ def test_reasons_name_no_places_of_this_run() -> None:
     assert report.reason("f raised RuntimeError: /a/b/ir.h:273: find") == "raised RuntimeError: ir.h:273: find"
 
 
-def test_page(tmp_path: Path) -> None:
+def test_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    mark = f"<!-- {program.OWNER}: tables -->"
+    page.write_text(f"before\n{mark}\nold\n<!-- end -->\nafter\n", encoding="utf-8")
+    arguments = ["--report", "--only", "exactnn_save", "--out", str(tmp_path / "out"), "--page", str(page)]
     for _ in range(2):
-        report.put_into(page, "new")
-        assert page.read_text(encoding="utf-8") == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
+        assert program.main(arguments) == 0
+        tables = (tmp_path / "out/report.md").read_text(encoding="utf-8").removeprefix("# Audits\n\n")
+        assert page.read_text(encoding="utf-8") == f"before\n{mark}\n\n{tables}\n<!-- end -->\nafter\n"
+    assert "not run for this report" in tables
     page.write_text("none", encoding="utf-8")
-    with pytest.raises(Refused, match="are needed"):
-        report.put_into(page, "new")
+    assert program.main(arguments) == 2
+    assert "there is no mark <!-- make audits: PART -->" in capsys.readouterr().err
 
 
 def test_the_documentation_has_every_row() -> None:
-    before, after = report.check_page(ROOT / "docs/audits.md")
-    assert "make audits" in before + after
-    text = (ROOT / "docs/audits.md").read_text(encoding="utf-8")
+    text = program.page.checked(ROOT / "docs/audits.md", {program.OWNER: ("tables",)})
     for name in program.ROWS:
         title = program.not_run(name)["title"]
         assert title in text, name

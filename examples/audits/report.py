@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-from study.settings import Refused
 from study.tables import table, up
 
-from exactnn.exact.files import write_text
-
-BEGIN, END = "<!-- tables: written by make audits -->", "<!-- end of the tables -->"
 OUTCOMES = ("kept", "rounding", "changed", "failed", "refused", "not decided")
 #: how the drawn ones are called
 DRAWN = ("drawn models", "drawn modules")
@@ -150,24 +145,3 @@ def _network(report: str) -> str:
     code = "; ".join(line.removesuffix(", strict=False)") + ")" * line.endswith(", strict=False)") for line in lines)
     code = code.replace(".to(torch.float32).eval()", "").replace("|", "\\|")
     return f"; `{code}`" if 0 < len(code) <= 400 else ""
-
-
-# --- the page ----------------------------------------------------------------------------------------------------------------
-
-
-def check_page(page: Path) -> tuple[str, str]:
-    """What is before and behind the marks; Refused where they are not there."""
-    try:
-        text = page.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"--page {page}: cannot be read: {error}") from error
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise Refused(f"--page {page}: the lines {BEGIN!r} and {END!r} are needed, in this order")
-    return before, after
-
-
-def put_into(page: Path, text: str) -> None:
-    before, after = check_page(page)
-    write_text(page, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

@@ -23,12 +23,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from audits import report
+from study import page
 from study.settings import Refused
 from tqdm import tqdm
 
 from exactnn.exact.files import write_text
 
 FOLDER = Path(__file__).resolve().parent
+#: whose block of a page holds the tables
+OWNER = "make audits"
 #: passes alone, then pairs of them
 ROWS = tuple(sorted((path.stem for path in (FOLDER / "rows").glob("[a-z]*.py")), key=lambda name: (name.startswith("pair_"), name)))
 PACKAGES = (
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"these rows alone, of {', '.join(ROWS)}")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1), help="how many rows at the same time (2)")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="time for each row (300)")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="put the tables into this page, between its two marks")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="put the tables into this page, between its marks")
     parser.add_argument("--report", action="store_true", help="run nothing: the tables of the rows that were run")
     given = parser.parse_args(arguments)
     given.out = given.out or Path("out/audits-quick" if given.quick else "out/audits")
@@ -73,7 +76,7 @@ def carry_out(given: argparse.Namespace) -> int:
     if given.processes < 1 or not 0 < given.limit < float("inf"):
         raise Refused("--processes, --limit: a whole number >= 1 and seconds > 0 are needed")
     if given.page is not None:
-        report.check_page(given.page)
+        page.checked(given.page, {OWNER: ("tables",)})
     try:
         given.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -89,7 +92,7 @@ def carry_out(given: argparse.Namespace) -> int:
         print(f"\nstopped; {len(found)} of {len(rows)} rows are kept in {given.out}. The same command goes on from there.", file=sys.stderr)
         return 130
     if given.page is not None:
-        report.put_into(given.page, text)
+        page.put(given.page, {OWNER: {"tables": lambda: f"\n{text}\n"}}, {})
     print(text, f"The report is {given.out / 'report.md'}.", sep="\n\n")
     return 0
 
