@@ -135,7 +135,7 @@ def prove(modules: Iterable[ModuleType]) -> int:
             except Undecided as reason:
                 answer = f"NOT PROVED: {reason}"
             failed += answer != "proved"
-            print(f"  {item.name}: {item.statement}: {answer}")
+            print(f"  {answer}: {item.name}: {item.statement}")
     if failed:
         print(f"{failed} of these statements could not be proved.")
     return int(failed > 0)

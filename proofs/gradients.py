@@ -140,8 +140,8 @@ def _rescaled(chain):
 
 @theorem(extra=1)
 def rescaling(*, extra=0):
-    """I9: W_i -> alpha_i W_i, b_i -> gamma_i b_i, gamma_i = alpha_1 ... alpha_i, gives f -> gamma_L f; where logits are divided by gamma_L again, G_i ->
-    G_i/alpha_i, g_i -> g_i/gamma_i.
+    """I9: W_i -> alpha_i W_i, b_i -> gamma_i b_i, gamma_i = alpha_1 ... alpha_i, gives f -> gamma_L f; where the logits are then
+    divided by gamma_L, G_i -> G_i/alpha_i, g_i -> g_i/gamma_i.
     """
     for sizes in CHAINS:
         chain = Chain(*sizes)
