@@ -61,7 +61,9 @@ class Valid:
     formula: Any
 
     def decide(self) -> bool:
-        """Whether its negation has no solution."""
+        """Whether its negation has no solution; an implication whose premise never holds says nothing, and is no theorem."""
+        if z3.is_implies(self.formula) and not _satisfiable(self.formula.arg(0)):
+            raise Undecided("the premise never holds")
         return not _satisfiable(z3.Not(self.formula))
 
 
