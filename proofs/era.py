@@ -61,6 +61,16 @@ def range_of_a_fraction(*, half=2):
 
 
 @theorem(four=3)
+def range_with_a_pole(*, four=4):
+    """E2: if F = 0, (c x + d)/(x - e)^2 + c^2/(4 k) = (c u + 2 k)^2/(4 k u^2), u = x - e: so it is >= -c^2/(4 k) for k > 0, <= for k < 0,
+    attained at u = -2 k/c, and all beyond is attained as well, up to infinity at e; with k = 0 it is c/u.
+    """
+    u = x - e
+    yield Identity(one(FIRST).subs(F, 0) + c**2 / (four * k), (c * u + 2 * k) ** 2 / (four * k * u**2))
+    yield Identity(one(FIRST).subs(F, 0).subs(x, e - 2 * k / c), -(c**2) / (four * k))
+
+
+@theorem(four=3)
 def values_attained(*, four=4):
     """E2: the discriminant of y u^2 - c u + y F - k is c^2 - 4 y (y F - k) = (w^2 - (2 F y - k)^2)/F, w^2 = k^2 + c^2 F."""
     u, K = sympy.symbols("u k")
