@@ -76,11 +76,9 @@ def test_an_implication_from_nothing_is_no_theorem() -> None:
         Valid(z3.Implies(U < U, V > 0)).decide()
 
 
-def test_what_the_solver_leaves_open_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proofs._prover._SECONDS", 0.001)
-    a, b, c, d = z3.Ints("a b c d")
+def test_what_the_solver_leaves_open_is_not_proved() -> None:
     with pytest.raises(Undecided, match="no answer"):
-        Valid(z3.Implies(z3.And(a > 0, b > 0, c > 0, d > 0), a**3 + b**3 + c**3 != d**3 + 7)).decide()
+        Valid(2**U > 0).decide()
 
 
 def test_a_theorem_has_a_statement_and_wrong_constants() -> None:
