@@ -261,3 +261,18 @@ def equalising(*, sign=-1):
         yield Identity(sympy.prod(alphas), root**L)
         for alpha, rho in zip(alphas, roots, strict=True):
             yield Identity(alpha ** (2 * sign) * rho ** (2 * L), root**-2 * product**2)
+
+
+@theorem(power=1)
+def joins(*, power=0):
+    """A residual join y + V phi(W y + b) + e is multiplied by c if y is, both branches being scaled to one c: with W' = (d/c) W, b' = d b,
+    V' = (c/d) V, e' = c e; c, d > 0 keep the slopes.
+    """
+    W, V = _symbols("W", 2, 2), _symbols("V", 2, 2)
+    y, b, e, slopes = (_symbols(name, 2, 1) for name in "ybes")
+    c, d = sympy.symbols("c d")
+
+    def join(y, W, b, V, e):
+        return y + V * slopes.multiply_elementwise(W * y + b) + e
+
+    return Identity(join(c * y, d / c * W, d * b, c / d * V, c ** (1 + power) * e), c * join(y, W, b, V, e))

@@ -136,3 +136,19 @@ def second_difference(*, four=4):
     yield Valid(z3.Implies(t == 0, total == four * size))
     yield Valid(z3.Implies(larger(t, -t) >= size, total == 0))
     yield Valid(z3.And(total >= 0, total <= four * size))
+
+
+@theorem(share=2)
+def linear_pair_slides(*, share=1):
+    """P s(t) - P s(-t) = P t, so that the pair moved to t + q is the same function up to the constant P q."""
+    return Valid(p * relu(t + q) - p * relu(-t - q) - share * p * q == p * relu(t) - p * relu(-t))
+
+
+@theorem(sign=1)
+def two_sided_hyperplanes_exchange(*, sign=-1):
+    """If mu_1 u_1 + mu_2 u_2 = 0 (one input, or along any line), N_h + mu_h delta and P_h - mu_h delta on both sides of both hyperplanes
+    change the function by the constant -delta sum mu_h v_h only.
+    """
+    x, delta, mu1, mu2, u1, u2, v1, v2 = z3.Reals("x delta mu1 mu2 u1 u2 v1 v2")
+    change = sum(mu * delta * (relu(-(n * x + o)) - relu(n * x + o)) for mu, n, o in ((mu1, u1, v1), (mu2, u2, v2)))
+    return Valid(z3.Implies(mu1 * u1 + mu2 * u2 == 0, change == sign * delta * (mu1 * v1 + mu2 * v2)))
