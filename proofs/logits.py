@@ -1,6 +1,6 @@
 """Softmax, cross entropy and one temperature: derivatives, convexity, limits, smoothing.
 
-Statement. I1 to I8, I21, I23 and I26 of docs/theory.md 20, and the closed form of the optimal temperature of equal margins (21).
+Statement. I1 to I8, I21 to I23 and I26 of docs/theory.md 20, and the closed form of the optimal temperature of equal margins (21).
 Assumptions. l = log sum_j exp(tau z_j) - tau q . z with sum q = 1, p = softmax(tau z); 3 classes, symbolic logits, targets and
   temperature, one sample: losses add. More classes: cumulants of log sum exp along a line, docs/theory.md 20.
 Idea. After differentiation each exp(tau z_j) is replaced by a symbol E_j > 0; these and the logits are independent, so that an
@@ -15,7 +15,7 @@ import itertools
 import sympy
 import z3
 
-from proofs._prover import Identity, Possible, Valid, theorem
+from proofs._prover import Identity, Valid, theorem
 
 tau, shift, size = sympy.symbols("tau c k")
 Z = sympy.symbols("z0:3")
@@ -129,7 +129,7 @@ def shift_and_scale(*, count=1):
     factor = sympy.Symbol("G", positive=True)  # exp(tau c)
     yield Identity(sum(e * factor for e in E) / factor**count, sum(E))
     yield Identity(mean(moved, Q), mean(Z, Q) + count * shift)
-    yield Identity(loss(tau, [size * z for z in Z]).diff(tau), size**count * loss().diff(tau).subs(tau, size * tau))
+    yield Identity(loss(tau, [size * z for z in Z]), loss(size**count * tau))
 
 
 @theorem(power=1)
@@ -177,14 +177,27 @@ def swish_slope(*, shift=1):
     yield Identity(slope, e * (shift + x + e) / (1 + e) ** 2)
 
 
-@theorem(sign=-1)
-def order(*, sign=1):
-    """I26: tau > 0 keeps the order of the p_j; for C = 2 the confidence is a function of tau |z_0 - z_1| that increases, so samples keep
-    their order.
-    """
-    p, q = z3.Reals("E0 E1")  # with two classes: confidence 1/(1 + r), r = exp(-tau |z_0 - z_1|)
-    yield Valid(z3.Implies(z3.And(p > 0, p < q), sign * (1 / (1 + q) - 1 / (1 + p)) < 0))
-    yield Possible(z3.And(p > 0, p < q, sign * (1 / (1 + q) - 1 / (1 + p)) < 0))
+def _confidence(exponentials, power=1):
+    """p_0 at tau = power, the exponentials being those at tau = 1."""
+    first, *rest = (e if power == 1 else e * e for e in exponentials)
+    return first / (first + sum(rest))
+
+
+@theorem(classes=3)
+def order_of_two(*, classes=2):
+    """I26: for C = 2 a confidence is larger exactly where E_0/E_1 = exp(tau m) is, so where the margin m is, whatever tau > 0."""
+    first, second = ([z3.Real(f"{name}{i}") for i in range(classes)] for name in "EF")
+    confident = z3.And([z3.And(e[0] >= other, other > 0) for e in (first, second) for other in e[1:]])
+    smaller = _confidence(first) < _confidence(second)
+    return Valid(z3.Implies(confident, smaller == (first[0] * second[1] < second[0] * first[1])))
+
+
+@theorem(third=1)
+def order_of_three(*, third=0):
+    """I26: for C = 3 not: exponentials (10, 9, 1/100) and (2, 1, 1) give 1000/1901 > 1/2, their squares, with 2 tau, less than 2/3."""
+    first, second = [z3.Q(10, 1), z3.Q(9, 1), z3.Q(1 + 10000 * third, 100)], [z3.Q(2, 1), z3.Q(1, 1), z3.Q(1, 1)]
+    yield Valid(_confidence(first) > _confidence(second))
+    yield Valid(_confidence(first, 2) < _confidence(second, 2))
 
 
 @theorem(one=2)

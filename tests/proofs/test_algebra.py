@@ -178,6 +178,21 @@ def test_folds_have_as_many_regions_as_there_can_be(widths: tuple[int, ...]) -> 
     assert xn.regions.count(net, definition="connected") == product
 
 
+def test_folds_of_a_square_have_the_regions_of_the_lower_bound() -> None:
+    """prose/regions.md for widths 6 and 7: lines y = 2 t x - t^2 cross inside the square, and their signs change twice at most along t."""
+    weights, biases, out, shift = fold(3)
+    first = [[w[0], 0] for w in weights] + [[0, w[0]] for w in weights]
+    points = [Fraction(i, 8) for i in range(1, 8)]
+    rows, offsets = [], []
+    for i, t in enumerate(points):
+        side = (-1) ** i
+        rows.append([side * 2 * t * v for v in out] + [-side * v for v in out])
+        offsets.append(side * (2 * t * shift - shift - t * t))
+    net = xn.mlp([(first, biases * 2), (rows, offsets), ([[10**i for i in range(7)]], [0])])
+    found = xn.regions.count(net, xn.Box(0, 1).in_dimension(2), definition="connected")
+    assert found == xn.regions.bounds(2, [6, 7])[0] == 16 * 29
+
+
 def clauses(found: list[tuple[int, ...]], variables: int) -> xn.Network:
     """s(g) of proofs/satisfiability.py; a clause is a tuple of literals, i for x_i, -i for its negation, i from 1."""
     rows, biases, out = [], [], []
