@@ -250,3 +250,47 @@ def test_active_neurons_cost_the_dimensions_that_were_proved() -> None:
     for layers, active in ((POSITIVE, 2), ([POSITIVE[0], ([[1, 2, 3]], [1]), ([[1]], [0])], 1)):
         parameters = sum(len(weights) * (len(weights[0]) + 1) for weights, _ in layers)
         assert xn.symmetry.functional_dimension(xn.mlp(layers)) == parameters - 3 - (active**2 + active)
+
+
+def possible(kinks: dict[tuple[int, ...], tuple[Fraction, ...]], linear: Any, spare: float) -> list[tuple[int, int, bool]]:
+    """(|O|, rank, whether U_O is independent) of all disjoint S, O with |O| + 2 rank <= spare: prose/minimal_width.md, prose/fibre.md."""
+    planes = list(kinks)
+    slope = sympy.Matrix([[sympy.Rational(v.numerator, v.denominator) for v in row] for row in linear])
+    found = []
+    for sides in itertools.product((0, 1, 2), repeat=len(planes)):
+        rest, two_sided = slope, sympy.zeros(0, slope.cols)
+        for plane, side in zip(planes, sides, strict=True):
+            normal = sympy.Matrix([plane[:-1]])
+            if side == 1:
+                rest += sympy.Matrix([sympy.Rational(j.numerator, j.denominator) for j in kinks[plane]]) * normal
+            if side == 2:
+                two_sided = two_sided.col_join(normal)
+        span = two_sided.rank()
+        rank = rest.col_join(two_sided).rank() - span
+        if two_sided.rows + 2 * rank <= spare:
+            found.append((two_sided.rows, rank, span == two_sided.rows))
+    return found
+
+
+NETWORKS = [
+    ([[1], [-1]], [0, 0], [[2, 1]]),
+    ([[1], [1]], [0, -1], [[2, 3]]),
+    ([[1], [-1], [1]], [0, 0, -1], [[2, 1, 3]]),
+    ([[1], [-1], [1], [-1]], [0, 0, -1, 1], [[2, 1, 3, 1]]),
+    ([[1, 0], [0, 1], [-1, -1]], [0, 0, 0], [[1, 1, 1]]),
+    ([[1, 0], [-1, 0], [0, 1]], [0, 0, 0], [[1, 3, 1]]),
+    ([[1, 0], [-1, 0], [0, 1], [0, -1]], [0, 0, 1, -1], [[1, 3, 1, 2], [1, 1, 2, 5]]),
+    ([[1, 0], [-1, 0], [1, 0], [-1, 0]], [0, 0, 1, -1], [[1, 3, 1, 2], [1, 1, 2, 5]]),
+    ([[1, 2], [2, 1], [1, 1]], [0, 1, 2], [[1, 2, 3], [2, -1, 1]]),
+]
+
+
+@pytest.mark.parametrize(("weights", "biases", "out"), NETWORKS)
+def test_fibres_and_least_widths_are_those_of_the_theorems(weights: Any, biases: Any, out: Any) -> None:
+    net = xn.mlp([(weights, biases), (out, [0] * len(out))])
+    form = xn.symmetry.normal_form(net)
+    count, width = len(form.kinks), len(biases)
+    least = count + min(two + 2 * rank for two, rank, _ in possible(form.kinks, form.linear, math.inf))
+    assert form.minimal_width == least
+    pairs, spare = possible(form.kinks, form.linear, width - count), width - count
+    assert (pairs == [(spare, 0, True)]) == xn.symmetry.fibre(net).is_single_orbit
