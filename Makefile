@@ -10,7 +10,7 @@ ARGS   ?=
 # The libraries that are audited have an environment of their own: nothing else needs them.
 AUDITS := $(VENV)-audits
 
-SOURCES := $(wildcard exactnn tests examples benchmarks conftest.py)
+SOURCES := $(wildcard exactnn tests examples benchmarks proofs conftest.py)
 BIN     := $(VENV)/bin/python
 PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1 || echo --quiet)
 
@@ -78,7 +78,9 @@ calibration-tools: $(VENV)/.installed-dev ## install netcal and torchmetrics, to
 	@echo "[calibration-tools] installing netcal and torchmetrics"
 	@$(PIP) -c constraints.txt netcal==1.4.0 torchmetrics==1.9.0
 
-proofs: ## compile the machine-checked theorems of proofs/rocq and the checker as a program (Rocq, once Coq, with mathcomp and algebra-tactics)
+proofs: $(VENV)/.installed-demo ## prove the theorems of proofs/*.py, then compile those of proofs/rocq and the checker as a program (Rocq, once Coq, with mathcomp)
+	@echo "[proofs] running proofs/*.py"
+	@"$(BIN)" -m proofs
 	@echo "[proofs] compiling proofs/rocq"
 	@$(MAKE) --no-print-directory -C proofs/rocq
 

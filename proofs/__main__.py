@@ -1,0 +1,17 @@
+"""`python -m proofs [NAME ...]`: prove the theorems of these files, or of all, and say so; exit status 1 if one could not be proved."""
+
+import importlib
+import sys
+from pathlib import Path
+
+from proofs._prover import prove
+
+#: the files with theorems
+NAMES = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or NAMES
+    unknown = [name for name in chosen if name not in NAMES]
+    if unknown:
+        sys.exit(f"proofs: no file is called {unknown[0]!r}; there are {', '.join(NAMES)}")
+    sys.exit(prove(importlib.import_module(f"proofs.{name}") for name in chosen))
