@@ -66,6 +66,7 @@ class CellTree:
     run, piece : the subdivision, made without dividing pieces
     rows : the number of rows of the domain in the certificate
     clock : asked at every node
+    numbers : the units' numbers in the program that the certificate is about, of which this one is a part; None for the same
 
     Attributes
     ----------
@@ -73,8 +74,9 @@ class CellTree:
     programs : how many proofs needed a linear program
     """
 
-    def __init__(self, run: Subdivision, piece: Piece, rows: int, clock: Clock) -> None:
+    def __init__(self, run: Subdivision, piece: Piece, rows: int, clock: Clock, numbers: Sequence[int] | None = None) -> None:
         program = run.program
+        self._numbers = [u - program.domain_units for u in (range(program.unit_count) if numbers is None else numbers)]
         self.program, self.rows, self.maps = program, rows, CellMaps(program)
         self.stages = [s for s, stage in enumerate(program.stages) if stage.node and s not in run.open_stages]
         self.nodes: list[Any] = []
@@ -197,7 +199,7 @@ class CellTree:
                 self._order.append(own)
 
     def _fact(self, unit: int, sign: int, proof: list[Any]) -> None:
-        number = unit - self.program.domain_units
+        number = self._numbers[unit]
         self._facts.append([number, sign, proof] if is_short(proof) else [number, sign, *proof])
 
     def _settle(self, node: _Node) -> None:
@@ -266,7 +268,7 @@ class CellTree:
         up = (node.table[:, node.pending] > 0).sum(axis=0)
         j = node.pending[int(np.argmax(np.minimum(up, len(node.cells) - up)))]
         unit, form = self.program.first[node.stage] + j, node.forms[j]
-        self.nodes.append(["split", self._facts, unit - self.program.domain_units])
+        self.nodes.append(["split", self._facts, self._numbers[unit]])
         depth, known, pending = len(self._path), len(self._order), [i for i in node.pending if i != j]
         column, own = node.table[:, j], self._signs[node.vertices, unit]
         halves = []

@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
-from math import lcm
 from operator import mul
 from typing import Any
 
 import numpy as np
 from flint import fmpz, fmpz_mat
 
-from exactnn.cells import AffineRow, CellTree, Interior, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
+from exactnn.cells import AffineRow, CellTree, Interior, Part, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
 from exactnn.claims import Comparison, DeviationClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -28,8 +27,9 @@ from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.progress import Progress
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
-from exactnn.verify._joint import Joint
+from exactnn.verify._joint import joint_program
 from exactnn.verify._ridge_domain import crossing_witness
+from exactnn.verify._stable import Cells, settled
 
 Table = list[list[int]]
 #: Cells that are kept at once, by dimension: about half a gigabyte, as the faces of a cell grow in number with it.
@@ -47,14 +47,6 @@ class ByLattice:
 
     def __init__(self, claim: Comparison, where: Coordinates, clock: Clock) -> None:
         self.claim, self.where, self.clock = claim, where, clock
-        self.joint = Joint(claim.f, claim.g, where)
-        self.program = self.joint.program
-        stages = self.program.stages
-        read = {k for stage in stages for k in stage.form.blocks}
-        own = [s for s in range(len(stages)) if s + 1 not in read and stages[s].node]
-        self.open = [] if claim.tolerance else own
-        self.run = Subdivision(self.program, clock, piece=None, max_cells=most_cells(where.dimension), open_stages=self.open)
-        self.scale = lcm(*(form.scale for form in self.program.output_integers))
         #: for an open unit another one that had the same hyperplane on an earlier cell
         self._leader: dict[int, int] = {}
         #: how many cells without a difference were found
@@ -62,12 +54,18 @@ class ByLattice:
 
     def decide(self) -> RationalArray | dict[str, Any]:
         """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none."""
-        (piece,) = self.run.pieces()
-        return self.written(self.run, piece)
+        merged, cells = settled(
+            joint_program(self.claim.f, self.claim.g, self.where), self.where, lambda part: whole_piece(part, self.where, self.clock)
+        )
+        if cells is None:
+            cells = whole_piece(merged.part(opens=not self.claim.tolerance), self.where, self.clock)
+        return self.written(*cells)
 
-    def written(self, run: Subdivision, piece: Piece) -> RationalArray | dict[str, Any]:
+    def written(self, part: Part, run: Subdivision, piece: Piece) -> RationalArray | dict[str, Any]:
         """The same, the cells being known."""
-        tree = CellTree(run, piece, 0 if self.claim.domain is None else len(self.claim.domain.rows[0]), self.clock)
+        self.part, self.program = part, part.program
+        (self.form,) = part.program.output_integers
+        tree = CellTree(run, piece, 0 if self.claim.domain is None else len(self.claim.domain.rows[0]), self.clock, part.numbers)
         with Progress("writing the proofs on the cells of the networks", unit="cells") as bar:
             for cell in tree.leaves():
                 bar.update(1)
@@ -117,15 +115,12 @@ class ByLattice:
 
     @cached_property
     def _weights(self) -> list[tuple[int, int, list[list[int]]]]:
-        """(stage, first unit, for each unit its weights in scale (f - g)) of the open stages that the outputs of each network read."""
-        result = []
-        for sign, form in zip((1, -1), self.program.output_integers, strict=False):
-            factor = sign * (self.scale // form.scale)
-            for k, matrix in form.matrices.items():
-                if k - 1 in self.open:
-                    columns = [[factor * int(v) for v in column] for column in matrix.transpose().tolist()]
-                    result.append((k - 1, self.program.first[k - 1], columns))
-        return result
+        """(stage, first unit, for each unit its weights in scale (f - g)) of the open stages."""
+        return [
+            (k - 1, self.program.first[k - 1], [[int(v) for v in column] for column in matrix.transpose().tolist()])
+            for k, matrix in self.form.matrices.items()
+            if k - 1 in self.part.open
+        ]
 
     def _difference(self, tree: CellTree) -> tuple[Table, dict[AffineRow, list[int]], dict[AffineRow, tuple[int, AffineRow]]]:
         """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on the leaf; jumps other than 0, and for each h a unit z = c h or z = -c h.
@@ -176,16 +171,10 @@ class ByLattice:
     def _affine(self, tree: CellTree) -> Table:
         """What the stages that are not open give to scale (f - g)."""
         width = tree.maps.width
-        ones = fmpz_mat(1, width + 1, [0] * width + [1])
-        total: fmpz_mat | None = None
-        for sign, form in zip((1, -1), self.program.output_integers, strict=False):
-            part = fmpz_mat(len(form.constant), 1, form.constant) * ones
-            for k, matrix in form.matrices.items():
-                if k - 1 not in self.open:
-                    part += matrix * tree.values[k]
-            part *= sign * (self.scale // form.scale)
-            total = part if total is None else total + part
-        assert total is not None
+        total = fmpz_mat(len(self.form.constant), 1, self.form.constant) * fmpz_mat(1, width + 1, [0] * width + [1])
+        for k, matrix in self.form.matrices.items():
+            if k - 1 not in self.part.open:
+                total += matrix * tree.values[k]
         return [[int(v) for v in row] for row in total.tolist()]
 
     # --- within a tolerance --------------------------------------------------------------------------------------------------
@@ -215,7 +204,7 @@ class ByLattice:
         for line in lines:
             for sign in signs:
                 form = [sign * tolerance.denominator * c for c in line]
-                form[-1] += tolerance.numerator * self.scale
+                form[-1] += tolerance.numerator * self.form.scale
                 row = primitive(form)
                 found = tree.least(row)
                 if not isinstance(found, list):
@@ -234,6 +223,13 @@ class ByLattice:
         while value_at(form, moved := tuple(a + steps * start[-1] * b for a, b in zip(start, point, strict=True))) >= 0:
             steps *= 2
         return _as_array(moved)
+
+
+def whole_piece(part: Part, where: Coordinates, clock: Clock) -> Cells:
+    """All cells of a part; Incomplete if they are too many to be kept at once."""
+    run = Subdivision(part.program, clock, piece=None, max_cells=most_cells(where.dimension), open_stages=part.open)
+    (piece,) = run.pieces()
+    return part, run, piece
 
 
 def most_cells(dimension: int) -> int:
