@@ -22,6 +22,7 @@ from exactnn.cells._search import halfspaces
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work
 from exactnn.cells._subdivision import Piece, Subdivision
 from exactnn.cells._tree import independent, is_short
+from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive
 from exactnn.exact.polyhedron import Box
@@ -66,7 +67,8 @@ class CellTree:
     run, piece : the subdivision, made without dividing pieces
     rows : the number of rows of the domain in the certificate
     clock : asked at every node
-    numbers : the units' numbers in the program that the certificate is about, of which this one is a part; None for the same
+    numbers : the units' numbers in a certificate about a program of which this one is a part; None for the same program
+    short : whether all proofs are to be by inequalities alone, which hold in other coordinates too; Incomplete where one is not
 
     Attributes
     ----------
@@ -74,9 +76,12 @@ class CellTree:
     programs : how many proofs needed a linear program
     """
 
-    def __init__(self, run: Subdivision, piece: Piece, rows: int, clock: Clock, numbers: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, run: Subdivision, piece: Piece, rows: int, clock: Clock, numbers: Sequence[int] | None = None, short: bool = False
+    ) -> None:
         program = run.program
-        self._numbers = [u - program.domain_units for u in (range(program.unit_count) if numbers is None else numbers)]
+        self._numbers = [u - program.domain_units for u in range(program.unit_count)] if numbers is None else numbers
+        self._short = short
         self.program, self.rows, self.maps = program, rows, CellMaps(program)
         self.stages = [s for s, stage in enumerate(program.stages) if stage.node and s not in run.open_stages]
         self.nodes: list[Any] = []
@@ -312,6 +317,8 @@ class CellTree:
         rows = [i for i, _ in found.terms]
         if independent([self._path[i] for i in rows]):
             return [self._places[i] for i in rows]
+        if self._short:
+            raise Incomplete("a proof on a cell of the networks does not hold in all coordinates")
         return [json_integer(found.factor), [[self._places[i], json_integer(y)] for i, y in found.terms]]
 
 

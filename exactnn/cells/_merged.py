@@ -9,38 +9,63 @@ no function of its own. So f - g is a combination of fewer functions, and of non
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import gcd, lcm
 
 import numpy as np
-from flint import fmpq, fmpz
+from flint import fmpq, fmpz, fmpz_mat
 
 from exactnn.cells._maps import StageMap
 from exactnn.cells._program import Program, Stage
 from exactnn.exact.array import RationalArray
+from exactnn.exact.numbers import primitive
 
 #: Coefficients other than 0, of t_j by j, of 1 by n, of max(h, 0) of function number k by n + 1 + k.
 Row = dict[int, fmpq]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Function:
-    """max(h, 0): h in integers without a common factor, the unit and the stage that had it first, the networks that read it."""
+    """max(h, 0): h in integers without a common factor, the unit and the stage that had it first."""
 
     h: dict[int, int]
     unit: int
     stage: int
-    nets: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A program of some of the functions; `numbers`: their units in the program that was merged; `open`: stages that do not cut."""
+    """A program of some of the functions.
+
+    numbers : their units in a certificate about the whole program, -1 for rows of the domain; open : stages that do not cut
+    """
 
     program: Program
     numbers: tuple[int, ...]
     open: tuple[int, ...]
+
+    def narrowed(self) -> tuple[Part, RationalArray]:
+        """The part on all of {R^T s}, without the domain, and R, whose rows are a basis of what the part's maps read of x.
+
+        A function of R x alone takes all its values there, since R R^T is regular: it has the same cells, in fewer dimensions.
+        """
+        program = self.program
+        stages = program.stages[1:] if program.domain_units else program.stages
+        forms = [*(stage.form for stage in stages), *program.outputs]
+        read = [form.blocks[0].to_flint().tolist() for form in forms if 0 in form.blocks]
+        rows = [row for block in read for row in block] or [[fmpz(1)] + [fmpz(0)] * (program.input_dim - 1)]
+        reduced, _, rank = fmpz_mat(rows).rref()
+        basis = RationalArray(np.array([primitive([int(v) for v in row]) for row in reduced.tolist()[:rank]], dtype=object))
+
+        def shifted(form: StageMap) -> StageMap:
+            return StageMap({k - less if k else 0: b if k else b @ basis.T for k, b in form.blocks.items()}, form.constant)
+
+        less = int(program.domain_units > 0)
+        moved = tuple(replace(stage, form=shifted(stage.form)) for stage in stages)
+        narrow = replace(program, domain=None, stages=moved, outputs=tuple(map(shifted, program.outputs)), inputs=rank)
+        return Part(narrow, self.numbers[program.domain_units :], tuple(s - less for s in self.open)), basis
 
 
 class Merged:
@@ -50,57 +75,71 @@ class Merged:
     ----------
     program : of one or two networks
     fixed : for some units the sign, 1 or -1, that they are taken to have on the whole domain
+    base : the same with other signs, which is not read once more as far as both agree
 
     Attributes
     ----------
     functions : all of them, in the order of their units; difference : the first network's outputs minus the second's
+    function_of : for each unit with variables the number of its function
     """
 
-    def __init__(self, program: Program, fixed: Mapping[int, int] | None = None) -> None:
+    def __init__(self, program: Program, fixed: Mapping[int, int] | None = None, base: Merged | None = None) -> None:
         self.program, self.fixed = program, dict(fixed or {})
         self.one = program.input_dim
         self.functions: list[Function] = []
-        self._numbers: dict[tuple[tuple[int, fmpq], ...], int] = {}
+        self.function_of: dict[int, int] = {}
+        self._numbers: dict[tuple[int, ...], int] = {}
         self._values: list[list[Row]] = [[{j: fmpq(1)} for j in range(self.one)]]
-        for s, stage in enumerate(program.stages):
-            rows = self._rows(stage.form)
-            if s or not program.domain_units:
-                self._values.append([self._rectified(row, program.first[s] + i, s) for i, row in enumerate(rows)])
-            else:
-                self._values.append([])
-        outputs = [self._rows(form) for form in program.outputs]
-        for net, table in enumerate(outputs):
-            for row in table:
-                self._read(row, net)
+        for s in range(self._taken_over(base), len(program.stages)):
+            first, form = program.first[s], program.stages[s].form
+            self._values.append([] if first < program.domain_units else [self._rectified(*x, first + i, s) for i, x in self._rows(form)])
+        outputs = [[{key: v / scale for key, v in row.items()} for _, (row, scale) in self._rows(form)] for form in program.outputs]
         self.difference = outputs[0]
         for row, other in zip(self.difference, outputs[1] if len(outputs) > 1 else (), strict=False):
             _add(row, other, fmpq(-1))
 
+    def _taken_over(self, base: Merged | None) -> int:
+        """The number of stages that are as they were."""
+        if base is None:
+            return 0
+        changed = [unit for unit in {*self.fixed, *base.fixed} if self.fixed.get(unit) != base.fixed.get(unit)]
+        stage = min((self.program.stage_of(unit)[0] for unit in changed), default=len(self.program.stages))
+        end = self.program.first[stage]
+        self.functions = [x for x in base.functions if x.stage < stage]
+        self.function_of = {unit: number for unit, number in base.function_of.items() if unit < end}
+        self._numbers = {key: number for key, number in base._numbers.items() if number < len(self.functions)}
+        self._values = base._values[: stage + 1]
+        return stage
+
     # --- reading -------------------------------------------------------------------------------------------------------------
 
-    def _rows(self, form: StageMap) -> list[Row]:
-        rows: list[Row] = [{} for _ in range(form.size)]
-        for array, values in [
-            (form.constant.reshape(-1, 1), [{self.one: fmpq(1)}]),
-            *((b, self._values[k]) for k, b in form.blocks.items()),
-        ]:
-            numerators, scale = array.numerators, array.denominator
-            for i, j in zip(*(places.tolist() for places in np.nonzero(numerators)), strict=True):
-                _add(rows[i], values[j], fmpq(int(numerators[i, j]), scale))
-        return rows
+    def _rows(self, form: StageMap) -> Iterator[tuple[int, tuple[Row, int]]]:
+        """Each row, times a positive integer, and that."""
+        terms = [(block, self._values[k]) for k, block in form.blocks.items()]
+        scale = lcm(form.constant.denominator, *(block.denominator for block, _ in terms))
+        constants = form.constant.numerators.tolist()
+        for i, constant in enumerate(constants):
+            row: Row = {self.one: fmpq(constant * (scale // form.constant.denominator))} if constant else {}
+            for block, values in terms:
+                factor = scale // block.denominator
+                for value, n in zip(values, block.numerators[i].tolist(), strict=True):
+                    if n:
+                        _add(row, value, n * factor)
+            yield i, (row, scale)
 
-    def _rectified(self, row: Row, unit: int, stage: int) -> Row:
-        keys = sorted(row)
-        if keys in ([], [self.one]):
-            value = row.get(self.one, fmpq(0))
+    def _rectified(self, row: Row, scale: int, unit: int, stage: int) -> Row:
+        """max(z, 0) for the row of scale z."""
+        if row.keys() <= {self.one}:
+            value = row.get(self.one, fmpq(0)) / scale
             return {self.one: value} if value > 0 else {}
-        lead = row[keys[0]]
-        number = self._numbers.setdefault(tuple((k, row[k] / lead) for k in keys), len(self.functions))
+        h = _primitive(row)
+        first = min(h)
+        number = self._numbers.setdefault(_key(h, h[first] < 0), len(self.functions))
         if number == len(self.functions):
-            self.functions.append(Function(_primitive(row), unit, stage))
-            self._read(row, self.program.stages[stage].net)
+            self.functions.append(Function(h, unit, stage))
+        self.function_of[unit] = number
         function = self.functions[number]
-        factor = row[keys[0]] / function.h[keys[0]]
+        factor = row[first] / (scale * function.h[first])
         sign = self.fixed.get(function.unit)
         result: Row = {}
         if sign is None:
@@ -109,13 +148,15 @@ class Merged:
             _add(result, function.h, abs(factor))
         if factor < 0:
             _add(result, function.h, factor)
-        function.nets.add(self.program.stages[stage].net)
         return result
 
-    def _read(self, row: Row, net: int) -> None:
-        for key in row:
-            if key > self.one:
-                self.functions[key - self.one - 1].nets.add(net)
+    @cached_property
+    def nets(self) -> list[set[int]]:
+        """For each function the networks that have it."""
+        result: list[set[int]] = [set() for _ in self.functions]
+        for unit, number in self.function_of.items():
+            result[number].add(self.program.stages[self.program.stage_of(unit)[0]].net)
+        return result
 
     # --- parts ---------------------------------------------------------------------------------------------------------------
 
@@ -158,7 +199,7 @@ class Merged:
         own -= self.grounds
         chosen = sorted(inner | set(self.assumed), key=lambda i: (self.functions[i].stage, i in own, i))
         first = self.program.stages[:1] if self.program.domain_units else ()
-        stages, numbers = list(first), list(range(self.program.domain_units))
+        stages, numbers = list(first), [-1] * self.program.domain_units
         open_: list[int] = []
         places: dict[int, tuple[int, int]] = {}  # of a function: its source and its place there
         sizes = [self.one, *(stage.form.size for stage in stages)]
@@ -171,16 +212,13 @@ class Merged:
             stages.append(Stage(form, stage.node, stage.part, np.arange(len(members)), stage.net))
             places.update({i: (len(stages), j) for j, i in enumerate(members)})
             sizes.append(len(members))
-            numbers += [self.functions[i].unit for i in members]
+            numbers += [self.functions[i].unit - self.program.domain_units for i in members]
         rows = self.difference if difference else [{} for _ in self.difference]
         program = Program(self.program.nets, self.program.domain, tuple(stages), (self._form(rows, places, sizes),))
         return Part(program, tuple(numbers), tuple(open_))
 
     def _form(self, rows: list[Row], places: Mapping[int, tuple[int, int]], sizes: list[int]) -> StageMap:
-        common = 1
-        for row in rows:
-            for v in row.values():
-                common = int(fmpz(common).lcm(v.q))
+        common = lcm(*(int(v.q) for row in rows for v in row.values()))
         blocks: dict[int, np.ndarray[tuple[int, ...], np.dtype[np.object_]]] = {}
         constant = np.zeros(len(rows), dtype=object)
         for i, row in enumerate(rows):
@@ -196,22 +234,28 @@ class Merged:
         return StageMap({k: RationalArray(blocks[k], common) for k in sorted(blocks)}, RationalArray(constant, common))
 
 
-def _add(row: Row, other: Mapping[int, fmpq | int], factor: fmpq) -> None:
+def _add(row: Row, other: Mapping[int, fmpq | int], factor: fmpq | int) -> None:
     """row += factor other, without zeros."""
     for key, v in other.items():
-        total = row.get(key, 0) + factor * v
+        old = row.get(key)
+        if old is None:
+            row[key] = fmpq(v) * factor
+            continue
+        total = old + v * factor
         if total:
             row[key] = total
         else:
-            row.pop(key, None)
+            del row[key]
 
 
 def _primitive(row: Row) -> dict[int, int]:
     """A positive multiple in integers without a common factor."""
-    scale, divisor = fmpz(1), fmpz(0)
-    for v in row.values():
-        scale = scale.lcm(v.q)
-    entries = {key: v.p * (scale // v.q) for key, v in row.items()}
-    for n in entries.values():
-        divisor = divisor.gcd(n)
-    return {key: int(n // divisor) for key, n in entries.items()}
+    scale = lcm(*(int(v.q) for v in row.values()))
+    entries = {key: int(v.p) * (scale // int(v.q)) for key, v in row.items()}
+    divisor = gcd(*entries.values())
+    return {key: n // divisor for key, n in entries.items()}
+
+
+def _key(h: Mapping[int, int], turned: bool) -> tuple[int, ...]:
+    """The same for h and -h."""
+    return tuple([part for key in sorted(h) for part in (key, -h[key] if turned else h[key])])

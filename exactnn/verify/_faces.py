@@ -26,8 +26,7 @@ from exactnn.exact.writing import json_integer
 from exactnn.verify._alike import with_maximum
 from exactnn.verify._boxes import maximal
 from exactnn.verify._domain import Coordinates
-from exactnn.verify._joint import joint_program, maximisers
-from exactnn.verify._lattice import most_cells
+from exactnn.verify._joint import joint_program, maximisers, most_cells
 
 Point = tuple[Fraction, ...]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]

@@ -10,7 +10,7 @@ cut, f - g is affine on each cell, and least at a vertex. The tree that the cert
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from itertools import product
 from operator import mul
@@ -19,21 +19,21 @@ from typing import Any
 import numpy as np
 from flint import fmpz, fmpz_mat
 
-from exactnn.cells import AffineRow, CellTree, Interior, Part, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
+from exactnn.cells import AffineRow, CellTree, Interior, Merged, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
 from exactnn.claims import Comparison, DeviationClaim
+from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.progress import Progress
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
-from exactnn.verify._joint import joint_program
+from exactnn.verify._joint import Cells, in_steps, joint_program
 from exactnn.verify._ridge_domain import crossing_witness
-from exactnn.verify._stable import Cells, settled
+from exactnn.verify._stable import settled
 
 Table = list[list[int]]
-#: Cells that are kept at once, by dimension: about half a gigabyte, as the faces of a cell grow in number with it.
-_CELLS = (0, 60_000, 60_000, 60_000, 30_000, 20_000, 8_000)
+Answer = RationalArray | dict[str, Any]
 
 
 class ByLattice:
@@ -42,39 +42,72 @@ class ByLattice:
     Parameters
     ----------
     claim : what is asked; where : its domain in coordinates t, of dimension >= 1
-    clock : Incomplete at the end of the time; also beyond `most_cells`
+    clock : Incomplete at the end of the time; also beyond as many cells as can be kept, or in more than 6 dimensions
     """
 
     def __init__(self, claim: Comparison, where: Coordinates, clock: Clock) -> None:
         self.claim, self.where, self.clock = claim, where, clock
-        #: for an open unit another one that had the same hyperplane on an earlier cell
-        self._leader: dict[int, int] = {}
         #: how many cells without a difference were found
         self.found = 0
 
-    def decide(self) -> RationalArray | dict[str, Any]:
-        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none."""
-        merged, cells = settled(
-            joint_program(self.claim.f, self.claim.g, self.where), self.where, lambda part: whole_piece(part, self.where, self.clock)
-        )
-        if cells is None:
-            cells = whole_piece(merged.part(opens=not self.claim.tolerance), self.where, self.clock)
-        return self.written(*cells)
+    def decide(self, most: int | None = None) -> Answer:
+        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none.
 
-    def written(self, part: Part, run: Subdivision, piece: Piece) -> RationalArray | dict[str, Any]:
+        most : Incomplete beyond so many cells
+        """
+        steps = self.steps(most)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+    def steps(self, most: int | None = None) -> Generator[None, None, Answer]:
+        """The same, with a pause after every unit and every cell."""
+        merged, cells = self._settled
+        if cells is None:
+            cells = yield from in_steps(merged.part(opens=not self.claim.tolerance), self.where, self.clock, most)
+        yield from self._written(cells)
+        return self.answer
+
+    @cached_property
+    def _settled(self) -> tuple[Merged, Cells | None]:
+        return settled(joint_program(self.claim.f, self.claim.g, self.where), self.where, self.clock)
+
+    def written(self, cells: Cells) -> Answer:
         """The same, the cells being known."""
+        for _ in self._written(cells):
+            pass
+        return self.answer
+
+    def _written(self, cells: Cells) -> Iterator[None]:
+        part, run, piece, basis = cells
+        self.found = 0
+        #: for an open unit another one that had the same hyperplane on an earlier cell
+        self._leader: dict[int, int] = {}
         self.part, self.program = part, part.program
         (self.form,) = part.program.output_integers
-        tree = CellTree(run, piece, 0 if self.claim.domain is None else len(self.claim.domain.rows[0]), self.clock, part.numbers)
+        rows = 0 if self.claim.domain is None else len(self.claim.domain.rows[0])
+        tree = CellTree(run, piece, rows, self.clock, part.numbers, basis is not None)
         with Progress("writing the proofs on the cells of the networks", unit="cells") as bar:
             for cell in tree.leaves():
                 bar.update(1)
                 found = self._bounded(tree) if self.claim.tolerance else self._equal(tree, run, piece, cell)
                 if isinstance(found, RationalArray):
-                    return found
+                    self.answer: Answer = self._outside(found, basis)
+                    return
                 tree.end(found)
                 self.found += 1
-        return {"method": "tree", "hull": self.where.hull, "tree": tree.nodes}
+                yield
+        self.answer = {"method": "tree", "hull": self.where.hull, "tree": tree.nodes}
+
+    def _outside(self, point: RationalArray, basis: RationalArray | None) -> RationalArray:
+        """The point of the cells' coordinates in t."""
+        if basis is None:
+            return point
+        if self.where.region is not None:
+            raise Incomplete("the networks differ, but perhaps outside of the domain only")
+        return (point.reshape(1, -1) @ basis)[0]
 
     # --- equality ------------------------------------------------------------------------------------------------------------
 
@@ -94,10 +127,10 @@ class ByLattice:
             return None
         (inner,) = Interior(run, piece).points([cell])
         columns = np.array([jumps[h] for h in crossing], dtype=object).reshape(len(crossing), len(rest))
-        table = np.array(rest, dtype=object).reshape(len(rest), self.where.dimension + 1)
+        table = np.array(rest, dtype=object).reshape(len(rest), self.program.input_dim + 1)
         slope, offset = RationalArray(table[:, :-1]), RationalArray(table[:, -1])
         form = NormalForm(tuple(crossing), RationalArray(columns.T), slope, offset)
-        region = polyhedron_of(tree.inequalities, self.where.dimension)
+        region = polyhedron_of(tree.inequalities, self.program.input_dim)
         point = crossing_witness(form, list(range(len(crossing))), (slope, offset), region, _as_array(inner))
         assert point is not None  # theorem A
         return point
@@ -216,25 +249,13 @@ class ByLattice:
         """The point; for a ray along which the form falls, a point far enough on it, from one of the leaf."""
         if point[-1]:
             return _as_array(point)
-        region = polyhedron_of(tree.inequalities, self.where.dimension)
+        region = polyhedron_of(tree.inequalities, self.program.input_dim)
         inner = RationalArray.of(region.interior_point())
         start = (*inner.numerators.tolist(), inner.denominator)
         steps = 1
         while value_at(form, moved := tuple(a + steps * start[-1] * b for a, b in zip(start, point, strict=True))) >= 0:
             steps *= 2
         return _as_array(moved)
-
-
-def whole_piece(part: Part, where: Coordinates, clock: Clock) -> Cells:
-    """All cells of a part; Incomplete if they are too many to be kept at once."""
-    run = Subdivision(part.program, clock, piece=None, max_cells=most_cells(where.dimension), open_stages=part.open)
-    (piece,) = run.pieces()
-    return part, run, piece
-
-
-def most_cells(dimension: int) -> int:
-    """How many cells the lattice is followed to."""
-    return _CELLS[dimension]
 
 
 def _as_array(point: Point) -> RationalArray:

@@ -5,32 +5,30 @@ What no bound of a single neuron shows, |a + b| <= |a| + |b| for instance, is se
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from exactnn.cells import FloatMap, Merged, Part, Piece, Program, Subdivision
+from exactnn.cells import FloatMap, Merged, Program
+from exactnn.errors import Incomplete
+from exactnn.exact.clock import Clock
 from exactnn.verify._domain import Coordinates
+from exactnn.verify._joint import Cells, at_once, in_steps
 from exactnn.verify._search import sample_points
 
-Cells = tuple[Part, Subdivision, Piece]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _POINTS, _MIXED = 64, 512
+#: an assumption is not followed to more cells than this
+_CELLS = 4_000
 #: values smaller than this, relative to a unit's largest one, have no sign
 _NEAR = 1e-9
-#: of more units in one stage than this all are needed, or none
+#: assumptions that are tried: those first that depend on the fewest other units
 _FEW = 24
 
 
-def settled(program: Program, where: Coordinates, cells: Callable[[Part], Cells]) -> tuple[Merged, Cells | None]:
-    """The program's units put together, the signs that were given to some being right.
-
-    Parameters
-    ----------
-    cells : makes the cells of a part
+def settled(program: Program, where: Coordinates, clock: Clock) -> tuple[Merged, Cells | None]:
+    """The program's units put together, with signs that some of them have on the whole domain.
 
     Returns
     -------
@@ -40,8 +38,12 @@ def settled(program: Program, where: Coordinates, cells: Callable[[Part], Cells]
     merged = one_sided(program, where)
     while merged.assumed:
         alone = merged.needed == merged.grounds
-        found = cells(merged.part(difference=alone))
-        wrong = two_sided(merged, *found)
+        try:
+            found = at_once(in_steps(merged.part(difference=alone), where, clock, _CELLS))
+        except Incomplete:
+            clock.check("signs of units were being proved")
+            return Merged(program), None
+        wrong = two_sided(merged, found)
         if not wrong:
             return merged, found if alone else None
         merged = Merged(program, {unit: sign for unit, sign in merged.fixed.items() if unit not in wrong})
@@ -49,34 +51,28 @@ def settled(program: Program, where: Coordinates, cells: Callable[[Part], Cells]
 
 
 def one_sided(program: Program, where: Coordinates) -> Merged:
-    """The program's units put together, some of them with a sign that is yet to be proved, if fewer units have to be known then."""
+    """The program's units put together, some of them with a sign that is yet to be proved, if fewer of the others have to be known then."""
     plain = Merged(program)
     if not plain.needed:
         return plain
     signs = _signs(program, where)
-    own = [plain.functions[i] for i in sorted(plain.needed)]
-    guessed = {x.unit: signs[x.unit] for x in own if signs[x.unit] and len(x.nets) == 1}
-    if not guessed:
-        return plain
-    best = Merged(program, guessed)
-    if _unknown(best) >= _unknown(plain):
-        return plain
-    stages = itertools.groupby(sorted(guessed, reverse=True), lambda unit: program.stage_of(unit)[0])
-    for group in [list(units) for _, units in stages]:
-        single = [[unit] for unit in group] if 1 < len(group) <= _FEW else []
-        for units in [group, *single]:
-            fewer = Merged(program, {unit: sign for unit, sign in best.fixed.items() if unit not in units})
-            if _unknown(fewer) <= _unknown(best):
-                best = fewer
-                if units is group:
-                    break
-    return best
+    own = [i for i in plain.needed if len(plain.nets[i]) == 1 and signs[plain.functions[i].unit]]
+    closures = {plain.functions[i].unit: len(plain.read_by([plain.functions[i].h])) for i in own}
+    best = plain
+    for unit in sorted(closures, key=lambda unit: (closures[unit], unit))[:_FEW]:
+        more = Merged(program, {**best.fixed, unit: signs[unit]}, best)
+        if _unknown(more) < _unknown(best):
+            best = more
+            if best.needed == best.grounds:
+                break
+    return best if _unknown(best) + len(best.fixed) < _unknown(plain) else plain
 
 
-def two_sided(merged: Merged, part: Part, run: Subdivision, piece: Piece) -> set[int]:
-    """The units that do not have the sign that they were given, on the cells of a part in which they are."""
-    signs = run.vertices.signs[piece.ids]
-    given = [(place, unit, merged.fixed[unit]) for place, unit in enumerate(part.numbers) if unit in merged.fixed]
+def two_sided(merged: Merged, cells: Cells) -> set[int]:
+    """The units that do not have the sign that they were given, on cells of a part in which they are."""
+    signs = cells.run.vertices.signs[cells.piece.ids]
+    units = [number + merged.program.domain_units for number in cells.part.numbers]
+    given = [(place, unit, merged.fixed[unit]) for place, unit in enumerate(units) if unit in merged.fixed]
     return {unit for place, unit, sign in given if (signs[:, place] == -sign).any()}
 
 

@@ -35,12 +35,12 @@ from exactnn.value import Value
 from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
-from exactnn.verify._joint import joint_program
-from exactnn.verify._lattice import ByLattice, whole_piece
+from exactnn.verify._joint import Cells, joint_program
+from exactnn.verify._lattice import ByLattice
 from exactnn.verify._matched import Matched, matched
 from exactnn.verify._near import at_most, data_points, inside, most_apart
 from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
-from exactnn.verify._stable import Cells, settled
+from exactnn.verify._stable import settled
 from exactnn.verify._wide import wide_bracket
 from exactnn.verify.equality import check_domain, check_pair
 
@@ -96,7 +96,7 @@ class Deviation(Value):
         try:
             if where.dimension:
                 lattice = ByLattice(claim, where, clock)
-                answer = lattice.decide() if self.cells is None else lattice.written(*self.cells)
+                answer = lattice.decide() if self.cells is None else lattice.written(self.cells)
             else:
                 answer = Complete(claim, where, clock, None).decide()
         except Incomplete:  # more cells than fit into memory
@@ -297,7 +297,7 @@ class Bracket:
             return False
         clock = self.clock.at_most(self.clock.left() / 2)
         try:
-            merged, _ = settled(joint_program(self.f, self.g, self.where), self.where, lambda part: whole_piece(part, self.where, clock))
+            merged, _ = settled(joint_program(self.f, self.g, self.where), self.where, clock)
             part = merged.part()
             if math.comb(part.program.unit_count + self.where.dimension, self.where.dimension) > _VERTICES:
                 return False
@@ -306,7 +306,7 @@ class Bracket:
                 for piece in run.pieces():
                     self.best.search(run, piece)
                     bar.update(piece.cells)
-                    self.cells = (part, run, piece) if run.finished == piece.cells and not run.open_cells else None
+                    self.cells = Cells(part, run, piece) if run.finished == piece.cells and not run.open_cells else None
         except Incomplete:
             return False
         return True

@@ -16,7 +16,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Affine, Builder, Input, MaxPool, Reshape, relu
 from exactnn.symmetry import Permutation, Scaling
-from exactnn.verify import _decision, _lattice
+from exactnn.verify import _decision, _joint
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from tests.strategies import TINY
@@ -250,7 +250,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         Complete(claim, coordinates(None, 3), Clock(), 3).decide()
     g, h = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
     monkeypatch.setattr(_decision._search, "proposed_point", lambda *_: None)
-    monkeypatch.setattr(_lattice, "most_cells", lambda _: 2)
+    monkeypatch.setattr(_joint, "most_cells", lambda _: 2)
     monkeypatch.setattr(_decision, "_QUICK_CELLS", 1)
     monkeypatch.setattr(_decision, "_CELLS", 2)
     verdict = verify_equal(g, h)

@@ -21,7 +21,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Affine
 from exactnn.testing import degenerate_networks, equal_pairs
-from exactnn.verify import _lattice
+from exactnn.verify import _joint
 from exactnn.verify._alike import Alike
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
@@ -59,9 +59,7 @@ Layers = list[tuple[Any, Any]]
 
 def hidden(rng: np.random.Generator, sizes: tuple[int, ...], offset: Fraction | int = -1) -> tuple[Layers, Layers]:
     """f, and f with a neuron |a + b| - |a| - |b| + offset in the second hidden layer that the third one reads, all permuted and scaled."""
-    f = [
-        (rng.integers(-3, 4, (n, m)).astype(object), rng.integers(-3, 4, n).astype(object)) for m, n in zip(sizes, sizes[1:], strict=False)
-    ]
+    f: Layers = [(rng.integers(-3, 4, (n, m)).astype(object), rng.integers(-3, 4, n).astype(object)) for m, n in itertools.pairwise(sizes)]
     (first, bias), (second, own), (third, last), *rest = f
     a, b = rng.integers(1, 4, (2, sizes[0]))
     b[0] = -b[0] - 4
@@ -256,7 +254,7 @@ def test_the_cells_have_a_limit_and_the_clock_is_asked(monkeypatch: pytest.Monke
     f, g = (random_net(np.random.default_rng(seed), 3, 8, 8, 1) for seed in (0, 1))
     with pytest.raises(Incomplete, match="time limit"):
         ByLattice(claim_of(f, g, None, 0), coordinates(None, 3), Clock(0)).decide()
-    monkeypatch.setattr(_lattice, "most_cells", lambda _: 20)
+    monkeypatch.setattr(_joint, "most_cells", lambda _: 20)
     with pytest.raises(Incomplete, match="more than 20"):
         ByLattice(claim_of(f, g, None, 0), coordinates(None, 3), Clock()).decide()
 

@@ -59,8 +59,9 @@ def test_a_small_change_behind_it_is_found() -> None:
 
 def test_an_assumption_that_points_do_not_refute_is_withdrawn() -> None:
     """max(x + y + 2^40, 0) is x + y + 2^40 at all points that are tried."""
-    f = mlp([([[1, 1]], [2**40]), ([[1]], [0])])
-    g = mlp([([[1, 1], [-1, -1]], [0, 0]), ([[1, -1]], [2**40])])
+    first = [[1, 1], [1, 0], [-1, 0]]
+    f = mlp([(first, [2**40, 0, 0]), ([[1, 1, -1]], [0]), ([[1]], [0])])
+    g = mlp([([*first, [-1, -1]], [0, 0, 0, 0]), ([[1, 1, -1, -1]], [2**40]), ([[1]], [0])])
     merged = one_sided(read_program([f, g]), coordinates(None, 2))
     assert merged.fixed == {0: 1}
     assert by_lattice(f, g)[0] == "refuted"
@@ -71,7 +72,7 @@ def test_an_assumption_that_points_do_not_refute_is_withdrawn() -> None:
 
 def test_no_assumption_that_is_of_no_use() -> None:
     f = mlp([([[1, 1], [1, -1]], [9, 0]), ([[1, 1]], [0])])
-    g = mlp([([[1, 1], [1, -2]], [9, 0]), ([[1, 1]], [0])])
+    g = mlp([([[1, 1], [1, -2]], [10, 0]), ([[1, 1]], [0])])
     where = coordinates(Box(-1, 1).in_dimension(2), 2)
     assert not one_sided(read_program([f, g], where.region), where).fixed
     assert Merged(read_program([f, g])).needed
