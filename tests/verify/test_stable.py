@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, max_deviation, mlp, verify_equal
 from exactnn.cells import Merged, read_program
 from exactnn.claims import EqualClaim
+from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.verify._domain import coordinates
 from exactnn.verify._lattice import ByLattice
 from exactnn.verify._stable import one_sided
-from tests.strategies import TINY
+from tests.strategies import TINY, law
 from tests.verify.test_complete import Complete, judged
-from tests.verify.test_lattice import hidden
+from tests.verify.test_lattice import Layers, hidden
 
 
 def by_lattice(f: Network, g: Network, domain: Polyhedron | None = None, tolerance: Any = 0) -> tuple[str, int]:
@@ -76,3 +79,51 @@ def test_no_assumption_that_is_of_no_use() -> None:
     where = coordinates(Box(-1, 1).in_dimension(2), 2)
     assert not one_sided(read_program([f, g], where.region), where).fixed
     assert Merged(read_program([f, g])).needed
+
+
+@pytest.mark.parametrize("inputs", [7, 20])
+def test_many_inputs_of_which_few_directions_matter(inputs: int) -> None:
+    """|a + b| <= |a| + |b| is seen in two dimensions, in coordinates in which the certificate is not written."""
+    f, g = hidden(np.random.default_rng(inputs), (inputs, 12, 9, 8, 1))
+    assert by_lattice(mlp(f), mlp(g)) == ("proved", 6)
+    assert by_lattice(mlp(f), mlp(g), Box(-2, 3).in_dimension(inputs)) == ("proved", 6)
+    verdict = verify_equal(mlp(f), mlp(g), time_limit=30)
+    assert verdict.proved
+    assert "6 cells" in verdict.reason
+    moved = [*g[:-1], (g[-1][0], g[-1][1] + Fraction(1, 2**40))]
+    assert by_lattice(mlp(f), mlp(moved)) == ("refuted", 0)
+    with pytest.raises(Incomplete, match="outside of the domain"):
+        by_lattice(mlp(f), mlp(moved), Box(-2, 3).in_dimension(inputs))
+
+
+def test_many_inputs_of_which_many_directions_matter() -> None:
+    f, g = (mlp([(np.eye(7, dtype=int), [0] * 7), (np.ones((1, 7), dtype=int), [0]), ([[c]], [0])]) for c in (1, 2))
+    with pytest.raises(Incomplete, match="7 directions"):
+        by_lattice(f, g)
+
+
+@law(25)
+@given(st.integers(0, 10**6), st.integers(4, 9), st.booleans())
+def test_a_difference_in_few_directions_is_that_of_the_search(seed: int, inputs: int, same: bool) -> None:
+    rng = np.random.default_rng(seed)
+    basis, other = rng.integers(-2, 3, (2, inputs)), [random_layers(rng) for _ in range(2)]
+    first, second = other[0], other[0] if same else other[1]
+    f, g = (mlp([(weight @ basis, bias), *rest]) for (weight, bias), *rest in (first, split(second)))
+    claim, where = EqualClaim(f, g, None, Fraction(0)), coordinates(None, inputs)
+    search = judged(claim, where, Complete(claim, where, Clock(), None).decide())
+    assert by_lattice(f, g)[0] == search
+    assert search == "proved" or not same
+
+
+def random_layers(rng: np.random.Generator) -> Layers:
+    return [(rng.integers(-2, 3, (n, m)), rng.integers(-2, 3, n)) for m, n in ((2, 4), (4, 3), (3, 1))]
+
+
+def split(layers: Layers) -> Layers:
+    """The same function: the second hidden layer's first neuron, h, becomes h / 3 and 2 h / 3."""
+    first, (weight, bias), (last, constant) = layers
+    return [
+        first,
+        (np.vstack([weight, 3 * weight[:1]]), np.append(bias, 3 * bias[0])),
+        (np.array([[*(last[0] - [1, 0, 0]), Fraction(1, 3)]]), constant),
+    ]
