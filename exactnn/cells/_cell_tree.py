@@ -157,15 +157,16 @@ class CellTree:
         self._fact(unit, sign, proof)
         self._learn(form, sign, unit)
 
-    def sign(self, form: AffineRow) -> int:
-        """A guess at the sign that a form keeps on the leaf, if it keeps one: that of its largest value at a vertex."""
+    def signs(self, forms: Sequence[AffineRow]) -> list[int]:
+        """Guesses at the signs that forms keep on the leaf, if they keep one: those of their largest values at a vertex."""
         assert self._at is not None
-        row = np.array(_floats(form))
+        table = np.array([_floats(form) for form in forms])
         points = self._points[self._at.vertices]
-        values = points[:, 0] @ row[:-1] + row[-1]
+        values = points[:, 0] @ table[:, :-1].T + table[:, -1]
         if points.shape[1] == 2:
-            values = np.append(values, (points[:, 1] @ row[:-1]) / _NEAR)
-        return 1 if values[np.argmax(np.abs(values))] >= 0 else -1
+            values = np.concatenate([values, (points[:, 1] @ table[:, :-1].T) / _NEAR])
+        largest = values[np.argmax(np.abs(values), axis=0), np.arange(len(forms))]
+        return [1 if v >= 0 else -1 for v in largest.tolist()]
 
     def largest_ratio(self, above: AffineRow, below: AffineRow) -> float:
         """About the largest above / below at a vertex of the leaf where the latter is positive; both are >= 0."""
@@ -180,8 +181,12 @@ class CellTree:
 
     def least(self, form: AffineRow) -> list[Any] | Point:
         """The proof, as it is written, that form >= 0 on the leaf; or a point of it (a ray, possibly) where it is not."""
+        return self.leasts([form])[0]
+
+    def leasts(self, forms: Sequence[AffineRow]) -> list[list[Any] | Point]:
+        """The same of several forms."""
         assert self._at is not None
-        return self._proofs([form], self._at.vertices, None)[0]
+        return self._proofs(forms, self._at.vertices, None)
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 

@@ -115,10 +115,9 @@ class ByLattice:
         """None, f - g being 0 on the leaf; or a point where it is not."""
         rest, jumps, units = self._difference(tree)
         crossing = []
+        found = self._sides(tree, {h: units[h] for h in jumps if tree.known(h) is None})
         for h, jump in jumps.items():
-            sign = tree.known(h)
-            if sign is None:
-                sign = self._side(tree, h, units[h])
+            sign = found[h] if h in found else tree.known(h)
             if sign is None:
                 crossing.append(h)
             elif sign > 0:
@@ -135,16 +134,19 @@ class ByLattice:
         assert point is not None  # theorem A
         return point
 
-    def _side(self, tree: CellTree, h: AffineRow, unit: tuple[int, AffineRow]) -> int | None:
-        """The sign that a hyperplane keeps on the leaf, whose proof is written; None if it crosses it."""
-        guess = tree.sign(h)
-        for sign in (guess, -guess):
-            proof = tree.least(tuple(sign * c for c in h))
-            if isinstance(proof, list):
-                number, own = unit
-                tree.fix(number, sign if own == h else -sign, own, proof)
-                return sign
-        return None
+    def _sides(self, tree: CellTree, units: dict[AffineRow, tuple[int, AffineRow]]) -> dict[AffineRow, int | None]:
+        """The signs that hyperplanes keep on the leaf, whose proofs are written; None if one crosses it."""
+        found: dict[AffineRow, int | None] = dict.fromkeys(units)
+        guesses = dict(zip(units, tree.signs(list(units)), strict=True)) if units else {}
+        for turn in (1, -1):
+            left = {h: turn * guesses[h] for h, sign in found.items() if sign is None}
+            proofs = tree.leasts([tuple([sign * c for c in h]) for h, sign in left.items()]) if left else []
+            for (h, sign), proof in zip(left.items(), proofs, strict=True):
+                if isinstance(proof, list):
+                    number, own = units[h]
+                    tree.fix(number, sign if own == h else -sign, own, proof)
+                    found[h] = sign
+        return found
 
     @cached_property
     def _weights(self) -> list[tuple[int, int, list[list[int]]]]:
