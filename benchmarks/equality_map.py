@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import exactnn as xn
+from benchmarks.copies import warm_up
 from benchmarks.measure import ROOT, Row, clock, timed
 
 Layers = list[tuple[Any, Any]]
@@ -143,6 +144,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     """A corner of the map."""
     limit = 5 if quick else 20
     rows = []
+    warm_up()
     for inputs, width, depth in ((2, 8, 2),) if quick else ((2, 16, 3), (3, 8, 3), (5, 8, 2)):
         for pair in pairs(inputs, width, depth):
             verdict, seconds = ask(pair, limit)
@@ -172,6 +174,8 @@ def main() -> int:
         f"at most {clock(questions * options.limit)} ({questions * options.limit / 3600:.1f} h)",
         flush=True,
     )
+    if questions:
+        warm_up()
     for pair, parts in wanted.values():
         for part in parts:
             result = known.setdefault(pair.name, {})

@@ -20,6 +20,7 @@ from flint import fmpq, fmpz, fmpz_mat
 from exactnn.cells._maps import StageMap
 from exactnn.cells._program import Program, Stage
 from exactnn.exact.array import RationalArray
+from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive
 
 #: Coefficients other than 0, of t_j by j, of 1 by n, of max(h, 0) of function number k by n + 1 + k.
@@ -76,6 +77,7 @@ class Merged:
     program : of one or two networks
     fixed : for some units the sign, 1 or -1, that they are taken to have on the whole domain
     base : the same with other signs, which is not read once more as far as both agree
+    clock : Incomplete at the end of the time
 
     Attributes
     ----------
@@ -83,8 +85,10 @@ class Merged:
     function_of : for each unit with variables the number of its function
     """
 
-    def __init__(self, program: Program, fixed: Mapping[int, int] | None = None, base: Merged | None = None) -> None:
-        self.program, self.fixed = program, dict(fixed or {})
+    def __init__(
+        self, program: Program, fixed: Mapping[int, int] | None = None, base: Merged | None = None, clock: Clock | None = None
+    ) -> None:
+        self.program, self.fixed, self.clock = program, dict(fixed or {}), clock or Clock()
         self.one = program.input_dim
         self.functions: list[Function] = []
         self.function_of: dict[int, int] = {}
@@ -119,6 +123,7 @@ class Merged:
         scale = lcm(form.constant.denominator, *(block.denominator for block, _ in terms))
         constants = form.constant.numerators.tolist()
         for i, constant in enumerate(constants):
+            self.clock.check("the units of both networks were being compared")
             row: Row = {self.one: fmpq(constant * (scale // form.constant.denominator))} if constant else {}
             for block, values in terms:
                 factor = scale // block.denominator

@@ -50,8 +50,9 @@ _CELLS, _SECONDS = 20_000, 120.0
 #: inputs up to which the face lattice comes before boxes are given more time, and before the search; its share of the time that is left;
 #: inputs up to which it takes turns with the search, the first turn in seconds, and each one twice as long as the one before
 _PLANAR, _LATTICE_SHARE, _LOW, _TURN = 3, 3 / 4, 5, 1.0
-#: cells to which the face lattice is tried before linear programs over the neurons, of networks with so many units
-_FEW_CELLS, _FEW_UNITS, _MODEST = 500, 24, 512
+#: cells to which the face lattice is tried before linear programs over the neurons, where there are more units than a few, and about as
+#: many weights at most
+_FEW_CELLS, _FEW_UNITS, _MODEST = 500, 24, 1 << 19
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
@@ -126,7 +127,7 @@ class Decision:
             found = self._by_coarse_boxes(min(_BOXES_SECONDS, self.clock.left() / 4))
         if found is not None:
             return found
-        if linear and self._modest and self._units > _FEW_UNITS:
+        if linear and self._modest and sum(self._layers) > _FEW_UNITS:
             found = self._by_lattice(1 / 4, _FEW_CELLS)
             if found is not None:
                 return found
@@ -184,17 +185,16 @@ class Decision:
     def _lattice(self) -> ByLattice:
         return ByLattice(self.claim, self.where, self.clock)
 
-    @property
-    def _units(self) -> int:
-        """About how many units both networks have."""
-        bent = [net.shape(name) for net in self.nets for name in net.order if not net.operation(name).is_affine and name not in net.inputs]
-        return sum(map(prod, bent))
+    @cached_property
+    def _layers(self) -> list[int]:
+        """About how many units each node with kinks has, in both networks."""
+        return [prod(n.shape(x)) for n in self.nets for x in n.order if not n.operation(x).is_affine and x not in n.inputs]
 
     @property
     def _modest(self) -> bool:
         """Whether both networks are small enough to be read as one program early."""
-        small = self._units * max(self.f.input_dim, self._units) <= _MODEST**2
-        return small and (not self.claim.tolerance or self.where.dimension <= _LOW)
+        weights = sum(self._layers) * max([self.f.input_dim, *self._layers])
+        return weights <= _MODEST and (not self.claim.tolerance or self.where.dimension <= _LOW)
 
     @cached_property
     def where(self) -> Coordinates:

@@ -35,32 +35,35 @@ def settled(program: Program, where: Coordinates, clock: Clock) -> tuple[Merged,
     (merged, cells)
         The latter where nothing else has to be known: those of the difference, too.
     """
-    merged = one_sided(program, where)
+    merged = one_sided(program, where, clock)
     while merged.assumed:
         alone = merged.needed == merged.grounds
         try:
             found = at_once(in_steps(merged.part(difference=alone), where, clock, _CELLS))
         except Incomplete:
             clock.check("signs of units were being proved")
-            return Merged(program), None
+            return Merged(program, clock=clock), None
         wrong = two_sided(merged, found)
         if not wrong:
             return merged, found if alone else None
-        merged = Merged(program, {unit: sign for unit, sign in merged.fixed.items() if unit not in wrong})
+        merged = Merged(program, {unit: sign for unit, sign in merged.fixed.items() if unit not in wrong}, clock=clock)
     return merged, None
 
 
-def one_sided(program: Program, where: Coordinates) -> Merged:
+def one_sided(program: Program, where: Coordinates, clock: Clock) -> Merged:
     """The program's units put together, some of them with a sign that is yet to be proved, if fewer of the others have to be known then."""
-    plain = Merged(program)
+    plain = Merged(program, clock=clock)
     if not plain.needed:
         return plain
     signs = _signs(program, where)
     own = [i for i in plain.needed if len(plain.nets[i]) == 1 and signs[plain.functions[i].unit]]
     closures = {plain.functions[i].unit: len(plain.read_by([plain.functions[i].h])) for i in own}
     best = plain
+    share = clock.at_most(clock.left() / 8)
     for unit in sorted(closures, key=lambda unit: (closures[unit], unit))[:_FEW]:
-        more = Merged(program, {**best.fixed, unit: signs[unit]}, best)
+        if share.left() <= 0:
+            break
+        more = Merged(program, {**best.fixed, unit: signs[unit]}, best, clock)
         if _unknown(more) < _unknown(best):
             best = more
             if best.needed == best.grounds:

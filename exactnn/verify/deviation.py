@@ -48,6 +48,7 @@ Point = tuple[Fraction, ...]
 _BATCH = 512
 _DATA, _BLOCK = 1024, 128  # points of the user's that are computed exactly; so many at once
 _SECONDS = 120.0  # without a time limit
+_UNITS = 1 << 11  # of more units the cells are not looked at
 _VERTICES = 1 << 21  # of so many arrangements of the units at most the cells are gone through
 _LONG = 8  # entries of a vector that are shown
 _NORMS = ("linf", "l1")
@@ -297,7 +298,10 @@ class Bracket:
             return False
         clock = self.clock.at_most(self.clock.left() / 2)
         try:
-            merged, _ = settled(joint_program(self.f, self.g, self.where), self.where, clock)
+            program = joint_program(self.f, self.g, self.where)
+            if program.unit_count > _UNITS:
+                return False
+            merged, _ = settled(program, self.where, clock)
             part = merged.part()
             if math.comb(part.program.unit_count + self.where.dimension, self.where.dimension) > _VERTICES:
                 return False

@@ -65,7 +65,7 @@ def test_an_assumption_that_points_do_not_refute_is_withdrawn() -> None:
     first = [[1, 1], [1, 0], [-1, 0]]
     f = mlp([(first, [2**40, 0, 0]), ([[1, 1, -1]], [0]), ([[1]], [0])])
     g = mlp([([*first, [-1, -1]], [0, 0, 0, 0]), ([[1, 1, -1, -1]], [2**40]), ([[1]], [0])])
-    merged = one_sided(read_program([f, g]), coordinates(None, 2))
+    merged = one_sided(read_program([f, g]), coordinates(None, 2), Clock())
     assert merged.fixed == {0: 1}
     assert by_lattice(f, g)[0] == "refuted"
     assert by_lattice(f, g, Box(-1, 1).in_dimension(2)) == ("proved", 1)
@@ -77,7 +77,7 @@ def test_no_assumption_that_is_of_no_use() -> None:
     f = mlp([([[1, 1], [1, -1]], [9, 0]), ([[1, 1]], [0])])
     g = mlp([([[1, 1], [1, -2]], [10, 0]), ([[1, 1]], [0])])
     where = coordinates(Box(-1, 1).in_dimension(2), 2)
-    assert not one_sided(read_program([f, g], where.region), where).fixed
+    assert not one_sided(read_program([f, g], where.region), where, Clock()).fixed
     assert Merged(read_program([f, g])).needed
 
 
