@@ -13,6 +13,7 @@ from which the next call goes on; the longest time that the rest may take is sai
 from __future__ import annotations
 
 import argparse
+import importlib
 import itertools
 import json
 import sys
@@ -169,13 +170,13 @@ def main() -> int:
     wanted = {pair.name: (pair, missing(pair, known.get(pair.name, {}), options)) for _, pair in places}
     questions = sum(len(parts) for _, parts in wanted.values())
     finished = sum(not parts for _, parts in wanted.values())
-    print(
-        f"{len(wanted)} pairs, {finished} of them finished in {options.results}; {questions} questions of at most {options.limit:g} s: "
-        f"at most {clock(questions * options.limit)} ({questions * options.limit / 3600:.1f} h)",
-        flush=True,
-    )
+    longest = questions * options.limit
+    asked = f"{questions} question{'s' if questions != 1 else ''} of at most {options.limit:g} s"
+    told = f"{len(wanted)} pairs, {finished} of them finished in {options.results}; {asked}"
+    print(f"{told}: at most {clock(longest)} ({longest / 3600:.1f} h)", flush=True)
     if questions:
         warm_up()
+        importlib.import_module("torch")  # which a question may need, and no time limit interrupts
     for pair, parts in wanted.values():
         for part in parts:
             result = known.setdefault(pair.name, {})
