@@ -1,4 +1,4 @@
-"""Which pairs of equal networks are proved equal on all of R^d in a limit: `python -m benchmarks.equality_map --limit 60`.
+"""Which pairs of equal networks are proved equal on all of R^d in a limit: `python -m benchmarks.equality_map --z3 --near`.
 
 Inputs 2, 3, 5, 10 x widths 8, 16, 32 x depths 2, 3, 4 (hidden layers), pairs of two kinds that no layer aligns:
 
@@ -6,26 +6,35 @@ Inputs 2, 3, 5, 10 x widths 8, 16, 32 x depths 2, 3, 4 (hidden layers), pairs of
   |a.x + b.x| <= |a.x| + |b.x|; a neuron of the third layer reads it. No bound on a single neuron shows that.
 - re-associated maxima: sums of maxima of 2^depth affine functions, taken two by two in another order.
 
-With --z3 the small ones are given to z3 too, with --near each pair once more with a bias 2^-40 off.
+With --z3 the small ones are given to z3 too, with --near each pair once more with a bias 2^-40 off. What is finished is in a file at once,
+from which the next call goes on; the longest time that the rest may take is said beforehand, and the whole map printed at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import itertools
+import json
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import exactnn as xn
-from benchmarks.measure import Row, clock, timed
+from benchmarks.copies import warm_up
+from benchmarks.measure import ROOT, Row, clock, timed
 
 Layers = list[tuple[Any, Any]]
 INPUTS, WIDTHS, DEPTHS = (2, 3, 5, 10), (8, 16, 32), (2, 3, 4)
 NEAR = 2.0**-40
+RESULTS = ROOT / "out" / "equality_map.jsonl"
+
+#: What is known of a pair: the answer, its seconds and what kind of certificate; the same of z3 and of the pair with a bias off.
+Result = dict[str, Any]
 
 
 class Pair(NamedTuple):
@@ -136,6 +145,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     """A corner of the map."""
     limit = 5 if quick else 20
     rows = []
+    warm_up()
     for inputs, width, depth in ((2, 8, 2),) if quick else ((2, 16, 3), (3, 8, 3), (5, 8, 2)):
         for pair in pairs(inputs, width, depth):
             verdict, seconds = ask(pair, limit)
@@ -145,36 +155,95 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.equality_map", description=__doc__)
-    parser.add_argument("--limit", type=float, default=60, help="seconds for each pair")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.equality_map", description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--limit", type=float, default=60, help="seconds for each question")
     parser.add_argument("--inputs", type=int, action="append", help="these only (may be repeated)")
     parser.add_argument("--widths", type=int, action="append", help="these only (may be repeated)")
     parser.add_argument("--depths", type=int, action="append", help="these only (may be repeated)")
     parser.add_argument("--z3", action="store_true", help="z3 on pairs of at most 2 inputs or width 8 too, with the same limit")
     parser.add_argument("--near", action="store_true", help="each pair once more with a bias 2^-40 off, which is to be refuted")
+    parser.add_argument("--results", type=Path, default=RESULTS, help=f"the file of what is finished (default {RESULTS.relative_to(ROOT)})")
     options = parser.parse_args()
-    for inputs in options.inputs or INPUTS:
-        for depth in options.depths or DEPTHS:
-            for width in options.widths or WIDTHS:
-                for pair in pairs(inputs, width, depth):
-                    print(_line(pair, options), flush=True)
+    grid = itertools.product(options.inputs or INPUTS, options.depths or DEPTHS, options.widths or WIDTHS)
+    places = [(place, pair) for place in grid for pair in pairs(place[0], place[2], place[1])]
+    known = read_results(options.results, options.limit)
+    wanted = {pair.name: (pair, missing(pair, known.get(pair.name, {}), options)) for _, pair in places}
+    questions = sum(len(parts) for _, parts in wanted.values())
+    finished = sum(not parts for _, parts in wanted.values())
+    longest = questions * options.limit
+    asked = f"{questions} question{'s' if questions != 1 else ''} of at most {options.limit:g} s"
+    told = f"{len(wanted)} pairs, {finished} of them finished in {options.results}; {asked}"
+    print(f"{told}: at most {clock(longest)} ({longest / 3600:.1f} h)", flush=True)
+    if questions:
+        warm_up()
+        importlib.import_module("torch")  # which a question may need, and no time limit interrupts
+    for pair, parts in wanted.values():
+        for part in parts:
+            result = known.setdefault(pair.name, {})
+            result[part] = answered(pair, part, options.limit)
+            append(options.results, pair.name, options.limit, part, result[part])
+            print(f"{pair.name}, {part}: {text(result[part])}", flush=True)
+    print(chart([(*place, pair) for place, pair in places], known))
     return 0
 
 
-def _line(pair: Pair, options: argparse.Namespace) -> str:
-    verdict, seconds = ask(pair, options.limit)
-    assert not verdict.refuted, pair.name
-    found = [pair.name, f"{verdict.status} {clock(seconds)}", verdict.certificate.kind if verdict.certificate else "-"]
-    if options.near:
-        verdict, seconds = ask(Pair(pair.name, pair.f, moved(pair.g)), options.limit)
-        assert not verdict.proved, pair.name
-        found.append(f"2^-40 off: {verdict.status} {clock(seconds)}")
-    if options.z3 and (pair.f[0][0].shape[1] <= 2 or len(pair.f[0][1]) <= 8):
+def missing(pair: Pair, result: Result, options: argparse.Namespace) -> list[str]:
+    """The questions about a pair that are still to be asked."""
+    small = pair.f[0][0].shape[1] <= 2 or len(pair.f[0][1]) <= 8
+    asked = ["exactnn", *(["2^-40 off"] if options.near else []), *(["z3"] if options.z3 and small else [])]
+    return [part for part in asked if part not in result]
+
+
+def answered(pair: Pair, part: str, limit: float) -> Result:
+    """One question."""
+    if part == "z3":
         from benchmarks.small_pairs import ask_z3
 
-        answer, took = timed(lambda: ask_z3(exact(pair.f), exact(pair.g), Fraction(0), options.limit)[0])
-        found.append(f"z3: {answer} {clock(took)}")
-    return "; ".join(found)
+        answer, seconds = timed(lambda: ask_z3(exact(pair.f), exact(pair.g), Fraction(0), limit)[0])
+        return {"answer": answer, "seconds": seconds}
+    near = part != "exactnn"
+    verdict, seconds = ask(Pair(pair.name, pair.f, moved(pair.g)) if near else pair, limit)
+    if (near and verdict.proved) or (not near and verdict.refuted):
+        raise AssertionError(f"{pair.name}, {part}: {verdict.status}, which is wrong")
+    kind = verdict.certificate.kind if verdict.certificate is not None else None
+    return {"answer": str(verdict.status), "seconds": seconds, "certificate": kind, "reason": str(verdict.reason)}
+
+
+def read_results(path: Path, limit: float) -> dict[str, Result]:
+    """What earlier calls with this limit finished, by pair."""
+    known: dict[str, Result] = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            entry = json.loads(line)
+            if entry["limit"] == limit:
+                known.setdefault(entry["pair"], {})[entry["part"]] = entry["result"]
+    return known
+
+
+def append(path: Path, name: str, limit: float, part: str, result: Result) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps({"pair": name, "limit": limit, "part": part, "result": result}) + "\n")
+
+
+def text(result: Result) -> str:
+    return f"{result['answer']} {clock(result['seconds'])}" + (f" ({result['certificate']})" if result.get("certificate") else "")
+
+
+def chart(places: list[tuple[int, int, int, Pair]], known: dict[str, Result]) -> str:
+    """Widths side by side, a line for each kind of pair, depth and number of inputs."""
+    widths = sorted({width for _, _, width, _ in places})
+    lines = [["inputs", "hidden layers", "pair", *(f"width {w}" for w in widths)]]
+    cells: dict[tuple[int, int, str], dict[int, str]] = {}
+    for inputs, depth, width, pair in places:
+        kind = "maxima" if "maxima" in pair.name else "rewritten"
+        parts = known.get(pair.name, {})
+        found = [f"{'' if part == 'exactnn' else part + ': '}{text(result)}" for part, result in parts.items()]
+        cells.setdefault((inputs, depth, kind), {})[width] = "; ".join(found) or "-"
+    for (inputs, depth, kind), row in cells.items():
+        lines.append([str(inputs), str(depth), kind, *(row.get(w, "-") for w in widths)])
+    sizes = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join("  ".join(c.ljust(n) for c, n in zip(line, sizes, strict=True)).rstrip() for line in lines)
 
 
 if __name__ == "__main__":

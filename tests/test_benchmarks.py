@@ -190,3 +190,33 @@ def test_pairs_of_the_map_are_equal(inputs: int, width: int, depth: int) -> None
             x = [Fraction(v, 16) for v in row]
             assert first(x) == second(x)
             assert first(x) != near(x)
+
+
+def test_the_map_goes_on_from_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    results = tmp_path / "new" / "map.jsonl"
+    call = ["map", "--limit", "20", "--near", "--inputs", "2", "--widths", "8", "--results", str(results)]
+    monkeypatch.setattr("sys.argv", [*call, "--depths", "2"])
+    assert equality_map.main() == 0
+    first = capsys.readouterr().out
+    assert first.startswith(f"2 pairs, 0 of them finished in {results}; 4 questions of at most 20 s: at most 80.0 s")
+    lines = results.read_text().splitlines()
+    assert len(lines) == 4
+    results.write_text("\n".join(lines[:3]) + "\n")
+    monkeypatch.setattr("sys.argv", [*call, "--depths", "2"])
+    assert equality_map.main() == 0
+    second = capsys.readouterr().out
+    assert second.startswith(f"2 pairs, 1 of them finished in {results}; 1 question of at most 20 s")
+    assert len(results.read_text().splitlines()) == 4
+    assert "proved" in second
+    assert "refuted" in second
+    monkeypatch.setattr("sys.argv", [*call, "--depths", "2", "--limit", "21"])
+    monkeypatch.setattr(equality_map, "answered", lambda *_: {"answer": "asked again", "seconds": 0.5})
+    assert equality_map.main() == 0
+    assert capsys.readouterr().out.count("asked again") == 8
+
+
+def test_a_wrong_answer_stops_the_map() -> None:
+    pair = next(equality_map.pairs(2, 8, 2))
+    wrong = equality_map.Pair(pair.name, pair.f, equality_map.moved(pair.g))
+    with pytest.raises(AssertionError, match="which is wrong"):
+        equality_map.answered(wrong, "exactnn", 20)

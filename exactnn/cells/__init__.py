@@ -5,6 +5,7 @@ from exactnn.cells._cell_maps import masked_rows
 from exactnn.cells._cell_tree import CellTree, parallel
 from exactnn.cells._interior import Interior
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
+from exactnn.cells._merged import Merged, Part
 from exactnn.cells._output_maps import output_maps
 from exactnn.cells._program import Program, Stage
 from exactnn.cells._reader import read_program
@@ -28,6 +29,8 @@ __all__ = [
     "IntegerMap",
     "Interior",
     "Leaf",
+    "Merged",
+    "Part",
     "Piece",
     "Point",
     "Program",

@@ -22,6 +22,7 @@ from exactnn.cells._search import halfspaces
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work
 from exactnn.cells._subdivision import Piece, Subdivision
 from exactnn.cells._tree import independent, is_short
+from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive
 from exactnn.exact.polyhedron import Box
@@ -66,6 +67,8 @@ class CellTree:
     run, piece : the subdivision, made without dividing pieces
     rows : the number of rows of the domain in the certificate
     clock : asked at every node
+    numbers : the units' numbers in a certificate about a program of which this one is a part; None for the same program
+    short : whether all proofs are to be by inequalities alone, which hold in other coordinates too; Incomplete where one is not
 
     Attributes
     ----------
@@ -73,8 +76,12 @@ class CellTree:
     programs : how many proofs needed a linear program
     """
 
-    def __init__(self, run: Subdivision, piece: Piece, rows: int, clock: Clock) -> None:
+    def __init__(
+        self, run: Subdivision, piece: Piece, rows: int, clock: Clock, numbers: Sequence[int] | None = None, short: bool = False
+    ) -> None:
         program = run.program
+        self._numbers = [u - program.domain_units for u in range(program.unit_count)] if numbers is None else numbers
+        self._short = short
         self.program, self.rows, self.maps = program, rows, CellMaps(program)
         self.stages = [s for s, stage in enumerate(program.stages) if stage.node and s not in run.open_stages]
         self.nodes: list[Any] = []
@@ -150,15 +157,16 @@ class CellTree:
         self._fact(unit, sign, proof)
         self._learn(form, sign, unit)
 
-    def sign(self, form: AffineRow) -> int:
-        """A guess at the sign that a form keeps on the leaf, if it keeps one: that of its largest value at a vertex."""
+    def signs(self, forms: Sequence[AffineRow]) -> list[int]:
+        """Guesses at the signs that forms keep on the leaf, if they keep one: those of their largest values at a vertex."""
         assert self._at is not None
-        row = np.array(_floats(form))
+        table = np.array([_floats(form) for form in forms])
         points = self._points[self._at.vertices]
-        values = points[:, 0] @ row[:-1] + row[-1]
+        values = points[:, 0] @ table[:, :-1].T + table[:, -1]
         if points.shape[1] == 2:
-            values = np.append(values, (points[:, 1] @ row[:-1]) / _NEAR)
-        return 1 if values[np.argmax(np.abs(values))] >= 0 else -1
+            values = np.concatenate([values, (points[:, 1] @ table[:, :-1].T) / _NEAR])
+        largest = values[np.argmax(np.abs(values), axis=0), np.arange(len(forms))]
+        return [1 if v >= 0 else -1 for v in largest.tolist()]
 
     def largest_ratio(self, above: AffineRow, below: AffineRow) -> float:
         """About the largest above / below at a vertex of the leaf where the latter is positive; both are >= 0."""
@@ -173,8 +181,12 @@ class CellTree:
 
     def least(self, form: AffineRow) -> list[Any] | Point:
         """The proof, as it is written, that form >= 0 on the leaf; or a point of it (a ray, possibly) where it is not."""
+        return self.leasts([form])[0]
+
+    def leasts(self, forms: Sequence[AffineRow]) -> list[list[Any] | Point]:
+        """The same of several forms."""
         assert self._at is not None
-        return self._proofs([form], self._at.vertices, None)[0]
+        return self._proofs(forms, self._at.vertices, None)
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
@@ -197,7 +209,7 @@ class CellTree:
                 self._order.append(own)
 
     def _fact(self, unit: int, sign: int, proof: list[Any]) -> None:
-        number = unit - self.program.domain_units
+        number = self._numbers[unit]
         self._facts.append([number, sign, proof] if is_short(proof) else [number, sign, *proof])
 
     def _settle(self, node: _Node) -> None:
@@ -266,7 +278,7 @@ class CellTree:
         up = (node.table[:, node.pending] > 0).sum(axis=0)
         j = node.pending[int(np.argmax(np.minimum(up, len(node.cells) - up)))]
         unit, form = self.program.first[node.stage] + j, node.forms[j]
-        self.nodes.append(["split", self._facts, unit - self.program.domain_units])
+        self.nodes.append(["split", self._facts, self._numbers[unit]])
         depth, known, pending = len(self._path), len(self._order), [i for i in node.pending if i != j]
         column, own = node.table[:, j], self._signs[node.vertices, unit]
         halves = []
@@ -310,6 +322,8 @@ class CellTree:
         rows = [i for i, _ in found.terms]
         if independent([self._path[i] for i in rows]):
             return [self._places[i] for i in rows]
+        if self._short:
+            raise Incomplete("a proof on a cell of the networks does not hold in all coordinates")
         return [json_integer(found.factor), [[self._places[i], json_integer(y)] for i, y in found.terms]]
 
 

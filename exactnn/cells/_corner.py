@@ -36,8 +36,10 @@ def support(form: AffineRow, rows: Sequence[AffineRow], tight: Sequence[int]) ->
 def _solved(form: AffineRow, rows: Sequence[AffineRow]) -> list[int] | None:
     """y times a positive number, if there is exactly one, y >= 0 and gamma >= 0; else None."""
     count, n = len(rows), len(form) - 1
-    if n == 2 and count == 2:
+    if n == count == 2:
         return _in_the_plane(form, *rows)
+    if n == count == 3:
+        return _in_space(form, *rows)
     table = [[*(row[j] for row in rows), form[j]] for j in range(n)]
     last = 1
     for k in range(count):
@@ -74,3 +76,25 @@ def _in_the_plane(form: AffineRow, g: AffineRow, h: AffineRow) -> list[int] | No
     if y < 0 or z < 0 or sign * last * form[2] < y * g[2] + z * h[2]:
         return None
     return [y, z]
+
+
+def _in_space(form: AffineRow, g: AffineRow, h: AffineRow, k: AffineRow) -> list[int] | None:
+    """Cramer's rule: a = x g + y h + z k has x = a . (h x k) / g . (h x k), and so on."""
+    g0, g1, g2, g3 = g
+    h0, h1, h2, h3 = h
+    k0, k1, k2, k3 = k
+    a0, a1, a2, a3 = form
+    u0, u1, u2 = h1 * k2 - h2 * k1, h2 * k0 - h0 * k2, h0 * k1 - h1 * k0
+    last = g0 * u0 + g1 * u1 + g2 * u2
+    if not last:
+        return None
+    sign = 1 if last > 0 else -1
+    x = sign * (a0 * u0 + a1 * u1 + a2 * u2)
+    if x < 0:
+        return None
+    u0, u1, u2 = g1 * a2 - g2 * a1, g2 * a0 - g0 * a2, g0 * a1 - g1 * a0
+    y = sign * (k0 * u0 + k1 * u1 + k2 * u2)
+    z = -sign * (h0 * u0 + h1 * u1 + h2 * u2)
+    if y < 0 or z < 0 or sign * last * a3 < x * g3 + y * h3 + z * k3:
+        return None
+    return [x, y, z]

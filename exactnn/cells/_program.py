@@ -52,12 +52,14 @@ class Program:
     nets, domain : what it was made from; domain None for all of R^d
     stages : in the order in which they are read; stage s gives y_(s+1)
     outputs : for each network its flat outputs as a map of x and the stages
+    inputs : the number of inputs, where it is not that of the networks
     """
 
     nets: tuple[Network, ...]
     domain: Polyhedron | None
     stages: tuple[Stage, ...]
     outputs: tuple[StageMap, ...]
+    inputs: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was computed from the fields: FLINT's matrices cannot be pickled."""
@@ -66,7 +68,7 @@ class Program:
     @property
     def input_dim(self) -> int:
         """d."""
-        return self.nets[0].input_dim
+        return self.nets[0].input_dim if self.inputs is None else self.inputs
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:

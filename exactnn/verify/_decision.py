@@ -7,9 +7,11 @@ how near to 0 a difference is), 10 for all that is piecewise linear (complete).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -45,9 +47,12 @@ from exactnn.verify._smooth_bracket import is_smooth
 #: the search over cells is tried so far before floats propose points, and by default stops there without a time limit
 _QUICK_CELLS, _QUICK_SECONDS = 200, 1.0
 _CELLS, _SECONDS = 20_000, 120.0
-#: inputs up to which the face lattice comes before boxes are given more time, and up to which it comes before the search; its shares of
-#: the time that is left
-_PLANAR, _LOW, _LATTICE_SHARES = 3, 5, (3 / 4, 1 / 4)
+#: inputs up to which the face lattice comes before boxes are given more time, and before the search; its share of the time that is left;
+#: inputs up to which it takes turns with the search, the first turn in seconds, and each one twice as long as the one before
+_PLANAR, _LATTICE_SHARE, _LOW, _TURN = 3, 3 / 4, 5, 1.0
+#: cells to which the face lattice is tried before linear programs over the neurons, where there are more units than a few, and about as
+#: many weights at most
+_FEW_CELLS, _FEW_UNITS, _MODEST = 500, 24, 1 << 19
 #: seconds for boxes; of networks with few units, before linear programs over the neurons and cells are tried; how many units are few
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
@@ -122,6 +127,10 @@ class Decision:
             found = self._by_coarse_boxes(min(_BOXES_SECONDS, self.clock.left() / 4))
         if found is not None:
             return found
+        if linear and self._modest and sum(self._layers) > _FEW_UNITS:
+            found = self._by_lattice(1 / 4, _FEW_CELLS)
+            if found is not None:
+                return found
         samples = _search.sample_points(self.where).to_float()
         signs = Signs(self.where.region, samples, self.clock)
         found = self._by_forms(mirror=True, elements=True, decide=signs.decide, signs=signs)
@@ -130,7 +139,7 @@ class Decision:
         if not linear:
             return self._by_enclosure() if not self.claim.tolerance else None
         if self.where.dimension <= _PLANAR:
-            found = self._by_lattice(_LATTICE_SHARES[0])
+            found = self._by_lattice(_LATTICE_SHARE)
             if found is not None:
                 return found
         if self._small:
@@ -140,10 +149,6 @@ class Decision:
         found = self._without_shared(Decision._by_some_cells)
         if found is not None:
             return found
-        if _PLANAR < self.where.dimension <= _LOW:
-            found = self._by_lattice(_LATTICE_SHARES[1])
-            if found is not None:
-                return found
         try:
             return self._by_cells(self.clock.at_most(_QUICK_SECONDS), _QUICK_CELLS)
         except Incomplete:
@@ -155,12 +160,41 @@ class Decision:
         self.clock.check("value numbering did not prove equality, and no differing point was found")
         if self.means.any and not self.claim.tolerance:
             return self._by_parts()
+        if _PLANAR < self.where.dimension <= _LOW:
+            found = self._by_turns()
+            if found is not None:
+                return found
         if self.clock.limit is not None:
             return self._by_cells(self.clock, None)
         try:
             return self._by_cells(Clock(_SECONDS), _CELLS)
         except Incomplete as stopped:
             raise Incomplete(f"{stopped}; give a time_limit for a longer search", stopped.partial) from None
+
+    def at_once(self) -> Verdict | None:
+        """Proved, where that takes moments: all nodes are the same; of small networks the outputs cancel, but for a few cells."""
+        with self.clock.running():
+            found = self._whole()
+            if found is None and self._modest and all(net.is_piecewise_linear for net in self.nets):
+                found = self._cancelling()
+                if found is None:
+                    found = self._by_lattice(1 / 8, _FEW_CELLS)
+        return found if found is not None and found.proved else None
+
+    @cached_property
+    def _lattice(self) -> ByLattice:
+        return ByLattice(self.claim, self.where, self.clock)
+
+    @cached_property
+    def _layers(self) -> list[int]:
+        """About how many units each node with kinks has, in both networks."""
+        return [prod(n.shape(x)) for n in self.nets for x in n.order if not n.operation(x).is_affine and x not in n.inputs]
+
+    @property
+    def _modest(self) -> bool:
+        """Whether both networks are small enough to be read as one program early."""
+        weights = sum(self._layers) * max([self.f.input_dim, *self._layers])
+        return weights <= _MODEST and (not self.claim.tolerance or self.where.dimension <= _LOW)
 
     @cached_property
     def where(self) -> Coordinates:
@@ -349,16 +383,35 @@ class Decision:
         return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
 
     @doing("the face lattice of both networks")
-    def _by_lattice(self, share: float) -> Verdict | None:
-        """The complete procedure for few inputs, in a share of the time that is left."""
+    def _by_lattice(self, share: float, most: int | None = None) -> Verdict | None:
+        """The complete procedure for few inputs, in a share of the time that is left, and up to so many cells."""
         if not self.where.dimension:
             return None
-        lattice = ByLattice(self.claim, self.where, self.clock.at_most(share * min(self.clock.left(), _SECONDS)))
+        self._lattice.clock = self.clock.at_most(share * min(self.clock.left(), _SECONDS))
         try:
-            answer = lattice.decide()
+            return self._on_all_cells(self._lattice.decide(most), self._lattice.found)
         except Incomplete:
             return None
-        return self._on_all_cells(answer, lattice.found)
+
+    @doing("the face lattice of both networks, and the search, by turns")
+    def _by_turns(self) -> Verdict | None:
+        """Whichever ends first; None if the time ends, or if the lattice has too many cells."""
+        clock = self.clock if self.clock.limit is not None else Clock(_SECONDS)
+        self._lattice.clock = clock
+        steps, seconds = self._lattice.steps(), _TURN
+        try:
+            while clock.left() > 0:
+                turn = clock.at_most(seconds)
+                while turn.left() > 0:
+                    next(steps)
+                with suppress(Incomplete):
+                    return self._by_cells(clock.at_most(seconds), None if self.clock.limit is not None else _CELLS)
+                seconds *= 2
+        except StopIteration as end:
+            return self._on_all_cells(end.value, self._lattice.found)
+        except Incomplete:
+            self.clock.check("cells of both networks were being searched")
+        return None
 
     @doing("cells of both networks")
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:

@@ -26,8 +26,7 @@ from exactnn.exact.writing import json_integer
 from exactnn.verify._alike import with_maximum
 from exactnn.verify._boxes import maximal
 from exactnn.verify._domain import Coordinates
-from exactnn.verify._joint import Joint, maximisers
-from exactnn.verify._lattice import most_cells
+from exactnn.verify._joint import joint_program, maximisers, most_cells
 
 Point = tuple[Fraction, ...]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -38,7 +37,7 @@ class ByFaces:
 
     def __init__(self, claim: SameDecisionClaim, where: Coordinates, clock: Clock) -> None:
         self.claim, self.where, self.clock = claim, where, clock
-        self.program = Joint(with_maximum(claim.f), with_maximum(claim.g), where).program
+        self.program = joint_program(with_maximum(claim.f), with_maximum(claim.g), where)
         first, stages = self.program.first, list(enumerate(self.program.stages))
         names = [net.outputs[-1] for net in self.program.nets]
         #: the units of each maximum

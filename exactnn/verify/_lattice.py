@@ -10,30 +10,30 @@ cut, f - g is affine on each cell, and least at a vertex. The tree that the cert
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import cached_property
 from itertools import product
-from math import lcm
 from operator import mul
 from typing import Any
 
 import numpy as np
 from flint import fmpz, fmpz_mat
 
-from exactnn.cells import AffineRow, CellTree, Interior, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
+from exactnn.cells import AffineRow, CellTree, Interior, Merged, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
 from exactnn.claims import Comparison, DeviationClaim
+from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.progress import Progress
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.verify._domain import Coordinates
-from exactnn.verify._joint import Joint
+from exactnn.verify._joint import Cells, in_steps, joint_program
 from exactnn.verify._ridge_domain import crossing_witness
+from exactnn.verify._stable import settled
 
 Table = list[list[int]]
-#: Cells that are kept at once, by dimension: about half a gigabyte, as the faces of a cell grow in number with it.
-_CELLS = (0, 60_000, 60_000, 60_000, 30_000, 20_000, 8_000)
+Answer = RationalArray | dict[str, Any]
 
 
 class ByLattice:
@@ -42,41 +42,72 @@ class ByLattice:
     Parameters
     ----------
     claim : what is asked; where : its domain in coordinates t, of dimension >= 1
-    clock : Incomplete at the end of the time; also beyond `most_cells`
+    clock : Incomplete at the end of the time; also beyond as many cells as can be kept, or in more than 6 dimensions
     """
 
     def __init__(self, claim: Comparison, where: Coordinates, clock: Clock) -> None:
         self.claim, self.where, self.clock = claim, where, clock
-        self.joint = Joint(claim.f, claim.g, where)
-        self.program = self.joint.program
-        stages = self.program.stages
-        read = {k for stage in stages for k in stage.form.blocks}
-        own = [s for s in range(len(stages)) if s + 1 not in read and stages[s].node]
-        self.open = [] if claim.tolerance else own
-        self.run = Subdivision(self.program, clock, piece=None, max_cells=most_cells(where.dimension), open_stages=self.open)
-        self.scale = lcm(*(form.scale for form in self.program.output_integers))
-        #: for an open unit another one that had the same hyperplane on an earlier cell
-        self._leader: dict[int, int] = {}
         #: how many cells without a difference were found
         self.found = 0
 
-    def decide(self) -> RationalArray | dict[str, Any]:
-        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none."""
-        (piece,) = self.run.pieces()
-        return self.written(self.run, piece)
+    def decide(self, most: int | None = None) -> Answer:
+        """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none.
 
-    def written(self, run: Subdivision, piece: Piece) -> RationalArray | dict[str, Any]:
+        most : Incomplete beyond so many cells
+        """
+        steps = self.steps(most)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+    def steps(self, most: int | None = None) -> Generator[None, None, Answer]:
+        """The same, with a pause after every unit and every cell."""
+        merged, cells = self._settled
+        if cells is None:
+            cells = yield from in_steps(merged.part(opens=not self.claim.tolerance), self.where, self.clock, most)
+        yield from self._written(cells)
+        return self.answer
+
+    @cached_property
+    def _settled(self) -> tuple[Merged, Cells | None]:
+        return settled(joint_program(self.claim.f, self.claim.g, self.where), self.where, self.clock)
+
+    def written(self, cells: Cells) -> Answer:
         """The same, the cells being known."""
-        tree = CellTree(run, piece, 0 if self.claim.domain is None else len(self.claim.domain.rows[0]), self.clock)
+        for _ in self._written(cells):
+            pass
+        return self.answer
+
+    def _written(self, cells: Cells) -> Iterator[None]:
+        part, run, piece, basis = cells
+        self.found = 0
+        #: for an open unit another one that had the same hyperplane on an earlier cell
+        self._leader: dict[int, int] = {}
+        self.part, self.program = part, part.program
+        (self.form,) = part.program.output_integers
+        rows = 0 if self.claim.domain is None else len(self.claim.domain.rows[0])
+        tree = CellTree(run, piece, rows, self.clock, part.numbers, basis is not None)
         with Progress("writing the proofs on the cells of the networks", unit="cells") as bar:
             for cell in tree.leaves():
                 bar.update(1)
                 found = self._bounded(tree) if self.claim.tolerance else self._equal(tree, run, piece, cell)
                 if isinstance(found, RationalArray):
-                    return found
+                    self.answer: Answer = self._outside(found, basis)
+                    return
                 tree.end(found)
                 self.found += 1
-        return {"method": "tree", "hull": self.where.hull, "tree": tree.nodes}
+                yield
+        self.answer = {"method": "tree", "hull": self.where.hull, "tree": tree.nodes}
+
+    def _outside(self, point: RationalArray, basis: RationalArray | None) -> RationalArray:
+        """The point of the cells' coordinates in t."""
+        if basis is None:
+            return point
+        if self.where.region is not None:
+            raise Incomplete("the networks differ, but perhaps outside of the domain only")
+        return (point.reshape(1, -1) @ basis)[0]
 
     # --- equality ------------------------------------------------------------------------------------------------------------
 
@@ -84,10 +115,9 @@ class ByLattice:
         """None, f - g being 0 on the leaf; or a point where it is not."""
         rest, jumps, units = self._difference(tree)
         crossing = []
+        found = self._sides(tree, {h: units[h] for h in jumps if tree.known(h) is None})
         for h, jump in jumps.items():
-            sign = tree.known(h)
-            if sign is None:
-                sign = self._side(tree, h, units[h])
+            sign = found[h] if h in found else tree.known(h)
             if sign is None:
                 crossing.append(h)
             elif sign > 0:
@@ -96,36 +126,36 @@ class ByLattice:
             return None
         (inner,) = Interior(run, piece).points([cell])
         columns = np.array([jumps[h] for h in crossing], dtype=object).reshape(len(crossing), len(rest))
-        table = np.array(rest, dtype=object).reshape(len(rest), self.where.dimension + 1)
+        table = np.array(rest, dtype=object).reshape(len(rest), self.program.input_dim + 1)
         slope, offset = RationalArray(table[:, :-1]), RationalArray(table[:, -1])
         form = NormalForm(tuple(crossing), RationalArray(columns.T), slope, offset)
-        region = polyhedron_of(tree.inequalities, self.where.dimension)
+        region = polyhedron_of(tree.inequalities, self.program.input_dim)
         point = crossing_witness(form, list(range(len(crossing))), (slope, offset), region, _as_array(inner))
         assert point is not None  # theorem A
         return point
 
-    def _side(self, tree: CellTree, h: AffineRow, unit: tuple[int, AffineRow]) -> int | None:
-        """The sign that a hyperplane keeps on the leaf, whose proof is written; None if it crosses it."""
-        guess = tree.sign(h)
-        for sign in (guess, -guess):
-            proof = tree.least(tuple(sign * c for c in h))
-            if isinstance(proof, list):
-                number, own = unit
-                tree.fix(number, sign if own == h else -sign, own, proof)
-                return sign
-        return None
+    def _sides(self, tree: CellTree, units: dict[AffineRow, tuple[int, AffineRow]]) -> dict[AffineRow, int | None]:
+        """The signs that hyperplanes keep on the leaf, whose proofs are written; None if one crosses it."""
+        found: dict[AffineRow, int | None] = dict.fromkeys(units)
+        guesses = dict(zip(units, tree.signs(list(units)), strict=True)) if units else {}
+        for turn in (1, -1):
+            left = {h: turn * guesses[h] for h, sign in found.items() if sign is None}
+            proofs = tree.leasts([tuple([sign * c for c in h]) for h, sign in left.items()]) if left else []
+            for (h, sign), proof in zip(left.items(), proofs, strict=True):
+                if isinstance(proof, list):
+                    number, own = units[h]
+                    tree.fix(number, sign if own == h else -sign, own, proof)
+                    found[h] = sign
+        return found
 
     @cached_property
     def _weights(self) -> list[tuple[int, int, list[list[int]]]]:
-        """(stage, first unit, for each unit its weights in scale (f - g)) of the open stages that the outputs of each network read."""
-        result = []
-        for sign, form in zip((1, -1), self.program.output_integers, strict=False):
-            factor = sign * (self.scale // form.scale)
-            for k, matrix in form.matrices.items():
-                if k - 1 in self.open:
-                    columns = [[factor * int(v) for v in column] for column in matrix.transpose().tolist()]
-                    result.append((k - 1, self.program.first[k - 1], columns))
-        return result
+        """(stage, first unit, for each unit its weights in scale (f - g)) of the open stages."""
+        return [
+            (k - 1, self.program.first[k - 1], [[int(v) for v in column] for column in matrix.transpose().tolist()])
+            for k, matrix in self.form.matrices.items()
+            if k - 1 in self.part.open
+        ]
 
     def _difference(self, tree: CellTree) -> tuple[Table, dict[AffineRow, list[int]], dict[AffineRow, tuple[int, AffineRow]]]:
         """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on the leaf; jumps other than 0, and for each h a unit z = c h or z = -c h.
@@ -176,16 +206,10 @@ class ByLattice:
     def _affine(self, tree: CellTree) -> Table:
         """What the stages that are not open give to scale (f - g)."""
         width = tree.maps.width
-        ones = fmpz_mat(1, width + 1, [0] * width + [1])
-        total: fmpz_mat | None = None
-        for sign, form in zip((1, -1), self.program.output_integers, strict=False):
-            part = fmpz_mat(len(form.constant), 1, form.constant) * ones
-            for k, matrix in form.matrices.items():
-                if k - 1 not in self.open:
-                    part += matrix * tree.values[k]
-            part *= sign * (self.scale // form.scale)
-            total = part if total is None else total + part
-        assert total is not None
+        total = fmpz_mat(len(self.form.constant), 1, self.form.constant) * fmpz_mat(1, width + 1, [0] * width + [1])
+        for k, matrix in self.form.matrices.items():
+            if k - 1 not in self.part.open:
+                total += matrix * tree.values[k]
         return [[int(v) for v in row] for row in total.tolist()]
 
     # --- within a tolerance --------------------------------------------------------------------------------------------------
@@ -215,7 +239,7 @@ class ByLattice:
         for line in lines:
             for sign in signs:
                 form = [sign * tolerance.denominator * c for c in line]
-                form[-1] += tolerance.numerator * self.scale
+                form[-1] += tolerance.numerator * self.form.scale
                 row = primitive(form)
                 found = tree.least(row)
                 if not isinstance(found, list):
@@ -227,18 +251,13 @@ class ByLattice:
         """The point; for a ray along which the form falls, a point far enough on it, from one of the leaf."""
         if point[-1]:
             return _as_array(point)
-        region = polyhedron_of(tree.inequalities, self.where.dimension)
+        region = polyhedron_of(tree.inequalities, self.program.input_dim)
         inner = RationalArray.of(region.interior_point())
         start = (*inner.numerators.tolist(), inner.denominator)
         steps = 1
         while value_at(form, moved := tuple(a + steps * start[-1] * b for a, b in zip(start, point, strict=True))) >= 0:
             steps *= 2
         return _as_array(moved)
-
-
-def most_cells(dimension: int) -> int:
-    """How many cells the lattice is followed to."""
-    return _CELLS[dimension]
 
 
 def _as_array(point: Point) -> RationalArray:

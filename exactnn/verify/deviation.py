@@ -35,19 +35,20 @@ from exactnn.value import Value
 from exactnn.verify._boxes import distance, exactly, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
-from exactnn.verify._joint import Joint
+from exactnn.verify._joint import Cells, joint_program
 from exactnn.verify._lattice import ByLattice
 from exactnn.verify._matched import Matched, matched
 from exactnn.verify._near import at_most, data_points, inside, most_apart
 from exactnn.verify._smooth_bracket import is_smooth, smooth_bracket
+from exactnn.verify._stable import settled
 from exactnn.verify._wide import wide_bracket
 from exactnn.verify.equality import check_domain, check_pair
 
 Point = tuple[Fraction, ...]
-Cells = tuple[Subdivision, Piece]
 _BATCH = 512
 _DATA, _BLOCK = 1024, 128  # points of the user's that are computed exactly; so many at once
 _SECONDS = 120.0  # without a time limit
+_UNITS = 1 << 11  # of more units the cells are not looked at
 _VERTICES = 1 << 21  # of so many arrangements of the units at most the cells are gone through
 _LONG = 8  # entries of a vector that are shown
 _NORMS = ("linf", "l1")
@@ -96,7 +97,7 @@ class Deviation(Value):
         try:
             if where.dimension:
                 lattice = ByLattice(claim, where, clock)
-                answer = lattice.decide() if self.cells is None else lattice.written(*self.cells)
+                answer = lattice.decide() if self.cells is None else lattice.written(self.cells)
             else:
                 answer = Complete(claim, where, clock, None).decide()
         except Incomplete:  # more cells than fit into memory
@@ -295,19 +296,23 @@ class Bracket:
         """Go through the vertices of all common cells, if they can be few."""
         if self.where.dimension > DIMENSIONS or (self.claim.norm == "l1" and self.f.output_dim > SIGNS):
             return False
-        assert self.g is not None
-        joint = Joint(self.f, self.g, self.where)
-        if math.comb(joint.program.unit_count + self.where.dimension, self.where.dimension) > _VERTICES:
-            return False
-        form = FloatMap(joint.difference)
-        with Progress("going through the cells of the networks", unit="cells") as bar:
-            try:
-                for run, piece in joint.pieces(self.clock.at_most(self.clock.left() / 2)):
-                    self.best.search(run, piece, form)
-                    bar.update(piece.cells)
-                    self.cells = (run, piece) if run.finished == piece.cells and not run.open_cells else None
-            except Incomplete:
+        clock = self.clock.at_most(self.clock.left() / 2)
+        try:
+            program = joint_program(self.f, self.g, self.where)
+            if program.unit_count > _UNITS:
                 return False
+            merged, _ = settled(program, self.where, clock)
+            part = merged.part()
+            if math.comb(part.program.unit_count + self.where.dimension, self.where.dimension) > _VERTICES:
+                return False
+            run = Subdivision(part.program, clock)
+            with Progress("going through the cells of the networks", unit="cells") as bar:
+                for piece in run.pieces():
+                    self.best.search(run, piece)
+                    bar.update(piece.cells)
+                    self.cells = Cells(part, run, piece) if run.finished == piece.cells and not run.open_cells else None
+        except Incomplete:
+            return False
         return True
 
     @property
@@ -364,11 +369,11 @@ class _Best:
                 sizes = gaps.sum(axis=1) if self.norm == "l1" else gaps.max(axis=1)
                 self.offer(block[int(sizes.numerators.argmax())].to_fractions())
 
-    def search(self, run: Subdivision, piece: Piece, form: FloatMap) -> None:
+    def search(self, run: Subdivision, piece: Piece) -> None:
         """The vertices of a piece: floats with error bounds leave those that may exceed the value, which are computed exactly."""
         ids = piece.ids
         with np.errstate(all="ignore"):
-            balls = run.vertices.values(ids, form)
+            balls = run.vertices.values(ids, FloatMap(run.program.outputs[0]))
         assert balls.rad is not None
         size, reach = np.abs(balls.mid[:, 0]), np.abs(balls.mid[:, 0]) + balls.rad[:, 0]
         if self.norm == "l1":
@@ -384,9 +389,9 @@ class _Best:
             first = _BATCH
 
     def _exactly(self, run: Subdivision, ids: Any) -> None:
-        a, b = run.vertices.exact_outputs(ids)
-        for k, (u, v) in enumerate(zip(a, b, strict=True)):
-            found = distance(u, v, self.norm)
+        (differences,) = run.vertices.exact_outputs(ids)
+        for k, gaps in enumerate(differences):
+            found = distance(gaps, [Fraction(0)] * len(gaps), self.norm)
             if found > self.value or self.point is None:
                 zero, _, q = run.vertices.exact_points(ids[k : k + 1])[0]
                 t = RationalArray.from_fractions([Fraction(n, q) for n in zero], (1, len(zero)))

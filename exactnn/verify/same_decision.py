@@ -4,7 +4,7 @@ On the common cells of f, g and the running maxima of their outputs, the set of 
 every face. So up to 6 dimensions it is compared on all faces of all dimensions, ties included, and the proof is written from the same faces
 (`_faces`). The answer in more dimensions comes from a search over the cells with linear programs (`_alike`). For networks with many units
 a tree of boxes comes first (`difference`): where one output of f and of g exceeds all others by a margin, nothing is left to decide; points
-where the decisions differ are proposed by floats.
+where the decisions differ are proposed by floats. Networks whose equality is seen at once decide alike: the certificate says f = g.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.cells import DIMENSIONS, read_program
-from exactnn.claims import Certificate, SameDecisionClaim
+from exactnn.claims import Certificate, EqualClaim, SameDecisionClaim
 from exactnn.difference import Margin, Resources
 from exactnn.errors import Incomplete, NotPiecewiseLinear
 from exactnn.exact.array import RationalArray
@@ -30,6 +30,7 @@ from exactnn.network import Network
 from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
 from exactnn.verify._boxes import LONG_SHARE, Failure, concluded, curved_node, maximal, resources, splitting
+from exactnn.verify._decision import Decision
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._faces import ByFaces
 from exactnn.verify._matched import matched
@@ -98,6 +99,8 @@ def verify_same_decision(
         where = coordinates(whole, f.input_dim)
         found = None if data is None else _at_data(claim, data, clock)
         if found is None:
+            found = _by_equality(claim, clock, means)
+        if found is None:
             found = _by_boxes(claim, where, clock, means, data)
         if found is not None:
             return found
@@ -128,6 +131,14 @@ def _check_piecewise_linear(f: Network, g: Network) -> None:
                 "exact linear programs say what is maximal. A monotone function of the outputs (a sigmoid at the end) changes no decision: "
                 "leave it out; else ask how far apart smooth networks are (max_deviation, exactnn deviation)"
             )
+
+
+def _by_equality(claim: SameDecisionClaim, clock: Clock, means: Resources) -> Verdict | None:
+    """f = g on the domain, where that is seen at once; the certificate says so, and more than was asked."""
+    found = Decision(EqualClaim(claim.f, claim.g, claim.domain, Fraction(0)), clock, means).at_once()
+    if found is None:
+        return None
+    return Verdict("proved", claim.describe(), f"f = g, which the certificate states: {found.reason}", found.certificate)
 
 
 def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means: Resources, data: RationalArray | None) -> Verdict | None:

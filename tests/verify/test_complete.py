@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import equality_map
 from exactnn import Box, Network, Polyhedron, check, mlp, verify_equal, verify_zero
 from exactnn.claims import Certificate, Comparison, EqualClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import Incomplete
@@ -16,7 +17,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Affine, Builder, Input, MaxPool, Reshape, relu
 from exactnn.symmetry import Permutation, Scaling
-from exactnn.verify import _decision, _lattice
+from exactnn.verify import _decision, _joint
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from tests.strategies import TINY
@@ -250,7 +251,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         Complete(claim, coordinates(None, 3), Clock(), 3).decide()
     g, h = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
     monkeypatch.setattr(_decision._search, "proposed_point", lambda *_: None)
-    monkeypatch.setattr(_lattice, "most_cells", lambda _: 2)
+    monkeypatch.setattr(_joint, "most_cells", lambda _: 2)
     monkeypatch.setattr(_decision, "_QUICK_CELLS", 1)
     monkeypatch.setattr(_decision, "_CELLS", 2)
     verdict = verify_equal(g, h)
@@ -268,3 +269,28 @@ def test_counterexamples_have_few_bits() -> None:
     assert verdict.refuted
     assert verdict.counterexample is not None
     assert max(q.denominator.bit_length() + q.numerator.bit_length() for q in verdict.counterexample) <= 12
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_four_inputs_by_turns(monkeypatch: pytest.MonkeyPatch, many: bool) -> None:
+    """The lattice and the search go on from where they were; either may be the one that ends, or give up."""
+    f, g = (mlp(net) for net in equality_map.maxima(4, 12, 2)[1:])
+    monkeypatch.setattr(_decision._search, "proposed_point", lambda *_: None)
+    for name, limit in (("_FEW_CELLS", 1), ("_QUICK_CELLS", 1), ("_TURN", 1e-3)):
+        monkeypatch.setattr(_decision, name, limit)
+    if many:
+        monkeypatch.setattr(_joint, "most_cells", lambda _: 1)
+    turns: list[bool] = []
+    by_cells = _decision.Decision._by_cells
+
+    def counted(self: Any, *limits: Any) -> Any:
+        turns.append(True)
+        return by_cells(self, *limits)
+
+    monkeypatch.setattr(_decision.Decision, "_by_cells", counted)
+    moved = mlp(equality_map.moved(equality_map.maxima(4, 12, 2).g))
+    for seconds in (None, 60):
+        turns.clear()
+        assert verify_equal(f, g, time_limit=seconds).proved
+        assert len(turns) > 1
+        assert verify_equal(f, moved, time_limit=seconds).refuted

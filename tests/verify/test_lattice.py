@@ -21,7 +21,7 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.network import Affine
 from exactnn.testing import degenerate_networks, equal_pairs
-from exactnn.verify import _lattice
+from exactnn.verify import _joint
 from exactnn.verify._alike import Alike
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
@@ -52,6 +52,25 @@ def both(f: Network, g: Network | None, domain: Polyhedron | None = None, tolera
     found = by_lattice(f, g, domain, tolerance)
     assert found == by_search(f, g, domain, tolerance)
     return found
+
+
+Layers = list[tuple[Any, Any]]
+
+
+def hidden(rng: np.random.Generator, sizes: tuple[int, ...], offset: Fraction | int = -1) -> tuple[Layers, Layers]:
+    """f, and f with a neuron |a + b| - |a| - |b| + offset in the second hidden layer that the third one reads, all permuted and scaled."""
+    f: Layers = [(rng.integers(-3, 4, (n, m)).astype(object), rng.integers(-3, 4, n).astype(object)) for m, n in itertools.pairwise(sizes)]
+    (first, bias), (second, own), (third, last), *rest = f
+    a, b = rng.integers(1, 4, (2, sizes[0]))
+    b[0] = -b[0] - 4
+    more = np.array([s * v for v in (a, b, a + b) for s in (1, -1)], dtype=object)
+    reads = np.array([0] * len(bias) + [-1] * 4 + [1] * 2, dtype=object)
+    one = np.vstack([first, more]), np.append(bias, [0] * 6)
+    two = np.vstack([np.hstack([second, np.zeros((len(own), 6), dtype=int)]), reads]), np.append(own, [offset])
+    three = np.hstack([third, np.ones((len(last), 1), dtype=int)]), last
+    order = rng.permutation(len(one[1]))
+    one = 2 * one[0][order], 2 * one[1][order]
+    return f, [one, (two[0][:, order], 2 * two[1]), (three[0] / Fraction(2), three[1]), *rest]
 
 
 def drawn_domain(data: st.DataObject, inputs: int) -> Polyhedron | None:
@@ -174,10 +193,12 @@ def test_graphs(f: Network, data: st.DataObject) -> None:
 def certificates() -> list[Certificate]:
     f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
     a, b = realisations()[0], realisations()[3]
+    one, two = (mlp(layers) for layers in hidden(np.random.default_rng(3), (2, 4, 4, 3, 1)))
     asked = [
         (f, g, None, 0),
         (a, b, None, 0),
         (a, b, Box(-1, 1).in_dimension(2), "1/10"),
+        (one, two, None, 0),
         (a, b, Polyhedron([[1, 2], [-1, -2]], [1, -1]), 0),
     ]
     found = []
@@ -189,7 +210,7 @@ def certificates() -> list[Certificate]:
     return found
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_a_changed_tree_is_rejected(number: int) -> None:
     """A changed tree may be a proof of the same claim, which is true; but most are none."""
     document = certificates()[number].document
@@ -210,7 +231,7 @@ def test_a_changed_tree_is_rejected(number: int) -> None:
     assert checked(document)
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_a_tree_proves_nothing_about_other_networks(number: int) -> None:
     certificate = certificates()[number]
     f, g = certificate.models["f"], certificate.models["g"]
@@ -230,12 +251,12 @@ def test_a_tree_proves_nothing_about_other_networks(number: int) -> None:
 
 
 def test_the_cells_have_a_limit_and_the_clock_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    f = random_net(np.random.default_rng(0), 3, 8, 8, 1)
+    f, g = (random_net(np.random.default_rng(seed), 3, 8, 8, 1) for seed in (0, 1))
     with pytest.raises(Incomplete, match="time limit"):
-        ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock(0)).decide()
-    monkeypatch.setattr(_lattice, "most_cells", lambda _: 20)
+        ByLattice(claim_of(f, g, None, 0), coordinates(None, 3), Clock(0)).decide()
+    monkeypatch.setattr(_joint, "most_cells", lambda _: 20)
     with pytest.raises(Incomplete, match="more than 20"):
-        ByLattice(claim_of(f, f, None, 0), coordinates(None, 3), Clock()).decide()
+        ByLattice(claim_of(f, g, None, 0), coordinates(None, 3), Clock()).decide()
 
 
 # --- decisions ---------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from exactnn.errors import ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Input, relu
 from tests.regions.test_count import trained_like
-from tests.strategies import TINY, law
+from tests.strategies import TINY, law, replaced
 
 
 def highest(values: Any) -> set[int]:
@@ -179,16 +179,50 @@ def test_temperature_keeps_every_decision() -> None:
         assert xn.check(verdict.certificate)
 
 
+def doubled(net: xn.Network) -> xn.Network:
+    """Twice the outputs."""
+    last = net.operation(net.order[-1])
+    assert isinstance(last, Affine)
+    return replaced(net, net.order[-1], Affine(last.weight * RationalArray.of(2), last.bias * RationalArray.of(2)))
+
+
 def test_limits_and_bad_input() -> None:
     rng = np.random.default_rng(0)
     f = trained_like(rng, [7, 8, 2])
-    verdict = xn.verify_same_decision(f, f, domain=xn.Box(-1, 1))  # 7 dimensions, more than the vertices of cells are listed in
+    verdict = xn.verify_same_decision(f, doubled(f), domain=xn.Box(-1, 1))  # 7 dimensions, more than the vertices of cells are listed in
     assert verdict.proved
     assert verdict.certificate is not None
     assert xn.check(verdict.certificate)
     large = trained_like(rng, [5, 30, 30, 3])
-    verdict = xn.verify_same_decision(large, large, domain=xn.Box(-1, 1), time_limit=1)
+    verdict = xn.verify_same_decision(large, doubled(large), domain=xn.Box(-1, 1), time_limit=1)
     assert verdict.unknown
     assert "time limit" in verdict.reason
     with pytest.raises(ShapeError):
         xn.verify_same_decision(f, large, domain=None)
+
+
+def test_equal_networks_decide_alike_at_once() -> None:
+    """Whatever their size; the certificate says that they are equal, which is more than was asked."""
+    rng = np.random.default_rng(0)
+    sizes = [100, 60, 60, 4]
+    layers = [(rng.integers(-9, 10, (n, m)), rng.integers(-9, 10, n)) for m, n in itertools.pairwise(sizes)]
+    order = rng.permutation(60)
+    (first, bias), (second, own), last = layers
+    copy = [(first[order], bias[order]), (second[:, order], own), last]
+    for other in (layers, copy):
+        verdict = xn.verify_same_decision(xn.mlp(layers), xn.mlp(other), domain=xn.Box(-1, 1), time_limit=60)
+        assert verdict.proved
+        assert "f = g" in verdict.reason
+        assert xn.check(verdict.certificate)
+        assert verdict.certificate is not None
+        assert verdict.certificate.document["claim"]["question"] == "equal"
+    moved = [*copy[:2], (last[0], last[1] + np.array([Fraction(1, 2**40), 0, 0, 0]))]
+    verdict = xn.verify_same_decision(xn.mlp(layers), xn.mlp(moved), domain=xn.Box(-1, 1), time_limit=2)
+    assert not verdict.proved
+
+
+def test_equal_on_the_domain_only() -> None:
+    f = xn.mlp([([[1, 0], [0, 1], [1, 1]], [0, 0, 0]), ([[1, 1, 0], [0, 0, 1]], [0, 0])])  # max(x, 0) + max(y, 0) and max(x + y, 0)
+    g = xn.mlp([([[1, 1]], [0]), ([[1], [1]], [0, 0])])
+    assert xn.verify_same_decision(f, g, domain=xn.Box(0, 1)).proved
+    assert xn.verify_same_decision(f, g, domain=xn.Box(-1, 1)).refuted
