@@ -9,8 +9,8 @@ from typing import Any
 
 from flint import fmpq, fmpz
 
-from exactnn.cells._cell_maps import Values, masked_rows
 from exactnn.cells._known import Known, Plane
+from exactnn.cells._layers import Layer, Values
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work, value_at
 from exactnn.cells._search_points import across, around, between
 from exactnn.cells._table import Unusable, float_point, float_rows
@@ -32,7 +32,7 @@ class SearchCell:
     forms, made : the inequalities g_i >= 0, and what made each: unit u, or -1 - r for row r of the domain
     inner : where all g_i are positive
     signs : of all units, as far as they are fixed
-    completed : the stages that are complete, but for the last one (`values` has it too)
+    layers : the input, and the stages that are complete
     stage, table : the number of the stage at hand, and its units as forms
     known : bounds of linear functions on the cell
     rows, units : the units of the stage at hand, divided by their greatest common divisors, and their numbers
@@ -47,7 +47,7 @@ class SearchCell:
     made: tuple[int, ...]
     inner: Point
     signs: list[int]
-    completed: Values
+    layers: tuple[Layer, ...]
     width: int
     work: Work
     known: Known
@@ -62,7 +62,6 @@ class SearchCell:
     note: Any = None
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
-    _closing: Sequence[int] | None = None
     _view: View | None = None
     _part: tuple[View, list[AffineRow], int, int, bool] | None = None
     _sides: dict[int, tuple[Point, Point]] = field(default_factory=dict)
@@ -74,15 +73,12 @@ class SearchCell:
 
     @property
     def values(self) -> Values:
-        """The stages that are complete."""
-        if self._closing is not None:
-            self.completed = (*self.completed, masked_rows(self.table, self._closing, self.width))
-            self._closing = None
-        return self.completed
+        """The stages that are complete, as matrices that are made when they are asked for."""
+        return Values(self.layers)
 
     def complete(self, signs: Sequence[int]) -> None:
-        """The stage at hand has these signs; what it gives to others is computed when it is asked for."""
-        self._closing = signs
+        """The stage at hand has these signs."""
+        self.layers = (*self.layers, Layer(self.table, signs, self.width))
 
     def enter(self, rows: list[AffineRow], units: Sequence[int], pending: Sequence[int]) -> None:
         """Go on to the units of a stage."""
@@ -275,7 +271,7 @@ class SearchCell:
                 made=(*self.made, self.units[j]),
                 inner=inner,
                 signs=list(self.signs),
-                completed=self.completed,
+                layers=self.layers,
                 width=self.width,
                 work=self.work,
                 known=known,
