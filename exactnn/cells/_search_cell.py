@@ -36,6 +36,7 @@ class SearchCell:
     stage, table : the number of the stage at hand, and its units as forms
     known : bounds of linear functions on the cell
     rows, units : the units of the stage at hand, divided by their greatest common divisors, and their numbers
+    parallel : whether some of the pending units are
     late : whether all stages are complete, the rows being those that the search was asked for at the end; note : of who asked
     pending : those of them that are not fixed, one for each hyperplane, the first unit that has it
     alike : for each of these all units with its hyperplane, and whether with the same (1) or the opposite sign (-1)
@@ -58,10 +59,12 @@ class SearchCell:
     pending: list[int] = field(default_factory=list)
     planes: dict[int, Plane] = field(default_factory=dict)
     alike: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    parallel: bool = False
     late: bool = False
     note: Any = None
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
+    _within: Halfspaces | None = None
     _view: View | None = None
     _part: tuple[View, list[AffineRow], int, int, bool] | None = None
     _sides: dict[int, tuple[Point, Point]] = field(default_factory=dict)
@@ -69,7 +72,7 @@ class SearchCell:
     @cached_property
     def system(self) -> Halfspaces:
         """The inequalities prepared for linear programs."""
-        return Halfspaces(self.forms, self.width, self.work)
+        return Halfspaces(self.forms, self.width, self.work, self._within)
 
     @property
     def values(self) -> Values:
@@ -100,6 +103,7 @@ class SearchCell:
             else:
                 self.alike[same].append((j, sign if self.planes[same].size > 0 else -sign))
         self._follow()
+        self.parallel = len({self.planes[j].direction for j in self.pending}) < len(self.pending)
         if self.pending:
             self._look()
 
@@ -135,22 +139,23 @@ class SearchCell:
 
     def settle(self) -> None:
         """Fix those units that do not change their sign on the cell, as far as floats see them; they leave `pending`."""
-        self._follow()
         if not self.pending:
             return
         if self.view is None:
             self._look()
         view = self.view
-        if view is None:
-            unsure = list(self.pending)
-        else:
-            for labels, names in view.explore(self.pending, self._check):
-                view.unsure += self._prove(labels, names)
-            unsure = view.unsure
+        unsure: Sequence[int] = list(self.pending)
+        if view is not None:
+            try:
+                for labels, names in view.explore(self.pending, self._check):
+                    view.unsure += self._prove(labels, names)
+                unsure = view.unsure
+            except Unusable:
+                self._view = None
         for j in unsure:
             if not self.signs[self.units[j]] and self._seen_beyond(j) is None:
                 self._certainly(j)
-        self._follow()
+        self._drop()
 
     def _check(self) -> None:
         self.work.clock.check("units were being looked at")
@@ -158,7 +163,8 @@ class SearchCell:
     def _prove(self, labels: list[int], names: list[int]) -> list[int]:
         """Fix these forms by combinations of these inequalities; those that floats were wrong about."""
         wrong = []
-        signs = [1 if value_at(self.rows[j], self.inner) > 0 else -1 for j in names]
+        assert self._view is not None
+        signs = self._view.signs_of(names)  # a wrong one has no proof
         proofs = self.system.combined(labels, [_times(self.rows[j], s) for j, s in zip(names, signs, strict=True)])
         for j, sign, proof in zip(names, signs, proofs, strict=True):
             if proof is None:
@@ -194,8 +200,12 @@ class SearchCell:
         return next((p for p in self.points if value_at(self.rows[j], p) * side < 0), None)
 
     def _fix(self, j: int, sign: int, proof: Farkas) -> None:
-        constant = sum(y * self.forms[i][-1] for i, y in proof.terms)
-        self.known.add(self.planes[j], sign, proof, fmpq(proof.factor * sign * self.rows[j][-1] - constant, proof.factor))
+        forms, constant = self.forms, sign * self.rows[j][-1]
+
+        def surplus() -> fmpq:
+            return fmpq(proof.factor * constant - sum(y * forms[i][-1] for i, y in proof.terms), proof.factor)
+
+        self.known.add(self.planes[j], sign, proof, surplus)
         self.facts.append((self.units[j], sign, proof))
         self._set(j, sign)
 
@@ -219,6 +229,13 @@ class SearchCell:
                 left.append(j)
         self.pending = left
 
+    def _drop(self) -> None:
+        """No unit that is fixed, or follows from one that is, is pending any more."""
+        if self.parallel:
+            self._follow()
+        else:
+            self.pending = [j for j in self.pending if not self.signs[self.units[j]]]
+
     def place(self, form: AffineRow) -> Farkas | Point:
         """The proof that form >= 0 on the cell, or a point where it is not."""
         return self.system.least(form)
@@ -241,7 +258,7 @@ class SearchCell:
             found = self._seen_beyond(j) or self.system.least(form)
             if isinstance(found, Farkas):
                 self._fix(j, sign, found)
-                self._follow()
+                self._drop()
                 return False
             point = between(form, inner, found)
         self._sides[j] = (inner, point) if sign > 0 else (point, inner)
@@ -281,13 +298,15 @@ class SearchCell:
                 units=self.units,
                 planes=self.planes,
                 alike=self.alike,
+                parallel=self.parallel,
                 late=self.late,
                 note=self.note,
-                pending=[i for i in self.pending if i != j],
+                pending=self.pending,
                 points=[p for p in self.points if value_at(self.rows[j], p) * side >= 0],
             )
+            half._within = self.system
             half._set(j, side)
-            half._follow()
+            half._drop()
             if view is not None:
                 half._part = view, self.rows, j, side, inner is not self.inner
             halves.append(half)

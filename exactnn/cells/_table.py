@@ -43,11 +43,12 @@ class Table:
     Attributes
     ----------
     loose : of the n slacks those that are coordinates, `free` of them: their signs are free
+    held : how many inequalities, the first, hold at the vertex; `hold` goes to one where all do
     """
 
     def __init__(self, rows: FloatArray, count: int, labels: Sequence[int]) -> None:
         self.width = n = rows.shape[1] - 1
-        self.count, self.labels = count, list(labels)
+        self.count, self.held, self.labels = count, count, list(labels)
         self.loose = np.array([label < 0 for label in labels], dtype=bool)
         self.free = int(self.loose.sum())
         self._set(np.empty((n + len(rows), 2 * n + 2)))
@@ -97,15 +98,17 @@ class Table:
         else:
             self._fill(kept)
 
-    def part(self, chosen: Sequence[int], factors: FloatArray) -> Table:
-        """The table of the part of the cell where the first chosen form, times its factor, is >= 0, with the others times theirs."""
+    def part(self, cut: int, side: float, chosen: Sequence[int], factors: FloatArray | None) -> Table:
+        """The table of the part of the cell where a form times the side is >= 0, with these forms, times the factors, to look at."""
         kept = self.width + self.count
         other = Table.__new__(Table)
-        other.width, other.count, other.age = self.width, self.count + 1, self.age
+        other.width, other.count, other.held, other.age = self.width, self.count + 1, self.held, self.age
         other.labels, other.loose, other.free = list(self.labels), self.loose.copy(), self.free
-        both = np.empty((kept + len(chosen), self._both.shape[1]))
-        both[:kept] = self._both[:kept]
-        np.multiply(self._both[np.array(chosen) + kept], factors[:, None], out=both[kept:])
+        both = self._both.take([*range(kept), kept + cut, *[kept + k for k in chosen]], 0)
+        if side < 0:
+            np.negative(both[kept], out=both[kept])
+        if factors is not None:
+            both[kept + 1 :] *= factors[:, None]
         other._set(both)
         return other
 
@@ -146,19 +149,26 @@ class Table:
         self._pivot(row, column)
         return True
 
-    def raise_last(self) -> bool:
-        """To a vertex where the last inequality, which was added after the others, holds; False if floats do not find one."""
-        last = self.count - 1
+    def hold(self) -> bool:
+        """To a vertex where all inequalities hold, also those that came with parts; False if floats do not find one."""
+        while self.held < self.count:
+            if not self._raise(self.held):
+                return False
+            self.held += 1
+        return True
+
+    def _raise(self, last: int) -> bool:
+        """To a vertex where this inequality holds, as those before it do; False if floats do not find one."""
         for _ in range(4 * (self.count + self.width) + 20):
             line = self.inequalities[last]
-            value = line[-1]
+            value = float(line[-1])
             if value >= -EPSILON:
                 return True
             column, side = self._entering(-line[:-1])
             if column < 0:
                 return False
-            rise = self.inequalities[:, column] * side
-            slack = self.inequalities[:, -1].copy()
+            rise = self.inequalities[: last + 1, column] * side
+            slack = self.inequalities[: last + 1, -1].copy()
             slack[last] = np.inf
             blocking = self._blocking(rise, slack)
             reach = np.inf if blocking < 0 else slack[blocking] / -rise[blocking]

@@ -154,7 +154,7 @@ def test_known() -> None:
     cell = Halfspaces(((1, -3),), 1, Work(Clock()))
     proof = cell.least((3, -6))
     assert proof == Farkas(1, ((0, 3),))
-    known.add(plane((3, -6)), 1, proof, plane((3, -6)).offset + 1)
+    known.add(plane((3, -6)), 1, proof, lambda: plane((3, -6)).offset + 1)
     assert known.side((1, -2)) == 0
     assert known.side((3, -6)) == 1
     assert known.follows(plane((-2, 6))) == (-1, Farkas(3, ((0, 6),)))
