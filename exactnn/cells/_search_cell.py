@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from flint import fmpq, fmpz
@@ -65,14 +64,17 @@ class SearchCell:
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
     _within: Halfspaces | None = None
+    _system: Halfspaces | None = None
     _view: View | None = None
     _part: tuple[View, list[AffineRow], int, int, bool] | None = None
     _sides: dict[int, tuple[Point, Point]] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def system(self) -> Halfspaces:
         """The inequalities prepared for linear programs."""
-        return Halfspaces(self.forms, self.width, self.work, self._within)
+        if self._system is None:
+            self._system = Halfspaces(self.forms, self.width, self.work, self._within)
+        return self._system
 
     @property
     def values(self) -> Values:

@@ -25,6 +25,9 @@ Point = tuple[int, ...]
 #: Up to this many entries the exact simplex method starts from nothing; a float proposal would cost more.
 _DIRECT = 6
 
+#: Up to so many inequalities those with one variable are no case of their own.
+_FEW = 12
+
 
 @dataclass
 class Work:
@@ -57,16 +60,22 @@ class Halfspaces:
 
     def __init__(self, forms: Sequence[AffineRow], width: int, work: Work, within: Halfspaces | None = None) -> None:
         self.forms, self.width, self.work = forms, width, work
-        self._whole = within
+        self._within = within
+        self._numbers: list[list[fmpz]] | None = None
 
-    @cached_property
+    @property
     def _exact(self) -> list[list[fmpz]]:
-        """The forms in FLINT's integers, of which the cell that this one is a part of has all but the last."""
-        known: list[list[fmpz]] = []
-        whole, self._whole = self._whole, None
-        while whole is not None and not known:
-            known, whole = whole.__dict__.get("_exact", []), whole._whole
-        return known + [list(map(fmpz, form)) for form in self.forms[len(known) :]]
+        """The forms in FLINT's integers, of which a cell that this one is a part of has the first."""
+        if self._numbers is None:
+            known: list[list[fmpz]] = []
+            whole, self._within = self._within, None
+            while whole is not None:
+                if whole._numbers is not None:
+                    known = whole._numbers
+                    break
+                whole = whole._within
+            self._numbers = known + [list(map(fmpz, form)) for form in self.forms[len(known) :]]
+        return self._numbers
 
     @cached_property
     def _integers(self) -> IntegerRows:
@@ -106,16 +115,15 @@ class Halfspaces:
         labels : as `basis` gives them
         """
         fixed = {}  # column: an inequality with this variable alone
-        dense, held = [], set()
-        for i in labels:
-            if i < 0:
-                held.add(~i)
-                continue
-            row = self.forms[i]
-            if row[:-1].count(0) == self.width - 1:
-                fixed[next(j for j, c in enumerate(row) if c)] = i
-            else:
-                dense.append(i)
+        held = {~i for i in labels if i < 0}
+        dense = [i for i in labels if i >= 0]
+        if len(dense) > _FEW:
+            for i in dense:
+                row = self.forms[i]
+                if row[:-1].count(0) == self.width - 1:
+                    fixed[next(j for j, c in enumerate(row) if c)] = i
+            alone = set(fixed.values())
+            dense = [i for i in dense if i not in alone]
         free = [j for j in range(self.width) if j not in fixed and j not in held]
         if len(dense) != len(free):
             return [None] * len(forms)
@@ -137,8 +145,8 @@ class Halfspaces:
 
     def _solved(self, chosen: Sequence[int], free: Sequence[int], forms: Sequence[AffineRow]) -> tuple[list[list[int]], int] | None:
         """For each form the multipliers, over one denominator > 0, with which these inequalities have its coefficients; None for none."""
-        rows = [self._exact[i] for i in chosen]
-        size = len(free)
+        exact, size = self._exact, len(free)
+        rows = [exact[i] for i in chosen]
         self._wait(size, self.forms[chosen[0]])
         table = fmpz_mat([[row[j] for row in rows] + [form[j] for form in forms] for j in free])
         reduced, bottom, _ = table.rref()
@@ -146,8 +154,7 @@ class Halfspaces:
         if not denominator or reduced[size - 1, size - 1] != bottom:  # the first columns are not independent
             return None
         side = 1 if denominator > 0 else -1
-        entries = reduced.tolist()
-        return [[side * int(line[k]) for line in entries] for k in range(size, size + len(forms))], side * denominator
+        return [[side * int(reduced[i, k]) for i in range(size)] for k in range(size, size + len(forms))], side * denominator
 
     def _proof(
         self, form: AffineRow, rows: Sequence[int], multipliers: Sequence[int], factor: int, columns: Iterable[int]

@@ -192,13 +192,14 @@ class Table:
         return int(falling[(slack[falling] / rise[falling]).argmax()])
 
     def _pivot(self, row: int, column: int) -> None:
-        table = self._table
-        line = self.inequalities[row].copy()
+        table, line = self._table, self.inequalities[row]
         factor = table[:, column] / line[column]
-        line[column] -= 1.0
         table -= factor[:, None] * line
-        self.free -= int(self.loose[column])
-        self.labels[column], self.loose[column] = row, False
+        table[:, column] = factor
+        self.labels[column] = row
+        if self.free:
+            self.free -= int(self.loose[column])
+            self.loose[column] = False
         self.age += 1
         if self.age > _STALE:
             self.refresh()

@@ -61,8 +61,10 @@ class View:
     def _signs(self, values: FloatArray, rows: Sequence[AffineRow], inner: Point) -> FloatArray:
         """The signs of forms at an inner point, exactly where floats are near 0."""
         self.crossing = []
-        near = np.abs(values) <= EPSILON * max(map(abs, self.origin.tolist()))
-        if near.any():
+        size = np.abs(values)
+        tiny = EPSILON * max(map(abs, self.origin.tolist()))
+        if len(size) and size[size.argmin()] <= tiny:
+            near = size <= tiny
             for k in near.nonzero()[0].tolist():
                 value = value_at(rows[self.names[k]], inner)
                 values[k] = -1.0 if value < 0 else 1.0
@@ -118,7 +120,7 @@ class View:
             wanted = set(names)
             left &= np.array([j in wanted for j in self.names], dtype=bool)
         size = steps = 4 * (table.count + table.width) + 20
-        if not len(left) or not left.any():
+        if not (len(left) and left[left.argmax()]):
             return
         if not table.hold():
             raise Unusable
@@ -147,7 +149,7 @@ class View:
         """Remember the vertex, if it shows that forms change their sign; these are no longer left."""
         values = self.table.forms[:, -1]
         negative = left & (values < -EPSILON)
-        if negative.any():
+        if len(negative) and negative[negative.argmax()]:
             left ^= negative
             self._add(self.table.vertex(), values)
 
