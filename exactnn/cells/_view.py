@@ -148,8 +148,10 @@ class View:
     def _see_vertex(self, left: Flags) -> None:
         """Remember the vertex, if it shows that forms change their sign; these are no longer left."""
         values = self.table.forms[:, -1]
+        if values[values.argmin()] >= -EPSILON:
+            return
         negative = left & (values < -EPSILON)
-        if len(negative) and negative[negative.argmax()]:
+        if negative[negative.argmax()]:
             left ^= negative
             self._add(self.table.vertex(), values)
 

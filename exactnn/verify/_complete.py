@@ -98,7 +98,8 @@ class Complete:
             self.search.work.clock, self.search.limit = clock, limit
         with Progress("going through the cells of the networks", unit="cells") as bar:
             for cell, unit in self.search.walk():
-                bar.update(unit is None)
+                if unit is None:
+                    bar.update()
                 try:
                     point = self._node(cell, unit)
                 except Incomplete:
