@@ -24,7 +24,7 @@ Columns = tuple[int, ...]  # one number for each output
 Rows = list[list[int]]
 #: Groups are not learned where the open units read more numbers than this.
 _NUMBERS = 200_000
-#: After groups that held on no other cell, at most so many cells are looked at before groups are learned again.
+#: At most so many cells are looked at before groups are learned again.
 _PAUSE = 63
 
 
@@ -80,9 +80,8 @@ class Differences:
             found = learned.of(cell)
             if found is not None:
                 return found
-            self._useless = 0 if learned.used else self._useless + 1
-            self._pause = min(2**self._useless - 1, _PAUSE)
             self._learned = None
+            self._wait(0 if learned.used else self._useless + 1)
         tables = {s: _table(self.maps.stage(s, cell.values)) for s in self._stages}
         rows = [tables[unit.stage][unit.row] for unit in self._open]
         found = self.joined(_table(self._on_cells.at(cell.layers)), self._open, rows)
@@ -90,7 +89,13 @@ class Differences:
             self._pause -= 1
         else:
             self._learned = self._learn(rows, found)
+            if self._learned is None:
+                self._wait(self._useless + 1)
         return found
+
+    def _wait(self, useless: int) -> None:
+        """So often in turn nothing of use was learned: the longer until the next try."""
+        self._useless, self._pause = useless, min(2**useless - 1, _PAUSE)
 
     def joined(self, rest: Rows, units: Iterable[_Open], rows: Iterable[list[int]]) -> Difference:
         """The rest, with these units and their forms.
@@ -115,6 +120,9 @@ class Differences:
 
     def _learn(self, rows: Sequence[list[int]], found: Difference) -> _Learned | None:
         """Groups of units whose jumps cancel on a cell, if there are any."""
+        sources = [m for s in self._stages for m in self.program.integers[s].matrices.values()]
+        if sum(m.nrows() * m.ncols() for m in sources) > _NUMBERS:
+            return None
         groups: dict[AffineRow, list[tuple[_Open, int]]] = {}
         single: list[_Open] = []
         for unit, row in zip(self._open, rows, strict=True):
@@ -125,10 +133,7 @@ class Differences:
                     groups.setdefault(h, []).append((unit, size if h is form else -size))
                     continue
             single.append(unit)
-        sources = [m for s in self._stages for m in self.program.integers[s].matrices.values()]
-        if not groups or sum(m.nrows() * m.ncols() for m in sources) > _NUMBERS:
-            return None
-        return _Learned(self, list(groups.values()), single)
+        return _Learned(self, list(groups.values()), single) if groups else None
 
     def form(self, unit: _Open, factor: int) -> tuple[int, dict[int, list[int]]]:
         """An open unit's constant and coefficients, times a factor."""
