@@ -1,9 +1,9 @@
 """A piecewise linear network as stages of rectified units, and its cells: the search by linear programs, and the face lattice."""
 
 from exactnn.cells._balls import FloatMap, Floats
-from exactnn.cells._cell_maps import masked_rows
 from exactnn.cells._cell_tree import CellTree, parallel
 from exactnn.cells._interior import Interior
+from exactnn.cells._layers import Layer
 from exactnn.cells._maps import IntegerMap, Signs, StageMap
 from exactnn.cells._merged import Merged, Part
 from exactnn.cells._output_maps import output_maps
@@ -28,6 +28,7 @@ __all__ = [
     "Floats",
     "IntegerMap",
     "Interior",
+    "Layer",
     "Leaf",
     "Merged",
     "Part",
@@ -45,7 +46,6 @@ __all__ = [
     "Tree",
     "full_dimensional",
     "is_short",
-    "masked_rows",
     "output_maps",
     "parallel",
     "polyhedron_of",

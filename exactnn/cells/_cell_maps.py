@@ -47,7 +47,7 @@ class CellMaps:
             constant = constant + m * values[k]
         return constant
 
-    def stage(self, s: int, values: Values) -> fmpz_mat:
+    def stage(self, s: int, values: Sequence[fmpz_mat]) -> fmpz_mat:
         """scales[s + 1] q z_s."""
         return self.applied(self.program.integers[s], values)
 

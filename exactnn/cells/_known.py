@@ -7,6 +7,7 @@ proof.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import gcd
 from typing import NamedTuple
 
@@ -33,10 +34,26 @@ class Plane(NamedTuple):
         return cls(key, normal if size == 1 else tuple(c // size for c in normal), fmpq(-key[-1], size), size if form is key else -size)
 
 
-class _Bound(NamedTuple):
-    value: fmpq
-    size: int  # of the form whose proof it is
-    proof: Farkas
+class _Bound:
+    """side u . t >= side value, by the proof of a form size (u . t - offset) >= surplus (None for 0)."""
+
+    __slots__ = ("_surplus", "_value", "proof", "side", "size")
+
+    def __init__(self, side: int, offset: fmpq, size: int, proof: Farkas, surplus: Callable[[], fmpq] | None) -> None:
+        self.side, self.size, self.proof = side, size, proof
+        self._value, self._surplus = offset, surplus
+
+    @property
+    def value(self) -> fmpq:
+        """The bound."""
+        if self._surplus is not None:
+            self._value += self.side * self._surplus() / self.size
+            self._surplus = None
+        return self._value
+
+    def implies(self, offset: fmpq) -> bool:
+        """Whether side (u . t - offset) >= 0 by it."""
+        return bool((self.value - offset) * self.side >= 0)
 
 
 class Known:
@@ -44,23 +61,30 @@ class Known:
 
     def __init__(self) -> None:
         self._sides: dict[AffineRow, int] = {}  # of hyperplanes that units are fixed on: the sign of u . t - offset
-        self._bounds: dict[tuple[Direction, int], _Bound] = {}  # (u, 1): u . t >= value; (u, -1): u . t <= value
+        self._bounds: dict[Direction, tuple[_Bound, ...]] = {}  # of u . t, one for each side
 
     def copy(self) -> Known:
         """Another one that knows the same."""
-        other = Known()
-        other._sides, other._bounds = dict(self._sides), dict(self._bounds)
+        other = Known.__new__(Known)
+        other._sides, other._bounds = self._sides.copy(), self._bounds.copy()
         return other
 
-    def add(self, plane: Plane, sign: int, proof: Farkas, surplus: fmpq | None = None, *, unit: bool = True) -> None:
-        """sign form >= surplus >= 0 (None for 0) on the cell, by this proof; `unit`: a unit has this form, and is fixed."""
-        side = sign if plane.size > 0 else -sign
+    def add(self, plane: Plane, sign: int, proof: Farkas, surplus: Callable[[], fmpq] | None = None, *, unit: bool = True) -> None:
+        """sign form >= surplus >= 0 (None for 0) on the cell, by this proof; `unit`: a unit has this form, and is fixed.
+
+        surplus : asked for where another form is parallel
+        """
+        key, direction, offset, size = plane
+        side = sign if size > 0 else -sign
         if unit:
-            self._sides[plane.key] = side
-        bound = plane.offset if surplus is None else plane.offset + side * surplus / abs(plane.size)
-        old = self._bounds.get((plane.direction, side))
-        if old is None or (bound - old.value) * side > 0:
-            self._bounds[plane.direction, side] = _Bound(bound, abs(plane.size), proof)
+            self._sides[key] = side
+        bound = _Bound(side, offset, abs(size), proof, surplus)
+        known = self._bounds.get(direction)
+        if known is not None:
+            if any(old.side == side and old.implies(bound.value) for old in known):
+                return
+            known = tuple(old for old in known if old.side != side)
+        self._bounds[direction] = (bound,) if not known else (*known, bound)
 
     def fix(self, key: AffineRow, side: int) -> None:
         """A unit with this hyperplane is fixed, at this sign of the key's form."""
@@ -72,11 +96,10 @@ class Known:
 
     def follows(self, plane: Plane) -> tuple[int, Farkas] | None:
         """(sign, proof) of a form that does not change its sign by a bound that is known."""
-        for side in (1, -1):
-            bound = self._bounds.get((plane.direction, side))
-            if bound is not None and (bound.value - plane.offset) * side >= 0:
-                proof, size = bound.proof, abs(plane.size)
+        for bound in self._bounds.get(plane.direction, ()):
+            if bound.implies(plane.offset):
+                size, (factor, terms) = abs(plane.size), bound.proof
                 divisor = gcd(size, bound.size)
-                terms = tuple((i, y * (size // divisor)) for i, y in proof.terms)
-                return side if plane.size > 0 else -side, Farkas(proof.factor * (bound.size // divisor), terms)
+                scaled = tuple((i, y * (size // divisor)) for i, y in terms)
+                return bound.side if plane.size > 0 else -bound.side, Farkas(factor * (bound.size // divisor), scaled)
         return None

@@ -24,6 +24,7 @@ from flint import fmpz, fmpz_mat
 
 from exactnn.cells._cell_maps import CellMaps
 from exactnn.cells._known import Known, Plane
+from exactnn.cells._layers import Layer
 from exactnn.cells._maps import Signs
 from exactnn.cells._program import Program
 from exactnn.cells._search_cell import SearchCell
@@ -35,6 +36,9 @@ from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.polyhedron import Polyhedron
+
+#: In the place of a stage that is not looked at.
+_UNUSED = Layer.given(fmpz_mat(0, 0))
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,7 @@ class Search:
         known = Known()
         for i, form in enumerate(forms):
             known.add(Plane.of(form, upright(form)), 1, Farkas(1, ((i, 1),)), unit=False)
-        return SearchCell(tuple(forms), tuple(made), inner, signs, (self.maps.base,), self.maps.width, self.work, known)
+        return SearchCell(tuple(forms), tuple(made), inner, signs, (Layer.given(self.maps.base),), self.maps.width, self.work, known)
 
     def _label(self, made: int) -> int:
         if made < 0 and self.program.domain_units:
@@ -275,7 +279,7 @@ class Search:
     def _go_to(self, cell: SearchCell, s: int) -> list[int]:
         """The rows and units of a stage; those that have no variables are fixed, the others are told."""
         first = self.program.first
-        cell.completed = (*cell.values, *[fmpz_mat(0, 0)] * (s + 1 - len(cell.values)))
+        cell.layers = (*cell.layers, *[_UNUSED] * (s + 1 - len(cell.layers)))
         cell.table, cell.rows = self._rows(s, cell)
         cell.units, cell.stage = range(first[s], first[s + 1]), s
         pending = []

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from flint import fmpq, fmpz
 
-from exactnn.cells._cell_maps import Values, masked_rows
 from exactnn.cells._known import Known, Plane
+from exactnn.cells._layers import Layer, Values
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work, value_at
 from exactnn.cells._search_points import across, around, between
 from exactnn.cells._table import Unusable, float_point, float_rows
@@ -32,10 +31,11 @@ class SearchCell:
     forms, made : the inequalities g_i >= 0, and what made each: unit u, or -1 - r for row r of the domain
     inner : where all g_i are positive
     signs : of all units, as far as they are fixed
-    completed : the stages that are complete, but for the last one (`values` has it too)
+    layers : the input, and the stages that are complete
     stage, table : the number of the stage at hand, and its units as forms
     known : bounds of linear functions on the cell
     rows, units : the units of the stage at hand, divided by their greatest common divisors, and their numbers
+    parallel : whether some of the pending units are
     late : whether all stages are complete, the rows being those that the search was asked for at the end; note : of who asked
     pending : those of them that are not fixed, one for each hyperplane, the first unit that has it
     alike : for each of these all units with its hyperplane, and whether with the same (1) or the opposite sign (-1)
@@ -47,7 +47,7 @@ class SearchCell:
     made: tuple[int, ...]
     inner: Point
     signs: list[int]
-    completed: Values
+    layers: tuple[Layer, ...]
     width: int
     work: Work
     known: Known
@@ -58,31 +58,32 @@ class SearchCell:
     pending: list[int] = field(default_factory=list)
     planes: dict[int, Plane] = field(default_factory=dict)
     alike: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    parallel: bool = False
     late: bool = False
     note: Any = None
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
-    _closing: Sequence[int] | None = None
+    _within: Halfspaces | None = None
+    _system: Halfspaces | None = None
     _view: View | None = None
     _part: tuple[View, list[AffineRow], int, int, bool] | None = None
     _sides: dict[int, tuple[Point, Point]] = field(default_factory=dict)
 
-    @cached_property
+    @property
     def system(self) -> Halfspaces:
         """The inequalities prepared for linear programs."""
-        return Halfspaces(self.forms, self.width, self.work)
+        if self._system is None:
+            self._system = Halfspaces(self.forms, self.width, self.work, self._within)
+        return self._system
 
     @property
     def values(self) -> Values:
-        """The stages that are complete."""
-        if self._closing is not None:
-            self.completed = (*self.completed, masked_rows(self.table, self._closing, self.width))
-            self._closing = None
-        return self.completed
+        """The stages that are complete, as matrices that are made when they are asked for."""
+        return Values(self.layers)
 
     def complete(self, signs: Sequence[int]) -> None:
-        """The stage at hand has these signs; what it gives to others is computed when it is asked for."""
-        self._closing = signs
+        """The stage at hand has these signs."""
+        self.layers = (*self.layers, Layer(self.table, signs, self.width))
 
     def enter(self, rows: list[AffineRow], units: Sequence[int], pending: Sequence[int]) -> None:
         """Go on to the units of a stage."""
@@ -104,6 +105,7 @@ class SearchCell:
             else:
                 self.alike[same].append((j, sign if self.planes[same].size > 0 else -sign))
         self._follow()
+        self.parallel = len({self.planes[j].direction for j in self.pending}) < len(self.pending)
         if self.pending:
             self._look()
 
@@ -139,22 +141,23 @@ class SearchCell:
 
     def settle(self) -> None:
         """Fix those units that do not change their sign on the cell, as far as floats see them; they leave `pending`."""
-        self._follow()
         if not self.pending:
             return
         if self.view is None:
             self._look()
         view = self.view
-        if view is None:
-            unsure = list(self.pending)
-        else:
-            for labels, names in view.explore(self.pending, self._check):
-                view.unsure += self._prove(labels, names)
-            unsure = view.unsure
+        unsure: Sequence[int] = list(self.pending)
+        if view is not None:
+            try:
+                for labels, names in view.explore(self.pending, self._check):
+                    view.unsure += self._prove(labels, names)
+                unsure = view.unsure
+            except Unusable:
+                self._view = None
         for j in unsure:
             if not self.signs[self.units[j]] and self._seen_beyond(j) is None:
                 self._certainly(j)
-        self._follow()
+        self._drop()
 
     def _check(self) -> None:
         self.work.clock.check("units were being looked at")
@@ -162,7 +165,8 @@ class SearchCell:
     def _prove(self, labels: list[int], names: list[int]) -> list[int]:
         """Fix these forms by combinations of these inequalities; those that floats were wrong about."""
         wrong = []
-        signs = [1 if value_at(self.rows[j], self.inner) > 0 else -1 for j in names]
+        assert self._view is not None
+        signs = self._view.signs_of(names)  # a wrong one has no proof
         proofs = self.system.combined(labels, [_times(self.rows[j], s) for j, s in zip(names, signs, strict=True)])
         for j, sign, proof in zip(names, signs, proofs, strict=True):
             if proof is None:
@@ -198,8 +202,12 @@ class SearchCell:
         return next((p for p in self.points if value_at(self.rows[j], p) * side < 0), None)
 
     def _fix(self, j: int, sign: int, proof: Farkas) -> None:
-        constant = sum(y * self.forms[i][-1] for i, y in proof.terms)
-        self.known.add(self.planes[j], sign, proof, fmpq(proof.factor * sign * self.rows[j][-1] - constant, proof.factor))
+        forms, constant = self.forms, sign * self.rows[j][-1]
+
+        def surplus() -> fmpq:
+            return fmpq(proof.factor * constant - sum(y * forms[i][-1] for i, y in proof.terms), proof.factor)
+
+        self.known.add(self.planes[j], sign, proof, surplus)
         self.facts.append((self.units[j], sign, proof))
         self._set(j, sign)
 
@@ -223,6 +231,13 @@ class SearchCell:
                 left.append(j)
         self.pending = left
 
+    def _drop(self) -> None:
+        """No unit that is fixed, or follows from one that is, is pending any more."""
+        if self.parallel:
+            self._follow()
+        else:
+            self.pending = [j for j in self.pending if not self.signs[self.units[j]]]
+
     def place(self, form: AffineRow) -> Farkas | Point:
         """The proof that form >= 0 on the cell, or a point where it is not."""
         return self.system.least(form)
@@ -245,7 +260,7 @@ class SearchCell:
             found = self._seen_beyond(j) or self.system.least(form)
             if isinstance(found, Farkas):
                 self._fix(j, sign, found)
-                self._follow()
+                self._drop()
                 return False
             point = between(form, inner, found)
         self._sides[j] = (inner, point) if sign > 0 else (point, inner)
@@ -275,7 +290,7 @@ class SearchCell:
                 made=(*self.made, self.units[j]),
                 inner=inner,
                 signs=list(self.signs),
-                completed=self.completed,
+                layers=self.layers,
                 width=self.width,
                 work=self.work,
                 known=known,
@@ -285,13 +300,15 @@ class SearchCell:
                 units=self.units,
                 planes=self.planes,
                 alike=self.alike,
+                parallel=self.parallel,
                 late=self.late,
                 note=self.note,
-                pending=[i for i in self.pending if i != j],
+                pending=self.pending,
                 points=[p for p in self.points if value_at(self.rows[j], p) * side >= 0],
             )
+            half._within = self.system
             half._set(j, side)
-            half._follow()
+            half._drop()
             if view is not None:
                 half._part = view, self.rows, j, side, inner is not self.inner
             halves.append(half)

@@ -6,12 +6,12 @@ w = 0 the direction x; then the form's value there, times w, is one scalar produ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, lcm
 from operator import mul
-from typing import Any
+from typing import NamedTuple
 
 from flint import fmpz, fmpz_mat
 
@@ -24,6 +24,9 @@ Point = tuple[int, ...]
 
 #: Up to this many entries the exact simplex method starts from nothing; a float proposal would cost more.
 _DIRECT = 6
+
+#: Up to so many inequalities those with one variable are no case of their own.
+_FEW = 12
 
 
 @dataclass
@@ -40,8 +43,7 @@ class Work:
     points: int = 0
 
 
-@dataclass(frozen=True)
-class Farkas:
+class Farkas(NamedTuple):
     """factor * form = gamma + sum_i multiplier_i g_i with factor > 0, multipliers > 0 and gamma >= 0, all integers."""
 
     factor: int
@@ -56,8 +58,24 @@ def value_at(form: Sequence[int], point: Sequence[int]) -> int:
 class Halfspaces:
     """The closed cell {x : g_i(x) >= 0}, which has a point."""
 
-    def __init__(self, forms: Sequence[AffineRow], width: int, work: Work) -> None:
+    def __init__(self, forms: Sequence[AffineRow], width: int, work: Work, within: Halfspaces | None = None) -> None:
         self.forms, self.width, self.work = forms, width, work
+        self._within = within
+        self._numbers: list[list[fmpz]] | None = None
+
+    @property
+    def _exact(self) -> list[list[fmpz]]:
+        """The forms in FLINT's integers, of which a cell that this one is a part of has the first."""
+        if self._numbers is None:
+            known: list[list[fmpz]] = []
+            whole, self._within = self._within, None
+            while whole is not None:
+                if whole._numbers is not None:
+                    known = whole._numbers
+                    break
+                whole = whole._within
+            self._numbers = known + [list(map(fmpz, form)) for form in self.forms[len(known) :]]
+        return self._numbers
 
     @cached_property
     def _integers(self) -> IntegerRows:
@@ -86,9 +104,8 @@ class Halfspaces:
             assert all(value_at(g, point) >= 0 for g in self.forms)
             return point
         scale = lcm(*(int(y.q) for y in ended.multipliers.values()))
-        proof = self._proof([form], list(ended.multipliers), [[int(fmpz(scale) * y.p // y.q) for y in ended.multipliers.values()]], scale)[
-            0
-        ]
+        multipliers = [int(fmpz(scale) * y.p // y.q) for y in ended.multipliers.values()]
+        proof = self._proof(form, list(ended.multipliers), multipliers, scale, range(self.width))
         assert proof is not None
         return proof
 
@@ -98,55 +115,61 @@ class Halfspaces:
         labels : as `basis` gives them
         """
         fixed = {}  # column: an inequality with this variable alone
-        dense, held = [], set()
-        for i in labels:
-            if i < 0:
-                held.add(~i)
-                continue
-            row = self.forms[i]
-            if row[:-1].count(0) == self.width - 1:
-                fixed[next(j for j, c in enumerate(row) if c)] = i
-            else:
-                dense.append(i)
+        held = {~i for i in labels if i < 0}
+        dense = [i for i in labels if i >= 0]
+        if len(dense) > _FEW:
+            for i in dense:
+                row = self.forms[i]
+                if row[:-1].count(0) == self.width - 1:
+                    fixed[next(j for j, c in enumerate(row) if c)] = i
+            alone = set(fixed.values())
+            dense = [i for i in dense if i not in alone]
         free = [j for j in range(self.width) if j not in fixed and j not in held]
         if len(dense) != len(free):
             return [None] * len(forms)
         columns: list[list[int]] = [[] for _ in forms]
         denominator = 1
         if dense:
-            rows = [self.forms[i] for i in dense]
-            self._wait(rows)
-            try:
-                solution: Any = fmpz_mat(len(free), len(dense), [row[j] for j in free for row in rows]).solve(
-                    fmpz_mat(len(free), len(forms), [form[j] for j in free for form in forms])
-                )  # an fmpq_mat; FLINT's hints name its base class
-            except ZeroDivisionError:
+            solution = self._solved(dense, free, forms)
+            if solution is None:
                 return [None] * len(forms)
-            numerators, bottom = solution.numer_denom()
-            columns, denominator = [[int(v) for v in column] for column in numerators.transpose().tolist()], int(bottom)
+            columns, denominator = solution
         if fixed:
             factor = lcm(*(self.forms[i][j] for j, i in fixed.items()))
             columns, denominator = [[factor * v for v in column] for column in columns], factor * denominator
             for form, column in zip(forms, columns, strict=True):
                 rest = [(denominator * form[j] - sum(y * self.forms[k][j] for k, y in zip(dense, column, strict=True)), j) for j in fixed]
                 column += [value // self.forms[fixed[j]][j] for value, j in rest]
-        return self._proof(forms, [*dense, *fixed.values()], columns, denominator)
+        rows = [*dense, *fixed.values()]
+        return [self._proof(form, rows, column, denominator, held) for form, column in zip(forms, columns, strict=True)]
 
-    def _proof(self, forms: Sequence[AffineRow], rows: Sequence[int], columns: Sequence[Sequence[int]], factor: int) -> list[Farkas | None]:
-        """factor * form = gamma + sum of multiplier * row, with a column of multipliers for each form; None where that is not so."""
-        table = fmpz_mat(len(rows), self.width + 1, [c for i in rows for c in self.forms[i]])
-        sums = (fmpz_mat(len(forms), len(rows), [y for column in columns for y in column]) * table).tolist()
-        found: list[Farkas | None] = []
-        for form, column, total in zip(forms, columns, sums, strict=True):
-            gamma = factor * form[-1] - int(total[-1])
-            holds = factor > 0 and gamma >= 0 and min(column, default=0) >= 0
-            if not (holds and all(factor * c == t for c, t in zip(form, total[:-1], strict=False))):
-                found.append(None)
-                continue
-            divisor = gcd(factor, *column)
-            found.append(Farkas(factor // divisor, tuple((i, y // divisor) for i, y in zip(rows, column, strict=True) if y)))
-        return found
+    def _solved(self, chosen: Sequence[int], free: Sequence[int], forms: Sequence[AffineRow]) -> tuple[list[list[int]], int] | None:
+        """For each form the multipliers, over one denominator > 0, with which these inequalities have its coefficients; None for none."""
+        exact, size = self._exact, len(free)
+        rows = [exact[i] for i in chosen]
+        self._wait(size, self.forms[chosen[0]])
+        table = fmpz_mat([[row[j] for row in rows] + [form[j] for form in forms] for j in free])
+        reduced, bottom, _ = table.rref()
+        denominator = int(bottom)
+        if not denominator or reduced[size - 1, size - 1] != bottom:  # the first columns are not independent
+            return None
+        side = 1 if denominator > 0 else -1
+        return [[side * int(reduced[i, k]) for i in range(size)] for k in range(size, size + len(forms))], side * denominator
 
-    def _wait(self, rows: Sequence[AffineRow]) -> None:
-        """Incomplete if solving for these rows takes longer than there is time."""
-        self.work.clock.check("a proof was to be solved for", seconds=solving_seconds(len(rows), max(abs(c).bit_length() for c in rows[0])))
+    def _proof(
+        self, form: AffineRow, rows: Sequence[int], multipliers: Sequence[int], factor: int, columns: Iterable[int]
+    ) -> Farkas | None:
+        """factor * form = gamma + sum of multiplier * row; None where these are not >= 0, or where it is not so in one of the columns."""
+        if factor <= 0 or min(multipliers, default=0) < 0:
+            return None
+        for j in columns:
+            if factor * form[j] != sum([y * self.forms[i][j] for i, y in zip(rows, multipliers, strict=True)]):
+                return None
+        if factor * form[-1] < sum([y * self.forms[i][-1] for i, y in zip(rows, multipliers, strict=True)]):
+            return None
+        divisor = gcd(factor, *multipliers)
+        return Farkas(factor // divisor, tuple([(i, y // divisor) for i, y in zip(rows, multipliers, strict=True) if y]))
+
+    def _wait(self, size: int, form: AffineRow) -> None:
+        """Incomplete if solving for so many rows like this takes longer than there is time."""
+        self.work.clock.check("a proof was to be solved for", seconds=solving_seconds(size, max(map(int.bit_length, form))))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from operator import mul
 
 import numpy as np
 from flint import fmpq
@@ -30,15 +31,14 @@ def across(
     """
     with np.errstate(all="ignore"):  # a proposal
         above, below = float(row @ origin), -float(row @ beyond)
-        if not (0 < above < np.inf and 0 < below < np.inf):
+        if not (0 < above < math.inf and 0 < below < math.inf):
             return None
         middle = _middle(above, below, origin, beyond)
-        room = min(float(np.minimum.reduce(rows @ middle, initial=np.inf)), -float(row @ middle)) / (len(form) - 1)
-    if not 0 < room < np.inf:
+        room = min(float(np.minimum.reduce(rows @ middle, initial=math.inf)), -float(row @ middle)) / (len(form) - 1)
+    entries = middle.tolist()
+    if not (0 < room < math.inf and all(map(math.isfinite, entries))):
         return None
-    exponent, entries = math.frexp(room)[1], middle.tolist()
-    if not all(map(math.isfinite, entries)):
-        return None
+    exponent = math.frexp(room)[1]
     for unit in (exponent - 1, exponent - 6):
         candidate = _rounded(entries[:-1], unit)
         if candidate is not None and value_at(form, candidate) < 0 and inside(candidate, forms):
@@ -65,7 +65,7 @@ def around(form: AffineRow, inner: Point, forms: Sequence[AffineRow]) -> tuple[P
 
 def inside(point: Point, forms: Sequence[AffineRow]) -> bool:
     """Whether all forms are positive at the point."""
-    return all(value_at(g, point) > 0 for g in forms)
+    return min([sum(map(mul, form, point)) for form in forms], default=1) > 0
 
 
 def simplified_point(point: Point, forms: Sequence[AffineRow]) -> Point:
@@ -112,7 +112,8 @@ def _rounded(point: Sequence[float], unit: int) -> Point | None:
     if unit >= 0:
         return (*(round(math.ldexp(v, -unit)) << unit for v in point), 1)
     if unit > -1000:
-        return primitive([*(round(math.ldexp(v, -unit)) for v in point), 1 << -unit])
+        scale = 2.0**-unit
+        return primitive([*[round(v * scale) for v in point], 1 << -unit])
     return None
 
 

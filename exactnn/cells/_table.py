@@ -12,6 +12,7 @@ the cell has one inequality more, which is a row of the table already.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 #: What is less counts as 0; and what is less is not divided by.
 EPSILON = 1e-9
 _PIVOT = 1e-8
+#: So many numbers are looked at by Python, which calls numpy no more often.
+_SHORT = 40
 #: Steps after which the table is computed afresh from its basis.
 _STALE = 40
 
@@ -43,21 +46,22 @@ class Table:
     Attributes
     ----------
     loose : of the n slacks those that are coordinates, `free` of them: their signs are free
+    held : how many inequalities, the first, hold at the vertex; `hold` goes to one where all do
     """
 
     def __init__(self, rows: FloatArray, count: int, labels: Sequence[int]) -> None:
         self.width = n = rows.shape[1] - 1
-        self.count, self.labels = count, list(labels)
+        self.count, self.held, self.labels = count, count, list(labels)
         self.loose = np.array([label < 0 for label in labels], dtype=bool)
         self.free = int(self.loose.sum())
-        self._set(np.empty((n + len(rows), 2 * n + 2)))
+        self._set(np.empty((2, n + len(rows), n + 1)))
         self._given[n:] = rows
         self.refresh()
 
     def _set(self, both: FloatArray) -> None:
         """The rows as they are given, and behind them as they are at the vertex; the first n are the coordinates."""
         n = self.width
-        self._both, self._given, self._table = both, both[:, : n + 1], both[:, n + 1 :]
+        self._both, self._given, self._table = both, both[0], both[1]
         self.rows, self.inequalities = self._given[n : n + self.count], self._table[n : n + self.count]
         self.given, self.forms = self._given[n + self.count :], self._table[n + self.count :]
 
@@ -88,8 +92,8 @@ class Table:
     def with_forms(self, forms: FloatArray) -> None:
         """Other forms in place of those at hand."""
         kept = self.width + self.count
-        both = np.empty((kept + len(forms), self._both.shape[1]))
-        both[:kept] = self._both[:kept]
+        both = np.empty((2, kept + len(forms), self.width + 1))
+        both[:, :kept] = self._both[:, :kept]
         self._set(both)
         self.given[:] = forms
         if self.age > _STALE // 2:
@@ -97,15 +101,17 @@ class Table:
         else:
             self._fill(kept)
 
-    def part(self, chosen: Sequence[int], factors: FloatArray) -> Table:
-        """The table of the part of the cell where the first chosen form, times its factor, is >= 0, with the others times theirs."""
+    def part(self, cut: int, side: float, chosen: Sequence[int], factors: FloatArray | None) -> Table:
+        """The table of the part of the cell where a form times the side is >= 0, with these forms, times the factors, to look at."""
         kept = self.width + self.count
         other = Table.__new__(Table)
-        other.width, other.count, other.age = self.width, self.count + 1, self.age
+        other.width, other.count, other.held, other.age = self.width, self.count + 1, self.held, self.age
         other.labels, other.loose, other.free = list(self.labels), self.loose.copy(), self.free
-        both = np.empty((kept + len(chosen), self._both.shape[1]))
-        both[:kept] = self._both[:kept]
-        np.multiply(self._both[np.array(chosen) + kept], factors[:, None], out=both[kept:])
+        both = self._both.take([*range(kept), kept + cut, *[kept + k for k in chosen]], 1)
+        if side < 0:
+            np.negative(both[:, kept], out=both[:, kept])
+        if factors is not None:
+            both[:, kept + 1 :] *= factors[:, None]
         other._set(both)
         return other
 
@@ -140,29 +146,37 @@ class Table:
         column, side = self._entering(self.forms[form, :-1])
         if column < 0:
             return False
-        row = self._blocking(self.inequalities[:, column] * side, self.inequalities[:, -1])
+        row = self._blocking(self.inequalities[:, column], side, self.inequalities[:, -1])
         if row < 0:
             return column, side
         self._pivot(row, column)
         return True
 
-    def raise_last(self) -> bool:
-        """To a vertex where the last inequality, which was added after the others, holds; False if floats do not find one."""
-        last = self.count - 1
+    def hold(self) -> bool:
+        """To a vertex where all inequalities hold, also those that came with parts; False if floats do not find one."""
+        while self.held < self.count:
+            if not self._raise(self.held):
+                return False
+            self.held += 1
+        return True
+
+    def _raise(self, last: int) -> bool:
+        """To a vertex where this inequality holds, as those before it do; False if floats do not find one."""
         for _ in range(4 * (self.count + self.width) + 20):
             line = self.inequalities[last]
-            value = line[-1]
+            value = float(line[-1])
             if value >= -EPSILON:
                 return True
             column, side = self._entering(-line[:-1])
             if column < 0:
                 return False
-            rise = self.inequalities[:, column] * side
-            slack = self.inequalities[:, -1].copy()
-            slack[last] = np.inf
-            blocking = self._blocking(rise, slack)
-            reach = np.inf if blocking < 0 else slack[blocking] / -rise[blocking]
-            self._pivot(last if -value / rise[last] <= reach else blocking, column)
+            blocking = self._blocking(self.inequalities[:last, column], side, self.inequalities[:last, -1])
+            if blocking >= 0:
+                met = self.inequalities[blocking]
+                if side * float(met[-1]) * float(line[column]) < side * value * float(met[column]):  # before this one is
+                    self._pivot(blocking, column)
+                    continue
+            self._pivot(last, column)
         return False
 
     def _entering(self, slopes: FloatArray) -> tuple[int, float]:
@@ -174,21 +188,26 @@ class Table:
         return column, -1.0 if slopes[column] > 0 else 1.0
 
     @staticmethod
-    def _blocking(rise: FloatArray, slack: FloatArray) -> int:
-        """The inequality met first, -1 for none."""
-        falling = (rise < -_PIVOT).nonzero()[0]
-        if not len(falling):
-            return -1
-        return int(falling[(slack[falling] / rise[falling]).argmax()])
+    def _blocking(rise: FloatArray, side: float, slack: FloatArray) -> int:
+        """The inequality met first where a slack that lets them rise so changes to this side, -1 for none."""
+        if len(rise) > _SHORT:
+            falling = (rise * side < -_PIVOT).nonzero()[0]
+            return int(falling[(slack[falling] * side / rise[falling]).argmax()]) if len(falling) else -1
+        row, nearest = -1, -math.inf
+        for i, (slope, value) in enumerate(zip(rise.tolist(), slack.tolist(), strict=True)):
+            if slope * side < -_PIVOT and (place := value * side / slope) > nearest:
+                row, nearest = i, place
+        return row
 
     def _pivot(self, row: int, column: int) -> None:
-        table = self._table
-        line = self.inequalities[row].copy()
+        table, line = self._table, self.inequalities[row]
         factor = table[:, column] / line[column]
-        line[column] -= 1.0
-        table -= factor[:, None] * line
-        self.free -= int(self.loose[column])
-        self.labels[column], self.loose[column] = row, False
+        table -= np.dot(factor[:, None], line[None])
+        table[:, column] = factor
+        self.labels[column] = row
+        if self.free:
+            self.free -= int(self.loose[column])
+            self.loose[column] = False
         self.age += 1
         if self.age > _STALE:
             self.refresh()

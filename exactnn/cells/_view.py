@@ -29,7 +29,8 @@ class View:
     names : of the forms that are looked at, in the table's order
     origin : the inner point (x, 1)
     signs : of each at the inner point, with which it is in the table; crossing : where it vanishes there, so that it changes its sign
-    points : columns (x, 1) or (x, 0), of the cell; values : of the forms, with their signs, there; lowest : the least of these
+    seen : rows: a point (x, 1) or ray (x, 0) of the cell, and behind it the values of the forms, with their signs, there
+    lowest : the least of these values for each form, or 0
     unsure : forms that floats do not decide
     """
 
@@ -39,13 +40,12 @@ class View:
         self.signs: FloatArray = np.ones(0)
         self.origin: FloatArray = np.zeros(width + 1)
         self.crossing: list[int] = []
-        self.points: FloatArray = np.zeros((width + 1, 0))
         self.unsure: list[int] = []
-        self._value(np.zeros((0, 0)))
+        self._see(np.zeros((0, width + 1)))
 
-    def _value(self, values: FloatArray) -> None:
-        self.values = values
-        self.lowest: FloatArray = np.minimum.reduce(values, axis=1) if values.size else np.zeros(len(values))
+    def _see(self, seen: FloatArray) -> None:
+        self.seen = seen
+        self.lowest: FloatArray = np.minimum.reduce(seen[:, self.table.width + 1 :], axis=0, initial=0.0)
 
     def enter(self, names: Sequence[int], rows: Sequence[AffineRow], inner: Point) -> None:
         """Look at the rows of these names."""
@@ -55,17 +55,21 @@ class View:
         self.signs = self._signs(forms @ self.origin, rows, inner)
         forms *= self.signs[:, None]
         self.table.with_forms(forms)
-        self._value(forms @ self.points)
+        points = self.seen[:, : self.table.width + 1]
+        self._see(np.concatenate([points, points @ forms.T], axis=1))
 
     def _signs(self, values: FloatArray, rows: Sequence[AffineRow], inner: Point) -> FloatArray:
         """The signs of forms at an inner point, exactly where floats are near 0."""
         self.crossing = []
-        near = np.abs(values) <= EPSILON * max(map(abs, self.origin.tolist()))
-        for k in near.nonzero()[0].tolist():
-            value = value_at(rows[self.names[k]], inner)
-            values[k] = -1.0 if value < 0 else 1.0
-            if not value:
-                self.crossing.append(k)
+        size = np.abs(values)
+        tiny = EPSILON * max(map(abs, self.origin.tolist()))
+        if len(size) and size[size.argmin()] <= tiny:
+            near = size <= tiny
+            for k in near.nonzero()[0].tolist():
+                value = value_at(rows[self.names[k]], inner)
+                values[k] = -1.0 if value < 0 else 1.0
+                if not value:
+                    self.crossing.append(k)
         return np.copysign(1.0, values)
 
     def part(self, name: int, side: int, kept: Sequence[int], rows: Sequence[AffineRow], inner: Point, *, moved: bool) -> View:
@@ -74,31 +78,36 @@ class View:
         cut, chosen = place[name], [place[j] for j in kept]
         other = View.__new__(View)
         other.names, other.unsure = list(kept), []
-        factors = np.ones(1 + len(chosen))
-        factors[0] = side * self.signs[cut]
+        old = self.signs[chosen]
+        factors = None
         if moved:
             other.origin = float_point(inner)
-            old = self.signs[chosen]
             other.signs = other._signs((self.table.given @ other.origin)[chosen] * old, rows, inner)
-            factors[1:] = other.signs * old
+            factors = other.signs * old
         else:
-            other.origin, other.signs = self.origin, self.signs[chosen]
+            other.origin, other.signs = self.origin, old
             other.crossing = [k for k, j in enumerate(chosen) if j in self.crossing] if self.crossing else []
-        other.table = self.table.part([cut, *chosen], factors)
-        inside = (self.values[cut] * factors[0] >= -EPSILON).nonzero()[0][-_MEMORY:]
-        other.points = self.points[:, inside]
-        other._value(self.values[chosen][:, inside] * factors[1:, None])
-        if not other.table.raise_last():
-            raise Unusable
+        sign = side * float(self.signs[cut])
+        other.table = self.table.part(cut, sign, chosen, factors)
+        first = self.table.width + 1
+        inside = (self.seen[:, first + cut] * sign >= -EPSILON).nonzero()[0][-_MEMORY:]
+        seen = self.seen.take(inside, 0).take([*range(first), *[first + k for k in chosen]], 1)
+        if factors is not None:
+            seen[:, first:] *= factors
+        other._see(seen)
         return other
+
+    def signs_of(self, names: Sequence[int]) -> list[int]:
+        """The signs at the inner point."""
+        return [int(self.signs[self.names.index(j)]) for j in names]
 
     def across(self, name: int, form: AffineRow, forms: Sequence[AffineRow]) -> Point | None:
         """A point with all forms of the cell > 0 on the other side of a hyperplane from the inner point, where `form` is > 0."""
-        k = self.names.index(name)
-        points = self.points[:, self.values[k] < -EPSILON]
-        if not points.shape[1]:
+        k, first = self.names.index(name), self.table.width + 1
+        points = self.seen[self.seen[:, first + k] < -EPSILON, :first]
+        if not len(points):
             return None
-        return across(form, self.origin, np.add.reduce(points, axis=1), forms, self.table.rows, self.table.given[k])
+        return across(form, self.origin, np.add.reduce(points, axis=0), forms, self.table.rows, self.table.given[k])
 
     def explore(self, names: Sequence[int], check: Callable[[], None]) -> Iterator[tuple[list[int], list[int]]]:
         """(labels, names): forms that seem to be fixed, with the inequalities whose combinations may prove it. Others change their sign."""
@@ -110,10 +119,15 @@ class View:
         if len(names) != len(self.names):
             wanted = set(names)
             left &= np.array([j in wanted for j in self.names], dtype=bool)
-        self._see_vertex(left)
         size = steps = 4 * (table.count + table.width) + 20
-        while len(left) and left[form := int(left.argmax())]:
-            check()
+        if not (len(left) and left[left.argmax()]):
+            return
+        if not table.hold():
+            raise Unusable
+        self._see_vertex(left)
+        while left[form := int(left.argmax())]:
+            if not steps & 15:
+                check()
             step = table.descend(form) if steps else False
             steps -= 1
             if step is True:
@@ -134,8 +148,10 @@ class View:
     def _see_vertex(self, left: Flags) -> None:
         """Remember the vertex, if it shows that forms change their sign; these are no longer left."""
         values = self.table.forms[:, -1]
+        if values[values.argmin()] >= -EPSILON:
+            return
         negative = left & (values < -EPSILON)
-        if len(negative) and negative[negative.argmax()]:
+        if negative[negative.argmax()]:
             left ^= negative
             self._add(self.table.vertex(), values)
 
@@ -150,6 +166,5 @@ class View:
         self._add(found, self.table.given @ found)
 
     def _add(self, point: FloatArray, values: FloatArray) -> None:
-        self.points = np.concatenate([self.points, point[:, None]], axis=1)
-        self.values = np.concatenate([self.values, values[:, None]], axis=1)
+        self.seen = np.concatenate([self.seen, np.concatenate([point, values])[None]])
         self.lowest = np.minimum(self.lowest, values)

@@ -11,27 +11,24 @@ compared with the tolerance by linear programs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from math import gcd, lcm
+from math import lcm
 from operator import mul
 from typing import Any
 
 import numpy as np
-from flint import fmpz, fmpz_mat
+from flint import fmpz_mat
 
 from exactnn.cells import (
     AffineRow,
     Farkas,
-    IntegerMap,
     Point,
     Program,
     Search,
     SearchCell,
     Seed,
     Tree,
-    masked_rows,
     polyhedron_of,
     read_program,
     value_at,
@@ -43,43 +40,12 @@ from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive, upright
 from exactnn.exact.progress import Progress
 from exactnn.symmetry.ridge_forms import NormalForm
+from exactnn.verify._cell_difference import Difference, Differences
 from exactnn.verify._domain import Coordinates
 from exactnn.verify._ridge_domain import crossing_witness
 
 #: outputs up to which a sum of absolute values is proved sign by sign
 SIGNS = 8
-Columns = tuple[int, ...]  # one number for each output
-
-
-@dataclass(frozen=True)
-class Difference:
-    """scale (f - g) = rest + sum_h jumps[h] max(h, 0) on a cell, in integers; units: for each h one unit z = c h or z = -c h."""
-
-    rest: list[list[int]]
-    jumps: dict[AffineRow, Columns]
-    units: dict[AffineRow, tuple[int, AffineRow]]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What one network gives to scale (f - g): a constant, and matrices for the outputs of stages that are closed on each cell, or open.
-
-    closed : (source, matrix); open : (stage, matrix, its columns)
-    """
-
-    constant: fmpz_mat
-    closed: list[tuple[int, fmpz_mat]]
-    open: list[tuple[int, fmpz_mat, list[list[int]]]]
-
-    @classmethod
-    def of(cls, form: IntegerMap, factor: int, left_open: list[int]) -> _Part:
-        """The form times a factor."""
-        matrices = {k: matrix * fmpz(factor) for k, matrix in form.matrices.items()}
-        return cls(
-            fmpz_mat(len(form.constant), 1, [factor * c for c in form.constant]),
-            [(k, matrix) for k, matrix in matrices.items() if k - 1 not in left_open],
-            [(k - 1, matrix, _table(matrix.transpose())) for k, matrix in matrices.items() if k - 1 in left_open],
-        )
 
 
 class Complete:
@@ -120,8 +86,7 @@ class Complete:
             seed=seed,
         )
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
-        signed = zip((1, -1), self.program.output_integers, strict=False)
-        self._parts = [_Part.of(form, sign * (self.scale // form.scale), self.open) for sign, form in signed]
+        self._differences = Differences(self.search, self.open, self.scale)
         self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
 
     def decide(self, clock: Clock | None = None, limit: int | None = None) -> RationalArray | dict[str, Any]:
@@ -133,7 +98,8 @@ class Complete:
             self.search.work.clock, self.search.limit = clock, limit
         with Progress("going through the cells of the networks", unit="cells") as bar:
             for cell, unit in self.search.walk():
-                bar.update(unit is None)
+                if unit is None:
+                    bar.update()
                 try:
                     point = self._node(cell, unit)
                 except Incomplete:
@@ -184,39 +150,9 @@ class Complete:
 
     def _hyperplanes(self, cell: SearchCell) -> tuple[list[AffineRow], list[int]]:
         """The open units that matter, one for each hyperplane."""
-        cell.note = self._difference(cell)
+        cell.note = self._differences.of(cell)
         chosen = [cell.note.units[h] for h in cell.note.jumps]
         return [form for _, form in chosen], [unit for unit, _ in chosen]
-
-    def _difference(self, cell: SearchCell) -> Difference:
-        """For an open unit z = size h its part column max(z, 0) is column size max(h, 0); with z = -size h there is column z besides."""
-        maps, width = self.search.maps, self.search.maps.width
-        rest = fmpz_mat(self.claim.f.output_dim, width + 1)
-        jumps: dict[AffineRow, list[int]] = {}
-        units: dict[AffineRow, tuple[int, AffineRow]] = {}
-        for part in self._parts:
-            rest += part.constant * maps.ones
-            for k, matrix in part.closed:
-                rest += matrix * cell.values[k]
-            for s, matrix, columns in part.open:
-                table = maps.stage(s, cell.values).tolist()
-                signs = [0] * len(table)
-                for j, (entries, column) in enumerate(zip(table, columns, strict=True)):
-                    row = [int(v) for v in entries]
-                    size = gcd(*row)
-                    if not any(row[:-1]):
-                        signs[j] = row[-1]
-                        continue
-                    form = tuple(row) if size == 1 else tuple(v // size for v in row)
-                    h = upright(form)
-                    if h is not form:
-                        signs[j] = 1
-                    units.setdefault(h, (self.program.first[s] + j, form))
-                    total = jumps.get(h)
-                    jumps[h] = [c * size for c in column] if total is None else [t + c * size for t, c in zip(total, column, strict=True)]
-                rest += matrix * masked_rows(table, signs, width)
-        live = {h: tuple(jump) for h, jump in jumps.items() if any(jump)}
-        return Difference(_table(rest), live, units)
 
     def _affine(self, cell: SearchCell) -> list[list[int]]:
         """scale (f - g) on a leaf, on which no hyperplane that matters is open any more."""
@@ -295,10 +231,6 @@ def base(where: Coordinates) -> tuple[fmpz_mat | None, int]:
     if where.dimension:
         table[:, :-1] = where.directions.numerators.T.astype(object) * (unit // where.directions.denominator)
     return fmpz_mat(d, where.dimension + 1, [int(v) for v in table.ravel()]), unit
-
-
-def _table(matrix: fmpz_mat) -> list[list[int]]:
-    return [[int(v) for v in row] for row in matrix.tolist()]
 
 
 def _as_array(point: Point) -> RationalArray:

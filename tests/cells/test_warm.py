@@ -56,7 +56,7 @@ def cold(program: Program, rows: Sequence[AffineRow]) -> set[tuple[int, ...]]:
     return found
 
 
-def proves(proof: Farkas, form: Sequence[int], cell: SearchCell) -> bool:
+def proves(proof: Farkas, form: Sequence[int], cell: SearchCell | Halfspaces) -> bool:
     """factor * form = gamma + sum of multiplier * inequality, in Python's integers."""
     rest = [proof.factor * c for c in form]
     for i, y in proof.terms:
@@ -144,6 +144,40 @@ def test_numbers_beyond_floats() -> None:
     assert float_rows([[HUGE, HUGE // 2]], 1).tolist() == [[1.0, 0.5]]
 
 
+@pytest.mark.parametrize("width", [2, 5, 12, 13, 20])
+def test_proofs_of_many_forms_at_once(width: int) -> None:
+    """Sides of a box and other inequalities; few ones are solved as they are, of many the sides apart."""
+    rng = np.random.default_rng(width)
+    sides = [(*[int(j == i) * int(rng.integers(1, 4)) for j in range(width)], int(rng.integers(5))) for i in range(width)]
+    ends = ((2, -3, 1), (5, 7, 4))  # independent, whatever the other coefficients
+    others = [(*[int(v) for v in rng.integers(-9, 10, width - 2)], *end) for end in ends]
+    cell = Halfspaces((*sides, *others), width, Work(Clock()))
+    labels = [*range(width - 2), width, width + 1]
+    factors = rng.integers(0, 4, (4, width))
+    forms = []
+    for line in factors:
+        total = [sum(int(y) * cell.forms[i][j] for i, y in zip(labels, line, strict=True)) for j in range(width + 1)]
+        forms.append((*total[:-1], total[-1] + 1))
+    forms.append(tuple(-c for c in cell.forms[width]))
+    *proofs, none = cell.combined(labels, forms)
+    assert none is None
+    for proof, form, line in zip(proofs, forms, factors, strict=False):
+        assert proof is not None
+        assert {i: Fraction(y, proof.factor) for i, y in proof.terms} == {i: y for i, y in zip(labels, line, strict=True) if y}
+        assert proves(proof, form, cell)
+    lower = (*forms[0][:-1], forms[0][-1] - 2)
+    assert cell.combined(labels, [lower]) == [None]
+    twice = [*range(width - 2), width, width]
+    assert cell.combined(twice, forms) == [None] * len(forms)
+    assert cell.combined(labels[:-1], forms[:1]) == [None]
+    held = [*range(width - 1), ~(width - 1)]
+    inside, across = ((*[2] * (width - 1), last, 99) for last in (0, 1))
+    first, second = cell.combined(held, [inside, across])
+    assert first is not None
+    assert second is None
+    assert proves(first, inside, cell)
+
+
 def test_known() -> None:
     """3 x - 6 >= 0 is known with a surplus of 3: so x >= 3, which bounds whatever is parallel."""
 
@@ -154,7 +188,7 @@ def test_known() -> None:
     cell = Halfspaces(((1, -3),), 1, Work(Clock()))
     proof = cell.least((3, -6))
     assert proof == Farkas(1, ((0, 3),))
-    known.add(plane((3, -6)), 1, proof, plane((3, -6)).offset + 1)
+    known.add(plane((3, -6)), 1, proof, lambda: plane((3, -6)).offset + 1)
     assert known.side((1, -2)) == 0
     assert known.side((3, -6)) == 1
     assert known.follows(plane((-2, 6))) == (-1, Farkas(3, ((0, 6),)))
