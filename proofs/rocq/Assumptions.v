@@ -6,7 +6,7 @@
    Used in. proofs/README.md
    Attacked by. tests/proofs/test_rocq.py compares the output.
    References. - *)
-From Exactnn Require Import Independence Symmetries Fibre Certificate.
+From Exactnn Require Import Independence Symmetries Fibre Generic Certificate.
 
 Print Assumptions jumps.
 Print Assumptions independence.
@@ -15,6 +15,11 @@ Print Assumptions permutation.
 Print Assumptions scaling.
 Print Assumptions flip.
 Print Assumptions fibre.
+Print Assumptions defect_natural.
+Print Assumptions generic.
+Print Assumptions single_orbit.
+Print Assumptions generic_example.
+Print Assumptions generic_dense.
 Print Assumptions equal_exactly.
 Print Assumptions not_both.
 Print Assumptions reorder_sound.
