@@ -6,7 +6,7 @@
    Used in. proofs/README.md
    Attacked by. tests/proofs/test_rocq.py compares the output.
    References. - *)
-From Exactnn Require Import Independence Symmetries Fibre Generic Certificate.
+From Exactnn Require Import Independence Symmetries Fibre Generic Gradients Temperature Certificate.
 
 Print Assumptions jumps.
 Print Assumptions independence.
@@ -20,6 +20,22 @@ Print Assumptions generic.
 Print Assumptions single_orbit.
 Print Assumptions generic_example.
 Print Assumptions generic_dense.
+Print Assumptions local_polynomial.
+Print Assumptions gradient.
+Print Assumptions backward_exists.
+Print Assumptions by_unit.
+Print Assumptions conservation.
+Print Assumptions output_flow.
+Print Assumptions flow.
+Print Assumptions rescaling.
+Print Assumptions rescaling_gradient.
+Print Assumptions layer_scaling.
+Print Assumptions invariants.
+Print Assumptions square_of_mean.
+Print Assumptions variance_ge0.
+Print Assumptions variance_eq0.
+Print Assumptions second_derivative.
+Print Assumptions third_derivative.
 Print Assumptions equal_exactly.
 Print Assumptions not_both.
 Print Assumptions reorder_sound.
