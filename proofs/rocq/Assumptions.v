@@ -6,7 +6,8 @@
    Used in. proofs/README.md
    Attacked by. tests/proofs/test_rocq.py compares the output.
    References. - *)
-From Exactnn Require Import Independence Symmetries Fibre Generic Gradients Temperature Certificate.
+From Exactnn Require Import Independence Symmetries Fibre Generic Gradients Temperature Tropical FullExtraction
+  Certificate.
 
 Print Assumptions jumps.
 Print Assumptions independence.
@@ -36,6 +37,14 @@ Print Assumptions variance_ge0.
 Print Assumptions variance_eq0.
 Print Assumptions second_derivative.
 Print Assumptions third_derivative.
+Print Assumptions exponents_ge0.
+Print Assumptions tropical_form.
+Print Assumptions difference_of_maxima.
+Print Assumptions own_term.
+Print Assumptions extract_at.
+Print Assumptions needed.
+Print Assumptions covered.
+Print Assumptions full_extraction.
 Print Assumptions equal_exactly.
 Print Assumptions not_both.
 Print Assumptions reorder_sound.
