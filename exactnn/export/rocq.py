@@ -22,7 +22,7 @@ from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
 from exactnn.export._rocq_layers import Named, common, kind, layers_of, like, orders
 from exactnn.export._rocq_line import line_nodes
-from exactnn.export._rocq_state import Affine, Row, primitive
+from exactnn.export._rocq_state import Affine, Bend, Row, primitive
 from exactnn.export._rocq_statement import header, statement
 from exactnn.export._rocq_tree import write_tree
 
@@ -81,19 +81,26 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
         shown = like(g, layers_of(transformed(second, evidence["matched"]), "g"))
         rows = words.listed(words.listed(map(words.number, order)) for order in orders(second, evidence["matched"]))
         reordered = f"reordered {rows}\n("
+    written = _evidence(f, shown, inputs, domain, tolerance, evidence, claim.question == "zero")
     return "\n".join(
         [
             *(_network(name, layers) for name, layers in (("f", f), ("g", g))),
             f"Definition domain_rows : seq inequality := {words.listed(map(_domain_row, domain))}.",
             f"Definition question : problem := about {words.number(inputs)} f g domain_rows "
             f"{words.pair(tolerance.numerator, tolerance.denominator)}.",
-            f"Definition evidence := {reordered}{_evidence(f, shown, inputs, domain, tolerance, evidence)}{')' if reordered else ''}.",
+            f"Definition evidence := {reordered}{written}{')' if reordered else ''}.",
         ]
     )
 
 
 def _evidence(
-    f: Sequence[Named], g: Sequence[Named], inputs: int, domain: list[tuple[Fraction, Row]], tolerance: Fraction, evidence: dict[str, Any]
+    f: Sequence[Named],
+    g: Sequence[Named],
+    inputs: int,
+    domain: list[tuple[Fraction, Row]],
+    tolerance: Fraction,
+    evidence: dict[str, Any],
+    zero: bool,
 ) -> str:
     method = evidence["method"]
     if method == "point":
@@ -105,9 +112,13 @@ def _evidence(
     if method in ("pass", "boxes"):
         if evidence.get("box") is not None or not domain:
             raise SaveError("intervals are written for Rocq where each input is bounded by rows of its own")
+        if bent := [name for layers in (f, g) for v, name in layers if isinstance(v, Bend) and len(v.kinks) != 1]:
+            raise SaveError(f"intervals are written for Rocq for activations with one kink, and not for node {bent[0]!r}")
+        if zero:
+            return _boxes(evidence, "apart")
         if [kind(v) for v, _ in f] != [kind(v) for v, _ in g]:
             raise SaveError("intervals are written for Rocq for two networks of the same layers")
-        return _boxes(evidence)
+        return _boxes(evidence, "intervals")
     if method in ("tree", "forms") and evidence["hull"] is not None:
         raise SaveError("a domain of lower dimension is not written for Rocq")
     layers, rows = ([v for v, _ in f], [v for v, _ in g]), [row for _, row in domain]
@@ -126,8 +137,8 @@ def _evidence(
     return f"Leaf\n{tree}"
 
 
-def _boxes(evidence: dict[str, Any]) -> str:
-    """One pass, or a tree of boxes with a pass at each leaf."""
+def _boxes(evidence: dict[str, Any], word: str) -> str:
+    """One pass, or a tree of boxes with a pass at each leaf: over the difference (intervals), or over each network alone (apart)."""
     bits = evidence["bits"]
     out: list[str] = []
     waiting = [""]
@@ -139,7 +150,7 @@ def _boxes(evidence: dict[str, Any]) -> str:
             out.append(f"(cut (nonnegative {words.argument(n)} [:: {words.pair(j, -(2**bits))}])")
             waiting += [after + ")", ""]
         elif node[0] == "pass":
-            out.append(f"(intervals {words.number(bits)}){after}")
+            out.append(f"({word} {words.number(bits)}){after}")
         else:
             raise SaveError(f"boxes with {node[0]!r} are not written for Rocq; those with 'pass' are")
     return "\n".join(out)

@@ -54,5 +54,6 @@ Print Assumptions check_tree_sound.
 Print Assumptions check_point_sound.
 Print Assumptions pass_sound.
 Print Assumptions check_pass_sound.
+Print Assumptions check_apart_sound.
 Print Assumptions check_sound.
 Print Assumptions check_equal.

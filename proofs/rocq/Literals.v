@@ -42,6 +42,7 @@ Definition split_atom (a : Number.int) (t1 t2 : tree) : tree := SplitAtom (z a) 
 Definition settle (a : Number.int) (s : hint) (t : tree) : tree := Settle (z a) s t.
 Definition chord (a k lo hi : Number.int) (p q : proof) (t : tree) : tree := Chord (z a) (z k) (z lo) (z hi) p q t.
 Definition intervals (bits : Number.int) : parts := Interval (z bits).
+Definition apart (bits : Number.int) : parts := Apart (z bits).
 Definition reordered (orders : seq (seq Number.int)) (p : parts) : parts := Reordered [seq [seq z i | i <- order] | order <- orders] p.
 Definition cut (r : inequality) (p q : parts) : parts := Cut r p q.
 Definition at_point (d : Number.int) (point : seq Number.int) (output : Number.int) : certificate :=

@@ -147,6 +147,7 @@ let rec tree = function
 
 let rec parts = function
   | Call ("intervals", [ bits ]) -> Interval (integer bits)
+  | Call ("apart", [ bits ]) -> Apart (integer bits)
   | Call ("reordered", [ orders; p ]) -> Reordered (list row orders, parts p)
   | Call ("cut", [ r; p; q ]) -> Cut (inequality r, parts p, parts q)
   | Call ("Leaf", [ t ]) -> Leaf (tree t)

@@ -51,6 +51,12 @@ def test_the_theorem_names_tolerance_and_domain(tmp_path: Path) -> None:
     assert "(intervals 0x" in text
 
 
+def test_a_network_that_is_nearly_zero_needs_no_second_one(tmp_path: Path) -> None:
+    text = theorem(xn.verify_zero(F, domain=BOX, tolerance=400), tmp_path)
+    assert "Definition g : network := [:: affine 1 [:: [:: 0; 0; 0]]]." in text
+    assert "(apart 0x" in text
+
+
 def test_a_refutation_names_the_point(tmp_path: Path) -> None:
     answer = xn.verify_equal(F, MOVED, domain=BOX)
     assert answer.counterexample is not None
@@ -61,6 +67,7 @@ def test_a_refutation_names_the_point(tmp_path: Path) -> None:
 
 
 SMOOTH = xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
+CLIPPED = xn.mlp([([[1, 1]], [0]), ([[1]], [0])], activation="relu6")
 SCALED = xn.symmetry.Scaling(0, [2, 3, 5]).apply(MOVED)
 TAIL = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1], [1, 1, 1]], [0, 0]), ([[1, 0]], [0])])
 OTHER_TAIL = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1]], [0]), ([[1]], [0])])
@@ -75,6 +82,10 @@ REFUSED = {
     ),
     "another question": (lambda: xn.verify_same_decision(F, F, domain=BOX), "not about 'same_decision'"),
     "a smooth activation": (lambda: xn.verify_equal(SMOOTH, SMOOTH), "(smooth, 1 entries) is not written for Rocq"),
+    "intervals behind two kinks": (
+        lambda: xn.verify_zero(CLIPPED, domain=BOX, tolerance=400),
+        "intervals are written for Rocq for activations with one kink, and not for node",
+    ),
     "a domain of lower dimension": (
         lambda: xn.verify_equal(F, COPY, domain=xn.Polyhedron([[1, 0], [-1, 0]], [0, 0])),
         "a domain of lower dimension is not written for Rocq",

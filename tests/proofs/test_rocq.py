@@ -161,6 +161,7 @@ def theorems() -> dict[str, tuple[Any, str]]:
         "tents within a tolerance": (xn.verify_equal(xn.mlp(TENT), flat("4.001"), domain=xn.Box([0], [2]), tolerance="1/1000"), "line"),
         "5-10-10-1 in float16": (xn.verify_equal(xn.mlp(layers), near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
         "5-10-10-1, moved, in float16": (xn.verify_equal(permuted, near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
+        "5-10-10-1, nearly 0": (xn.verify_zero(xn.mlp(layers), domain=xn.Box(-1, 1).in_dimension(5), tolerance=9), "pass"),
         "two sorting networks": (xn.verify_equal(f, g), "tree"),
         "sorting networks on a polyhedron": (
             xn.verify_equal(f, sort3([(0, 1), (1, 2)]), domain=xn.Polyhedron([[1, -1, 0], [0, 1, -1]], [0, 0])),
