@@ -9,6 +9,7 @@ from typing import Any
 
 from exactnn.errors import SaveError
 from exactnn.export._rocq_state import Affine, Bend, Layer
+from exactnn.export._rocq_windows import by_channel, convolution, mean
 
 Named = tuple[Layer, str]  # a layer and its node's name
 
@@ -26,7 +27,7 @@ def common(f: Sequence[Named], g: Sequence[Named]) -> tuple[list[Named], list[Na
     for (a, name), (b, other) in zip(f, g, strict=True):
         if isinstance(a, Affine) and isinstance(b, Affine):
             d = lcm(a.denominator, b.denominator)
-            a, b = (Affine(d, [[v * (d // layer.denominator) for v in row] for row in layer.rows]) for layer in (a, b))
+            a, b = a.over(d), b.over(d)
         pairs.append(((a, name), (b, other)))
     return [a for a, _ in pairs], [b for _, b in pairs]
 
@@ -52,11 +53,17 @@ def layers_of(network: Any, label: str) -> list[Named]:
             raise SaveError(f"{label}: node {node.name!r} is no link of one chain of layers, and only such networks are written for Rocq")
         if node.op in ("input", "reshape"):
             continue
-        size = prod(node.shape)
+        size, shape = prod(node.shape), nodes[i - 1].shape
         if node.op == "affine" and len(node.shape) == 1:
             found.append((_affine(node.fields["weight"], node.fields["bias"]), node.name))
         elif node.op == "batch_norm" and len(node.shape) == 1:
             found.append((_diagonal(node.fields["scale"].fractions(), node.fields["shift"].fractions()), node.name))
+        elif node.op == "conv":
+            found.append((convolution(node, shape), node.name))
+        elif node.op == "average_pool":
+            found.append((mean(node, shape, label), node.name))
+        elif node.op == "batch_norm":
+            found.append((by_channel(node.fields["scale"], node.fields["shift"], shape), node.name))
         elif node.op == "piecewise_linear":
             found.append((_bend(node.fields["slope"], node.fields["constant"], node.fields["kinks"]), node.name))
         elif node.op == "prelu" and len(slopes := set(node.fields["slopes"].fractions())) == 1:
@@ -64,7 +71,8 @@ def layers_of(network: Any, label: str) -> list[Named]:
             found.append((_bend(q, Fraction(0), [(Fraction(0), 1 - q)] if q != 1 else []), node.name))
         else:
             raise SaveError(
-                f"{label}: node {node.name!r} ({node.op}, {size} entries) is not written for Rocq; affine and piecewise linear layers are"
+                f"{label}: node {node.name!r} ({node.op}, {size} entries) is not written for Rocq; "
+                "affine layers, convolutions and piecewise linear functions are"
             )
     return found
 
@@ -108,6 +116,8 @@ def orders(network: Any, steps: Sequence[Any]) -> list[list[int]]:
             raise SaveError(f"neurons that are matched by a {way} are not written for Rocq, those in another order are")
         given.setdefault(step["layer"], []).append(step["order"])
     widths = []
+    if any(node.op in ("conv", "average_pool") for node in network.nodes):
+        raise SaveError("matched channels of convolutions are not written for Rocq; neurons of affine layers in another order are")
     for node in network.nodes:
         group += node.op == "affine"
         if node.op in ("affine", "batch_norm"):

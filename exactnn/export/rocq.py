@@ -131,6 +131,10 @@ def _evidence(
     elif method == "line":
         tree = write_tree(*layers, inputs, rows, tolerance, line_nodes(*layers, rows, tolerance))
     elif method == "forms":
+        lines = (line for key in "fg" for found in evidence[key].values() for line in found)
+        if any(v.windows for v in (*layers[0], *layers[1]) if isinstance(v, Affine)) and not evidence.get("elements"):
+            if any(line[0] != "atom" for line in lines):
+                raise SaveError("signs of whole channels of convolutions are not written for Rocq")
         tree = write_forms(f, g, inputs, domain, tolerance, evidence)
     else:
         raise SaveError(f"evidence {method!r} is not written for Rocq; forms, line, tree, pass and point are")

@@ -7,7 +7,7 @@
    Attacked by. tests/proofs/test_rocq.py compares the output.
    References. - *)
 From Exactnn Require Import Independence Symmetries Fibre Generic Gradients Temperature Tropical FullExtraction
-  Certificate.
+  Windows Certificate.
 
 Print Assumptions jumps.
 Print Assumptions independence.
@@ -48,6 +48,7 @@ Print Assumptions full_extraction.
 Print Assumptions equal_exactly.
 Print Assumptions not_both.
 Print Assumptions reorder_sound.
+Print Assumptions convolution_sound.
 Print Assumptions nonneg_sound.
 Print Assumptions unit_max_sound.
 Print Assumptions check_tree_sound.

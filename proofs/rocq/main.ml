@@ -111,9 +111,18 @@ let pair first second = function Pair (a, b) -> (first a, second b) | _ -> unexp
 let numbers = pair integer integer
 let row = list integer
 
+let axis = function
+  | Call ("axis_of", [ n; k; s; b; d; m ]) ->
+      { grid = integer n; taps = integer k; stride = integer s; before = integer b; dilation = integer d; places = integer m }
+  | _ -> unexpected "an axis"
+
+let kernel = function Call ("kernel", [ first; r ]) -> (integer first, row r) | _ -> unexpected "a kernel"
+
 let layer = function
   | Call ("affine", [ d; rows ]) -> Affine (integer d, list row rows)
   | Call ("bent", [ d; q; r; kinks ]) -> Bend (integer d, integer q, integer r, list numbers kinks)
+  | Call ("conv", [ d; channels; many; axes; kernels ]) ->
+      convolution (integer d) (integer channels) (integer many) (list axis axes) (list kernel kernels)
   | Call ("relu", []) -> Bend (Zpos XH, Z0, Z0, [ (Z0, Zpos XH) ])
   | _ -> unexpected "a layer"
 

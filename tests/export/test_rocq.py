@@ -13,8 +13,9 @@ import exactnn as xn
 from exactnn.certificate import examine
 from exactnn.cli import main
 from exactnn.errors import SaveError
+from exactnn.exact.array import RationalArray
 from exactnn.export.rocq import save_rocq
-from exactnn.network import Add, Builder, Input, relu
+from exactnn.network import Add, AveragePool, Builder, Conv, Input, relu
 from tests._schema import problems
 
 F = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1]], [0])])
@@ -57,6 +58,11 @@ def test_a_network_that_is_nearly_zero_needs_no_second_one(tmp_path: Path) -> No
     assert "(apart 0x" in text
 
 
+def test_a_convolution_is_written_as_one(tmp_path: Path) -> None:
+    text = theorem(xn.verify_equal(image(), image()), tmp_path)
+    assert "conv 2 1 1 [:: (axis_of 3 2 1 1 1 3)] [:: (kernel 0 [:: 6; 1; 4])]" in text
+
+
 def test_a_refutation_names_the_point(tmp_path: Path) -> None:
     answer = xn.verify_equal(F, MOVED, domain=BOX)
     assert answer.counterexample is not None
@@ -64,6 +70,16 @@ def test_a_refutation_names_the_point(tmp_path: Path) -> None:
     assert "f_and_g_differ" in text
     common = max(v.denominator for v in answer.counterexample)
     assert f"at_point {common} " in text or f"at_point {hex(common)} " in text
+
+
+def image(padding: int = 1, count: bool = True) -> xn.Network:
+    """A convolution with the kernel (1/2, 2) and the bias 3, a relu and means."""
+    net = Builder()
+    net.add("x", Input((1, 3)))
+    net.add("c", Conv(RationalArray.of([[["1/2", 2]]]), RationalArray.of([3]), (1,), ((1, 0),), (1,), 1), "x")
+    net.add("r", relu(), "c")
+    net.add("m", AveragePool((2,), (1,), ((padding, 0),), count), "r")
+    return net.build(["x"], ["m"])
 
 
 SMOOTH = xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
@@ -81,6 +97,10 @@ REFUSED = {
         "a proof about what is left of two networks without their common parts is not written for Rocq",
     ),
     "another question": (lambda: xn.verify_same_decision(F, F, domain=BOX), "not about 'same_decision'"),
+    "means of fewer entries at the edges": (
+        lambda: xn.verify_equal(image(count=False), image(count=False)),
+        "takes means of fewer entries at the edges, which is not written for Rocq",
+    ),
     "a smooth activation": (lambda: xn.verify_equal(SMOOTH, SMOOTH), "(smooth, 1 entries) is not written for Rocq"),
     "intervals behind two kinks": (
         lambda: xn.verify_zero(CLIPPED, domain=BOX, tolerance=400),
