@@ -99,31 +99,3 @@ def _diagonal(scale: Sequence[Fraction], shift: Sequence[Fraction]) -> Affine:
 def _bend(slope: Fraction, constant: Fraction, kinks: Sequence[tuple[Fraction, Fraction]]) -> Bend:
     common = lcm(slope.denominator, constant.denominator, *(v.denominator for kink in kinks for v in kink))
     return Bend(common, int(slope * common), int(constant * common), [(int(t * common), int(p * common)) for t, p in kinks])
-
-
-def orders(network: Any, steps: Sequence[Any]) -> list[list[int]]:
-    """For each affine layer of the chain, the order of its outputs: new entry i is old entry order[i].
-
-    A permutation at an activation is one of the rows of the last `affine` node before it, and of every `batch_norm` that carries them on.
-    """
-    group = -1
-    groups: list[int] = []  # of each affine layer: which `affine` node it belongs to
-    found: dict[int, list[int]] = {}
-    given: dict[str, list[list[int]]] = {}
-    for step in steps:
-        if step["kind"] != "permutation":
-            way = step["kind"].replace("_", " ")
-            raise SaveError(f"neurons that are matched by a {way} are not written for Rocq, those in another order are")
-        given.setdefault(step["layer"], []).append(step["order"])
-    widths = []
-    if any(node.op in ("conv", "average_pool") for node in network.nodes):
-        raise SaveError("matched channels of convolutions are not written for Rocq; neurons of affine layers in another order are")
-    for node in network.nodes:
-        group += node.op == "affine"
-        if node.op in ("affine", "batch_norm"):
-            groups.append(group)
-            widths.append(prod(node.shape))
-        for order in given.get(node.name, []):
-            before = found.get(group)
-            found[group] = list(order) if before is None else [before[i] for i in order]
-    return [found.get(g, list(range(width))) for g, width in zip(groups, widths, strict=True)]

@@ -14,14 +14,16 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from exactnn.certificate import Accepted, transformed
+from exactnn.certificate import Accepted, matched, transformed
 from exactnn.errors import SaveError
 from exactnn.exact.files import write_text
 from exactnn.exact.reading import parse_json
+from exactnn.export import _rocq_moves
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
-from exactnn.export._rocq_layers import Named, common, kind, layers_of, like, orders
+from exactnn.export._rocq_layers import Named, common, kind, layers_of, like
 from exactnn.export._rocq_line import line_nodes
+from exactnn.export._rocq_moves import moves, scaled
 from exactnn.export._rocq_state import Affine, Bend, Row, primitive
 from exactnn.export._rocq_statement import header, statement
 from exactnn.export._rocq_tree import write_tree
@@ -75,20 +77,25 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
     if evidence["method"] in ("pass", "boxes"):
         f, g = common(f, g)
     domain = [] if claim.domain is None else [_inequality(row, claim.domain.matrix.denominator, b) for row, b in claim.domain.rows()]
-    tolerance, shown, reordered = claim.tolerance, g, ""
+    tolerance, shown, moved = claim.tolerance, g, []
     if "matched" in evidence and claim.answer == "proved":
         second = accepted.models["g"].network
-        shown = like(g, layers_of(transformed(second, evidence["matched"]), "g"))
-        rows = words.listed(words.listed(map(words.number, order)) for order in orders(second, evidence["matched"]))
-        reordered = f"reordered {rows}\n("
+        shown, moved = layers_of(matched(second, evidence["matched"]), "g"), moves(second, evidence["matched"])
+        if not scaled(moved):
+            shown = like(g, shown)
+        elif evidence["method"] in ("pass", "boxes"):
+            f, shown = common(f, shown)
+        evidence = {key: value for key, value in evidence.items() if key != "matched"}
     written = _evidence(f, shown, inputs, domain, tolerance, evidence, claim.question == "zero")
+    if moved:
+        written = _rocq_moves.written(moved, shown, written)
     return "\n".join(
         [
             *(_network(name, layers) for name, layers in (("f", f), ("g", g))),
             f"Definition domain_rows : seq inequality := {words.listed(map(_domain_row, domain))}.",
             f"Definition question : problem := about {words.number(inputs)} f g domain_rows "
             f"{words.pair(tolerance.numerator, tolerance.denominator)}.",
-            f"Definition evidence := {reordered}{written}{')' if reordered else ''}.",
+            f"Definition evidence := {written}.",
         ]
     )
 

@@ -48,6 +48,7 @@ Print Assumptions full_extraction.
 Print Assumptions equal_exactly.
 Print Assumptions not_both.
 Print Assumptions reorder_sound.
+Print Assumptions rescale_sound.
 Print Assumptions convolution_sound.
 Print Assumptions nonneg_sound.
 Print Assumptions unit_max_sound.

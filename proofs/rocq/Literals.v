@@ -51,6 +51,8 @@ Definition chord (a k lo hi : Number.int) (p q : proof) (t : tree) : tree := Cho
 Definition intervals (bits : Number.int) : parts := Interval (z bits).
 Definition apart (bits : Number.int) : parts := Apart (z bits).
 Definition reordered (orders : seq (seq Number.int)) (p : parts) : parts := Reordered [seq [seq z i | i <- order] | order <- orders] p.
+Definition scale (t d : Number.int) (factors : seq Number.int) : Z * (Z * seq Z) := (z t, (z d, [seq z l | l <- factors])).
+Definition rescaled (given : seq (Z * (Z * seq Z))) (p : parts) : parts := Rescaled given p.
 Definition cut (r : inequality) (p q : parts) : parts := Cut r p q.
 Definition at_point (d : Number.int) (point : seq Number.int) (output : Number.int) : certificate :=
   Differ (z d) [seq z n | n <- point] (z output).

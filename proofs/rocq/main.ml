@@ -154,10 +154,13 @@ let rec tree = function
   | Call ("Ends", [ proofs ]) -> Ends (list (pair farkas farkas) proofs)
   | _ -> unexpected "a tree"
 
+let scale = function Call ("scale", [ t; d; ls ]) -> (integer t, (integer d, row ls)) | _ -> unexpected "a scale"
+
 let rec parts = function
   | Call ("intervals", [ bits ]) -> Interval (integer bits)
   | Call ("apart", [ bits ]) -> Apart (integer bits)
   | Call ("reordered", [ orders; p ]) -> Reordered (list row orders, parts p)
+  | Call ("rescaled", [ given; p ]) -> Rescaled (list scale given, parts p)
   | Call ("cut", [ r; p; q ]) -> Cut (inequality r, parts p, parts q)
   | Call ("Leaf", [ t ]) -> Leaf (tree t)
   | _ -> unexpected "a part"

@@ -52,6 +52,12 @@ def test_the_theorem_names_tolerance_and_domain(tmp_path: Path) -> None:
     assert "(intervals 0x" in text
 
 
+def test_neurons_at_another_scale_are_written_with_their_factors(tmp_path: Path) -> None:
+    text = theorem(xn.verify_equal(F, SCALED, domain=BOX, tolerance="1/5"), tmp_path)
+    assert "g : network := [:: affine 6 [:: [:: 0; 0xc; -6]; [:: 0; 0; 0x1518]; [:: 0xa; -0x1e; -0x1e]]; relu;" in text  # as it stands
+    assert "rescaled [:: (scale 6 0x1e [:: 0xf; 0xa; 6])" in text  # 1/2, 1/3, 1/5
+
+
 def test_a_network_that_is_nearly_zero_needs_no_second_one(tmp_path: Path) -> None:
     text = theorem(xn.verify_zero(F, domain=BOX, tolerance=400), tmp_path)
     assert "Definition g : network := [:: affine 1 [:: [:: 0; 0; 0]]]." in text
@@ -85,12 +91,14 @@ def image(padding: int = 1, count: bool = True) -> xn.Network:
 SMOOTH = xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
 CLIPPED = xn.mlp([([[1, 1]], [0]), ([[1]], [0])], activation="relu6")
 SCALED = xn.symmetry.Scaling(0, [2, 3, 5]).apply(MOVED)
+FOLDED = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 5, "1/3"]), ([[1, 1, 1]], [0])], activation="abs")
+FOLDED_MOVED = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 5, "1/3"]), ([[1, 1, 1]], ["1/7"])], activation="abs")
 TAIL = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1], [1, 1, 1]], [0, 0]), ([[1, 0]], [0])])
 OTHER_TAIL = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1]], [0]), ([[1]], [0])])
 REFUSED = {
-    "neurons at another scale": (
-        lambda: xn.verify_equal(F, SCALED, domain=BOX, tolerance="1/5"),
-        "neurons that are matched by a scaling are not written for Rocq",
+    "neurons with another sign": (
+        lambda: xn.verify_equal(FOLDED, xn.symmetry.Flip([1]).apply(FOLDED_MOVED), domain=BOX, tolerance="1/5"),
+        "neurons that are matched by a flip are not written for Rocq",
     ),
     "what is left without common parts": (
         lambda: xn.verify_equal(TAIL, OTHER_TAIL),

@@ -206,6 +206,7 @@ def theorems() -> dict[str, tuple[Any, str]]:
     """Verdicts, and the evidence each has."""
     f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
     image, rounded = rounded_convolution()
+    channels = xn.symmetry.Scaling(0, ["2/3", 3, "5/7", 1]) @ xn.symmetry.Permutation(0, [2, 0, 3, 1])
     layers = dense([5, 10, 10, 1], 1)
     permuted = xn.symmetry.Permutation(0, [3, 1, 0, 2, *range(4, 10)]).apply(xn.mlp(layers))
     near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
@@ -215,6 +216,14 @@ def theorems() -> dict[str, tuple[Any, str]]:
         "tents within a tolerance": (xn.verify_equal(xn.mlp(TENT), flat("4.001"), domain=xn.Box([0], [2]), tolerance="1/1000"), "line"),
         "5-10-10-1 in float16": (xn.verify_equal(xn.mlp(layers), near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
         "5-10-10-1, moved, in float16": (xn.verify_equal(permuted, near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
+        "5-10-10-1, moved and scaled, in float16": (
+            xn.verify_equal(near, moved(layers), domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"),
+            "pass",
+        ),
+        "a convolution, moved and scaled, in float16": (
+            xn.verify_equal(rounded, channels.apply(image), domain=xn.Box(-1, 1).in_dimension(32), tolerance="1/50"),
+            "pass",
+        ),
         "5-10-10-1, nearly 0": (xn.verify_zero(xn.mlp(layers), domain=xn.Box(-1, 1).in_dimension(5), tolerance=9), "pass"),
         **{f"{name} and its matrix": (xn.verify_equal(*behind(name)), "forms") for name in WINDOWS},
         "a convolution in float16": (xn.verify_equal(image, rounded, domain=xn.Box(-1, 1).in_dimension(32), tolerance="1/50"), "pass"),
@@ -278,6 +287,25 @@ def test_what_is_falsified_does_not_compile(theory: Path, tmp_path: Path) -> Non
         assert out.returncode != 0, label
         assert "check question (Equal evidence) = true" in out.stderr, out.stderr
         assert "Closed" not in out.stdout, label
+
+
+def test_factors_that_are_not_those_of_the_weights_are_rejected(theory: Path, tmp_path: Path) -> None:
+    layers = dense([5, 10, 10, 1], 1)
+    near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
+    answer = xn.verify_equal(near, moved(layers), domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50")
+    assert answer.certificate is not None
+    path = written(answer.certificate.document, tmp_path / "right.v")
+    text = path.read_text()
+    scales = list(re.finditer(r"\(scale (\w+) (\w+) \[:: (\w+)", text))
+    assert len(scales) == 3
+    wrong = []
+    for scale in scales:  # a negative factor; another one; a denominator that the new weights do not have
+        t, d, factor = scale.groups()
+        for numbers in ((t, d, f"-{factor}"), (t, d, hex(int(factor, 16) + 2)), ("1", d, factor)):
+            path_of = tmp_path / f"wrong{len(wrong)}.v"
+            path_of.write_text(f"{text[: scale.start()]}(scale {numbers[0]} {numbers[1]} [:: {numbers[2]}{text[scale.end() :]}")
+            wrong.append(path_of)
+    assert decided(theory, [path, *wrong]) == [True] + [False] * len(wrong)
 
 
 @pytest.mark.parametrize("name", WINDOWS)
