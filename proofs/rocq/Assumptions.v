@@ -55,6 +55,7 @@ Print Assumptions unit_max_sound.
 Print Assumptions check_tree_sound.
 Print Assumptions check_point_sound.
 Print Assumptions pass_sound.
+Print Assumptions folded_sound.
 Print Assumptions check_pass_sound.
 Print Assumptions check_apart_sound.
 Print Assumptions check_sound.

@@ -9,7 +9,7 @@
    Used in. Certificate.v, for the evidence `pass`.
    Attacked by. tests/proofs/test_rocq.py
    References. docs/certificate-format.md ("pass") *)
-From Exactnn Require Export Networks.
+From Exactnn Require Export Networks Folding.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -139,15 +139,17 @@ Definition from_box (box : seq interval) : intervals := [seq (i, i, (0, 0)%Z) | 
 Definition near (p : problem) (S : Z) (i : interval) : bool :=
   Z.leb (- ((tolerance p).1 * S)) ((tolerance p).2 * i.1) && Z.leb ((tolerance p).2 * i.2) ((tolerance p).1 * S).
 
+Definition all_near (p : problem) (S : Z) (s : option intervals) : bool :=
+  match s with Some s' => all (fun t => near p S t.2) s' | None => false end.
+
+(* The networks with their normalisations folded in, as the checker in Python has them, or else as they stand. *)
 Definition check_pass (p : problem) (rows : seq inequality) (S : Z) : bool :=
   Z.ltb 0 S &&
   match box_of (sides_of S rows (Z.to_nat (inputs p))) with
   | None => false
   | Some box =>
-      match pass S (first p) (second p) (from_box box) with
-      | None => false
-      | Some s => all (fun t => near p S t.2) s
-      end
+      if all_near p S (pass S (folded (first p)) (folded (second p)) (from_box box)) then true
+      else all_near p S (pass S (first p) (second p) (from_box box))
   end.
 
 Definition check_apart (p : problem) (rows : seq inequality) (S : Z) : bool :=
@@ -155,7 +157,9 @@ Definition check_apart (p : problem) (rows : seq inequality) (S : Z) : bool :=
   match box_of (sides_of S rows (Z.to_nat (inputs p))) with
   | None => false
   | Some box =>
-      match pass S (first p) (first p) (from_box box), pass S (second p) (second p) (from_box box) with
+      let f := folded (first p) in
+      let g := folded (second p) in
+      match pass S f f (from_box box), pass S g g (from_box box) with
       | Some s, Some t => (size s == size t) && all (fun k => near p S (minus k.1.1.1 k.2.1.1)) (zip s t)
       | _, _ => false
       end
@@ -514,24 +518,32 @@ move=> /and5P[_ t0 td0 _ _]; have td : 0 < zr R (tolerance p).2 by rewrite zr_gt
 by apply: divr_ge0; [rewrite zr_ge0 | apply: ltW].
 Qed.
 
+Lemma all_near_sound (R : realFieldType) p S f g box (x : seq R) : well_formed p -> 0 < zr R S ->
+  List.Forall2 (fits S) (from_box box) [seq (v, v) | v <- x] -> all_near p S (pass S f g (from_box box)) -> close (bound R p) (run f x) (run g x).
+Proof.
+move=> wf S0 fit0; case ps: (pass _ _ _ _) => [s|] //= ok; have [vws fit []] := pass_sound S0 fit0 ps.
+rewrite -!map_comp !map_id_in // => -> ->; split; first by rewrite !size_map.
+elim: fit ok => [|t [v w] s' vws' [_ _ gap] _ IH] /=; first by move=> _ j; rewrite !nth_nil subrr normr0 bound_ge0.
+by move=> /andP[ok rest] [|j] /=; [exact: near_sound gap | exact: IH].
+Qed.
+
 Theorem check_pass_sound (R : realFieldType) p rows S (x : seq R) : well_formed p -> size x = Z.to_nat (inputs p) -> inside rows x ->
   check_pass p rows S -> close (bound R p) (run (first p) x) (run (second p) x).
 Proof.
 move=> wf sx ins /andP[S0 ok]; have S0' : 0 < zr R S by rewrite zr_gt0.
-case bx: (box_of _) ok => [box|] //; case ps: (pass _ _ _ _) => [s|] // ok.
-rewrite -sx in bx.
-have [vws fit []] := pass_sound S0' (box_sound (sides_sound S0' ins) bx) ps.
-rewrite -!map_comp !map_id_in // => -> ->; split; first by rewrite !size_map.
-elim: fit ok => [|t [v w] s' vws' [_ _ gap] _ IH] /=; first by move=> _ j; rewrite !nth_nil subrr normr0 bound_ge0.
-by move=> /andP[ok rest] [|j] /=; [exact: near_sound gap | exact: IH].
+case bx: (box_of _) ok => [box|] // ok.
+rewrite -sx in bx; have fit := box_sound (sides_sound S0' ins) bx.
+move: ok; case: ifP => [ok _|_ ok]; last exact: all_near_sound fit ok.
+by rewrite -(folded_sound (first p)) -(folded_sound (second p)); exact: all_near_sound fit ok.
 Qed.
 
 Theorem check_apart_sound (R : realFieldType) p rows S (x : seq R) : well_formed p -> size x = Z.to_nat (inputs p) -> inside rows x ->
   check_apart p rows S -> close (bound R p) (run (first p) x) (run (second p) x).
 Proof.
 move=> wf sx ins /andP[S0 ok]; have S0' : 0 < zr R S by rewrite zr_gt0.
-case bx: (box_of _) ok => [box|] //.
-case ps: (pass S (first p) (first p) (from_box box)) => [s|] //; case pt: (pass S (second p) (second p) (from_box box)) => [t|] // ok.
+case bx: (box_of _) ok => [box|] //=; set f := folded (first p); set g := folded (second p).
+case ps: (pass S f f (from_box box)) => [s|] //; case pt: (pass S g g (from_box box)) => [t|] // ok.
+rewrite -(folded_sound (first p)) -(folded_sound (second p)) -/f -/g.
 rewrite -sx in bx; have fit0 := box_sound (sides_sound S0' ins) bx.
 have [vs fit [es _]] := pass_sound S0' fit0 ps; have [ws fit' [et _]] := pass_sound S0' fit0 pt.
 move: es et; rewrite -!map_comp !map_id_in // => -> ->; case/andP: ok => /eqP.

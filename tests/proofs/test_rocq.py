@@ -325,6 +325,33 @@ def test_windows_that_lie_elsewhere_are_rejected(name: str, theory: Path, tmp_pa
     assert decided(theory, [path, *wrong]) == [True] + [False] * len(wrong)
 
 
+def normalised(factor: int) -> xn.Network:
+    """One function for all factors: the weights divided by it, the batch norm behind them multiplied."""
+    net = Builder()
+    net.add("x", Input((2, 3, 3)))
+    net.add("c", Conv(draw(4, 2, 3, 3) / factor, draw(4) / factor, (1, 1), ((1, 1), (1, 1)), (1, 1), 1), "x")
+    scale = RationalArray.of([1, 2, 3, 4]) * factor
+    net.add("n", BatchNorm(draw(4) / factor, RationalArray.of([1] * 4), scale, draw(4), Fraction(0), "float32"), "c")
+    net.add("r", relu(), "n")
+    net.add("v", Reshape((36,)), "r")
+    net.add("y", Affine(draw(2, 36), draw(2)), "v")
+    return net.build(["x"], ["y"])
+
+
+def test_normalisations_are_folded_into_the_weights(theory: Path, tmp_path: Path) -> None:
+    """Layer by layer the weights are far apart; behind the batch norm they are the same."""
+    answer = xn.verify_equal(normalised(1), normalised(2), domain=xn.Box(-1, 1).in_dimension(18), tolerance="1/1000000")
+    assert answer.certificate is not None
+    document = {**answer.certificate.document, "evidence": {"method": "pass", "bits": 64}}
+    assert verdict(document) is None
+    path = written(document, tmp_path / "folded.v")
+    text = path.read_text()
+    wrong = tmp_path / "wrong.v"
+    wrong.write_text(re.sub(r"\brelu;", "bent 1 0 0 [:: (0, 2)];", text, count=1))
+    assert wrong.read_text() != text
+    assert decided(theory, [path, wrong]) == [True, False]
+
+
 def test_boxes_of_passes_are_accepted(theory: Path, tmp_path: Path) -> None:
     layers = dense([5, 10, 10, 1], 1)
     near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
