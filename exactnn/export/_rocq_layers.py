@@ -9,6 +9,7 @@ from typing import Any
 
 from exactnn.errors import SaveError
 from exactnn.export._rocq_state import Affine, Bend, Layer
+from exactnn.export._rocq_windows import by_channel, convolution, mean
 
 Named = tuple[Layer, str]  # a layer and its node's name
 
@@ -26,7 +27,7 @@ def common(f: Sequence[Named], g: Sequence[Named]) -> tuple[list[Named], list[Na
     for (a, name), (b, other) in zip(f, g, strict=True):
         if isinstance(a, Affine) and isinstance(b, Affine):
             d = lcm(a.denominator, b.denominator)
-            a, b = (Affine(d, [[v * (d // layer.denominator) for v in row] for row in layer.rows]) for layer in (a, b))
+            a, b = a.over(d), b.over(d)
         pairs.append(((a, name), (b, other)))
     return [a for a, _ in pairs], [b for _, b in pairs]
 
@@ -52,11 +53,17 @@ def layers_of(network: Any, label: str) -> list[Named]:
             raise SaveError(f"{label}: node {node.name!r} is no link of one chain of layers, and only such networks are written for Rocq")
         if node.op in ("input", "reshape"):
             continue
-        size = prod(node.shape)
+        size, shape = prod(node.shape), nodes[i - 1].shape
         if node.op == "affine" and len(node.shape) == 1:
             found.append((_affine(node.fields["weight"], node.fields["bias"]), node.name))
         elif node.op == "batch_norm" and len(node.shape) == 1:
             found.append((_diagonal(node.fields["scale"].fractions(), node.fields["shift"].fractions()), node.name))
+        elif node.op == "conv":
+            found.append((convolution(node, shape), node.name))
+        elif node.op == "average_pool":
+            found.append((mean(node, shape, label), node.name))
+        elif node.op == "batch_norm":
+            found.append((by_channel(node.fields["scale"], node.fields["shift"], shape), node.name))
         elif node.op == "piecewise_linear":
             found.append((_bend(node.fields["slope"], node.fields["constant"], node.fields["kinks"]), node.name))
         elif node.op == "prelu" and len(slopes := set(node.fields["slopes"].fractions())) == 1:
@@ -64,7 +71,8 @@ def layers_of(network: Any, label: str) -> list[Named]:
             found.append((_bend(q, Fraction(0), [(Fraction(0), 1 - q)] if q != 1 else []), node.name))
         else:
             raise SaveError(
-                f"{label}: node {node.name!r} ({node.op}, {size} entries) is not written for Rocq; affine and piecewise linear layers are"
+                f"{label}: node {node.name!r} ({node.op}, {size} entries) is not written for Rocq; "
+                "affine layers, convolutions and piecewise linear functions are"
             )
     return found
 
@@ -91,29 +99,3 @@ def _diagonal(scale: Sequence[Fraction], shift: Sequence[Fraction]) -> Affine:
 def _bend(slope: Fraction, constant: Fraction, kinks: Sequence[tuple[Fraction, Fraction]]) -> Bend:
     common = lcm(slope.denominator, constant.denominator, *(v.denominator for kink in kinks for v in kink))
     return Bend(common, int(slope * common), int(constant * common), [(int(t * common), int(p * common)) for t, p in kinks])
-
-
-def orders(network: Any, steps: Sequence[Any]) -> list[list[int]]:
-    """For each affine layer of the chain, the order of its outputs: new entry i is old entry order[i].
-
-    A permutation at an activation is one of the rows of the last `affine` node before it, and of every `batch_norm` that carries them on.
-    """
-    group = -1
-    groups: list[int] = []  # of each affine layer: which `affine` node it belongs to
-    found: dict[int, list[int]] = {}
-    given: dict[str, list[list[int]]] = {}
-    for step in steps:
-        if step["kind"] != "permutation":
-            way = step["kind"].replace("_", " ")
-            raise SaveError(f"neurons that are matched by a {way} are not written for Rocq, those in another order are")
-        given.setdefault(step["layer"], []).append(step["order"])
-    widths = []
-    for node in network.nodes:
-        group += node.op == "affine"
-        if node.op in ("affine", "batch_norm"):
-            groups.append(group)
-            widths.append(prod(node.shape))
-        for order in given.get(node.name, []):
-            before = found.get(group)
-            found[group] = list(order) if before is None else [before[i] for i in order]
-    return [found.get(g, list(range(width))) for g, width in zip(groups, widths, strict=True)]

@@ -29,11 +29,40 @@ class Hint(NamedTuple):
     proof: Proof
 
 
+class Axis(NamedTuple):
+    """One axis of a window: as in proofs/rocq/Windows.v."""
+
+    grid: int
+    taps: int
+    stride: int
+    before: int
+    dilation: int
+    places: int
+
+
+class Windows(NamedTuple):
+    """What makes the rows of a convolution: for each kernel the first of the channels that it reads, and its bias and weights."""
+
+    channels: int
+    many: int
+    axes: list[Axis]
+    kernels: list[tuple[int, list[int]]]
+
+
 class Affine(NamedTuple):
-    """x -> (b + W x) / denominator; each row is b, then w."""
+    """x -> (b + W x) / denominator; each row is b, then w. It is written as it stands, or as the windows that make the same rows."""
 
     denominator: int
     rows: list[list[int]]
+    windows: Windows | None = None
+
+    def over(self, denominator: int) -> Affine:
+        """The same over a multiple of the denominator."""
+        factor = denominator // self.denominator
+        rows, windows = [[v * factor for v in row] for row in self.rows], self.windows
+        if windows is not None:
+            windows = windows._replace(kernels=[(first, [v * factor for v in row]) for first, row in windows.kernels])
+        return Affine(denominator, rows, windows)
 
 
 class Bend(NamedTuple):

@@ -42,6 +42,11 @@ def pair(a: int, b: int) -> str:
 
 def layer(value: Layer) -> str:
     """One layer of a network."""
+    if isinstance(value, Affine) and value.windows is not None:
+        channels, many, axes, kernels = value.windows
+        shown = listed(f"(axis_of {' '.join(map(argument, axis))})" for axis in axes)
+        rows = listed(f"(kernel {number(first)} {listed(map(number, row))})" for first, row in kernels)
+        return f"conv {number(value.denominator)} {number(channels)} {number(many)} {shown} {rows}"
     if isinstance(value, Affine):
         rows = listed(listed(map(number, row)) for row in value.rows)
         return f"affine {number(value.denominator)} {rows}"

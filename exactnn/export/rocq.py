@@ -14,15 +14,17 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from exactnn.certificate import Accepted, transformed
+from exactnn.certificate import Accepted, matched, transformed
 from exactnn.errors import SaveError
 from exactnn.exact.files import write_text
 from exactnn.exact.reading import parse_json
+from exactnn.export import _rocq_moves
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
-from exactnn.export._rocq_layers import Named, common, kind, layers_of, like, orders
+from exactnn.export._rocq_layers import Named, common, kind, layers_of, like
 from exactnn.export._rocq_line import line_nodes
-from exactnn.export._rocq_state import Affine, Row, primitive
+from exactnn.export._rocq_moves import moves, scaled
+from exactnn.export._rocq_state import Affine, Bend, Row, primitive
 from exactnn.export._rocq_statement import header, statement
 from exactnn.export._rocq_tree import write_tree
 
@@ -75,25 +77,37 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
     if evidence["method"] in ("pass", "boxes"):
         f, g = common(f, g)
     domain = [] if claim.domain is None else [_inequality(row, claim.domain.matrix.denominator, b) for row, b in claim.domain.rows()]
-    tolerance, shown, reordered = claim.tolerance, g, ""
+    tolerance, shown, moved = claim.tolerance, g, []
     if "matched" in evidence and claim.answer == "proved":
         second = accepted.models["g"].network
-        shown = like(g, layers_of(transformed(second, evidence["matched"]), "g"))
-        rows = words.listed(words.listed(map(words.number, order)) for order in orders(second, evidence["matched"]))
-        reordered = f"reordered {rows}\n("
+        shown, moved = layers_of(matched(second, evidence["matched"]), "g"), moves(second, evidence["matched"])
+        if not scaled(moved):
+            shown = like(g, shown)
+        elif evidence["method"] in ("pass", "boxes"):
+            f, shown = common(f, shown)
+        evidence = {key: value for key, value in evidence.items() if key != "matched"}
+    written = _evidence(f, shown, inputs, domain, tolerance, evidence, claim.question == "zero")
+    if moved:
+        written = _rocq_moves.written(moved, shown, written)
     return "\n".join(
         [
             *(_network(name, layers) for name, layers in (("f", f), ("g", g))),
             f"Definition domain_rows : seq inequality := {words.listed(map(_domain_row, domain))}.",
             f"Definition question : problem := about {words.number(inputs)} f g domain_rows "
             f"{words.pair(tolerance.numerator, tolerance.denominator)}.",
-            f"Definition evidence := {reordered}{_evidence(f, shown, inputs, domain, tolerance, evidence)}{')' if reordered else ''}.",
+            f"Definition evidence := {written}.",
         ]
     )
 
 
 def _evidence(
-    f: Sequence[Named], g: Sequence[Named], inputs: int, domain: list[tuple[Fraction, Row]], tolerance: Fraction, evidence: dict[str, Any]
+    f: Sequence[Named],
+    g: Sequence[Named],
+    inputs: int,
+    domain: list[tuple[Fraction, Row]],
+    tolerance: Fraction,
+    evidence: dict[str, Any],
+    zero: bool,
 ) -> str:
     method = evidence["method"]
     if method == "point":
@@ -105,9 +119,13 @@ def _evidence(
     if method in ("pass", "boxes"):
         if evidence.get("box") is not None or not domain:
             raise SaveError("intervals are written for Rocq where each input is bounded by rows of its own")
+        if bent := [name for layers in (f, g) for v, name in layers if isinstance(v, Bend) and len(v.kinks) != 1]:
+            raise SaveError(f"intervals are written for Rocq for activations with one kink, and not for node {bent[0]!r}")
+        if zero:
+            return _boxes(evidence, "apart")
         if [kind(v) for v, _ in f] != [kind(v) for v, _ in g]:
             raise SaveError("intervals are written for Rocq for two networks of the same layers")
-        return _boxes(evidence)
+        return _boxes(evidence, "intervals")
     if method in ("tree", "forms") and evidence["hull"] is not None:
         raise SaveError("a domain of lower dimension is not written for Rocq")
     layers, rows = ([v for v, _ in f], [v for v, _ in g]), [row for _, row in domain]
@@ -120,14 +138,18 @@ def _evidence(
     elif method == "line":
         tree = write_tree(*layers, inputs, rows, tolerance, line_nodes(*layers, rows, tolerance))
     elif method == "forms":
+        lines = (line for key in "fg" for found in evidence[key].values() for line in found)
+        if any(v.windows for v in (*layers[0], *layers[1]) if isinstance(v, Affine)) and not evidence.get("elements"):
+            if any(line[0] != "atom" for line in lines):
+                raise SaveError("signs of whole channels of convolutions are not written for Rocq")
         tree = write_forms(f, g, inputs, domain, tolerance, evidence)
     else:
         raise SaveError(f"evidence {method!r} is not written for Rocq; forms, line, tree, pass and point are")
     return f"Leaf\n{tree}"
 
 
-def _boxes(evidence: dict[str, Any]) -> str:
-    """One pass, or a tree of boxes with a pass at each leaf."""
+def _boxes(evidence: dict[str, Any], word: str) -> str:
+    """One pass, or a tree of boxes with a pass at each leaf: over the difference (intervals), or over each network alone (apart)."""
     bits = evidence["bits"]
     out: list[str] = []
     waiting = [""]
@@ -139,7 +161,7 @@ def _boxes(evidence: dict[str, Any]) -> str:
             out.append(f"(cut (nonnegative {words.argument(n)} [:: {words.pair(j, -(2**bits))}])")
             waiting += [after + ")", ""]
         elif node[0] == "pass":
-            out.append(f"(intervals {words.number(bits)}){after}")
+            out.append(f"({word} {words.number(bits)}){after}")
         else:
             raise SaveError(f"boxes with {node[0]!r} are not written for Rocq; those with 'pass' are")
     return "\n".join(out)

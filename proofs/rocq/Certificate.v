@@ -8,7 +8,7 @@
    Used in. The files that `exactnn check CERT --to-rocq OUT.v` writes; Extract.v, the same checker as a program.
    Attacked by. tests/proofs/test_rocq.py: certificates with one number changed
    References. docs/certificate-format.md *)
-From Exactnn Require Export Reorder Pass Point.
+From Exactnn Require Export Reorder Rescale Pass Point.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -16,10 +16,11 @@ Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
-(* Leaf: a proof by cases (Tree.v). Interval bits: the intervals of Pass.v, in units of 2^-bits.
-   Reordered orders p: p, with the second network's neurons in another order, one for each affine layer.
+(* Leaf: a proof by cases (Tree.v). Interval bits: the intervals of Pass.v, in units of 2^-bits; Apart bits: those of each network's values alone.
+   Reordered orders p: p, with the second network's neurons in another order, one for each affine layer. Rescaled given p: at another scale.
    Cut r p q: where 0 <= r, p; where 0 <= -r, q. Both get their inequality behind those of the domain and of the cuts above. *)
-Inductive parts := Cut (r : inequality) (p q : parts) | Leaf (t : tree) | Interval (bits : Z) | Reordered (orders : seq (seq Z)) (p : parts).
+Inductive parts := Cut (r : inequality) (p q : parts) | Leaf (t : tree) | Interval (bits : Z) | Apart (bits : Z)
+  | Reordered (orders : seq (seq Z)) (p : parts) | Rescaled (given : seq (Z * (Z * seq Z))) (p : parts).
 
 Inductive certificate := Equal (p : parts) | Differ (d : Z) (point : seq Z) (output : Z).
 
@@ -37,8 +38,14 @@ Fixpoint check_parts (p : problem) (rows : seq inequality) (c : parts) : bool :=
       let n1 := (Z.to_nat (inputs p)).+1 in
       check_tree n1 (second p) (tolerance p) t (start n1 (first p) [seq (primitive (dense r)).2 | r <- rows])
   | Interval bits => check_pass p rows (Z.pow 2 bits)
+  | Apart bits => check_apart p rows (Z.pow 2 bits)
   | Reordered orders c' =>
       match reorder (second p) (iota 0 (Z.to_nat (inputs p))) [seq [seq Z.to_nat i | i <- order] | order <- orders] with
+      | Some g => let p' := Problem (inputs p) (first p) g (domain p) (tolerance p) in well_formed p' && check_parts p' rows c'
+      | None => false
+      end
+  | Rescaled given c' =>
+      match rescale (second p) (ones (Z.to_nat (inputs p))) given with
       | Some g => let p' := Problem (inputs p) (first p) g (domain p) (tolerance p) in well_formed p' && check_parts p' rows c'
       | None => false
       end
@@ -91,7 +98,7 @@ Qed.
 Theorem check_parts_sound p c rows x : well_formed p -> size x = Z.to_nat (inputs p) -> all (in_range p) rows -> inside rows x ->
   check_parts p rows c -> close (bound R p) (run (first p) x) (run (second p) x).
 Proof.
-move=> wf sx; elim: c p wf sx rows => [r c1 IH1 c2 IH2|t|bits|orders c IH] p wf sx rows rng ins /=.
+move=> wf sx; elim: c p wf sx rows => [r c1 IH1 c2 IH2|t|bits|bits|orders c IH|given c IH] p wf sx rows rng ins /=.
 - have rcons_inside r' : inside rows x -> 0 <= slack r' x -> inside (rcons rows r') x.
     move=> old new r''; rewrite -cats1 => r_in; have [?|[<-|]] := List.in_app_or _ _ _ r_in => //; exact: old.
   move=> /and3P[rr ok1 ok2]; case: (lerP 0 (slack r x)) => s.
@@ -99,10 +106,16 @@ move=> wf sx; elim: c p wf sx rows => [r c1 IH1 c2 IH2|t|bits|orders c IH] p wf 
   by apply: (IH2 p wf sx _ _ _ ok2); [rewrite all_rcons opposed_range rr | apply: rcons_inside => //; rewrite opposed_slack oppr_ge0 ltW].
 - by rewrite -sx; apply: start_sound.
 - exact: check_pass_sound.
-case re: (reorder _ _ _) => [g|] // /andP[wf' ok].
+- exact: check_apart_sound.
+- case re: (reorder _ _ _) => [g|] // /andP[wf' ok].
+  have := IH (Problem (inputs p) (first p) g (domain p) (tolerance p)) wf' sx rows rng ins ok.
+  have perm : perm_eq (iota 0 (Z.to_nat (inputs p))) (iota 0 (size x)) by rewrite sx.
+  by have := reorder_sound perm re; rewrite -sx pick_id => ->.
+case re: (rescale _ _ _) => [g|] // /andP[wf' ok].
 have := IH (Problem (inputs p) (first p) g (domain p) (tolerance p)) wf' sx rows rng ins ok.
-have perm : perm_eq (iota 0 (Z.to_nat (inputs p))) (iota 0 (size x)) by rewrite sx.
-by have := reorder_sound perm re; rewrite -sx pick_id => ->.
+have sz : size (ones (Z.to_nat (inputs p))).2 = size x by rewrite size_nseq sx.
+have := rescale_sound sz re; rewrite times_ones //; first by move=> ->.
+by apply/allP => m /nseqP[-> _].
 Qed.
 
 Theorem check_sound p c : check p c = true -> claim c p.

@@ -1,6 +1,6 @@
 (* The verified checker as a program.
 
-   Statement. The function `check` of Certificate.v and the short names of Literals.v, written in OCaml by Rocq itself, into checker.ml.
+   Statement. The functions `check` of Certificate.v and `convolution` of Windows.v, written in OCaml by Rocq itself, into checker.ml.
    Assumptions. That Rocq's extraction and OCaml are right; the parser main.ml is not verified.
    Idea. Integers stay Rocq's binary ones: nothing is replaced by a library.
    Used in. main.ml; `make proofs` builds proofs/rocq/build/check, which reads the same files as Rocq.
@@ -10,4 +10,4 @@ From Exactnn Require Import Literals.
 From Coq Require Extraction ExtrOcamlBasic.
 
 Extraction Language OCaml.
-Extraction "checker.ml" check.
+Extraction "checker.ml" check convolution.

@@ -8,6 +8,7 @@
    Used in. The files that `exactnn check CERT --to-rocq OUT.v` writes.
    Attacked by. tests/proofs/test_rocq.py
    References. exactnn/export/rocq *)
+From Exactnn Require Export Windows.
 From Exactnn Require Export Certificate.
 From Coq Require Export Number.
 
@@ -24,6 +25,12 @@ Definition pair_of (p : Number.int * Number.int) : Z * Z := (z p.1, z p.2).
 Definition affine (d : Number.int) (rows : seq (seq Number.int)) : layer := Affine (z d) [seq [seq z n | n <- r] | r <- rows].
 Definition bent (d q r : Number.int) (kinks : seq (Number.int * Number.int)) : layer := Bend (z d) (z q) (z r) [seq pair_of k | k <- kinks].
 Definition relu : layer := Bend 1 0 0 [:: (0%Z, 1%Z)].
+
+(* convolutions: axes with their grid, taps, stride, padding before, dilation, places; kernels with their first channel, bias and weights *)
+Definition axis_of (n k s b d m : Number.int) : axis := Axis (z n) (z k) (z s) (z b) (z d) (z m).
+Definition kernel (first : Number.int) (r : seq Number.int) : Z * row := (z first, [seq z n | n <- r]).
+Definition conv (d channels many : Number.int) (axes : seq axis) (kernels : seq (Z * row)) : layer :=
+  convolution (z d) (z channels) (z many) axes kernels.
 
 (* 0 <= c + sum of a x_j *)
 Definition nonnegative (c : Number.int) (terms : seq (Number.int * Number.int)) : inequality := (z c, [seq pair_of t | t <- terms]).
@@ -42,7 +49,10 @@ Definition split_atom (a : Number.int) (t1 t2 : tree) : tree := SplitAtom (z a) 
 Definition settle (a : Number.int) (s : hint) (t : tree) : tree := Settle (z a) s t.
 Definition chord (a k lo hi : Number.int) (p q : proof) (t : tree) : tree := Chord (z a) (z k) (z lo) (z hi) p q t.
 Definition intervals (bits : Number.int) : parts := Interval (z bits).
+Definition apart (bits : Number.int) : parts := Apart (z bits).
 Definition reordered (orders : seq (seq Number.int)) (p : parts) : parts := Reordered [seq [seq z i | i <- order] | order <- orders] p.
+Definition scale (t d : Number.int) (factors : seq Number.int) : Z * (Z * seq Z) := (z t, (z d, [seq z l | l <- factors])).
+Definition rescaled (given : seq (Z * (Z * seq Z))) (p : parts) : parts := Rescaled given p.
 Definition cut (r : inequality) (p q : parts) : parts := Cut r p q.
 Definition at_point (d : Number.int) (point : seq Number.int) (output : Number.int) : certificate :=
   Differ (z d) [seq z n | n <- point] (z output).

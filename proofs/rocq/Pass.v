@@ -1,14 +1,15 @@
 (* The pass over a difference: intervals for the values of both networks, and for what lies between them, layer by layer.
 
    Statement. If check_pass accepts, all outputs of the two networks are within the tolerance of each other wherever the inequalities hold;
-     those with one variable give the box from which the intervals start (check_pass_sound).
+     those with one variable give the box from which the intervals start (check_pass_sound). The same for check_apart, which
+     bounds the values of each network alone, so that one of them may be 0 and their layers differ (check_apart_sound).
    Assumptions. None beyond Networks.v.
    Idea. With values in [l, u] and the difference d of two values in [dl, du], W h + c - (V k + e) = (W - V) h + V (h - k) + (c - e); and
      phi(a) - phi(b) = s (a - b) for an s between the slopes of phi. All bounds are whole multiples of 1/S, rounded outwards.
    Used in. Certificate.v, for the evidence `pass`.
    Attacked by. tests/proofs/test_rocq.py
    References. docs/certificate-format.md ("pass") *)
-From Exactnn Require Export Networks.
+From Exactnn Require Export Networks Folding.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -132,15 +133,35 @@ Fixpoint box_of (sides : seq side) : option (seq interval) :=
   | _ :: _ => None
   end.
 
+Definition from_box (box : seq interval) : intervals := [seq (i, i, (0, 0)%Z) | i <- box].
+
+(* The interval of a difference is within the tolerance. *)
+Definition near (p : problem) (S : Z) (i : interval) : bool :=
+  Z.leb (- ((tolerance p).1 * S)) ((tolerance p).2 * i.1) && Z.leb ((tolerance p).2 * i.2) ((tolerance p).1 * S).
+
+Definition all_near (p : problem) (S : Z) (s : option intervals) : bool :=
+  match s with Some s' => all (fun t => near p S t.2) s' | None => false end.
+
+(* The networks with their normalisations folded in, as the checker in Python has them, or else as they stand. *)
 Definition check_pass (p : problem) (rows : seq inequality) (S : Z) : bool :=
   Z.ltb 0 S &&
   match box_of (sides_of S rows (Z.to_nat (inputs p))) with
   | None => false
   | Some box =>
-      match pass S (first p) (second p) [seq (i, i, (0, 0)%Z) | i <- box] with
-      | None => false
-      | Some s =>
-          all (fun t => Z.leb (- ((tolerance p).1 * S)) ((tolerance p).2 * t.2.1) && Z.leb ((tolerance p).2 * t.2.2) ((tolerance p).1 * S)) s
+      if all_near p S (pass S (folded (first p)) (folded (second p)) (from_box box)) then true
+      else all_near p S (pass S (first p) (second p) (from_box box))
+  end.
+
+Definition check_apart (p : problem) (rows : seq inequality) (S : Z) : bool :=
+  Z.ltb 0 S &&
+  match box_of (sides_of S rows (Z.to_nat (inputs p))) with
+  | None => false
+  | Some box =>
+      let f := folded (first p) in
+      let g := folded (second p) in
+      match pass S f f (from_box box), pass S g g (from_box box) with
+      | Some s, Some t => (size s == size t) && all (fun k => near p S (minus k.1.1.1 k.2.1.1)) (zip s t)
+      | _, _ => false
       end
   end.
 
@@ -474,28 +495,60 @@ Qed.
 
 End Meaning.
 
-Theorem check_pass_sound (R : realFieldType) p rows S (x : seq R) : well_formed p -> size x = Z.to_nat (inputs p) -> inside rows x ->
-  check_pass p rows S -> close (bound R p) (run (first p) x) (run (second p) x).
+Lemma near_sound (R : realFieldType) p S i (v w : R) : well_formed p -> 0 < zr R S -> near p S i -> within i (zr R S * (v - w)) ->
+  `|v - w| <= bound R p.
 Proof.
-move=> /and5P[_ t0 td0 _ _] sx ins /andP[S0 ok].
-have S0' : 0 < zr R S by rewrite zr_gt0.
-case bx: (box_of _) ok => [box|] //; case ps: (pass _ _ _ _) => [s|] // ok.
-rewrite -sx in bx.
-have [vws fit []] := pass_sound S0' (box_sound (sides_sound S0' ins) bx) ps.
-rewrite -!map_comp !map_id_in // => -> ->; split; first by rewrite !size_map.
+move=> /and5P[_ t0 td0 _ _] S0 /andP[low high] /andP[lo hi].
 have td : 0 < zr R (tolerance p).2 by rewrite zr_gt0.
-have bound0 : 0 <= bound R p by apply: divr_ge0; [rewrite zr_ge0 | apply: ltW].
-elim: fit ok => [|[[i1 i2] [l u]] [v w] s' vws' [/= _ _ /andP[lo hi]] _ IH] /=.
-  by move=> _ j; rewrite !nth_nil subrr normr0.
-move=> /andP[/andP[low high] rest] [|j] /=; last exact: IH.
 have TS : 0 < zr R (tolerance p).2 * zr R S by rewrite mulr_gt0.
 have eqb : zr R (tolerance p).2 * zr R S * bound R p = zr R ((tolerance p).1 * S).
   by rewrite /bound zrM; field; rewrite gt_eqF.
 have below : - zr R ((tolerance p).1 * S) <= zr R (tolerance p).2 * zr R S * (v - w).
-  rewrite -zrN -mulrA; apply: (@le_trans _ _ (zr R ((tolerance p).2 * l))); first by rewrite zr_le.
+  rewrite -zrN -mulrA; apply: (@le_trans _ _ (zr R ((tolerance p).2 * i.1))); first by rewrite zr_le.
   by rewrite zrM ler_wpmul2l // ltW.
 have above : zr R (tolerance p).2 * zr R S * (v - w) <= zr R ((tolerance p).1 * S).
-  rewrite -mulrA; apply: (@le_trans _ _ (zr R ((tolerance p).2 * u))); last by rewrite zr_le.
+  rewrite -mulrA; apply: (@le_trans _ _ (zr R ((tolerance p).2 * i.2))); last by rewrite zr_le.
   by rewrite zrM ler_wpmul2l // ltW.
 by rewrite ler_norml -(ler_pmul2l TS) -[X in _ && X](ler_pmul2l TS) mulrN eqb below above.
+Qed.
+
+Lemma bound_ge0 (R : realFieldType) p : well_formed p -> 0 <= bound R p.
+Proof.
+move=> /and5P[_ t0 td0 _ _]; have td : 0 < zr R (tolerance p).2 by rewrite zr_gt0.
+by apply: divr_ge0; [rewrite zr_ge0 | apply: ltW].
+Qed.
+
+Lemma all_near_sound (R : realFieldType) p S f g box (x : seq R) : well_formed p -> 0 < zr R S ->
+  List.Forall2 (fits S) (from_box box) [seq (v, v) | v <- x] -> all_near p S (pass S f g (from_box box)) -> close (bound R p) (run f x) (run g x).
+Proof.
+move=> wf S0 fit0; case ps: (pass _ _ _ _) => [s|] //= ok; have [vws fit []] := pass_sound S0 fit0 ps.
+rewrite -!map_comp !map_id_in // => -> ->; split; first by rewrite !size_map.
+elim: fit ok => [|t [v w] s' vws' [_ _ gap] _ IH] /=; first by move=> _ j; rewrite !nth_nil subrr normr0 bound_ge0.
+by move=> /andP[ok rest] [|j] /=; [exact: near_sound gap | exact: IH].
+Qed.
+
+Theorem check_pass_sound (R : realFieldType) p rows S (x : seq R) : well_formed p -> size x = Z.to_nat (inputs p) -> inside rows x ->
+  check_pass p rows S -> close (bound R p) (run (first p) x) (run (second p) x).
+Proof.
+move=> wf sx ins /andP[S0 ok]; have S0' : 0 < zr R S by rewrite zr_gt0.
+case bx: (box_of _) ok => [box|] // ok.
+rewrite -sx in bx; have fit := box_sound (sides_sound S0' ins) bx.
+move: ok; case: ifP => [ok _|_ ok]; last exact: all_near_sound fit ok.
+by rewrite -(folded_sound (first p)) -(folded_sound (second p)); exact: all_near_sound fit ok.
+Qed.
+
+Theorem check_apart_sound (R : realFieldType) p rows S (x : seq R) : well_formed p -> size x = Z.to_nat (inputs p) -> inside rows x ->
+  check_apart p rows S -> close (bound R p) (run (first p) x) (run (second p) x).
+Proof.
+move=> wf sx ins /andP[S0 ok]; have S0' : 0 < zr R S by rewrite zr_gt0.
+case bx: (box_of _) ok => [box|] //=; set f := folded (first p); set g := folded (second p).
+case ps: (pass S f f (from_box box)) => [s|] //; case pt: (pass S g g (from_box box)) => [t|] // ok.
+rewrite -(folded_sound (first p)) -(folded_sound (second p)) -/f -/g.
+rewrite -sx in bx; have fit0 := box_sound (sides_sound S0' ins) bx.
+have [vs fit [es _]] := pass_sound S0' fit0 ps; have [ws fit' [et _]] := pass_sound S0' fit0 pt.
+move: es et; rewrite -!map_comp !map_id_in // => -> ->; case/andP: ok => /eqP.
+elim: fit t ws fit' {ps pt} => [|k [v v'] s' vs' [/= inv _ _] _ IH] t ws [|l [w w'] t' ws' [/= inw _ _] fit'] //=.
+  by move=> _ _; split=> // j; rewrite !nth_nil subrr normr0 bound_ge0.
+move=> [sz] /andP[ok rest]; have [eqs close'] := IH _ _ fit' sz rest; split=> [|[|j]] /=; [by rewrite eqs | | exact: close'].
+by apply: near_sound ok _ => //; rewrite mulrBr; apply: minus_sound.
 Qed.

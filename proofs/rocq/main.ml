@@ -111,9 +111,18 @@ let pair first second = function Pair (a, b) -> (first a, second b) | _ -> unexp
 let numbers = pair integer integer
 let row = list integer
 
+let axis = function
+  | Call ("axis_of", [ n; k; s; b; d; m ]) ->
+      { grid = integer n; taps = integer k; stride = integer s; before = integer b; dilation = integer d; places = integer m }
+  | _ -> unexpected "an axis"
+
+let kernel = function Call ("kernel", [ first; r ]) -> (integer first, row r) | _ -> unexpected "a kernel"
+
 let layer = function
   | Call ("affine", [ d; rows ]) -> Affine (integer d, list row rows)
   | Call ("bent", [ d; q; r; kinks ]) -> Bend (integer d, integer q, integer r, list numbers kinks)
+  | Call ("conv", [ d; channels; many; axes; kernels ]) ->
+      convolution (integer d) (integer channels) (integer many) (list axis axes) (list kernel kernels)
   | Call ("relu", []) -> Bend (Zpos XH, Z0, Z0, [ (Z0, Zpos XH) ])
   | _ -> unexpected "a layer"
 
@@ -145,9 +154,13 @@ let rec tree = function
   | Call ("Ends", [ proofs ]) -> Ends (list (pair farkas farkas) proofs)
   | _ -> unexpected "a tree"
 
+let scale = function Call ("scale", [ t; d; ls ]) -> (integer t, (integer d, row ls)) | _ -> unexpected "a scale"
+
 let rec parts = function
   | Call ("intervals", [ bits ]) -> Interval (integer bits)
+  | Call ("apart", [ bits ]) -> Apart (integer bits)
   | Call ("reordered", [ orders; p ]) -> Reordered (list row orders, parts p)
+  | Call ("rescaled", [ given; p ]) -> Rescaled (list scale given, parts p)
   | Call ("cut", [ r; p; q ]) -> Cut (inequality r, parts p, parts q)
   | Call ("Leaf", [ t ]) -> Leaf (tree t)
   | _ -> unexpected "a part"

@@ -13,8 +13,9 @@ import exactnn as xn
 from exactnn.certificate import examine
 from exactnn.cli import main
 from exactnn.errors import SaveError
+from exactnn.exact.array import RationalArray
 from exactnn.export.rocq import save_rocq
-from exactnn.network import Add, Builder, Input, relu
+from exactnn.network import Add, AveragePool, Builder, Conv, Input, relu
 from tests._schema import problems
 
 F = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1]], [0])])
@@ -51,6 +52,23 @@ def test_the_theorem_names_tolerance_and_domain(tmp_path: Path) -> None:
     assert "(intervals 0x" in text
 
 
+def test_neurons_at_another_scale_are_written_with_their_factors(tmp_path: Path) -> None:
+    text = theorem(xn.verify_equal(F, SCALED, domain=BOX, tolerance="1/5"), tmp_path)
+    assert "g : network := [:: affine 6 [:: [:: 0; 0xc; -6]; [:: 0; 0; 0x1518]; [:: 0xa; -0x1e; -0x1e]]; relu;" in text  # as it stands
+    assert "rescaled [:: (scale 6 0x1e [:: 0xf; 0xa; 6])" in text  # 1/2, 1/3, 1/5
+
+
+def test_a_network_that_is_nearly_zero_needs_no_second_one(tmp_path: Path) -> None:
+    text = theorem(xn.verify_zero(F, domain=BOX, tolerance=400), tmp_path)
+    assert "Definition g : network := [:: affine 1 [:: [:: 0; 0; 0]]]." in text
+    assert "(apart 0x" in text
+
+
+def test_a_convolution_is_written_as_one(tmp_path: Path) -> None:
+    text = theorem(xn.verify_equal(image(), image()), tmp_path)
+    assert "conv 2 1 1 [:: (axis_of 3 2 1 1 1 3)] [:: (kernel 0 [:: 6; 1; 4])]" in text
+
+
 def test_a_refutation_names_the_point(tmp_path: Path) -> None:
     answer = xn.verify_equal(F, MOVED, domain=BOX)
     assert answer.counterexample is not None
@@ -60,21 +78,42 @@ def test_a_refutation_names_the_point(tmp_path: Path) -> None:
     assert f"at_point {common} " in text or f"at_point {hex(common)} " in text
 
 
+def image(padding: int = 1, count: bool = True) -> xn.Network:
+    """A convolution with the kernel (1/2, 2) and the bias 3, a relu and means."""
+    net = Builder()
+    net.add("x", Input((1, 3)))
+    net.add("c", Conv(RationalArray.of([[["1/2", 2]]]), RationalArray.of([3]), (1,), ((1, 0),), (1,), 1), "x")
+    net.add("r", relu(), "c")
+    net.add("m", AveragePool((2,), (1,), ((padding, 0),), count), "r")
+    return net.build(["x"], ["m"])
+
+
 SMOOTH = xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
+CLIPPED = xn.mlp([([[1, 1]], [0]), ([[1]], [0])], activation="relu6")
 SCALED = xn.symmetry.Scaling(0, [2, 3, 5]).apply(MOVED)
+FOLDED = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 5, "1/3"]), ([[1, 1, 1]], [0])], activation="abs")
+FOLDED_MOVED = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 5, "1/3"]), ([[1, 1, 1]], ["1/7"])], activation="abs")
 TAIL = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1], [1, 1, 1]], [0, 0]), ([[1, 0]], [0])])
 OTHER_TAIL = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1]], [0]), ([[1]], [0])])
 REFUSED = {
-    "neurons at another scale": (
-        lambda: xn.verify_equal(F, SCALED, domain=BOX, tolerance="1/5"),
-        "neurons that are matched by a scaling are not written for Rocq",
+    "neurons with another sign": (
+        lambda: xn.verify_equal(FOLDED, xn.symmetry.Flip([1]).apply(FOLDED_MOVED), domain=BOX, tolerance="1/5"),
+        "neurons that are matched by a flip are not written for Rocq",
     ),
     "what is left without common parts": (
         lambda: xn.verify_equal(TAIL, OTHER_TAIL),
         "a proof about what is left of two networks without their common parts is not written for Rocq",
     ),
     "another question": (lambda: xn.verify_same_decision(F, F, domain=BOX), "not about 'same_decision'"),
+    "means of fewer entries at the edges": (
+        lambda: xn.verify_equal(image(count=False), image(count=False)),
+        "takes means of fewer entries at the edges, which is not written for Rocq",
+    ),
     "a smooth activation": (lambda: xn.verify_equal(SMOOTH, SMOOTH), "(smooth, 1 entries) is not written for Rocq"),
+    "intervals behind two kinks": (
+        lambda: xn.verify_zero(CLIPPED, domain=BOX, tolerance=400),
+        "intervals are written for Rocq for activations with one kink, and not for node",
+    ),
     "a domain of lower dimension": (
         lambda: xn.verify_equal(F, COPY, domain=xn.Polyhedron([[1, 0], [-1, 0]], [0, 0])),
         "a domain of lower dimension is not written for Rocq",

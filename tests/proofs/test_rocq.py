@@ -9,6 +9,7 @@ import copy
 import itertools
 import os
 import random
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ import pytest
 import exactnn as xn
 from exactnn.certificate import Rejected
 from exactnn.errors import SaveError
+from exactnn.exact.array import RationalArray, concatenate
 from exactnn.export import rocq
+from exactnn.network import Affine, AveragePool, BatchNorm, Builder, Conv, Input, Operation, Reshape, relu
 from tests.certificate import _oracle
 from tests.certificate._build import number, rehash
 from tests.certificate._cases import CASES, SCALES
@@ -149,9 +152,61 @@ def flat(last: Any) -> xn.Network:
     return xn.mlp([([[1]] * 5, [0, "-1/4", "-1/2", "-3/4", -1]), ([[4, -8, 8, -8, last]], [0])])
 
 
+def draw(*shape: int) -> RationalArray:
+    """Numbers with a denominator of their own."""
+    return RationalArray.of(np.random.default_rng(sum(shape)).integers(-9, 10, shape)) / (2 + sum(shape))
+
+
+WINDOWS: dict[str, tuple[Operation, tuple[int, ...]]] = {
+    "convolution": (Conv(draw(4, 1, 2, 3), draw(4), (2, 1), ((1, 0), (0, 2)), (1, 2), 2), (2, 4, 4)),
+    "convolution on a line": (Conv(draw(2, 3, 2), draw(2), (1,), ((0, 1),), (2,), 1), (3, 5)),
+    "means": (AveragePool((2, 3), (1, 2), ((1, 0), (0, 1)), True), (2, 3, 4)),
+    "batch norm": (BatchNorm(draw(3), draw(3) * draw(3), draw(3), draw(3), Fraction(1, 8), "float32"), (3, 2, 2)),
+}
+
+
+def behind(name: str) -> tuple[xn.Network, xn.Network]:
+    """The operation, a relu and sums, and the same with the matrix that the operation is, found by its values."""
+    operation, shape = WINDOWS[name]
+    single = Builder()
+    single.add("x", Input(shape))
+    whole = single.build(["x"], [single.add("c", operation, "x")])
+    size = whole.input_dim
+    values = whole.evaluate(RationalArray.of(np.concatenate([np.zeros((1, size), dtype=int), np.eye(size, dtype=int)])))
+    bias, columns = values[0], values[1:] - values[:1]
+    last = draw(2, len(bias))
+    net = Builder()
+    net.add("x", Input(shape))
+    net.add("c", operation, "x")
+    net.add("r", relu(), "c")
+    net.add("v", Reshape((len(bias),)), "r")
+    net.add("y", Affine(last, RationalArray.of([0, 0])), "v")
+    return net.build(["x"], ["y"]), xn.mlp([(columns.T, bias), (last, [0, 0])])
+
+
+def rounded_convolution() -> tuple[xn.Network, xn.Network]:
+    """Two convolutions, the second one rounded."""
+    layers = dense([18, 4], 2)[0], dense([36, 2], 3)[0]
+
+    def net(dtype: Any) -> xn.Network:
+        (kernels, b), (w, c) = [[RationalArray.of(v.astype(dtype)) for v in layer] for layer in layers]
+        made = Builder()
+        made.add("x", Input((2, 4, 4)))
+        made.add("c", Conv(kernels.reshape(4, 2, 3, 3), b, (1, 1), ((1, 1), (0, 1)), (1, 1), 1), "x")
+        made.add("r", relu(), "c")
+        made.add("p", AveragePool((1, 1), (1, 1), ((0, 0), (0, 0)), True), "r")
+        made.add("v", Reshape((48,)), "p")
+        made.add("y", Affine(concatenate([w, w[:, :12]], axis=1), c), "v")
+        return made.build(["x"], ["y"])
+
+    return net(np.float32), net(np.float16)
+
+
 def theorems() -> dict[str, tuple[Any, str]]:
     """Verdicts, and the evidence each has."""
     f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
+    image, rounded = rounded_convolution()
+    channels = xn.symmetry.Scaling(0, ["2/3", 3, "5/7", 1]) @ xn.symmetry.Permutation(0, [2, 0, 3, 1])
     layers = dense([5, 10, 10, 1], 1)
     permuted = xn.symmetry.Permutation(0, [3, 1, 0, 2, *range(4, 10)]).apply(xn.mlp(layers))
     near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
@@ -161,6 +216,17 @@ def theorems() -> dict[str, tuple[Any, str]]:
         "tents within a tolerance": (xn.verify_equal(xn.mlp(TENT), flat("4.001"), domain=xn.Box([0], [2]), tolerance="1/1000"), "line"),
         "5-10-10-1 in float16": (xn.verify_equal(xn.mlp(layers), near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
         "5-10-10-1, moved, in float16": (xn.verify_equal(permuted, near, domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"), "pass"),
+        "5-10-10-1, moved and scaled, in float16": (
+            xn.verify_equal(near, moved(layers), domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"),
+            "pass",
+        ),
+        "a convolution, moved and scaled, in float16": (
+            xn.verify_equal(rounded, channels.apply(image), domain=xn.Box(-1, 1).in_dimension(32), tolerance="1/50"),
+            "pass",
+        ),
+        "5-10-10-1, nearly 0": (xn.verify_zero(xn.mlp(layers), domain=xn.Box(-1, 1).in_dimension(5), tolerance=9), "pass"),
+        **{f"{name} and its matrix": (xn.verify_equal(*behind(name)), "forms") for name in WINDOWS},
+        "a convolution in float16": (xn.verify_equal(image, rounded, domain=xn.Box(-1, 1).in_dimension(32), tolerance="1/50"), "pass"),
         "two sorting networks": (xn.verify_equal(f, g), "tree"),
         "sorting networks on a polyhedron": (
             xn.verify_equal(f, sort3([(0, 1), (1, 2)]), domain=xn.Polyhedron([[1, -1, 0], [0, 1, -1]], [0, 0])),
@@ -221,6 +287,69 @@ def test_what_is_falsified_does_not_compile(theory: Path, tmp_path: Path) -> Non
         assert out.returncode != 0, label
         assert "check question (Equal evidence) = true" in out.stderr, out.stderr
         assert "Closed" not in out.stdout, label
+
+
+def test_factors_that_are_not_those_of_the_weights_are_rejected(theory: Path, tmp_path: Path) -> None:
+    layers = dense([5, 10, 10, 1], 1)
+    near = xn.mlp([(w.astype(np.float16), b.astype(np.float16)) for w, b in layers])
+    answer = xn.verify_equal(near, moved(layers), domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50")
+    assert answer.certificate is not None
+    path = written(answer.certificate.document, tmp_path / "right.v")
+    text = path.read_text()
+    scales = list(re.finditer(r"\(scale (\w+) (\w+) \[:: (\w+)", text))
+    assert len(scales) == 3
+    wrong = []
+    for scale in scales:  # a negative factor; another one; a denominator that the new weights do not have
+        t, d, factor = scale.groups()
+        for numbers in ((t, d, f"-{factor}"), (t, d, hex(int(factor, 16) + 2)), ("1", d, factor)):
+            path_of = tmp_path / f"wrong{len(wrong)}.v"
+            path_of.write_text(f"{text[: scale.start()]}(scale {numbers[0]} {numbers[1]} [:: {numbers[2]}{text[scale.end() :]}")
+            wrong.append(path_of)
+    assert decided(theory, [path, *wrong]) == [True] + [False] * len(wrong)
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows_that_lie_elsewhere_are_rejected(name: str, theory: Path, tmp_path: Path) -> None:
+    answer = xn.verify_equal(*behind(name))
+    assert answer.certificate is not None
+    path = written(answer.certificate.document, tmp_path / "right.v")
+    text, wrong = path.read_text(), []
+    axes = list(re.finditer(r"\(axis_of (\w+) (\w+) (\w+) (\S+) (\w+) (\w+)\)", text))
+    assert axes
+    for axis in axes:  # the window one entry further on
+        numbers = [*axis.groups()]
+        numbers[3] = "(-1)" if numbers[3] == "0" else str(int(numbers[3]) - 1)
+        moved = f"{text[: axis.start()]}(axis_of {' '.join(numbers)}){text[axis.end() :]}"
+        wrong.append(tmp_path / f"wrong{len(wrong)}.v")
+        wrong[-1].write_text(moved)
+    assert decided(theory, [path, *wrong]) == [True] + [False] * len(wrong)
+
+
+def normalised(factor: int) -> xn.Network:
+    """One function for all factors: the weights divided by it, the batch norm behind them multiplied."""
+    net = Builder()
+    net.add("x", Input((2, 3, 3)))
+    net.add("c", Conv(draw(4, 2, 3, 3) / factor, draw(4) / factor, (1, 1), ((1, 1), (1, 1)), (1, 1), 1), "x")
+    scale = RationalArray.of([1, 2, 3, 4]) * factor
+    net.add("n", BatchNorm(draw(4) / factor, RationalArray.of([1] * 4), scale, draw(4), Fraction(0), "float32"), "c")
+    net.add("r", relu(), "n")
+    net.add("v", Reshape((36,)), "r")
+    net.add("y", Affine(draw(2, 36), draw(2)), "v")
+    return net.build(["x"], ["y"])
+
+
+def test_normalisations_are_folded_into_the_weights(theory: Path, tmp_path: Path) -> None:
+    """Layer by layer the weights are far apart; behind the batch norm they are the same."""
+    answer = xn.verify_equal(normalised(1), normalised(2), domain=xn.Box(-1, 1).in_dimension(18), tolerance="1/1000000")
+    assert answer.certificate is not None
+    document = {**answer.certificate.document, "evidence": {"method": "pass", "bits": 64}}
+    assert verdict(document) is None
+    path = written(document, tmp_path / "folded.v")
+    text = path.read_text()
+    wrong = tmp_path / "wrong.v"
+    wrong.write_text(re.sub(r"\brelu;", "bent 1 0 0 [:: (0, 2)];", text, count=1))
+    assert wrong.read_text() != text
+    assert decided(theory, [path, wrong]) == [True, False]
 
 
 def test_boxes_of_passes_are_accepted(theory: Path, tmp_path: Path) -> None:
