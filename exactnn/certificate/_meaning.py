@@ -15,7 +15,7 @@ network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain
 from math import gcd, lcm, prod
@@ -88,6 +88,7 @@ class Linear(NamedTuple):
     constants: Sequence[int] = ()
     over: int = 1
     taps: int = 0  # entries in a row of a block
+    bits: int = 1  # of the longest number of a weight or constant
 
     @property
     def cost(self) -> int:
@@ -158,6 +159,11 @@ class Linear(NamedTuple):
         yield from found
 
 
+def bits(value: Tensor) -> int:
+    """Of the longest number."""
+    return max(value.denominator, max(value.numerators), -min(value.numerators)).bit_length()
+
+
 def taken(x: Sequence[Any], places: Sequence[int]) -> Any:
     """The entries at these places."""
     return x[places.start : places.stop : places.step] if type(places) is range else [x[p] for p in places]
@@ -167,7 +173,8 @@ def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
     """What an operation in AFFINE does to operands of these shapes."""
     fields, size = node.fields, prod(node.shape)
     weight: Tensor | None = fields[WEIGHT[node.op]] if node.op in WEIGHT else None
-    found = Linear(node.shape, denominator=weight.denominator if weight else 1)
+    length = max((bits(value) for value in fields.values() if isinstance(value, Tensor)), default=1)
+    found = Linear(node.shape, denominator=weight.denominator if weight else 1, bits=length)
     if node.op in SHIFT:
         shift: Tensor = fields[SHIFT[node.op]]
         repeat = size // len(shift.numerators)  # one number for each row or channel
@@ -363,12 +370,12 @@ class Carrier(Protocol[T]):
         """The node's function, entry by entry (of a `max_pool`, window by window)."""
 
 
-def walk(network: Network, carrier: Carrier[T], whole: bool = False) -> list[T]:
-    """The values of all nodes."""
+def walk(network: Network, carrier: Carrier[T], program: Iterable[Step]) -> list[T]:
+    """The values of all nodes, by its steps."""
     values: list[T] = []
     ends: dict[int, T] = {}
     starts = network.starts()
-    for step in steps(network, whole):
+    for step in program:
         node, operands = network.nodes[step.node], [values[p] for p in step.operands]
         if step.kind == "input":
             value = carrier.input(node, starts[step.node])
