@@ -588,8 +588,8 @@ def test_the_work_of_leaves_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_budget, "BOXES", 2**33)
     monkeypatch.setattr(_budget, "COLUMNS", 1000)
     assert seconds(document, "more than 1000 coefficients") < 5
-    monkeypatch.setattr(_budget, "STAGED", 50)
-    assert seconds(document, "more than 50 weights") < 5
+    monkeypatch.setattr(_budget, "ROOM", (50, 0))
+    assert seconds(document, "more than 50 numbers") < 5
 
 
 def test_passes_and_nested_trees_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
