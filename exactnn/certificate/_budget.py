@@ -1,6 +1,13 @@
-"""Limits of the work that one certificate may ask for (docs/certificate-format.md, "Limits"), so that a few bytes cannot ask for hours.
+"""The one budget of a check: work is charged before it is done, numbers before they are made (docs/certificate-format.md, "Limits").
 
-Who trusts a certificate's author may give it so many times the work: `times`.
+What a check may spend is proportional to the bytes of its certificate and of its model files, plus a base, so that a file of a kilobyte
+ends within seconds and 200 MB whatever it says; who trusts its author may give so many times as much.
+
+    charge(work, step)    work: operations of Python on short numbers (some 50 ns); n words times m words are n m of them; what one
+                          operation does to many numbers (packed into one, a slice, sum(map(mul, ...))) counts as products / PACKED
+    hold(entries, step)   numbers that are about to be kept, 40 bytes each: a Fraction is 3, a long one `words` more
+    with released():      what is held inside is given back at its end
+    allow(size)           so many bytes were read
 """
 
 from __future__ import annotations
@@ -8,8 +15,97 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from ._numbers import afford
+
+PACKED = 16  # products of numbers that one operation multiplies take as long as one operation
+LONG = 2**8  # bits of a number whose products cost as much as those of short ones
+WORK = 2**26, 2**16  # what a check may do: base, and for each byte
+ROOM = 2**21, 2**4  # numbers that it may keep at a time
+
+
+class Account:
+    """What one check may spend, and what it has spent."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor, self.bytes = factor, 0
+        self.work = self.held = self.most = 0
+
+    def may(self, base: int, each: int) -> int:
+        """So much in all."""
+        return self.factor * (base + each * self.bytes)
+
+
+_account: ContextVar[Account | None] = ContextVar("_account", default=None)
+
+
+@contextmanager
+def opened(factor: int = 1) -> Iterator[Account]:
+    """Within it one account pays for everything. Outside (an engine reads its own networks) nothing is counted."""
+    account = Account(factor)
+    token = _account.set(account)
+    try:
+        yield account
+    finally:
+        _account.reset(token)
+
+
+def allow(size: int) -> None:
+    """A file of so many bytes was read: its share of work and room is added."""
+    account = _account.get()
+    if account is not None:
+        account.bytes += size
+
+
+def written(value: Any) -> int:
+    """About as many bytes as JSON takes for a value: for certificates that are no files."""
+    if type(value) is dict:
+        return 2 + sum(4 + len(key) + written(v) for key, v in value.items() if type(key) is str)
+    if type(value) is list:
+        return 2 + len(value) + sum(map(written, value))
+    if type(value) is int:
+        return 1 + value.bit_length() * 3 // 10
+    return 2 + len(value) if type(value) is str else 4
+
+
+def charge(work: int, step: str) -> None:
+    """BudgetExceeded if this is more work than is left."""
+    account = _account.get()
+    if account is not None:
+        account.work += work
+        most = account.may(*WORK)
+        afford(account.work <= most, step, f"more than {most} operations are needed: too large for this checker")
+
+
+def hold(entries: int, step: str) -> None:
+    """BudgetExceeded if there is no room for so many numbers more."""
+    account = _account.get()
+    if account is not None:
+        account.held += entries
+        account.most = max(account.most, account.held)
+        most = account.may(*ROOM)
+        afford(account.held <= most, step, f"more than {most} numbers are needed at a time: too large for this checker")
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """What is held within is given back at its end."""
+    account = _account.get()
+    before = 0 if account is None else account.held
+    try:
+        yield
+    finally:
+        if account is not None:
+            account.held = before
+
+
+def words(bits: int) -> int:
+    """How many times a number of so many bits is as long as a short one; 1 at least."""
+    return 1 + bits // LONG
+
+
+# --- limits of before, until their last user charges the account ------------------------------------------------------------
 
 LINE = 2**25  # evidence "line": for each node on each cell 8, and 1 for each entry and each place where it may have a kink
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
@@ -36,22 +132,14 @@ SIDES = 2**30  # claim "identity": products in the values of its expressions, ea
 CONFIGURATIONS = 2**26  # evidence "enumeration": products, for all configurations
 
 
-_factor: ContextVar[int] = ContextVar("_factor", default=1)
-
-
-@contextmanager
-def times(factor: int) -> Iterator[None]:
-    """Within it every limit above is so many times as large."""
-    token = _factor.set(factor)
-    try:
-        yield
-    finally:
-        _factor.reset(token)
+def _factor() -> int:
+    account = _account.get()
+    return 1 if account is None else account.factor
 
 
 def within(count: int, most: int, what: str, step: str) -> None:
     """BudgetExceeded if there are more than ``most``, times the factor in force, of something."""
-    most *= _factor.get()
+    most *= _factor()
     afford(count <= most, step, f"more than {most} {what} are needed: too large for this checker")
 
 
@@ -59,10 +147,11 @@ class Budget:
     """So much of something, and no more; ``step`` is the place that is named when it is used up."""
 
     def __init__(self, total: int, what: str, step: str) -> None:
-        self.total = self.left = total * _factor.get()
+        self.total = self.left = total * _factor()
         self.what, self.step = what, step
 
     def spend(self, count: int) -> None:
         """BudgetExceeded once the total is used up."""
         self.left -= count
         afford(self.left >= 0, self.step, f"more than {self.total} {self.what} are needed: too large for this checker")
+        charge(count // PACKED, self.step)

@@ -126,12 +126,14 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
     if type(budget) is not int or budget < 1:
         raise ValueError(f"budget: a whole number >= 1 is needed, got {budget!r}")
     try:
-        with _budget.times(budget):
+        with _budget.opened(budget):
             if isinstance(certificate, str | os.PathLike):
                 data = read_file(certificate)
+                _budget.allow(len(data))
                 if data.startswith(_gzip.MAGIC):
                     data = _gzip.decompressed(data, "certificate", _gzip.largest(data))
                 return _examine(read_json(data, "certificate"), models, os.path.dirname(certificate) if folder is None else folder)
+            _budget.allow(_budget.written(certificate))
             return _examine(certificate, models, os.curdir if folder is None else folder)
     except (RecursionError, MemoryError, OverflowError) as error:
         raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None

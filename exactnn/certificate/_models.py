@@ -10,6 +10,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ._budget import allow
 from ._gzip import decompressed
 from ._network import Network, read_network
 from ._nnet import read_nnet
@@ -84,11 +85,13 @@ def read_models(document: Any, names: Sequence[str], folder: Path, given: Sequen
 
 def _content(path: Path, step: str) -> bytes:
     try:
-        return read_file(path)
+        data = read_file(path)
     except OSError as error:
         raise Unreadable(
             step, f"cannot read {show(os.fspath(path))}: {error}; if the file has moved, name it behind the certificate"
         ) from None
+    allow(len(data))
+    return data
 
 
 def _inline_hash(data: bytes) -> str | None:

@@ -15,7 +15,7 @@ import pytest
 import exactnn as xn
 import exactnn.certificate
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, _check, check
-from exactnn.certificate._budget import Budget, times, within
+from exactnn.certificate._budget import PACKED, ROOM, WORK, Budget, allow, charge, hold, opened, released, within, written
 from exactnn.certificate._command import main as alone
 from exactnn.claims import Certificate, EqualClaim, accepted
 from exactnn.cli import main
@@ -140,16 +140,42 @@ def test_a_wrong_size_in_a_certificate_is_a_rejection() -> None:
             xn.check(document)
 
 
-def test_a_factor_is_in_force_inside_only() -> None:
-    with times(3):
-        Budget(2, "steps", "here").spend(6)
+def test_one_account_pays_for_everything() -> None:
+    with opened(3) as account:
+        charge(5, "here")
+        hold(7, "here")
+        with released():
+            hold(4, "here")
+        Budget(2 * PACKED, "steps", "here").spend(6 * PACKED)
         within(6, 2, "steps", "here")
+        assert (account.work, account.held, account.most) == (11, 7, 11)
         with pytest.raises(BudgetExceeded, match="here: more than 6 steps"):
             within(7, 2, "steps", "here")
-        with times(1), pytest.raises(BudgetExceeded, match="more than 2 steps"):
+        with opened() as inner, pytest.raises(BudgetExceeded, match="more than 2 steps"):
             Budget(2, "steps", "here").spend(3)
+        assert inner is not account
     with pytest.raises(BudgetExceeded, match="more than 2 steps"):
         within(3, 2, "steps", "here")
+
+
+@pytest.mark.parametrize(("spend", "limit"), [(charge, WORK), (hold, ROOM)])
+def test_what_may_be_spent_is_proportional_to_what_was_read(spend: Any, limit: tuple[int, int]) -> None:
+    base, each = limit
+    spend(10**30, "outside")  # engines read their own networks
+    with opened(2):
+        spend(2 * base, "here")
+        with pytest.raises(BudgetExceeded, match=f"here: more than {2 * base} "):
+            spend(1, "here")
+    with opened(2):
+        allow(3)
+        spend(2 * base + 6 * each, "here")
+        with pytest.raises(BudgetExceeded, match=f"here: more than {2 * (base + 3 * each)} "):
+            spend(1, "here")
+
+
+def test_bytes_of_a_certificate_that_is_no_file(saved: Path) -> None:
+    assert 0.9 < written(LONG) / saved.stat().st_size < 1.1
+    assert written([1.5, None, True, (1,), {3: 4}]) > 0
 
 
 # --- the command lines -----------------------------------------------------------------------------------------------------
