@@ -19,6 +19,7 @@ from ._atoms import Atoms
 from ._budget import Budget
 from ._cells import AffineRow, Cell
 from ._claim import Claim, Domain
+from ._claim_cells import Regions
 from ._columns import Row
 from ._hull import read_hull
 from ._network import Network
@@ -33,7 +34,7 @@ SIGNED = 8  # outputs whose sum of absolute values is written sign by sign
 def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any], budget: Budget | None = None) -> None:
     """f = g on each leaf, within the tolerance; or, for "regions", the leaves are the regions, and counted."""
     mapping(evidence, "evidence", ("method", "hull", "tree"))
-    if claim.question == "regions":
+    if isinstance(claim, Regions):
         pools = [node.name for node in f.nodes if node.op == "max_pool"]
         need(not pools, "tree", f"regions of networks with max pooling (node {pools[:1]}) are not counted by units")
         leaves = walk(claim, f, [f], evidence, _region, True)
