@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any, NamedTuple
 
-from . import _words
-from ._numbers import Tensor, index, items, mapping, need, rational, shape, show, tensor, text
+from ._numbers import Tensor, index, items, need, rational, shape, show, tensor, text
 
 MOVING = "t"  # what the variable of power series is called; outside of derivatives it is 0
 _ORDER = 8  # of derivatives, at the most
@@ -21,19 +19,9 @@ class Equations(NamedTuple):
     triples: list[list[Any]]  # left, "=" or "<=", right
     networks: tuple[str, ...]
 
-    def sentence(self, answer: str, tolerance: Fraction, sha256: str) -> str:
-        """The claim in words; the equations themselves are long, so that their hash stands for them."""
-        count, many = self.points.shape[0], len(self.triples)
-        within = f"within {_words.above(tolerance)}" if tolerance else "exactly"
-        who = f"{many} equation{'s' * (many > 1)} between weights, gradients and values of {' and '.join(self.networks)}"
-        holds = f"hold{'s' * (many == 1)}" if answer == "proved" else "do not all hold" if many > 1 else "does not hold"
-        return f"{answer}: {who} {holds} {within} at {count} point{'s' * (count > 1)}; the claim has the sha256 {sha256}"
 
-
-def read_equations(document: Any) -> tuple[Equations, Fraction]:
-    """The claim's points, definitions, equations; and its tolerance."""
-    step = "claim"
-    mapping(document, step, ("question", "answer", "points", "definitions", "equations", "tolerance"))
+def read_equations(document: Any) -> Equations:
+    """The claim's points, definitions and equations."""
     points = tensor(document["points"], "claim: points")
     need(len(points.shape) == 2, "claim: points", "one row for each point is expected")
     definitions: dict[str, Any] = {}
@@ -51,9 +39,7 @@ def read_equations(document: Any) -> tuple[Equations, Fraction]:
         for side in (left, right):
             _look(side, definitions, f"claim: equations[{i}]")
     used = {name for side in [*definitions.values(), *(s for t in triples for s in (t[0], t[2]))] for name in _named(side)}
-    tolerance = rational(document["tolerance"], "claim: tolerance")
-    need(tolerance >= 0, "claim: tolerance", "a negative tolerance")
-    return Equations(points, definitions, triples, ("f", "g") if "g" in used else ("f",)), tolerance
+    return Equations(points, definitions, triples, ("f", "g") if "g" in used else ("f",))
 
 
 def _look(a: Any, names: dict[str, Any], step: str) -> None:

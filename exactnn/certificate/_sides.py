@@ -9,7 +9,7 @@ from typing import Any
 
 from . import _budget
 from ._budget import Budget
-from ._claim import Claim
+from ._claim_points import Identity
 from ._evaluate import trace
 from ._gradient import field_of, gradients
 from ._identity import MOVING, Equations, operands_of
@@ -25,7 +25,7 @@ _COST = 64  # of an exponential, in products
 _LONG, _LONGEST = 2**12, 2**20  # bits of numbers whose products cost as much as those of short ones, and of the longest ones
 
 
-def check_sides(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+def check_sides(claim: Identity, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """Proved: all equations hold; refuted: one certainly fails in the entry named."""
     refuted = claim.answer == "refuted"
     mapping(evidence, "evidence", ("method", "bits", *(("equation", "entry") if refuted else ())))

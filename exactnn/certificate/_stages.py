@@ -72,7 +72,7 @@ class _Rows:
         under = common * rule.denominator
         both = lcm(under, rule.over)
         factor, shift = both // under, both // rule.over
-        found = []
+        found: list[Row] = []
         for places, weights in rule.rows():
             used = [(rows[p], w * factor) for p, w in zip(places, weights, strict=True) if w]
             constant = rule.constants[len(found)] if rule.constants else 0

@@ -16,6 +16,7 @@ from typing import Any
 from . import _budget
 from ._cells import Cell, Row
 from ._claim import Claim
+from ._claim_cells import Regions
 from ._farkas import AffineRow, nonnegative, primitive
 from ._hull import read_hull, slacks, substituted
 from ._network import Network
@@ -29,7 +30,7 @@ SIGNED = 8  # outputs whose sum of absolute values is written sign by sign
 def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """f = g on each leaf, within the tolerance; or, for "regions", the leaves are the regions, and counted."""
     mapping(evidence, "evidence", ("method", "hull", "tree"))
-    if claim.question == "regions":
+    if isinstance(claim, Regions):
         pools = [node.name for node in f.nodes if node.op == "max_pool"]
         need(not pools, "tree", f"regions of networks with max pooling (node {pools[:1]}) are not counted by units")
         leaves = walk(claim, f, [f], evidence, _region, True)

@@ -297,7 +297,9 @@ def rational_net(numerator, denominator, weight):
     )
 
 
-CASES["rational"] = zero(rational_net([1, 0, "2/3"], [1, 1, 1], [[2, -2]]), {"r": [["atom", 0, 1], ["atom", 0, 1]]})
+CASES["rational"] = zero(
+    rational_net([1, 0, "2/3"], [1, 1, 1], [[2, -2]]), {"r": [["atom", 0, 1], ["atom", 0, 1]]}, denominators=[[[1, 1, 1], [-1, 0]]]
+)
 CASES["rational, point"] = certificate("zero", "refuted", (rational_net([1, 0, 1], [0, 1], [[1, 1]]),), point([1], [5], [0]))
 
 

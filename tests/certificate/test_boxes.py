@@ -409,7 +409,8 @@ def test_a_point_is_needed_and_only_deviations_have_brackets() -> None:
     ],
 )
 def test_the_sentence(change: Any, words: str) -> None:
-    sentence = read_claim(deviation(PASS, "1/200", **change)["claim"]).sentence(2)
+    document = deviation(PASS, "1/200", **change)
+    sentence = read_claim(document["claim"]).sentence(read_network(document["models"]["f"]["inline"], "f"))
     assert sentence.startswith(f"proved: {words}")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import exactnn as xn
 import exactnn.certificate
-from exactnn.certificate import BudgetExceeded, Rejected, _budget, _check, check
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, _line, check
 from exactnn.certificate._budget import PACKED, ROOM, WORK, Budget, allow, charge, hold, opened, released, within, written
 from exactnn.certificate._command import main as alone
 from exactnn.claims import Certificate, EqualClaim, accepted
@@ -116,7 +116,7 @@ def test_no_memory_left(monkeypatch: pytest.MonkeyPatch, error: type[Exception])
     def full(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setitem(_check._METHODS["proved"], "line", full)
+    monkeypatch.setattr(_line, "check_line", full)
     with pytest.raises(CheckBudgetExceeded, match=f"too deep or too large for this checker \\({error.__name__}\\)"):
         xn.check(LONG)
 

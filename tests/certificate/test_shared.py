@@ -186,9 +186,13 @@ def test_functions_with_poles_are_not_taken_as_given():
         f = network([node("x", "input", shape=[1]), node("q", "rational", "x", numerator=[1], denominator=denominator)])
         stated = whole(f, f, "q", "q")
         if fine:
+            stated["evidence"]["denominators"] = [[denominator, [0]]]
             assert check(stated)
         else:
-            with pytest.raises(Rejected, match="may have a pole"):
+            with pytest.raises(Rejected, match="may be a pole"):
+                check(stated)
+            stated["evidence"]["denominators"] = [[denominator, [1]]]
+            with pytest.raises(Rejected, match="a zero from -infinity to 1"):
                 check(stated)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import exactnn as xn
 from exactnn import nn
 from exactnn.errors import ArgumentError, DomainError, NotFiniteError
+from exactnn.network.activations import Rational
 from exactnn.rational import BOULLE, ERA, PadeUnit, RationalFunction
 from exactnn.verify import activation_poles, rational_activations
 from exactnn.verify import poles as engine
@@ -108,16 +109,16 @@ def test_networks() -> None:
     assert xn.check(plain.certificate)
 
 
-def test_what_is_positive_as_it_stands_needs_no_sturm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_STURM", 0)
+def test_what_is_positive_as_it_stands_needs_no_cuts() -> None:
     sigma = ERA((1, 2), [(1, 2, 3, 4), ("1/3", 0, -1, 0)], epsilon="1e-6")
     for f in (sigma, ERA((1, 0)), *(PadeUnit([0, 1, 2], [-1, 2, -3], formula=name) for name in "ABCD")):
         verdict = xn.verify_pole_free(f)
         assert verdict.proved
         assert "positive" in verdict.reason
         assert xn.check(verdict.certificate)
-    assert xn.verify_pole_free(PadeUnit([0, 1], [0, 1], formula="N")).unknown
-    assert xn.verify_pole_free(ERA((1, 2), [(1, 2, 3, 0)])).unknown
+        assert verdict.certificate.evidence["functions"] == [None]
+    assert xn.verify_pole_free(PadeUnit([0, 1], [0, 1], formula="N")).refuted
+    assert xn.verify_pole_free(ERA((1, 2), [(1, 2, 3, 0)])).refuted
 
 
 def of_entry(entry: dict[str, object], x: Fraction) -> Fraction:
@@ -221,18 +222,37 @@ def test_torch_modules() -> None:
 
 
 def test_too_large_for_the_checker_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_STURM", 10)
-    assert xn.verify_pole_free(1 / (X**2 + 1)).unknown
-    verdict = xn.verify_pole_free(1 / (X**2 - 1))
+    from exactnn.certificate import _budget
+
+    monkeypatch.setattr(engine, "_LARGE", 2)
+    monkeypatch.setattr(_budget, "WORK", (2**10, 0))
+    assert xn.verify_pole_free(1 / (X**2 + 1)).proved
+    assert xn.verify_pole_free(1 / (X**20 + 1), interval=(Fraction(1, 3), 2)).unknown
+    verdict = xn.verify_pole_free(1 / (X**20 - 2), interval=(Fraction(1, 3), 2))
     assert verdict.unknown
-    assert verdict.pole.value == -1
+    assert verdict.pole.lower < 2
     assert "too large" in verdict.reason
 
 
-def test_the_limit_is_that_of_the_checker() -> None:
-    from exactnn.certificate import _budget
+def test_a_numerator_with_a_zero_near_the_pole() -> None:
+    """The interval of the pole is made so short that the numerator has no zero in it."""
+    for gap in (Fraction(1, 10), Fraction(1, 10**30)):
+        verdict = xn.verify_pole_free((X**3 - 2 - gap) / (X**3 - 2) ** 2)
+        assert verdict.refuted
+        assert xn.check(verdict.certificate)
 
-    assert engine._STURM == _budget.STURM
+
+def test_networks_state_what_cancels_in_the_certificate() -> None:
+    """Nodes keep their coefficients as they stand; (x - 1)/(x^2 - 1) has one pole, and none where x > 0."""
+    node = Rational.of([-1, 1], [-1, 0, 1])
+    net = xn.mlp([([[1]], [0]), ([[1]], [0])], activation=node)
+    kept = net.operation("rational1")
+    assert len(kept.denominator) == 3
+    for interval, proved in (((0, None), True), ((-2, 0), False), (None, False)):
+        verdict = xn.verify_pole_free(net, interval=interval)
+        assert (verdict.proved, verdict.refuted) == (proved, not proved)
+        assert xn.check(verdict.certificate)
+        assert "numerator" in (verdict.certificate.evidence["functions"][0] if proved else verdict.certificate.evidence)
 
 
 @pytest.mark.parametrize(
