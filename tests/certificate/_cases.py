@@ -21,9 +21,6 @@ from tests.certificate._build import (
     zero,
 )
 
-LINE = {"method": "line"}
-
-
 def point(x, f, g):
     return {"method": "point", "point": x, "f": f, "g": g}
 
@@ -72,7 +69,7 @@ CASES = {
     "shared part": shared([[["r0"], ["r0"]]], SPLIT, WHOLE, {"r1": [atom(0), atom(0)]}, {"r1": [atom(0)]}, domain=box((-1, 1), (-1, 1))),
     "T1": zero(T1, {"r0": [atom(0), atom(0, -1), atom(1), atom(1, -1)]}),
     "T1 all parameters": zero(T1_FULL, {"r0": [atom(0), atom(0, -1), atom(1), atom(1, -1)]}),
-    "T1 line": certificate("zero", "proved", (T1,), LINE),
+    "T1 tree": by_tree(T1),
     "T2": zero(T2, {"r0": [atom(0), atom(1), atom(2), atom(0, -1), atom(1, -1), atom(2, -1)]}),
     "T3": proved(*T3, {"r0": [atom(0), atom(1), atom(2)]}, {"r0": [atom(0, -1), atom(1, -1), atom(2, -1)]}),
     "T4": proved(
@@ -107,7 +104,7 @@ CASES = {
         {"r0": [atom(1), atom(1, -1)]},
     ),
     "T10": certificate("zero", "refuted", (T10,), point([0], [f"-1/{10**30}"], [0])),
-    "T10 tolerance": certificate("zero", "proved", (T10,), LINE, tolerance=Fraction(1, 10**30)),
+    "T10 tolerance": by_tree(T10, tolerance=Fraction(1, 10**30)),
     "T11 floats": certificate(
         "zero",
         "refuted",
@@ -145,12 +142,11 @@ CASES = {
         },
         {"r0": [atom(0)]},
     ),
-    "T26 line": certificate("equal", "proved", (T26, T26_FLAT), LINE),
+    "T26 tree": by_tree(T26, T26_FLAT),
     "T26 off": certificate("equal", "refuted", (T26, T26_OFF), point(["1/2"], [0], [Fraction(8, 2**60).__str__()])),
-    "T26 line, domain": certificate("equal", "proved", (T26, T26_OFF), LINE, domain=box((-7, "1/4"))),
-    "line, one point": certificate("equal", "proved", (RELU_X, T1), LINE, domain=box((0, 0))),
-    "line, half open": certificate("equal", "proved", (RELU_X, linear([[1]], [0])), LINE, domain={"A": tensor([[-2]]), "b": tensor([0])}),
-    "line, empty": certificate("equal", "proved", (RELU_X, linear([[1]], [1])), LINE, domain=box((1, 0))),
+    "T26 tree, domain": by_tree(T26, T26_OFF, domain=box((-7, "1/4"))),
+    "tree, one point": by_tree(RELU_X, T1, domain=box((0, 0))),
+    "tree, half open": by_tree(RELU_X, linear([[1]], [0]), domain={"A": tensor([[-2]]), "b": tensor([0])}),
     "hard tanh": zero(
         shallow([(1, 1, 0), (1, -1, 0)], activation=HARDTANH),
         {"r0": [atom(0), atom(1), atom(1, -1), atom(0, -1)]},
