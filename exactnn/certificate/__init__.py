@@ -7,7 +7,7 @@ fails, or ``BudgetExceeded`` where a limit ended its work. The format is written
 
 from ._check import Accepted, check, examine
 from ._models import read_models
-from ._network import read_network, same_network
+from ._network import read_network
 from ._numbers import BudgetExceeded, Rejected, Unreadable
 from ._transform import matched, transformed
 
@@ -21,7 +21,6 @@ __all__ = [
     "matched",
     "read_models",
     "read_network",
-    "same_network",
     "transformed",
 ]
 

@@ -17,13 +17,29 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ._numbers import afford
-
 PACKED = 4  # products of numbers that one operation multiplies take as long as one operation
 LONG = 2**8  # bits of a number whose products cost as much as those of short ones
 WORK = 2**25, 2**12  # what a check may do: base, and for each byte
 ROOM = 2**21, 2**3  # numbers that it may keep at a time
 BYTES, HOLE, _PACKED = 2**30, 2**25, 2**3  # of one file; of what is not there; times a file system may compress
+
+
+class Ended(Exception):
+    """The check came to an end at a ``step``, for a ``reason``."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step, self.reason = step, reason
+
+
+class BudgetExceeded(Ended):
+    """The checker ended before it decided: ``step`` asks for more than it gives. Nothing was found wrong with the certificate."""
+
+
+def afford(truth: bool, step: str, reason: str) -> None:
+    """BudgetExceeded unless ``truth``: what is asked for is within the limits of this checker."""
+    if not truth:
+        raise BudgetExceeded(step, reason)
 
 
 class Account:
