@@ -122,16 +122,27 @@ def hold(entries: int, step: str) -> None:
         afford(account.held <= most, step, f"more than {most} numbers are needed at a time: too large for this checker")
 
 
+def held() -> int:
+    """How many numbers are held."""
+    account = _account.get()
+    return 0 if account is None else account.held
+
+
+def back_to(entries: int) -> None:
+    """So many are held again: what was kept since is not needed any more."""
+    account = _account.get()
+    if account is not None:
+        account.held = entries
+
+
 @contextmanager
 def released() -> Iterator[None]:
     """What is held within is given back at its end."""
-    account = _account.get()
-    before = 0 if account is None else account.held
+    before = held()
     try:
         yield
     finally:
-        if account is not None:
-            account.held = before
+        back_to(before)
 
 
 def words(bits: int) -> int:

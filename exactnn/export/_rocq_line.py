@@ -113,7 +113,7 @@ def _signs(part: _Part) -> tuple[list[Any], int | None]:
         if proof is None:
             return facts, number
         part.known[place] = Hint(side, proof)
-        facts.append([number, side, *_written(proof)])
+        facts.append([number, side, _written(proof)])
     return facts, None
 
 

@@ -181,7 +181,7 @@ CASES = {
             "origin": [0, 0],
             "directions": [[1, 1]],
             "coordinates": [["1/2", "1/2"]],
-            "equalities": [{"row": 0, "coefficients": ["1/2", "-1/2"], "farkas": [[1, 1]]}],
+            "equalities": [{"row": 0, "coefficients": ["1/2", "-1/2"], "farkas": [1, [[1, 1]]]}],
         },
     ),
     "hull, one point": proved(
@@ -195,8 +195,8 @@ CASES = {
             "directions": [],
             "coordinates": [],
             "equalities": [
-                {"row": 0, "coefficients": [1, 0], "farkas": [[1, 1]]},
-                {"row": 2, "coefficients": [0, 1], "farkas": [[3, 1]]},
+                {"row": 0, "coefficients": [1, 0], "farkas": [1, [[1, 1]]]},
+                {"row": 2, "coefficients": [0, 1], "farkas": [3]},
             ],
         },
     ),

@@ -215,7 +215,7 @@ FALSE = {
             "origin": [0],
             "directions": [],
             "coordinates": [],
-            "equalities": [{"row": 0, "coefficients": [1], "farkas": [[1, 1]]}],
+            "equalities": [{"row": 0, "coefficients": [1], "farkas": [1, [[1, 1]]]}],
         },
     ),
     "a negative multiplier": zero(
@@ -226,7 +226,7 @@ FALSE = {
             "origin": [1],
             "directions": [],
             "coordinates": [],
-            "equalities": [{"row": 0, "coefficients": [1], "farkas": [[0, -1]]}],
+            "equalities": [{"row": 0, "coefficients": [1], "farkas": [1, [[0, -1]]]}],
         },
     ),
     "an origin beside the domain": zero(
@@ -237,7 +237,7 @@ FALSE = {
             "origin": [0],
             "directions": [],
             "coordinates": [],
-            "equalities": [{"row": 0, "coefficients": [1], "farkas": [[1, 1]]}],
+            "equalities": [{"row": 0, "coefficients": [1], "farkas": [1, [[1, 1]]]}],
         },
     ),
     "tolerance on one side only": zero(
