@@ -10,7 +10,7 @@ from . import _budget
 from ._budget import words
 from ._meaning import Linear, Step, bits, steps, walk
 from ._network import Network, Node
-from ._numbers import LIMIT, Rejected, Tensor, afford, need, pack
+from ._numbers import Rejected, Tensor, need, pack
 
 
 def evaluate(network: Network, point: Sequence[Fraction], step: str, program: Iterable[Step] | None = None) -> list[Fraction]:
@@ -55,7 +55,6 @@ class Numbers:
             raise Rejected(step, f"{node.op} takes irrational values; evidence by a point needs exact ones")
         polynomials = node.fields["numerator"], node.fields["denominator"]
         length, degree = bits(operand), max(map(len, polynomials))
-        afford(length * degree < LIMIT, step, "the numbers grow too long for this checker")
         _budget.charge(len(operand.numerators) * degree * words(length * degree) ** 2, step)
         _budget.hold(len(operand.numerators) * words(length * degree) * 6, step)
         found = []

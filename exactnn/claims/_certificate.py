@@ -27,7 +27,7 @@ from exactnn.network.document import canonical_hash, canonical_text, document, h
 from exactnn.value import Value
 
 #: what the checker takes from a compressed file: so many bytes, and beyond them so many times those of the file
-_UNSUSPICIOUS, _TIMES = 2**26, 100
+_UNSUSPICIOUS, _TIMES = 2**22, 32
 #: in the order in which they are written
 _KEYS = ("format", "version", "semantics", "claim", "models", "evidence", "about")
 
