@@ -110,22 +110,27 @@ def same(p: Sequence[int], q: Sequence[int]) -> bool:
     return len(p) == len(q) and all(a * q[-1] == b * p[-1] for a, b in zip(p, q, strict=True))
 
 
-def denominators(raw: Any) -> frozenset[tuple[Fraction, ...]]:
-    """The polynomials that a list of [coefficients, cuts] shows to have no real zero."""
+def denominators(raw: Any) -> frozenset[tuple[int, ...]]:
+    """The polynomials, up to factors, that a list of [coefficients, cuts] shows to have no real zero."""
     found = set()
     for k, pair in enumerate(items(raw, "denominators")):
         step = f"denominators[{k}]"
         coefficients, cuts = items(pair, step, 2)
-        polynomial = tuple(rationals(coefficients, step))
-        need(any(polynomial), step, "the polynomial is 0")
-        need_no_zero(integers(polynomial), None, None, cuts, step)
-        found.add(polynomial)
+        polynomial = integers(rationals(coefficients, step))
+        need(bool(polynomial), step, "the polynomial is 0")
+        need_no_zero(polynomial, None, None, cuts, step)
+        found.add(_key(polynomial))
     return frozenset(found)
+
+
+def _key(polynomial: Sequence[int]) -> tuple[int, ...]:
+    """The multiple whose leading coefficient is positive."""
+    return tuple(polynomial if polynomial[-1] > 0 else [-c for c in polynomial])
 
 
 def need_no_poles(claim: Claim, *networks: Network | None) -> None:
     """Rejected unless the denominators of all rational nodes are among those that have been shown to have no real zero."""
     for network in networks:
         for node in network.nodes if network is not None else ():
-            known = node.op != "rational" or node.fields["denominator"] in claim.nonzero
+            known = node.op != "rational" or _key(integers(node.fields["denominator"])) in claim.nonzero
             need(known, f"node {node.name}", "its denominator is not shown to have no real zero, so there may be a pole")

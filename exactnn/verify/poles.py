@@ -16,7 +16,7 @@ from exactnn.errors import ArgumentError, ExactnnError
 from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, shown
-from exactnn.exact.polynomials import fractions, from_fractions, lowest_terms
+from exactnn.exact.polynomials import fractions, from_fractions
 from exactnn.exact.roots import within
 from exactnn.exact.signs import sign_cuts
 from exactnn.exact.writing import json_number
@@ -110,7 +110,7 @@ def verify_pole_free(
     functions = rational_activations(r)
     claim = PoleFreeClaim(r if isinstance(r, Network) else None, {name: _entry(f) for name, f in functions.items()}, ends)
     alone = claim.is_alone
-    stated = _stated(r, functions)
+    stated = _stated(functions)
     for i, (name, function) in enumerate(functions.items()):
         poles = function.real_poles(interval=interval)
         if not poles:
@@ -239,15 +239,12 @@ def _is_positive(f: Function) -> bool:
     return (isinstance(f, PadeUnit) and f.formula != "N") or (isinstance(f, ERA) and all(size > 0 for *_, size in f.terms))
 
 
-#: P and Q as the checker has them; None for a sum with denominators that are at least positive constants
+#: numerator and denominator; None for a sum with denominators that are at least positive constants
 _Quotient = tuple[fmpq_poly, fmpq_poly] | None
 
 
-def _stated(r: object, functions: Mapping[str, Function]) -> list[_Quotient]:
-    """The quotients of the claim, or of the network's nodes, where nothing has been cancelled."""
-    if isinstance(r, Network):
-        found = [op for name in r.order if isinstance(op := r.operation(name), Rational)]
-        return [(from_fractions(op.numerator), from_fractions(op.denominator)) for op in found]
+def _stated(functions: Mapping[str, Function]) -> list[_Quotient]:
+    """The quotients, in lowest terms."""
     quotients = (
         None if _is_positive(f) else f if isinstance(f, RationalFunction) else f.to_rational_function() for f in functions.values()
     )
@@ -259,18 +256,14 @@ def _is_large(quotient: _Quotient) -> bool:
 
 
 def _shown_free(quotient: _Quotient, ends: tuple[Fraction | None, Fraction | None]) -> dict[str, Any] | None:
-    """What shows that it has no pole: p and q, where P/Q = p/q has a denominator less, and cuts for q."""
-    if quotient is None:
-        return None
-    p, q = lowest_terms(*quotient)
-    cancelled = {} if q.degree() == quotient[1].degree() else {"numerator": _numbers(fractions(p)), "denominator": _numbers(fractions(q))}
-    return {"cuts": _numbers(sign_cuts(q.numer(), *ends)), **cancelled}
+    """What shows that p/q has no pole: cuts for q."""
+    return None if quotient is None else {"cuts": _numbers(sign_cuts(quotient[1].numer(), *ends))}
 
 
 def _shown_pole(quotient: _Quotient, pole: RealRoot) -> dict[str, Any]:
     """What shows that p/(s h) has this pole: an interval around it in which s changes its sign, and cuts for p."""
     assert quotient is not None  # the others have no pole
-    p, q = lowest_terms(*quotient)
+    p, q = quotient
     factor, rest = q, fmpq_poly([1])
     if pole.multiplicity % 2 == 0:  # q does not change its sign there, what occurs so often in it does
         factor = next(fmpq_poly(s) for s, k in q.numer().factor_squarefree()[1] if k == pole.multiplicity)
@@ -280,7 +273,7 @@ def _shown_pole(quotient: _Quotient, pole: RealRoot) -> dict[str, Any]:
         width /= 2**20
         (pole,) = within(q, pole.lower, pole.upper, width)
     found: dict[str, Any] = {"between": _numbers((pole.lower, pole.upper)), "cuts": _numbers(sign_cuts(p.numer(), pole.lower, pole.upper))}
-    if rest.degree() or q.degree() < quotient[1].degree():
+    if rest.degree():
         found |= {"numerator": _numbers(fractions(p)), "factors": [_numbers(fractions(v)) for v in (factor, rest)]}
     return found
 
