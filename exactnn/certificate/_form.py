@@ -11,11 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import repeat
-from math import lcm
+from math import lcm, prod
 from operator import itemgetter, mul
 from typing import NamedTuple
 
+from . import _budget
+from ._meaning import Linear, taken
+
 _ZERO, _ONE = Fraction(0), Fraction(1)
+_FORM = 12  # numbers that a form takes, beside its atoms
 
 
 class Form(NamedTuple):
@@ -138,4 +142,32 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
         if not still:
             bias += Fraction(sum(map(mul, row, constants)), denominator * unit)
         found.append(Form(bias, scale, atoms, coefficients))
+    return found
+
+
+def combined(rule: Linear, operands: Sequence[Form], step: str) -> list[Form]:
+    """The rule on forms."""
+    shifts = [Fraction(c, rule.over) for c in rule.constants] or [_ZERO] * prod(rule.shape)
+    sizes = [len(form.atoms) for form in operands]
+    bits = max((c.bit_length() for form in operands for c in form.coefficients), default=1)
+    forms = [*operands, constant(0)]  # the place -1
+    found = [forms[-1]] * len(shifts)
+    if rule.blocks is None:
+        for e, shift in enumerate(shifts):
+            terms = [(1 if weights is None else weights[e], forms[places[e]]) for places, weights in rule.terms]
+            if len(terms) == 1:
+                found[e] = terms[0][1].times(Fraction(terms[0][0], rule.denominator)).plus(shift)
+            else:
+                size = _FORM + sum(len(form.atoms) for _, form in terms)
+                _budget.charge(4 * size * _budget.words(bits), step)
+                _budget.hold(size, step)
+                found[e] = combination([(Fraction(w, rule.denominator), form) for w, form in terms]).plus(shift)
+        return found
+    for places, entries, rows in rule.blocks():
+        size = _FORM + sum(sizes[p] for p in places if p >= 0)
+        _budget.charge(len(rows) * size * _budget.words(bits) * _budget.words(rule.bits) // 4, step)
+        _budget.hold(len(rows) * size, step)
+        made = products(rows, rule.denominator, [shifts[e] for e in entries], taken(forms, places))
+        for e, form in zip(entries, made, strict=True):
+            found[e] = form
     return found
