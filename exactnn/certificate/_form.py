@@ -148,6 +148,8 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
 def combined(rule: Linear, operands: Sequence[Form], step: str) -> list[Form]:
     """The rule on forms."""
     shifts = [Fraction(c, rule.over) for c in rule.constants] or [_ZERO] * prod(rule.shape)
+    _budget.hold(len(shifts), step)
+    _budget.charge(8 * len(shifts), step)
     sizes = [len(form.atoms) for form in operands]
     bits = max((c.bit_length() for form in operands for c in form.coefficients), default=1)
     forms = [*operands, constant(0)]  # the place -1

@@ -117,7 +117,7 @@ class Numbering:
             _budget.charge(20 * len(x), step)
             _budget.hold(12 * len(x), step)
             found = []
-            for i, form in enumerate(x):
+            for form in x:
                 here = f"{step}, line {lines.taken}"
                 line = lines.take(here)
                 unit = made.kind == "positive"

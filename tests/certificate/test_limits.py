@@ -81,7 +81,7 @@ def zeros(size):
 
 def test_forms_of_a_network(monkeypatch):
     assert check(by_forms(doubled(8)))
-    monkeypatch.setattr(_budget, "ROOM", (10_000, 0))
+    monkeypatch.setattr(_budget, "ROOM", (3_000, 0))
     assert check(by_forms(doubled(6)))
     assert exceeded(by_forms(doubled(10))).step.startswith("forms: ")
 
