@@ -8,7 +8,6 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._budget import Budget
 from ._form import Form, same, single
 from ._numbers import Rejected, need
 
@@ -40,12 +39,12 @@ class Atoms:
 
     def __init__(self) -> None:
         self.numbered: list[Atom] = []
-        self.budget = Budget(_budget.FORMS, "forms", "forms")
         self._keys: dict[tuple[Any, ...], int] = {}
         self._first: dict[int, int] = {}  # for the base atom of an input channel: the flat index of its first entry
 
     def base(self, *key: Any) -> int:
         """The base atom with this key; equal keys are equal functions."""
+        _budget.hold(0 if key in self._keys else 6, "forms")
         return self._keys.setdefault(key, -1 - len(self._keys))
 
     def coordinate(self, k: int) -> int:
@@ -66,13 +65,14 @@ class Atoms:
 
     def at(self, form: Form, place: int) -> Form:
         """A form on a grid, at one place of it."""
+        _budget.hold(12 + len(form.atoms), "forms")
+        _budget.charge(4 * len(form.atoms), "forms")
         return form._replace(atoms=tuple(self.element(a, place) for a in form.atoms))
 
     def elements(self, value: NodeForms) -> list[Form]:
         """One form for each entry."""
         if not value.grid:
             return value.forms
-        self.budget.spend(prod(value.shape))
         return [self.at(form, place) for form in value.forms for place in range(prod(value.grid))]
 
     def use(self, number: Any, kind: tuple[Any, ...], grid: Shape, form: Form, step: str) -> Form:

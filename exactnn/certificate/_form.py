@@ -15,6 +15,11 @@ from math import lcm
 from operator import itemgetter, mul
 from typing import NamedTuple
 
+from . import _budget
+from ._budget import words
+
+_FORM = 12  # what a form takes, in numbers; and so many for each of its atoms and coefficients
+_STEP = "forms"
 _ZERO, _ONE = Fraction(0), Fraction(1)
 
 
@@ -28,31 +33,40 @@ class Form(NamedTuple):
 
     def times(self, k: Fraction) -> Form:
         """k times this form."""
-        return self if k == 1 else self._replace(constant=k * self.constant, factor=k * self.factor)
+        return self if k == 1 else _kept(Form(k * self.constant, k * self.factor, self.atoms, self.coefficients))
 
     def plus(self, k: Fraction) -> Form:
         """This form plus a constant."""
-        return self if k == 0 else self._replace(constant=self.constant + k)
+        return self if k == 0 else _kept(self._replace(constant=self.constant + k))
 
     def is_constant(self) -> bool:
         """Whether no atom occurs."""
         return self.factor == 0 or not any(self.coefficients)
 
 
+def _kept(form: Form, numbers: int = 0) -> Form:
+    """A new form, with so many numbers that it shares with no other."""
+    constant, factor = form.constant, form.factor
+    _budget.hold(_FORM + numbers + 4 * words(constant.denominator.bit_length() + constant.numerator.bit_length()) - 4, _STEP)
+    _budget.hold(4 * words(factor.denominator.bit_length() + factor.numerator.bit_length()) - 4, _STEP)
+    return form
+
+
 def constant(value: Fraction | int) -> Form:
     """A form without atoms."""
-    return Form(Fraction(value))
+    return _kept(Form(Fraction(value)))
 
 
 def from_fractions(value: Fraction, linear: dict[int, Fraction]) -> Form:
     """value + sum of linear[atom] * atom."""
     common = lcm(*(c.denominator for c in linear.values()))
-    return Form(value, Fraction(1, common), tuple(linear), [int(c * common) for c in linear.values()])
+    _budget.hold(len(linear) * (1 + words(common.bit_length())), _STEP)
+    return _kept(Form(value, Fraction(1, common), tuple(linear), [int(c * common) for c in linear.values()]))
 
 
 def single(atom: int, coefficient: Fraction | int = 1) -> Form:
     """A multiple of one atom."""
-    return Form(_ZERO, _ONE if coefficient == 1 else Fraction(coefficient), (atom,), (1,))
+    return _kept(Form(_ZERO, _ONE if coefficient == 1 else Fraction(coefficient), (atom,), (1,)), 2)
 
 
 def same(a: Form, b: Form) -> bool:
@@ -62,6 +76,7 @@ def same(a: Form, b: Form) -> bool:
     if a.is_constant() or b.is_constant():
         return a.is_constant() and b.is_constant()
     p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
+    _budget.charge((len(a.atoms) + len(b.atoms)) * words(p.bit_length() + q.bit_length()), _STEP)
     if a.atoms == b.atoms:
         return _times(p, a.coefficients) == _times(q, b.coefficients)
     first = {atom: p * c for atom, c in zip(a.atoms, a.coefficients, strict=True) if c}
@@ -87,10 +102,12 @@ def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
     for factor, (_, form) in zip(factors, terms, strict=True):
         k = _over(factor, common)
         if k:
+            _budget.charge(len(form.atoms) * words(k.bit_length()), _STEP)
             for atom, c in zip(form.atoms, form.coefficients, strict=True):
                 found[atom] = found.get(atom, 0) + k * c
     kept = {atom: c for atom, c in found.items() if c}
-    return Form(total, Fraction(1, common), tuple(kept), list(kept.values()))
+    longest = words(max((c.bit_length() for c in kept.values()), default=0))
+    return _kept(Form(total, Fraction(1, common), tuple(kept), list(kept.values())), len(kept) * (1 + longest))
 
 
 def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[Fraction], forms: Sequence[Form]) -> list[Form]:
@@ -109,6 +126,7 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
                 positions, values = columns.setdefault(atom, ([], []))
                 positions.append(i)
                 values.append(k * c)
+    _budget.charge(len(rows) * (1 + sum(len(positions) for positions, _ in columns.values()) // _budget.PACKED), _STEP)
     atoms = tuple(sorted(columns))
     once = [k for k, atom in enumerate(atoms) if len(columns[atom][0]) == 1]
     places = [columns[atoms[k]][0][0] for k in once]
@@ -137,5 +155,5 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
             coefficients = spread
         if not still:
             bias += Fraction(sum(map(mul, row, constants)), denominator * unit)
-        found.append(Form(bias, scale, atoms, coefficients))
+        found.append(_kept(Form(bias, scale, atoms, coefficients), 0 if share else len(atoms)))
     return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from math import prod
 from typing import Any
 
 from . import _budget
 from ._affine import MOVING, along_channels, broadcast_to, moves
 from ._atoms import Atoms, Lines, NodeForms
-from ._budget import Budget
 from ._claim import Claim
 from ._form import Form, combination, constant, products, same, single
 from ._grid import average_pool, conv, conv_entries, max_pool, per_channel, pool_entries
@@ -55,14 +55,20 @@ class Numbering:
         self._slacks: dict[int, Form] = {}
         self._elements = boolean(elements, "forms: elements") or hull is not None
         self.kinks = Kinks(self._atoms, self._slack, bounds)
-        if hull is None:
-            self._inputs = [single(self._atoms.coordinate(k)) for k in range(dimension)]
-        else:
-            need(claim.domain is not None, "hull", "there is no domain that it could belong to")
-            assert claim.domain is not None
-            rows, denominator = read_hull(hull, claim.domain, dimension)
-            atoms = [self._atoms.coordinate(k) for k in range(len(rows[0]) - 1)]
-            self._inputs = [Form(Fraction(r[-1], denominator), Fraction(1, denominator), tuple(atoms), r[:-1]) for r in rows]
+        need(hull is None or claim.domain is not None, "hull", "there is no domain that it could belong to")
+        self._dimension, self._hull = dimension, hull
+        if hull is not None:
+            _ = self._inputs
+
+    @cached_property
+    def _inputs(self) -> list[Form]:
+        """One form for each input; in channel layout nobody may ask for them."""
+        if self._hull is None:
+            return [single(self._atoms.coordinate(k)) for k in range(self._dimension)]
+        assert self._domain is not None
+        rows, denominator = read_hull(self._hull, self._domain, self._dimension)
+        atoms = tuple(self._atoms.coordinate(k) for k in range(len(rows[0]) - 1))
+        return [Form(Fraction(r[-1], denominator), Fraction(1, denominator), atoms, r[:-1]) for r in rows]
 
     def _slack(self, number: Any, step: str) -> Form:
         """b_r - A_r x for row r of the domain."""
@@ -80,21 +86,15 @@ class Numbering:
         given = mapping(evidence, label, (), names)
         starts = network.starts()
         values: list[NodeForms] = []
-        budget = self._atoms.budget = Budget(_budget.FORMS, "forms", label)
         for i, node in enumerate(network.nodes):
             step = f"{label}: node {node.name}"
             lines = Lines(items(given.get(node.name, []), step), step)
-            budget.step = step
-            by_entries = bool(node.operands) and all(not values[p].grid for p in node.operands)
-            if by_entries:  # before they are made
-                budget.spend(prod(node.shape))
+            _budget.charge(prod(node.shape), step)
             if node.op == "input":
                 values.append(self._input(node, starts[i]))
             else:
                 values.append(self._value(node, [values[p] for p in node.operands], lines, step))
             lines.finish()
-            if not by_entries:
-                budget.spend(len(values[i].forms))
         return [form for i in network.outputs for form in self._atoms.elements(values[i])]
 
     def _input(self, node: Node, start: int) -> NodeForms:
