@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from . import _budget, _gzip, _words
-from ._claim import Claim, load, read_claim
+from ._claim import QUESTIONS, Claim, load, read_claim
 from ._models import Model, Path, canonical_hash, read_file, read_models
 from ._network import Network
 from ._numbers import BudgetExceeded, items, mapping, need, read_json, show, tensor
+
+# what evidence may have beside its method, in the order in which it is taken up
+BESIDE = {"matched": "_transform.matched", "denominators": "_signs.denominators", "shared": "_shared.without_shared"}
 
 
 class Accepted(NamedTuple):
@@ -18,6 +21,13 @@ class Accepted(NamedTuple):
 
     claim: Claim
     models: dict[str, Model]
+    uses: tuple[str, ...] = ()  # what was imported for it, beside the core
+    formats: tuple[str, ...] = ()  # of the models' files
+
+    @property
+    def trusted(self) -> str:
+        """In one line, how much code this rests on."""
+        return str(load("_trusted.trusted")(self.uses, self.formats))
 
     @property
     def sentence(self) -> str:
@@ -112,21 +122,22 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
     methods = claim.methods[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
+    beside = [key for key in BESIDE if key in evidence]
+    for key in beside:
+        fits = key in claim.beside and (key == "matched" or claim.answer == "proved")
+        need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
     load(methods[method])(*_with_what_stands_beside(claim, f, g, evidence))
-    return Accepted(claim, models)
+    uses = (QUESTIONS[claim.question], *claim.uses, methods[method], *(BESIDE[key] for key in beside))
+    return Accepted(claim, models, uses, tuple(document["models"][name].get("format", "json") for name in models))
 
 
 def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Network, Network, dict[str, Any]]:
     """What the method is asked: about g with its neurons in another order, about f and g without what they have in common."""
-    beside = {key: evidence[key] for key in ("matched", "shared", "denominators") if key in evidence}
-    for key in beside:
-        fits = key in claim.beside and (key == "matched" or claim.answer == "proved")
-        need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
-    if "matched" in beside:
-        g = load("_transform.matched")(g, items(beside["matched"], "evidence: matched"))
-    if "denominators" in beside:
-        claim = claim._replace(nonzero=load("_signs.denominators")(beside["denominators"]))
-    if "shared" in beside:
-        f, g = load("_shared.without_shared")(claim, f, g, beside["shared"])
+    if "matched" in evidence:
+        g = load(BESIDE["matched"])(g, items(evidence["matched"], "evidence: matched"))
+    if "denominators" in evidence:
+        claim = claim._replace(nonzero=load(BESIDE["denominators"])(evidence["denominators"]))
+    if "shared" in evidence:
+        f, g = load(BESIDE["shared"])(claim, f, g, evidence["shared"])
         claim = claim._replace(domain=None)
-    return claim, f, g, {key: value for key, value in evidence.items() if key not in beside}
+    return claim, f, g, {key: value for key, value in evidence.items() if key not in BESIDE}
