@@ -46,9 +46,8 @@ class Form(NamedTuple):
 
 def _kept(form: Form, numbers: int = 0) -> Form:
     """A new form, with so many numbers that it shares with no other."""
-    constant, factor = form.constant, form.factor
-    _budget.hold(_FORM + numbers + 4 * words(constant.denominator.bit_length() + constant.numerator.bit_length()) - 4, _STEP)
-    _budget.hold(4 * words(factor.denominator.bit_length() + factor.numerator.bit_length()) - 4, _STEP)
+    (a, b), (c, d) = form.constant.as_integer_ratio(), form.factor.as_integer_ratio()
+    _budget.hold(_FORM + numbers + 4 * words(a.bit_length() + b.bit_length() + c.bit_length() + d.bit_length()) - 4, _STEP)
     return form
 
 
@@ -66,7 +65,10 @@ def from_fractions(value: Fraction, linear: dict[int, Fraction]) -> Form:
 
 def single(atom: int, coefficient: Fraction | int = 1) -> Form:
     """A multiple of one atom."""
-    return _kept(Form(_ZERO, _ONE if coefficient == 1 else Fraction(coefficient), (atom,), (1,)), 2)
+    if coefficient == 1:
+        _budget.hold(_FORM + 2, _STEP)
+        return Form(_ZERO, _ONE, (atom,), (1,))
+    return _kept(Form(_ZERO, Fraction(coefficient), (atom,), (1,)), 2)
 
 
 def same(a: Form, b: Form) -> bool:
@@ -78,7 +80,7 @@ def same(a: Form, b: Form) -> bool:
     p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
     _budget.charge((len(a.atoms) + len(b.atoms)) * words(p.bit_length() + q.bit_length()), _STEP)
     if a.atoms == b.atoms:
-        return _times(p, a.coefficients) == _times(q, b.coefficients)
+        return list(_times(p, a.coefficients)) == list(_times(q, b.coefficients))
     first = {atom: p * c for atom, c in zip(a.atoms, a.coefficients, strict=True) if c}
     return first == {atom: q * d for atom, d in zip(b.atoms, b.coefficients, strict=True) if d}
 
@@ -88,8 +90,8 @@ def _over(value: Fraction, denominator: int) -> int:
     return value.numerator * (denominator // value.denominator)
 
 
-def _times(k: int, coefficients: Sequence[int]) -> list[int]:
-    return list(coefficients) if k == 1 else list(map(mul, coefficients, repeat(k)))
+def _times(k: int, coefficients: Sequence[int]) -> Iterable[int]:
+    return coefficients if k == 1 else map(mul, coefficients, repeat(k))
 
 
 def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
@@ -143,6 +145,8 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
     unit = lcm(*(form.constant.denominator for form in forms))
     constants = [_over(form.constant, unit) for form in forms]
     still = not any(constants)
+    long = words(sum(map(int.bit_length, scale.as_integer_ratio()))) + words(0 if still else (denominator * unit).bit_length()) - 2
+    _budget.hold(len(rows) * (_FORM + 4 * long + (0 if share else len(atoms))), _STEP)
     found = []
     for row, bias in zip(rows, biases, strict=True):
         coefficients = row if share else list(map(mul, map(row.__getitem__, places), factors))
@@ -155,5 +159,5 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
             coefficients = spread
         if not still:
             bias += Fraction(sum(map(mul, row, constants)), denominator * unit)
-        found.append(_kept(Form(bias, scale, atoms, coefficients), 0 if share else len(atoms)))
+        found.append(Form(bias, scale, atoms, coefficients))
     return found

@@ -37,7 +37,8 @@ class Kinks:
         if len(line) == 4 and line[0] == "atom":
             # z = s F l with F > 0, so max(z, 0) = F max(s l, 0), and max(-l, 0) = max(l, 0) - l
             s, factor = line[2], positive(rational(line[3], step), step)
-            need(type(s) is int and s in (1, -1), step, f"the sign must be 1 or -1, not {show(s)}")
+            if type(s) is not int or s not in (1, -1):
+                raise Rejected(step, f"the sign must be 1 or -1, not {show(s)}")
             atom = self.atoms.use(line[1], MAX, grid, z.times(s / factor), step).times(factor)
             return atom if s == 1 else combination([(1, atom), (1, z)])
         if len(line) == 2 and line[0] == "on":

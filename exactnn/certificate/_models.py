@@ -75,7 +75,7 @@ def canonical_hash(document: Any, step: str, known: str | None = None) -> str:
 def read_models(
     document: Any, names: Sequence[str], folder: Path, given: Sequence[Path] = (), texts: Mapping[int, str] | None = None
 ) -> dict[str, Model]:
-    """The models with these names. Files in ``given`` are used instead of the paths in the certificate; ``texts`` are those of `read_json`."""
+    """The models with these names. Files in ``given`` are used instead of the paths written; ``texts``: see `read_json`."""
     entries = mapping(document, "models", names)
     stated = [entry for entry in entries.values() if type(entry) is dict]
     wanted = [entry.get("sha256") for entry in stated]

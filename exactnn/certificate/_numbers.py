@@ -20,6 +20,7 @@ from ._budget import afford as afford
 
 AXES = 64  # of one value
 _HEXADECIMAL = re.compile(r"-?0x[0-9a-fA-F]+\Z")
+_ZERO = re.compile("-0")
 _DECIMAL = re.compile(r"-?[0-9]+\Z")
 
 
@@ -213,7 +214,7 @@ def read_json(data: bytes, step: str, texts: dict[int, str] | None = None) -> An
                 body, end = decoder.raw_decode(text, start)
                 found.append(body)
                 rest += text[place:start] + _TAKEN_OUT
-                if plain and not unsorted and all(text.find(c, start, end) < 0 for c in _OTHERWISE):
+                if plain and not unsorted and all(text.find(c, start, end) < 0 for c in " \n\r\t\\") and not _ZERO.search(text, start, end):
                     texts[id(body)] = text[start:end]
             place = end
         bodies = found[::-1]
@@ -225,4 +226,3 @@ def read_json(data: bytes, step: str, texts: dict[int, str] | None = None) -> An
 
 
 _INLINE, _TAKEN_OUT = '"inline":{', "Infinity"
-_OTHERWISE = (" ", "\n", "\r", "\t", "\\", "-0")  # what a text may have that says the same in another way
