@@ -291,7 +291,13 @@ def steps(network: Network, whole: bool = False) -> Iterator[Step]:
         operands = tuple(ends[p] for p in node.operands)
         shapes = [network.nodes[p].shape for p in node.operands]
         window = node.fields.get("window")
-        _budget.charge(prod(node.shape) * (1 + (prod(window.kernel) if window else len(node.fields.get("kinks", ())))), f"node {node.name}")
+        size, taps, bends = prod(node.shape), prod(window.kernel) if window else 0, len(node.fields.get("kinks", ()))
+        _budget.charge(size * (1 + taps + bends), f"node {node.name}")
+        _budget.hold(
+            size * (2 + 2 * bends + (0 if node.op == "conv" else taps)), f"node {node.name}"
+        )  # places, and what is multiplied there
+        if node.op == "max_pool" and not whole:
+            _budget.hold(taps * (16 + 3 * size), f"node {node.name}")
         if node.op == "input":
             made = iter([Step(i, "input")])
         elif node.op in AFFINE:
