@@ -144,7 +144,6 @@ def words(bits: int) -> int:
 
 # --- limits of before, until their last user charges the account ------------------------------------------------------------
 
-LINE = 2**25  # evidence "line": for each node on each cell 8, and 1 for each entry and each place where it may have a kink
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
 VALUES = 2**31  # a network evaluated at one point, and evidence "line": products of entries and weights, slopes and intercepts
 FORMS = 2**22  # evidence "forms": forms of one network, those counted that are written entry by entry

@@ -45,6 +45,7 @@ class Cell:
 
     def copy(self) -> Cell:
         """Another cell with the same knowledge."""
+        _budget.charge(200 + len(self._atoms) + len(self._values), "tree")
         other = Cell.__new__(Cell)
         other.__dict__.update({key: value.copy() if type(value) in (dict, list) else value for key, value in self.__dict__.items()})
         return other
@@ -104,7 +105,8 @@ class Cell:
             if sign is None:
                 self._opened[number] = self._atom(row)
         z, open_units = self._operands()[0], [self._opened[i] for i in missing]
-        self._charge(len(signs) * (len(z.columns) + len(open_units)), 1)
+        size = len(signs) * (len(z.columns) + len(open_units))
+        self._charge(size, z.bits, 200 + 8 * size)
         kept = [sign == 1 or (sign is None and self._opened[i][1]) for i, sign in enumerate(signs, self.first)]
         columns = {key: [n if keep else 0 for n, keep in zip(column, kept, strict=True)] for key, column in z.columns.items()}
         for i, (atom, _) in zip(missing, open_units, strict=True):
@@ -155,20 +157,21 @@ class Cell:
             if step.rule is None:
                 start = network.starts()[step.node]
                 rows = self._inputs[start : start + prod(node.shape)]
-                self._charge(len(rows) * (self.one + 1), 1)
+                self._charge(len(rows) * (self.one + 1), 1, 200 + 2 * len(rows) * (self.one + 1))
                 value = Columns(len(rows), {key: [row[key] for row in rows] for key in range(self.one + 1)}, self._denominator)
             else:
                 functions = len({self.one}.union(*(value.columns for value in operands)))
-                self._charge(prod(step.rule.shape) * functions, step.rule.cost // prod(step.rule.shape))
+                bits = max((value.bits for value in operands), default=1)
+                self._charge(prod(step.rule.shape) * functions, bits + step.rule.bits, step.rule.work(functions, bits))
                 value = step.rule.combined(operands, self.one)
             self._values.append(value.lowest())
 
-    def _charge(self, size: int, products: int) -> None:
-        """So many coefficients are about to be made, each from so many products."""
+    def _charge(self, size: int, bits: int, work: int) -> None:
+        """So many coefficients of so many bits are about to be made, by so much work."""
         network, program = self._programs[self._done]
         step = f"tree: node {network.nodes[program[len(self._values)].node].name}"
-        _budget.hold(size, step)
-        _budget.charge(size * (1 + products // _budget.PACKED), step)
+        _budget.hold(size * _budget.words(bits), step)
+        _budget.charge(work, step)
 
     def _enter(self, z: Columns) -> None:
         """A stage of units: a row is a scale times coprime integers."""

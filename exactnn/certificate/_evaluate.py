@@ -38,10 +38,9 @@ class Numbers:
     def linear(self, node: Node, rule: Linear, operands: Sequence[Tensor]) -> Tensor:
         """Products of short numbers are a sixteenth of an operation; long ones cost the product of their lengths."""
         step, size = f"{self.step}: node {node.name}", prod(rule.shape)
-        long = max((words(bits(a)) for a in operands), default=1)
-        weight = words(rule.bits)
-        _budget.charge(size * long * long + (rule.cost if long * weight > 1 else rule.cost // _budget.PACKED) * long * weight, step)
-        _budget.hold(size * (long + weight), step)
+        length = max(map(bits, operands), default=1)
+        _budget.charge(rule.work(1, length), step)
+        _budget.hold(size * words(length + rule.bits), step)
         return rule.value(operands)
 
     def positive(self, node: Node, operand: Tensor) -> Tensor:

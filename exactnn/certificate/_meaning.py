@@ -54,6 +54,12 @@ class Columns(NamedTuple):
         """Entry i, times the denominator, without zeros."""
         return {key: column[i] for key, column in self.columns.items() if column[i]}
 
+    @property
+    def bits(self) -> int:
+        """Of the longest number."""
+        ends = [max(max(column), -min(column)) for column in self.columns.values() if column]
+        return max(self.denominator, *ends).bit_length() if ends else self.denominator.bit_length()
+
     def lowest(self) -> Columns:
         """The same without columns of zeros, in lowest terms."""
         kept = {key: column for key, column in self.columns.items() if any(column)}
@@ -90,10 +96,11 @@ class Linear(NamedTuple):
     taps: int = 0  # entries in a row of a block
     bits: int = 1  # of the longest number of a weight or constant
 
-    @property
-    def cost(self) -> int:
-        """How many products `apply` makes for each list."""
-        return prod(self.shape) * (self.taps or len(self.terms))
+    def work(self, lists: int, length: int) -> int:
+        """What it costs to make the entries of so many lists from numbers of at most so many bits."""
+        size, long = lists * prod(self.shape), _budget.words(length)
+        each, product = self.taps or len(self.terms), long * _budget.words(self.bits)
+        return 200 + size * 4 * long**2 + (size * each * product if product > 1 else size * each // _budget.PACKED)
 
     def value(self, operands: Sequence[Tensor], constants: bool = True) -> Tensor:
         """The entries, in lowest terms, from those of the operands; without the constants what is linear in them."""

@@ -20,6 +20,8 @@ from tests.certificate._build import (
     tensor,
     zero,
 )
+from tests.certificate._trees import by_tree
+
 
 def point(x, f, g):
     return {"method": "point", "point": x, "f": f, "g": g}

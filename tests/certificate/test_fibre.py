@@ -650,7 +650,7 @@ def test_the_claim():
     for key in good["claim"]:
         assert rejection({**good, "claim": {k: v for k, v in good["claim"].items() if k != key}})
     assert "unknown key 'flips'" in rejection({**good, "claim": {**good["claim"], "question": "zero", "tolerance": 0}}).reason
-    assert "cannot support" in rejection({**good, "evidence": {"method": "line"}}).reason
+    assert "cannot support" in rejection({**good, "evidence": {"method": "tree"}}).reason
     assert rejection({**good, "models": {"f": inline(f), "g": inline(f)}})
 
 

@@ -222,7 +222,7 @@ def doubling(rank):
 
 def test_shapes_that_grow():
     with pytest.raises(BudgetExceeded, match="model f: node s1: more than"):
-        check(certificate("zero", "proved", (doubling(2),), {"method": "line"}))
+        check(certificate("zero", "proved", (doubling(2),), {"method": "tree", "hull": None, "tree": []}))
 
 
 def test_numbers_that_grow():

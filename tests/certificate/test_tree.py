@@ -273,7 +273,7 @@ def mutants(document, generator):
     inner = [p for p in paths(document) if p[:1] == ("models",) and "inline" in p[:-1]]
     for path in places + generator.sample(inner, min(40, len(inner))):
         value = at(document, path)
-        words = {"split": ["leaf"], "leaf": ["split"], "regions": ["equal"], "tree": ["line", "forms"]}
+        words = {"split": ["leaf"], "leaf": ["split"], "regions": ["equal"], "tree": ["pass", "forms"]}
         for other in words.get(value, []) if isinstance(value, str) and value in words else changes(value):
             found = copy.deepcopy(document)
             at(found, path[:-1])[path[-1]] = other
@@ -416,7 +416,6 @@ FALSE = {
         regions(network([node("x", "input", shape=[1]), node("s", "smooth", "x", function="tanh")]), 1, leaf(end=[1, [0]])),
         "piecewise",
     ),
-    "regions of a line": ({**GOOD["a ray of regions"], "evidence": {"method": "line"}}, "cannot support"),
     "regions by forms": (
         {**GOOD["a ray of regions"], "evidence": {"method": "forms", "hull": None, "f": {}, "g": {}, "output": None}},
         "cannot support",
