@@ -175,7 +175,7 @@ class Cell:
 
     def _enter(self, z: Columns) -> None:
         """A stage of units: a row is a scale times coprime integers."""
-        self._charge(z.size * (16 + 3 * len(z.columns)), 1)
+        self._charge(z.size * (16 + 3 * len(z.columns)), z.bits, 4 * z.size * (1 + len(z.columns)))
         for row in map(z.row, range(z.size)):
             scale = gcd(*row.values())
             self._rows.append({key: n // scale for key, n in row.items()} if scale > 1 else row)
