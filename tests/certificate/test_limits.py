@@ -83,7 +83,7 @@ def zeros(size):
 
 def test_forms_of_a_network(monkeypatch):
     assert check(by_forms(doubled(8)))
-    monkeypatch.setattr(_budget, "ROOM", (20, 0))
+    monkeypatch.setattr(_budget, "ROOM", (19, 0))
     assert exceeded(by_forms(doubled(8))).step.endswith("forms")
 
 
