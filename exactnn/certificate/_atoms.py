@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._form import Form, same, single
+from ._form import FORM, Form, same, single
 from ._numbers import Rejected, need
 
 Shape = tuple[int, ...]
@@ -47,6 +47,10 @@ class Atoms:
         _budget.hold(0 if key in self._keys else 6, "forms")
         return self._keys.setdefault(key, -1 - len(self._keys))
 
+    def unnamed(self) -> int:
+        """A base atom of its own."""
+        return self.base("unnamed", len(self._keys))
+
     def coordinate(self, k: int) -> int:
         """The coordinate t_k."""
         return self.base("coordinate", k)
@@ -65,14 +69,15 @@ class Atoms:
 
     def at(self, form: Form, place: int) -> Form:
         """A form on a grid, at one place of it."""
-        _budget.hold(12 + len(form.atoms), "forms")
-        _budget.charge(4 * len(form.atoms), "forms")
         return form._replace(atoms=tuple(self.element(a, place) for a in form.atoms))
 
     def elements(self, value: NodeForms) -> list[Form]:
         """One form for each entry."""
         if not value.grid:
             return value.forms
+        size = sum(len(form.atoms) + FORM for form in value.forms) * prod(value.grid)
+        _budget.hold(size, "forms")
+        _budget.charge(size, "forms")
         return [self.at(form, place) for form in value.forms for place in range(prod(value.grid))]
 
     def use(self, number: Any, kind: tuple[Any, ...], grid: Shape, form: Form, step: str) -> Form:
@@ -98,17 +103,17 @@ class Lines:
     """The lines that a certificate gives for one node, taken in order."""
 
     def __init__(self, lines: Sequence[Any], step: str) -> None:
-        self._lines, self._taken, self._step = lines, 0, step
+        self._lines, self.taken, self._step = lines, 0, step
 
     def take(self, step: str) -> Any:
         """The next line."""
-        need(self._taken < len(self._lines), step, "there is no line for it")
-        self._taken += 1
-        return self._lines[self._taken - 1]
+        need(self.taken < len(self._lines), step, "there is no line for it")
+        self.taken += 1
+        return self._lines[self.taken - 1]
 
     def finish(self) -> None:
         """Rejected if a line is left over."""
-        need(self._taken == len(self._lines), self._step, f"{len(self._lines)} lines, but {self._taken} are needed")
+        need(self.taken == len(self._lines), self._step, f"{len(self._lines)} lines, but {self.taken} are needed")
 
 
 def positive(value: Fraction, step: str) -> Fraction:

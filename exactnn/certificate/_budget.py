@@ -148,7 +148,6 @@ def words(bits: int) -> int:
 
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
 VALUES = 2**31  # a network evaluated at one point, and evidence "line": products of entries and weights, slopes and intercepts
-FORMS = 2**22  # evidence "forms": forms of one network, those counted that are written entry by entry
 PASS = 2**30  # evidence "pass": products of entries and weights, for all nodes and pairs of nodes together
 ENCLOSURE = 2**28  # evidence "enclosure": bits of all entries behind nodes that are not affine, of one network
 SPANS = 2**28  # and products of spans and weights

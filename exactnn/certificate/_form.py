@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import repeat
-from math import lcm
+from math import lcm, prod
 from operator import itemgetter, mul
 from typing import NamedTuple
 
 from . import _budget
 from ._budget import words
+from ._meaning import Linear, taken
 
-_FORM = 12  # what a form takes, in numbers; and so many for each of its atoms and coefficients
-_STEP = "forms"
 _ZERO, _ONE = Fraction(0), Fraction(1)
+FORM = 12  # numbers that a form takes, beside its atoms
+_STEP = "forms"
 
 
 class Form(NamedTuple):
@@ -47,7 +48,7 @@ class Form(NamedTuple):
 def _kept(form: Form, numbers: int = 0) -> Form:
     """A new form, with so many numbers that it shares with no other."""
     (a, b), (c, d) = form.constant.as_integer_ratio(), form.factor.as_integer_ratio()
-    _budget.hold(_FORM + numbers + 4 * words(a.bit_length() + b.bit_length() + c.bit_length() + d.bit_length()) - 4, _STEP)
+    _budget.hold(FORM + numbers + 4 * words(a.bit_length() + b.bit_length() + c.bit_length() + d.bit_length()) - 4, _STEP)
     return form
 
 
@@ -56,17 +57,10 @@ def constant(value: Fraction | int) -> Form:
     return _kept(Form(Fraction(value)))
 
 
-def from_fractions(value: Fraction, linear: dict[int, Fraction]) -> Form:
-    """value + sum of linear[atom] * atom."""
-    common = lcm(*(c.denominator for c in linear.values()))
-    _budget.hold(len(linear) * (1 + words(common.bit_length())), _STEP)
-    return _kept(Form(value, Fraction(1, common), tuple(linear), [int(c * common) for c in linear.values()]))
-
-
 def single(atom: int, coefficient: Fraction | int = 1) -> Form:
     """A multiple of one atom."""
     if coefficient == 1:
-        _budget.hold(_FORM + 2, _STEP)
+        _budget.hold(FORM + 2, _STEP)
         return Form(_ZERO, _ONE, (atom,), (1,))
     return _kept(Form(_ZERO, Fraction(coefficient), (atom,), (1,)), 2)
 
@@ -128,7 +122,6 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
                 positions, values = columns.setdefault(atom, ([], []))
                 positions.append(i)
                 values.append(k * c)
-    _budget.charge(len(rows) * (1 + sum(len(positions) for positions, _ in columns.values()) // _budget.PACKED), _STEP)
     atoms = tuple(sorted(columns))
     once = [k for k, atom in enumerate(atoms) if len(columns[atom][0]) == 1]
     places = [columns[atoms[k]][0][0] for k in once]
@@ -146,7 +139,7 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
     constants = [_over(form.constant, unit) for form in forms]
     still = not any(constants)
     long = words(sum(map(int.bit_length, scale.as_integer_ratio()))) + words(0 if still else (denominator * unit).bit_length()) - 2
-    _budget.hold(len(rows) * (_FORM + 4 * long + (0 if share else len(atoms))), _STEP)
+    _budget.hold(len(rows) * (FORM + 4 * long), _STEP)
     found = []
     for row, bias in zip(rows, biases, strict=True):
         coefficients = row if share else list(map(mul, map(row.__getitem__, places), factors))
@@ -160,4 +153,34 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
         if not still:
             bias += Fraction(sum(map(mul, row, constants)), denominator * unit)
         found.append(Form(bias, scale, atoms, coefficients))
+    return found
+
+
+def combined(rule: Linear, operands: Sequence[Form], step: str) -> list[Form]:
+    """The rule on forms."""
+    shifts = [Fraction(c, rule.over) for c in rule.constants] or [_ZERO] * prod(rule.shape)
+    _budget.hold(len(shifts), step)
+    _budget.charge(8 * len(shifts), step)
+    sizes = [len(form.atoms) for form in operands]
+    bits = max((c.bit_length() for form in operands for c in form.coefficients), default=1)
+    forms = [*operands, constant(0)]  # the place -1
+    found = [forms[-1]] * len(shifts)
+    if rule.blocks is None:
+        for e, shift in enumerate(shifts):
+            terms = [(1 if weights is None else weights[e], forms[places[e]]) for places, weights in rule.terms]
+            if len(terms) == 1:
+                found[e] = terms[0][1].times(Fraction(terms[0][0], rule.denominator)).plus(shift)
+            else:
+                size = FORM + sum(len(form.atoms) for _, form in terms)
+                _budget.charge(4 * size * words(bits), step)
+                _budget.hold(size, step)
+                found[e] = combination([(Fraction(w, rule.denominator), form) for w, form in terms]).plus(shift)
+        return found
+    for places, entries, rows in rule.blocks():
+        size = FORM + sum(sizes[p] for p in places if p >= 0)
+        _budget.charge(len(rows) * size * words(bits) * words(rule.bits) // 4, step)
+        _budget.hold(len(rows) * size, step)
+        made = products(rows, rule.denominator, [shifts[e] for e in entries], taken(forms, places))
+        for e, form in zip(entries, made, strict=True):
+            found[e] = form
     return found
