@@ -8,11 +8,10 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._form import Form, same, single
+from ._form import FORM, Form, same, single
 from ._numbers import Rejected, need
 
 Shape = tuple[int, ...]
-_FORM = 12  # numbers that a form takes, beside its atoms
 
 
 class NodeForms(NamedTuple):
@@ -45,6 +44,7 @@ class Atoms:
 
     def base(self, *key: Any) -> int:
         """The base atom with this key; equal keys are equal functions."""
+        _budget.hold(0 if key in self._keys else 6, "forms")
         return self._keys.setdefault(key, -1 - len(self._keys))
 
     def unnamed(self) -> int:
@@ -75,7 +75,7 @@ class Atoms:
         """One form for each entry."""
         if not value.grid:
             return value.forms
-        size = sum(len(form.atoms) + _FORM for form in value.forms) * prod(value.grid)
+        size = sum(len(form.atoms) + FORM for form in value.forms) * prod(value.grid)
         _budget.hold(size, "forms")
         _budget.charge(size, "forms")
         return [self.at(form, place) for form in value.forms for place in range(prod(value.grid))]

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from . import _budget, _gzip, _words
-from ._claim import Claim, load, read_claim
+from ._claim import QUESTIONS, Claim, load, read_claim
 from ._models import Model, Path, canonical_hash, read_file, read_models
 from ._network import Network
 from ._numbers import BudgetExceeded, items, mapping, need, read_json, show, tensor
+
+# what evidence may have beside its method, in the order in which it is taken up
+BESIDE = {"matched": "_transform.matched", "denominators": "_signs.denominators", "shared": "_shared.without_shared"}
 
 
 class Accepted(NamedTuple):
@@ -18,6 +21,13 @@ class Accepted(NamedTuple):
 
     claim: Claim
     models: dict[str, Model]
+    uses: tuple[str, ...] = ()  # what was imported for it, beside the core
+    formats: tuple[str, ...] = ()  # of the models' files
+
+    @property
+    def trusted(self) -> str:
+        """In one line, how much code this rests on."""
+        return str(load("_trusted.trusted")(self.uses, self.formats))
 
     @property
     def sentence(self) -> str:
@@ -79,14 +89,16 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
                 data = read_file(certificate)
                 if data.startswith(_gzip.MAGIC):
                     data = _gzip.decompressed(data, "certificate")
-                return _examine(read_json(data, "certificate"), models, os.path.dirname(certificate) if folder is None else folder)
+                texts: dict[int, str] = {}
+                document = read_json(data, "certificate", texts)
+                return _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
             _budget.allow(_budget.written(certificate))
-            return _examine(certificate, models, os.curdir if folder is None else folder)
+            return _examine(certificate, {}, models, os.curdir if folder is None else folder)
     except (RecursionError, MemoryError, OverflowError) as error:
         raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
 
 
-def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
+def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder: Path) -> Accepted:
     step = "certificate"
     keys = ("format", "version", "semantics", "claim", "models", "evidence")
     stated = document.get("format") if type(document) is dict else None
@@ -97,7 +109,7 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
     need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
     need(document["semantics"] == "real arithmetic", step, 'the semantics must be "real arithmetic"')
     claim = read_claim(document["claim"])
-    models = read_models(document["models"], claim.names, folder, given)
+    models = read_models(document["models"], claim.names, folder, given, texts)
     f, g = claim.networks({name: model.network for name, model in models.items()})
     if f is not None and g is not None:
         sizes = (f.input_size, f.output_size), (g.input_size, g.output_size)
@@ -110,21 +122,22 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
     methods = claim.methods[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
+    beside = [key for key in BESIDE if key in evidence]
+    for key in beside:
+        fits = key in claim.beside and (key == "matched" or claim.answer == "proved")
+        need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
     load(methods[method])(*_with_what_stands_beside(claim, f, g, evidence))
-    return Accepted(claim, models)
+    uses = (QUESTIONS[claim.question], *claim.uses, methods[method], *(BESIDE[key] for key in beside))
+    return Accepted(claim, models, uses, tuple(document["models"][name].get("format", "json") for name in models))
 
 
 def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Network, Network, dict[str, Any]]:
     """What the method is asked: about g with its neurons in another order, about f and g without what they have in common."""
-    beside = {key: evidence[key] for key in ("matched", "shared", "denominators") if key in evidence}
-    for key in beside:
-        fits = key in claim.beside and (key == "matched" or claim.answer == "proved")
-        need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
-    if "matched" in beside:
-        g = load("_transform.matched")(g, items(beside["matched"], "evidence: matched"))
-    if "denominators" in beside:
-        claim = claim._replace(nonzero=load("_signs.denominators")(beside["denominators"]))
-    if "shared" in beside:
-        f, g = load("_shared.without_shared")(claim, f, g, beside["shared"])
+    if "matched" in evidence:
+        g = load(BESIDE["matched"])(g, items(evidence["matched"], "evidence: matched"))
+    if "denominators" in evidence:
+        claim = claim._replace(nonzero=load(BESIDE["denominators"])(evidence["denominators"]))
+    if "shared" in evidence:
+        f, g = load(BESIDE["shared"])(claim, f, g, evidence["shared"])
         claim = claim._replace(domain=None)
-    return claim, f, g, {key: value for key, value in evidence.items() if key not in beside}
+    return claim, f, g, {key: value for key, value in evidence.items() if key not in BESIDE}

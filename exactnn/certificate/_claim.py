@@ -60,6 +60,7 @@ class Claim:
     optional: ClassVar[tuple[str, ...]] = ()
     methods: ClassVar[Mapping[str, Mapping[str, str]]]  # by answer and by name
     beside: ClassVar[tuple[str, ...]] = ()  # what its evidence may have besides: "matched", "shared", "denominators"
+    uses: ClassVar[tuple[str, ...]] = ()  # what its networks are made by
     names: tuple[str, ...] = ("f", "g")  # of the networks that it is about
     tolerance = Fraction(0)
     domain: Domain | None = None
@@ -158,6 +159,7 @@ class Symmetry(Equal):
     """|T(f)_j - f_j| <= tolerance on the domain, T a list of steps."""
 
     keys = ("tolerance", "domain", "transformation")
+    uses = ("_transform.transformed",)
     names = ("f",)
     beside = ("shared", "denominators")
 
@@ -167,7 +169,7 @@ class Symmetry(Equal):
 
     def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
         """f and T(f)."""
-        return models["f"], load("_transform.transformed")(models["f"], self.transformation)
+        return models["f"], load(self.uses[0])(models["f"], self.transformation)
 
     def details(self, f: Any) -> str:
         """The rows of the domain, and the steps."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -53,14 +54,20 @@ class Numbering:
         self._slacks: dict[int, Form] = {}
         self._elements = boolean(elements, "forms: elements") or hull is not None
         self.kinks = Kinks(self._atoms, self._slack, bounds)
-        if hull is None:
-            self._inputs = [single(self._atoms.coordinate(k)) for k in range(dimension)]
-        else:
-            need(claim.domain is not None, "hull", "there is no domain that it could belong to")
-            assert claim.domain is not None
-            rows, denominator = read_hull(hull, claim.domain, dimension)
-            atoms = [self._atoms.coordinate(k) for k in range(len(rows[0]) - 1)]
-            self._inputs = [Form(Fraction(r[-1], denominator), Fraction(1, denominator), tuple(atoms), r[:-1]) for r in rows]
+        need(hull is None or claim.domain is not None, "hull", "there is no domain that it could belong to")
+        self._dimension, self._hull = dimension, hull
+        if hull is not None:
+            _ = self._inputs
+
+    @cached_property
+    def _inputs(self) -> list[Form]:
+        """One form for each input; in channel layout nobody may ask for them."""
+        if self._hull is None:
+            return [single(self._atoms.coordinate(k)) for k in range(self._dimension)]
+        assert self._domain is not None
+        rows, denominator = read_hull(self._hull, self._domain, self._dimension)
+        atoms = tuple(self._atoms.coordinate(k) for k in range(len(rows[0]) - 1))
+        return [Form(Fraction(r[-1], denominator), Fraction(1, denominator), atoms, r[:-1]) for r in rows]
 
     def _slack(self, number: Any, step: str) -> Form:
         """b_r - A_r x for row r of the domain."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from . import _budget
 from ._atoms import Atoms, Shape, positive
 from ._form import Form, combination, constant, single
 from ._network import Node
@@ -38,7 +39,8 @@ class Kinks:
         if len(line) == 4 and line[0] == "atom":
             # z = s F l with F > 0, so max(z, 0) = F max(s l, 0), and max(-l, 0) = max(l, 0) - l
             s, factor = line[2], positive(rational(line[3], step), step)
-            need(type(s) is int and s in (1, -1), step, f"the sign must be 1 or -1, not {show(s)}")
+            if type(s) is not int or s not in (1, -1):
+                raise Rejected(step, f"the sign must be 1 or -1, not {show(s)}")
             atom = self.atoms.use(line[1], MAX, grid, z.times(s / factor), step).times(factor)
             return atom if s == 1 else combination([(1, atom), (1, z)])
         if len(line) == 2 and line[0] == "on":
@@ -52,11 +54,12 @@ class Kinks:
     def nonnegative(self, form: Form, proof: Any, grid: Shape, step: str) -> None:
         """The proof shows form = gamma + sum of coefficient * term, all terms being >= 0 on the domain."""
         terms: list[tuple[Fraction | int, Form]] = [(1, form)]
-        for i, raw in enumerate(items(proof, step)):
-            here = f"{step}, proof term {i}"
-            kind, number, coefficient = items(raw, here, 3)
-            terms.append((-positive(rational(coefficient, here), here), self._term(kind, number, grid, here)))
-        rest = combination(terms)
+        with _budget.released():
+            for i, raw in enumerate(items(proof, step)):
+                here = f"{step}, proof term {i}"
+                kind, number, coefficient = items(raw, here, 3)
+                terms.append((-positive(rational(coefficient, here), here), self._term(kind, number, grid, here)))
+            rest = combination(terms)
         need(rest.is_constant(), step, "the terms of the proof do not add up to the form")
         need(rest.constant >= 0, step, f"the proof leaves the negative constant {show(rest.constant)}")
 

@@ -305,7 +305,11 @@ def steps(network: Network, whole: bool = False) -> Iterator[Step]:
 def node_steps(i: int, node: Node, shapes: Sequence[Shape], operands: tuple[int, ...], at: int, whole: bool = False) -> Iterator[Step]:
     """The steps of node i; its operands have these shapes and are these steps, and the first step made here has the number ``at``."""
     window = node.fields.get("window")
-    _budget.charge(prod(node.shape) * (1 + (prod(window.kernel) if window else len(node.fields.get("kinks", ())))), f"node {node.name}")
+    step, size, taps, bends = f"node {node.name}", prod(node.shape), prod(window.kernel) if window else 0, len(node.fields.get("kinks", ()))
+    _budget.charge(size * (1 + taps + bends), step)
+    _budget.hold(size * (2 + 2 * bends + (0 if node.op == "conv" else taps)), step)  # places, and what is multiplied there
+    if node.op == "max_pool" and not whole:
+        _budget.hold(taps * (16 + 3 * size), step)
     if node.op == "input":
         return iter([Step(i, "input")])
     if node.op in AFFINE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from exactnn.certificate import BudgetExceeded, Rejected, _budget, check
 from exactnn.forms import _numbering
 from exactnn.network import Builder, Input, PiecewiseLinear
 from tests.certificate._build import act, box, certificate, forms, network, node
+from tests.certificate._cases import CASES
 from tests.certificate._trees import by_tree
 from tests.strategies import graphs, law, renamed
 
@@ -81,18 +83,18 @@ def zeros(size):
 
 def test_forms_of_a_network(monkeypatch):
     assert check(by_forms(doubled(8)))
-    monkeypatch.setattr(_budget, "ROOM", (3_000, 0))
-    assert check(by_forms(doubled(6)))
-    assert exceeded(by_forms(doubled(10))).step.startswith("forms: ")
+    monkeypatch.setattr(_budget, "ROOM", (19, 0))
+    assert exceeded(by_forms(doubled(8))).step.endswith("forms")
 
 
 def test_forms_that_are_written_entry_by_entry(monkeypatch):
-    nodes = [node("x", "input", shape=[1, 1000]), act("r", "x"), node("f", "reshape", "r", shape=[1000])]
-    net = network(nodes)
-    document = certificate("equal", "proved", (net, net), forms({"r": [["atom", 0, 1, 1]]}, {"r": [["atom", 0, 1, 1]]}))
+    """One form for a channel of many entries; where a value is read entry by entry, one for each."""
+    net = network([node("x", "input", shape=[1, 1000]), act("r", "x")])
+    lines = {"r": [["atom", 0, 1, 1]]}
+    document = certificate("equal", "proved", (net, net), forms(lines, lines))
     assert check(document)
-    monkeypatch.setattr(_budget, "ROOM", (5_000, 0))
-    assert exceeded(document).step.startswith("forms")
+    monkeypatch.setattr(_budget, "ROOM", (10_000, 0))
+    assert exceeded(document).step == "forms"
 
 
 def test_bits_of_an_enclosure(monkeypatch):
@@ -166,12 +168,47 @@ def after():
     return [node("w", "affine", "s", weight={"shape": [2, 1], "denominator": 1, "numerators": [1, 1]}, bias=zeros(2))]
 
 
+# --- every kind ----------------------------------------------------------------------------------------------------------------
+
+
+def spent(document):
+    """The account of a check."""
+    accounts = []
+
+    @contextmanager
+    def opened(factor):
+        with whole(factor) as account:
+            accounts.append(account)
+            yield account
+
+    whole = _budget.opened
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_budget, "opened", opened)
+        assert check(document)
+    return accounts[0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_certificate_needs_is_what_it_may_have(monkeypatch, name):
+    """With one operation, or one number, less it is not decided; and what it needs is far below what it has."""
+    account = spent(CASES[name])
+    assert account.work * 30 < _budget.WORK[0] + _budget.WORK[1] * account.bytes
+    assert account.most * 30 < _budget.ROOM[0] + _budget.ROOM[1] * account.bytes
+    for limit, needed in (("WORK", account.work), ("ROOM", account.most)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_budget, limit, (needed, 0))
+            assert check(CASES[name])
+            patch.setattr(_budget, limit, (needed - 1, 0))
+            if needed:
+                exceeded(CASES[name])
+
+
 # --- what the engines write ------------------------------------------------------------------------------------------------
 
 
 @given(graphs(), st.integers(1, 60))
 @law(30)
-def test_the_engine_knows_the_limit_of_forms(f, limit):
+def test_the_engine_has_a_limit_of_forms(f, limit):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_numbering, "FORMS", limit)
         verdict = verify_equal(f, renamed(f, "g"))

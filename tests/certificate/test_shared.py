@@ -196,14 +196,6 @@ def test_functions_with_poles_are_not_taken_as_given():
                 check(stated)
 
 
-def test_work_is_counted(monkeypatch):
-    monkeypatch.setattr(_budget, "SHARED", 8)
-    with pytest.raises(BudgetExceeded, match="numbers compared"):
-        check(CASES["shared whole"])
-    monkeypatch.setattr(_budget, "SHARED", 40)
-    assert check(CASES["shared whole"])
-
-
 def test_folding_is_counted(monkeypatch):
     """Each of a chain of factors makes another weight, and long numbers make longer ones."""
     factor = ("scale", {"factor": tensor([3])})
