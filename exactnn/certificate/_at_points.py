@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _budget
-from ._budget import Budget
 from ._claim import Claim
 from ._evaluate import evaluate
 from ._network import Network
 from ._numbers import index, mapping, need, rationals, show, tensor
-from ._work import products
 
 
 def check_values(claim: Claim, f: Network, g: Network, evidence: dict[str, Any]) -> None:
@@ -21,11 +18,10 @@ def check_values(claim: Claim, f: Network, g: Network, evidence: dict[str, Any])
     count, size = points.shape
     need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
     given = tensor(evidence["values"], "values", (count, f.output_size)).fractions()
-    budget = _spend(count, f, g)
     entries = points.fractions()
     for i in range(count):
         for name, network in (("f", f), ("g", g)):
-            found = evaluate(network, entries[i * size : (i + 1) * size], f"point {i}: {name}", budget)
+            found = evaluate(network, entries[i * size : (i + 1) * size], f"point {i}: {name}")
             for j, value in enumerate(found):
                 stated = given[i * f.output_size + j]
                 need(value == stated, f"point {i}: {name}", f"output {j} is {show(value)} there, not {show(stated)}")
@@ -39,20 +35,11 @@ def check_one_point(claim: Claim, f: Network, g: Network, evidence: dict[str, An
     count, size = points.shape
     need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
     i = index(evidence["index"], count, "point: index")
-    budget = _spend(1, f, g)
     values = []
     for name, network in (("f", f), ("g", g)):
         given = rationals(evidence[name], f"point: {name}", f.output_size)
-        found = evaluate(network, points.fractions()[i * size : (i + 1) * size], f"point: {name}", budget)
+        found = evaluate(network, points.fractions()[i * size : (i + 1) * size], f"point: {name}")
         for j, (a, b) in enumerate(zip(given, found, strict=True)):
             need(a == b, f"point: {name}", f"output {j} is {show(b)} there, not {show(a)}")
         values.append(found)
     need(values[0] != values[1], "point", "the values of f and g are the same there")
-
-
-def _spend(count: int, *networks: Network) -> Budget:
-    """For each entry of all nodes what it is made of: weights, the entries of a window, kinks, coefficients."""
-    budget = Budget(_budget.POINTS, "products", "evidence")
-    for network in networks:
-        budget.spend(count * products(network))
-    return budget

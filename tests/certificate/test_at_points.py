@@ -135,12 +135,10 @@ def test_bad_documents_are_rejected_by_name():
 
 
 def test_what_would_take_hours_is_not_decided(monkeypatch):
-    work = 3 * (1 + 1 * 1 + 2 * 1 + 1) + 3 * (1 + 2 * 1 + 2 * 2 + 2)  # input, n units, 1 + one kink each, output of n weights
-    monkeypatch.setattr(_budget, "POINTS", work)
-    assert check(CASES["line"]) is True
-    monkeypatch.setattr(_budget, "POINTS", work - 1)
-    with pytest.raises(BudgetExceeded, match=f"more than {work - 1} products"):
-        check(CASES["line"])
+    monkeypatch.setattr(_budget, "WORK", (40, 0))
+    assert check(equal_at("proved", IDENTITY, IDENTITY, [[0]], values([[0]]))) is True
+    with pytest.raises(BudgetExceeded, match="more than 40 operations"):
+        check(equal_at("proved", IDENTITY, IDENTITY, [[0]] * 20, values([[0]] * 20)))
 
 
 def test_the_question():
