@@ -1,6 +1,8 @@
 """Tensors that are known up to a radius, and power series of them in t: exact where no exponential enters.
 
-E = exp(a):  k E_k = sum of j a_j E_(k-j);   l = log(a):  a_0 l_k = a_k - sum of j l_j a_(k-j) / k, j < k;   softmax(a) = exp(a - logsumexp(a))
+exp:      k E_k = sum of j a_j E_(k-j)
+log:      a_0 l_k = a_k - sum over j < k of j l_j a_(k-j) / k
+softmax:  exp(a - logsumexp(a))
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from operator import add, sub
 from typing import NamedTuple
 
 from . import _real
-from ._affine import broadcast_to, product, sum_of, total
 from ._numbers import Tensor, need
+from ._tensors import absolute, broadcast_to, product, sum_of
 from ._windows import broadcast, spread
 
 
@@ -42,6 +44,10 @@ class Ball(NamedTuple):
         radius = [n + 1 for n in _floor(self.radius, bits, up=True)]
         return Ball(Tensor(self.shape, _floor(self.centre, bits), 1 << bits), Tensor(self.shape, radius, 1 << bits))
 
+    def taken(self, start: int, shape: tuple[int, ...]) -> Ball:
+        """Entries in a row."""
+        return self.mapped(lambda t: Tensor(shape, t.numerators[start : start + prod(shape)], t.denominator))
+
     def mapped(self, linear: Callable[[Tensor], Tensor], sizes: Callable[[Tensor], Tensor] | None = None) -> Ball:
         """A linear map of the centres, and that of the absolute weights (the same one, if all are >= 0) of the radii."""
         return Ball(linear(self.centre), None if self.radius is None else (sizes or linear)(self.radius))
@@ -56,27 +62,24 @@ def between(low: Tensor, high: Tensor) -> Ball:
 def plus(a: Ball, b: Ball, step: str, minus: bool = False) -> Ball:
     """a + b, or a - b, shapes broadcast."""
     a, b = _fitted(a, b, step)
-    return Ball(sum_of(a.centre, b.centre, minus), b.radius if a.radius is None else a.radius if b.radius is None else sum_of(a.radius, b.radius))
+    radius = a.radius or b.radius if a.radius is None or b.radius is None else sum_of(a.radius, b.radius)
+    return Ball(sum_of(a.centre, b.centre, minus), radius)
 
 
 def times(a: Ball, b: Ball, step: str) -> Ball:
     """a b, shapes broadcast:  |c| s + r |d| + r s  around c d."""
     a, b = _fitted(a, b, step)
-    first, second = absolute(a.centre), absolute(b.centre)
-    radii = [] if b.radius is None else [product(first, b.radius)]
+    radius = None if b.radius is None else product(absolute(a.centre), b.radius)
     if a.radius is not None:
-        radii.append(product(a.radius, second if b.radius is None else sum_of(second, b.radius)))
-    return Ball(product(a.centre, b.centre), total(radii) if radii else None)
+        size = absolute(b.centre)
+        more = product(a.radius, size if b.radius is None else sum_of(size, b.radius))
+        radius = more if radius is None else sum_of(radius, more)
+    return Ball(product(a.centre, b.centre), radius)
 
 
 def _fitted(a: Ball, b: Ball, step: str) -> tuple[Ball, Ball]:
     shape = broadcast(a.shape, b.shape, step)
     return a.mapped(lambda part: broadcast_to(part, shape)), b.mapped(lambda part: broadcast_to(part, shape))
-
-
-def absolute(a: Tensor) -> Tensor:
-    """The absolute values."""
-    return a._replace(numerators=list(map(abs, a.numerators)))
 
 
 def scaled(a: Ball, factor: Fraction) -> Ball:
@@ -124,7 +127,8 @@ Series = list[Ball]
 
 def added(first: Series, second: Series, minus: bool, step: str) -> Series:
     """first + second, or first - second."""
-    zero = Ball(Tensor((), [0], 1))
+    shape = broadcast(first[0].shape, second[0].shape, step)
+    zero = Ball(Tensor(shape, [0] * prod(shape), 1))
     pairs = [[s[k] if k < len(s) else zero for s in (first, second)] for k in range(max(len(first), len(second)))]
     return [plus(a, b, step, minus) for a, b in pairs]
 
@@ -159,17 +163,12 @@ def logsumexp(a: Series, bits: int, step: str) -> Series:
     top = Ball(_maxima(a[0].ends()[1]))
     sums = [c.mapped(lambda t: summed(t, [len(t.shape) - 1])) for c in exponential(added(a, [top], True, step), bits, step)]
     found = [_by_ends(sums[0], lambda x, side: _real.log(x, bits)[side], bits)]
-    inverse = _exp(scaled_down(found[0]), bits)
+    inverse = _exp(plus(Ball(Tensor((), [0], 1)), found[0], step, True), bits)
     for k in range(1, len(a)):
         rest = [times(scaled(found[j], Fraction(j, k)), sums[k - j], step) for j in range(1, k)]
         numerator = plus(sums[k], _total(rest, step), step, True) if rest else sums[k]
         found.append(times(numerator, inverse, step).rounded(bits))
     return [c.rounded(bits) for c in added(found, [top], False, step)]
-
-
-def scaled_down(a: Ball) -> Ball:
-    """-a."""
-    return a._replace(centre=a.centre._replace(numerators=[-n for n in a.centre.numerators]))
 
 
 def softmax(a: Series, bits: int, step: str) -> Series:
@@ -186,9 +185,7 @@ def _end(x: Fraction, bits: int) -> tuple[int, int]:
 def _exp(a: Ball, bits: int) -> Ball:
     """exp; below -bits it is less than 2^-bits. Numbers of any length are shortened first, outwards."""
     fine = bits + _real.GUARD
-    return _by_ends(
-        a, lambda x, side: side if x < -bits else _end(Fraction(_real.ends(x, fine)[side], 1 << fine), bits)[side], bits
-    )
+    return _by_ends(a, lambda x, side: side if x < -bits else _end(Fraction(_real.ends(x, fine)[side], 1 << fine), bits)[side], bits)
 
 
 def _by_ends(a: Ball, function: Callable[[Fraction, int], int], bits: int) -> Ball:

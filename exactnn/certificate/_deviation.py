@@ -9,7 +9,8 @@ from typing import Any
 from ._boxes import check_boxes
 from ._claim import Claim
 from ._decision import values
-from ._difference import Bounds, Pass, check_pass, precision
+from ._difference import Pass, check_pass
+from ._intervals import around, precision
 from ._network import Network
 from ._numbers import need, rationals, show
 from ._point import inside
@@ -38,7 +39,5 @@ def _enclosed(claim: Claim, f: Network, g: Network, evidence: dict[str, Any]) ->
     point = rationals(evidence["point"], "point", f.input_size)
     if claim.domain is not None:
         inside(claim.domain, point)
-    scaled = [q * (1 << bits) for q in point]
-    low = [q.numerator // q.denominator for q in scaled]
-    found = Pass(f, g, bits).outputs(Bounds((len(low),), low, [-(-q.numerator // q.denominator) for q in scaled]))
+    found = Pass(f, g, bits).outputs(around(point, point, bits))
     return [Fraction(max(a, -b, 0), 1 << bits) for a, b in zip(found.lo, found.hi, strict=True)]

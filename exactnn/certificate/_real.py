@@ -6,7 +6,6 @@ each further term is at most half of the one before. No floats.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from math import isqrt
@@ -23,13 +22,12 @@ def ends(q: Fraction, b: int) -> Interval:
     return (q.numerator << b) // q.denominator, -((-q.numerator << b) // q.denominator)
 
 
-def _sum(first: Interval, ratio: Interval, up: Callable[[int], int], down: Callable[[int], int], b: int) -> Interval:
-    """t_0 + t_1 + ..., t_0 = first, t_n = t_(n-1) ratio up(n) / down(n); where ratio up(n) <= down(n) / 2, it must hold for all larger n."""
-    (lo, hi), (low, high), n = first, first, 1
-    while high > 1 or 2 * ratio[1] * up(n) > down(n) << b:
-        low = (low * ratio[0] * up(n) >> b) // down(n)
-        high = -((-high * ratio[1] * up(n) >> b) // down(n))
-        lo, hi, n = lo + low, hi + high, n + 1
+def _sum(first: Interval, ratio: Interval, up: Interval, down: Interval, b: int) -> Interval:
+    """t_0 + t_1 + ..., t_0 = first, t_n = t_(n-1) ratio u_n / d_n, u_n = up[0] + n up[1], d_n likewise; ratio u_n <= d_n / 2 from some n on."""
+    (lo, hi), (low, high), u, d = first, first, sum(up), sum(down)
+    while high > 1 or 2 * ratio[1] * u > d << b:
+        low, high = (low * ratio[0] * u >> b) // d, -((-high * ratio[1] * u >> b) // d)
+        lo, hi, u, d = lo + low, hi + high, u + up[1], d + down[1]
     return lo, hi + high  # the rest is at most the last term
 
 
@@ -50,7 +48,7 @@ def exp(x: Fraction, b: int) -> Interval:
         return _quotient((one, one), exp(-x, b + GUARD), b)
     halvings = (int(x) + 1).bit_length() + 1
     w = b + 2 * halvings + GUARD + 2 * int(x)
-    lo, hi = _sum((1 << w, 1 << w), ends(x / (1 << halvings), w), lambda n: 1, lambda n: n, w)
+    lo, hi = _sum((1 << w, 1 << w), ends(x / (1 << halvings), w), (1, 0), (0, 1), w)
     for _ in range(halvings):
         lo, hi = _cut((lo * lo, hi * hi), w)
     return _cut((lo, hi), w - b)
@@ -95,14 +93,14 @@ def log(x: Fraction, b: int) -> Interval:
 def _log_up_to_two(m: Fraction, b: int) -> Interval:
     """log m = 2 artanh(z) = sum of 2 z^(2 n + 1) / (2 n + 1), z = (m - 1) / (m + 1), for 1 <= m <= 2."""
     z = (m - 1) / (m + 1)
-    return _sum(ends(2 * z, b), ends(z * z, b), lambda n: 2 * n - 1, lambda n: 2 * n + 1, b)
+    return _sum(ends(2 * z, b), ends(z * z, b), (-1, 2), (1, 2), b)
 
 
 @cache
 def _root(b: int) -> Interval:
     """sqrt(2 pi), by pi = sum of 2 n! / (1 * 3 * 5 * ... * (2 n + 1))."""
     w = 2 * (b + GUARD)
-    lo, hi = _sum((2 << w, 2 << w), (1 << w, 1 << w), lambda n: n, lambda n: 2 * n + 1, w)
+    lo, hi = _sum((2 << w, 2 << w), (1 << w, 1 << w), (0, 1), (1, 2), w)
     return _cut((isqrt(2 * lo), isqrt(2 * hi) + 1), GUARD)
 
 
@@ -121,6 +119,6 @@ def normal(x: Fraction, b: int) -> Interval:
     if x * x > 2 * b:  # 1 - Phi(x) < exp(-x^2/2) < 2^-b
         return (1 << b) - 1, 1 << b
     w = b + 2 * GUARD + int(x * x)
-    total, bell = _sum(ends(x, w), ends(x * x, w), lambda n: 1, lambda n: 2 * n + 1, w), density(x, w)
+    total, bell = _sum(ends(x, w), ends(x * x, w), (1, 0), (1, 2), w), density(x, w)
     rest = _cut((total[0] * bell[0], total[1] * bell[1]), 2 * w - b)
     return (1 << (b - 1)) + rest[0], (1 << (b - 1)) + rest[1]

@@ -6,8 +6,9 @@ p(t), the normal distribution and p(m(t)), m(t) = 2 t (c + e t^2), all increasin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 from . import _real
 
@@ -52,7 +53,7 @@ def slopes(name: str, x: Interval, bits: int) -> Interval:
     return max(low, SLOPES[name][0]), min(high, SLOPES[name][1])
 
 
-def product(x: Interval, y: Interval) -> Interval:
+def product(x: Sequence[Any], y: Sequence[Any]) -> tuple[Any, Any]:
     """s t for all s in x, t in y."""
     corners = [s * t for s in x for t in y]
     return min(corners), max(corners)
