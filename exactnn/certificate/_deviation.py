@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from ._boxes import check_boxes
-from ._claim import Claim
+from ._claim_cells import Deviation
 from ._decision import values
 from ._difference import Pass, check_pass
 from ._intervals import around, precision
@@ -19,7 +19,7 @@ from ._tree import check_tree
 UPPER: dict[str, Callable[..., None]] = {"tree": check_tree, "pass": check_pass, "boxes": check_boxes}
 
 
-def check_deviation(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+def check_deviation(claim: Deviation, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """lower <= |f - g| at the point, in the norm of the claim, and |f - g| <= tolerance on the domain."""
     need("point" in evidence, "evidence", "missing key 'point'")
     if g is not None and any(node.op == "smooth" for net in (f, g) for node in net.nodes):
@@ -32,7 +32,7 @@ def check_deviation(claim: Claim, f: Network, g: Network | None, evidence: dict[
     UPPER[evidence["method"]](claim, f, g, {key: value for key, value in evidence.items() if key != "point"})
 
 
-def _enclosed(claim: Claim, f: Network, g: Network, evidence: dict[str, Any]) -> list[Fraction]:
+def _enclosed(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any]) -> list[Fraction]:
     """By how much the outputs differ at least, from the intervals of evidence "pass" at the point: the values are irrational."""
     need("bits" in evidence, "evidence", "missing key 'bits'")
     bits = precision(evidence["bits"])

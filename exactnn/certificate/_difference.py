@@ -61,6 +61,10 @@ class Pass:
 
     def outputs(self, box: Bounds | None) -> Bounds:
         """Bounds of the flat output of f - g, or of f, on the box; None: on all of R^d, where no value may have to be known."""
+        with _budget.released():
+            return self._outputs(box)
+
+    def _outputs(self, box: Bounds | None) -> Bounds:
         first = self._first.values(box) if box else {}
         if self._second is None or self._pairs is None:
             return joined([first[i] for i in self._first.outputs])
@@ -115,7 +119,7 @@ class _Nodes:
         size = prod(node.shape)
         _budget.hold(2 * size * words, step)
         if i in self.rules:
-            _budget.charge(size + 2 * self.rules[i].sums.cost * words // _budget.PACKED, step)
+            _budget.charge(self.rules[i].sums.work(2, self.bits), step)
         elif node.op == "smooth":
             _budget.charge(size * _SMOOTH * (1 + self.bits // 64) ** 2, step)
         else:
@@ -168,7 +172,7 @@ class _Pairs:
         if a.op == b.op == "input":
             return _Related([]) if self.first.starts[i] == self.second.starts[j] else None
         if i in self.first.rules and j in self.second.rules:
-            _budget.charge(self.first.rules[i].sums.cost, f"pass: nodes {a.name} and {b.name}")
+            _budget.charge(self.first.rules[i].sums.work(1, 1), f"pass: nodes {a.name} and {b.name}")
             change = _minus(self.first.rules[i].sums, self.second.rules[j].sums)
             return None if change is None else _Related(below, _rule(change))
         if i in self.first.units and j in self.second.units:
@@ -203,7 +207,7 @@ class _Pairs:
             return Bounds([0] * prod(node.shape), [0] * prod(node.shape))
         if related.change is not None:
             parts = [(self.second.rules[j], d)] if any(d.lo) or any(d.hi) else []
-            if related.change.sums.cost:
+            if related.change.sums.terms or related.change.sums.blocks:
                 need(bool(x), step, "other weights on values that are not bounded")
                 parts.append((related.change, joined([x[p] for p in self.first.operands[i]])))
             return combined(parts, related.change.sums, self.bits)
@@ -287,5 +291,12 @@ def _minus(a: Linear, b: Linear) -> Linear | None:
     terms = [t for t in terms if any(t.weights or ())]
     some = any(map(any, made.values()))
     return Linear(
-        a.shape, terms, (lambda: iter(blocks)) if some else None, whole, constants if any(constants) else (), over, a.taps if some else 0
+        a.shape,
+        terms,
+        (lambda: iter(blocks)) if some else None,
+        whole,
+        constants if any(constants) else (),
+        over,
+        a.taps if some else 0,
+        max(a.bits, b.bits),
     )

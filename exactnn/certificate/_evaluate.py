@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import prod
 
 from . import _budget
 from ._budget import words
-from ._meaning import Linear, walk
+from ._meaning import Linear, Step, bits, steps, walk
 from ._network import Network, Node
-from ._numbers import LIMIT, Rejected, Tensor, afford, need, pack
+from ._numbers import Rejected, Tensor, need, pack
 
 
-def evaluate(network: Network, point: Sequence[Fraction], step: str) -> list[Fraction]:
-    """The flat output at a flat input."""
+def evaluate(network: Network, point: Sequence[Fraction], step: str, program: Iterable[Step] | None = None) -> list[Fraction]:
+    """The flat output at a flat input; ``program``: its steps, where it is evaluated more than once."""
     with _budget.released():
-        values = trace(network, point, step)
+        values = walk(network, Numbers(point, step), steps(network) if program is None else program)
         return [v for i in network.outputs for v in values[i].fractions()]
 
 
 def trace(network: Network, point: Sequence[Fraction], step: str) -> list[Tensor]:
     """The values of all nodes at a flat input."""
-    return walk(network, Numbers(point, step))
-
-
-def bits(value: Tensor) -> int:
-    """Of the longest number."""
-    return max(value.denominator, max(value.numerators), -min(value.numerators)).bit_length()
+    return walk(network, Numbers(point, step), steps(network))
 
 
 class Numbers:
@@ -43,10 +38,9 @@ class Numbers:
     def linear(self, node: Node, rule: Linear, operands: Sequence[Tensor]) -> Tensor:
         """Products of short numbers are a sixteenth of an operation; long ones cost the product of their lengths."""
         step, size = f"{self.step}: node {node.name}", prod(rule.shape)
-        long = max((words(bits(a)) for a in operands), default=1)
-        weight = words(max(map(bits, (v for v in node.fields.values() if isinstance(v, Tensor))), default=1))
-        _budget.charge(size * long * long + (rule.cost if long * weight > 1 else rule.cost // _budget.PACKED) * long * weight, step)
-        _budget.hold(size * (long + weight), step)
+        length = max(map(bits, operands), default=1)
+        _budget.charge(rule.work(1, length), step)
+        _budget.hold(size * words(length + rule.bits), step)
         return rule.value(operands)
 
     def positive(self, node: Node, operand: Tensor) -> Tensor:
@@ -60,7 +54,6 @@ class Numbers:
             raise Rejected(step, f"{node.op} takes irrational values; evidence by a point needs exact ones")
         polynomials = node.fields["numerator"], node.fields["denominator"]
         length, degree = bits(operand), max(map(len, polynomials))
-        afford(length * degree < LIMIT, step, "the numbers grow too long for this checker")
         _budget.charge(len(operand.numerators) * degree * words(length * degree) ** 2, step)
         _budget.hold(len(operand.numerators) * words(length * degree) * 6, step)
         found = []

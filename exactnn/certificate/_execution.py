@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._affine import along_channels, broadcast_to, moves
 from ._budget import Budget
-from ._claim import Claim, Domain
+from ._claim import Domain
+from ._claim_run import ExecutionError
 from ._network import Network, Node
 from ._numbers import Tensor, index, mapping, need, pack
 from ._rounding import FORMATS
@@ -84,20 +85,19 @@ class Entry(NamedTuple):
     size: Fraction
 
 
-def check_rounding(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+def check_rounding(claim: ExecutionError, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """The bounds of the pass are at most those of the claim."""
     mapping(evidence, "evidence", ("method", "bits"))
     bits = index(evidence["bits"], PRECISION + 1, "bits")
     need(bits >= 16, "bits", "at least 16 bits are needed")
-    assert claim.run is not None
     assert claim.domain is not None
-    need(len(claim.run.bounds) == f.output_size, "claim: bounds", f"{len(claim.run.bounds)} bounds for {f.output_size} outputs")
-    p, least, most = FORMATS[claim.run.dtype]
+    need(len(claim.bounds) == f.output_size, "claim: bounds", f"{len(claim.bounds)} bounds for {f.output_size} outputs")
+    p, least, most = FORMATS[claim.dtype]
     largest = (2 - Fraction(2, 1 << p)) * Fraction(2) ** most
-    wide = None if claim.run.accumulation is None else FORMATS[claim.run.accumulation][0]
+    wide = None if claim.accumulation is None else FORMATS[claim.accumulation][0]
     run = _Run(Format(p, wide, Fraction(2) ** least, largest), bits, max(bits, -least))
     found = run.outputs(f, *_box(claim.domain))
-    for j, (bound, stated) in enumerate(zip(found, claim.run.bounds, strict=True)):
+    for j, (bound, stated) in enumerate(zip(found, claim.bounds, strict=True)):
         need(bound <= stated, f"rounding: output {j}", "the bound of the pass is above the claimed one")
 
 

@@ -10,8 +10,7 @@ from math import prod
 from operator import mul
 
 from . import _budget
-from ._evaluate import bits
-from ._meaning import linear
+from ._meaning import bits, linear
 from ._network import Network, Node
 from ._numbers import Tensor
 from ._tensors import product, sum_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -17,12 +18,14 @@ from ._hull import read_hull
 from ._lines import Kinks, piecewise_linear, prelu, rational_function, smooth
 from ._network import Network, Node
 from ._numbers import Tensor, boolean, index, items, mapping, need
+from ._signs import need_no_poles
 from ._windows import spread
 
 
 def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """The outputs of f and g have the same forms, or forms within the tolerance; g None stands for 0."""
     mapping(evidence, "evidence", ("method", "hull", "f", "g", "output"), ("elements", "bounds"))
+    need_no_poles(claim, f, g)
     numbering = Numbering(claim, f.input_size, evidence["hull"], evidence.get("elements", False), evidence.get("bounds", []))
     first = numbering.outputs(f, evidence["f"], "forms: f")
     if g is None:
@@ -57,7 +60,9 @@ class Numbering:
         else:
             need(claim.domain is not None, "hull", "there is no domain that it could belong to")
             assert claim.domain is not None
-            self._inputs = read_hull(hull, claim.domain, dimension, self._atoms)
+            rows, denominator = read_hull(hull, claim.domain, dimension)
+            atoms = [self._atoms.coordinate(k) for k in range(len(rows[0]) - 1)]
+            self._inputs = [Form(Fraction(r[-1], denominator), Fraction(1, denominator), tuple(atoms), r[:-1]) for r in rows]
 
     def _slack(self, number: Any, step: str) -> Form:
         """b_r - A_r x for row r of the domain."""

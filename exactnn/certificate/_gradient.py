@@ -12,9 +12,7 @@ from operator import mul
 
 from . import _budget
 from ._balls import Ball, gathered, plus
-from ._budget import words
-from ._evaluate import bits
-from ._meaning import AFFINE, Linear, linear, piecewise
+from ._meaning import AFFINE, Linear, bits, linear, piecewise
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, need
 from ._tensors import absolute, over_common_denominator, product
@@ -39,13 +37,11 @@ def gradients(network: Network, values: Sequence[Sequence[Tensor]], rows: Sequen
         if node.op in AFFINE and node.operands
     }
     reached: dict[int, list[tuple[Ball, Tensor]]] = {}
-    long = max(words(bits(row.centre)) for row in rows)
+    long = max(bits(row.centre) for row in rows)
     for i, rule in rules.items():
-        node = network.nodes[i]
-        once = max(words(bits(v)) for v in node.fields.values() if isinstance(v, Tensor)) if node.op in FIELDS else 1
-        read = max(words(bits(trace[node.operands[0]])) for trace in values)
-        _budget.charge((rule.cost + prod(rule.shape)) * (4 + len(rows) * long * (once + read) // 4), f"{step}: node {node.name}")
-        _budget.hold(4 * rule.cost if node.op in FIELDS else 0, step)
+        length = long + max(bits(trace[p]) for trace in values for p in network.nodes[i].operands)
+        _budget.charge(rule.work(2 * len(rows), length) + 8 * rule.work(1, 1), f"{step}: node {network.nodes[i].name}")
+        _budget.hold(4 * prod(rule.shape) * max(rule.taps, 1) if network.nodes[i].op in FIELDS else 0, step)
     for trace, row in zip(values, rows, strict=True):
         for i, own in _carried(network, rules, trace, row, step).items():
             if network.nodes[i].op in FIELDS:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
 from typing import Any, NamedTuple
 
-from . import _words
-from ._numbers import Tensor, index, items, mapping, need, pack, rational, shape, show, tensor, text
+from ._numbers import Tensor, index, items, need, pack, rational, shape, show, tensor, text
 
 MOVING = "t"  # what the variable of power series is called; outside of derivatives it is 0
 _ORDER = 8  # of derivatives, at the most
@@ -42,18 +40,9 @@ class Equations(NamedTuple):
     triples: list[tuple[Expression, str, Expression]]  # left, "=" or "<=", right
     networks: tuple[str, ...]
 
-    def sentence(self, answer: str, tolerance: Fraction, sha256: str) -> str:
-        """The claim in words; the equations themselves are long, so that their hash stands for them."""
-        count, many = self.points.shape[0], len(self.triples)
-        within = f"within {_words.above(tolerance)}" if tolerance else "exactly"
-        who = f"{many} equation{'s' * (many > 1)} between weights, gradients and values of {' and '.join(self.networks)}"
-        holds = f"hold{'s' * (many == 1)}" if answer == "proved" else "do not all hold" if many > 1 else "does not hold"
-        return f"{answer}: {who} {holds} {within} at {count} point{'s' * (count > 1)}; the claim has the sha256 {sha256}"
 
-
-def read_equations(document: Any) -> tuple[Equations, Fraction]:
-    """The claim's points and equations, its definitions put in; and its tolerance."""
-    mapping(document, "claim", ("question", "answer", "points", "definitions", "equations", "tolerance"))
+def read_equations(document: Any) -> Equations:
+    """The claim's points and equations, its definitions put in."""
     points = tensor(document["points"], "claim: points")
     need(len(points.shape) == 2, "claim: points", "one row for each point is expected")
     reader, used = _Reader(), frozenset[str]()
@@ -72,9 +61,7 @@ def read_equations(document: Any) -> tuple[Equations, Fraction]:
         triples.append((reader.read(left, here), relation, reader.read(right, here)))
         used |= triples[-1][0].networks | triples[-1][2].networks
     need(bool(triples), "claim: equations", "there is none")
-    tolerance = rational(document["tolerance"], "claim: tolerance")
-    need(tolerance >= 0, "claim: tolerance", "a negative tolerance")
-    return Equations(points, triples, ("f", "g") if "g" in used else ("f",)), tolerance
+    return Equations(points, triples, ("f", "g") if "g" in used else ("f",))
 
 
 class _Reader:

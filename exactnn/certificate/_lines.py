@@ -11,7 +11,6 @@ from ._atoms import Atoms, Lines, NodeForms, Shape, positive
 from ._form import Form, combination, constant, single
 from ._network import Node
 from ._numbers import Rejected, items, need, rational, show
-from ._sturm import has_real_zero
 
 MAX = ("max",)
 AT_ZERO: dict[str, Fraction | int] = {"tanh": 0, "sigmoid": Fraction(1, 2), "silu": 0, "gelu": 0, "gelu_tanh": 0}
@@ -172,9 +171,8 @@ def smooth(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> l
 
 
 def rational_function(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
-    """One atom for each pair of polynomials and form; a denominator with a real zero is refused."""
+    """One atom for each pair of polynomials and form; its denominator has no real zero."""
     polynomials = node.fields["numerator"], node.fields["denominator"]
-    need(not has_real_zero(polynomials[1]), step, "the denominator has a real zero, so there may be a pole")
     found = []
     for i, form in enumerate(a.forms):
         here = f"{step}, channel {i}"

@@ -15,10 +15,10 @@ network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain
-from math import lcm, prod
+from math import gcd, lcm, prod
 from operator import add, mul
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -34,6 +34,39 @@ AFFINE = MOVING | {"constant", "affine", "conv", "average_pool", "batch_norm", "
 #: the fields that multiply entries, and those that are added
 WEIGHT = {"affine": "weight", "conv": "weight", "batch_norm": "scale", "scale": "factor"}
 SHIFT = {"constant": "value", "affine": "bias", "conv": "bias", "batch_norm": "shift"}
+
+
+class Columns(NamedTuple):
+    """Entry i is the sum over the keys of columns[key][i] / denominator times a function; a column of zeros may be left out."""
+
+    size: int
+    columns: Mapping[int, Sequence[Any]]
+    denominator: int
+
+    def column(self, key: int, common: int) -> Sequence[Any]:
+        """One column, over a multiple of the denominator."""
+        found, factor = self.columns.get(key), common // self.denominator
+        if found is None:
+            return [0] * self.size
+        return found if factor == 1 else [n * factor for n in found]
+
+    def row(self, i: int) -> dict[int, int]:
+        """Entry i, times the denominator, without zeros."""
+        return {key: column[i] for key, column in self.columns.items() if column[i]}
+
+    @property
+    def bits(self) -> int:
+        """Of the longest number."""
+        ends = [max(max(column), -min(column)) for column in self.columns.values() if column]
+        return max(self.denominator, *ends).bit_length() if ends else self.denominator.bit_length()
+
+    def lowest(self) -> Columns:
+        """The same without columns of zeros, in lowest terms."""
+        kept = {key: column for key, column in self.columns.items() if any(column)}
+        divisor = gcd(self.denominator, *chain.from_iterable(kept.values())) if self.denominator > 1 else 1
+        if divisor != 1:
+            kept = {key: [n // divisor for n in column] for key, column in kept.items()}
+        return Columns(self.size, kept, self.denominator // divisor)
 
 
 class Block(NamedTuple):
@@ -61,25 +94,36 @@ class Linear(NamedTuple):
     constants: Sequence[int] = ()
     over: int = 1
     taps: int = 0  # entries in a row of a block
+    bits: int = 1  # of the longest number of a weight or constant
 
-    @property
-    def cost(self) -> int:
-        """How many products `apply` makes for each list."""
-        return prod(self.shape) * (self.taps or len(self.terms))
+    def work(self, lists: int, length: int) -> int:
+        """What it costs to make the entries of so many lists from numbers of at most so many bits."""
+        size, long = lists * prod(self.shape), _budget.words(length)
+        each, product = self.taps or len(self.terms), long * _budget.words(self.bits)
+        return 200 + size * 4 * long**2 + (size * each * product if product > 1 else size * each // _budget.PACKED)
 
     def value(self, operands: Sequence[Tensor], constants: bool = True) -> Tensor:
         """The entries, in lowest terms, from those of the operands; without the constants what is linear in them."""
+        made = self.combined([Columns(len(a.numerators), {0: a.numerators}, a.denominator) for a in operands], 0 if constants else None)
+        return lowest(Tensor(self.shape, list(made.column(0, made.denominator)), made.denominator))
+
+    def combined(self, operands: Sequence[Columns], one: int | None) -> Columns:
+        """The same for sums of functions, column by column; ``one`` is the key of the function 1, which the constants go with."""
+        keys = list(dict.fromkeys(key for a in operands for key in a.columns))
         common = lcm(*(a.denominator for a in operands))
-        scaled = [a.numerators if a.denominator == common else [n * (common // a.denominator) for n in a.numerators] for a in operands]
-        (found,) = self.apply([[*chain.from_iterable(scaled), 0]])
+        found = dict(
+            zip(keys, self.apply([[*chain.from_iterable(a.column(key, common) for a in operands), 0] for key in keys]), strict=True)
+        )
         under = common * self.denominator
-        if constants and self.constants:
+        if one is not None and self.constants:
             both = lcm(under, self.over)
-            factor, shift = both // under, both // self.over
-            found = found if factor == 1 else [n * factor for n in found]
-            found = list(map(add, found, self.constants if shift == 1 else [c * shift for c in self.constants]))
+            if both != under:
+                found = {key: [n * (both // under) for n in column] for key, column in found.items()}
+            shift = both // self.over
+            constants = self.constants if shift == 1 else [c * shift for c in self.constants]
+            found[one] = list(map(add, found[one], constants)) if one in found else list(constants)
             under = both
-        return lowest(Tensor(self.shape, found, under))
+        return Columns(prod(self.shape), found, under)
 
     def apply(self, columns: Sequence[Sequence[Any]]) -> list[list[Any]]:
         """For each list x of numbers or spans, with a 0 behind its entries: the sums, times the denominator, without the constants."""
@@ -122,6 +166,11 @@ class Linear(NamedTuple):
         yield from found
 
 
+def bits(value: Tensor) -> int:
+    """Of the longest number."""
+    return max(value.denominator, max(value.numerators), -min(value.numerators)).bit_length()
+
+
 def taken(x: Sequence[Any], places: Sequence[int]) -> Any:
     """The entries at these places."""
     return x[places.start : places.stop : places.step] if type(places) is range else [x[p] for p in places]
@@ -131,7 +180,8 @@ def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
     """What an operation in AFFINE does to operands of these shapes."""
     fields, size = node.fields, prod(node.shape)
     weight: Tensor | None = fields[WEIGHT[node.op]] if node.op in WEIGHT else None
-    found = Linear(node.shape, denominator=weight.denominator if weight else 1)
+    length = max((bits(value) for value in fields.values() if isinstance(value, Tensor)), default=1)
+    found = Linear(node.shape, denominator=weight.denominator if weight else 1, bits=length)
     if node.op in SHIFT:
         shift: Tensor = fields[SHIFT[node.op]]
         repeat = size // len(shift.numerators)  # one number for each row or channel
@@ -327,12 +377,12 @@ class Carrier(Protocol[T]):
         """The node's function, entry by entry (of a `max_pool`, window by window)."""
 
 
-def walk(network: Network, carrier: Carrier[T], whole: bool = False) -> list[T]:
-    """The values of all nodes."""
+def walk(network: Network, carrier: Carrier[T], program: Iterable[Step]) -> list[T]:
+    """The values of all nodes, by its steps."""
     values: list[T] = []
     ends: dict[int, T] = {}
     starts = network.starts()
-    for step in steps(network, whole):
+    for step in program:
         node, operands = network.nodes[step.node], [values[p] for p in step.operands]
         if step.kind == "input":
             value = carrier.input(node, starts[step.node])

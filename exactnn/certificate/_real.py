@@ -23,7 +23,7 @@ def ends(q: Fraction, b: int) -> Interval:
 
 
 def _sum(first: Interval, ratio: Interval, up: Interval, down: Interval, b: int) -> Interval:
-    """t_0 + t_1 + ..., t_0 = first, t_n = t_(n-1) ratio u_n / d_n, u_n = up[0] + n up[1], d_n likewise; ratio u_n <= d_n / 2 from some n on."""
+    """t_0 + t_1 + ..., t_0 = first, t_n = t_(n-1) ratio u_n / d_n, u_n = up[0] + n up[1]; ratio u_n <= d_n / 2 from some n on."""
     (lo, hi), (low, high), u, d = first, first, sum(up), sum(down)
     while high > 1 or 2 * ratio[1] * u > d << b:
         low, high = (low * ratio[0] * u >> b) // d, -((-high * ratio[1] * u >> b) // d)

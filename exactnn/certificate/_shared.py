@@ -11,15 +11,16 @@ from typing import Any
 
 from . import _budget
 from ._budget import Budget
+from ._claim import Claim
 from ._folding import folded
 from ._network import Network, Node
 from ._numbers import Tensor, items, need, text
-from ._sturm import has_real_zero
+from ._signs import need_no_poles
 
 Group = tuple[list[int], list[int]]  # nodes of f and of g that are the same
 
 
-def without_shared(f: Network, g: Network, stated: Any) -> tuple[Network, Network]:
+def without_shared(claim: Claim, f: Network, g: Network, stated: Any) -> tuple[Network, Network]:
     """f' and g', with an input in the place of each group of nodes that are the same."""
     step = "evidence: shared"
     groups: list[Group] = []
@@ -30,8 +31,7 @@ def without_shared(f: Network, g: Network, stated: Any) -> tuple[Network, Networ
     for side, name in enumerate("fg"):
         named = [i for group in groups for i in group[side]]
         need(len(set(named)) == len(named), step, f"a node of {name} is named twice")
-    for node in (*f.nodes, *g.nodes):
-        need(node.op != "rational" or not has_real_zero(node.fields["denominator"]), step, f"node {node.name} may have a pole")
+    need_no_poles(claim, f, g)
     budget = Budget(_budget.SHARED, "numbers compared", step)
     if not _all_same(f, f.nodes, g, g.nodes, groups, budget):
         need(_all_same(f, folded(f, step), g, folded(g, step), groups, budget), step, "nodes that are not the same")

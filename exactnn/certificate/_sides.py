@@ -8,12 +8,12 @@ from typing import Any
 
 from . import _budget
 from ._balls import Ball, Series, added, exponential, largest, logsumexp, multiplied, scaled, softmax, summed
-from ._claim import Claim
-from ._evaluate import bits as bits_of
+from ._claim_points import Identity
 from ._evaluate import trace
 from ._gradient import field_of, gradients
 from ._identity import MOVING, Equations, Expression
 from ._intervals import precision
+from ._meaning import bits as bits_of
 from ._network import Network
 from ._numbers import Tensor, index, mapping, need, pack
 from ._windows import broadcast
@@ -21,12 +21,11 @@ from ._windows import broadcast
 _COST = 2**10  # of an exponential, with 64 bits
 
 
-def check_sides(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+def check_sides(claim: Identity, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """Proved: all equations hold; refuted: one certainly fails in the entry named."""
     refuted = claim.answer == "refuted"
     mapping(evidence, "evidence", ("method", "bits", *(("equation", "entry") if refuted else ())))
     stated = claim.equations
-    assert stated is not None
     need(stated.points.shape[1] == f.input_size, "claim: points", f"{stated.points.shape[1]} entries for {f.input_size} inputs")
     values = Values(stated, {"f": f} if g is None else {"f": f, "g": g}, precision(evidence["bits"]))
     chosen = [index(evidence["equation"], len(stated.triples), "equation")] if refuted else range(len(stated.triples))

@@ -32,6 +32,7 @@ from exactnn.verdict import Verdict
 from exactnn.verify import _line, _search
 from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, fingerprint, splitting
 from exactnn.verify._complete import Complete
+from exactnn.verify._denominators import with_denominators
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._lattice import ByLattice
 from exactnn.verify._matched import matched, read_by_checker
@@ -185,7 +186,8 @@ class Decision:
         if found is None or not found.proved or found.certificate is None:
             return None
         stated = [[first, second] for first, second in self.shared.groups]
-        certificate = Certificate(self.claim, "proved", {**found.certificate.evidence, "shared": stated}, self.clock)
+        evidence = with_denominators({**found.certificate.evidence, "shared": stated}, self.nets)
+        certificate = Certificate(self.claim, "proved", evidence, self.clock)
         if read_by_checker(self.nets) and not accepted(certificate):  # where the checker reads a file itself, and sees other parts
             return None
         how = how or f"{found.reason}; what both networks have in common was taken as given"
@@ -346,7 +348,8 @@ class Decision:
             other, by_net["g"] = numbering.run(self.g)
             forms = forms - other
         layout = {"elements": True} if numbering.elements else {}
-        return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
+        evidence = {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
+        return forms, with_denominators(evidence, self.nets)
 
     @doing("the face lattice of both networks")
     def _by_lattice(self, share: float) -> Verdict | None:
@@ -503,10 +506,16 @@ class Decision:
                 found = self.points.at_inputs(RationalArray.from_fractions(far, (len(far), 1)), "points far beyond the breakpoints")
         if found is not None:
             return found
-        _line.check_steps(self.nets, points)
+        evidence: Any = self._at_a_point() if not self.where.dimension else ByLattice(self.claim, self.where, self.clock).decide()
+        assert isinstance(evidence, dict)
         agree = "are within the tolerance" if self.claim.tolerance else "agree"
         how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
-        return self._proved({"method": "line"}, how)
+        return self._proved(evidence, how)
+
+    def _at_a_point(self) -> dict[str, Any]:
+        """The domain is one point: a leaf, on which all is constant."""
+        end = [[[1, []], [1, []]]] * self.f.output_dim if self.claim.tolerance else None
+        return {"method": "tree", "hull": self.where.hull, "tree": [["leaf", [], end]]}
 
     @doing("points at which smooth networks differ")
     def _by_enclosure(self) -> Verdict | None:

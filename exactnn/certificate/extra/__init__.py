@@ -1,0 +1,1 @@
+"""Evidence that is searched for again: no short witness is known. A claim that rests on it says so when it is checked."""
