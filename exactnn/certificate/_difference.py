@@ -10,7 +10,7 @@ Every operation rounds outwards once. Nodes correspond where they are reached fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import zip_longest
 from math import lcm, prod
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from . import _budget, _smooth
 from ._claim import Claim
 from ._folding import folded
-from ._intervals import Bounds, Unit, box_of, image, joined, mapped, need_within, precision, units
+from ._intervals import Bounds, Unit, box_of, image, joined, mapped, need_within, precision, reweighted, units
 from ._meaning import AFFINE, Block, Linear, Term, linear
 from ._network import Network, Node
 from ._numbers import mapping, need
@@ -256,14 +256,7 @@ def combined(parts: Sequence[tuple[Rule, Bounds]], constants: Linear, bits: int)
 
 
 def _rule(sums: Linear) -> Rule:
-    terms = [Term(places, weights and list(map(abs, weights))) for places, weights in sums.terms]
-    blocks, made = sums.blocks, dict[int, list[int]]()  # the same rows come again at other places
-
-    def sizes() -> Iterator[Block]:
-        for places, entries, rows in blocks() if blocks else ():
-            yield Block(places, entries, [made.get(id(row)) or made.setdefault(id(row), list(map(abs, row))) for row in rows])
-
-    return Rule(sums, sums._replace(terms=terms, blocks=blocks and sizes, constants=()))
+    return Rule(sums, reweighted(sums, abs, sums.denominator))
 
 
 def _minus(a: Linear, b: Linear) -> Linear | None:

@@ -7,7 +7,7 @@ smooth              enclosures of values and slopes (_smooth)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import lcm, prod
 from operator import neg
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from . import _smooth
 from ._claim import Claim, Domain
-from ._meaning import Piecewise, piecewise
+from ._meaning import Block, Linear, Piecewise, Term, piecewise
 from ._network import Node
 from ._numbers import index, items, need, rational
 
@@ -79,6 +79,18 @@ def box_of(domain: Domain | None, bits: int, proofs: Any) -> Bounds:
     box = around([-sides[j, -1] for j in range(size)], [sides[j, 1] for j in range(size)], bits)
     need(all(a <= b for a, b in zip(box.lo, box.hi, strict=True)), "claim: domain", "the domain is empty")
     return box
+
+
+def reweighted(rule: Linear, change: Callable[[int], int], denominator: int) -> Linear:
+    """The rule with other weights over another denominator, and no constants."""
+    terms = [Term(places, [change(n) for n in weights or [1] * len(places)]) for places, weights in rule.terms]
+    blocks, made = rule.blocks, dict[int, list[int]]()  # the same rows come again at other places
+
+    def changed() -> Iterator[Block]:
+        for places, entries, rows in blocks() if blocks else ():
+            yield Block(places, entries, [made.get(id(row)) or made.setdefault(id(row), list(map(change, row))) for row in rows])
+
+    return rule._replace(terms=terms, blocks=blocks and changed, denominator=denominator, constants=())
 
 
 def around(low: Iterable[Fraction], high: Iterable[Fraction], bits: int) -> Bounds:
