@@ -8,7 +8,8 @@ from typing import Any
 
 from ._boxes import check_boxes
 from ._claim_cells import Deviation
-from ._difference import Bounds, Pass, check_pass, precision
+from ._difference import Pass, check_pass
+from ._intervals import around, precision
 from ._network import Network
 from ._numbers import need, show
 from ._point import at, values
@@ -34,7 +35,6 @@ def _enclosed(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any]
     """By how much the outputs differ at least, from the intervals of evidence "pass" at the point: the values are irrational."""
     need("bits" in evidence, "evidence", "missing key 'bits'")
     bits = precision(evidence["bits"])
-    scaled = [q * (1 << bits) for q in at(claim, f, evidence["point"])]
-    low = [q.numerator // q.denominator for q in scaled]
-    found = Pass(f, g, bits).outputs(Bounds((len(low),), low, [-(-q.numerator // q.denominator) for q in scaled]))
+    point = at(claim, f, evidence["point"])
+    found = Pass(f, g, bits).outputs(around(point, point, bits))
     return [Fraction(max(a, -b, 0), 1 << bits) for a, b in zip(found.lo, found.hi, strict=True)]
