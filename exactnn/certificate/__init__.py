@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._check import Accepted, check, examine
 from ._models import read_models
-from ._network import read_network, same_network
+from ._network import read_network
 from ._numbers import BudgetExceeded, Rejected, Unreadable
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = [
     "matched",
     "read_models",
     "read_network",
-    "same_network",
     "transformed",
 ]
 

@@ -64,7 +64,6 @@ class _Leaves:
         self.claim, self.f, self.g, self.bits = claim, f, g, bits
         self.decision = claim.question == "same_decision"
         self.budget = Budget(_budget.BOXES, "products", "boxes")
-        self.cells = Budget(_budget.TREE, "products", "boxes")
         self._joint: Joint | None = None
         self._pass: Pass | None = None
 
@@ -114,13 +113,12 @@ class _Leaves:
         _, hull, tree = items(raw, step, 3)
         assert self.claim.domain is not None
         size, rows = len(box.lo), len(self.claim.domain.bounds)
-        self.cells.step = step
-        self.cells.spend((2 * size + rows) * size)
+        _budget.hold((2 * size + rows) * size, step)
         inside = self.claim._replace(domain=_within(self.claim.domain, box, self.bits))
         evidence = {"method": "tree", "hull": hull, "tree": tree}
         check = check_decision_tree if self.decision else check_tree
         try:
-            check(inside, self.f, self.g, evidence, self.cells)
+            check(inside, self.f, self.g, evidence)
         except Rejected as error:
             raise Rejected(f"{step}: {error.step}", error.reason) from None
         except BudgetExceeded as error:

@@ -17,12 +17,29 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ._numbers import afford
-
-PACKED = 16  # products of numbers that one operation multiplies take as long as one operation
+PACKED = 4  # products of numbers that one operation multiplies take as long as one operation
 LONG = 2**8  # bits of a number whose products cost as much as those of short ones
-WORK = 2**26, 2**16  # what a check may do: base, and for each byte
-ROOM = 2**21, 2**4  # numbers that it may keep at a time
+WORK = 2**25, 2**12  # what a check may do: base, and for each byte
+ROOM = 2**21, 2**3  # numbers that it may keep at a time
+BYTES, HOLE, _PACKED = 2**30, 2**25, 2**3  # of one file; of what is not there; times a file system may compress
+
+
+class Ended(Exception):
+    """The check came to an end at a ``step``, for a ``reason``."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step, self.reason = step, reason
+
+
+class BudgetExceeded(Ended):
+    """The checker ended before it decided: ``step`` asks for more than it gives. Nothing was found wrong with the certificate."""
+
+
+def afford(truth: bool, step: str, reason: str) -> None:
+    """BudgetExceeded unless ``truth``: what is asked for is within the limits of this checker."""
+    if not truth:
+        raise BudgetExceeded(step, reason)
 
 
 class Account:
@@ -52,10 +69,27 @@ def opened(factor: int = 1) -> Iterator[Account]:
 
 
 def allow(size: int) -> None:
-    """A file of so many bytes was read: its share of work and room is added."""
+    """So many bytes of certificate or models were read: their share of work and room is added."""
     account = _account.get()
     if account is not None:
         account.bytes += size
+
+
+def times(most: int) -> int:
+    """A limit, so many times as large as the budget is."""
+    account = _account.get()
+    return most if account is None else most * account.factor
+
+
+def read(size: int, stored: int, step: str) -> None:
+    """A file of so many bytes, of which so many lie on the disk, is about to be read: BudgetExceeded if it is long, or mostly a hole.
+
+    A file system may compress what it stores, or say nothing: what lies there counts as _PACKED times as much, and a page at the least.
+    """
+    there = _PACKED * max(stored, 2**12)
+    most = times(min(BYTES, there + HOLE))
+    afford(size <= most, step, f"the file has {size} bytes, more than {most}: too large for this checker")
+    allow(min(size, there))
 
 
 def written(value: Any) -> int:
@@ -88,16 +122,27 @@ def hold(entries: int, step: str) -> None:
         afford(account.held <= most, step, f"more than {most} numbers are needed at a time: too large for this checker")
 
 
+def held() -> int:
+    """How many numbers are held."""
+    account = _account.get()
+    return 0 if account is None else account.held
+
+
+def back_to(entries: int) -> None:
+    """So many are held again: what was kept since is not needed any more."""
+    account = _account.get()
+    if account is not None:
+        account.held = entries
+
+
 @contextmanager
 def released() -> Iterator[None]:
     """What is held within is given back at its end."""
-    account = _account.get()
-    before = 0 if account is None else account.held
+    before = held()
     try:
         yield
     finally:
-        if account is not None:
-            account.held = before
+        back_to(before)
 
 
 def words(bits: int) -> int:
@@ -107,7 +152,6 @@ def words(bits: int) -> int:
 
 # --- limits of before, until their last user charges the account ------------------------------------------------------------
 
-LINE = 2**25  # evidence "line": for each node on each cell 8, and 1 for each entry and each place where it may have a kink
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
 VALUES = 2**31  # a network evaluated at one point, and evidence "line": products of entries and weights, slopes and intercepts
 FORMS = 2**22  # evidence "forms": forms of one network, those counted that are written entry by entry
@@ -132,14 +176,9 @@ SIDES = 2**30  # claim "identity": products in the values of its expressions, ea
 CONFIGURATIONS = 2**26  # evidence "enumeration": products, for all configurations
 
 
-def _factor() -> int:
-    account = _account.get()
-    return 1 if account is None else account.factor
-
-
 def within(count: int, most: int, what: str, step: str) -> None:
     """BudgetExceeded if there are more than ``most``, times the factor in force, of something."""
-    most *= _factor()
+    most = times(most)
     afford(count <= most, step, f"more than {most} {what} are needed: too large for this checker")
 
 
@@ -147,11 +186,11 @@ class Budget:
     """So much of something, and no more; ``step`` is the place that is named when it is used up."""
 
     def __init__(self, total: int, what: str, step: str) -> None:
-        self.total = self.left = total * _factor()
+        self.total = self.left = times(total)
         self.what, self.step = what, step
 
     def spend(self, count: int) -> None:
         """BudgetExceeded once the total is used up."""
         self.left -= count
         afford(self.left >= 0, self.step, f"more than {self.total} {self.what} are needed: too large for this checker")
-        charge(count // PACKED, self.step)
+        charge(1 + count // PACKED, self.step)

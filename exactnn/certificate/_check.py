@@ -87,9 +87,8 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
         with _budget.opened(budget):
             if isinstance(certificate, str | os.PathLike):
                 data = read_file(certificate)
-                _budget.allow(len(data))
                 if data.startswith(_gzip.MAGIC):
-                    data = _gzip.decompressed(data, "certificate", _gzip.largest(data))
+                    data = _gzip.decompressed(data, "certificate")
                 return _examine(read_json(data, "certificate"), models, os.path.dirname(certificate) if folder is None else folder)
             _budget.allow(_budget.written(certificate))
             return _examine(certificate, models, os.curdir if folder is None else folder)

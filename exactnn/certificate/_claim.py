@@ -138,7 +138,6 @@ class Equal(Claim):
 
     methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "proved": {
-            "line": "_line.check_line",
             "forms": "_forms.check_forms",
             "tree": "_tree.check_tree",
             "pass": "_difference.check_pass",

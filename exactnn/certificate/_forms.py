@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -59,7 +60,9 @@ class Numbering:
         else:
             need(claim.domain is not None, "hull", "there is no domain that it could belong to")
             assert claim.domain is not None
-            self._inputs = read_hull(hull, claim.domain, dimension, self._atoms)
+            rows, denominator = read_hull(hull, claim.domain, dimension)
+            atoms = [self._atoms.coordinate(k) for k in range(len(rows[0]) - 1)]
+            self._inputs = [Form(Fraction(r[-1], denominator), Fraction(1, denominator), tuple(atoms), r[:-1]) for r in rows]
 
     def _slack(self, number: Any, step: str) -> Form:
         """b_r - A_r x for row r of the domain."""

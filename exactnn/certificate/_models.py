@@ -10,7 +10,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ._budget import allow
+from . import _budget
 from ._gzip import decompressed
 from ._network import Network, read_network
 from ._nnet import read_nnet
@@ -22,7 +22,8 @@ Path = str | os.PathLike[str]
 File = tuple[Path, bytes, str]  # path, content, hash
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _FORMATS = ("json", "nnet", "onnx", "onnx.gz")
-_UNCOMPRESSED, _MEMBERS = 2**30, 2**10  # of gzip: bytes; parts, each compressed by itself
+_LONG = 2**24  # bytes that are read to know their hash
+_MEMBERS = 2**10  # parts of a model file, each compressed by itself
 
 
 class Model(NamedTuple):
@@ -39,17 +40,27 @@ class Model(NamedTuple):
         return {"sha256": self.sha256, "source": self.source} | ({} if self.slice is None else {"slice": self.slice})
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a regular file (a pipe or a device might never end)."""
-    if not stat.S_ISREG(_mode(path)):
+def read_file(path: Path, step: str = "certificate", digest: str | None = None) -> bytes:
+    """The bytes of a regular file: a pipe or a device might never end. ``digest``: nothing is kept of a long file with another hash.
+
+    Holes take no room on a disk, so that only what lies there is a file's share of the budget.
+    """
+    if not stat.S_ISREG(_status(path).st_mode):  # not even opened: that alone may wait, or do something
         raise OSError(f"not a regular file: {os.fspath(path)!r}")
-    with open(path, "rb") as file:
-        return file.read()
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"not a regular file: {os.fspath(path)!r}")
+        _budget.read(status.st_size, getattr(status, "st_blocks", status.st_size) * 512, step)
+        if digest is not None and status.st_size > _LONG:
+            need(hashlib.file_digest(file, "sha256").hexdigest() == digest, step, _other(path))
+            file.seek(0)
+        return file.read(status.st_size)  # of what says that it is empty, and is not (/proc), nothing
 
 
-def _mode(path: Path) -> int:
+def _status(path: Path) -> os.stat_result:
     try:
-        return os.stat(path).st_mode
+        return os.stat(path)
     except ValueError:  # a null character in the path
         raise OSError(f"not a path: {os.fspath(path)!r}") from None
 
@@ -83,15 +94,13 @@ def read_models(document: Any, names: Sequence[str], folder: Path, given: Sequen
     return {name: _model(entries[name], f"model {name}", folder, files) for name in names}
 
 
-def _content(path: Path, step: str) -> bytes:
+def _content(path: Path, step: str, digest: str | None = None) -> bytes:
     try:
-        data = read_file(path)
+        return read_file(path, step, digest)
     except OSError as error:
         raise Unreadable(
             step, f"cannot read {show(os.fspath(path))}: {error}; if the file has moved, name it behind the certificate"
         ) from None
-    allow(len(data))
-    return data
 
 
 def _inline_hash(data: bytes) -> str | None:
@@ -130,7 +139,7 @@ def _whole(entry: dict[str, Any], step: str, folder: Path, files: Sequence[File]
     if kind == "json":
         return Model(read_network(read_json(data, step), step), digest, source)
     if kind.startswith("onnx"):
-        data = decompressed(data, step, _UNCOMPRESSED, _MEMBERS) if kind == "onnx.gz" else data
+        data = decompressed(data, step, _MEMBERS) if kind == "onnx.gz" else data
         if "data" not in entry:
             return Model(read_onnx(data, step), digest, source)
         source, beside = _with_data(entry["data"], step, [(shown, place) for shown, place, _ in candidates], files)
@@ -141,10 +150,13 @@ def _whole(entry: dict[str, Any], step: str, folder: Path, files: Sequence[File]
 
 def _bound(place: Path, digest: str, step: str, shown: Path) -> bytes:
     """The content of a file, which must have this hash."""
-    data = _content(place, step)
-    found = hashlib.sha256(data).hexdigest()
-    need(found == digest, step, f"certificate for other networks: {show(os.fspath(shown))} has another hash")
+    data = _content(place, step, digest)
+    need(hashlib.sha256(data).hexdigest() == digest, step, _other(shown))
     return data
+
+
+def _other(path: Path) -> str:
+    return f"certificate for other networks: {show(os.fspath(path))} has another hash"
 
 
 def _with_data(stated: Any, step: str, candidates: Sequence[tuple[Path, Path]], files: Sequence[File]) -> tuple[str, Mapping[str, bytes]]:

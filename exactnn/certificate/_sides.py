@@ -146,7 +146,7 @@ class _Values:
         made = len(self._points) * products(network)
         if name not in self._traces:
             self._spend(made)
-            self._traces[name] = [trace(network, point, f"point {i}: {name}", self._budget) for i, point in enumerate(self._points)]
+            self._traces[name] = [trace(network, point, f"point {i}: {name}") for i, point in enumerate(self._points)]
         if a[0] == "output":
             rows = [[v for i in network.outputs for v in values[i].fractions()] for values in self._traces[name]]
             return pack([v for row in rows for v in row], (len(rows), network.output_size))

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from ._network import Network, Node
-from ._numbers import Tensor, mapping, need, tensor
+from ._numbers import Tensor, lowest, mapping, need, tensor
 
 
 def sliced(network: Network, document: Any, step: str) -> Network:
@@ -51,11 +51,11 @@ def _columns(directions: Tensor, start: int, count: int) -> Tensor:
     """The columns from ``start`` on, as rows."""
     k, d = directions.shape
     entries = [directions.numerators[i * d + j] for j in range(start, start + count) for i in range(k)]
-    return Tensor((count, k), entries, directions.denominator)
+    return lowest(Tensor((count, k), entries, directions.denominator))
 
 
 def _part(origin: Tensor, start: int, count: int) -> Tensor:
-    return Tensor((count,), origin.numerators[start : start + count], origin.denominator)
+    return lowest(Tensor((count,), origin.numerators[start : start + count], origin.denominator))
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -21,7 +21,6 @@ from exactnn.exact.reading import parse_json
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
 from exactnn.export._rocq_layers import Named, common, kind, layers_of, like, orders
-from exactnn.export._rocq_line import line_nodes
 from exactnn.export._rocq_state import Affine, Row, primitive
 from exactnn.export._rocq_statement import header, statement
 from exactnn.export._rocq_tree import write_tree
@@ -117,12 +116,10 @@ def _evidence(
         tree = write_tree(*layers, inputs, rows, tolerance, [["leaf", [], None]])
     elif method == "tree":
         tree = write_tree(*layers, inputs, rows, tolerance, evidence["tree"])
-    elif method == "line":
-        tree = write_tree(*layers, inputs, rows, tolerance, line_nodes(*layers, rows, tolerance))
     elif method == "forms":
         tree = write_forms(f, g, inputs, domain, tolerance, evidence)
     else:
-        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, line, tree, pass and point are")
+        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, tree, pass and point are")
     return f"Leaf\n{tree}"
 
 

