@@ -121,7 +121,7 @@ class _Nodes:
         if i in self.rules:
             _budget.charge(self.rules[i].sums.work(2, self.bits), step)
         elif node.op == "smooth":
-            _budget.charge(size * _SMOOTH * (1 + self.bits // 64) ** 2, step)
+            _budget.charge(size * _SMOOTH * (1 + self.bits // 512) ** 2, step)
         else:
             window = node.fields.get("window")
             _budget.charge(4 * size * (prod(window.kernel) if window else 1 + len(node.fields.get("kinks", ()))), step)
