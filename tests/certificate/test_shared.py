@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from exactnn.certificate import BudgetExceeded, Rejected, _budget, check
+from exactnn.certificate import Rejected, _budget, check
 from tests.certificate._build import RELU, act, affine, atom, box, certificate, mlp, network, node, rehash, tensor
 from tests.certificate._cases import BODY, CASES, SPLIT, shared
 
