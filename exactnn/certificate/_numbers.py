@@ -154,7 +154,7 @@ def mapping(value: Any, step: str, required: Iterable[str], optional: Iterable[s
     """An object with all the required keys and no other than these and the optional ones."""
     if type(value) is not dict:
         raise Rejected(step, f"expected an object, found {show(value)}")
-    required = set(required)
+    required = dict.fromkeys(required)  # in their order, so that the words are the same everywhere
     for key in [key for key in required if key not in value]:
         raise Rejected(step, f"missing key {show(key)}")
     for key in [key for key in value if key not in required and key not in optional]:
