@@ -6,6 +6,8 @@
                 always     l - u' <= d <= u - l'
 
 Every operation rounds outwards once. Nodes correspond where they are reached from the outputs by the same operations.
+
+Sound: every operation is done on intervals that hold all its values.
 """
 
 from __future__ import annotations
