@@ -6,11 +6,14 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from . import _budget, _gzip, _words
-from ._claim import Claim, load, read_claim
-from ._models import Model, Path, canonical_hash, read_file, read_models
-from ._network import Network
-from ._numbers import BudgetExceeded, items, mapping, need, read_json, show, tensor
+from . import _budget
+from ._claim import QUESTIONS, Claim, load, read_claim
+from ._models import Model, Path, read_file, read_models
+from ._numbers import BudgetExceeded, items, mapping, need, read_json, show
+
+GZIP = b"\x1f\x8b"  # what compressed files begin with
+# what evidence may have beside its method, in the order in which it is taken up
+BESIDE = {"matched": "_transform.matched", "denominators": "_signs.denominators", "shared": "_shared.without_shared"}
 
 
 class Accepted(NamedTuple):
@@ -18,23 +21,23 @@ class Accepted(NamedTuple):
 
     claim: Claim
     models: dict[str, Model]
+    uses: tuple[str, ...] = ()  # what was imported for it, beside the core
+    formats: tuple[str, ...] = ()  # of the models' files
+
+    @property
+    def trusted(self) -> str:
+        """In one line, how much code this rests on."""
+        return str(load("_trusted.trusted")(self.uses, self.formats))
 
     @property
     def sentence(self) -> str:
         """The claim in words."""
-        slices = [f"; {name}(t) = model {name} at {_at(model.slice)}" for name, model in self.models.items() if model.slice is not None]
+        slices = [
+            f"; {name}(t) = model {name} at {load('_slice.shown')(model.slice)}"
+            for name, model in self.models.items()
+            if model.slice is not None
+        ]
         return self.claim.sentence(self.models["f"].network if "f" in self.models else None) + "".join(slices)
-
-
-def _at(written: Any) -> str:
-    """The points of a slice in words; where they are long, its hash."""
-    origin, directions = (tensor(written[key], "slice") for key in ("origin", "directions"))
-    k, d = directions.shape
-    try:
-        first, *others = (_words.points(v.fractions()[i : i + d], d) for v in (origin, directions) for i in range(0, len(v.numerators), d))
-        return _words.joined((first, *(f"t_{i} {text}" for i, text in enumerate(others))), " + ")
-    except _words.Long:
-        return f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {canonical_hash(written, 'slice')}"
 
 
 def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None, budget: int = 1) -> bool:
@@ -77,16 +80,18 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
         with _budget.opened(budget):
             if isinstance(certificate, str | os.PathLike):
                 data = read_file(certificate)
-                if data.startswith(_gzip.MAGIC):
-                    data = _gzip.decompressed(data, "certificate")
-                return _examine(read_json(data, "certificate"), models, os.path.dirname(certificate) if folder is None else folder)
+                if data.startswith(GZIP):
+                    data = load("_gzip.decompressed")(data, "certificate")
+                texts: dict[int, str] = {}
+                document = read_json(data, "certificate", texts)
+                return _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
             _budget.allow(_budget.written(certificate))
-            return _examine(certificate, models, os.curdir if folder is None else folder)
+            return _examine(certificate, {}, models, os.curdir if folder is None else folder)
     except (RecursionError, MemoryError, OverflowError) as error:
         raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
 
 
-def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
+def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder: Path) -> Accepted:
     step = "certificate"
     keys = ("format", "version", "semantics", "claim", "models", "evidence")
     stated = document.get("format") if type(document) is dict else None
@@ -97,7 +102,7 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
     need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
     need(document["semantics"] == "real arithmetic", step, 'the semantics must be "real arithmetic"')
     claim = read_claim(document["claim"])
-    models = read_models(document["models"], claim.names, folder, given)
+    models = read_models(document["models"], claim.names, folder, given, texts)
     f, g = claim.networks({name: model.network for name, model in models.items()})
     if f is not None and g is not None:
         sizes = (f.input_size, f.output_size), (g.input_size, g.output_size)
@@ -110,21 +115,23 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
     methods = claim.methods[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
-    load(methods[method])(*_with_what_stands_beside(claim, f, g, evidence))
-    return Accepted(claim, models)
-
-
-def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Network, Network, dict[str, Any]]:
-    """What the method is asked: about g with its neurons in another order, about f and g without what they have in common."""
-    beside = {key: evidence[key] for key in ("matched", "shared", "denominators") if key in evidence}
+    beside = [key for key in BESIDE if key in evidence]
     for key in beside:
         fits = key in claim.beside and (key == "matched" or claim.answer == "proved")
         need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
-    if "matched" in beside:
-        g = load("_transform.matched")(g, items(beside["matched"], "evidence: matched"))
-    if "denominators" in beside:
-        claim = claim._replace(nonzero=load("_signs.denominators")(beside["denominators"]))
-    if "shared" in beside:
-        f, g = load("_shared.without_shared")(claim, f, g, beside["shared"])
+    claim, f, g, evidence = _with_what_stands_beside(claim, f, g, evidence)
+    load(methods[method])(claim, f, g, claim.without_lower(f, g, evidence))
+    uses = (QUESTIONS[claim.question], *claim.uses, methods[method], *(BESIDE[key] for key in beside))
+    return Accepted(claim, models, uses, tuple(document["models"][name].get("format", "json") for name in models))
+
+
+def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Any, Any, dict[str, Any]]:
+    """What the method is asked: about g with its neurons in another order, about f and g without what they have in common."""
+    if "matched" in evidence:
+        g = load(BESIDE["matched"])(g, items(evidence["matched"], "evidence: matched"))
+    if "denominators" in evidence:
+        claim = claim._replace(nonzero=load(BESIDE["denominators"])(evidence["denominators"]))
+    if "shared" in evidence:
+        f, g = load(BESIDE["shared"])(claim, f, g, evidence["shared"])
         claim = claim._replace(domain=None)
-    return claim, f, g, {key: value for key, value in evidence.items() if key not in beside}
+    return claim, f, g, {key: value for key, value in evidence.items() if key not in BESIDE}

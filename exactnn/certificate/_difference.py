@@ -6,6 +6,8 @@
                 always     l - u' <= d <= u - l'
 
 Every operation rounds outwards once. Nodes correspond where they are reached from the outputs by the same operations.
+
+Sound: every operation is done on intervals that hold all its values.
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ class _Nodes:
         if i in self.rules:
             _budget.charge(self.rules[i].sums.work(2, self.bits), step)
         elif node.op == "smooth":
-            _budget.charge(size * _SMOOTH * (1 + self.bits // 64) ** 2, step)
+            _budget.charge(size * _SMOOTH * (1 + self.bits // 512) ** 2, step)
         else:
             window = node.fields.get("window")
             _budget.charge(4 * size * (prod(window.kernel) if window else 1 + len(node.fields.get("kinks", ()))), step)

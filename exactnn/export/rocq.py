@@ -68,7 +68,7 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
     if claim.question == "equal":
         g = layers_of(accepted.models["g"].network, "g")
     elif claim.question == "symmetry":
-        g = layers_of(transformed(network, claim.transformation), "T(f)")
+        g = layers_of(transformed(network, claim.written["transformation"]), "T(f)")
     else:
         g = [(Affine(1, [[0] * (1 + inputs)] * network.output_size), "")]
     if evidence["method"] in ("pass", "boxes"):
