@@ -2,6 +2,8 @@
 
 On a leaf the joint zonotope pass (_zonotope), the interval pass (_difference), or a tree of cells (_tree) about the part of the domain in
 the box bounds the difference. Cuts are closed on both sides, so that the leaves cover the domain.
+
+Sound: the boxes cover the domain, and bounds hold on each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The two sides of equations (claim "identity"), computed again: exactly, or in balls where something transcendental enters."""
+"""The two sides of equations (claim "identity"), computed again: exactly, or in balls where something transcendental enters.
+
+Sound: both sides are computed exactly or in intervals that hold them.
+"""
 
 from __future__ import annotations
 

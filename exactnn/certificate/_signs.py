@@ -3,6 +3,8 @@ any t >= 0, nor in the limit.
 
 So q has no zero from u to v, both included, if that holds for (1 + t)^n q(x), x = (u + v t)/(1 + t); or, without a bound, for
 t^n q((v t - 1)/t), or q(u + t). The certificate cuts an interval where it does not hold for the whole.
+
+Sound: coefficients of one sign have no positive zero; a change of sign has one.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 At each node the cell is {t : g_i(t) >= 0 for all i}, where the g_i are the rows of the domain and the sides of the splits above, each
 scaled to coprime integers. A unit with the form l is fixed by a proof (`_farkas`), or split into l >= 0 and l <= 0; both closed, so that
 the leaves cover the domain.
+
+Sound: each split covers the cell, signs are Farkas', and a network is affine where all units are fixed.
 """
 
 from __future__ import annotations

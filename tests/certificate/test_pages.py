@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_links_and_lengths() -> None:
         assert [link for link in links if not (page.parent / link).is_file()] == [], page
     listed = set(re.findall(r"\]\(certificate/(\w+)\.md\)", PAGES[0].read_text(encoding="utf-8")))
     assert listed == {page.stem for page in PAGES[1:]}
+
+
+def test_every_rule_says_why_it_is_sound_in_the_code_too() -> None:
+    text = PAGES[0].read_text(encoding="utf-8")
+    rules = [
+        line.strip("| ").split(" | ") for line in text[text.index("## Rules") : text.index("## What one")].splitlines() if line[:2] == "| "
+    ]
+    assert len(rules) > 10
+    folder = Path(_claim.__file__).parent
+    said = " ".join(re.sub(r"\s+", " ", ast.get_docstring(ast.parse(path.read_text())) or "") for path in sorted(folder.rglob("*.py")))
+    assert [name for name, why, _ in rules[1:] if f"Sound: {why}." not in said] == []
 
 
 def test_every_rule_says_why_it_is_sound() -> None:
