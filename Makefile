@@ -17,7 +17,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo era cooling tropex deviation audits pictures proofs test test-all lint bench format tropical-systems calibration-tools clean help
+.PHONY: trusted-lines demo era cooling tropex deviation audits pictures proofs test test-all lint bench format tropical-systems calibration-tools clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -65,6 +65,9 @@ lint: $(VENV)/.installed-dev ## style and types: ruff, mypy --strict
 	@"$(BIN)" -m ruff format --check $(SOURCES)
 	@echo "[lint] mypy --strict"
 	@"$(BIN)" -m mypy --strict exactnn
+
+trusted-lines: ## count the lines of the checker that each kind of claim rests on (ARGS="--write" for docs/certificate-format.md)
+	@python3 tests/trusted_lines.py $(ARGS)
 
 bench: $(VENV)/.installed-dev ## measure speed and memory against named baselines
 	@echo "[bench] running the benchmarks"

@@ -1,4 +1,5 @@
-"""What holds for every test, and every example in a docstring: whatever certificate an answer carries, the checker accepts it.
+"""What holds for every test, and every example in a docstring: whatever certificate an answer carries, the checker accepts it,
+and it fits the schema of the format.
 
 Answers are recorded when they are made. Those that no test has checked itself are checked when the test is over: those of fixtures,
 made before it, too. No figure of pyplot outlives its test.
@@ -23,6 +24,7 @@ from exactnn.tropical import PointwiseMap
 from exactnn.verdict import Verdict
 from exactnn.verify import Deviation
 from exactnn.verify.relation import Relation
+from tests.certificate._schema import misfits
 
 #: The classes with a certificate; tests/test_structure.py looks for others.
 ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap, Temperature, NoOptimalTemperature, Relation)
@@ -42,6 +44,7 @@ def _recorded(cls: type[Any], *_: Any, **__: Any) -> Any:
 
 def _checked(source: Any, *, models: Any = None, **options: Any) -> bool:
     accepted = _check(source, models=models, **options)
+    assert not isinstance(source, dict) or misfits(source) == []
     if isinstance(source, dict) and not models:
         _accepted[id(source)] = source
     return accepted
@@ -75,4 +78,6 @@ def every_certificate_is_accepted(request: pytest.FixtureRequest) -> Iterator[No
             continue
         assert isinstance(certificate, Certificate)
         assert set(certificate.document["about"]) == {"tool", "seconds"}
-        assert id(certificate.document) in own or _check(certificate.document)
+        if id(certificate.document) not in own:
+            assert _check(certificate.document)
+            assert misfits(certificate.document) == []

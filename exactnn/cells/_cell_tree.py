@@ -21,7 +21,7 @@ from exactnn.cells._maps import Signs
 from exactnn.cells._search import halfspaces
 from exactnn.cells._search_lp import AffineRow, Farkas, Halfspaces, Point, Work
 from exactnn.cells._subdivision import Piece, Subdivision
-from exactnn.cells._tree import independent, is_short
+from exactnn.cells._tree import independent
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import primitive
@@ -209,8 +209,7 @@ class CellTree:
                 self._order.append(own)
 
     def _fact(self, unit: int, sign: int, proof: list[Any]) -> None:
-        number = self._numbers[unit]
-        self._facts.append([number, sign, proof] if is_short(proof) else [number, sign, *proof])
+        self._facts.append([self._numbers[unit], sign, proof])
 
     def _settle(self, node: _Node) -> None:
         """Fix the pending units that do not cut the cell."""

@@ -50,8 +50,7 @@ class Tree:
         return [json_integer(proof.factor), [[places[i], json_integer(y)] for i, y in proof.terms]]
 
     def _facts(self, cell: SearchCell) -> list[Any]:
-        proofs = [(unit - self._first, sign, self.proof(cell, proof)) for unit, sign, proof in cell.facts]
-        return [[unit, sign, proof] if is_short(proof) else [unit, sign, *proof] for unit, sign, proof in proofs]
+        return [[unit - self._first, sign, self.proof(cell, proof)] for unit, sign, proof in cell.facts]
 
 
 def independent(rows: Sequence[AffineRow]) -> bool:

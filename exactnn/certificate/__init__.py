@@ -5,11 +5,17 @@ fails, or ``BudgetExceeded`` where a limit ended its work. The format is written
 ``python -I -S path/to/this/folder FILE``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ._check import Accepted, check, examine
 from ._models import read_models
-from ._network import read_network, same_network
+from ._network import read_network
 from ._numbers import BudgetExceeded, Rejected, Unreadable
-from ._transform import matched, transformed
+
+if TYPE_CHECKING:
+    from ._transform import matched, transformed
 
 __all__ = [
     "Accepted",
@@ -21,9 +27,16 @@ __all__ = [
     "matched",
     "read_models",
     "read_network",
-    "same_network",
     "transformed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("matched", "transformed"):  # no claim but one about a transformation needs these
+        from . import _transform
+
+        return getattr(_transform, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,58 +1,43 @@
-"""Claim "equal_at": two networks have the same values at finitely many points, by evaluating both."""
+"""Claim "equal_at": two networks have the same values at finitely many points, by evaluating both.
+
+Sound: both networks are evaluated exactly.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import _budget
-from ._budget import Budget
-from ._claim import Claim
+from ._claim_points import EqualAt
 from ._evaluate import evaluate
+from ._meaning import steps
 from ._network import Network
-from ._numbers import index, mapping, need, rationals, show, tensor
-from ._work import products
+from ._numbers import index, mapping, need, show, tensor
+from ._point import values
 
 
-def check_values(claim: Claim, f: Network, g: Network, evidence: dict[str, Any]) -> None:
+def check_values(claim: EqualAt, f: Network, g: Network, evidence: dict[str, Any]) -> None:
     """Proved: at every point both networks have the values given."""
     mapping(evidence, "evidence", ("method", "values"))
     points = claim.points
-    assert points is not None
     count, size = points.shape
     need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
     given = tensor(evidence["values"], "values", (count, f.output_size)).fractions()
-    budget = _spend(count, f, g)
     entries = points.fractions()
+    both = [(name, network, tuple(steps(network))) for name, network in (("f", f), ("g", g))]
     for i in range(count):
-        for name, network in (("f", f), ("g", g)):
-            found = evaluate(network, entries[i * size : (i + 1) * size], f"point {i}: {name}", budget)
+        for name, network, program in both:
+            found = evaluate(network, entries[i * size : (i + 1) * size], f"point {i}: {name}", program)
             for j, value in enumerate(found):
                 stated = given[i * f.output_size + j]
                 need(value == stated, f"point {i}: {name}", f"output {j} is {show(value)} there, not {show(stated)}")
 
 
-def check_one_point(claim: Claim, f: Network, g: Network, evidence: dict[str, Any]) -> None:
+def check_one_point(claim: EqualAt, f: Network, g: Network, evidence: dict[str, Any]) -> None:
     """Refuted: at one of the points the values differ."""
     mapping(evidence, "evidence", ("method", "index", "f", "g"))
     points = claim.points
-    assert points is not None
     count, size = points.shape
     need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
     i = index(evidence["index"], count, "point: index")
-    budget = _spend(1, f, g)
-    values = []
-    for name, network in (("f", f), ("g", g)):
-        given = rationals(evidence[name], f"point: {name}", f.output_size)
-        found = evaluate(network, points.fractions()[i * size : (i + 1) * size], f"point: {name}", budget)
-        for j, (a, b) in enumerate(zip(given, found, strict=True)):
-            need(a == b, f"point: {name}", f"output {j} is {show(b)} there, not {show(a)}")
-        values.append(found)
-    need(values[0] != values[1], "point", "the values of f and g are the same there")
-
-
-def _spend(count: int, *networks: Network) -> Budget:
-    """For each entry of all nodes what it is made of: weights, the entries of a window, kinks, coefficients."""
-    budget = Budget(_budget.POINTS, "products", "evidence")
-    for network in networks:
-        budget.spend(count * products(network))
-    return budget
+    first, second = values(f, g, points.fractions()[i * size : (i + 1) * size], evidence)
+    need(first != second, "point", "the values of f and g are the same there")

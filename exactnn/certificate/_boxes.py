@@ -2,6 +2,8 @@
 
 On a leaf the joint zonotope pass (_zonotope), the interval pass (_difference), or a tree of cells (_tree) about the part of the domain in
 the box bounds the difference. Cuts are closed on both sides, so that the leaves cover the domain.
+
+Sound: the boxes cover the domain, and bounds hold on each.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from . import _budget
 from ._budget import Budget
 from ._claim import Claim, Domain
 from ._decision import check_decision_tree
-from ._difference import Bounds, Pass, box_of, need_within, precision
+from ._difference import Pass
+from ._intervals import Bounds, box_of, need_within, precision
 from ._network import Network
 from ._numbers import BudgetExceeded, Rejected, Tensor, afford, index, items, mapping, need
 from ._tree import check_tree
@@ -27,8 +30,6 @@ def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
     """|f - g| <= tolerance on each leaf, or the same maximal output."""
     mapping(evidence, "evidence", ("method", "bits", "tree"), ("box",))
     bits = precision(evidence["bits"])
-    need(claim.domain is not None, "claim: domain", "boxes need a bounded domain")
-    assert claim.domain is not None
     box = box_of(claim.domain, bits, evidence.get("box", []))
     leaves = _Leaves(claim, f, g, bits)
     nodes = items(evidence["tree"], "boxes")
@@ -64,7 +65,6 @@ class _Leaves:
         self.claim, self.f, self.g, self.bits = claim, f, g, bits
         self.decision = claim.question == "same_decision"
         self.budget = Budget(_budget.BOXES, "products", "boxes")
-        self.cells = Budget(_budget.TREE, "products", "boxes")
         self._joint: Joint | None = None
         self._pass: Pass | None = None
 
@@ -107,20 +107,19 @@ class _Leaves:
                     need(j == chosen or lead(forms[chosen], form) > 0, step, f"output {chosen} of {name} may not be above output {j}")
             return
         lo, hi = zip(*found.differences, strict=True)
-        need_within(self.claim, Bounds((len(lo),), list(lo), list(hi)), self.bits, step)
+        need_within(self.claim, Bounds(list(lo), list(hi)), self.bits, step)
 
     def _exact(self, box: Bounds, raw: list[Any], step: str) -> None:
         """["exact", hull, tree]: evidence "tree" for the domain with the sides of the box as further rows."""
         _, hull, tree = items(raw, step, 3)
         assert self.claim.domain is not None
         size, rows = len(box.lo), len(self.claim.domain.bounds)
-        self.cells.step = step
-        self.cells.spend((2 * size + rows) * size)
+        _budget.hold((2 * size + rows) * size, step)
         inside = self.claim._replace(domain=_within(self.claim.domain, box, self.bits))
         evidence = {"method": "tree", "hull": hull, "tree": tree}
         check = check_decision_tree if self.decision else check_tree
         try:
-            check(inside, self.f, self.g, evidence, self.cells)
+            check(inside, self.f, self.g, evidence)
         except Rejected as error:
             raise Rejected(f"{step}: {error.step}", error.reason) from None
         except BudgetExceeded as error:

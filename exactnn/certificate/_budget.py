@@ -1,6 +1,13 @@
-"""Limits of the work that one certificate may ask for (docs/certificate-format.md, "Limits"), so that a few bytes cannot ask for hours.
+"""The one budget of a check: work is charged before it is done, numbers before they are made (docs/certificate-format.md, "Limits").
 
-Who trusts a certificate's author may give it so many times the work: `times`.
+What a check may spend is proportional to the bytes of its certificate and of its model files, plus a base, so that a file of a kilobyte
+ends within seconds and 200 MB whatever it says; who trusts its author may give so many times as much.
+
+    charge(work, step)    work: operations of Python on short numbers (some 50 ns); n words times m words are n m of them; what one
+                          operation does to many numbers (packed into one, a slice, sum(map(mul, ...))) counts as products / PACKED
+    hold(entries, step)   numbers that are about to be kept, 40 bytes each: a Fraction is 3, a long one `words` more
+    with released():      what is held inside is given back at its end
+    allow(size)           so many bytes were read
 """
 
 from __future__ import annotations
@@ -8,13 +15,139 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
-from ._numbers import afford
+PACKED = 4  # products of numbers that one operation multiplies take as long as one operation
+LONG = 2**8  # bits of a number whose products cost as much as those of short ones
+WORK = 2**25, 2**12  # what a check may do: base, and for each byte
+ROOM = 2**21, 2**3  # numbers that it may keep at a time
+BYTES, HOLE, _PACKED = 2**30, 2**25, 2**3  # of one file; of what is not there; times a file system may compress
 
-LINE = 2**25  # evidence "line": for each node on each cell 8, and 1 for each entry and each place where it may have a kink
+
+class Ended(Exception):
+    """The check came to an end at a ``step``, for a ``reason``."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step, self.reason = step, reason
+
+
+class BudgetExceeded(Ended):
+    """The checker ended before it decided: ``step`` asks for more than it gives. Nothing was found wrong with the certificate."""
+
+
+def afford(truth: bool, step: str, reason: str) -> None:
+    """BudgetExceeded unless ``truth``: what is asked for is within the limits of this checker."""
+    if not truth:
+        raise BudgetExceeded(step, reason)
+
+
+class Account:
+    """What one check may spend, and what it has spent."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor, self.bytes = factor, 0
+        self.work = self.held = self.most = 0
+
+
+#: outside of a check (an engine reads its own networks) nothing is refused
+_OUTSIDE = Account(2**200)
+_account: ContextVar[Account] = ContextVar("_account", default=_OUTSIDE)
+
+
+@contextmanager
+def opened(factor: int = 1) -> Iterator[Account]:
+    """Within it one account pays for everything."""
+    account = Account(factor)
+    token = _account.set(account)
+    try:
+        yield account
+    finally:
+        _account.reset(token)
+
+
+def allow(size: int) -> None:
+    """So many bytes of certificate or models were read: their share of work and room is added."""
+    _account.get().bytes += size
+
+
+def times(most: int) -> int:
+    """A limit, so many times as large as the budget is."""
+    return most * _account.get().factor
+
+
+def read(size: int, stored: int, step: str) -> None:
+    """A file of so many bytes, of which so many lie on the disk, is about to be read: BudgetExceeded if it is long, or mostly a hole.
+
+    A file system may compress what it stores, or say nothing: what lies there counts as _PACKED times as much, and a page at the least.
+    """
+    there = _PACKED * max(stored, 2**12)
+    most = times(min(BYTES, there + HOLE))
+    afford(size <= most, step, f"the file has {size} bytes, more than {most}: too large for this checker")
+    allow(min(size, there))
+
+
+def written(value: Any) -> int:
+    """About as many bytes as JSON takes for a value: for certificates that are no files."""
+    if type(value) is dict:
+        return 2 + sum(4 + len(key) + written(v) for key, v in value.items() if type(key) is str)
+    if type(value) is list:
+        if len(value) > 9 and set(map(type, value)) == {int}:  # each as long as the longest
+            return 2 + len(value) * (1 + written(max(max(value), -min(value))))
+        return 2 + len(value) + sum(map(written, value))
+    if type(value) is int:
+        return 1 + value.bit_length() * 3 // 10
+    return 2 + len(value) if type(value) is str else 4
+
+
+def charge(work: int, step: str) -> None:
+    """BudgetExceeded if this is more work than is left."""
+    account = _account.get()
+    account.work += work
+    most = account.factor * (WORK[0] + WORK[1] * account.bytes)
+    if account.work > most:
+        raise BudgetExceeded(step, f"more than {most} operations are needed: too large for this checker")
+
+
+def hold(entries: int, step: str) -> None:
+    """BudgetExceeded if there is no room for so many numbers more."""
+    account = _account.get()
+    account.held += entries
+    account.most = max(account.most, account.held)
+    most = account.factor * (ROOM[0] + ROOM[1] * account.bytes)
+    if account.held > most:
+        raise BudgetExceeded(step, f"more than {most} numbers are needed at a time: too large for this checker")
+
+
+def held() -> int:
+    """How many numbers are held."""
+    return _account.get().held
+
+
+def back_to(entries: int) -> None:
+    """So many are held again: what was kept since is not needed any more."""
+    _account.get().held = entries
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """What is held within is given back at its end."""
+    before = held()
+    try:
+        yield
+    finally:
+        back_to(before)
+
+
+def words(bits: int) -> int:
+    """How many times a number of so many bits is as long as a short one; 1 at least."""
+    return 1 + bits // LONG
+
+
+# --- limits of before, until their last user charges the account ------------------------------------------------------------
+
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
 VALUES = 2**31  # a network evaluated at one point, and evidence "line": products of entries and weights, slopes and intercepts
-FORMS = 2**22  # evidence "forms": forms of one network, those counted that are written entry by entry
 PASS = 2**30  # evidence "pass": products of entries and weights, for all nodes and pairs of nodes together
 ENCLOSURE = 2**28  # evidence "enclosure": bits of all entries behind nodes that are not affine, of one network
 SPANS = 2**28  # and products of spans and weights
@@ -36,22 +169,9 @@ SIDES = 2**30  # claim "identity": products in the values of its expressions, ea
 CONFIGURATIONS = 2**26  # evidence "enumeration": products, for all configurations
 
 
-_factor: ContextVar[int] = ContextVar("_factor", default=1)
-
-
-@contextmanager
-def times(factor: int) -> Iterator[None]:
-    """Within it every limit above is so many times as large."""
-    token = _factor.set(factor)
-    try:
-        yield
-    finally:
-        _factor.reset(token)
-
-
 def within(count: int, most: int, what: str, step: str) -> None:
     """BudgetExceeded if there are more than ``most``, times the factor in force, of something."""
-    most *= _factor.get()
+    most = times(most)
     afford(count <= most, step, f"more than {most} {what} are needed: too large for this checker")
 
 
@@ -59,10 +179,11 @@ class Budget:
     """So much of something, and no more; ``step`` is the place that is named when it is used up."""
 
     def __init__(self, total: int, what: str, step: str) -> None:
-        self.total = self.left = total * _factor.get()
+        self.total = self.left = times(total)
         self.what, self.step = what, step
 
     def spend(self, count: int) -> None:
         """BudgetExceeded once the total is used up."""
         self.left -= count
         afford(self.left >= 0, self.step, f"more than {self.total} {self.what} are needed: too large for this checker")
+        charge(1 + count // PACKED, self.step)

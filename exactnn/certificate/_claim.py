@@ -1,22 +1,46 @@
-"""What a certificate claims."""
+"""What a certificate claims: one class for each question, with its keys, its words, and the methods that can support it.
+
+A method is named as text, module.function, and imported when it is used, so that what checks a claim is what the claim needs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any, ClassVar, NamedTuple, Self
 
-from . import _identity, _poles, _words
+from . import _words
 from ._models import canonical_hash
-from ._numbers import Tensor, integer, items, mapping, need, rational, rationals, show, tensor
+from ._network import Network
+from ._numbers import Tensor, items, mapping, need, rational, show, tensor
 
-MODELS = {"equal": ("f", "g"), "zero": ("f",), "symmetry": ("f",), "regions": ("f",)}
-MODELS |= {"same_decision": ("f", "g"), "deviation": ("f", "g"), "orbits": ("f",), "pole_free": ("f",)}
-MODELS |= {"equal_at": ("f", "g")}
-MODELS |= {"execution_error": ("f",), "identity": ("f", "g")}  # g where an equation has it
-# the formats of a run, and a wider one in which it may be known to take its sums
-DTYPES = {"float32": "float64", "float64": None, "bfloat16": "float32"}
+QUESTIONS = {
+    "equal": "_claim.Equal",
+    "zero": "_claim.Zero",
+    "symmetry": "_claim.Symmetry",
+    "equal_at": "_claim_points.EqualAt",
+    "same_decision": "_claim_cells.SameDecision",
+    "deviation": "_claim_cells.Deviation",
+    "execution_error": "_claim_run.ExecutionError",
+    "regions": "_claim_cells.Regions",
+    "orbits": "_claim_orbits.Orbits",
+    "identity": "_claim_points.Identity",
+    "pole_free": "_claim_poles.PoleFree",
+}
+
+
+def load(name: str) -> Any:
+    """What a text like "_tree.check_tree" names in this folder."""
+    module, _, attribute = name.rpartition(".")
+    return getattr(import_module(f".{module}", __package__), attribute)
+
+
+def monic(polynomial: Sequence[Fraction | int]) -> tuple[Fraction, ...]:
+    """A polynomial other than 0, constant term first, divided by its leading coefficient."""
+    degree = max(k for k, c in enumerate(polynomial) if c)
+    return tuple(Fraction(c) / polynomial[degree] for c in polynomial[: degree + 1])
 
 
 class Domain(NamedTuple):
@@ -35,43 +59,56 @@ class Domain(NamedTuple):
         return ((self.row(r), bound) for r, bound in enumerate(self.bounds))
 
 
-class Run(NamedTuple):
-    """The format of a float run, a wider one of its sums or None, and how far each output may be off."""
-
-    dtype: str
-    accumulation: str | None
-    bounds: list[Fraction]
-
-
-class Claim(NamedTuple):
+class Claim:
     """The question, the answer claimed for it, and what they speak about."""
 
-    question: str
-    answer: str
-    tolerance: Fraction
-    domain: Domain | None
-    transformation: Any  # the list of steps as written; None unless the question is "symmetry"
-    regions: int | None = None  # their number; None unless that is the question
-    flips: tuple[tuple[int, ...], ...] | None = None  # sets of neurons; None unless the question is "orbits"
-    poles: _poles.PoleClaim | None = None  # None unless the question is "pole_free"
-    points: Tensor | None = None  # one row for each; None unless the question is "equal_at"
-    run: Run | None = None  # None unless the question is "execution_error"
-    lower: Fraction | None = None  # None unless the question is "deviation"
-    equations: _identity.Equations | None = None  # None unless the question is "identity"
-    norm: str = "linf"  # or "l1", where the question is "deviation"
-    written: Any = None  # the claim as it stands in the certificate
+    keys: ClassVar[tuple[str, ...]] = ("tolerance", "domain")
+    optional: ClassVar[tuple[str, ...]] = ()
+    methods: ClassVar[Mapping[str, Mapping[str, str]]]  # by answer and by name
+    beside: ClassVar[tuple[str, ...]] = ()  # what its evidence may have besides: "matched", "shared", "denominators"
+    uses: ClassVar[tuple[str, ...]] = ()  # what its networks are made by
+    names: tuple[str, ...] = ("f", "g")  # of the networks that it is about
+    tolerance = Fraction(0)
+    domain: Domain | None = None
+    norm = "linf"
+    nonzero: frozenset[tuple[Fraction, ...]] = frozenset()  # denominators that are shown to have no real zero
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The names of the networks that the claim is about."""
-        if self.equations is not None:
-            return self.equations.networks
-        return () if self.poles is not None and self.poles.functions is not None else MODELS[self.question]
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.written = mapping(document, "claim", ("question", "answer", *self.keys), self.optional)
+        self.question, self.answer = document["question"], document["answer"]
+        need(self.answer in self.methods, "claim", f"{self.question!r} is proved, not {self.answer}")
+        if "tolerance" in self.keys:
+            self.tolerance = rational(document["tolerance"], "claim: tolerance")
+            need(self.tolerance >= 0, "claim: tolerance", "a negative tolerance")
+        if document.get("domain") is not None:
+            raw = mapping(document["domain"], "claim: domain", ("A", "b"))
+            matrix = tensor(raw["A"], "claim: domain: A")
+            need(len(matrix.shape) == 2, "claim: domain: A", "a matrix has two axes")
+            self.domain = Domain(matrix, tensor(raw["b"], "claim: domain: b", matrix.shape[:1]).fractions())
+        self.read(document)
 
-    @property
-    def least(self) -> Fraction:
-        """What the largest deviation reaches at least."""
-        return self.tolerance if self.lower is None else self.lower
+    def read(self, document: dict[str, Any]) -> None:
+        """The keys of this question alone."""
+
+    def _replace(self, **fields: Any) -> Self:
+        """A copy with other fields."""
+        other = copy.copy(self)
+        other.__dict__.update(fields)
+        return other
+
+    def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
+        """f and g, where there are any."""
+        return models.get("f"), models.get("g")
+
+    def without_lower(self, f: Any, g: Any, evidence: dict[str, Any]) -> dict[str, Any]:
+        """The evidence for what the method is asked: without what shows a lower bound, where one is claimed."""
+        return evidence
+
+    def need_no_poles(self, *networks: Network | None) -> None:
+        """Rejected unless the denominators of all rational nodes are among those that have been shown to have no real zero."""
+        for node in (node for network in networks if network is not None for node in network.nodes if node.op == "rational"):
+            known = monic(node.fields["denominator"]) in self.nonzero
+            need(known, f"node {node.name}", "its denominator is not shown to have no real zero, so there may be a pole")
 
     @property
     def sha256(self) -> str:
@@ -81,160 +118,85 @@ class Claim(NamedTuple):
     @property
     def inhabited(self) -> bool | None:
         """Whether the domain has a point; None where that is not shown."""
-        if self.domain is None or self.answer == "refuted" or self.regions or self.question == "deviation":
-            return True
-        return _words.inhabited(self.domain.rows(), self.domain.matrix.denominator)
+        return True if self.domain is None or self.answer == "refuted" else _words.inhabited(self.domain.rows())
 
-    def sentence(self, dimension: int, moves: str = "") -> str:
-        """The claim in words; ``moves`` says what keeps the function of every network like f, where the question is "orbits"."""
-        if self.equations is not None:
-            return self.equations.sentence(self.answer, self.tolerance, self.sha256)
-        if self.question == "orbits":
-            return f"proved: the networks of this width with the function f are, up to {moves}, {self._orbits()}"
-        if self.question == "regions":
-            return f"proved: f has exactly {show(self.regions)} activation regions on {self._place(dimension)}{self._details()}"
-        if self.question == "equal_at":
-            return self._at_points(dimension)
-        if self.run is not None:
-            return self._run(dimension, self.run)
-        place = self._place(dimension)
-        if self.question == "deviation":
-            return f"proved: {self._bracket()} on {place}{self._details()}"
-        if self.question == "same_decision":
-            if self.answer == "proved":
-                return f"proved: f and g have the same maximal outputs on {place}{self._details()}"
-            return f"refuted: at a point of {place.removeprefix('all of ')}, f and g have other maximal outputs{self._details()}"
+    def sentence(self, f: Network | None) -> str:
+        """The claim in words."""
+        try:
+            details = self.details(f)
+        except _words.Long:
+            details = f"; the claim has the sha256 {self.sha256}"
+        return f"{self.answer}: {self.says(f)}{details}"
+
+    def says(self, f: Any) -> str:
+        """What is claimed, in words that are never long."""
         other = {"equal": "g", "zero": "0", "symmetry": "T(f)"}[self.question]
         if self.answer == "proved":
-            relation = f"f = {other}" if not self.tolerance else f"|f_j - ({other})_j| <= {show(self.tolerance)}"
-            return f"proved: {relation} on {place}{self._details()}"
+            return f"{f'|f_j - ({other})_j| <= {show(self.tolerance)}' if self.tolerance else f'f = {other}'} on {self.place(f)}"
         excess = f" by more than {show(self.tolerance)}" if self.tolerance else ""
-        return f"refuted: at a point of {place.removeprefix('all of ')}, f differs from {other}{excess}{self._details()}"
+        return f"at a point of {self.place(f).removeprefix('all of ')}, f differs from {other}{excess}"
 
-    def _bracket(self) -> str:
-        """The largest deviation, or what it lies between."""
-        largest = "max sum_j |f_j - g_j|" if self.norm == "l1" else "max |f_j - g_j|"
-        if self.least == self.tolerance:
-            return f"{largest} = {show(self.tolerance)}"
-        return f"{show(self.least)} <= {largest} <= {show(self.tolerance)}"
+    def details(self, f: Any) -> str:
+        """The rows of the domain, in words that may be long."""
+        _words.number(self.tolerance)
+        return "" if self.domain is None else f"; the rows: {_words.rows(self.domain.rows(), self.domain.matrix.denominator)}"
 
-    def _at_points(self, dimension: int) -> str:
-        assert self.points is not None
-        count = self.points.shape[0]
-        listed = _words.points(self.points.fractions(), dimension)
-        shown = f": {listed}" if listed else f"; the claim has the sha256 {self.sha256}"
-        where = f"{count} point{'s' if count > 1 else ''} of R^{dimension}{shown}"
-        return f"proved: f = g at {where}" if self.answer == "proved" else f"refuted: f differs from g at one of {where}"
-
-    def _run(self, dimension: int, run: Run) -> str:
-        bound = max(run.bounds)
-        place = f"the inputs of that format on {self._place(dimension)}"
-        details = self._details().partition("; the claim has the sha256")[0]
-        most = _words.above(bound)
-        sums = f", its sums in {run.accumulation}," if run.accumulation else ""
-        return (
-            f"proved: a {run.dtype} run of f{sums} is off by at most {most}, for {place}{details}; the claim has the sha256 {self.sha256}"
-        )
-
-    def _orbits(self) -> str:
-        flips = self.flips or ()
-        if len(flips) == 1:
-            return "f itself"
-        sets = _words.sets(flips)
-        return f"f with one of {len(flips)} sets of neurons flipped{f': {sets}' if sets else f'; the claim has the sha256 {self.sha256}'}"
-
-    def _place(self, dimension: int) -> str:
+    def place(self, f: Network) -> str:
+        """Where it is claimed."""
         if self.domain is None:
-            return f"all of R^{dimension}"
+            return f"all of R^{f.input_size}"
         note = {True: "", False: " (which is empty)", None: " (which may be empty)"}[self.inhabited]
-        return f"all of the polyhedron A x <= b in R^{dimension} given by {len(self.domain.bounds)} rows{note}"
+        return f"all of the polyhedron A x <= b in R^{f.input_size} given by {len(self.domain.bounds)} rows{note}"
 
-    def _details(self) -> str:
-        """Rows of the domain and steps of T; where they, or a number, are long, the hash of the claim instead."""
-        found, whole = "", None not in map(_words.number, (self.tolerance, self.least)) and (self.regions or 0).bit_length() <= _words.LONG
-        if self.domain is not None:
-            rows = _words.rows(self.domain.rows(), self.domain.matrix.denominator)
-            found += f"; the rows: {rows}" if rows else ""
-            whole = whole and rows is not None
-        if self.question == "symmetry":
-            steps = _words.steps(self.transformation)
-            found += f"; T: {steps or 'the identity'}" if steps is not None else f"; T: {len(self.transformation)} steps"
-            whole = whole and steps is not None
-        return found if whole else f"{found}; the claim has the sha256 {self.sha256}"
+
+class Equal(Claim):
+    """|f_j - g_j| <= tolerance on the domain."""
+
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "proved": {
+            "forms": "_forms.check_forms",
+            "tree": "_tree.check_tree",
+            "pass": "_difference.check_pass",
+            "boxes": "_boxes.check_boxes",
+        },
+        "refuted": {"point": "_point.check_point", "enclosure": "_enclosure.check_enclosure"},
+    }
+    beside: ClassVar[tuple[str, ...]] = ("matched", "shared", "denominators")
+
+
+class Zero(Equal):
+    """|f_j| <= tolerance on the domain."""
+
+    names = ("f",)
+    beside = ("denominators",)
+
+
+class Symmetry(Equal):
+    """|T(f)_j - f_j| <= tolerance on the domain, T a list of steps."""
+
+    keys = ("tolerance", "domain", "transformation")
+    uses = ("_transform.transformed",)
+    names = ("f",)
+    beside = ("shared", "denominators")
+
+    def read(self, document: dict[str, Any]) -> None:
+        """The steps as written, which are read when T(f) is made."""
+        self.transformation = items(document["transformation"], "claim: transformation")
+
+    def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
+        """f and T(f)."""
+        return models["f"], load(self.uses[0])(models["f"], self.transformation)
+
+    def details(self, f: Any) -> str:
+        """The rows of the domain, and the steps."""
+        return f"{super().details(f)}; T: {_words.steps(self.transformation)}"
 
 
 def read_claim(document: Any) -> Claim:
     """The claim of a certificate; the domain's dimension is compared with the models' later."""
-    step = "claim"
-    need(type(document) is dict, step, f"expected an object, found {show(document)}")
+    need(type(document) is dict, "claim", f"expected an object, found {show(document)}")
     question, answer = document.get("question"), document.get("answer")
-    need(type(question) is str and question in MODELS, step, f"unknown question {show(question)}")
-    need(type(answer) is str and answer in ("proved", "refuted"), step, f"unknown answer {show(answer)}")
-    if question == "pole_free":
-        return Claim(question, answer, Fraction(0), None, None, poles=_poles.read_pole_claim(document), written=document)
-    if question == "equal_at":
-        mapping(document, step, ("question", "answer", "points"))
-        points = tensor(document["points"], "claim: points")
-        need(len(points.shape) == 2, "claim: points", "one row for each point is expected")
-        return Claim(question, answer, Fraction(0), None, None, points=points, written=document)
-    if question == "execution_error":
-        return _read_run(document)
-    if question == "identity":
-        equations, tolerance = _identity.read_equations(document)
-        return Claim(question, answer, tolerance, None, None, equations=equations, written=document)
-    keys = {"symmetry": ("tolerance", "transformation"), "regions": ("count",), "same_decision": (), "orbits": ("flips",)}
-    extra = keys.get(question, ("tolerance",))
-    mapping(document, step, ("question", "answer", "domain", *extra), ("lower", "norm") if question == "deviation" else ())
-    tolerance = rational(document.get("tolerance", 0), "claim: tolerance")
-    need(tolerance >= 0, "claim: tolerance", "a negative tolerance")
-    lower = rational(document["lower"], "claim: lower") if "lower" in document else None
-    need(lower is None or 0 <= lower <= tolerance, "claim: lower", "it is not between 0 and the tolerance")
-    norm = document.get("norm", "linf")
-    need(type(norm) is str and norm in ("linf", "l1"), "claim: norm", f'expected "linf" or "l1", found {show(norm)}')
-    count = integer(document["count"], "claim: count") if question == "regions" else None
-    need(question not in ("regions", "deviation") or answer == "proved", step, "a number is proved, not refuted")
-    flips = _flips(document["flips"]) if question == "orbits" else None
-    need(question != "orbits" or answer == "proved", step, "a list of orbits is proved, not refuted")
-    need(question != "orbits" or document["domain"] is None, "claim: domain", "null is expected: fibres are those of functions on R^d")
-    domain = _read_domain(document["domain"])
-    steps = document.get("transformation")
-    return Claim(question, answer, tolerance, domain, steps, count, flips, lower=lower, norm=norm, written=document)
-
-
-def _read_domain(document: Any) -> Domain | None:
-    if document is None:
-        return None
-    raw = mapping(document, "claim: domain", ("A", "b"))
-    matrix = tensor(raw["A"], "claim: domain: A")
-    need(len(matrix.shape) == 2, "claim: domain: A", "a matrix has two axes")
-    return Domain(matrix, tensor(raw["b"], "claim: domain: b", matrix.shape[:1]).fractions())
-
-
-def _read_run(document: Any) -> Claim:
-    """A float run's distance: proved, on a domain."""
-    step = "claim"
-    mapping(document, step, ("question", "answer", "domain", "dtype", "accumulation", "bounds"))
-    need(document["answer"] == "proved", step, "a bound is proved, not refuted")
-    dtype = document["dtype"]
-    need(type(dtype) is str and dtype in DTYPES, "claim: dtype", f"expected one of {list(DTYPES)}, found {show(dtype)}")
-    wide = document["accumulation"]
-    need(wide is None or (type(wide) is str and wide == DTYPES[dtype]), "claim: accumulation", f"{show(wide)} does not go with {dtype}")
-    bounds = rationals(document["bounds"], "claim: bounds")
-    need(bool(bounds) and min(bounds) >= 0, "claim: bounds", "one bound >= 0 for each output is expected")
-    domain = _read_domain(document["domain"])
-    need(domain is not None, "claim: domain", "a run has a bound on a box only")
-    return Claim(document["question"], "proved", Fraction(0), domain, None, run=Run(dtype, wide, bounds), written=document)
-
-
-def _flips(raw: Any) -> tuple[tuple[int, ...], ...]:
-    """Different sets of neurons, the empty one among them."""
-    step = "claim: flips"
-    found = []
-    for neurons in items(raw, step):
-        listed = items(neurons, step)
-        need(all(type(v) is int and v >= 0 for v in listed), step, "a neuron is a number from 0")
-        need(all(a < b for a, b in pairwise(listed)), step, "the neurons of a set are not in increasing order")
-        found.append(tuple(listed))
-    need(len(set(found)) == len(found), step, "a set is listed twice")
-    need(() in found, step, "the empty set is missing")
-    return tuple(found)
+    need(type(question) is str and question in QUESTIONS, "claim", f"unknown question {show(question)}")
+    need(type(answer) is str and answer in ("proved", "refuted"), "claim", f"unknown answer {show(answer)}")
+    found: Claim = load(QUESTIONS[question])(document)
+    return found

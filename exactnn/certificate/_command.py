@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"accepted: {accepted.sentence} (real arithmetic)")
     for name, model in accepted.models.items():
         print(f"  {name}: {_line(model.source)}, sha256 {model.sha256}")
+    print(f"  {accepted.trusted}")
     return ACCEPTED
 
 
@@ -79,4 +80,5 @@ def _summary(accepted: Accepted) -> dict[str, Any]:
         "claim_sha256": claim.sha256,
         "domain_has_points": claim.inhabited,
         "models": {name: model.told for name, model in accepted.models.items()},
+        "trusted": accepted.trusted,
     }

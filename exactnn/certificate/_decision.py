@@ -6,30 +6,26 @@ too, wherever it is for f is shown by
 
     factor (-b_i) + t a_i = gamma + sum y_k g_k,   factor, t, y >= 0,   factor > 0 and gamma >= 0, or factor = 0 and gamma > 0
 
-(or by the k alone, `_support`);
-in the second case a_i is 0 nowhere on the leaf.
+(`_farkas`); in the second case a_i is 0 nowhere on the leaf.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from math import prod
 from typing import Any
 
-from ._budget import Budget
-from ._cells import AffineRow, Cell
+from ._cells import Cell
 from ._claim import Claim
-from ._evaluate import evaluate
+from ._farkas import AffineRow, primitive, remainder
 from ._network import Network, Node
-from ._numbers import integer, items, mapping, need, rationals
+from ._numbers import integer, items, mapping, need
 from ._operations import OPERATIONS, Shape
-from ._point import inside
-from ._support import is_rows, left_by_rows
-from ._tree import primitive, remainder, walk
+from ._point import at, values
+from ._tree import walk
 
 
-def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any], budget: Budget | None = None) -> None:
+def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """On each leaf a pair of proofs for each output."""
     assert g is not None
     mapping(evidence, "evidence", ("method", "hull", "tree"))
@@ -43,30 +39,16 @@ def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: d
         for i, pair in enumerate(items(raw, step, count)):
             here = f"{step}, output {i}"
             for a, proof in zip((0, 1), items(pair, here, 2), strict=True):
-                _implied(cell, below[a][i], below[1 - a][i], path, proof, here)
+                _implied(below[a][i], below[1 - a][i], path, proof, here)
 
-    walk(claim, f, networks, evidence, leaf, False, budget)
+    walk(claim, f, networks, evidence, leaf, False)
 
 
 def check_decision_point(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """At the point the sets of maximal outputs differ."""
     mapping(evidence, "evidence", ("method", "point", "f", "g"))
-    a, b = values(claim, f, g, evidence["point"])
-    for name, found in (("f", a), ("g", b)):
-        given = rationals(evidence[name], f"point: {name}", f.output_size)
-        need(list(given) == found, f"point: {name}", "the values there are others")
-    highest = [[v == max(values) for v in values] for values in (a, b)]
+    highest = [[v == max(found) for v in found] for found in values(f, g, at(claim, f, evidence["point"]), evidence)]
     need(highest[0] != highest[1], "point", "the maximal outputs are the same there")
-
-
-def values(claim: Claim, f: Network, g: Network | None, raw: Any) -> tuple[list[Fraction], list[Fraction]]:
-    """f and g at a point of the domain."""
-    assert g is not None
-    point = rationals(raw, "point", f.input_size)
-    if claim.domain is not None:
-        inside(claim.domain, point)
-    a, b = (list(evaluate(net, point, f"point: {name}")) for name, net in (("f", f), ("g", g)))
-    return a, b
 
 
 def with_maximum(net: Network) -> Network:
@@ -90,23 +72,15 @@ def with_maximum(net: Network) -> Network:
 
 def _shortfalls(cell: Cell, first: int, count: int, step: str) -> list[AffineRow]:
     """max - z_i for the outputs z_first, ..., whose maximum follows them; each up to a positive factor."""
-    found = []
-    highest, top = cell.resolved(cell.outputs[first + count]), cell.scales[first + count]
-    for i in range(first, first + count):
-        row, scale = cell.resolved(cell.outputs[i]), cell.scales[i]
-        total = {key: n * scale for key, n in highest.items()}
-        for key, n in row.items():
-            total[key] = total.get(key, 0) - n * top
-        need(all(key <= cell.one for key, n in total.items() if n), step, "the outputs depend on units that were left open")
-        found.append(primitive([total.get(key, 0) for key in range(cell.one + 1)]))
-    return found
+    highest = cell.outputs[first + count]
+    rows = [cell.difference([(1, highest), (-1, value)])[0] for value in cell.outputs[first : first + count]]
+    return [primitive(cell.affine(row, "the outputs depend", step)) for row in rows]
 
 
-def _implied(cell: Cell, a: AffineRow, b: AffineRow, path: Sequence[AffineRow], raw: Any, step: str) -> None:
+def _implied(a: AffineRow, b: AffineRow, path: Sequence[AffineRow], raw: Any, step: str) -> None:
     """Rejected unless b = 0 is shown wherever a = 0 on the cell."""
     raw_factor, raw_times, terms = items(raw, step, 3)
     factor, times = integer(raw_factor, step), integer(raw_times, step)
     need(factor >= 0 and times >= 0, step, "a negative factor")
-    form = [times * p - factor * q for p, q in zip(a, b, strict=True)]
-    rest = left_by_rows(form, path, terms, step, cell.budget) if is_rows(terms) else remainder(form, path, terms, step)
+    _, rest = remainder([times * p - factor * q for p, q in zip(a, b, strict=True)], path, terms, step)
     need(rest > 0 or (rest == 0 and factor > 0), step, "the constant that remains does not suffice")

@@ -6,6 +6,8 @@ keeps f (positive scalings, or sign flips) make all networks of this width that 
 affine ones are linearly independent (docs/theory.md 1, 5). So a claim about a reduced network says of every set T whether its sum is 0.
 
 The class of a neuron with w != 0 is that of (w, b) up to sign, and for a homogeneous phi up to a factor.
+
+Sound: independent vectors have no vanishing sum but the empty one; every set that is left is tried.
 """
 
 from __future__ import annotations
@@ -16,13 +18,11 @@ from math import gcd
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._budget import Budget
-from ._claim import Claim
-from ._configurations import check_one_orbit
+from ._claim_orbits import Orbits
 from ._network import Network
-from ._numbers import afford, index, integer, items, mapping, need, rationals, show
+from ._numbers import index, items, mapping, need, show
 from ._shallow import Shallow, read_shallow
-from ._subset_sums import Set, by_directions, by_elimination, by_halves, check_sizes
+from ._subset_sums import Set, by_elimination
 
 Columns = list[tuple[int, int]]
 
@@ -52,77 +52,30 @@ def lines(net: Shallow) -> list[Line | None]:
     return found
 
 
-def check_free(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+def check_free(claim: Orbits, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """All v_i but a few are linearly independent, modulo a number at the columns given."""
     step = "orbits: free"
     mapping(evidence, "evidence", ("method", "prime", "columns", "free"))
-    fibre = _Fibre(claim, f, step)
+    fibre = Fibre(claim, f, step)
     p = evidence["prime"]
     need(type(p) is int and 2 < p < 2**31 and p % 2 == 1, step, f"expected an odd number from 3 to 2^31, found {show(p)}")
     free = [index(v, fibre.count, step) for v in items(evidence["free"], step)]
     need(all(a < b for a, b in pairwise(free)), step, "the free neurons are not in order")
-    afford(len(free) <= 16, step, "more than 16 free neurons: too large for this checker")
     columns = fibre.columns(evidence["columns"], fibre.count - len(free), step)
-    check_sizes(fibre.count, 0, step)
     fibre.settle(by_elimination(fibre.vectors(columns), free, p, step))
 
 
-def check_halves(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
-    """All sets of neurons whose sum vanishes at the columns given, by meeting in the middle."""
-    step = "orbits: halves"
-    mapping(evidence, "evidence", ("method", "columns"))
-    fibre = _Fibre(claim, f, step)
-    afford(fibre.count <= 42, step, "more than 42 neurons: too large for this checker")
-    columns = fibre.columns(evidence["columns"], None, step)
-    afford(bool(columns) or fibre.count <= 16, step, "no columns, and more than 16 neurons: too large for this checker")
-    fibre.settle(by_halves(fibre.vectors(columns), step))
-
-
-def check_lattice(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
-    """All sets of neurons whose sum vanishes at the columns given, by a search through the values of linear forms that are bounded."""
-    step = "orbits: lattice"
-    mapping(evidence, "evidence", ("method", "columns", "directions", "multipliers"))
-    fibre = _Fibre(claim, f, step)
-    n, columns = fibre.count, fibre.columns(evidence["columns"], None, step)
-    raw = items(evidence["directions"], step)
-    check_sizes(n, n * (len(columns) + len(raw)) * (n + len(raw)), step)
-    directions = [[integer(v, step) for v in items(y, step, n)] for y in raw]
-    listed = items(evidence["multipliers"], step, len(raw))
-    multipliers = [rationals(row, f"{step}: multipliers", len(columns) + t) for t, row in enumerate(listed)]
-    rows = [list(row) for row in zip(*fibre.vectors(columns), strict=True)]
-    fibre.settle(by_directions(rows, directions, multipliers, n, step))
-
-
-def check_odd(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+def check_odd(claim: Orbits, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """tanh and sigmoid: signs always change freely, and no other flips exist."""
     mapping(evidence, "evidence", ("method",))
-    fibre = _Fibre(claim, f, "orbits: odd", ("odd",))
+    fibre = Fibre(claim, f, "orbits: odd", ("odd",))
     need(fibre.flips == {()}, "orbits: odd", "a network with an odd activation has one orbit, and no flips")
 
 
-def check_enumeration(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
-    """A network that need not be reduced, and has one orbit: no other distribution of its neurons over the classes is possible."""
-    step = "orbits: enumeration"
-    mapping(evidence, "evidence", ("method",))
-    need(claim.flips == ((),), step, 'this can prove one orbit only, "flips": [[]]')
-    net = read_shallow(f, "orbits: f")
-    need(net.family.kind != "odd" and net.family.r != 0, step, "only where phi(t) - phi(-t) = r t with r other than 0")
-    jumps: dict[tuple[tuple[int, ...], int], tuple[list[int], list[int]]] = {}
-    m = len(net.outgoing)
-    for i, line in enumerate(lines(net)):
-        if line is not None:
-            whole, turned = jumps.setdefault((line.direction, line.offset), ([0] * m, [0] * m))
-            for j, row in enumerate(net.outgoing):
-                whole[j] += line.size * row[i]
-                turned[j] += line.size * row[i] if line.sign < 0 else 0
-    check_one_orbit([(u, whole, turned) for (u, _), (whole, turned) in jumps.items()], len(net.weights), step)
-
-
-class _Fibre:
+class Fibre:
     """A reduced network with the sets of the claim."""
 
-    def __init__(self, claim: Claim, f: Network, step: str, kinds: Iterable[str] = ("homogeneous", "mirror")) -> None:
-        assert claim.flips is not None
+    def __init__(self, claim: Orbits, f: Network, step: str, kinds: Iterable[str] = ("homogeneous", "mirror")) -> None:
         self._net, self._step = read_shallow(f, "orbits: f"), step
         kind = self._net.family.kind
         need(kind in kinds, step, f"this is no evidence about networks whose activation is {kind}")
@@ -131,7 +84,6 @@ class _Fibre:
             need(not neurons or neurons[-1] < self.count, "claim: flips", f"there are {self.count} neurons")
         self.flips = set(claim.flips)
         self._reduced()
-        self._budget = Budget(_budget.TERMS, "numbers in sums", step)
         self._packed: dict[int, int] = {}
         bound = self.count * _largest(self._net.weights) * _largest(self._net.outgoing)
         self._width = bound.bit_length() // 8 + 1  # bytes: 2^(8 width) > 2 bound
@@ -153,7 +105,8 @@ class _Fibre:
 
     def vectors(self, columns: Columns) -> list[list[int]]:
         """v_i at these columns: r a_i w_i^T in integers."""
-        Budget(_budget.SHALLOW, "numbers", self._step).spend(self.count * len(columns))
+        _budget.charge(self.count * len(columns), self._step)
+        _budget.hold(self.count * len(columns), self._step)
         factor, found = self._net.family.r.numerator, []
         for i, row in enumerate(self._net.weights):
             a = [factor * numbers[i] for numbers in self._net.outgoing]
@@ -178,7 +131,7 @@ class _Fibre:
             if i not in self._packed:
                 self._packed[i] = self._pack(self._net.weights[i])
         for row in self._net.outgoing:
-            self._budget.spend(len(neurons) * len(self._net.weights[0]))
+            _budget.charge(len(neurons) * _budget.words(8 * self._width * len(self._net.weights[0])), self._step)
             if sum(row[i] * self._packed[i] for i in neurons):
                 return False
         return True

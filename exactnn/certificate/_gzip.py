@@ -5,24 +5,22 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
+from . import _budget
 from ._numbers import Rejected, afford, need
 
 MAGIC = b"\x1f\x8b"
 _PIECE = 2**14  # compressed bytes at a time: zlib makes at most 1,032 bytes of one, 17 MB of a piece
-_UNSUSPICIOUS, _TIMES = 2**26, 100  # bytes that any file may become; beyond them so many times its own
+_UNSUSPICIOUS, _TIMES = 2**22, 32  # bytes that any file may become; beyond them so many times its own
+_SHARE = 8  # numbers written as text may be that much shorter when compressed: so much more than the file counts for the budget
 
 
-def largest(data: bytes) -> int:
-    """The bytes that a compressed certificate may be made of."""
-    return max(_UNSUSPICIOUS, _TIMES * len(data))
-
-
-def decompressed(data: bytes, step: str, most: int, members: int = 1) -> bytes:
-    """What gzip compressed in at most so many members; at most `most` bytes, which are counted before any are kept."""
-    size = 0
+def decompressed(data: bytes, step: str, members: int = 1) -> bytes:
+    """What gzip compressed in at most so many members; the bytes are counted before any are kept."""
+    size, most = 0, _budget.times(max(_UNSUSPICIOUS, _TIMES * len(data)))
     for piece in _pieces(data, step, members):
         size += len(piece)
         afford(size <= most, step, f"gzip: more than {most} bytes are compressed in {len(data)}: too large for this checker")
+    _budget.allow(max(0, min(size, _SHARE * len(data)) - len(data)))
     return b"".join(_pieces(data, step, members))
 
 

@@ -1,34 +1,45 @@
-"""The hull: a domain of lower dimension, written as origin + sum of t_k * direction_k."""
+"""The hull: a domain of lower dimension, written as origin + sum of t_k * direction_k; and the rows of a domain as affine forms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
-from ._atoms import Atoms
+from . import _budget
 from ._claim import Domain
-from ._form import Form, from_fractions
-from ._numbers import index, items, mapping, need, rational, rationals
+from ._farkas import AffineRow, nonnegative, primitive
+from ._numbers import index, items, mapping, need, rationals
 
 Vector = dict[int, Fraction]  # without the zeros
 
 
-def _vector(values: Sequence[Fraction]) -> Vector:
-    return {i: v for i, v in enumerate(values) if v}
+def slacks(domain: Domain | None, step: str) -> list[AffineRow]:
+    """b_r - A_r x for each row, primitive."""
+    found = []
+    for numerators, bound in domain.rows() if domain is not None else ():
+        _budget.hold(len(numerators), step)
+        scale = domain.matrix.denominator if domain is not None else 1
+        found.append(primitive([*(-bound.denominator * n for n in numerators), bound.numerator * scale]))
+    return found
 
 
-def _dot(a: Vector, b: Vector) -> Fraction:
-    return sum((v * b[i] for i, v in a.items() if i in b), Fraction(0))
+def substituted(forms: Sequence[AffineRow], inputs: Sequence[AffineRow], denominator: int) -> list[AffineRow]:
+    """The forms in x as forms in t, primitive, where x = inputs / denominator."""
+    found = []
+    for form in forms:
+        total = [0] * len(inputs[0])
+        total[-1] = form[-1] * denominator
+        for c, row in zip(form[:-1], inputs, strict=True):
+            if c:
+                total = [t + c * v for t, v in zip(total, row, strict=True)]
+        found.append(primitive(total))
+    return found
 
 
-def _add_multiple(total: Vector, k: Fraction, a: Vector) -> None:
-    for i, v in a.items():
-        total[i] = total.get(i, Fraction(0)) + k * v
-
-
-def read_hull(raw: Any, domain: Domain, dimension: int, atoms: Atoms) -> list[Form]:
-    """The inputs x_i as forms in the coordinates t_k.
+def read_hull(raw: Any, domain: Domain, dimension: int) -> tuple[list[AffineRow], int]:
+    """The inputs x_i as forms in the coordinates t_k, over one denominator.
 
     Shown here: A_i x = b_i on the domain for each equality; A_i origin = b_i; and the identity matrix is
     sum_k direction_k coordinates_k^T + sum_i coefficients_i A_i. Applied to x - origin, for x in the domain,
@@ -36,42 +47,37 @@ def read_hull(raw: Any, domain: Domain, dimension: int, atoms: Atoms) -> list[Fo
     """
     raw = mapping(raw, "hull", ("origin", "directions", "coordinates", "equalities"))
     origin = rationals(raw["origin"], "hull: origin", dimension)
-    directions = [
-        _vector(rationals(v, f"hull: directions[{k}]", dimension)) for k, v in enumerate(items(raw["directions"], "hull: directions"))
-    ]
+    directions, coordinates = (
+        [rationals(v, f"hull: {key}[{k}]", dimension) for k, v in enumerate(items(raw[key], f"hull: {key}"))]
+        for key in ("directions", "coordinates")
+    )
+    need(len(directions) == len(coordinates), "hull: coordinates", f"expected {len(directions)} entries, found {len(coordinates)}")
     identity: list[Vector] = [{} for _ in range(dimension)]  # by columns
-    for k, v in enumerate(items(raw["coordinates"], "hull: coordinates", len(directions))):
-        for j, c in _vector(rationals(v, f"hull: coordinates[{k}]", dimension)).items():
-            _add_multiple(identity[j], c, directions[k])
+    for row, column in zip(coordinates, directions, strict=True):
+        _add_outer(identity, row, column)
+    given = slacks(domain, "hull")
     for e, v in enumerate(items(raw["equalities"], "hull: equalities")):
         step = f"hull: equality {e}"
         v = mapping(v, step, ("row", "coefficients", "farkas"))
         r = index(v["row"], len(domain.bounds), f"{step}: row")
-        row = _row(domain, r)
-        _check_equality(domain, row, domain.bounds[r], v["farkas"], step)
-        need(_dot(row, _vector(origin)) == domain.bounds[r], step, "the origin does not satisfy it")
-        coefficients = _vector(rationals(v["coefficients"], f"{step}: coefficients", dimension))
-        for j, c in row.items():
-            _add_multiple(identity[j], c, coefficients)
-    for j, column in enumerate(identity):
-        right = {i: v for i, v in column.items() if v} == {j: 1}
+        nonnegative([-c for c in given[r]], given, v["farkas"], f"{step}: farkas")  # A_r x >= b_r
+        slack = sum((c * x for c, x in zip(given[r], origin, strict=False)), Fraction(given[r][-1]))
+        need(slack == 0, step, "the origin does not satisfy it")
+        row = [Fraction(n, domain.matrix.denominator) for n in domain.row(r)]
+        _add_outer(identity, row, rationals(v["coefficients"], f"{step}: coefficients", dimension))
+    for j, found in enumerate(identity):
+        right = {i: v for i, v in found.items() if v} == {j: 1}
         need(right, "hull", f"column {j}: directions, coordinates and equalities do not add up to the identity")
-    return [from_fractions(origin[i], {atoms.coordinate(k): d[i] for k, d in enumerate(directions) if i in d}) for i in range(dimension)]
+    rows = [[*(d[i] for d in directions), origin[i]] for i in range(dimension)]
+    denominator = lcm(*(v.denominator for row in rows for v in row))
+    return [tuple(int(v * denominator) for v in row) for row in rows], denominator
 
 
-def _row(domain: Domain, r: int) -> Vector:
-    return {i: Fraction(n, domain.matrix.denominator) for i, n in enumerate(domain.row(r)) if n}
-
-
-def _check_equality(domain: Domain, row: Vector, bound: Fraction, farkas: Any, step: str) -> None:
-    """A row a x <= b of the domain is an equality there: y >= 0 with y A = -a and y b <= -b gives -a x <= -b."""
-    combined: Vector = dict(row)
-    total = bound
-    for term in items(farkas, f"{step}: farkas"):
-        s, y = items(term, f"{step}: farkas", 2)
-        s, y = index(s, len(domain.bounds), f"{step}: farkas"), rational(y, f"{step}: farkas")
-        need(y >= 0, f"{step}: farkas", "a negative multiplier")
-        _add_multiple(combined, y, _row(domain, s))
-        total += y * domain.bounds[s]
-    need(not any(combined.values()), f"{step}: farkas", "the rows do not add up to minus the row")
-    need(total <= 0, f"{step}: farkas", "the bounds do not add up to minus the bound or less")
+def _add_outer(identity: list[Vector], row: Sequence[Fraction], column: Sequence[Fraction]) -> None:
+    """column row^T more."""
+    entries = [(i, v) for i, v in enumerate(column) if v]
+    for total, c in zip(identity, row, strict=True):
+        if c:
+            _budget.charge(4 * len(entries), "hull")
+            for i, v in entries:
+                total[i] = total.get(i, Fraction(0)) + c * v

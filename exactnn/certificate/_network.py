@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
-from ._numbers import LIMIT, Tensor, afford, items, mapping, need, show, text
+from . import _budget
+from ._numbers import items, mapping, need, show, text
 from ._operations import OPERATIONS, Fields, Shape
 
 
@@ -53,7 +54,6 @@ def read_network(document: Any, step: str) -> Network:
     need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
     nodes: list[Node] = []
     places: dict[str, int] = {}
-    entries = 0
     for i, raw in enumerate(items(document["nodes"], f"{step}: nodes")):
         here = f"{step}: nodes[{i}]"
         need(type(raw) is dict, here, f"expected an object, found {show(raw)}")
@@ -63,44 +63,27 @@ def read_network(document: Any, step: str) -> Network:
         need(op in OPERATIONS, here, f"unknown operation {show(op)}")
         keys, arity, read = OPERATIONS[op]
         mapping(raw, here, ("name", "op", "operands", *keys))
-        operands = [_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity)]
+        operands = tuple(_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity))
         fields, found = read(raw, [nodes[p].shape for p in operands], here)
-        entries += prod(found)
-        afford(entries <= LIMIT, here, f"the values of the network have more than {LIMIT} entries: too large for this checker")
+        _budget.charge(1 + prod(found), here)  # whatever is asked about a network, its entries are looked at
         places[name] = i
-        nodes.append(Node(name, op, tuple(operands), found, fields))
+        nodes.append(Node(name, op, operands, found, fields))
     inputs, outputs = (
-        [_place(v, places, f"{step}: {key}") for v in items(document[key], f"{step}: {key}")] for key in ("inputs", "outputs")
+        tuple(_place(v, places, f"{step}: {key}") for v in items(document[key], f"{step}: {key}")) for key in ("inputs", "outputs")
     )
-    need(
-        sorted(inputs) == [i for i, node in enumerate(nodes) if node.op == "input"] and bool(inputs),
-        f"{step}: inputs",
-        "every input node must be listed once, and nothing else",
-    )
+    listed = sorted(inputs) == [i for i, node in enumerate(nodes) if node.op == "input"] and bool(inputs)
+    need(listed, f"{step}: inputs", "every input node must be listed once, and nothing else")
     need(bool(outputs), f"{step}: outputs", "a network needs an output")
-    network = Network(tuple(nodes), tuple(inputs), tuple(outputs))
-    afford(network.output_size <= LIMIT, f"{step}: outputs", f"they have more than {LIMIT} entries: too large for this checker")
+    network = Network(tuple(nodes), inputs, outputs)
+    _budget.charge(network.output_size, f"{step}: outputs")
     return network
 
 
-def same_network(first: Network, second: Network) -> bool:
-    """Whether both have the same nodes, in the same order, with the same names, operands and numbers."""
-    if (first.inputs, first.outputs, len(first.nodes)) != (second.inputs, second.outputs, len(second.nodes)):
-        return False
-    return all(
-        a[:4] == b[:4] and a.fields.keys() == b.fields.keys() and all(_same(v, b.fields[k]) for k, v in a.fields.items())
-        for a, b in zip(first.nodes, second.nodes, strict=True)
-    )
-
-
-def _same(first: Any, second: Any) -> bool:
-    if isinstance(first, Tensor) and isinstance(second, Tensor):
-        p, q = first.denominator, second.denominator  # not in lowest terms after a transformation
-        return first.shape == second.shape and [n * q for n in first.numerators] == [n * p for n in second.numerators]
-    return bool(first == second)
+def made(nodes: list[dict[str, Any]], inputs: list[str], outputs: list[str], step: str) -> Network:
+    """The network of nodes that a file of another format stands for."""
+    return read_network({"format": "exactnn-network", "version": 1, "nodes": nodes, "inputs": inputs, "outputs": outputs}, step)
 
 
 def _place(name: Any, places: dict[str, int], step: str) -> int:
-    name = text(name, step)
-    need(name in places, step, f"there is no earlier node {show(name)}")
+    need(text(name, step) in places, step, f"there is no earlier node {show(name)}")
     return places[name]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from math import lcm
 from typing import Any
 
-from ._network import Network, read_network
-from ._numbers import LIMIT, Rejected, afford, need, show
+from . import _budget
+from ._network import Network, made
+from ._numbers import Rejected, Tensor, need, pack, show
 
 _DECIMAL = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?[0-9]{1,3}))?\Z")
 _INFINITE = re.compile(r"[-+]?inf(inity)?\Z", re.IGNORECASE | re.ASCII)
+_LONGEST = 4000  # characters of a number
 Decimal = tuple[int, int]  # n, e: the number n * 10^e
 
 
@@ -24,11 +25,10 @@ class _Rows:
         while lines and not lines[-1].strip():
             lines.pop()
         self._lines: Iterator[str] = iter(lines)
-        self._taken, self._step = 0, step
+        self._step = step
 
     def next(self, what: str, length: int | None = None) -> list[str]:
         line = next(self._lines, None)
-        self._taken += 1
         if line is None:
             raise Rejected(self._step, f"the file ends before its {what}")
         cells = [cell.strip() for cell in line.split(",")]
@@ -38,73 +38,66 @@ class _Rows:
         return cells
 
     def decimals(self, what: str, length: int) -> list[Decimal]:
-        step = f"{self._step}: {what}"
-        return [_decimal(cell, step) for cell in self.next(what, length)]
+        return [_decimal(cell, f"{self._step}: {what}") for cell in self.next(what, length)]
 
-    def header(self, what: str, least: int) -> list[Decimal | None]:
+    def header(self, what: str, least: int) -> list[Fraction | None]:
         """At least so many numbers, None for infinite ones."""
-        step = f"{self._step}: {what}"
         cells = self.next(what)
-        need(len(cells) >= least, step, f"expected {least} numbers, found {len(cells)}")
-        return [None if _INFINITE.match(cell) else _decimal(cell, step) for cell in cells]
+        need(len(cells) >= least, f"{self._step}: {what}", f"expected {least} numbers, found {len(cells)}")
+        return [None if _INFINITE.match(cell) else _fraction(_decimal(cell, f"{self._step}: {what}")) for cell in cells]
 
     def counts(self, what: str, length: int) -> list[int]:
-        found = [Fraction(n) * Fraction(10) ** e for n, e in self.decimals(what, length)]
+        found = list(map(_fraction, self.decimals(what, length)))
         for value in found:
             need(value.denominator == 1 and value > 0, self._step, f"{what}: {show(value)} is no size")
-            afford(value <= LIMIT, self._step, f"{what}: {show(value)} is too large for this checker")
-        return [int(value) for value in found]
+        return list(map(int, found))
+
+    def tensor(self, what: str, rows: int, columns: int | None = None) -> dict[str, Any]:
+        """So many lines of so many numbers; without a second size, of one."""
+        values = [v for _ in range(rows) for v in self.decimals(what, columns or 1)]
+        least = min(e for _, e in values)
+        longest = max(n.bit_length() + 4 * (e - least) for n, e in values)
+        _budget.hold(len(values) * (_budget.words(longest) - 1), f"{self._step}: {what}")
+        powers = {e: 10 ** (e - least) for e in {e for _, e in values}}
+        shape = (rows,) if columns is None else (rows, columns)
+        return Tensor(shape, [n * powers[e] * 10 ** max(least, 0) for n, e in values], 10 ** max(-least, 0)).stated()
 
     def finish(self) -> None:
         need(next(self._lines, None) is None, self._step, "there are lines after the last bias")
 
 
-def _normalisation(
-    inputs: int, bounds: Sequence[Sequence[Decimal | None]], given: Sequence[Sequence[Decimal | None]], step: str
-) -> list[list[Fraction]]:
+def _normalisation(inputs: int, bounds: Sequence[Sequence[Any]], given: Sequence[Sequence[Any]], step: str) -> list[list[Fraction]]:
     """Means and ranges: of the inputs, the first of a line, and of the output, the last."""
     m = len(given[0])
     need(len(given[1]) == m, step, "means and ranges are not equally many")
-    clear = all(len({v and _fraction(v) for v in line[inputs:]}) == 1 for line in given) or all(len(line) == m - 1 for line in bounds)
+    clear = all(len(set(line[inputs:])) == 1 for line in given) or all(len(line) == m - 1 for line in bounds)
     need(clear, step, f"which of {m} means and ranges are those of {inputs} inputs and the output is not clear")
-    found = []
-    for line in given:
-        finite = [_fraction(v) for v in (*line[:inputs], line[-1]) if v is not None]
-        need(len(finite) == inputs + 1, step, "a mean or range is infinite")
-        found.append(finite)
+    found = [[*line[:inputs], line[-1]] for line in given]
+    need(not any(None in line for line in found), step, "a mean or range is infinite")
     need(all(found[1]), step, "a range is 0")
     return found
 
 
 def _decimal(cell: str, step: str) -> Decimal:
     match = _DECIMAL.match(cell)
-    if match is None or not (match[2] or match[3]) or len(cell) > 4000:
+    if match is None or not (match[2] or match[3]) or len(cell) > _LONGEST:
         raise Rejected(step, f"{show(cell)} is no decimal number")
     sign, whole, part, exponent = match.groups()
     part = part or ""
     return int(sign + whole + part), int(exponent or 0) - len(part)
 
 
-def _tensor(shape: Sequence[int], values: Sequence[Decimal]) -> dict[str, Any]:
-    least = min(0, *(e for _, e in values))
-    numerators = [n * 10 ** (e - least) for n, e in values]
-    return {"shape": list(shape), "denominator": 10**-least, "numerators": numerators}
-
-
 def _fraction(value: Decimal) -> Fraction:
     return Fraction(value[0]) * Fraction(10) ** value[1]
 
 
-def _diagonal(factors: Sequence[Fraction], shifts: Sequence[Fraction]) -> dict[str, Any]:
+def _diagonal(factors: Sequence[Fraction], shifts: Sequence[Fraction], step: str) -> dict[str, Any]:
     """The fields of the affine node x_k -> factor_k x_k + shift_k."""
-    n, common = len(factors), lcm(*(f.denominator for f in factors))
+    n, found = len(factors), pack(factors, (len(factors),))
+    _budget.hold(n * n // 4, step)  # small numbers, most of them 0
     weight = [0] * (n * n)
-    weight[:: n + 1] = [int(f * common) for f in factors]
-    under = lcm(*(s.denominator for s in shifts))
-    return {
-        "weight": {"shape": [n, n], "denominator": common, "numerators": weight},
-        "bias": {"shape": [n], "denominator": under, "numerators": [int(s * under) for s in shifts]},
-    }
+    weight[:: n + 1] = found.numerators
+    return {"weight": Tensor((n, n), weight, found.denominator).stated(), "bias": pack(shifts, (n,)).stated()}
 
 
 def read_nnet(data: bytes, raw: bool, step: str) -> Network:
@@ -119,27 +112,22 @@ def read_nnet(data: bytes, raw: bool, step: str) -> Network:
     rows.next("unused line")
     bounds = [rows.header(what, 0 if raw else inputs) for what in ("minima", "maxima")]
     given = [rows.header(what, 0 if raw else inputs + 1) for what in ("means", "ranges")]
-    means, ranges = ([], []) if raw else _normalisation(inputs, bounds, given, step)
+    means, ranges = [[Fraction(0)], [Fraction(1)]] if raw else _normalisation(inputs, bounds, given, step)
 
     nodes: list[dict[str, Any]] = [{"name": "input", "op": "input", "operands": [], "shape": [inputs]}]
 
     def follow(name: str, op: str, fields: dict[str, Any]) -> None:
         nodes.append({"name": name, "op": op, "operands": [nodes[-1]["name"]], **fields})
 
-    if not raw and (any(means[:-1]) or any(r != 1 for r in ranges[:-1])):
+    if any(means[:-1]) or any(r != 1 for r in ranges[:-1]):
         shifts = [-m / r for m, r in zip(means[:-1], ranges[:-1], strict=True)]
-        afford(inputs * inputs <= LIMIT, step, "too many inputs for a normalisation by this checker")
-        follow("normalise", "affine", _diagonal([1 / r for r in ranges[:-1]], shifts))
+        follow("normalise", "affine", _diagonal([1 / r for r in ranges[:-1]], shifts, step))
     for k in range(1, layers + 1):
-        weight = [v for _ in range(widths[k]) for v in rows.decimals(f"weights of layer {k}", widths[k - 1])]
-        bias = [rows.decimals(f"biases of layer {k}", 1)[0] for _ in range(widths[k])]
-        fields = {"weight": _tensor([widths[k], widths[k - 1]], weight), "bias": _tensor([widths[k]], bias)}
-        follow(f"layer{k}", "affine", fields)
+        weight = rows.tensor(f"weights of layer {k}", widths[k], widths[k - 1])
+        follow(f"layer{k}", "affine", {"weight": weight, "bias": rows.tensor(f"biases of layer {k}", widths[k])})
         if k < layers:
             follow(f"relu{k}", "piecewise_linear", {"slope": 0, "constant": 0, "kinks": [[0, 1]]})
     rows.finish()
-    if not raw and (means[-1] != 0 or ranges[-1] != 1):
-        afford(outputs * outputs <= LIMIT, step, "too many outputs for a normalisation by this checker")
-        follow("denormalise", "affine", _diagonal([ranges[-1]] * outputs, [means[-1]] * outputs))
-    document = {"format": "exactnn-network", "version": 1, "nodes": nodes}
-    return read_network({**document, "inputs": ["input"], "outputs": [nodes[-1]["name"]]}, step)
+    if means[-1] != 0 or ranges[-1] != 1:
+        follow("denormalise", "affine", _diagonal([ranges[-1]] * outputs, [means[-1]] * outputs, step))
+    return made(nodes, ["input"], [nodes[-1]["name"]], step)

@@ -11,46 +11,31 @@ import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import gcd, lcm, prod
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
-LIMIT = 2**25  # entries in all the values of one network together: a guard against absurd shapes
+from . import _budget
+from ._budget import BudgetExceeded as BudgetExceeded
+from ._budget import Ended, words
+from ._budget import afford as afford
 
+AXES = 64  # of one value
 _HEXADECIMAL = re.compile(r"-?0x[0-9a-fA-F]+\Z")
+_ZERO = re.compile("-0")
 _DECIMAL = re.compile(r"-?[0-9]+\Z")
 
 
-class Rejected(Exception):
+class Rejected(Ended):
     """The certificate does not prove its claim; ``step`` names the place, ``reason`` says what is wrong there."""
-
-    def __init__(self, step: str, reason: str) -> None:
-        super().__init__(f"{step}: {reason}")
-        self.step = step
-        self.reason = reason
 
 
 class Unreadable(Rejected):
     """A file that the certificate, or the caller, names cannot be read; nothing was found wrong with the certificate."""
 
 
-class BudgetExceeded(Exception):
-    """The checker ended before it decided: ``step`` asks for more than it gives. Nothing was found wrong with the certificate."""
-
-    def __init__(self, step: str, reason: str) -> None:
-        super().__init__(f"{step}: {reason}")
-        self.step = step
-        self.reason = reason
-
-
 def need(truth: bool, step: str, reason: str) -> None:
     """Rejected unless ``truth``."""
     if not truth:
         raise Rejected(step, reason)
-
-
-def afford(truth: bool, step: str, reason: str) -> None:
-    """BudgetExceeded unless ``truth``: what is asked for is within the limits of this checker."""
-    if not truth:
-        raise BudgetExceeded(step, reason)
 
 
 class Tensor(NamedTuple):
@@ -64,10 +49,21 @@ class Tensor(NamedTuple):
         """The entries one by one."""
         return [Fraction(n, self.denominator) for n in self.numerators]
 
+    def stated(self) -> dict[str, Any]:
+        """As the format has it."""
+        return {"shape": list(self.shape), "denominator": self.denominator, "numerators": self.numerators}
+
 
 def pack(values: Sequence[Fraction], shape: tuple[int, ...]) -> Tensor:
     """The tensor with these entries, over their least common denominator."""
-    denominator = lcm(*(v.denominator for v in values))
+    denominators = {v.denominator for v in values}
+    long = words(sum(d.bit_length() for d in denominators)) - 1
+    if long:
+        _budget.charge((len(values) + len(denominators)) * long, "long denominators")
+    denominator = lcm(*denominators)
+    if long:
+        with _budget.released():  # they have to fit; who keeps them holds them
+            _budget.hold(len(values) * words(denominator.bit_length()), "long denominators")
     return Tensor(shape, [v.numerator * (denominator // v.denominator) for v in values], denominator)
 
 
@@ -75,6 +71,7 @@ def lowest(value: Tensor) -> Tensor:
     """The same tensor without the factor common to all numerators and the denominator."""
     if value.denominator == 1 or not all(isinstance(n, int) for n in value.numerators):  # spans (_enclosure) stay as they are
         return value
+    _budget.charge(len(value.numerators) * (words(value.denominator.bit_length()) ** 2 - 1), "long denominators")
     factor = gcd(value.denominator, *value.numerators)
     if factor == 1:
         return value
@@ -89,9 +86,7 @@ def show(value: object) -> str:
         return f"(an integer of {value.bit_length()} bits)"
     if value is None or type(value) in (bool, int):
         return str(value)
-    if type(value) is str:
-        return ascii(value if len(value) <= 60 else value[:57] + "...")
-    return f"(a {type(value).__name__})"
+    return ascii(value if len(value) <= 60 else value[:57] + "...") if type(value) is str else f"(a {type(value).__name__})"
 
 
 def integer(value: Any, step: str) -> int:
@@ -105,23 +100,21 @@ def integer(value: Any, step: str) -> int:
 
 def rational(value: Any, step: str) -> Fraction:
     """An integer or "p/q", q > 0, p and q decimal (of at most 4,300 digits) or hexadecimal."""
-    if type(value) is str and value.count("/") == 1:
-        try:
-            p, q = (int(t) if _DECIMAL.match(t) else integer(t, step) for t in value.split("/"))
-        except ValueError:
-            raise Rejected(step, "a decimal integer with too many digits (write it in hexadecimal)") from None
-        if q <= 0:
-            raise Rejected(step, "a fraction needs a positive denominator")
-        return Fraction(p, q)
-    return Fraction(integer(value, step))
+    if type(value) is not str or value.count("/") != 1:
+        return Fraction(integer(value, step))
+    try:
+        p, q = (int(t) if _DECIMAL.match(t) else integer(t, step) for t in value.split("/"))
+    except ValueError:
+        raise Rejected(step, "a decimal integer with too many digits (write it in hexadecimal)") from None
+    need(q > 0, step, "a fraction needs a positive denominator")
+    _budget.charge(words(p.bit_length()) * words(q.bit_length()), step)
+    return Fraction(p, q)
 
 
 def count(value: Any, step: str, least: int = 0) -> int:
     """An integer >= ``least`` (sizes, strides, positions)."""
-    if type(value) is not int or value < least:
-        raise Rejected(step, f"expected an integer >= {least}, found {show(value)}")
-    afford(value <= LIMIT, step, f"an integer up to {LIMIT} can be read, found {show(value)}: too large for this checker")
-    return value
+    need(type(value) is int and value >= least, step, f"expected an integer >= {least}, found {show(value)}")
+    return int(value)
 
 
 def index(value: Any, below: int, step: str) -> int:
@@ -133,16 +126,14 @@ def index(value: Any, below: int, step: str) -> int:
 
 def text(value: Any, step: str) -> str:
     """A non-empty string."""
-    if type(value) is not str or not value:
-        raise Rejected(step, f"expected a non-empty string, found {show(value)}")
-    return value
+    need(type(value) is str and value != "", step, f"expected a non-empty string, found {show(value)}")
+    return str(value)
 
 
 def boolean(value: Any, step: str) -> bool:
     """true or false."""
-    if type(value) is not bool:
-        raise Rejected(step, f"expected true or false, found {show(value)}")
-    return value
+    need(type(value) is bool, step, f"expected true or false, found {show(value)}")
+    return bool(value)
 
 
 def items(value: Any, step: str, length: int | None = None) -> list[Any]:
@@ -163,60 +154,75 @@ def mapping(value: Any, step: str, required: Iterable[str], optional: Iterable[s
     """An object with all the required keys and no other than these and the optional ones."""
     if type(value) is not dict:
         raise Rejected(step, f"expected an object, found {show(value)}")
-    required = set(required)
-    for key in required:
-        if key not in value:
-            raise Rejected(step, f"missing key {show(key)}")
-    for key in value:
-        if key not in required and key not in optional:
-            raise Rejected(step, f"unknown key {show(key)}")
+    required = dict.fromkeys(required)  # in their order, so that the words are the same everywhere
+    for key in [key for key in required if key not in value]:
+        raise Rejected(step, f"missing key {show(key)}")
+    for key in [key for key in value if key not in required and key not in optional]:
+        raise Rejected(step, f"unknown key {show(key)}")
     return value
 
 
 def shape(value: Any, step: str) -> tuple[int, ...]:
-    """Positive sizes whose product is at most LIMIT."""
-    sizes = _sizes(value, step)
-    afford(prod(sizes) <= LIMIT, step, f"more than {LIMIT} entries: too large for this checker")
-    return sizes
-
-
-def _sizes(value: Any, step: str) -> tuple[int, ...]:
-    for v in items(value, step):
-        if type(v) is not int or v < 1:
-            raise Rejected(step, f"expected an integer >= 1, found {show(v)}")
-    return tuple(value)
+    """Positive sizes, as many as an array has axes."""
+    afford(len(items(value, step)) <= AXES, step, f"more than {AXES} axes: too large for this checker")
+    return tuple(count(v, step, 1) for v in value)
 
 
 def tensor(value: Any, step: str, expected: tuple[int, ...] | None = None) -> Tensor:
     """{"shape", "denominator", "numerators"}, of the expected shape if there is one."""
     value = mapping(value, step, ("shape", "denominator", "numerators"))
-    sizes = _sizes(value["shape"], f"{step}: shape")  # whose product is that of the numbers that are there
-    if expected is not None and sizes != expected:
-        raise Rejected(step, f"expected shape {list(expected)}, found {list(sizes)}")
+    sizes = shape(value["shape"], f"{step}: shape")
+    need(expected is None or sizes == expected, step, f"expected shape {list(expected or ())}, found {list(sizes)}")
     denominator = integer(value["denominator"], f"{step}: denominator")
-    if denominator <= 0:
-        raise Rejected(step, "the denominator must be positive")
+    need(denominator > 0, step, "the denominator must be positive")
     numerators = items(value["numerators"], f"{step}: numerators", prod(sizes))
     if set(map(type, numerators)) != {int}:  # one pass in C for the common case; strings may be hexadecimal
         numerators = [integer(n, f"{step}: numerators[{i}]") for i, n in enumerate(numerators)]
     return Tensor(sizes, numerators, denominator)
 
 
-def read_json(data: bytes, step: str) -> Any:
-    """The JSON document in UTF-8, without floats, NaN, infinities and repeated keys."""
+def read_json(data: bytes, step: str, texts: dict[int, str] | None = None) -> Any:
+    """The JSON document in UTF-8, without floats, NaN, infinities and repeated keys.
 
-    def refuse(found: str) -> NoReturn:
+    ``texts`` gets the text of each object "inline", by the object's identity, if it is written with sorted keys, no spaces and ASCII alone,
+    so that to write it again would give that text.
+    """
+    bodies: list[Any] = []
+    unsorted: list[bool] = []
+
+    def refuse(found: str) -> Any:
+        if found == _TAKEN_OUT and bodies:
+            return bodies.pop()
         raise Rejected(step, f'{show(found)} is no exact number (integers and "p/q" are)')
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
-        if len(result) != len(pairs):
-            raise Rejected(step, "a key occurs twice in one object")
+        need(len(result) == len(pairs), step, "a key occurs twice in one object")
+        unsorted.extend([True] * (list(result) != sorted(result)))
         return result
 
+    decoder = json.JSONDecoder(parse_float=refuse, parse_constant=refuse, object_pairs_hook=unique)
     try:
-        return json.loads(data.decode("utf-8"), parse_float=refuse, parse_constant=refuse, object_pairs_hook=unique)
+        text, place, rest, found = data.decode("utf-8"), 0, "", list[Any]()
+        plain = text.isascii()
+        while texts is not None and (key := text.find(_INLINE, place)) >= 0:
+            start = key + len(_INLINE) - 1
+            if text[key - 1] == "\\":  # the end of another key
+                end, rest = start, rest + text[place:start]
+            else:
+                unsorted.clear()
+                body, end = decoder.raw_decode(text, start)
+                found.append(body)
+                rest += text[place:start] + _TAKEN_OUT
+                if plain and not unsorted and all(text.find(c, start, end) < 0 for c in " \n\r\t\\") and not _ZERO.search(text, start, end):
+                    texts[id(body)] = text[start:end]
+            place = end
+        bodies = found[::-1]
+        return decoder.decode(rest + text[place:])
     except RecursionError:
         raise BudgetExceeded(step, "nested too deeply for this checker") from None
     except ValueError as error:  # not UTF-8, not JSON, or a decimal integer beyond Python's limit of digits
         raise Rejected(step, f"not a readable JSON document ({str(error)[:200]})") from None
+
+
+_INLINE, _TAKEN_OUT = '"inline":{', "Infinity"

@@ -35,12 +35,12 @@ def _affine(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shap
 
 def _window(raw: Fields, kernel: Shape, step: str) -> Window:
     axes = len(kernel)
-    stride = [count(v, f"{step}: stride", 1) for v in items(raw["stride"], f"{step}: stride", axes)]
-    pairs = [items(v, f"{step}: padding", 2) for v in items(raw["padding"], f"{step}: padding", axes)]
-    padding = tuple((count(a, f"{step}: padding"), count(b, f"{step}: padding")) for a, b in pairs)
-    spacing = raw.get("dilation", [1] * axes)
-    dilation = [count(v, f"{step}: dilation", 1) for v in items(spacing, f"{step}: dilation", axes)]
-    return Window(kernel, tuple(stride), padding, tuple(dilation))
+    stride, dilation = (
+        tuple(count(v, f"{step}: {key}", 1) for v in items(raw.get(key, [1] * axes), f"{step}: {key}", axes))
+        for key in ("stride", "dilation")
+    )
+    pairs = (items(v, f"{step}: padding", 2) for v in items(raw["padding"], f"{step}: padding", axes))
+    return Window(kernel, stride, tuple((count(a, f"{step}: padding"), count(b, f"{step}: padding")) for a, b in pairs), dilation)
 
 
 def _conv(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
@@ -49,10 +49,8 @@ def _conv(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]
     out, inner, *kernel = weight.shape
     need(len(a) == len(weight.shape) - 1, step, f"operand shape {list(a)} does not fit the weight")
     need(a[0] == inner * groups and out % groups == 0, step, "channels and groups do not fit")
-    window = _window(raw, tuple(kernel), step)
-    bias = tensor(raw["bias"], f"{step}: bias", (out,))
-    fields = {"weight": weight, "bias": bias, "window": window, "groups": groups}
-    return fields, (out, *window.moved(a[1:], step))
+    window, bias = _window(raw, tuple(kernel), step), tensor(raw["bias"], f"{step}: bias", (out,))
+    return {"weight": weight, "bias": bias, "window": window, "groups": groups}, (out, *window.moved(a[1:], step))
 
 
 def _pool(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
@@ -60,22 +58,17 @@ def _pool(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]
     kernel = tuple(count(v, f"{step}: kernel", 1) for v in items(raw["kernel"], f"{step}: kernel"))
     need(len(kernel) >= 1 and len(a) == len(kernel) + 1, step, "the kernel does not fit the operand")
     window = _window(raw, kernel, step)
-    grid = window.moved(a[1:], step)
-    fields: Fields = {"window": window}
-    if "count_padding" in raw:
-        fields["count_padding"] = boolean(raw["count_padding"], f"{step}: count_padding")
-    if not fields.get("count_padding", False):
-        need(not window.has_empty(a[1:], grid), step, "a window holds nothing but padding")
-    return fields, (a[0], *grid)
+    grid, counted = window.moved(a[1:], step), boolean(raw.get("count_padding", False), f"{step}: count_padding")
+    need(counted or not window.has_empty(a[1:], grid), step, "a window holds nothing but padding")
+    return {"window": window, "count_padding": counted}, (a[0], *grid)
 
 
 def _piecewise_linear(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
     kinks = [rationals(v, f"{step}: kinks[{i}]", 2) for i, v in enumerate(items(raw["kinks"], f"{step}: kinks"))]
     need(all(p != 0 for _, p in kinks), step, "a kink of size 0")
-    places = [t for t, _ in kinks]
-    need(all(s < t for s, t in pairwise(places)), step, "the kinks are not increasing")
-    fields = {"slope": rational(raw["slope"], f"{step}: slope"), "kinks": [(t, p) for t, p in kinks]}
-    return {**fields, "constant": rational(raw["constant"], f"{step}: constant")}, operands[0]
+    need(all(s < t for (s, _), (t, _) in pairwise(kinks)), step, "the kinks are not increasing")
+    slope, constant = (rational(raw[key], f"{step}: {key}") for key in ("slope", "constant"))
+    return {"slope": slope, "constant": constant, "kinks": [(t, p) for t, p in kinks]}, operands[0]
 
 
 def _prelu(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
@@ -90,17 +83,15 @@ def _smooth(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shap
 
 
 def _rational(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
-    numerator = tuple(rationals(raw["numerator"], f"{step}: numerator"))
-    denominator = tuple(rationals(raw["denominator"], f"{step}: denominator"))
-    need(any(denominator), step, "the denominator is the zero polynomial")
-    return {"numerator": numerator, "denominator": denominator}, operands[0]
+    fields = {key: tuple(rationals(raw[key], f"{step}: {key}")) for key in ("numerator", "denominator")}
+    need(any(fields["denominator"]), step, "the denominator is the zero polynomial")
+    return fields, operands[0]
 
 
 def _batch_norm(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
     need(len(operands[0]) >= 1, step, "the operand has no channel axis")
     fields: Fields = {key: tensor(raw[key], f"{step}: {key}", operands[0][:1]) for key in ("mean", "variance", "weight", "bias")}
-    fields["epsilon"] = rational(raw["epsilon"], f"{step}: epsilon")
-    fields["precision"] = text(raw["precision"], f"{step}: precision")
+    fields |= {"epsilon": rational(raw["epsilon"], f"{step}: epsilon"), "precision": text(raw["precision"], f"{step}: precision")}
     need(fields["precision"] in FORMATS, step, f"unknown precision {show(fields['precision'])}")
     return with_scale(fields, step), operands[0]
 
@@ -131,16 +122,11 @@ def _transpose(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, S
 
 
 def _slice(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
-    found, taken = [], []
-    columns = [items(raw[key], f"{step}: {key}", len(operands[0])) for key in ("starts", "stops", "steps")]
-    for size, *triple in zip(operands[0], *columns, strict=True):
-        start, stop, by = triple
-        need(type(start) is type(stop) is type(by) is int, step, "starts, stops and steps must be integers")
-        need(start >= 0 and stop >= 0 and by > 0, step, "a negative start or stop, or a step that is not positive")
-        taken.append(range(min(start, size), min(stop, size), by))
-        found.append(len(taken[-1]))
-    need(all(found), step, "the slice is empty")
-    return {"taken": tuple(taken)}, tuple(found)
+    (a,), keys = operands, (("starts", 0), ("stops", 0), ("steps", 1))
+    columns = [[count(v, f"{step}: {key}", least) for v in items(raw[key], f"{step}: {key}", len(a))] for key, least in keys]
+    taken = tuple(range(size)[start:stop:by] for size, start, stop, by in zip(a, *columns, strict=True))
+    need(all(taken), step, "the slice is empty")
+    return {"taken": taken}, tuple(map(len, taken))
 
 
 def _gather(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
@@ -152,12 +138,11 @@ def _gather(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shap
 
 def _concat(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
     need(len(operands) >= 1, step, "needs an operand")
-    axis = index(raw["axis"], len(operands[0]), f"{step}: axis")
-    for a in operands:
-        need(len(a) == len(operands[0]), step, "the operands differ in their number of axes")
-        need(a[:axis] + a[axis + 1 :] == operands[0][:axis] + operands[0][axis + 1 :], step, "shapes do not fit")
-    total = sum(a[axis] for a in operands)
-    return {"axis": axis}, (*operands[0][:axis], total, *operands[0][axis + 1 :])
+    first = operands[0]
+    axis = index(raw["axis"], len(first), f"{step}: axis")
+    need(len(set(map(len, operands))) == 1, step, "the operands differ in their number of axes")
+    need(len({a[:axis] + a[axis + 1 :] for a in operands}) == 1, step, "shapes do not fit")
+    return {"axis": axis}, (*first[:axis], sum(a[axis] for a in operands), *first[axis + 1 :])
 
 
 def _add(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:

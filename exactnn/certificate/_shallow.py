@@ -13,16 +13,17 @@ phi is of one of three families:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
-from math import prod
+from itertools import chain
+from math import gcd
 from typing import NamedTuple
 
 from . import _budget
-from ._affine import AFFINE, affine_value
-from ._budget import Budget
+from ._meaning import AFFINE
 from ._network import Network
-from ._numbers import Tensor, need, show
-from ._rows import Linear, compose, dense, needed
+from ._numbers import need, show
+from ._stages import ONE, Stage, staged
 
 
 class Family(NamedTuple):
@@ -82,36 +83,18 @@ def family(network: Network, step: str) -> Family:
 
 def read_shallow(network: Network, step: str) -> Shallow:
     """The network as W, b, A and its family; rejected unless it has one hidden layer."""
-    known, at = family(network, step), activation(network, step)
-    _no_skip(network, at, step)
-    budget = Budget(_budget.SHALLOW, "products", step)
-    (operand,) = network.nodes[at].operands
-    n, d = prod(network.nodes[at].shape), network.input_size
-    budget.spend(n * (d + network.output_size))
-    starts = {i: Linear([((first + k,), (1,)) for k in range(prod(network.nodes[i].shape))], 1) for i, first in network.starts().items()}
-    before = compose(network, starts, [operand], budget)
-    weights = dense([before.get(operand)], [n], d)
-    biases = _at_zero(network, operand).numerators
-    behind = compose(network, {at: Linear([((i,), (1,)) for i in range(n)], 1)}, network.outputs, budget)
-    outgoing = dense([behind.get(i) for i in network.outputs], [prod(network.nodes[i].shape) for i in network.outputs], n)
-    return Shallow(known, weights, biases, outgoing)
+    known, d = family(network, step), network.input_size
+    (units,), outputs = (made := staged(network, step, whole=True)).stages, made.outputs
+    beside = [j for j, row in enumerate(outputs.rows) if any(0 <= key < d for key in row)]
+    need(not beside, step, f"output {beside[:1]} depends on the input beside the activation")
+    neurons = range(d, d + len(units.rows))
+    weights, biases = dense(units, range(d), step), dense(units, (ONE,), step)
+    return Shallow(known, weights, [b for (b,) in biases], dense(outputs, neurons, step))
 
 
-def _no_skip(network: Network, at: int, step: str) -> None:
-    """Rejected if an output depends on an input beside the activation."""
-    beside: set[int] = set()
-    for i, node in enumerate(network.nodes):
-        if node.op == "input" or (i != at and not beside.isdisjoint(node.operands)):
-            beside.add(i)
-    for i in network.outputs:
-        need(i not in beside, step, f"output {show(network.nodes[i].name)} depends on the input beside the activation")
-
-
-def _at_zero(network: Network, wanted: int) -> Tensor:
-    """The value of an affine node where the input is 0, in lowest terms."""
-    values: dict[int, Tensor] = {}
-    for i in needed(network, [wanted]):
-        node = network.nodes[i]
-        zeros = Tensor(node.shape, [0] * prod(node.shape), 1)
-        values[i] = zeros if node.op == "input" else affine_value(node, [values[k] for k in node.operands])
-    return values[wanted]
+def dense(stage: Stage, keys: Sequence[int], step: str) -> list[list[int]]:
+    """The coefficients of these keys as numerators over their least common denominator."""
+    _budget.hold(len(stage.rows) * len(keys), step)
+    found = [[row.get(key, 0) for key in keys] for row in stage.rows]
+    divisor = gcd(stage.denominator, *chain.from_iterable(found))
+    return found if divisor == 1 else [[v // divisor for v in row] for row in found]

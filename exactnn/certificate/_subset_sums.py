@@ -1,25 +1,18 @@
-"""Which sets T of neurons can have sum over T of v_i = 0, for integer vectors v_i? Searches that miss none.
+"""Which sets T of neurons can have sum over T of v_i = 0, for integer vectors v_i most of which are linearly independent?
 
-Each yields candidates, increasing tuples: every T with that sum is among them, and others may be. The caller tests them exactly. So the
-searches may look at some entries of the vectors only, and count modulo a number. A set is also a vector x of n numbers 0 and 1.
+Candidates are increasing tuples: every T with that sum is among them, and others may be. The caller tests them exactly. So some entries of
+the vectors are enough, modulo a number.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
-from itertools import product
-from math import lcm
-from operator import mul
 
 from . import _budget
-from ._budget import Budget
 from ._numbers import Rejected
 
 Set = tuple[int, ...]
-HASH = 2**61 - 1  # a prime
-BASE = 0x1234567_89ABCDEF % HASH  # entry c of a vector counts BASE^c
 
 
 class Triangle:
@@ -73,123 +66,26 @@ def by_elimination(vectors: Sequence[Sequence[int]], free: Sequence[int], p: int
     -(sum over F of y_f)_i modulo p for the others, where y_f M = v_f, and F belongs to a candidate if all of these are 0 or 1.
     """
     others = [i for i in range(len(vectors)) if i not in set(free)]
+    n, masks = len(others), 1 << min(len(free), 1000)
+    _budget.charge(n**3 // (2 * _budget.PACKED) + 2 * masks * (n + 1), step)
+    _budget.hold(n * n // 4 + 3 * masks, step)  # of the triangle, packed, half of a square
     triangle = Triangle([[v % p for v in vectors[i]] for i in others], p, bool(free), step)
     solved = [triangle.solve([v % p for v in vectors[f]]) for f in free]
-    found: dict[int, list[int]] = {mask: [] for mask in range(2 ** len(free))}
+    found: dict[int, list[int]] = {mask: [] for mask in range(masks)}
     for place, column in enumerate(zip(*solved, strict=True)):
         if any(column):
-            sums = _sums(column, p)
-            found = {mask: members for mask, members in found.items() if sums[mask] in (0, p - 1)}
+            totals = sums(column, p)
+            found = {mask: members for mask, members in found.items() if totals[mask] in (0, p - 1)}
             for mask, members in found.items():
-                if sums[mask]:
+                if totals[mask]:
                     members.append(others[place])
     for mask, members in found.items():
         yield tuple(sorted([*members, *(f for k, f in enumerate(free) if mask >> k & 1)]))
 
 
-def _sums(values: Sequence[int], modulus: int) -> list[int]:
+def sums(values: Sequence[int], modulus: int) -> list[int]:
     """For each mask the sum of the values with bits in it."""
     found = [0]
     for v in values:
         found += [(s + v) % modulus for s in found]
     return found
-
-
-def by_halves(vectors: Sequence[Sequence[int]], step: str) -> Iterator[Set]:
-    """Meet in the middle: sums over subsets of the first half that are the opposite of one of the second, as hashes modulo a prime."""
-    n, middle = len(vectors), (len(vectors) + 1) // 2
-    powers = [pow(BASE, c, HASH) for c in range(len(vectors[0]))]
-    hashes = [sum(map(mul, v, powers)) % HASH for v in vectors]
-    left, right = _sums(hashes[:middle], HASH), _sums([-h for h in hashes[middle:]], HASH)
-    common = set(left).intersection(right)
-    budget = Budget(_budget.SUBSETS, "candidates", step)
-    pairs: dict[int, tuple[list[int], list[int]]] = {s: ([], []) for s in common}
-    for side, sums in enumerate((left, right)):
-        for mask, s in enumerate(sums):
-            if s in common:
-                pairs[s][side].append(mask)
-    for first, second in pairs.values():
-        budget.spend(len(first) * len(second))
-    for first, second in pairs.values():
-        for a, b in product(first, second):
-            mask = a | b << middle
-            yield tuple(i for i in range(n) if mask >> i & 1)
-
-
-def by_directions(
-    rows: Sequence[Sequence[int]], directions: Sequence[Sequence[int]], multipliers: Sequence[Sequence[Fraction]], n: int, step: str
-) -> Iterator[Set]:
-    """Every solution x of v x = 0, v the rows, has integers c_t = y_t x, which are sought one after the other: for
-    g_t = y_t + sum z_s v^s + sum_{i<t} m_i y_i, g_t x = c_t + sum m_i c_i lies between the sums of negative and positive entries of
-    g_t. Together the rows and directions determine x.
-    """
-    bounds = []
-    for t, (y, numbers) in enumerate(zip(directions, multipliers, strict=True)):
-        scale = lcm(*(m.denominator for m in numbers))
-        whole = [m.numerator * (scale // m.denominator) for m in numbers]
-        g = [scale * v for v in y]
-        for factor, row in zip(whole, [*rows, *directions[:t]], strict=True):
-            if factor:
-                g = [a + factor * b for a, b in zip(g, row, strict=True)]
-        bounds.append((scale, whole[len(rows) :], sum(v for v in g if v < 0), sum(v for v in g if v > 0)))
-    p, table = _inverse([*rows, *directions], n, len(rows), step)
-    budget = Budget(_budget.SUBSETS, "nodes", step)
-    chosen: list[int] = []
-    waiting: list[Iterator[int]] = []
-    while True:
-        if len(chosen) == len(directions):
-            x = _zero_one(table, chosen, p)
-            if x is not None:
-                yield tuple(i for i, v in enumerate(x) if v)
-        else:
-            scale, factors, low, high = bounds[len(chosen)]
-            shift = sum(map(mul, factors, chosen))
-            waiting.append(iter(range(-((shift - low) // scale), (high - shift) // scale + 1)))
-        while len(waiting) > 0:
-            del chosen[len(waiting) - 1 :]
-            value = next(waiting[-1], None)
-            if value is not None:
-                budget.spend(1)
-                chosen.append(value)
-                break
-            waiting.pop()
-        else:
-            return
-
-
-def _zero_one(table: Sequence[Sequence[int]], values: Sequence[int], p: int) -> list[int] | None:
-    found = []
-    for row in table:
-        x = sum(map(mul, row, values)) % p
-        if x > 1:
-            return None
-        found.append(x)
-    return found
-
-
-def _inverse(matrix: Sequence[Sequence[int]], n: int, zeros: int, step: str) -> tuple[int, list[list[int]]]:
-    """A prime p and n rows R with x = R c modulo p whenever matrix x = (0, ..., 0, c), ``zeros`` zeros."""
-    q = len(matrix) - zeros
-    for p in (HASH, 2**31 - 1, 2**89 - 1):
-        rest = [[v % p for v in row] + [int(k - zeros == t) for t in range(q)] for k, row in enumerate(matrix)]
-        done: list[list[int]] = []
-        for column in range(n):
-            pivot = next((k for k, row in enumerate(rest) if row[column]), None)
-            if pivot is None:
-                break
-            row = rest.pop(pivot)
-            inverse = pow(row[column], -1, p)
-            row = [v * inverse % p for v in row]
-            rest, done = (
-                [[(a - r[column] * b) % p for a, b in zip(r, row, strict=True)] if r[column] else r for r in part] for part in (rest, done)
-            )
-            done.append(row)
-        else:
-            return p, [row[n:] for row in done]
-    raise Rejected(step, "columns and directions do not determine the neurons")
-
-
-def check_sizes(n: int, products: int, step: str) -> None:
-    """Limits of the two ways of elimination."""
-    _budget.within(n, _budget.ROWS, "neurons", step)
-    Budget(_budget.SHALLOW, "products", step).spend(products)

@@ -7,7 +7,8 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
-from ._numbers import LIMIT, Rejected, afford
+from . import _budget
+from ._numbers import Rejected
 
 
 class Window(NamedTuple):
@@ -33,7 +34,8 @@ class Window(NamedTuple):
                 raise Rejected(step, "the window is larger than the padded grid")
             sizes.append(room // stride + 1)
         taps = prod(sizes) * prod(self.kernel)
-        afford(max(prod(wide), taps) <= LIMIT, step, f"the padded grid or the taps are more than {LIMIT}: too large for this checker")
+        _budget.charge(max(prod(wide), taps), step)
+        _budget.hold(2 * prod(sizes) + taps, step)  # their places
         return tuple(sizes)
 
     def places(self, grid: Sequence[int], result: Sequence[int]) -> list[list[int]]:
@@ -91,7 +93,6 @@ def broadcast(first: Sequence[int], second: Sequence[int], step: str) -> tuple[i
         if a != b and 1 not in (a, b):
             raise Rejected(step, f"shapes {list(first)} and {list(second)} do not fit together")
         shape.append(max(a, b))
-    afford(prod(shape) <= LIMIT, step, f"more than {LIMIT} entries: too large for this checker")
     return tuple(shape)
 
 

@@ -1,4 +1,4 @@
-"""Domains, transformations and sets in short words; None for what would be long, for which the hash of the claim stands."""
+"""Numbers, domains, steps and sets in short words; what would be long raises Long, and the hash of the claim stands for it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,53 @@ from typing import Any
 
 from ._numbers import rational
 
-LONG = 200  # characters
+LONG = 200  # characters, and bits of a number
 _LISTS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
 
 
-def number(value: Fraction) -> str | None:
+class Long(Exception):
+    """A text that nobody would read."""
+
+
+def number(value: Fraction) -> str:
     """p or p/q."""
     if max(abs(value.numerator), value.denominator).bit_length() > LONG:
-        return None
-    return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+        raise Long
+    return str(value)
+
+
+def joined(texts: Iterable[str], separator: str = ", ") -> str:
+    """The texts, as far as they are short together."""
+    found = ""
+    for text in texts:
+        found += separator * bool(found) + text
+        if len(found) > LONG:
+            raise Long
+    return found
+
+
+def terms(pairs: Iterable[tuple[Fraction, str]]) -> str:
+    """The sum of numbers times names: x_0 - 1/2 x_1"""
+    shown = ((number(c), name) for c, name in pairs if c)
+    written = (name if name and size == "1" else f"-{name}" if name and size == "-1" else f"{size} {name}".strip() for size, name in shown)
+    return joined(written, " + ").replace("+ -", "- ") or "0"
+
+
+def rows(matrix: Iterable[tuple[Sequence[int], Fraction]], denominator: int) -> str:
+    """x_0 + 2 x_1 <= 1/2, -x_1 <= 0"""
+    lefts = ((((Fraction(n, denominator), f"x_{k}") for k, n in enumerate(row)), bound) for row, bound in matrix)
+    return joined(f"{terms(left)} <= {number(bound)}" for left, bound in lefts)
+
+
+def points(entries: Sequence[Fraction], size: int) -> str:
+    """(1, 1/2), (0, 3)"""
+    return joined(f"({joined(map(number, entries[k : k + size]))})" for k in range(0, len(entries), size))
+
+
+def steps(transformation: Sequence[Any]) -> str:
+    """flip [0, 2] at 'relu1', then scaling [1/2, 3] at 'relu2'; the steps have been checked before."""
+    listed = ((step, joined(number(rational(v, "")) for v in step[_LISTS[step["kind"]]])) for step in transformation)
+    return joined((f"{step['kind']} [{numbers}] at {step['layer']!a}" for step, numbers in listed), ", then ") or "the identity"
 
 
 def above(value: Fraction) -> str:
@@ -32,91 +70,19 @@ def above(value: Fraction) -> str:
     return f"{shown[0]}.{shown[1:] or '0'}e{exponent + len(shown) - 1}" if digits else "0"
 
 
-def rows(matrix: Iterable[tuple[Sequence[int], Fraction]], denominator: int) -> str | None:
-    """x_0 + 2 x_1 <= 1/2, -x_1 <= 0"""
-    found: list[str] = []
-    for numerators, bound in matrix:
-        left = ""
-        for k, n in enumerate(numerators):
-            if n:
-                size = number(Fraction(abs(n), denominator))
-                if size is None or len(left) > LONG:
-                    return None
-                sign = ("-" if n < 0 else "") if not left else (" - " if n < 0 else " + ")
-                left += f"{sign}{'' if size == '1' else size + ' '}x_{k}"
-        right = number(bound)
-        found.append(f"{left or '0'} <= {right}")
-        if right is None or sum(map(len, found)) > LONG:
-            return None
-    return ", ".join(found)
-
-
-def points(entries: Sequence[Fraction], size: int) -> str | None:
-    """(1, 1/2), (0, 3)"""
-    if len(entries) > LONG:
-        return None
-    texts = [number(v) for v in entries]
-    if None in texts:
-        return None
-    found = ", ".join(f"({', '.join(t for t in texts[k : k + size] if t is not None)})" for k in range(0, len(texts), size))
-    return found if len(found) <= LONG else None
-
-
-def combination(origin: Sequence[Fraction], directions: Sequence[Fraction]) -> str | None:
-    """(0, 1/2) + t_0 (1, 0) + t_1 (0, 1)"""
-    found = points([*origin, *directions], len(origin))
-    if found is None:
-        return None
-    first, *others = found[1:-1].split("), (")
-    return " + ".join([f"({first})", *(f"t_{i} ({text})" for i, text in enumerate(others))])
-
-
-def steps(transformation: Sequence[Any]) -> str | None:
-    """flip [0, 2] at 'relu1', scaling [1/2, 3] at 'relu2'; the steps have been checked before."""
-    found: list[str] = []
-    for step in transformation:
-        listed = step[_LISTS[step["kind"]]]
-        if len(listed) > LONG or len(step["layer"]) > LONG:
-            return None
-        texts = [number(rational(v, "transformation")) for v in listed]
-        if None in texts:
-            return None
-        found.append(f"{step['kind']} [{', '.join(t for t in texts if t is not None)}] at {step['layer']!a}")
-        if sum(map(len, found)) > LONG:
-            return None
-    return ", then ".join(found)
-
-
-def sets(flips: Iterable[Sequence[int]]) -> str | None:
-    """{}, {0, 2}"""
-    found = ""
-    for neurons in flips:
-        if len(neurons) > LONG:
-            return None
-        found += f"{', ' if found else ''}{{{', '.join(map(str, neurons))}}}"
-        if len(found) > LONG:
-            return None
-    return found
-
-
-def inhabited(matrix: Iterable[tuple[Sequence[int], Fraction]], size: int) -> bool | None:
+def inhabited(matrix: Iterable[tuple[Sequence[int], Fraction]]) -> bool | None:
     """Whether A x <= b has a solution x; None where that takes more than a look: every row bounds one entry, or 0 is a solution."""
-    low: dict[int, Fraction] = {}
-    high: dict[int, Fraction] = {}
+    sides: dict[tuple[int, bool], Fraction] = {}  # for an entry, above and below, the least b / |a|
     by_entries = at_zero = True
-    for numerators, bound in matrix:
-        at_zero = at_zero and bound >= 0
-        places = [k for k, n in enumerate(numerators) if n]
+    for row, bound in matrix:
+        places = [k for k, n in enumerate(row) if n]
         if not places and bound < 0:
             return False
-        by_entries = by_entries and len(places) <= 1
+        at_zero, by_entries = at_zero and bound >= 0, by_entries and len(places) <= 1
         if len(places) == 1:
-            (k,) = places
-            end = bound / numerators[k] * size
-            if numerators[k] > 0:
-                high[k] = min(end, high.get(k, end))
-            else:
-                low[k] = max(end, low.get(k, end))
-    if any(k in high and low[k] > high[k] for k in low):
+            a = row[places[0]]
+            side = places[0], a > 0
+            sides[side] = min(sides.get(side, bound / abs(a)), bound / abs(a))
+    if any(up and end + sides.get((k, False), -end) < 0 for (k, up), end in sides.items()):
         return False
     return True if by_entries or at_zero else None

@@ -85,8 +85,8 @@ class Joint:
 
     def __init__(self, f: Network, g: Network | None, bits: int, budget: Budget) -> None:
         self.bits, self.budget = bits, budget
-        self._f = staged(f, budget, "f")
-        self._g = None if g is None else staged(g, budget, "g")
+        self._f = staged(f, "boxes: f")
+        self._g = None if g is None else staged(g, "boxes: g")
         self.paired = self._g is not None and self._g.sizes == self._f.sizes
         #: the number of pairs of units
         self.pairs = sum(self._f.sizes) if self.paired else 0

@@ -27,7 +27,7 @@ from exactnn.network.document import canonical_hash, canonical_text, document, h
 from exactnn.value import Value
 
 #: what the checker takes from a compressed file: so many bytes, and beyond them so many times those of the file
-_UNSUSPICIOUS, _TIMES = 2**26, 100
+_UNSUSPICIOUS, _TIMES = 2**22, 32
 #: in the order in which they are written
 _KEYS = ("format", "version", "semantics", "claim", "models", "evidence", "about")
 
@@ -63,8 +63,8 @@ class Certificate(Value):
 
     @property
     def kind(self) -> str:
-        """The method of the evidence: "forms", "pass", "line", "tree", "point" or "enclosure"; at points "values" or "point";
-        for orbits "free", "halves", "lattice", "odd" or "enumeration"; for poles "sturm" or "pole"; for float runs "rounding".
+        """The method of the evidence: "forms", "pass", "tree", "point" or "enclosure"; at points "values" or "point";
+        for orbits "free", "halves", "lattice", "odd" or "enumeration"; for poles "signs" or "pole"; for float runs "rounding".
         """
         return str(self._evidence["method"])
 

@@ -156,9 +156,11 @@ def _check(options: argparse.Namespace) -> Outcome:
         domain_has_points=accepted.claim.inhabited,
         statement=accepted.sentence,
         models=used,
+        trusted=accepted.trusted,
         theorem=None if options.to_rocq is None else os.path.abspath(options.to_rocq),
     )
     details = [f"  {name}: {line(m['source'])}, sha256 {m['sha256']}" for name, m in used.items()]
+    details.append(f"  {accepted.trusted}")
     if options.to_rocq is not None:
         details.append(f"  theorem: {line(options.to_rocq)} (coqc -Q proofs/rocq Exactnn {line(options.to_rocq)}, after make proofs)")
     return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", document, details)

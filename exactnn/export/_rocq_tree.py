@@ -56,8 +56,8 @@ def write_tree(f: Sequence[Layer], g: Sequence[Layer], inputs: int, cell: list[R
     waiting = [_Branch(State(f, inputs, cell), root)]
     for kind, facts, end in nodes:
         branch = waiting.pop()
-        for number, side, *proof in facts:
-            _fix(branch, g, number, side, proof[0] if len(proof) == 1 else rows(*proof))
+        for number, side, proof in facts:
+            _fix(branch, g, number, side, rows(*proof) if len(proof) == 2 and isinstance(proof[1], list) else proof)
         if kind == "split":
             waiting += _split(branch, g, end)
         else:

@@ -22,7 +22,6 @@ from exactnn.export import _rocq_moves
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
 from exactnn.export._rocq_layers import Named, common, kind, layers_of, like
-from exactnn.export._rocq_line import line_nodes
 from exactnn.export._rocq_moves import moves, scaled
 from exactnn.export._rocq_state import Affine, Bend, Row, primitive
 from exactnn.export._rocq_statement import header, statement
@@ -71,7 +70,7 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
     if claim.question == "equal":
         g = layers_of(accepted.models["g"].network, "g")
     elif claim.question == "symmetry":
-        g = layers_of(transformed(network, claim.transformation), "T(f)")
+        g = layers_of(transformed(network, claim.written["transformation"]), "T(f)")
     else:
         g = [(Affine(1, [[0] * (1 + inputs)] * network.output_size), "")]
     if evidence["method"] in ("pass", "boxes"):
@@ -135,8 +134,6 @@ def _evidence(
         tree = write_tree(*layers, inputs, rows, tolerance, [["leaf", [], None]])
     elif method == "tree":
         tree = write_tree(*layers, inputs, rows, tolerance, evidence["tree"])
-    elif method == "line":
-        tree = write_tree(*layers, inputs, rows, tolerance, line_nodes(*layers, rows, tolerance))
     elif method == "forms":
         lines = (line for key in "fg" for found in evidence[key].values() for line in found)
         if any(v.windows for v in (*layers[0], *layers[1]) if isinstance(v, Affine)) and not evidence.get("elements"):
@@ -144,7 +141,7 @@ def _evidence(
                 raise SaveError("signs of whole channels of convolutions are not written for Rocq")
         tree = write_forms(f, g, inputs, domain, tolerance, evidence)
     else:
-        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, line, tree, pass and point are")
+        raise SaveError(f"evidence {method!r} is not written for Rocq; forms, tree, pass and point are")
     return f"Leaf\n{tree}"
 
 

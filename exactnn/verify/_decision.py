@@ -31,9 +31,10 @@ from exactnn.symmetry.ridge_forms import NormalForm, ridge_form
 from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
-from exactnn.verify import _line, _search
+from exactnn.verify import _search
 from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, fingerprint, splitting
 from exactnn.verify._complete import Complete
+from exactnn.verify._denominators import with_denominators
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._lattice import ByLattice
 from exactnn.verify._matched import matched, read_by_checker
@@ -112,7 +113,9 @@ class Decision:
         if found is not None:
             return found
         if self._one_variable:
-            return self._on_a_line()
+            found = self._by_lattice(1)
+            if found is not None:
+                return found
         self.clock.check("value numbering did not prove equality")
         found = self._at_small_points()
         if found is not None:
@@ -219,7 +222,8 @@ class Decision:
         if found is None or not found.proved or found.certificate is None:
             return None
         stated = [[first, second] for first, second in self.shared.groups]
-        certificate = Certificate(self.claim, "proved", {**found.certificate.evidence, "shared": stated}, self.clock)
+        evidence = with_denominators({**found.certificate.evidence, "shared": stated}, self.nets)
+        certificate = Certificate(self.claim, "proved", evidence, self.clock)
         if read_by_checker(self.nets) and not accepted(certificate):  # where the checker reads a file itself, and sees other parts
             return None
         how = how or f"{found.reason}; what both networks have in common was taken as given"
@@ -380,7 +384,8 @@ class Decision:
             other, by_net["g"] = numbering.run(self.g)
             forms = forms - other
         layout = {"elements": True} if numbering.elements else {}
-        return forms, {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
+        evidence = {"method": "forms", "hull": self.where.hull, **layout, **by_net, "output": None}
+        return forms, with_denominators(evidence, self.nets)
 
     @doing("the face lattice of both networks")
     def _by_lattice(self, share: float, most: int | None = None) -> Verdict | None:
@@ -541,25 +546,6 @@ class Decision:
     @cached_property
     def _one_variable(self) -> bool:
         return self.f.input_dim == 1 and all(net.is_piecewise_linear for net in self.nets)
-
-    @doing("breakpoints of functions of one variable")
-    def _on_a_line(self) -> Verdict:
-        points = _line.breakpoints(self.nets, self.claim.domain, self.clock)
-        found = None
-        for part in _line.blocks(points):
-            found = self.points.at_inputs(RationalArray.from_fractions(part, (len(part), 1)), "breakpoints of one variable")
-            if found is not None:
-                break
-        if found is None and self.claim.tolerance:
-            far = _line.far_points(self.f, self.g, points, self.claim.domain, self.claim.tolerance)
-            if far:
-                found = self.points.at_inputs(RationalArray.from_fractions(far, (len(far), 1)), "points far beyond the breakpoints")
-        if found is not None:
-            return found
-        _line.check_steps(self.nets, points)
-        agree = "are within the tolerance" if self.claim.tolerance else "agree"
-        how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
-        return self._proved({"method": "line"}, how)
 
     @doing("points at which smooth networks differ")
     def _by_enclosure(self) -> Verdict | None:

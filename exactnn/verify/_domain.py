@@ -6,6 +6,7 @@ interior points. docs/certificate-format.md, "Hull", is what the checker sees of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -72,10 +73,10 @@ def coordinates(domain: Polyhedron | None, dimension: int) -> Coordinates:
     directions = RationalArray.from_fractions([q for v in hull.directions for q in v], (count, dimension))
     A, b = domain.rows
     region = Polyhedron(A @ directions.T, b - A @ origin) if count else None
-    return Coordinates(count, region, origin, directions, _evidence(hull, directions, A, dimension))
+    return Coordinates(count, region, origin, directions, _evidence(hull, directions, A, b, dimension))
 
 
-def _evidence(hull: Any, directions: RationalArray, A: RationalArray, dimension: int) -> dict[str, Any]:
+def _evidence(hull: Any, directions: RationalArray, A: RationalArray, b: RationalArray, dimension: int) -> dict[str, Any]:
     """I = sum_k direction_k (outer) coordinates_k + sum_e coefficients_e (outer) A_e, by inverting a square basis."""
     chosen: list[Any] = []
     basis = directions
@@ -100,11 +101,24 @@ def _evidence(hull: Any, directions: RationalArray, A: RationalArray, dimension:
             {
                 "row": e.row,
                 "coefficients": [json_number(fractions[i][n + j]) for i in range(dimension)],
-                "farkas": [[r, json_number(y)] for r, y in enumerate(e.multipliers) if y],
+                "farkas": _farkas(e, A, b),
             }
             for j, e in enumerate(chosen)
         ],
     }
+
+
+def _farkas(equality: Any, A: RationalArray, b: RationalArray) -> list[Any]:
+    """[factor, [[r, y]...]]: factor (A_i x - b_i) is gamma + sum of y g_r, g_r the form of b_r - A_r x, all in coprime integers."""
+
+    def content(row: int) -> Fraction:
+        entries = [*A[row].to_fractions(), b[row].item()]
+        return Fraction(math.gcd(*(q.numerator for q in entries)) or 1, math.lcm(*(q.denominator for q in entries)))
+
+    own = content(equality.row)
+    terms = {r: Fraction(y) * content(r) / own for r, y in enumerate(equality.multipliers) if y}
+    factor = math.lcm(*(y.denominator for y in terms.values()))
+    return [json_number(Fraction(factor)), [[r, json_number(y * factor)] for r, y in terms.items()]]
 
 
 def _dual(directions: RationalArray, rows: RationalArray) -> RationalArray:

@@ -9,11 +9,16 @@ from fractions import Fraction
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from exactnn.claims import Certificate, PoleFreeClaim
+from flint import fmpq_poly
+
+from exactnn.claims import Certificate, PoleFreeClaim, accepted
 from exactnn.errors import ArgumentError, ExactnnError
 from exactnn.exact.calls import helpful
 from exactnn.exact.clock import Clock
 from exactnn.exact.numbers import Number, shown
+from exactnn.exact.polynomials import fractions, from_fractions
+from exactnn.exact.roots import within
+from exactnn.exact.signs import sign_cuts
 from exactnn.exact.writing import json_number
 from exactnn.network import Network, check_network
 from exactnn.network.activations import Rational
@@ -26,8 +31,8 @@ from exactnn.verdict import Verdict
 if TYPE_CHECKING:
     import torch
 
-#: Bit operations of the checker: for each quotient n^4 times the bits of coefficients, ends and n, its number of terms.
-_STURM = 2**38
+#: coefficients of a function from which the checker is asked first whether it has the time
+_LARGE = 200
 
 #: A pair (lower, upper), ends of None for no bound.
 Interval = Sequence[Number | None]
@@ -66,10 +71,10 @@ def verify_pole_free(
 ) -> PoleVerdict:
     """Whether r has no pole in the interval, what cancels having been cancelled; of a network, every rational activation in it.
 
-    Proved or refuted, each with a certificate: the checker counts the zeros of the cancelled denominator (Descartes, Sturm), or sees
-    that it is a sum of squares or absolute values and a positive constant (ERA with positive f^2 + epsilon, Pade activation units of
-    formulas A to D). Unknown only for quotients so large that the checker refuses them (n^4 B > 2^38 for n coefficients of B bits, say
-    degree 400 with small ones).
+    Proved or refuted, each with a certificate: it cuts the interval into pieces on which the coefficients of the cancelled denominator,
+    written about the piece, have one sign (Descartes), or names a factor that changes its sign; or the checker sees that the denominator
+    is a sum of squares or absolute values and a positive constant (ERA with positive f^2 + epsilon, Pade activation units of formulas A
+    to D). Unknown only for quotients so large that the checker ends before it decides (of a degree of some thousands).
 
     Parameters
     ----------
@@ -105,6 +110,7 @@ def verify_pole_free(
     functions = rational_activations(r)
     claim = PoleFreeClaim(r if isinstance(r, Network) else None, {name: _entry(f) for name, f in functions.items()}, ends)
     alone = claim.is_alone
+    stated = _stated(functions)
     for i, (name, function) in enumerate(functions.items()):
         poles = function.real_poles(interval=interval)
         if not poles:
@@ -113,18 +119,18 @@ def verify_pole_free(
         who = name if alone else f"{name!r}"
         order = "simple" if pole.multiplicity == 1 else f"order {pole.multiplicity}"
         where = f"{'at' if pole.is_exact else 'near'} {pole}"
-        if _work(function, (pole.lower, pole.upper)) > _STURM:
+        evidence = {"method": "pole", "function": i, **_shown_pole(stated[i], pole)}
+        certificate = Certificate(claim, "refuted", evidence, clock)
+        if _is_large(stated[i]) and not accepted(certificate):
             return PoleVerdict(
                 "unknown", claim.describe(), f"{who} has a pole {where}, but is too large for the checker", pole=pole, function=function
             )
-        evidence = {"method": "pole", "function": i, "between": [json_number(pole.lower), json_number(pole.upper)]}
-        certificate = Certificate(claim, "refuted", evidence, clock)
         point = (pole.value,) if pole.value is not None and alone else None
         reason = f"{who} has {len(poles)} pole{'s' * (len(poles) != 1)} there, the first {where} ({order})"
         return PoleVerdict("refuted", claim.describe(), reason, certificate, point, pole=pole, function=function)
-    if sum(_work(f, ends) for f in functions.values()) > _STURM:
+    certificate = Certificate(claim, "proved", {"method": "signs", "functions": [_shown_free(q, ends) for q in stated]}, clock)
+    if any(map(_is_large, stated)) and not accepted(certificate):
         return PoleVerdict("unknown", claim.describe(), "no pole was found, but the functions are too large for the checker")
-    certificate = Certificate(claim, "proved", {"method": "sturm"}, clock)
     return PoleVerdict("proved", claim.describe(), _reason(functions, alone), certificate)
 
 
@@ -233,14 +239,43 @@ def _is_positive(f: Function) -> bool:
     return (isinstance(f, PadeUnit) and f.formula != "N") or (isinstance(f, ERA) and all(size > 0 for *_, size in f.terms))
 
 
-def _work(f: Function, ends: tuple[Fraction | None, Fraction | None]) -> int:
-    """The checker's count of bit operations."""
-    if _is_positive(f):
-        return 0
-    r = f if isinstance(f, RationalFunction) else f.to_rational_function()
-    size = max(len(r.numerator), len(r.denominator))
-    length = max((c.bit_length() for end in ends if end is not None for c in (end.numerator, end.denominator)), default=0)
-    return size**4 * (length + size.bit_length() + max(int(p.numer().height_bits()) for p in (r._top, r._bottom)))
+#: numerator and denominator; None for a sum with denominators that are at least positive constants
+_Quotient = tuple[fmpq_poly, fmpq_poly] | None
+
+
+def _stated(functions: Mapping[str, Function]) -> list[_Quotient]:
+    """The quotients, in lowest terms."""
+    quotients = (
+        None if _is_positive(f) else f if isinstance(f, RationalFunction) else f.to_rational_function() for f in functions.values()
+    )
+    return [None if q is None else (from_fractions(q.numerator), from_fractions(q.denominator)) for q in quotients]
+
+
+def _is_large(quotient: _Quotient) -> bool:
+    return quotient is not None and max(p.degree() for p in quotient) >= _LARGE
+
+
+def _shown_free(quotient: _Quotient, ends: tuple[Fraction | None, Fraction | None]) -> dict[str, Any] | None:
+    """What shows that p/q has no pole: cuts for q."""
+    return None if quotient is None else {"cuts": _numbers(sign_cuts(quotient[1].numer(), *ends))}
+
+
+def _shown_pole(quotient: _Quotient, pole: RealRoot) -> dict[str, Any]:
+    """What shows that p/(s h) has this pole: an interval around it in which s changes its sign, and cuts for p."""
+    assert quotient is not None  # the others have no pole
+    p, q = quotient
+    factor, rest = q, fmpq_poly([1])
+    if pole.multiplicity % 2 == 0:  # q does not change its sign there, what occurs so often in it does
+        factor = next(fmpq_poly(s) for s, k in q.numer().factor_squarefree()[1] if k == pole.multiplicity)
+        rest = q / factor
+    width = pole.width
+    while within(p, pole.lower, pole.upper):
+        width /= 2**20
+        (pole,) = within(q, pole.lower, pole.upper, width)
+    found: dict[str, Any] = {"between": _numbers((pole.lower, pole.upper)), "cuts": _numbers(sign_cuts(p.numer(), pole.lower, pole.upper))}
+    if rest.degree():
+        found |= {"numerator": _numbers(fractions(p)), "factors": [_numbers(fractions(v)) for v in (factor, rest)]}
+    return found
 
 
 def _reason(functions: Mapping[str, Function], alone: bool) -> str:

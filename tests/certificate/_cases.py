@@ -20,8 +20,7 @@ from tests.certificate._build import (
     tensor,
     zero,
 )
-
-LINE = {"method": "line"}
+from tests.certificate._trees import by_tree
 
 
 def point(x, f, g):
@@ -66,13 +65,17 @@ def shared(groups, f, g, lines_f, lines_g, **extra):
     return proved(f, g, lines_f, lines_g, shared=groups, **extra)
 
 
+def prelus(slopes):
+    return network([node("x", "input", shape=[len(slopes)]), node("p", "prelu", "x", slopes=tensor(slopes))])
+
+
 CASES = {
     "shared whole": shared([[["h2"], ["h2"]]], SPLIT, SPLIT, {}, {}),
     "shared whole on a box": shared([[["h2"], ["h2"]]], T26, T26, {}, {}, domain=box((-1, 1)), tolerance=1),
     "shared part": shared([[["r0"], ["r0"]]], SPLIT, WHOLE, {"r1": [atom(0), atom(0)]}, {"r1": [atom(0)]}, domain=box((-1, 1), (-1, 1))),
     "T1": zero(T1, {"r0": [atom(0), atom(0, -1), atom(1), atom(1, -1)]}),
     "T1 all parameters": zero(T1_FULL, {"r0": [atom(0), atom(0, -1), atom(1), atom(1, -1)]}),
-    "T1 line": certificate("zero", "proved", (T1,), LINE),
+    "T1 tree": by_tree(T1),
     "T2": zero(T2, {"r0": [atom(0), atom(1), atom(2), atom(0, -1), atom(1, -1), atom(2, -1)]}),
     "T3": proved(*T3, {"r0": [atom(0), atom(1), atom(2)]}, {"r0": [atom(0, -1), atom(1, -1), atom(2, -1)]}),
     "T4": proved(
@@ -107,7 +110,7 @@ CASES = {
         {"r0": [atom(1), atom(1, -1)]},
     ),
     "T10": certificate("zero", "refuted", (T10,), point([0], [f"-1/{10**30}"], [0])),
-    "T10 tolerance": certificate("zero", "proved", (T10,), LINE, tolerance=Fraction(1, 10**30)),
+    "T10 tolerance": by_tree(T10, tolerance=Fraction(1, 10**30)),
     "T11 floats": certificate(
         "zero",
         "refuted",
@@ -145,15 +148,26 @@ CASES = {
         },
         {"r0": [atom(0)]},
     ),
-    "T26 line": certificate("equal", "proved", (T26, T26_FLAT), LINE),
+    "T26 tree": by_tree(T26, T26_FLAT),
     "T26 off": certificate("equal", "refuted", (T26, T26_OFF), point(["1/2"], [0], [Fraction(8, 2**60).__str__()])),
-    "T26 line, domain": certificate("equal", "proved", (T26, T26_OFF), LINE, domain=box((-7, "1/4"))),
-    "line, one point": certificate("equal", "proved", (RELU_X, T1), LINE, domain=box((0, 0))),
-    "line, half open": certificate("equal", "proved", (RELU_X, linear([[1]], [0])), LINE, domain={"A": tensor([[-2]]), "b": tensor([0])}),
-    "line, empty": certificate("equal", "proved", (RELU_X, linear([[1]], [1])), LINE, domain=box((1, 0))),
+    "T26 tree, domain": by_tree(T26, T26_OFF, domain=box((-7, "1/4"))),
+    "tree, one point": by_tree(RELU_X, T1, domain=box((0, 0))),
+    "tree, half open": by_tree(RELU_X, linear([[1]], [0]), domain={"A": tensor([[-2]]), "b": tensor([0])}),
     "hard tanh": zero(
         shallow([(1, 1, 0), (1, -1, 0)], activation=HARDTANH),
         {"r0": [atom(0), atom(1), atom(1, -1), atom(0, -1)]},
+    ),
+    "two kinks of two neurons": proved(
+        shallow([(1, 1, 0), (1, 2, 0)], activation=HARDTANH),
+        shallow([(1, 2, 0), (1, 1, 0)], activation=HARDTANH),
+        {"r0": [atom(0), atom(1), atom(2), atom(3)]},
+        {"r0": [atom(1), atom(0), atom(3), atom(2)]},
+    ),
+    "an unnamed maximum": proved(
+        prelus([1, "1/2"]),
+        prelus([1, "1/2"]),
+        {"p": [None, atom(0)]},
+        {"p": [None, atom(0)]},
     ),
     "slack on": proved(
         shallow([(1, 1, 2), (5, 1, -3)]),
@@ -181,7 +195,7 @@ CASES = {
             "origin": [0, 0],
             "directions": [[1, 1]],
             "coordinates": [["1/2", "1/2"]],
-            "equalities": [{"row": 0, "coefficients": ["1/2", "-1/2"], "farkas": [[1, 1]]}],
+            "equalities": [{"row": 0, "coefficients": ["1/2", "-1/2"], "farkas": [1, [[1, 1]]]}],
         },
     ),
     "hull, one point": proved(
@@ -195,8 +209,8 @@ CASES = {
             "directions": [],
             "coordinates": [],
             "equalities": [
-                {"row": 0, "coefficients": [1, 0], "farkas": [[1, 1]]},
-                {"row": 2, "coefficients": [0, 1], "farkas": [[3, 1]]},
+                {"row": 0, "coefficients": [1, 0], "farkas": [1, [[1, 1]]]},
+                {"row": 2, "coefficients": [0, 1], "farkas": [3]},
             ],
         },
     ),
@@ -297,7 +311,9 @@ def rational_net(numerator, denominator, weight):
     )
 
 
-CASES["rational"] = zero(rational_net([1, 0, "2/3"], [1, 1, 1], [[2, -2]]), {"r": [["atom", 0, 1], ["atom", 0, 1]]})
+CASES["rational"] = zero(
+    rational_net([1, 0, "2/3"], [1, 1, 1], [[2, -2]]), {"r": [["atom", 0, 1], ["atom", 0, 1]]}, denominators=[[[1, 1, 1], [-1, 0]]]
+)
 CASES["rational, point"] = certificate("zero", "refuted", (rational_net([1, 0, 1], [0, 1], [[1, 1]]),), point([1], [5], [0]))
 
 

@@ -1,4 +1,4 @@
-"""Every method and every kind of line is accepted where it is right."""
+"""Every method and every kind of evidence is accepted where it is right."""
 
 import copy
 
@@ -9,7 +9,7 @@ from tests.certificate import _oracle
 from tests.certificate._cases import CASES, SCALES
 
 FORMS = [n for n, c in CASES.items() if c["evidence"]["method"] == "forms" and c["claim"]["question"] != "symmetry"]
-LINES = [n for n, c in CASES.items() if c["evidence"]["method"] == "line"]
+TREES = [n for n, c in CASES.items() if c["evidence"]["method"] == "tree"]
 POINTS = [n for n, c in CASES.items() if c["evidence"]["method"] == "point" and c["claim"]["question"] != "symmetry"]
 
 
@@ -26,7 +26,7 @@ def test_the_second_opinion_supports_the_forms(name):
     assert _oracle.supports(CASES[name], SCALES.get(name, (None, None)))
 
 
-@pytest.mark.parametrize("name", [*FORMS, *LINES])
+@pytest.mark.parametrize("name", [*FORMS, *TREES])
 def test_the_second_opinion_finds_no_counterexample(name):
     assert _oracle.proves(CASES[name], SCALES.get(name, (None, None)), count=20)
 

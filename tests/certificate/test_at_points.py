@@ -120,7 +120,7 @@ def test_bad_documents_are_rejected_by_name():
         "entries for 1 inputs": equal_at("proved", RELU, IDENTITY, [[0, 0]], values([[0]])),
         "one row for each point": equal_at("proved", RELU, IDENTITY, [0], values([[0]])),
         "expected shape": equal_at("proved", RELU, IDENTITY, [[0]], values([[0, 0]])),
-        "cannot support": equal_at("proved", RELU, IDENTITY, [[0]], {"method": "line"}),
+        "cannot support": equal_at("proved", RELU, IDENTITY, [[0]], {"method": "tree"}),
         "index from 0 to 0": equal_at("refuted", RELU, IDENTITY, [[-1]], {"method": "point", "index": 1, "f": [0], "g": [-1]}),
         "are the same": equal_at("refuted", RELU, IDENTITY, [[1]], {"method": "point", "index": 0, "f": [1], "g": [1]}),
         "unknown key": {**CASES["line"], "claim": {**CASES["line"]["claim"], "domain": None}},
@@ -135,12 +135,10 @@ def test_bad_documents_are_rejected_by_name():
 
 
 def test_what_would_take_hours_is_not_decided(monkeypatch):
-    work = 3 * (1 + 1 * 1 + 2 * 1 + 1) + 3 * (1 + 2 * 1 + 2 * 2 + 2)  # input, n units, 1 + one kink each, output of n weights
-    monkeypatch.setattr(_budget, "POINTS", work)
-    assert check(CASES["line"]) is True
-    monkeypatch.setattr(_budget, "POINTS", work - 1)
-    with pytest.raises(BudgetExceeded, match=f"more than {work - 1} products"):
-        check(CASES["line"])
+    monkeypatch.setattr(_budget, "WORK", (2000, 0))
+    assert check(equal_at("proved", IDENTITY, IDENTITY, [[0]], values([[0]]))) is True
+    with pytest.raises(BudgetExceeded, match="more than 2000 operations"):
+        check(equal_at("proved", IDENTITY, IDENTITY, [[0]] * 100, values([[0]] * 100)))
 
 
 def test_the_question():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ import pytest
 
 import exactnn as xn
 import exactnn.certificate
-from exactnn.certificate import BudgetExceeded, Rejected, _budget, _check, check
-from exactnn.certificate._budget import Budget, times, within
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, _tree, check
+from exactnn.certificate._budget import ROOM, WORK, allow, charge, hold, opened, released, written
 from exactnn.certificate._command import main as alone
-from exactnn.claims import Certificate, EqualClaim, accepted
+from exactnn.claims import accepted
 from exactnn.cli import main
 from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, ExactnnError
 from tests.certificate._build import box, certificate, forms, mlp, network, node
+from tests.certificate._trees import by_tree
 
 FOLDER = Path(exactnn.certificate.__file__).parent
 TENT = {"slope": 2, "constant": 0, "kinks": [["1/2", -4]]}
@@ -34,18 +35,14 @@ def tents(count: int, odd: int = 0) -> Any:
     return network(nodes)
 
 
-def on_the_line(f: Any, g: Any) -> Any:
-    return certificate("equal", "proved", (f, g), {"method": "line"}, domain=box((0, 1)))
-
-
-LONG = on_the_line(tents(8), tents(8))
+POOR = 300_000  # a third of what the long certificate takes
+LONG = by_tree(tents(8), tents(8), box((0, 1)))
 
 
 @pytest.fixture
 def poor(monkeypatch: pytest.MonkeyPatch) -> None:
     """A budget that a tenth of the long certificate uses up."""
-    steps = 2 * 9 * 9 * 2**8
-    monkeypatch.setattr(_budget, "LINE", steps // 8)
+    monkeypatch.setattr(_budget, "WORK", (POOR, 0))
 
 
 @pytest.fixture
@@ -63,10 +60,10 @@ def test_the_errors_are_no_rejections() -> None:
 
 @pytest.mark.usefixtures("poor")
 def test_the_message_names_step_and_limit() -> None:
-    with pytest.raises(CheckBudgetExceeded, match=r"not decided at line: [fg]: ") as caught:
+    with pytest.raises(CheckBudgetExceeded, match=r"not decided at tree: node") as caught:
         xn.check(LONG)
-    assert caught.value.step.startswith("line: ")
-    assert f"more than {_budget.LINE} steps" in caught.value.reason
+    assert caught.value.step.startswith("tree: ")
+    assert f"more than {POOR} operations" in caught.value.reason
     assert "budget=10" in str(caught.value)
 
 
@@ -88,19 +85,19 @@ def test_what_is_no_budget(budget: Any) -> None:
 
 @pytest.mark.usefixtures("poor")
 def test_a_step_that_fails_first_is_a_rejection() -> None:
-    other = on_the_line(tents(8), tents(8, 1))  # they differ on the first cell
+    other = certificate("equal", "proved", (tents(8), tents(8, 1)), LONG["evidence"], domain=box((0, 1)))  # they differ on the first cell
     with pytest.raises(CertificateRejected):
         xn.check(other, budget=10)
-    document = {**LONG, "evidence": {"method": "line", "more": 1}}
+    document = {**LONG, "evidence": {**LONG["evidence"], "more": 1}}
     with pytest.raises(CertificateRejected, match="unknown key"):
         xn.check(document)
 
 
 def test_engines_do_not_take_it_for_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     net = xn.mlp([([[1], [1], [-1]], [0, -1, 0]), ([[1, 2, 3]], [0])])
-    written = Certificate(EqualClaim(net, net, None, Fraction(0)), "proved", {"method": "line"})
+    written = xn.verify_equal(net, net, domain=xn.Box(0, 1)).certificate
     assert accepted(written)
-    monkeypatch.setattr(_budget, "LINE", 5)
+    monkeypatch.setattr(_budget, "WORK", (5, 0))
     assert not accepted(written)
 
 
@@ -116,7 +113,7 @@ def test_no_memory_left(monkeypatch: pytest.MonkeyPatch, error: type[Exception])
     def full(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setitem(_check._METHODS["proved"], "line", full)
+    monkeypatch.setattr(_tree, "check_tree", full)
     with pytest.raises(CheckBudgetExceeded, match=f"too deep or too large for this checker \\({error.__name__}\\)"):
         xn.check(LONG)
 
@@ -140,16 +137,38 @@ def test_a_wrong_size_in_a_certificate_is_a_rejection() -> None:
             xn.check(document)
 
 
-def test_a_factor_is_in_force_inside_only() -> None:
-    with times(3):
-        Budget(2, "steps", "here").spend(6)
-        within(6, 2, "steps", "here")
-        with pytest.raises(BudgetExceeded, match="here: more than 6 steps"):
-            within(7, 2, "steps", "here")
-        with times(1), pytest.raises(BudgetExceeded, match="more than 2 steps"):
-            Budget(2, "steps", "here").spend(3)
-    with pytest.raises(BudgetExceeded, match="more than 2 steps"):
-        within(3, 2, "steps", "here")
+def test_one_account_pays_for_everything() -> None:
+    with opened(3) as account:
+        charge(5, "here")
+        hold(7, "here")
+        with released():
+            hold(4, "here")
+        charge(6, "there")
+        assert (account.work, account.held, account.most) == (11, 7, 11)
+        with opened() as inner:
+            assert inner is not account
+            charge(1, "here")
+        assert account.work == 11
+
+
+@pytest.mark.parametrize(("spend", "limit"), [(charge, WORK), (hold, ROOM)])
+def test_what_may_be_spent_is_proportional_to_what_was_read(spend: Any, limit: tuple[int, int]) -> None:
+    base, each = limit
+    spend(10**30, "outside")  # engines read their own networks
+    with opened(2):
+        spend(2 * base, "here")
+        with pytest.raises(BudgetExceeded, match=f"here: more than {2 * base} "):
+            spend(1, "here")
+    with opened(2):
+        allow(3)
+        spend(2 * base + 6 * each, "here")
+        with pytest.raises(BudgetExceeded, match=f"here: more than {2 * (base + 3 * each)} "):
+            spend(1, "here")
+
+
+def test_bytes_of_a_certificate_that_is_no_file(saved: Path) -> None:
+    assert 0.9 < written(LONG) / saved.stat().st_size < 1.1
+    assert written([1.5, None, True, (1,), {3: 4}]) > 0
 
 
 # --- the command lines -----------------------------------------------------------------------------------------------------
@@ -159,11 +178,11 @@ def test_a_factor_is_in_force_inside_only() -> None:
 def test_exactnn_check(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(saved)]) == 3
     out = capsys.readouterr().out
-    assert out.startswith("NOT DECIDED: line: ")
+    assert out.startswith("NOT DECIDED: tree: ")
     assert "--budget 10" in out
     assert main(["check", str(saved), "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
-    assert (found["status"], found["step"][:4]) == ("not decided", "line")
+    assert (found["status"], found["step"][:4]) == ("not decided", "tree")
     assert main(["check", str(saved), "--quiet", "--budget", "10"]) == 0
     assert capsys.readouterr().out.startswith("ACCEPTED")
     assert main(["check", str(saved), "--budget", "0"]) == 2
@@ -173,7 +192,7 @@ def test_exactnn_check(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("poor")
 def test_the_checker_alone(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert alone([str(saved)]) == 3
-    assert capsys.readouterr().out.startswith("NOT DECIDED: line: ")
+    assert capsys.readouterr().out.startswith("NOT DECIDED: tree: ")
     assert alone([str(saved), "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["verdict"] == "not decided"
     assert alone([str(saved), "--budget", "10"]) == 0
@@ -188,10 +207,10 @@ def test_a_copy_of_the_folder(tmp_path: Path) -> None:
     copy = tmp_path / "anywhere"
     shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__"))
     text = (copy / "_budget.py").read_text(encoding="utf-8")
-    (copy / "_budget.py").write_text(text.replace("LINE = 2**25", "LINE = 2**10"), encoding="utf-8")
+    (copy / "_budget.py").write_text(re.sub(r"^WORK = .*", f"WORK = {POOR}, 0", text, flags=re.MULTILINE), encoding="utf-8")
     path = tmp_path / "long.json"
     path.write_text(json.dumps(LONG), encoding="utf-8")
-    for more, code, said in ([], 3, "NOT DECIDED: line: "), (["--budget", "1000"], 0, "accepted: "):
+    for more, code, said in ([], 3, "NOT DECIDED: tree: "), (["--budget", "1000"], 0, "accepted: "):
         run = subprocess.run([sys.executable, "-I", "-S", copy, path, *more], capture_output=True, text=True, check=False)
         assert (run.returncode, run.stderr) == (code, "")
         assert run.stdout.startswith(said)

@@ -133,7 +133,7 @@ def test_long_domains_and_steps_are_shown_by_the_hash_of_the_claim(tmp_path, cap
     assert f"T: flip {steps[0]['neurons']} at '{steps[0]['layer']}' (real" in shown(tmp_path, capsys, certificate)
     certificate["claim"]["transformation"] = [s for _ in range(11) for s in steps]  # flips cancel in pairs
     first = shown(tmp_path, capsys, certificate).splitlines()[0]
-    assert f"T: 11 steps; the claim has the sha256 {digest(certificate['claim'])}" in first
+    assert f"f = T(f) on all of R^2; the claim has the sha256 {digest(certificate['claim'])}" in first
 
 
 def test_a_copy_of_the_folder_runs_alone(files, tmp_path):

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 import exactnn.certificate
-from exactnn.certificate import BudgetExceeded, Rejected, _gzip, check
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, _gzip, check
 from exactnn.claims import Certificate, EqualClaim, _certificate
 from exactnn.cli import main
 from tests.certificate._cases import CASES
@@ -90,7 +90,7 @@ def test_what_compresses_too_well_is_compressed_less(tmp_path: Path, monkeypatch
     data = path.read_bytes()
     text = gzip.decompress(data)
     assert len(gzip.compress(text, mtime=0)) * 100 < len(text)
-    assert _gzip.decompressed(data, "certificate", _gzip.largest(data)) == text
+    assert _gzip.decompressed(data, "certificate") == text
     assert 4 * len(data) < len(text)
 
 
@@ -125,12 +125,10 @@ def test_the_checker_alone_reads_it(tmp_path: Path) -> None:
 def test_any_content_in_pieces_of_any_size(content: bytes, piece: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_gzip, "_PIECE", piece)
-        assert _gzip.decompressed(gzip.compress(content, mtime=0), "x", 300) == content
-        assert (
-            _gzip.decompressed(gzip.compress(content, mtime=0) + gzip.compress(b"more", mtime=0), "x", 304, members=2) == content + b"more"
-        )
+        assert _gzip.decompressed(gzip.compress(content, mtime=0), "x") == content
+        assert _gzip.decompressed(gzip.compress(content, mtime=0) + gzip.compress(b"more", mtime=0), "x", members=2) == content + b"more"
         with pytest.raises(Rejected, match="more data behind 2 members"):
-            _gzip.decompressed(gzip.compress(content, mtime=0) * 2 + b"\0", "x", 600, members=2)
+            _gzip.decompressed(gzip.compress(content, mtime=0) * 2 + b"\0", "x", members=2)
 
 
 # --- refusing --------------------------------------------------------------------------------------------------------------
@@ -182,10 +180,12 @@ def test_a_file_that_expands_out_of_proportion(tmp_path: Path) -> None:
 
 
 def test_the_limit() -> None:
-    data = zeros(1)
-    assert _gzip.largest(data) == 2**26
     assert (_certificate._UNSUSPICIOUS, _certificate._TIMES) == (_gzip._UNSUSPICIOUS, _gzip._TIMES)  # written by one, read by the other
-    assert _gzip.largest(bytes(2**20)) == 100 * 2**20
-    assert len(_gzip.decompressed(data, "x", 2**20)) == 2**20
-    with pytest.raises(BudgetExceeded, match=r"^x: gzip: more than 1048575 bytes are compressed in \d+: too large"):
-        _gzip.decompressed(data, "x", 2**20 - 1)
+    data = zeros(4)
+    assert len(_gzip.decompressed(data, "x")) == 2**22
+    longer = zeros(5)
+    with pytest.raises(BudgetExceeded, match=rf"^x: gzip: more than {2**22} bytes are compressed in {len(longer)}: too large"):
+        _gzip.decompressed(longer, "x")
+    with _budget.opened(2) as account:
+        assert len(_gzip.decompressed(longer, "x")) == 5 * 2**20
+        assert account.bytes == 7 * len(longer)  # with those of the file itself eight times

@@ -83,7 +83,7 @@ def is_right(certificate, scales):
         certificate = {**certificate, "models": {"f": {"inline": f}, "g": {"inline": moved}}}
     if method in ("point", "enclosure"):
         return (_oracle.refutes if method == "point" else _oracle.keeps_apart)(certificate)
-    return _oracle.proves(certificate, scales, 20) and (method in ("line", "pass") or _oracle.supports(certificate, scales))
+    return _oracle.proves(certificate, scales, 20) and (method in ("tree", "pass") or _oracle.supports(certificate, scales))
 
 
 def verdict(certificate):

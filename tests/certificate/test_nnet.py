@@ -90,8 +90,7 @@ BAD = [
 
 @pytest.mark.parametrize("k", range(len(BAD)))
 def test_refusals(k):
-    large = "99999999" in BAD[k] and "1e9999999" not in BAD[k]
-    with pytest.raises(BudgetExceeded if large else Rejected) as caught:
+    with pytest.raises(Rejected) as caught:
         read_nnet(BAD[k].encode(), False, "model f")
     assert caught.value.step.startswith("model f")
 

@@ -215,7 +215,7 @@ FALSE = {
             "origin": [0],
             "directions": [],
             "coordinates": [],
-            "equalities": [{"row": 0, "coefficients": [1], "farkas": [[1, 1]]}],
+            "equalities": [{"row": 0, "coefficients": [1], "farkas": [1, [[1, 1]]]}],
         },
     ),
     "a negative multiplier": zero(
@@ -226,7 +226,7 @@ FALSE = {
             "origin": [1],
             "directions": [],
             "coordinates": [],
-            "equalities": [{"row": 0, "coefficients": [1], "farkas": [[0, -1]]}],
+            "equalities": [{"row": 0, "coefficients": [1], "farkas": [1, [[0, -1]]]}],
         },
     ),
     "an origin beside the domain": zero(
@@ -237,7 +237,7 @@ FALSE = {
             "origin": [0],
             "directions": [],
             "coordinates": [],
-            "equalities": [{"row": 0, "coefficients": [1], "farkas": [[1, 1]]}],
+            "equalities": [{"row": 0, "coefficients": [1], "farkas": [1, [[1, 1]]]}],
         },
     ),
     "tolerance on one side only": zero(
@@ -283,7 +283,7 @@ def test_steps_are_named():
     found["evidence"]["g"]["p"][0][3] = "3/2"
     with pytest.raises(Rejected) as caught:
         check(found)
-    assert caught.value.step == "forms: g: node p, channel 0"
+    assert caught.value.step == "forms: g: node p, line 0"
     found = copy.deepcopy(CASES["T4"])
     found["evidence"]["g"]["r0"].append(atom(0))
     with pytest.raises(Rejected) as caught:
@@ -295,10 +295,10 @@ def test_steps_are_named():
     assert caught.value.step == "forms: g"
 
 
-def test_a_line_certificate_holds_nothing_else():
-    assert check(CASES["T1 line"])
+def test_a_tree_holds_nothing_else():
+    assert check(CASES["T1 tree"])
     with pytest.raises(Rejected, match="unknown key"):
-        check({**CASES["T1 line"], "evidence": {"method": "line", "f": {}}})
+        check({**CASES["T1 tree"], "evidence": {**CASES["T1 tree"]["evidence"], "f": {}}})
 
 
 def test_numbers_count_on_from_f_to_g():

@@ -167,9 +167,9 @@ CASES: dict[str, tuple[Callable[[], Verdict], str]] = {
         "forms",
     ),
     "a sign flip": (lambda: verify_symmetry(TANH, symmetry.SignFlip(0, [1])), "forms"),
-    "one variable": (lambda: verify_equal(ABS, mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [1]), ([[1]], [-1])])), "line"),
-    "one variable, on an interval": (lambda: verify_equal(STEP, ABS, domain=Box(0, "1/2")), "line"),
-    "one variable within a tolerance": (lambda: verify_equal(ABS, with_last(ABS, [[1]], ["1/7"]), tolerance="1/7"), "line"),
+    "one variable": (lambda: verify_equal(ABS, mlp([([[1], [-1]], [0, 0]), ([[1, 1]], [1]), ([[1]], [-1])])), "tree"),
+    "one variable, on an interval": (lambda: verify_equal(STEP, ABS, domain=Box(0, "1/2")), "tree"),
+    "one variable within a tolerance": (lambda: verify_equal(ABS, with_last(ABS, [[1]], ["1/7"]), tolerance="1/7"), "tree"),
     "a point": (lambda: verify_equal(FLAT, with_last(FLAT, [[1, 2, 3 + TINY]], [0])), "point"),
     "a point of a domain": (
         lambda: verify_equal(DEEP, with_last(DEEP, [[1, -2]], [4]), domain=Box(5, 6), tolerance="1/2"),
@@ -339,7 +339,7 @@ def is_right(certificate: dict[str, Any]) -> bool:
         return _oracle.refutes(certificate)
     if method == "enclosure":
         return _oracle.keeps_apart(certificate)
-    return _oracle.proves(certificate, count=20) and (method in ("line", "pass", "boxes") or _oracle.supports(certificate))
+    return _oracle.proves(certificate, count=20) and (method in ("tree", "pass", "boxes") or _oracle.supports(certificate))
 
 
 def composed(steps: list[dict[str, Any]]) -> symmetry.Transformation:

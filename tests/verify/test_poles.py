@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -108,16 +110,19 @@ def test_networks() -> None:
     assert xn.check(plain.certificate)
 
 
-def test_what_is_positive_as_it_stands_needs_no_sturm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_STURM", 0)
+def test_what_is_positive_as_it_stands_needs_no_cuts() -> None:
     sigma = ERA((1, 2), [(1, 2, 3, 4), ("1/3", 0, -1, 0)], epsilon="1e-6")
     for f in (sigma, ERA((1, 0)), *(PadeUnit([0, 1, 2], [-1, 2, -3], formula=name) for name in "ABCD")):
         verdict = xn.verify_pole_free(f)
         assert verdict.proved
         assert "positive" in verdict.reason
         assert xn.check(verdict.certificate)
-    assert xn.verify_pole_free(PadeUnit([0, 1], [0, 1], formula="N")).unknown
-    assert xn.verify_pole_free(ERA((1, 2), [(1, 2, 3, 0)])).unknown
+        assert verdict.certificate.evidence["functions"] == [None]
+    for f in (PadeUnit([0, 1], [0, 1], formula="N"), ERA((1, 2), [(1, 2, 3, 0)])):
+        verdict = xn.verify_pole_free(f)
+        assert verdict.proved or verdict.refuted
+        assert xn.check(verdict.certificate)
+        assert verdict.certificate.evidence.get("functions") != [None]
 
 
 def of_entry(entry: dict[str, object], x: Fraction) -> Fraction:
@@ -221,18 +226,43 @@ def test_torch_modules() -> None:
 
 
 def test_too_large_for_the_checker_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_STURM", 10)
-    assert xn.verify_pole_free(1 / (X**2 + 1)).unknown
-    verdict = xn.verify_pole_free(1 / (X**2 - 1))
+    from exactnn.certificate import _budget
+
+    monkeypatch.setattr(engine, "_LARGE", 2)
+    monkeypatch.setattr(_budget, "WORK", (2**6, 0))
+    assert xn.verify_pole_free(1 / (X**2 + 1)).proved
+    assert xn.verify_pole_free(1 / (X**20 + 1), interval=(Fraction(1, 3), 2)).unknown
+    verdict = xn.verify_pole_free(1 / (X**20 - 2), interval=(Fraction(1, 3), 2))
     assert verdict.unknown
-    assert verdict.pole.value == -1
+    assert verdict.pole.lower < 2
     assert "too large" in verdict.reason
 
 
-def test_the_limit_is_that_of_the_checker() -> None:
-    from exactnn.certificate import _budget
+def test_a_numerator_with_a_zero_near_the_pole() -> None:
+    """The interval of the pole is made so short that the numerator has no zero in it."""
+    for gap in (Fraction(1, 10), Fraction(1, 10**30)):
+        verdict = xn.verify_pole_free((X**3 - 2 - gap) / (X**3 - 2) ** 2)
+        assert verdict.refuted
+        assert xn.check(verdict.certificate)
 
-    assert engine._STURM == _budget.STURM
+
+def test_files_with_other_multiples(tmp_path: Path) -> None:
+    """The checker reads 2/(2 x^2 - 2) and its like from the file as they stand."""
+    path = tmp_path / "net.json"
+    nodes = [
+        {"name": "x", "op": "input", "operands": [], "shape": [1]},
+        {"name": "y", "op": "rational", "operands": ["x"], "numerator": [2], "denominator": [-2, 0, 2]},
+        {"name": "z", "op": "rational", "operands": ["x"], "numerator": [1], "denominator": ["-1/3", 0, "-1/3"]},
+    ]
+    for outputs in (["y", "z"], ["z"]):
+        used = [nodes[0], *(n for n in nodes[1:] if n["name"] in outputs)]
+        path.write_text(json.dumps({"format": "exactnn-network", "version": 1, "inputs": ["x"], "outputs": outputs, "nodes": used}))
+        net = xn.load(path)
+        for interval, proved in (((-2, 0), len(outputs) == 1), (None, len(outputs) == 1), ((2, None), True)):
+            verdict = xn.verify_pole_free(net, interval=interval)
+            assert (verdict.proved, verdict.refuted) == (proved, not proved)
+            assert xn.check(verdict.certificate)
+    assert xn.verify_equal(net, net).proved
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_no_comparison_is_left_out_that_would_fail(case: tuple[Network, symmetry
         return
     if all(_images._is_plain(f, step) for step in steps):
         built = checker.transformed(checker.read_network(document(f), "f"), steps)
-        assert checker.same_network(built, checker.read_network(document(image), "g"))
+        assert built == checker.read_network(document(image), "g")
 
 
 # --- the layers that once had no certificate --------------------------------------------------------------------------------

@@ -24,14 +24,36 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from math import comb, gcd
 from operator import add, mul, sub
+from typing import Any
 
-from . import _budget
-from ._budget import Budget
-from ._numbers import afford, need
+from .. import _budget
+from .._claim_orbits import Orbits
+from .._fibre import lines
+from .._network import Network
+from .._numbers import mapping, need
+from .._shallow import read_shallow
 
 PRIME = 2**31 - 1
 Classes = Sequence[tuple[Sequence[int], Sequence[int], Sequence[int]]]  # (u_h, J_h, N_h)
 Column = list[int]  # a number for each class: the values of its u_h at a vector
+
+
+def check_enumeration(claim: Orbits, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+    """A network that need not be reduced, and has one orbit: no other distribution of its neurons over the classes is possible."""
+    step = "orbits: enumeration"
+    mapping(evidence, "evidence", ("method",))
+    need(claim.flips == ((),), step, 'this can prove one orbit only, "flips": [[]]')
+    net = read_shallow(f, "orbits: f")
+    need(net.family.kind != "odd" and net.family.r != 0, step, "only where phi(t) - phi(-t) = r t with r other than 0")
+    jumps: dict[tuple[tuple[int, ...], int], tuple[list[int], list[int]]] = {}
+    m = len(net.outgoing)
+    for i, line in enumerate(lines(net)):
+        if line is not None:
+            whole, turned = jumps.setdefault((line.direction, line.offset), ([0] * m, [0] * m))
+            for j, row in enumerate(net.outgoing):
+                whole[j] += line.size * row[i]
+                turned[j] += line.size * row[i] if line.sign < 0 else 0
+    check_one_orbit([(u, whole, turned) for (u, _), (whole, turned) in jumps.items()], len(net.weights), step)
 
 
 def check_one_orbit(classes: Classes, n: int, step: str) -> None:
@@ -39,10 +61,9 @@ def check_one_orbit(classes: Classes, n: int, step: str) -> None:
     classes = sorted(classes, key=lambda c: not any(c[1]))  # those of E first
     count = sum(any(jump) for _, jump, _ in classes)
     spare = n - count
-    afford(count <= 14, step, f"{count} classes are in use, more than 14: too large for this checker")
+    _budget.charge(1 << min(count, 1000), step)
     need(spare <= count, step, f"{count} classes are in use, and {spare} more neurons, which can be moved")
-    work = sum(comb(count, k) * 2 ** (count - k) * ((spare - k) // 2 + 1) ** 3 for k in range(spare + 1))
-    Budget(_budget.CONFIGURATIONS, "products", step).spend(work)
+    _budget.charge(32 * sum(comb(count, k) * 2 ** (count - k) * ((spare - k) // 2 + 1) ** 3 for k in range(spare + 1)), step)
     generator = random.Random(0)
     mixers = [[generator.randrange(PRIME) for _ in classes[0][1]] for _ in range(spare // 2 + 1)]
     jumps, turned = ([[sum(map(mul, row, c[k])) % PRIME for row in mixers] for c in classes] for k in (1, 2))

@@ -1,0 +1,96 @@
+"""Claims about the pieces of networks: their number, the largest deviation of two networks, and whether they decide alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from . import _words
+from ._claim import Claim, load
+from ._numbers import integer, need, rational, show
+
+
+class Regions(Claim):
+    """f has exactly so many activation regions on the domain."""
+
+    keys = ("domain", "count")
+    names = ("f",)
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {"proved": {"tree": "_tree.check_regions"}}
+
+    def read(self, document: dict[str, Any]) -> None:
+        """Their number."""
+        self.regions = integer(document["count"], "claim: count")
+
+    @property
+    def inhabited(self) -> bool | None:
+        """A region has interior points."""
+        return True if self.regions else super().inhabited
+
+    def says(self, f: Any) -> str:
+        """The number."""
+        return f"f has exactly {show(self.regions)} activation regions on {self.place(f)}"
+
+    def details(self, f: Any) -> str:
+        """The rows of the domain."""
+        _words.number(Fraction(self.regions))
+        return super().details(f)
+
+
+class SameDecision(Claim):
+    """The same maximal outputs on the domain."""
+
+    keys = ("domain",)
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "proved": {"tree": "_decision.check_decision_tree", "boxes": "_boxes.check_boxes"},
+        "refuted": {"point": "_decision.check_decision_point"},
+    }
+    beside = ("matched",)
+
+    def says(self, f: Any) -> str:
+        """Whether they are the same."""
+        if self.answer == "proved":
+            return f"f and g have the same maximal outputs on {self.place(f)}"
+        return f"at a point of {self.place(f).removeprefix('all of ')}, f and g have other maximal outputs"
+
+
+class Deviation(Claim):
+    """lower <= max |f - g| <= tolerance on the domain, for the largest |f_j - g_j| or their sum."""
+
+    optional = ("lower", "norm")
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "proved": {"tree": "_tree.check_tree", "pass": "_difference.check_pass", "boxes": "_boxes.check_boxes"}
+    }
+    uses = ("_deviation.need_lower",)
+    beside = ("matched",)
+
+    def read(self, document: dict[str, Any]) -> None:
+        """The lower end and the norm."""
+        self.least = rational(document["lower"], "claim: lower") if "lower" in document else self.tolerance
+        need(0 <= self.least <= self.tolerance, "claim: lower", "it is not between 0 and the tolerance")
+        self.norm = document.get("norm", "linf")
+        need(self.norm in ("linf", "l1"), "claim: norm", f'expected "linf" or "l1", found {show(self.norm)}')
+
+    def without_lower(self, f: Any, g: Any, evidence: dict[str, Any]) -> dict[str, Any]:
+        """The lower end is shown by a point, the tolerance by the method."""
+        load(self.uses[0])(self, f, g, evidence)
+        return {key: value for key, value in evidence.items() if key != "point"}
+
+    @property
+    def inhabited(self) -> bool | None:
+        """The evidence has a point."""
+        return True
+
+    def says(self, f: Any) -> str:
+        """The maximum, or what it lies between."""
+        largest = "max sum_j |f_j - g_j|" if self.norm == "l1" else "max |f_j - g_j|"
+        exact = self.least == self.tolerance
+        return f"{largest} = {show(self.tolerance)} on {self.place(f)}" if exact else self._bracket(largest, f)
+
+    def _bracket(self, largest: str, f: Any) -> str:
+        return f"{show(self.least)} <= {largest} <= {show(self.tolerance)} on {self.place(f)}"
+
+    def details(self, f: Any) -> str:
+        """The rows of the domain."""
+        _words.number(self.least)
+        return super().details(f)

@@ -1,0 +1,54 @@
+"""The lines that a claim rests on: the page shows them as they are, what is loaded is what is counted, and what was reached is kept."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import trusted_lines
+from tests.certificate._cases import CASES
+
+FOLDER = Path(trusted_lines._trusted.FOLDER)
+LOADED = """
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("copied", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
+package = importlib.util.module_from_spec(spec)
+sys.modules["copied"] = package
+spec.loader.exec_module(package)
+accepted = package.examine(sys.argv[2], (), None)
+loaded = {name.removeprefix("copied.") for name in sys.modules if name.startswith("copied.")}
+counted = package._check.load("_trusted.modules")([*(u.rpartition(".")[0] for u in accepted.uses)])
+print(json.dumps([sorted(loaded), sorted(counted)]))
+"""
+
+
+def test_the_page_shows_the_lines() -> None:
+    """make trusted-lines ARGS=--write makes it so."""
+    text = trusted_lines.PAGE.read_text(encoding="utf-8")
+    assert trusted_lines.page(text, trusted_lines.table()) == text
+
+
+def test_goals_that_were_reached_are_kept() -> None:
+    found = trusted_lines.totals()
+    assert set(found) == set(trusted_lines.GOALS)
+    assert {name for name, count in found.items() if count > trusted_lines.GOALS[name]} <= trusted_lines.OPEN
+
+
+@pytest.mark.parametrize("name", ["T6", "T7", "T10", "T26 off", "flip", "rational", "shared part"])
+def test_what_is_loaded_is_what_is_counted(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(CASES[name]))
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", LOADED, str(FOLDER), str(path)], capture_output=True, text=True, check=True)
+    loaded, counted = json.loads(run.stdout)
+    assert {*loaded} - {"_trusted"} == {*counted} - {"__init__"}
+
+
+def test_lines_are_those_without_blanks_comments_and_docstrings() -> None:
+    import ast
+
+    source = '"""Doc.\n\nMore."""\n\n# a comment\nimport os\n\n\ndef f():\n    """Doc."""\n    return "# no comment"\n'
+    assert trusted_lines._trusted.lines(source, ast.parse(source)) == 3

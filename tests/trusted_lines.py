@@ -1,0 +1,82 @@
+"""How many lines of exactnn/certificate one must read to believe a claim, for each question and method: ``make trusted-lines``.
+
+Counted is what is loaded to check it, blank lines, comments and docstrings left out. ``--write`` puts the table into
+docs/certificate-format.md, where a test compares it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "exactnn"))  # the folder alone: nothing of exactnn is needed
+
+from certificate import _claim, _trusted  # noqa: E402
+
+PAGE = ROOT / "docs" / "certificate-format.md"
+MARKS = "<!-- trusted lines -->", "<!-- end -->"
+#: what is aimed at: the core for piecewise linear networks, with readers of model files, and everything but `extra`
+CORE, READING, ALL = "core", "core with NNET and ONNX", "everything but `extra`"
+GOALS = {CORE: 900, READING: 1400, ALL: 3000}
+#: which of these are not reached yet
+OPEN = {CORE, READING, ALL}
+_CORE = ("equal", "zero", "symmetry"), ("point", "tree", "forms", "pass")
+
+
+def counts(question: str) -> dict[str, dict[str, int]]:
+    """For each answer and method the lines."""
+    kind = _claim.load(_claim.QUESTIONS[question])
+    return {
+        answer: {
+            method: _size(_trusted.modules(map(_module, (_claim.QUESTIONS[question], *kind.uses, t)))) for method, t in methods.items()
+        }
+        for answer, methods in kind.methods.items()
+    }
+
+
+def totals() -> dict[str, int]:
+    """The core, the core with readers of model files, and all modules."""
+    used = set[str]()
+    for question, methods in ((q, _CORE[1]) for q in _CORE[0]):
+        kind = _claim.load(_claim.QUESTIONS[question])
+        targets = [t for table in kind.methods.values() for method, t in table.items() if method in methods]
+        used |= set(_trusted.modules(map(_module, (_claim.QUESTIONS[question], *kind.uses, *targets))))
+    everything = [".".join(path.relative_to(_trusted.FOLDER).with_suffix("").parts) for path in Path(_trusted.FOLDER).rglob("*.py")]
+    reading = set(_trusted.modules([*used, *_trusted.READERS.values(), "_slice"]))
+    return {CORE: _size(used), READING: _size(reading), ALL: _size(name for name in everything if not name.startswith("extra."))}
+
+
+def _module(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _size(modules: Iterable[str]) -> int:
+    names = set(modules)
+    known = _trusted.modules(names)
+    return sum(known[name] for name in names)
+
+
+def table() -> str:
+    """As it stands in the page."""
+    lines = ["| question | proved by | refuted by |", "|---|---|---|"]
+    for question in _claim.QUESTIONS:
+        found = counts(question)
+        cells = (", ".join(f"{method} {count}" for method, count in found.get(answer, {}).items()) for answer in ("proved", "refuted"))
+        lines.append(f"| `{question}` | {' | '.join(cell or '-' for cell in cells)} |")
+    return "\n".join([*lines, "", "; ".join(f"{name}: {count}" for name, count in totals().items()) + "."])
+
+
+def page(text: str, shown: str) -> str:
+    """The page with this table."""
+    return re.sub(f"(?s){re.escape(MARKS[0])}.*{re.escape(MARKS[1])}", f"{MARKS[0]}\n{shown}\n{MARKS[1]}", text)
+
+
+if __name__ == "__main__":
+    print(table())
+    for name, count in totals().items():
+        print(f"{name}: {count} of at most {GOALS[name]}")
+    if "--write" in sys.argv[1:]:
+        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), table()), encoding="utf-8")
