@@ -9,10 +9,11 @@ no function of its own. So f - g is a combination of fewer functions, and of non
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd, lcm
+from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpz, fmpz_mat
@@ -46,6 +47,14 @@ class Part:
     program: Program
     numbers: tuple[int, ...]
     open: tuple[int, ...]
+
+    def written(self, nodes: Sequence[Any]) -> list[Any]:
+        """The nodes of a tree about this program, their units numbered as in a certificate about the whole one."""
+        renumbered = []
+        for kind, facts, end in nodes:
+            named = [[self.numbers[unit], *proof] for unit, *proof in facts]
+            renumbered.append([kind, named, self.numbers[end] if kind == "split" else end])
+        return renumbered
 
     def narrowed(self) -> tuple[Part, RationalArray]:
         """The part on all of {R^T s}, without the domain, and R, whose rows are a basis of what the part's maps read of x.

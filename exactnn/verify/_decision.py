@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from exactnn.cells import Merged, Part, read_program
 from exactnn.claims import Certificate, Comparison, EqualClaim, accepted
 from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, in_common, upper_bound
 from exactnn.errors import Incomplete, NotRational
@@ -71,7 +72,7 @@ class Decision:
         self.nets = [net for net in (claim.f, claim.g) if net is not None]
         self.tried: list[str] = []
         self.points = Refuting(claim, clock, near, self._around)
-        self._complete: Complete | None = None
+        self._complete: tuple[Complete, Part | None] | None = None
         self._is_matched = False  # whether g's neurons are in the order and at the scale of f's already
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
@@ -422,8 +423,17 @@ class Decision:
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
         """The complete procedure; Incomplete beyond the time or the number of cells, from where the next call goes on."""
         if self._complete is None:
-            self._complete = Complete(self.claim, self.where, clock, limit)
-        return self._on_all_cells(self._complete.decide(clock, limit), self._complete.search.found)
+            part = self._part(clock)
+            self._complete = Complete(self.claim, self.where, clock, limit, program=None if part is None else part.program), part
+        complete, part = self._complete
+        answer = complete.decide(clock, limit)
+        if part is not None and not isinstance(answer, RationalArray):
+            answer = {**answer, "tree": part.written(answer["tree"])}
+        return self._on_all_cells(answer, complete.search.found)
+
+    def _part(self, clock: Clock) -> Part | None:
+        """The program of the difference, in which equal units are one; None for networks that are too large to compare their units."""
+        return Merged(read_program(self.nets), clock=clock).part(opens=True) if self._modest else None
 
     @doing("cells of both networks")
     def _by_parts(self) -> Verdict:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import equality_map
 from exactnn import Box, Network, Polyhedron, check, mlp, verify_equal, verify_zero
+from exactnn.cells import Merged, read_program
 from exactnn.claims import Certificate, Comparison, EqualClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
@@ -294,3 +295,33 @@ def test_four_inputs_by_turns(monkeypatch: pytest.MonkeyPatch, many: bool) -> No
         assert verify_equal(f, g, time_limit=seconds).proved
         assert len(turns) > 1
         assert verify_equal(f, moved, time_limit=seconds).refuted
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_equal_units_put_together_change_no_answer(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(1, 5))
+    unit = ["relu", "leaky_relu(1/2)", "hardtanh", "abs"][seed % 4]
+    f = random_net(rng, d, 3, 3, 2, unit=unit)
+    g = [mlp([*layers_of(f)[:-1], other_last(f)], activation=unit), random_net(rng, d, 2, 2, 2, unit=unit), f, None][seed // 4 % 4]
+    domain, _ = sides(rng, d, int(rng.integers(0, 4)))
+    part = Merged(read_program([f] if g is None else [f, g])).part(opens=True)
+    for tolerance in (Fraction(0), Fraction(1), TINY):
+        claim, where = claim_of(f, g, domain, tolerance), coordinates(domain, d)
+        found = Complete(claim, where, Clock(60), None, program=part.program).decide()
+        if isinstance(found, dict):
+            found = {**found, "tree": part.written(found["tree"])}
+        assert judged(claim, where, found) == decide(f, g, domain, tolerance)
+
+
+def layers_of(net: Network) -> list[tuple[Any, Any]]:
+    affine = [net.operation(name) for name in net.order if isinstance(net.operation(name), Affine)]
+    return [(a.weight, a.bias) for a in affine if isinstance(a, Affine)]
+
+
+def other_last(net: Network) -> tuple[Any, Any]:
+    """The last layer with one weight changed by 2^-40 or so."""
+    weight, bias = layers_of(net)[-1]
+    entries = weight.to_fractions()
+    entries = (entries[0] + TINY, *entries[1:])
+    return RationalArray.from_fractions(entries, weight.shape), bias
