@@ -33,9 +33,9 @@ def across(
         above, below = float(row @ origin), -float(row @ beyond)
         if not (0 < above < math.inf and 0 < below < math.inf):
             return None
-        middle = _middle(above, below, origin, beyond)
-        room = min(float(np.minimum.reduce(rows @ middle, initial=math.inf)), -float(row @ middle)) / (len(form) - 1)
-    entries = middle.tolist()
+        entries = _middle(above, below, origin.tolist(), beyond.tolist())
+        middle = np.array(entries)
+        room = min([*(rows @ middle).tolist(), -float(row @ middle)]) / (len(form) - 1)
     if not (0 < room < math.inf and all(map(math.isfinite, entries))):
         return None
     exponent = math.frexp(room)[1]
@@ -87,13 +87,14 @@ def rounded_points(point: Point) -> Iterator[Point]:
     yield from _roundings(floats)
 
 
-def _middle(above: float, below: float, origin: FloatArray, beyond: FloatArray) -> FloatArray:
+def _middle(above: float, below: float, origin: Sequence[float], beyond: Sequence[float]) -> list[float]:
     """The middle, as (x, 1), between `beyond` and the place where the segment from the origin enters the other side."""
-    weight = float(beyond[-1])
+    weight = beyond[-1]
     if weight:
         share = (1 + above / (above + below / weight)) / 2
-        return origin + share * (beyond / weight - origin)
-    return origin + 1.5 * above / below * beyond
+        return [a + share * (b / weight - a) for a, b in zip(origin, beyond, strict=True)]
+    step = 1.5 * above / below
+    return [a + step * b for a, b in zip(origin, beyond, strict=True)]
 
 
 def _roundings(point: Sequence[float]) -> Iterator[Point]:

@@ -101,8 +101,8 @@ class Table:
         else:
             self._fill(kept)
 
-    def part(self, cut: int, side: float, chosen: Sequence[int], factors: FloatArray | None) -> Table:
-        """The table of the part of the cell where a form times the side is >= 0, with these forms, times the factors, to look at."""
+    def part(self, cut: int, side: float, chosen: Sequence[int], turned: Sequence[int]) -> Table:
+        """The table of the part of the cell where a form times the side is >= 0, with these forms, and some of them turned, to look at."""
         kept = self.width + self.count
         other = Table.__new__(Table)
         other.width, other.count, other.held, other.age = self.width, self.count + 1, self.held, self.age
@@ -110,8 +110,8 @@ class Table:
         both = self._both.take([*range(kept), kept + cut, *[kept + k for k in chosen]], 1)
         if side < 0:
             np.negative(both[:, kept], out=both[:, kept])
-        if factors is not None:
-            both[:, kept + 1 :] *= factors[:, None]
+        for k in turned:
+            np.negative(both[:, kept + 1 + k], out=both[:, kept + 1 + k])
         other._set(both)
         return other
 

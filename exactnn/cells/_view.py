@@ -37,7 +37,7 @@ class View:
     def __init__(self, forms: Sequence[AffineRow], labels: Sequence[int], width: int) -> None:
         self.table = Table(float_rows(forms, width), len(forms), labels)
         self.names: list[int] = []
-        self.signs: FloatArray = np.ones(0)
+        self.signs: list[float] = []
         self.origin: FloatArray = np.zeros(width + 1)
         self.crossing: list[int] = []
         self.unsure: list[int] = []
@@ -52,25 +52,24 @@ class View:
         self.names = list(names)
         forms = float_rows([rows[j] for j in names], self.table.width)
         self.origin = float_point(inner)
-        self.signs = self._signs(forms @ self.origin, rows, inner)
-        forms *= self.signs[:, None]
+        self.signs = self._signs((forms @ self.origin).tolist(), rows, inner)
+        forms *= np.array(self.signs)[:, None]
         self.table.with_forms(forms)
         points = self.seen[:, : self.table.width + 1]
         self._see(np.concatenate([points, points @ forms.T], axis=1))
 
-    def _signs(self, values: FloatArray, rows: Sequence[AffineRow], inner: Point) -> FloatArray:
-        """The signs of forms at an inner point, exactly where floats are near 0."""
+    def _signs(self, values: Sequence[float], rows: Sequence[AffineRow], inner: Point) -> list[float]:
+        """The signs of the forms at an inner point, by their values there, exactly where floats are near 0."""
         self.crossing = []
-        size = np.abs(values)
         tiny = EPSILON * max(map(abs, self.origin.tolist()))
-        if len(size) and size[size.argmin()] <= tiny:
-            near = size <= tiny
-            for k in near.nonzero()[0].tolist():
-                value = value_at(rows[self.names[k]], inner)
-                values[k] = -1.0 if value < 0 else 1.0
-                if not value:
+        signs = [1.0 if value > 0 else -1.0 for value in values]
+        for k, value in enumerate(values):
+            if not abs(value) > tiny:
+                exact = value_at(rows[self.names[k]], inner)
+                signs[k] = -1.0 if exact < 0 else 1.0
+                if not exact:
                     self.crossing.append(k)
-        return np.copysign(1.0, values)
+        return signs
 
     def part(self, name: int, side: int, kept: Sequence[int], rows: Sequence[AffineRow], inner: Point, *, moved: bool) -> View:
         """The part where rows[name] times the side is >= 0; `moved`: its inner point is another one than here."""
@@ -78,22 +77,23 @@ class View:
         cut, chosen = place[name], [place[j] for j in kept]
         other = View.__new__(View)
         other.names, other.unsure = list(kept), []
-        old = self.signs[chosen]
-        factors = None
+        old = [self.signs[k] for k in chosen]
+        turned: list[int] = []
         if moved:
             other.origin = float_point(inner)
-            other.signs = other._signs((self.table.given @ other.origin)[chosen] * old, rows, inner)
-            factors = other.signs * old
+            values = (self.table.given @ other.origin).tolist()
+            other.signs = other._signs([values[k] * s for k, s in zip(chosen, old, strict=True)], rows, inner)
+            turned = [k for k, (a, b) in enumerate(zip(old, other.signs, strict=True)) if a != b]
         else:
             other.origin, other.signs = self.origin, old
             other.crossing = [k for k, j in enumerate(chosen) if j in self.crossing] if self.crossing else []
-        sign = side * float(self.signs[cut])
-        other.table = self.table.part(cut, sign, chosen, factors)
+        sign = side * self.signs[cut]
+        other.table = self.table.part(cut, sign, chosen, turned)
         first = self.table.width + 1
         inside = (self.seen[:, first + cut] * sign >= -EPSILON).nonzero()[0][-_MEMORY:]
         seen = self.seen.take(inside, 0).take([*range(first), *[first + k for k in chosen]], 1)
-        if factors is not None:
-            seen[:, first:] *= factors
+        if turned and len(seen):
+            seen[:, [first + k for k in turned]] *= -1.0
         other._see(seen)
         return other
 
