@@ -300,7 +300,7 @@ def test_wrong_trees_are_rejected(name: str) -> None:
         boxes_evidence(CUT, bits=15),
         boxes_evidence(CUT, bits=4097),
         boxes_evidence(CUT, bits=True),
-        boxes_evidence(CUT, box=[[0, 1, [[0, 2]]]]),
+        boxes_evidence(CUT, box=[[0, 1, [0, 0]]]),
         boxes_evidence(CUT, point=[0, 0]),
     ],
 )
