@@ -20,6 +20,7 @@ from exactnn.verify._cell_difference import Difference, Differences
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
 from tests.strategies import TINY
+from tests.verify._oracles import value
 from tests.verify.test_complete import decide
 
 Layers = list[tuple[Any, Any]]
@@ -92,6 +93,22 @@ def test_the_same_as_without_what_was_learned(sizes: tuple[int, ...], seed: int,
     other = mlp(rewritten([*layers[:-1], (w, [b[0] + TINY, *b[1:]])], seed))
     assert decide(f, other) == decide(other, f) == "refuted"
     both_ways(f, other, None, monkeypatch, 400)
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_a_small_change_inside(layer: int) -> None:
+    """One weight of the copy is TINY off."""
+    layers = drawn(2, (2, 4, 4, 1))
+    f = mlp(layers)
+    for row, column in ((0, 0), (3, 1)):
+        copy = rewritten(layers, 5)
+        copy[layer][0][min(row, len(copy[layer][0]) - 1)][column] += TINY
+        g = mlp(copy)
+        points = np.random.default_rng(0).integers(-9, 10, (200, 2)).tolist()
+        if any(value(f, x) != value(g, x) for x in points):
+            assert decide(f, g) == "refuted"
+        else:
+            assert decide(f, g) == "proved"
 
 
 def test_it_is_used() -> None:
