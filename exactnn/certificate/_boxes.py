@@ -13,13 +13,12 @@ from fractions import Fraction
 from typing import Any
 
 from . import _budget
-from ._budget import Budget
 from ._claim import Claim, Domain
 from ._decision import check_decision_tree
 from ._difference import Pass
 from ._intervals import Bounds, box_of, need_within, precision
 from ._network import Network
-from ._numbers import BudgetExceeded, Rejected, Tensor, afford, index, items, mapping, need
+from ._numbers import BudgetExceeded, Rejected, Tensor, index, items, mapping, need
 from ._tree import check_tree
 from ._zonotope import Joint, lead
 
@@ -33,7 +32,6 @@ def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
     box = box_of(claim.domain, bits, evidence.get("box", []))
     leaves = _Leaves(claim, f, g, bits)
     nodes = items(evidence["tree"], "boxes")
-    leaves.expect(sum(type(raw) is list and raw[:1] == ["leaf"] for raw in nodes))
     waiting = [box]
     for number, raw in enumerate(nodes):
         step = f"boxes: node {number}"
@@ -41,7 +39,8 @@ def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
         here = waiting.pop()
         need(type(raw) is list and bool(raw) and type(raw[0]) is str, step, "expected a list that begins with its kind")
         if raw[0] == "split":
-            leaves.budget.spend(len(box.lo))
+            _budget.charge(len(box.lo), step)
+            _budget.hold(2 * len(box.lo), step)
             waiting += _split(here, raw, step)
         else:
             leaves.check(here, raw, step)
@@ -64,16 +63,8 @@ class _Leaves:
     def __init__(self, claim: Claim, f: Network, g: Network | None, bits: int) -> None:
         self.claim, self.f, self.g, self.bits = claim, f, g, bits
         self.decision = claim.question == "same_decision"
-        self.budget = Budget(_budget.BOXES, "products", "boxes")
         self._joint: Joint | None = None
         self._pass: Pass | None = None
-
-    def expect(self, count: int) -> None:
-        """BudgetExceeded if so many zonotope leaves must be too many."""
-        if count:
-            self._joint = Joint(self.f, self.g, self.bits, self.budget)
-            least = count * self._joint.least
-            afford(least <= self.budget.left, "boxes", f"{count} leaves are too many for this checker")
 
     def check(self, box: Bounds, raw: list[Any], step: str) -> None:
         """One leaf."""
@@ -90,16 +81,16 @@ class _Leaves:
             need_within(self.claim, self._pass.outputs(box), self.bits, step)
 
     def _zonotope(self, box: Bounds, raw: list[Any], step: str) -> None:
+        if self._joint is None:
+            self._joint = Joint(self.f, self.g, self.bits)
         joint = self._joint
-        assert joint is not None
-        self.budget.step = step
         couplings = raw[1] if len(raw) > 1 else None
         need(type(couplings) is str and bool(_HEXADECIMAL.match(couplings)), step, "the couplings must be a hexadecimal number")
         assert type(couplings) is str
         coupled = int(couplings, 16)
         need(coupled.bit_length() <= joint.pairs, step, f"more couplings than the {joint.pairs} pairs of units")
         items(raw, step, 3 if self.decision else 2)
-        found = joint.outputs(box.lo, box.hi, coupled)
+        found = joint.outputs(box.lo, box.hi, coupled, step)
         if self.decision:
             chosen = index(raw[2], len(found.f), step)
             for name, forms in (("f", found.f), ("g", found.g)):

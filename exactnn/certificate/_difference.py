@@ -27,7 +27,7 @@ from ._network import Network, Node
 from ._numbers import mapping, need
 from ._tensors import sum_of
 
-_SMOOTH = 2**11  # what an entry of a smooth node costs, with 64 bits
+_SMOOTH = 2**10  # what an entry of a smooth node costs, with 64 bits
 Pair = tuple[int, int]
 
 
