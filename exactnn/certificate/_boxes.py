@@ -32,6 +32,7 @@ def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
     box = box_of(claim.domain, bits, evidence.get("box", []))
     leaves = _Leaves(claim, f, g, bits)
     nodes = items(evidence["tree"], "boxes")
+    leaves.expect(sum(type(raw) is list and raw[:1] == ["leaf"] for raw in nodes))
     waiting = [box]
     for number, raw in enumerate(nodes):
         step = f"boxes: node {number}"
@@ -39,11 +40,11 @@ def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
         here = waiting.pop()
         need(type(raw) is list and bool(raw) and type(raw[0]) is str, step, "expected a list that begins with its kind")
         if raw[0] == "split":
-            _budget.charge(len(box.lo), step)
             _budget.hold(2 * len(box.lo), step)
             waiting += _split(here, raw, step)
         else:
-            leaves.check(here, raw, step)
+            with _budget.released():
+                leaves.check(here, raw, step)
     need(not waiting, "boxes", f"{len(waiting)} nodes are missing at its end")
 
 
@@ -66,6 +67,12 @@ class _Leaves:
         self._joint: Joint | None = None
         self._pass: Pass | None = None
 
+    def expect(self, count: int) -> None:
+        """What so many zonotope leaves cost at least."""
+        if count:
+            self._joint = Joint(self.f, self.g, self.bits)
+            _budget.charge(count * (1 + self._joint.least // _budget.PACKED), f"boxes: {count} leaves")
+
     def check(self, box: Bounds, raw: list[Any], step: str) -> None:
         """One leaf."""
         kind = raw[0]
@@ -81,16 +88,16 @@ class _Leaves:
             need_within(self.claim, self._pass.outputs(box), self.bits, step)
 
     def _zonotope(self, box: Bounds, raw: list[Any], step: str) -> None:
-        if self._joint is None:
-            self._joint = Joint(self.f, self.g, self.bits)
         joint = self._joint
+        assert joint is not None
+        joint.step = step
         couplings = raw[1] if len(raw) > 1 else None
         need(type(couplings) is str and bool(_HEXADECIMAL.match(couplings)), step, "the couplings must be a hexadecimal number")
         assert type(couplings) is str
         coupled = int(couplings, 16)
         need(coupled.bit_length() <= joint.pairs, step, f"more couplings than the {joint.pairs} pairs of units")
         items(raw, step, 3 if self.decision else 2)
-        found = joint.outputs(box.lo, box.hi, coupled, step)
+        found = joint.outputs(box.lo, box.hi, coupled)
         if self.decision:
             chosen = index(raw[2], len(found.f), step)
             for name, forms in (("f", found.f), ("g", found.g)):

@@ -101,8 +101,9 @@ class Rows:
         if sides:
             bound += self._constants.norm * sides.one + self._inputs.norm * max(map(abs, (*sides.centres, *sides.radii)), default=0)
         width = self._fit(bound)
-        _budget.charge(count * (16 * length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32) // _budget.PACKED, step)
-        _budget.hold(count * length, step)
+        _budget.hold(count * length * (1 + width // 32), step)
+        products = count * (length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32)
+        _budget.charge(1 + products // _budget.PACKED, step)
         totals, error = [0] * length, 0
         for columns, mask, slots, errors in terms:
             packed, sizes = columns.at(width)
@@ -111,7 +112,7 @@ class Rows:
                 totals[s] += sum(map(mul, live, scalars))
             error += sum(map(mul, compress(sizes, mask), errors))
         if sides:
-            self._add_inputs(totals, sides, width)
+            self._add_inputs(totals, sides, width, step)
         inexact = length - totals.count(0) if denominator > 1 else 0
         entries = [unpack(total, count, width, denominator) for total in totals]
         errors = [inexact - (-n // denominator) for n in unpack(error, count, width, 1)]
@@ -124,7 +125,7 @@ class Rows:
         terms.append((self._inputs, {j: box[j] for j in self._inputs.keys}))
         sizes = [columns.norm * max((max(abs(lo), abs(hi)) for lo, hi in spans.values()), default=0) for columns, spans in terms]
         width = self._fit(2 * (sum(sizes) + self._constants.norm * one))
-        _budget.charge(4 * count * sum(len(spans) for _, spans in terms) * (1 + width // 32) // _budget.PACKED, step)
+        _budget.charge(1 + count * sum(len(spans) for _, spans in terms) * (1 + width // 32), step)
         middle, radius = 2 * one * self._constants.at(width)[0][0], 0  # twice these
         for columns, spans in terms:
             mask = [key in spans for key in columns.keys]
@@ -141,9 +142,10 @@ class Rows:
             self._width = _width(bound)
         return self._width
 
-    def _add_inputs(self, totals: list[int], sides: Sides, width: int) -> None:
+    def _add_inputs(self, totals: list[int], sides: Sides, width: int, step: str) -> None:
         """The constants, and the middles and half widths of the inputs."""
         inputs = self._inputs
+        _budget.charge(1 + len(inputs.keys) * len(self.places) // 2, step)
         totals[0] += self._constants.at(width)[0][0] * sides.one
         for j, column in zip(inputs.keys, inputs.at(width)[0], strict=True):
             totals[0] += column * sides.centres[j]

@@ -12,13 +12,12 @@ from itertools import accumulate, zip_longest
 from math import lcm
 from typing import NamedTuple, TypeVar
 
-from . import _budget
 from ._network import Network
 from ._packed import Columns, Form, Keys, Range, Rows, Sides
 from ._stages import ONE, Row, Stage, staged
 
 T = TypeVar("T")
-UNIT = 2**6  # an affine function costs so many operations, whatever it reads
+UNIT = 2**8  # an affine function costs so many products, whatever it reads
 DENSE = 4  # a matrix is treated as a whole if it has at most so many entries for each that is not 0
 
 
@@ -83,7 +82,7 @@ class Joint:
     """Both networks as stages, ready for any number of boxes."""
 
     def __init__(self, f: Network, g: Network | None, bits: int) -> None:
-        self.bits = bits
+        self.bits, self.step = bits, "boxes"
         self._f = staged(f, "boxes: f")
         self._g = None if g is None else staged(g, "boxes: g")
         self.paired = self._g is not None and self._g.sizes == self._f.sizes
@@ -95,17 +94,12 @@ class Joint:
             steps = zip((*self._f.stages, self._f.outputs), (*self._g.stages, self._g.outputs), strict=True)
             self._both = [_difference(a, b, self._f.inputs) for a, b in steps]
         self._read = {key for lines in (*self._lines, self._both) for line in lines for rows in line.rows for key in rows.weights.keys}
-        #: a box costs no less than this
+        #: a box costs no less than so many products
         self.least = UNIT * sum(line.size for lines in (*self._lines, self._both) for line in lines)
 
-    def outputs(self, lo: Sequence[int], hi: Sequence[int], couplings: int = 0, step: str = "boxes") -> Outputs:
+    def outputs(self, lo: Sequence[int], hi: Sequence[int], couplings: int = 0) -> Outputs:
         """On the box lo <= x <= hi; bit p of ``couplings``: the pair of units p is coupled."""
-        with _budget.released():
-            return self._outputs(lo, hi, couplings, step)
-
-    def _outputs(self, lo: Sequence[int], hi: Sequence[int], couplings: int, step: str) -> Outputs:
-        _budget.charge(self.least, step)
-        run = _Run(self, lo, hi, step)
+        run = _Run(self, lo, hi)
         last = len(self._f.stages)
         if self._both:
             for k in range(last):
@@ -199,8 +193,8 @@ def sharpened(a: Range, b: Range, d: Range) -> tuple[Range, Range, Range]:
 class _Run:
     """One box: the forms of what has been passed."""
 
-    def __init__(self, joint: Joint, lo: Sequence[int], hi: Sequence[int], step: str) -> None:
-        self.joint, self.bits, self.step = joint, joint.bits, step
+    def __init__(self, joint: Joint, lo: Sequence[int], hi: Sequence[int]) -> None:
+        self.joint, self.bits, self.step = joint, joint.bits, joint.step
         centres = [(a + b) // 2 for a, b in zip(lo, hi, strict=True)]
         radii = [max(b - c, c - a) for a, b, c in zip(lo, hi, centres, strict=True)]
         places = [k if radius else 0 for k, radius in zip(accumulate(1 if radius else 0 for radius in radii), radii, strict=True)]
@@ -269,7 +263,6 @@ class _Run:
         return couplings
 
     def _keep(self, key: int, d: Apart) -> None:
-        _budget.hold(len(d.own) + len(d.other), self.step)
         self.own[key] = Form(d.own, d.error)
         if d.other:
             self.others[key] = Form(d.other, 0)
@@ -279,7 +272,6 @@ class _Run:
         relaxed, key = self._line(i, ends), self.next[i]
         if self.joint.reads(key) and ends[1] > 0:
             form = self._above(a, relaxed) if relaxed.place else a
-            _budget.hold(len(form.slots), self.step)
             self.known[i][key], self.spans[i][key] = form, (max(ends[0], 0), ends[1])
         return relaxed
 

@@ -574,15 +574,21 @@ def chain(count: int) -> list[Any]:
     return [node for k in range(1, count) for node in (["split", 0, k], ["leaf", "0"])] + [["leaf", "0"]]
 
 
-def test_the_work_and_the_room_of_leaves_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_leaves_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = wide(500)
+    monkeypatch.setattr(_budget, "WORK", (2**25, 2**9))
+    assert seconds(equal(chain(50000), 10**6, (net, net), domain=box((-1, 1))), "boxes: 50000 leaves: more than") < 5
+
+
+def test_the_work_of_leaves_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     net = wide(40)
     document = equal(chain(20), 10**6, (net, net), domain=box((-1, 1)))
     assert check(document)
-    monkeypatch.setattr(_budget, "ROOM", (2000, 0))
-    assert seconds(document, "more than 2000 numbers") < 5
-    monkeypatch.setattr(_budget, "WORK", (100000, 0))
-    monkeypatch.setattr(_budget, "ROOM", (2**21, 0))
-    assert seconds(document, "boxes: node .*more than 100000 operations") < 5
+    monkeypatch.setattr(_budget, "WORK", (160000, 0))
+    assert seconds(document, "boxes: node .*more than 160000 operations") < 5
+    monkeypatch.undo()
+    monkeypatch.setattr(_budget, "ROOM", (50, 0))
+    assert seconds(document, "more than 50 numbers") < 5
 
 
 def test_nested_trees_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
