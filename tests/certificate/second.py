@@ -519,7 +519,7 @@ def check(document):
     one_of("equal", "zero", "symmetry")(question)
     answer, tolerance, domain = record(claim, "answer", "tolerance", "domain", maybe=("question", "transformation"))[:3]
     need(("transformation" in claim) == (question == "symmetry"), "a transformation, for symmetry only")
-    method = one_of(*(("point", "enclosure") if one_of("proved", "refuted")(answer) == "refuted" else (*METHODS, "boxes")))(method)
+    method = one_of(*(("point", "enclosure") if one_of("proved", "refuted")(answer) == "refuted" else ("tree", "forms", "pass", "boxes")))(method)
     tolerance = rational(tolerance)
     need(tolerance >= 0, "a tolerance below 0")
     nets = [read_model(m) for m in record(models, *("fg" if question == "equal" else "f"))]
@@ -674,7 +674,7 @@ class Cell:
     def fix(self, u, sign):
         z = self.name(u)
         c, h = scaled(z)
-        self.known.setdefault(h, sign if c > 0 else -sign)
+        self.known[h] = sign if c > 0 else -sign
         if u < self.first:
             del self.left_open[u]
         else:
