@@ -8,7 +8,8 @@ from ._claim_points import EqualAt
 from ._evaluate import evaluate
 from ._meaning import steps
 from ._network import Network
-from ._numbers import index, mapping, need, rationals, show, tensor
+from ._numbers import index, mapping, need, show, tensor
+from ._point import values
 
 
 def check_values(claim: EqualAt, f: Network, g: Network, evidence: dict[str, Any]) -> None:
@@ -35,11 +36,5 @@ def check_one_point(claim: EqualAt, f: Network, g: Network, evidence: dict[str, 
     count, size = points.shape
     need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
     i = index(evidence["index"], count, "point: index")
-    values = []
-    for name, network in (("f", f), ("g", g)):
-        given = rationals(evidence[name], f"point: {name}", f.output_size)
-        found = evaluate(network, points.fractions()[i * size : (i + 1) * size], f"point: {name}")
-        for j, (a, b) in enumerate(zip(given, found, strict=True)):
-            need(a == b, f"point: {name}", f"output {j} is {show(b)} there, not {show(a)}")
-        values.append(found)
-    need(values[0] != values[1], "point", "the values of f and g are the same there")
+    first, second = values(f, g, points.fractions()[i * size : (i + 1) * size], evidence)
+    need(first != second, "point", "the values of f and g are the same there")

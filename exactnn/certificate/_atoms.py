@@ -8,8 +8,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._budget import Budget
-from ._form import Form, same, single
+from ._form import FORM, Form, same, single
 from ._numbers import Rejected, need
 
 Shape = tuple[int, ...]
@@ -40,13 +39,17 @@ class Atoms:
 
     def __init__(self) -> None:
         self.numbered: list[Atom] = []
-        self.budget = Budget(_budget.FORMS, "forms", "forms")
         self._keys: dict[tuple[Any, ...], int] = {}
         self._first: dict[int, int] = {}  # for the base atom of an input channel: the flat index of its first entry
 
     def base(self, *key: Any) -> int:
         """The base atom with this key; equal keys are equal functions."""
+        _budget.hold(0 if key in self._keys else 6, "forms")
         return self._keys.setdefault(key, -1 - len(self._keys))
+
+    def unnamed(self) -> int:
+        """A base atom of its own."""
+        return self.base("unnamed", len(self._keys))
 
     def coordinate(self, k: int) -> int:
         """The coordinate t_k."""
@@ -72,7 +75,9 @@ class Atoms:
         """One form for each entry."""
         if not value.grid:
             return value.forms
-        self.budget.spend(prod(value.shape))
+        size = sum(len(form.atoms) + FORM for form in value.forms) * prod(value.grid)
+        _budget.hold(size, "forms")
+        _budget.charge(size, "forms")
         return [self.at(form, place) for form in value.forms for place in range(prod(value.grid))]
 
     def use(self, number: Any, kind: tuple[Any, ...], grid: Shape, form: Form, step: str) -> Form:
@@ -98,17 +103,17 @@ class Lines:
     """The lines that a certificate gives for one node, taken in order."""
 
     def __init__(self, lines: Sequence[Any], step: str) -> None:
-        self._lines, self._taken, self._step = lines, 0, step
+        self._lines, self.taken, self._step = lines, 0, step
 
     def take(self, step: str) -> Any:
         """The next line."""
-        need(self._taken < len(self._lines), step, "there is no line for it")
-        self._taken += 1
-        return self._lines[self._taken - 1]
+        need(self.taken < len(self._lines), step, "there is no line for it")
+        self.taken += 1
+        return self._lines[self.taken - 1]
 
     def finish(self) -> None:
         """Rejected if a line is left over."""
-        need(self._taken == len(self._lines), self._step, f"{len(self._lines)} lines, but {self._taken} are needed")
+        need(self.taken == len(self._lines), self._step, f"{len(self._lines)} lines, but {self.taken} are needed")
 
 
 def positive(value: Fraction, step: str) -> Fraction:

@@ -14,7 +14,8 @@ from . import _budget
 from ._budget import Budget
 from ._claim import Claim, Domain
 from ._decision import check_decision_tree
-from ._difference import Bounds, Pass, box_of, need_within, precision
+from ._difference import Pass
+from ._intervals import Bounds, box_of, need_within, precision
 from ._network import Network
 from ._numbers import BudgetExceeded, Rejected, Tensor, afford, index, items, mapping, need
 from ._tree import check_tree
@@ -27,8 +28,6 @@ def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
     """|f - g| <= tolerance on each leaf, or the same maximal output."""
     mapping(evidence, "evidence", ("method", "bits", "tree"), ("box",))
     bits = precision(evidence["bits"])
-    need(claim.domain is not None, "claim: domain", "boxes need a bounded domain")
-    assert claim.domain is not None
     box = box_of(claim.domain, bits, evidence.get("box", []))
     leaves = _Leaves(claim, f, g, bits)
     nodes = items(evidence["tree"], "boxes")
@@ -106,7 +105,7 @@ class _Leaves:
                     need(j == chosen or lead(forms[chosen], form) > 0, step, f"output {chosen} of {name} may not be above output {j}")
             return
         lo, hi = zip(*found.differences, strict=True)
-        need_within(self.claim, Bounds((len(lo),), list(lo), list(hi)), self.bits, step)
+        need_within(self.claim, Bounds(list(lo), list(hi)), self.bits, step)
 
     def _exact(self, box: Bounds, raw: list[Any], step: str) -> None:
         """["exact", hull, tree]: evidence "tree" for the domain with the sides of the box as further rows."""

@@ -49,17 +49,15 @@ class Account:
         self.factor, self.bytes = factor, 0
         self.work = self.held = self.most = 0
 
-    def may(self, base: int, each: int) -> int:
-        """So much in all."""
-        return self.factor * (base + each * self.bytes)
 
-
-_account: ContextVar[Account | None] = ContextVar("_account", default=None)
+#: outside of a check (an engine reads its own networks) nothing is refused
+_OUTSIDE = Account(2**200)
+_account: ContextVar[Account] = ContextVar("_account", default=_OUTSIDE)
 
 
 @contextmanager
 def opened(factor: int = 1) -> Iterator[Account]:
-    """Within it one account pays for everything. Outside (an engine reads its own networks) nothing is counted."""
+    """Within it one account pays for everything."""
     account = Account(factor)
     token = _account.set(account)
     try:
@@ -70,15 +68,12 @@ def opened(factor: int = 1) -> Iterator[Account]:
 
 def allow(size: int) -> None:
     """So many bytes of certificate or models were read: their share of work and room is added."""
-    account = _account.get()
-    if account is not None:
-        account.bytes += size
+    _account.get().bytes += size
 
 
 def times(most: int) -> int:
     """A limit, so many times as large as the budget is."""
-    account = _account.get()
-    return most if account is None else most * account.factor
+    return most * _account.get().factor
 
 
 def read(size: int, stored: int, step: str) -> None:
@@ -97,6 +92,8 @@ def written(value: Any) -> int:
     if type(value) is dict:
         return 2 + sum(4 + len(key) + written(v) for key, v in value.items() if type(key) is str)
     if type(value) is list:
+        if len(value) > 9 and set(map(type, value)) == {int}:  # each as long as the longest
+            return 2 + len(value) * (1 + written(max(max(value), -min(value))))
         return 2 + len(value) + sum(map(written, value))
     if type(value) is int:
         return 1 + value.bit_length() * 3 // 10
@@ -106,33 +103,30 @@ def written(value: Any) -> int:
 def charge(work: int, step: str) -> None:
     """BudgetExceeded if this is more work than is left."""
     account = _account.get()
-    if account is not None:
-        account.work += work
-        most = account.may(*WORK)
-        afford(account.work <= most, step, f"more than {most} operations are needed: too large for this checker")
+    account.work += work
+    most = account.factor * (WORK[0] + WORK[1] * account.bytes)
+    if account.work > most:
+        raise BudgetExceeded(step, f"more than {most} operations are needed: too large for this checker")
 
 
 def hold(entries: int, step: str) -> None:
     """BudgetExceeded if there is no room for so many numbers more."""
     account = _account.get()
-    if account is not None:
-        account.held += entries
-        account.most = max(account.most, account.held)
-        most = account.may(*ROOM)
-        afford(account.held <= most, step, f"more than {most} numbers are needed at a time: too large for this checker")
+    account.held += entries
+    account.most = max(account.most, account.held)
+    most = account.factor * (ROOM[0] + ROOM[1] * account.bytes)
+    if account.held > most:
+        raise BudgetExceeded(step, f"more than {most} numbers are needed at a time: too large for this checker")
 
 
 def held() -> int:
     """How many numbers are held."""
-    account = _account.get()
-    return 0 if account is None else account.held
+    return _account.get().held
 
 
 def back_to(entries: int) -> None:
     """So many are held again: what was kept since is not needed any more."""
-    account = _account.get()
-    if account is not None:
-        account.held = entries
+    _account.get().held = entries
 
 
 @contextmanager
@@ -154,7 +148,6 @@ def words(bits: int) -> int:
 
 POINTS = 2**28  # claim "equal_at": products of entries and weights, at all points together
 VALUES = 2**31  # a network evaluated at one point, and evidence "line": products of entries and weights, slopes and intercepts
-FORMS = 2**22  # evidence "forms": forms of one network, those counted that are written entry by entry
 PASS = 2**30  # evidence "pass": products of entries and weights, for all nodes and pairs of nodes together
 ENCLOSURE = 2**28  # evidence "enclosure": bits of all entries behind nodes that are not affine, of one network
 SPANS = 2**28  # and products of spans and weights

@@ -125,6 +125,7 @@ class Cell:
         """(key of max(h, 0), whether row is -h) for the row or its opposite, the one whose first coefficient is positive."""
         mirrored = row[min(row)] < 0
         inner = {key: -n for key, n in row.items()} if mirrored else row
+        _budget.hold(8 + 4 * len(row), "tree")
         atom = self._atoms.setdefault(tuple(sorted(inner.items())), self.one + 1 + len(self._atoms))
         self._inner[atom] = inner
         return atom, mirrored
@@ -144,6 +145,7 @@ class Cell:
             if len(self._values) == len(program):
                 ends = {step.node: value for step, value in zip(program, self._values, strict=True)}
                 for i in network.outputs:
+                    _budget.hold(ends[i].size * (8 + 3 * len(ends[i].columns)), f"tree: node {network.nodes[i].name}")
                     self.outputs += [(ends[i].row(e), ends[i].denominator) for e in range(prod(network.nodes[i].shape))]
                 self._done, self._values = self._done + 1, []
                 continue
@@ -173,6 +175,7 @@ class Cell:
 
     def _enter(self, z: Columns) -> None:
         """A stage of units: a row is a scale times coprime integers."""
+        self._charge(z.size * (16 + 3 * len(z.columns)), z.bits, 4 * z.size * (1 + len(z.columns)))
         for row in map(z.row, range(z.size)):
             scale = gcd(*row.values())
             self._rows.append({key: n // scale for key, n in row.items()} if scale > 1 else row)

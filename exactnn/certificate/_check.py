@@ -89,14 +89,16 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
                 data = read_file(certificate)
                 if data.startswith(_gzip.MAGIC):
                     data = _gzip.decompressed(data, "certificate")
-                return _examine(read_json(data, "certificate"), models, os.path.dirname(certificate) if folder is None else folder)
+                texts: dict[int, str] = {}
+                document = read_json(data, "certificate", texts)
+                return _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
             _budget.allow(_budget.written(certificate))
-            return _examine(certificate, models, os.curdir if folder is None else folder)
+            return _examine(certificate, {}, models, os.curdir if folder is None else folder)
     except (RecursionError, MemoryError, OverflowError) as error:
         raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
 
 
-def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
+def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder: Path) -> Accepted:
     step = "certificate"
     keys = ("format", "version", "semantics", "claim", "models", "evidence")
     stated = document.get("format") if type(document) is dict else None
@@ -107,7 +109,7 @@ def _examine(document: Any, given: Sequence[Path], folder: Path) -> Accepted:
     need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
     need(document["semantics"] == "real arithmetic", step, 'the semantics must be "real arithmetic"')
     claim = read_claim(document["claim"])
-    models = read_models(document["models"], claim.names, folder, given)
+    models = read_models(document["models"], claim.names, folder, given, texts)
     f, g = claim.networks({name: model.network for name, model in models.items()})
     if f is not None and g is not None:
         sizes = (f.input_size, f.output_size), (g.input_size, g.output_size)

@@ -6,25 +6,22 @@ too, wherever it is for f is shown by
 
     factor (-b_i) + t a_i = gamma + sum y_k g_k,   factor, t, y >= 0,   factor > 0 and gamma >= 0, or factor = 0 and gamma > 0
 
-(`_farkas`);
-in the second case a_i is 0 nowhere on the leaf.
+(`_farkas`); in the second case a_i is 0 nowhere on the leaf.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from math import prod
 from typing import Any
 
 from ._cells import Cell
 from ._claim import Claim
-from ._evaluate import evaluate
 from ._farkas import AffineRow, primitive, remainder
 from ._network import Network, Node
-from ._numbers import integer, items, mapping, need, rationals
+from ._numbers import integer, items, mapping, need
 from ._operations import OPERATIONS, Shape
-from ._point import inside
+from ._point import at, values
 from ._tree import walk
 
 
@@ -50,22 +47,8 @@ def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: d
 def check_decision_point(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """At the point the sets of maximal outputs differ."""
     mapping(evidence, "evidence", ("method", "point", "f", "g"))
-    a, b = values(claim, f, g, evidence["point"])
-    for name, found in (("f", a), ("g", b)):
-        given = rationals(evidence[name], f"point: {name}", f.output_size)
-        need(list(given) == found, f"point: {name}", "the values there are others")
-    highest = [[v == max(values) for v in values] for values in (a, b)]
+    highest = [[v == max(found) for v in found] for found in values(f, g, at(claim, f, evidence["point"]), evidence)]
     need(highest[0] != highest[1], "point", "the maximal outputs are the same there")
-
-
-def values(claim: Claim, f: Network, g: Network | None, raw: Any) -> tuple[list[Fraction], list[Fraction]]:
-    """f and g at a point of the domain."""
-    assert g is not None
-    point = rationals(raw, "point", f.input_size)
-    if claim.domain is not None:
-        inside(claim.domain, point)
-    a, b = (list(evaluate(net, point, f"point: {name}")) for name, net in (("f", f), ("g", g)))
-    return a, b
 
 
 def with_maximum(net: Network) -> Network:

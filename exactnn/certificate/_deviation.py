@@ -8,11 +8,11 @@ from typing import Any
 
 from ._boxes import check_boxes
 from ._claim_cells import Deviation
-from ._decision import values
-from ._difference import Bounds, Pass, check_pass, precision
+from ._difference import Pass, check_pass
+from ._intervals import around, precision
 from ._network import Network
-from ._numbers import need, rationals, show
-from ._point import inside
+from ._numbers import need, show
+from ._point import at, values
 from ._tree import check_tree
 
 UPPER: dict[str, Callable[..., None]] = {"tree": check_tree, "pass": check_pass, "boxes": check_boxes}
@@ -24,7 +24,7 @@ def check_deviation(claim: Deviation, f: Network, g: Network | None, evidence: d
     if g is not None and any(node.op == "smooth" for net in (f, g) for node in net.nodes):
         gaps = _enclosed(claim, f, g, evidence)
     else:
-        a, b = values(claim, f, g, evidence["point"])
+        a, b = values(f, g, at(claim, f, evidence["point"]))
         gaps = [abs(u - v) for u, v in zip(a, b, strict=True)]
     gap = sum(gaps) if claim.norm == "l1" else max(gaps)
     need(gap >= claim.least, "point", f"the values are seen to differ by {show(gap)} only")
@@ -35,10 +35,6 @@ def _enclosed(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any]
     """By how much the outputs differ at least, from the intervals of evidence "pass" at the point: the values are irrational."""
     need("bits" in evidence, "evidence", "missing key 'bits'")
     bits = precision(evidence["bits"])
-    point = rationals(evidence["point"], "point", f.input_size)
-    if claim.domain is not None:
-        inside(claim.domain, point)
-    scaled = [q * (1 << bits) for q in point]
-    low = [q.numerator // q.denominator for q in scaled]
-    found = Pass(f, g, bits).outputs(Bounds((len(low),), low, [-(-q.numerator // q.denominator) for q in scaled]))
+    point = at(claim, f, evidence["point"])
+    found = Pass(f, g, bits).outputs(around(point, point, bits))
     return [Fraction(max(a, -b, 0), 1 << bits) for a, b in zip(found.lo, found.hi, strict=True)]

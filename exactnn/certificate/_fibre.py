@@ -16,12 +16,11 @@ from math import gcd
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._budget import Budget
 from ._claim_orbits import Orbits
 from ._network import Network
-from ._numbers import afford, index, items, mapping, need, show
+from ._numbers import index, items, mapping, need, show
 from ._shallow import Shallow, read_shallow
-from ._subset_sums import Set, by_elimination, check_sizes
+from ._subset_sums import Set, by_elimination
 
 Columns = list[tuple[int, int]]
 
@@ -60,9 +59,7 @@ def check_free(claim: Orbits, f: Network, g: Network | None, evidence: dict[str,
     need(type(p) is int and 2 < p < 2**31 and p % 2 == 1, step, f"expected an odd number from 3 to 2^31, found {show(p)}")
     free = [index(v, fibre.count, step) for v in items(evidence["free"], step)]
     need(all(a < b for a, b in pairwise(free)), step, "the free neurons are not in order")
-    afford(len(free) <= 16, step, "more than 16 free neurons: too large for this checker")
     columns = fibre.columns(evidence["columns"], fibre.count - len(free), step)
-    check_sizes(fibre.count, 0, step)
     fibre.settle(by_elimination(fibre.vectors(columns), free, p, step))
 
 
@@ -85,7 +82,6 @@ class Fibre:
             need(not neurons or neurons[-1] < self.count, "claim: flips", f"there are {self.count} neurons")
         self.flips = set(claim.flips)
         self._reduced()
-        self._budget = Budget(_budget.TERMS, "numbers in sums", step)
         self._packed: dict[int, int] = {}
         bound = self.count * _largest(self._net.weights) * _largest(self._net.outgoing)
         self._width = bound.bit_length() // 8 + 1  # bytes: 2^(8 width) > 2 bound
@@ -107,7 +103,8 @@ class Fibre:
 
     def vectors(self, columns: Columns) -> list[list[int]]:
         """v_i at these columns: r a_i w_i^T in integers."""
-        Budget(_budget.SHALLOW, "numbers", self._step).spend(self.count * len(columns))
+        _budget.charge(self.count * len(columns), self._step)
+        _budget.hold(self.count * len(columns), self._step)
         factor, found = self._net.family.r.numerator, []
         for i, row in enumerate(self._net.weights):
             a = [factor * numbers[i] for numbers in self._net.outgoing]
@@ -132,7 +129,7 @@ class Fibre:
             if i not in self._packed:
                 self._packed[i] = self._pack(self._net.weights[i])
         for row in self._net.outgoing:
-            self._budget.spend(len(neurons) * len(self._net.weights[0]))
+            _budget.charge(len(neurons) * _budget.words(8 * self._width * len(self._net.weights[0])), self._step)
             if sum(row[i] * self._packed[i] for i in neurons):
                 return False
         return True

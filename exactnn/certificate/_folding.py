@@ -1,7 +1,6 @@
-"""Affine maps that one node reads from another as one node, before two networks are walked together.
+"""Convolutions and affine maps made one with the factors and constants of single entries around them, before two networks are compared.
 
-What is joined: a batch norm, a factor for each row or a constant for each row behind a convolution or an affine map; two affine maps, one
-of them diagonal; a constant added to a vector.
+One s and t for each row (channel):  s (W h + b) + t = (s W) h + (s b + t);   for each column:  W (s h + t) + b = (W s) h + (W t + b).
 """
 
 from __future__ import annotations
@@ -11,139 +10,97 @@ from math import prod
 from operator import mul
 
 from . import _budget
-from ._affine import affine_value, along_channels, broadcast_to, sum_of
-from ._budget import Budget
+from ._meaning import bits, linear
 from ._network import Network, Node
 from ._numbers import Tensor
-from ._work import words
-
-_ADDED = 2**10  # entries of a vector to which a constant is added
+from ._tensors import product, sum_of
 
 
 def folded(network: Network, step: str) -> list[Node]:
-    """The nodes, each joined with an affine map that it reads, where that is cheap and exact."""
-    budget = Budget(_budget.FOLDED, "numbers of folded nodes", step)
+    """The nodes, each joined with one that it reads, where that is cheap and exact."""
     nodes: list[Node] = []
     for node in network.nodes:
-        if node.op == "batch_norm":
-            nodes.append(_with_norm(nodes[node.operands[0]], node, budget))
-            continue
-        if node.op in ("add", "subtract"):
-            node = _into_bias(nodes, node, budget) or _with_constant(nodes, node, budget)
-        elif node.op == "scale":
-            node = _into_rows(nodes[node.operands[0]], node, budget)
-        nodes.append(_with_diagonal(nodes, node, budget) if node.op == "affine" else node)
+        node = _with_rows(nodes, node, step)
+        while (joined := _with_columns(nodes, node, step)) is not node:
+            node = joined
+        nodes.append(node)
     return nodes
 
 
-def _with_norm(inner: Node, node: Node, budget: Budget) -> Node:
-    """Behind a convolution or an affine map of one axis:  s (W h + b) + t = (s W) h + (s b + t)."""
-    if inner.op != "conv" and (inner.op != "affine" or len(inner.shape) > 1):
+def _with_rows(nodes: Sequence[Node], node: Node, step: str) -> Node:
+    """s and t behind a convolution or an affine map."""
+    for p in node.operands:
+        inner = nodes[_vector(nodes, node, p)]
+        if inner.op in ("affine", "conv") and (found := _each(nodes, node, p, inner)):
+            weight, bias = (inner.fields[key] for key in ("weight", "bias"))
+            _charge(weight, found[0], step)
+            fields = {**inner.fields, "weight": _by_row(weight, found[0]), "bias": sum_of(_by_row(bias, found[0]), found[1])}
+            return inner._replace(name=node.name, shape=node.shape, fields=fields)
+    return node
+
+
+def _with_columns(nodes: Sequence[Node], node: Node, step: str) -> Node:
+    """s and t before an affine map."""
+    if node.op != "affine":
         return node
-    scale, shift = node.fields["scale"], node.fields["shift"]
-    _spend(budget, inner.fields["weight"], scale)
-    weight = _by_channel(inner.fields["weight"], scale)
-    bias = sum_of(_by_channel(inner.fields["bias"], scale), shift)
-    return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
+    inner, weight = nodes[_vector(nodes, node, node.operands[0])], node.fields["weight"]
+    for p in inner.operands if inner.shape[-1] == weight.shape[1] else ():
+        if found := _each(nodes, inner, p, node._replace(shape=inner.shape)):
+            _charge(weight, found[0], step)
+            factor = found[0]._replace(shape=weight.shape, numerators=found[0].numerators * weight.shape[0])
+            shift = linear(node._replace(shape=weight.shape[:1]), [found[1].shape]).value([found[1]])
+            return node._replace(operands=(p,), fields={"weight": product(weight, factor), "bias": shift})
+    return node
 
 
-def _into_rows(inner: Node, node: Node, budget: Budget) -> Node:
-    """Behind a convolution or an affine map:  s (W h + b) = (s W) h + s b, one number s for each row."""
-    factor = _by_rows(inner, node.fields["factor"])
-    if factor is None:
-        return node
-    _spend(budget, inner.fields["weight"], factor)
-    weight, bias = (_by_channel(inner.fields[key], factor) for key in ("weight", "bias"))
-    return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": bias})
+def _vector(nodes: Sequence[Node], node: Node, p: int) -> int:
+    """The node that an affine map reads, behind reshapes of a single vector."""
+    while node.op == "affine" and nodes[p].op == "reshape" and prod(nodes[p].shape) == node.fields["weight"].shape[1]:
+        (p,) = nodes[p].operands
+    return p
 
 
-def _into_bias(nodes: Sequence[Node], node: Node, budget: Budget) -> Node | None:
-    """+-(W h + b) +- c, one number c for each row of a convolution or an affine map."""
-    sign = -1 if node.op == "subtract" else 1
-    p, q = node.operands
-    for source, place, own, other in ((p, q, 1, sign), (q, p, sign, 1)):
-        inner, constant = nodes[source], nodes[place]
-        if constant.op == "constant" and inner.shape == node.shape:
-            added = _by_rows(inner, constant.fields["value"])
-            if added is not None:
-                _spend(budget, inner.fields["weight"], added)
-                weight, bias = (a._replace(numerators=[own * n for n in a.numerators]) for a in _parameters(inner))
-                added = added._replace(numerators=[other * n for n in added.numerators])
-                return inner._replace(name=node.name, fields={**inner.fields, "weight": weight, "bias": sum_of(bias, added)})
+def _each(nodes: Sequence[Node], node: Node, p: int, rows: Node) -> tuple[Tensor, Tensor] | None:
+    """s and t, if the node is s h + t, h the value of node p: one of each for each row or channel, as the node ``rows`` has them."""
+    axis = -1 if rows.op == "affine" else 0
+    size, sign, first = rows.shape[axis], -1 if node.op == "subtract" else 1, p == node.operands[0]
+    zeros, ones, signs = (Tensor((size,), [n] * size, 1) for n in (0, 1, sign))
+    if node.op == "affine" and axis == -1 and (diagonal := _diagonal(node.fields["weight"])) and diagonal.shape == (size,):
+        return diagonal, node.fields["bias"]
+    if node.op == "batch_norm" and (axis == 0 or len(node.shape) == 1):
+        return node.fields["scale"], node.fields["shift"]
+    if node.op == "scale" and (factor := _by_rows(node.fields["factor"], node.shape, axis)):
+        return factor, zeros
+    if node.op in ("add", "subtract") and nodes[p].shape == node.shape:
+        other = nodes[node.operands[first]]
+        if other.op == "constant" and (value := _by_rows(other.fields["value"], node.shape, axis)):
+            return (ones, product(value, signs)) if first else (signs, value)
     return None
 
 
-def _parameters(node: Node) -> tuple[Tensor, Tensor]:
-    return node.fields["weight"], node.fields["bias"]
-
-
-def _by_rows(inner: Node, value: Tensor) -> Tensor | None:
-    """The value as one number for each row of a convolution or an affine map; None for other nodes and other values."""
-    if inner.op not in ("affine", "conv") or len(value.shape) > len(inner.shape):
+def _by_rows(value: Tensor, shape: tuple[int, ...], axis: int) -> Tensor | None:
+    """What is broadcast to a shape as one number for each place on one axis of it, if that is what it is."""
+    sizes = (1,) * (len(shape) - len(value.shape)) + value.shape
+    if prod(sizes) != sizes[axis]:
         return None
-    rows = inner.shape[-1 if inner.op == "affine" else 0]
-    sizes = (1,) * (len(inner.shape) - len(value.shape)) + value.shape
-    if prod(sizes) != sizes[-1 if inner.op == "affine" else 0]:
-        return None
-    return Tensor((rows,), value.numerators * (rows // len(value.numerators)), value.denominator)
-
-
-def _with_constant(nodes: Sequence[Node], node: Node, budget: Budget) -> Node:
-    """A single vector to which a constant is added, or the other way round, as an affine map."""
-    size, sign = prod(node.shape), -1 if node.op == "subtract" else 1
-    if node.shape[-1:] != (size,) or size > _ADDED:
-        return node
-    p, q = node.operands
-    if nodes[q].op == "constant" and nodes[p].shape == node.shape:
-        source, place, own, other = p, q, 1, sign
-    elif nodes[p].op == "constant" and nodes[q].shape == node.shape:
-        source, place, own, other = q, p, sign, 1
-    else:
-        return node
-    budget.spend(size * size)
-    value = broadcast_to(nodes[place].fields["value"], node.shape)
-    weight = Tensor((size, size), [own * (i == j) for i in range(size) for j in range(size)], 1)
-    bias = Tensor((size,), [other * n for n in value.numerators], value.denominator)
-    return Node(node.name, "affine", (source,), node.shape, {"weight": weight, "bias": bias})
-
-
-def _with_diagonal(nodes: Sequence[Node], node: Node, budget: Budget) -> Node:
-    """W (V h + c) + b = (W V) h + (W c + b), where W or V is diagonal; a single vector may be reshaped in between."""
-    weight: Tensor = node.fields["weight"]
-    (m, n), (p,) = weight.shape, node.operands
-    while nodes[p].op == "reshape" and prod(nodes[p].shape) == n:
-        (p,) = nodes[p].operands
-    inner = nodes[p]
-    if inner.op != "affine" or inner.shape[-1] != n:
-        return node
-    first, shift = inner.fields["weight"], inner.fields["bias"]
-    outer, within = _diagonal(weight), _diagonal(first)
-    if outer is not None:
-        _spend(budget, first, weight)
-        joint = _by_channel(first, outer)
-    elif within is not None:
-        _spend(budget, weight, first)
-        joint = Tensor((m, n), list(map(mul, weight.numerators, within.numerators * m)), weight.denominator * within.denominator)
-    else:
-        return node
-    fields = {"weight": joint, "bias": affine_value(node._replace(shape=(m,)), [shift])}
-    return node._replace(operands=inner.operands, fields=fields)
+    return Tensor((shape[axis],), value.numerators * (shape[axis] // len(value.numerators)), value.denominator)
 
 
 def _diagonal(a: Tensor) -> Tensor | None:
     """The diagonal of a matrix that has nothing else."""
     m, n = a.shape
     found = a.numerators[:: n + 1]
-    if m != n or sum(map(bool, found)) != sum(map(bool, a.numerators)):
-        return None
-    return Tensor((n,), found, a.denominator)
+    return Tensor((n,), found, a.denominator) if m == n and sum(map(bool, found)) == sum(map(bool, a.numerators)) else None
 
 
-def _by_channel(a: Tensor, scale: Tensor) -> Tensor:
-    factors = along_channels(scale, a.shape).numerators
-    return Tensor(a.shape, [n * s for n, s in zip(a.numerators, factors, strict=True)], a.denominator * scale.denominator)
+def _by_row(a: Tensor, factor: Tensor) -> Tensor:
+    repeat = len(a.numerators) // len(factor.numerators)
+    factors = [n for n in factor.numerators for _ in range(repeat)]
+    return Tensor(a.shape, list(map(mul, a.numerators, factors)), a.denominator * factor.denominator)
 
 
-def _spend(budget: Budget, weight: Tensor, factor: Tensor) -> None:
+def _charge(weight: Tensor, factor: Tensor, step: str) -> None:
     """The numbers of a weight are about to be multiplied."""
-    budget.spend(len(weight.numerators) * (1 + words(weight) + words(factor)))
+    long = [_budget.words(bits(t)) for t in (weight, factor)]
+    _budget.charge(len(weight.numerators) * long[0] * long[1], step)
+    _budget.hold(len(weight.numerators) * sum(long), step)

@@ -11,11 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import repeat
-from math import lcm
+from math import lcm, prod
 from operator import itemgetter, mul
 from typing import NamedTuple
 
+from . import _budget
+from ._budget import words
+from ._meaning import Linear, taken
+
 _ZERO, _ONE = Fraction(0), Fraction(1)
+FORM = 12  # numbers that a form takes, beside its atoms
+_STEP = "forms"
 
 
 class Form(NamedTuple):
@@ -28,31 +34,35 @@ class Form(NamedTuple):
 
     def times(self, k: Fraction) -> Form:
         """k times this form."""
-        return self if k == 1 else self._replace(constant=k * self.constant, factor=k * self.factor)
+        return self if k == 1 else _kept(Form(k * self.constant, k * self.factor, self.atoms, self.coefficients))
 
     def plus(self, k: Fraction) -> Form:
         """This form plus a constant."""
-        return self if k == 0 else self._replace(constant=self.constant + k)
+        return self if k == 0 else _kept(self._replace(constant=self.constant + k))
 
     def is_constant(self) -> bool:
         """Whether no atom occurs."""
         return self.factor == 0 or not any(self.coefficients)
 
 
+def _kept(form: Form, numbers: int = 0) -> Form:
+    """A new form, with so many numbers that it shares with no other."""
+    (a, b), (c, d) = form.constant.as_integer_ratio(), form.factor.as_integer_ratio()
+    _budget.hold(FORM + numbers + 4 * words(a.bit_length() + b.bit_length() + c.bit_length() + d.bit_length()) - 4, _STEP)
+    return form
+
+
 def constant(value: Fraction | int) -> Form:
     """A form without atoms."""
-    return Form(Fraction(value))
-
-
-def from_fractions(value: Fraction, linear: dict[int, Fraction]) -> Form:
-    """value + sum of linear[atom] * atom."""
-    common = lcm(*(c.denominator for c in linear.values()))
-    return Form(value, Fraction(1, common), tuple(linear), [int(c * common) for c in linear.values()])
+    return _kept(Form(Fraction(value)))
 
 
 def single(atom: int, coefficient: Fraction | int = 1) -> Form:
     """A multiple of one atom."""
-    return Form(_ZERO, _ONE if coefficient == 1 else Fraction(coefficient), (atom,), (1,))
+    if coefficient == 1:
+        _budget.hold(FORM + 2, _STEP)
+        return Form(_ZERO, _ONE, (atom,), (1,))
+    return _kept(Form(_ZERO, Fraction(coefficient), (atom,), (1,)), 2)
 
 
 def same(a: Form, b: Form) -> bool:
@@ -62,8 +72,9 @@ def same(a: Form, b: Form) -> bool:
     if a.is_constant() or b.is_constant():
         return a.is_constant() and b.is_constant()
     p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
+    _budget.charge((len(a.atoms) + len(b.atoms)) * words(p.bit_length() + q.bit_length()), _STEP)
     if a.atoms == b.atoms:
-        return _times(p, a.coefficients) == _times(q, b.coefficients)
+        return list(_times(p, a.coefficients)) == list(_times(q, b.coefficients))
     first = {atom: p * c for atom, c in zip(a.atoms, a.coefficients, strict=True) if c}
     return first == {atom: q * d for atom, d in zip(b.atoms, b.coefficients, strict=True) if d}
 
@@ -73,8 +84,8 @@ def _over(value: Fraction, denominator: int) -> int:
     return value.numerator * (denominator // value.denominator)
 
 
-def _times(k: int, coefficients: Sequence[int]) -> list[int]:
-    return list(coefficients) if k == 1 else list(map(mul, coefficients, repeat(k)))
+def _times(k: int, coefficients: Sequence[int]) -> Iterable[int]:
+    return coefficients if k == 1 else map(mul, coefficients, repeat(k))
 
 
 def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
@@ -87,10 +98,12 @@ def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
     for factor, (_, form) in zip(factors, terms, strict=True):
         k = _over(factor, common)
         if k:
+            _budget.charge(len(form.atoms) * words(k.bit_length()), _STEP)
             for atom, c in zip(form.atoms, form.coefficients, strict=True):
                 found[atom] = found.get(atom, 0) + k * c
     kept = {atom: c for atom, c in found.items() if c}
-    return Form(total, Fraction(1, common), tuple(kept), list(kept.values()))
+    longest = words(max((c.bit_length() for c in kept.values()), default=0))
+    return _kept(Form(total, Fraction(1, common), tuple(kept), list(kept.values())), len(kept) * (1 + longest))
 
 
 def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[Fraction], forms: Sequence[Form]) -> list[Form]:
@@ -125,6 +138,8 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
     unit = lcm(*(form.constant.denominator for form in forms))
     constants = [_over(form.constant, unit) for form in forms]
     still = not any(constants)
+    long = words(sum(map(int.bit_length, scale.as_integer_ratio()))) + words(0 if still else (denominator * unit).bit_length()) - 2
+    _budget.hold(len(rows) * (FORM + 4 * long), _STEP)
     found = []
     for row, bias in zip(rows, biases, strict=True):
         coefficients = row if share else list(map(mul, map(row.__getitem__, places), factors))
@@ -138,4 +153,34 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
         if not still:
             bias += Fraction(sum(map(mul, row, constants)), denominator * unit)
         found.append(Form(bias, scale, atoms, coefficients))
+    return found
+
+
+def combined(rule: Linear, operands: Sequence[Form], step: str) -> list[Form]:
+    """The rule on forms."""
+    shifts = [Fraction(c, rule.over) for c in rule.constants] or [_ZERO] * prod(rule.shape)
+    _budget.hold(len(shifts), step)
+    _budget.charge(8 * len(shifts), step)
+    sizes = [len(form.atoms) for form in operands]
+    bits = max((c.bit_length() for form in operands for c in form.coefficients), default=1)
+    forms = [*operands, constant(0)]  # the place -1
+    found = [forms[-1]] * len(shifts)
+    if rule.blocks is None:
+        for e, shift in enumerate(shifts):
+            terms = [(1 if weights is None else weights[e], forms[places[e]]) for places, weights in rule.terms]
+            if len(terms) == 1:
+                found[e] = terms[0][1].times(Fraction(terms[0][0], rule.denominator)).plus(shift)
+            else:
+                size = FORM + sum(len(form.atoms) for _, form in terms)
+                _budget.charge(4 * size * words(bits), step)
+                _budget.hold(size, step)
+                found[e] = combination([(Fraction(w, rule.denominator), form) for w, form in terms]).plus(shift)
+        return found
+    for places, entries, rows in rule.blocks():
+        size = FORM + sum(sizes[p] for p in places if p >= 0)
+        _budget.charge(len(rows) * size * words(bits) * words(rule.bits) // 4, step)
+        _budget.hold(len(rows) * size, step)
+        made = products(rows, rule.denominator, [shifts[e] for e in entries], taken(forms, places))
+        for e, form in zip(entries, made, strict=True):
+            found[e] = form
     return found

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from math import prod
 from typing import Any
 
 from . import _budget
-from ._affine import MOVING, along_channels, broadcast_to, moves
-from ._atoms import Atoms, Lines, NodeForms
-from ._budget import Budget
+from ._atoms import Atoms, Lines, NodeForms, Shape
 from ._claim import Claim
-from ._form import Form, combination, constant, products, same, single
-from ._grid import average_pool, conv, conv_entries, max_pool, per_channel, pool_entries
+from ._form import Form, combination, combined, constant, products, same, single
+from ._grid import WINDOWED, by_channels
 from ._hull import read_hull
-from ._lines import Kinks, piecewise_linear, prelu, rational_function, smooth
+from ._lines import Kinks, named
+from ._meaning import node_steps
 from ._network import Network, Node
-from ._numbers import Tensor, boolean, index, items, mapping, need
+from ._numbers import boolean, index, items, mapping, need
 from ._signs import need_no_poles
-from ._windows import spread
 
 
 def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -55,14 +54,20 @@ class Numbering:
         self._slacks: dict[int, Form] = {}
         self._elements = boolean(elements, "forms: elements") or hull is not None
         self.kinks = Kinks(self._atoms, self._slack, bounds)
-        if hull is None:
-            self._inputs = [single(self._atoms.coordinate(k)) for k in range(dimension)]
-        else:
-            need(claim.domain is not None, "hull", "there is no domain that it could belong to")
-            assert claim.domain is not None
-            rows, denominator = read_hull(hull, claim.domain, dimension)
-            atoms = [self._atoms.coordinate(k) for k in range(len(rows[0]) - 1)]
-            self._inputs = [Form(Fraction(r[-1], denominator), Fraction(1, denominator), tuple(atoms), r[:-1]) for r in rows]
+        need(hull is None or claim.domain is not None, "hull", "there is no domain that it could belong to")
+        self._dimension, self._hull = dimension, hull
+        if hull is not None:
+            _ = self._inputs
+
+    @cached_property
+    def _inputs(self) -> list[Form]:
+        """One form for each input; in channel layout nobody may ask for them."""
+        if self._hull is None:
+            return [single(self._atoms.coordinate(k)) for k in range(self._dimension)]
+        assert self._domain is not None
+        rows, denominator = read_hull(self._hull, self._domain, self._dimension)
+        atoms = tuple(self._atoms.coordinate(k) for k in range(len(rows[0]) - 1))
+        return [Form(Fraction(r[-1], denominator), Fraction(1, denominator), atoms, r[:-1]) for r in rows]
 
     def _slack(self, number: Any, step: str) -> Form:
         """b_r - A_r x for row r of the domain."""
@@ -76,25 +81,17 @@ class Numbering:
 
     def outputs(self, network: Network, evidence: Any, label: str) -> list[Form]:
         """The forms of the flat output, by the lines given for the nodes."""
-        names = {node.name for node in network.nodes}
-        given = mapping(evidence, label, (), names)
+        given = mapping(evidence, label, (), {node.name for node in network.nodes})
         starts = network.starts()
         values: list[NodeForms] = []
-        budget = self._atoms.budget = Budget(_budget.FORMS, "forms", label)
         for i, node in enumerate(network.nodes):
             step = f"{label}: node {node.name}"
             lines = Lines(items(given.get(node.name, []), step), step)
-            budget.step = step
-            by_entries = bool(node.operands) and all(not values[p].grid for p in node.operands)
-            if by_entries:  # before they are made
-                budget.spend(prod(node.shape))
             if node.op == "input":
                 values.append(self._input(node, starts[i]))
             else:
                 values.append(self._value(node, [values[p] for p in node.operands], lines, step))
             lines.finish()
-            if not by_entries:
-                budget.spend(len(values[i].forms))
         return [form for i in network.outputs for form in self._atoms.elements(values[i])]
 
     def _input(self, node: Node, start: int) -> NodeForms:
@@ -106,100 +103,31 @@ class Numbering:
 
     def _value(self, node: Node, operands: list[NodeForms], lines: Lines, step: str) -> NodeForms:
         """The value of a node; layouts are decided by the rules of the format, never by the certificate."""
-        if node.op == "constant":
-            return _constant(node.fields["value"])
-        if node.op in ("add", "subtract"):
-            return self._sum(node, operands)
-        if node.op in MOVING:
-            return self._moved(node, operands)
-        a = operands[0]
-        if node.op == "affine":
-            return NodeForms(node.shape, (), self._affine(node, self._atoms.elements(a)))
-        if node.op in ("conv", "max_pool", "average_pool"):
-            return self._windowed(node, a, lines, step)
-        if node.op in ("batch_norm", "scale"):
-            return self._scaled(node, a)
-        if node.op in ("piecewise_linear", "prelu"):
-            bend = prelu if node.op == "prelu" else piecewise_linear
-            return a._replace(forms=bend(node, a, lines, self.kinks, step))
-        name = smooth if node.op == "smooth" else rational_function
-        return a._replace(forms=name(node, a, lines, self._atoms, step))
-
-    def _affine(self, node: Node, forms: Sequence[Form]) -> list[Form]:
-        weight: Tensor = node.fields["weight"]
-        m, n = weight.shape
-        rows = [weight.numerators[i * n : (i + 1) * n] for i in range(m)]
-        biases = node.fields["bias"].fractions()
-        vectors = [forms[k : k + n] for k in range(0, len(forms), n)]
-        return [form for v in vectors for form in products(rows, weight.denominator, biases, v)]
-
-    def _windowed(self, node: Node, a: NodeForms, lines: Lines, step: str) -> NodeForms:
-        if not a.grid:
-            if node.op == "conv":
-                return NodeForms(node.shape, (), conv_entries(node, a, a.forms))
-            return NodeForms(node.shape, (), pool_entries(node, a, a.forms, lines, self.kinks, step))
-        if node.op == "average_pool":
-            return NodeForms(node.shape, node.shape[1:], average_pool(node, a, self._atoms))
-        whole = conv if node.op == "conv" else max_pool
-        return NodeForms(node.shape, node.shape[1:], whole(node, a, lines, self._atoms, step))
-
-    def _scaled(self, node: Node, a: NodeForms) -> NodeForms:
-        """Batch norm and multiplication by constants."""
-        if node.op == "batch_norm":
-            factor, shift = node.fields["scale"], node.fields["shift"]
-            if not a.grid:
-                factor, shift = along_channels(factor, node.shape), along_channels(shift, node.shape)
-            pairs = zip(a.forms, factor.fractions(), shift.fractions(), strict=True)
-            return a._replace(forms=[form.times(k).plus(c) for form, k, c in pairs])
-        factors = per_channel(node.fields["factor"], node.shape) if a.grid else None
-        if factors is None:
-            forms, factors = self._atoms.elements(a), broadcast_to(node.fields["factor"], node.shape).fractions()
-            a = NodeForms(node.shape, (), forms)
-        return a._replace(forms=[form.times(k) for form, k in zip(a.forms, factors, strict=True)])
-
-    def _sum(self, node: Node, operands: Sequence[NodeForms]) -> NodeForms:
-        sign = -1 if node.op == "subtract" else 1
-        alike = [_by_channels(a, node.shape) for a in operands]
-        first, second = alike
+        if node.op in WINDOWED and operands[0].grid:
+            return NodeForms(node.shape, node.shape[1:], WINDOWED[node.op](node, operands[0], lines, self._atoms, step))
+        channels = by_channels(node, operands)
+        if channels is None:
+            return NodeForms(node.shape, (), self._made(node, [(a.shape, self._atoms.elements(a)) for a in operands], (), lines, step))
+        node, forms = channels
         grid = node.shape[1:]
-        if first is None or second is None:
-            grid = ()
-            first, second = (
-                [forms[p] for p in spread(a.shape, node.shape)] for a, forms in ((a, self._atoms.elements(a)) for a in operands)
-            )
-        sums = [combination([(1, x), (sign, y)]) for x, y in zip(first, second, strict=True)]
-        return NodeForms(node.shape, grid, sums)
+        alone = node._replace(shape=node.shape[:1])
+        return NodeForms(node.shape, grid, self._made(alone, [((len(row),), row) for row in forms], grid, lines, step))
 
-    def _moved(self, node: Node, operands: Sequence[NodeForms]) -> NodeForms:
-        """Reshape, transpose, slice, concatenation; the grid survives when only whole channels move."""
-        if all(a.grid for a in operands):
-            if node.op == "concat" and node.fields["axis"] == 0:
-                return NodeForms(node.shape, node.shape[1:], [form for a in operands for form in a.forms])
-            if node.op == "slice" and node.fields["taken"][1:] == tuple(map(range, operands[0].grid)):
-                taken: range = node.fields["taken"][0]
-                return NodeForms(node.shape, node.shape[1:], [operands[0].forms[c] for c in taken])
-        entries = [self._atoms.elements(a) for a in operands]
-        places = moves(node, [a.shape for a in operands])
-        return NodeForms(node.shape, (), [entries[k][i] for k, i in places])
-
-
-def _constant(value: Tensor) -> NodeForms:
-    """In channel layout if every channel has the same value everywhere on its grid."""
-    entries, area = value.fractions(), prod(value.shape[1:])
-    firsts = entries[::area]
-    grid: tuple[int, ...] = value.shape[1:]
-    if not grid or any(v != firsts[i // area] for i, v in enumerate(entries)):
-        return NodeForms(value.shape, (), [constant(v) for v in entries])
-    return NodeForms(value.shape, grid, [constant(v) for v in firsts])
-
-
-def _by_channels(a: NodeForms, shape: tuple[int, ...]) -> list[Form] | None:
-    """One form for each channel of ``shape`` if the operand is alike on its whole grid when broadcast."""
-    if len(shape) < 2 or len(a.shape) > len(shape):
-        return None
-    if a.shape == shape and a.grid:
-        return a.forms
-    sizes = (1,) * (len(shape) - len(a.shape)) + a.shape
-    if prod(sizes[1:]) == 1 and all(form.is_constant() for form in a.forms):
-        return a.forms * shape[0] if len(a.forms) == 1 else a.forms
-    return None
+    def _made(self, node: Node, operands: Sequence[tuple[Shape, list[Form]]], grid: Shape, lines: Lines, step: str) -> list[Form]:
+        """The steps of the node, on one form for each entry."""
+        values = [forms for _, forms in operands]
+        for made in node_steps(0, node, [shape for shape, _ in operands], tuple(range(len(values))), len(values)):
+            x = [form for p in made.operands for form in values[p]]
+            if made.rule is not None:
+                values.append(combined(made.rule, x, step))
+                continue
+            _budget.charge(20 * len(x), step)
+            _budget.hold(12 * len(x), step)
+            found = []
+            for form in x:
+                here = f"{step}, line {lines.taken}"
+                line = lines.take(here)
+                unit = made.kind == "positive"
+                found.append(self.kinks.positive_part(form, line, grid, here) if unit else named(node, form, line, grid, self._atoms, here))
+            values.append(found)
+        return values[-1]

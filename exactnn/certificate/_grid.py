@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import prod
 from typing import Any
 
-from ._atoms import Atoms, Lines, NodeForms, positive
-from ._form import Form, combination, constant, products
-from ._lines import Kinks
+from ._atoms import Atoms, Lines, NodeForms, Shape, positive
+from ._form import Form, combination, combined, constant
+from ._meaning import linear
 from ._network import Node
 from ._numbers import Tensor, items, need, rational
 from ._windows import Window
@@ -29,21 +30,19 @@ def _tap(form: Form, place: int, padded: bool, atoms: Atoms) -> Form:
 
 def conv(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
     """In channel layout: equal tables of (atom, kernel place) coefficients make equal functions."""
-    weight, groups = node.fields["weight"], node.fields["groups"]
+    weight: Tensor = node.fields["weight"]
     window: Window = node.fields["window"]
-    out, inner, taps = weight.shape[0], weight.shape[1], prod(window.kernel)
-    biases = node.fields["bias"].fractions()
+    taps = prod(window.kernel)
+    forms = [_tap(form, place, window.padded, atoms) for form in a.forms for place in range(taps)]
+    axes = len(window.kernel)  # the kernels at one place, on a grid that is no larger
+    alone = Window(window.kernel, (1,) * axes, ((0, 0),) * axes, (1,) * axes)
+    at_once = node._replace(shape=(weight.shape[0], *(1,) * axes), fields={**node.fields, "window": alone})
+    tables = combined(linear(at_once, [(len(a.forms), *window.kernel)]), forms, step)
     kind = ("conv", window, a.grid)
-    found = []
-    for g in range(groups):
-        forms = [_tap(form, place, window.padded, atoms) for form in a.forms[g * inner : (g + 1) * inner] for place in range(taps)]
-        channels = range(g * out // groups, (g + 1) * out // groups)
-        kernels = [weight.numerators[o * inner * taps : (o + 1) * inner * taps] for o in channels]
-        tables = products(kernels, weight.denominator, [biases[o] for o in channels], forms)
-        for o, table in zip(channels, tables, strict=True):
-            here = f"{step}, channel {o}"
-            found.append(_whole(table, lines.take(here), kind, node.shape[1:], atoms, here, signed=True))
-    return found
+    return [
+        _whole(table, lines.take(f"{step}, channel {o}"), kind, node.shape[1:], atoms, f"{step}, channel {o}", signed=True)
+        for o, table in enumerate(tables)
+    ]
 
 
 def max_pool(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
@@ -70,7 +69,7 @@ def _whole(form: Form, line: Any, kind: tuple[Any, ...], grid: tuple[int, ...], 
     return atoms.use(number, kind, grid, made_of, step).times(factor).plus(form.constant)
 
 
-def average_pool(node: Node, a: NodeForms, atoms: Atoms) -> list[Form]:
+def average_pool(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
     """In channel layout: averages of atoms are atoms; a constant stays, unless zeros around it count."""
     window: Window = node.fields["window"]
     counts = node.fields["count_padding"]
@@ -85,50 +84,47 @@ def average_pool(node: Node, a: NodeForms, atoms: Atoms) -> list[Form]:
     return found
 
 
-def conv_entries(node: Node, a: NodeForms, forms: list[Form]) -> list[Form]:
-    """In element layout: each entry is the sum of the taps inside the grid."""
-    weight, groups = node.fields["weight"], node.fields["groups"]
-    window: Window = node.fields["window"]
-    out, inner, taps = weight.shape[0], weight.shape[1], prod(window.kernel)
-    area, biases = prod(a.shape[1:]), node.fields["bias"].fractions()
-    found: list[list[Form]] = [[] for _ in range(out)]
-    for row in window.places(a.shape[1:], node.shape[1:]):
-        inside = [(k, p) for k, p in enumerate(row) if p >= 0]
-        picked = [c * taps + k for c in range(inner) for k, _ in inside]
-        for g in range(groups):
-            patch = [forms[(g * inner + c) * area + p] for c in range(inner) for _, p in inside]
-            channels = range(g * out // groups, (g + 1) * out // groups)
-            kernels = [[weight.numerators[o * inner * taps + k] for k in picked] for o in channels]
-            values = products(kernels, weight.denominator, [biases[o] for o in channels], patch)
-            for o, value in zip(channels, values, strict=True):
-                found[o].append(value)
-    return [form for channel in found for form in channel]
+#: what these operations do to a value in channel layout
+WINDOWED: dict[str, Callable[[Node, NodeForms, Lines, Atoms, str], list[Form]]] = {
+    "conv": conv,
+    "max_pool": max_pool,
+    "average_pool": average_pool,
+}
 
 
-def pool_entries(node: Node, a: NodeForms, forms: list[Form], lines: Lines, kinks: Kinks, step: str) -> list[Form]:
-    """In element layout: the mean of each window, or its maximum as m + max(next - m, 0), with a line each time."""
-    window: Window = node.fields["window"]
-    area, found = prod(a.shape[1:]), []
-    for c in range(a.shape[0]):
-        for row in window.places(a.shape[1:], node.shape[1:]):
-            entries = [forms[c * area + p] for p in row if p >= 0]
-            if node.op == "average_pool":
-                share = Fraction(1, len(row) if node.fields["count_padding"] else len(entries))
-                found.append(combination([(share, form) for form in entries]))
-                continue
-            best = entries[0]
-            for k, form in enumerate(entries[1:]):
-                here = f"{step}, entry {len(found)}, comparison {k}"
-                rise = kinks.positive_part(combination([(1, form), (-1, best)]), lines.take(here), (), here)
-                best = combination([(1, best), (1, rise)])
-            found.append(best)
-    return found
-
-
-def per_channel(factor: Tensor, shape: tuple[int, ...]) -> list[Fraction] | None:
-    """The factor of each channel, if it does not depend on the place on the grid."""
-    sizes = (1,) * (len(shape) - len(factor.shape)) + factor.shape
-    if any(size != 1 for size in sizes[1:]):
+def by_channels(node: Node, operands: Sequence[NodeForms]) -> tuple[Node, list[list[Form]]] | None:
+    """Where the channel layout stays: the node (what it holds for one channel after the other), and its operands' forms."""
+    fields, forms, a = node.fields, [value.forms for value in operands], operands[0] if operands else None
+    if node.op == "constant":
+        value: Tensor = fields["value"]
+        area = prod(value.shape[1:])
+        firsts = value.numerators[::area]
+        alike = value.shape[1:] and all(n == firsts[i // area] for i, n in enumerate(value.numerators))
+        one = Tensor(value.shape[:1], firsts, value.denominator)
+        return (node._replace(fields={"value": one}), []) if alike else None
+    if node.op in ("add", "subtract"):
+        channels = [_alike(value, node.shape) for value in operands]
+        return None if None in channels else (node, [row for row in channels if row is not None])
+    if a is None or not all(value.grid for value in operands):
         return None
-    values = factor.fractions()
-    return values * shape[0] if len(values) == 1 else values
+    if node.op in ("piecewise_linear", "prelu", "smooth", "rational", "batch_norm"):
+        return node, forms
+    if node.op == "scale":
+        factor: Tensor = fields["factor"]
+        sizes = (1,) * (len(node.shape) - len(factor.shape)) + factor.shape
+        return (node._replace(fields={"factor": factor._replace(shape=sizes[:1])}), forms) if prod(sizes[1:]) == 1 else None
+    if node.op == "concat" and fields["axis"] == 0:
+        return node, forms
+    if node.op == "slice" and fields["taken"][1:] == tuple(map(range, a.grid)):
+        return node._replace(fields={"taken": fields["taken"][:1]}), forms
+    return None
+
+
+def _alike(a: NodeForms, shape: Shape) -> list[Form] | None:
+    """One form for each channel of ``shape`` (or one for all) if the operand is alike on its whole grid when broadcast."""
+    if len(shape) < 2 or len(a.shape) > len(shape):
+        return None
+    if a.shape == shape and a.grid:
+        return a.forms
+    sizes = (1,) * (len(shape) - len(a.shape)) + a.shape
+    return a.forms if prod(sizes[1:]) == 1 and all(form.is_constant() for form in a.forms) else None

@@ -7,7 +7,8 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from ._atoms import Atoms, Lines, NodeForms, Shape, positive
+from . import _budget
+from ._atoms import Atoms, Shape, positive
 from ._form import Form, combination, constant, single
 from ._network import Node
 from ._numbers import Rejected, items, need, rational, show
@@ -31,12 +32,15 @@ class Kinks:
         self._below: int | None = None  # while bounds of an atom are proved, chords of earlier atoms only
 
     def positive_part(self, z: Form, line: Any, grid: Shape, step: str) -> Form:
-        """The form of max(z, 0)."""
+        """The form of max(z, 0); null leaves it unnamed, an atom that is equal to no other."""
+        if line is None:
+            return single(self.atoms.unnamed())
         line = items(line, step)
         if len(line) == 4 and line[0] == "atom":
             # z = s F l with F > 0, so max(z, 0) = F max(s l, 0), and max(-l, 0) = max(l, 0) - l
             s, factor = line[2], positive(rational(line[3], step), step)
-            need(type(s) is int and s in (1, -1), step, f"the sign must be 1 or -1, not {show(s)}")
+            if type(s) is not int or s not in (1, -1):
+                raise Rejected(step, f"the sign must be 1 or -1, not {show(s)}")
             atom = self.atoms.use(line[1], MAX, grid, z.times(s / factor), step).times(factor)
             return atom if s == 1 else combination([(1, atom), (1, z)])
         if len(line) == 2 and line[0] == "on":
@@ -50,11 +54,12 @@ class Kinks:
     def nonnegative(self, form: Form, proof: Any, grid: Shape, step: str) -> None:
         """The proof shows form = gamma + sum of coefficient * term, all terms being >= 0 on the domain."""
         terms: list[tuple[Fraction | int, Form]] = [(1, form)]
-        for i, raw in enumerate(items(proof, step)):
-            here = f"{step}, proof term {i}"
-            kind, number, coefficient = items(raw, here, 3)
-            terms.append((-positive(rational(coefficient, here), here), self._term(kind, number, grid, here)))
-        rest = combination(terms)
+        with _budget.released():
+            for i, raw in enumerate(items(proof, step)):
+                here = f"{step}, proof term {i}"
+                kind, number, coefficient = items(raw, here, 3)
+                terms.append((-positive(rational(coefficient, here), here), self._term(kind, number, grid, here)))
+            rest = combination(terms)
         need(rest.is_constant(), step, "the terms of the proof do not add up to the form")
         need(rest.constant >= 0, step, f"the proof leaves the negative constant {show(rest.constant)}")
 
@@ -113,70 +118,21 @@ class Kinks:
         return self.atoms.at(term, place)
 
 
-def piecewise_linear(node: Node, a: NodeForms, lines: Lines, kinks: Kinks, step: str) -> list[Form]:
-    """q a + r + sum p max(a - t, 0), with one line for each kink of each form."""
-    found = []
-    places: list[tuple[Fraction, Fraction]] = [(-t, p) for t, p in node.fields["kinks"]]
-    slope, shift = node.fields["slope"], node.fields["constant"]
-    for i, form in enumerate(a.forms):
-        terms: list[tuple[Fraction, Form]] = []
-        for k, (t, p) in enumerate(places):
-            here = f"{step}, channel {i}, kink {k}"
-            terms.append((p, kinks.positive_part(form.plus(t), lines.take(here), a.grid, here)))
-        if slope:
-            terms.append((slope, form))
-        value = terms[0][1].times(terms[0][0]) if len(terms) == 1 else combination(terms)
-        found.append(value.plus(shift))
-    return found
-
-
-def prelu(node: Node, a: NodeForms, lines: Lines, kinks: Kinks, step: str) -> list[Form]:
-    """slope a + (1 - slope) max(a, 0), the slope depending on the channel."""
-    found = []
-    slopes = node.fields["slopes"].fractions()
-    for i, form in enumerate(a.forms):
-        here = f"{step}, channel {i}"
-        slope, line = slopes[i * len(slopes) // len(a.forms)], lines.take(here)
-        if slope == 1:
-            need(line is None, here, "a slope of 1 has no kink: its line is null")
-            found.append(form)
-        else:
-            part = kinks.positive_part(form, line, a.grid, here)
-            found.append(combination([(slope, form), (1 - slope, part)]))
-    return found
-
-
-def smooth(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
-    """One atom for each function and form up to sign; the other sign by phi(-t) = -phi(t), 1 - phi(t), phi(t) - t."""
-    name, found = node.fields["function"], []
-    for i, form in enumerate(a.forms):
-        here = f"{step}, channel {i}"
-        line = items(lines.take(here), here)
-        if line == ["zero"]:
-            need(name in AT_ZERO, here, f"{name} has no rational value at 0")
-            need(form.is_constant() and form.constant == 0, here, "the form is not 0")
-            found.append(constant(AT_ZERO[name]))
-            continue
-        need(len(line) == 3 and line[0] == "atom", here, 'expected ["atom", a, s] or ["zero"]')
-        need(type(line[2]) is int and line[2] in (1, -1), here, "the sign must be 1 or -1")
-        inner = form.times(Fraction(line[2]))
-        atom = atoms.use(line[1], ("smooth", name), a.grid, inner, here)
-        if line[2] == 1:
-            found.append(atom)
-        elif name in ("tanh", "sigmoid"):
-            found.append(atom.times(Fraction(-1)).plus(Fraction(name == "sigmoid")))
-        else:
-            found.append(combination([(1, atom), (-1, inner)]))
-    return found
-
-
-def rational_function(node: Node, a: NodeForms, lines: Lines, atoms: Atoms, step: str) -> list[Form]:
-    """One atom for each pair of polynomials and form; its denominator has no real zero."""
-    polynomials = node.fields["numerator"], node.fields["denominator"]
-    found = []
-    for i, form in enumerate(a.forms):
-        here = f"{step}, channel {i}"
-        line = items(lines.take(here), here, 3)
-        need(line[0] == "atom" and type(line[2]) is int and line[2] == 1, here, 'expected ["atom", a, 1]')
-        found.append(atoms.use(line[1], ("rational", *polynomials), a.grid, form, here))
-    return found
+def named(node: Node, form: Form, line: Any, grid: Shape, atoms: Atoms, step: str) -> Form:
+    """One atom for each function of a `smooth` or `rational` node and form, up to sign: phi(-t) = -phi(t), 1 - phi(t), phi(t) - t."""
+    name, line = node.fields.get("function"), items(line, step)
+    if line == ["zero"]:
+        need(name in AT_ZERO, step, f"{name} has no rational value at 0")
+        need(form.is_constant() and form.constant == 0, step, "the form is not 0")
+        return constant(AT_ZERO[str(name)])
+    need(len(line) == 3 and line[0] == "atom", step, 'expected ["atom", a, s] or ["zero"]')
+    sign = line[2]
+    need(type(sign) is int and sign in ((1,) if name is None else (1, -1)), step, f"the sign must be 1{' or -1' * bool(name)}")
+    kind = ("smooth", name) if name else ("rational", node.fields["numerator"], node.fields["denominator"])
+    inner = form.times(Fraction(sign))
+    atom = atoms.use(line[1], kind, grid, inner, step)
+    if sign == 1:
+        return atom
+    if name in ("tanh", "sigmoid"):
+        return atom.times(Fraction(-1)).plus(Fraction(name == "sigmoid"))
+    return combination([(1, atom), (-1, inner)])

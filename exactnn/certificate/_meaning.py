@@ -296,23 +296,29 @@ def steps(network: Network, whole: bool = False) -> Iterator[Step]:
     count = 0
     for i, node in enumerate(network.nodes):
         operands = tuple(ends[p] for p in node.operands)
-        shapes = [network.nodes[p].shape for p in node.operands]
-        window = node.fields.get("window")
-        _budget.charge(prod(node.shape) * (1 + (prod(window.kernel) if window else len(node.fields.get("kinks", ())))), f"node {node.name}")
-        if node.op == "input":
-            made = iter([Step(i, "input")])
-        elif node.op in AFFINE:
-            made = iter([Step(i, "linear", operands, linear(node, shapes))])
-        elif whole or node.op in ("smooth", "rational"):
-            made = iter([Step(i, "function", operands)])
-        elif node.op == "max_pool":
-            made = _highest(i, node, shapes[0], operands[0], count)
-        else:
-            made = _bent(i, node, operands[0], count)
-        for step in made:
+        for step in node_steps(i, node, [network.nodes[p].shape for p in node.operands], operands, count, whole):
             yield step
             count += 1
         ends.append(count - 1)
+
+
+def node_steps(i: int, node: Node, shapes: Sequence[Shape], operands: tuple[int, ...], at: int, whole: bool = False) -> Iterator[Step]:
+    """The steps of node i; its operands have these shapes and are these steps, and the first step made here has the number ``at``."""
+    window = node.fields.get("window")
+    step, size, taps, bends = f"node {node.name}", prod(node.shape), prod(window.kernel) if window else 0, len(node.fields.get("kinks", ()))
+    _budget.charge(size * (1 + taps + bends), step)
+    _budget.hold(size * (2 + 2 * bends + (0 if node.op == "conv" else taps)), step)  # places, and what is multiplied there
+    if node.op == "max_pool" and not whole:
+        _budget.hold(taps * (16 + 3 * size), step)
+    if node.op == "input":
+        return iter([Step(i, "input")])
+    if node.op in AFFINE:
+        return iter([Step(i, "linear", operands, linear(node, shapes))])
+    if whole or node.op in ("smooth", "rational"):
+        return iter([Step(i, "function", operands)])
+    if node.op == "max_pool":
+        return _highest(i, node, shapes[0], operands[0], at)
+    return _bent(i, node, operands[0], at)
 
 
 def _bent(i: int, node: Node, x: int, at: int) -> Iterator[Step]:

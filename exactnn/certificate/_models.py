@@ -11,17 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._gzip import decompressed
 from ._network import Network, read_network
-from ._nnet import read_nnet
 from ._numbers import BudgetExceeded, Rejected, Unreadable, boolean, mapping, need, read_json, show, text
-from ._onnx import read_onnx
-from ._slice import sliced
 
 Path = str | os.PathLike[str]
 File = tuple[Path, bytes, str]  # path, content, hash
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-_FORMATS = ("json", "nnet", "onnx", "onnx.gz")
+_FORMATS: dict[str, tuple[str, ...]] = {"json": (), "nnet": ("raw",), "onnx": ("data",), "onnx.gz": ("data",)}  # with what else is said
 _LONG = 2**24  # bytes that are read to know their hash
 _MEMBERS = 2**10  # parts of a model file, each compressed by itself
 
@@ -65,10 +61,10 @@ def _status(path: Path) -> os.stat_result:
         raise OSError(f"not a path: {os.fspath(path)!r}") from None
 
 
-def canonical_hash(document: Any, step: str) -> str:
-    """sha256 of the one text that json writes for the object with sorted keys and no spaces."""
+def canonical_hash(document: Any, step: str, known: str | None = None) -> str:
+    """sha256 of the one text that json writes for the object with sorted keys and no spaces; where it is known, it is not written again."""
     try:
-        written = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        written = known or json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     except ValueError:
         raise Rejected(step, "an integer too long for decimal notation (write it in hexadecimal)") from None
     except TypeError:
@@ -76,60 +72,59 @@ def canonical_hash(document: Any, step: str) -> str:
     return hashlib.sha256(written.encode("ascii")).hexdigest()
 
 
-def read_models(document: Any, names: Sequence[str], folder: Path, given: Sequence[Path]) -> dict[str, Model]:
-    """The models with these names. Files in ``given`` are used instead of the paths in the certificate."""
+def read_models(
+    document: Any, names: Sequence[str], folder: Path, given: Sequence[Path] = (), texts: Mapping[int, str] | None = None
+) -> dict[str, Model]:
+    """The models with these names. Files in ``given`` are used instead of the paths written; ``texts``: see `read_json`."""
     entries = mapping(document, "models", names)
-    files = []
+    stated = [entry for entry in entries.values() if type(entry) is dict]
+    wanted = [entry.get("sha256") for entry in stated]
+    wanted += [digest for entry in stated if type(entry.get("data")) is dict for digest in entry["data"].values()]
+    inline, files = any("inline" in entry for entry in stated), list[File]()
     for path in given:
         data = _content(path, "models")
-        files.append((path, data, hashlib.sha256(data).hexdigest()))
-    stated = [entries[name] for name in names if type(entries[name]) is dict]
-    wanted = {entry["sha256"] for entry in stated if type(entry.get("sha256")) is str}
-    for data in (entry["data"] for entry in stated if type(entry.get("data")) is dict):
-        wanted.update(found for found in data.values() if type(found) is str)
-    inline = any("inline" in entry for entry in stated)
-    for path, data, digest in files:
+        digest = hashlib.sha256(data).hexdigest()
         known = digest in wanted or (inline and _inline_hash(data) in wanted)
         need(known, "models", f"certificate for other networks: {show(os.fspath(path))} is none of its models")
-    return {name: _model(entries[name], f"model {name}", folder, files) for name in names}
+        files.append((path, data, digest))
+    return {name: _model(entries[name], f"model {name}", folder, files, texts or {}) for name in names}
 
 
 def _content(path: Path, step: str, digest: str | None = None) -> bytes:
     try:
         return read_file(path, step, digest)
     except OSError as error:
-        raise Unreadable(
-            step, f"cannot read {show(os.fspath(path))}: {error}; if the file has moved, name it behind the certificate"
-        ) from None
+        why = f"cannot read {show(os.fspath(path))}: {error}; if the file has moved, name it behind the certificate"
+        raise Unreadable(step, why) from None
 
 
-def _inline_hash(data: bytes) -> str | None:
+def _inline_hash(data: bytes) -> str:
     """The hash that the content of a file would have as an inline model."""
     try:
         return canonical_hash(read_json(data, "models"), "models")
     except (Rejected, BudgetExceeded):
-        return None
+        return ""
 
 
-def _model(entry: Any, step: str, folder: Path, files: Sequence[File]) -> Model:
+def _model(entry: Any, step: str, folder: Path, files: Sequence[File], texts: Mapping[int, str]) -> Model:
     need(type(entry) is dict, step, f"expected an object, found {show(entry)}")
+    found = _whole({key: value for key, value in entry.items() if key != "slice"}, step, folder, files, texts)
     if "slice" not in entry:
-        return _whole(entry, step, folder, files)
-    found = _whole({key: value for key, value in entry.items() if key != "slice"}, step, folder, files)
+        return found
+    from ._slice import sliced
+
     return found._replace(network=sliced(found.network, entry["slice"], f"{step}: slice"), slice=entry["slice"])
 
 
-def _whole(entry: dict[str, Any], step: str, folder: Path, files: Sequence[File]) -> Model:
-    digest = text(entry.get("sha256"), f"{step}: sha256")
-    need(_DIGEST.match(digest) is not None, f"{step}: sha256", "expected 64 hexadecimal digits")
+def _whole(entry: dict[str, Any], step: str, folder: Path, files: Sequence[File], texts: Mapping[int, str]) -> Model:
+    digest = _digest(entry.get("sha256"), f"{step}: sha256")
     if "inline" in entry:
-        mapping(entry, step, ("sha256", "inline"))
-        need(canonical_hash(entry["inline"], step) == digest, step, "the inline network has another hash")
-        return Model(read_network(entry["inline"], step), digest, "inline")
+        inline = mapping(entry, step, ("sha256", "inline"))["inline"]
+        need(canonical_hash(inline, step, texts.get(id(inline))) == digest, step, "the inline network has another hash")
+        return Model(read_network(inline, step), digest, "inline")
     kind = text(entry.get("format"), f"{step}: format")
     need(kind in _FORMATS, step, f"unknown format {show(kind)}")
-    more = ("raw",) if kind == "nnet" else ("data",) if kind.startswith("onnx") else ()
-    mapping(entry, step, ("sha256", "format", "path"), more)
+    mapping(entry, step, ("sha256", "format", "path"), _FORMATS[kind])
     path = text(entry["path"], f"{step}: path")
     candidates = [(candidate, candidate, content) for candidate, content, found in files if found == digest]
     if not candidates:
@@ -138,14 +133,26 @@ def _whole(entry: dict[str, Any], step: str, folder: Path, files: Sequence[File]
     source, data = os.fspath(candidates[0][0]), candidates[0][2]
     if kind == "json":
         return Model(read_network(read_json(data, step), step), digest, source)
-    if kind.startswith("onnx"):
-        data = decompressed(data, step, _MEMBERS) if kind == "onnx.gz" else data
-        if "data" not in entry:
-            return Model(read_onnx(data, step), digest, source)
-        source, beside = _with_data(entry["data"], step, [(shown, place) for shown, place, _ in candidates], files)
-        return Model(read_onnx(data, step, beside), digest, source)
-    raw = boolean(entry.get("raw", False), f"{step}: raw")
-    return Model(read_nnet(data, raw, step), digest, f"{source} (raw: without its normalisation)" if raw else source)
+    if kind == "nnet":
+        from ._nnet import read_nnet
+
+        raw = boolean(entry.get("raw", False), f"{step}: raw")
+        return Model(read_nnet(data, raw, step), digest, f"{source} (raw: without its normalisation)" if raw else source)
+    from ._onnx import read_onnx
+
+    if kind == "onnx.gz":
+        from ._gzip import decompressed
+
+        data = decompressed(data, step, _MEMBERS)
+    beside: Mapping[str, bytes] = {}
+    if "data" in entry:
+        source, beside = _with_data(entry["data"], f"{step}: data", [(shown, place) for shown, place, _ in candidates], files)
+    return Model(read_onnx(data, step, beside), digest, source)
+
+
+def _digest(value: Any, step: str) -> str:
+    need(_DIGEST.match(text(value, step)) is not None, step, "expected 64 hexadecimal digits")
+    return str(value)
 
 
 def _bound(place: Path, digest: str, step: str, shown: Path) -> bytes:
@@ -161,24 +168,18 @@ def _other(path: Path) -> str:
 
 def _with_data(stated: Any, step: str, candidates: Sequence[tuple[Path, Path]], files: Sequence[File]) -> tuple[str, Mapping[str, bytes]]:
     """The first of equal model files beside which, or among the given files, lies the data that the certificate binds; and that data."""
-    step = f"{step}: data"
     need(type(stated) is dict and len(stated) > 0, step, "expected the hashes of data files by their names")
-    for name, digest in stated.items():
-        need(
-            type(name) is str and not {"", ".", ".."} & set(name.split("/")) and "\\" not in name and ":" not in name,
-            step,
-            f"{show(name)} is no name within a folder",
-        )
-        need(_DIGEST.match(text(digest, step)) is not None, step, "expected 64 hexadecimal digits")
-    given = {found: content for _, content, found in files}
-    for i, (shown, place) in enumerate(candidates):
-        folder = os.path.dirname(place)
+    for name in stated:
+        inside = type(name) is str and not {"", ".", ".."} & set(name.split("/")) and "\\" not in name and ":" not in name
+        need(inside, step, f"{show(name)} is no name within a folder")
+    wanted, given = {name: _digest(d, step) for name, d in stated.items()}, {found: content for _, content, found in files}
+    for shown, place in candidates:
         try:
-            beside = {n: given[d] if d in given else _bound(os.path.join(folder, n), d, step, n) for n, d in stated.items()}
+            beside = {n: given[d] if d in given else _bound(os.path.join(os.path.dirname(place), n), d, step, n) for n, d in wanted.items()}
         except Rejected:
-            if i == len(candidates) - 1:
+            if (shown, place) == candidates[-1]:
                 raise
             continue
-        listed = ", ".join(f"{name} (sha256 {digest})" for name, digest in stated.items())
-        return f"{os.fspath(shown)} with its data in {listed}", beside
-    raise AssertionError("there is at least one candidate")
+        break
+    listed = ", ".join(f"{name} (sha256 {digest})" for name, digest in stated.items())
+    return f"{os.fspath(shown)} with its data in {listed}", beside

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import gcd, lcm, prod
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from . import _budget
 from ._budget import BudgetExceeded as BudgetExceeded
@@ -20,6 +20,7 @@ from ._budget import afford as afford
 
 AXES = 64  # of one value
 _HEXADECIMAL = re.compile(r"-?0x[0-9a-fA-F]+\Z")
+_ZERO = re.compile("-0")
 _DECIMAL = re.compile(r"-?[0-9]+\Z")
 
 
@@ -153,7 +154,7 @@ def mapping(value: Any, step: str, required: Iterable[str], optional: Iterable[s
     """An object with all the required keys and no other than these and the optional ones."""
     if type(value) is not dict:
         raise Rejected(step, f"expected an object, found {show(value)}")
-    required = set(required)
+    required = dict.fromkeys(required)  # in their order, so that the words are the same everywhere
     for key in [key for key in required if key not in value]:
         raise Rejected(step, f"missing key {show(key)}")
     for key in [key for key in value if key not in required and key not in optional]:
@@ -180,20 +181,48 @@ def tensor(value: Any, step: str, expected: tuple[int, ...] | None = None) -> Te
     return Tensor(sizes, numerators, denominator)
 
 
-def read_json(data: bytes, step: str) -> Any:
-    """The JSON document in UTF-8, without floats, NaN, infinities and repeated keys."""
+def read_json(data: bytes, step: str, texts: dict[int, str] | None = None) -> Any:
+    """The JSON document in UTF-8, without floats, NaN, infinities and repeated keys.
 
-    def refuse(found: str) -> NoReturn:
+    ``texts`` gets the text of each object "inline", by the object's identity, if it is written with sorted keys, no spaces and ASCII alone,
+    so that to write it again would give that text.
+    """
+    bodies: list[Any] = []
+    unsorted: list[bool] = []
+
+    def refuse(found: str) -> Any:
+        if found == _TAKEN_OUT and bodies:
+            return bodies.pop()
         raise Rejected(step, f'{show(found)} is no exact number (integers and "p/q" are)')
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         need(len(result) == len(pairs), step, "a key occurs twice in one object")
+        unsorted.extend([True] * (list(result) != sorted(result)))
         return result
 
+    decoder = json.JSONDecoder(parse_float=refuse, parse_constant=refuse, object_pairs_hook=unique)
     try:
-        return json.loads(data.decode("utf-8"), parse_float=refuse, parse_constant=refuse, object_pairs_hook=unique)
+        text, place, rest, found = data.decode("utf-8"), 0, "", list[Any]()
+        plain = text.isascii()
+        while texts is not None and (key := text.find(_INLINE, place)) >= 0:
+            start = key + len(_INLINE) - 1
+            if text[key - 1] == "\\":  # the end of another key
+                end, rest = start, rest + text[place:start]
+            else:
+                unsorted.clear()
+                body, end = decoder.raw_decode(text, start)
+                found.append(body)
+                rest += text[place:start] + _TAKEN_OUT
+                if plain and not unsorted and all(text.find(c, start, end) < 0 for c in " \n\r\t\\") and not _ZERO.search(text, start, end):
+                    texts[id(body)] = text[start:end]
+            place = end
+        bodies = found[::-1]
+        return decoder.decode(rest + text[place:])
     except RecursionError:
         raise BudgetExceeded(step, "nested too deeply for this checker") from None
     except ValueError as error:  # not UTF-8, not JSON, or a decimal integer beyond Python's limit of digits
         raise Rejected(step, f"not a readable JSON document ({str(error)[:200]})") from None
+
+
+_INLINE, _TAKEN_OUT = '"inline":{', "Infinity"

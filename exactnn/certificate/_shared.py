@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from . import _budget
-from ._budget import Budget
+from ._budget import words
 from ._claim import Claim
 from ._folding import folded
 from ._network import Network, Node
@@ -32,9 +32,8 @@ def without_shared(claim: Claim, f: Network, g: Network, stated: Any) -> tuple[N
         named = [i for group in groups for i in group[side]]
         need(len(set(named)) == len(named), step, f"a node of {name} is named twice")
     need_no_poles(claim, f, g)
-    budget = Budget(_budget.SHARED, "numbers compared", step)
-    if not _all_same(f, f.nodes, g, g.nodes, groups, budget):
-        need(_all_same(f, folded(f, step), g, folded(g, step), groups, budget), step, "nodes that are not the same")
+    if not _all_same(f, f.nodes, g, g.nodes, groups):
+        need(_all_same(f, folded(f, step), g, folded(g, step), groups), step, "nodes that are not the same")
     return _with_inputs(f, [a for a, _ in groups], step), _with_inputs(g, [b for _, b in groups], step)
 
 
@@ -46,9 +45,9 @@ def _places(network: Network, names: Sequence[Any], step: str) -> list[int]:
     return [known[name] for name in names]
 
 
-def _all_same(f: Network, first: Sequence[Node], g: Network, second: Sequence[Node], groups: Sequence[Group], budget: Budget) -> bool:
+def _all_same(f: Network, first: Sequence[Node], g: Network, second: Sequence[Node], groups: Sequence[Group]) -> bool:
     """Whether the nodes of each group are one function, by the nodes given for f and g, which may be joined with ones before them."""
-    classes = _Classes(budget)
+    classes = _Classes()
     a, b = classes.of(f, first), classes.of(g, second)
     return all(len({a[i] for i in p} | {b[j] for j in q}) == 1 for p, q in groups)
 
@@ -56,8 +55,8 @@ def _all_same(f: Network, first: Sequence[Node], g: Network, second: Sequence[No
 class _Classes:
     """One number for all nodes that are the same: equal operations with equal numbers that read the same."""
 
-    def __init__(self, budget: Budget) -> None:
-        self._budget, self._count = budget, 0
+    def __init__(self) -> None:
+        self._count = 0
         self._known: dict[tuple[Any, ...], list[tuple[Node, int]]] = {}
 
     def of(self, network: Network, nodes: Sequence[Node]) -> list[int]:
@@ -88,11 +87,7 @@ class _Classes:
         """Whether all fields are equal, tensors as numbers: not all are in lowest terms."""
         if a.op == "input":
             return True
-        for key, value in a.fields.items():
-            self._budget.spend(len(value.numerators) if isinstance(value, Tensor) else 1)
-            if not _equal(value, b.fields[key]):
-                return False
-        return True
+        return all(_equal(value, b.fields[key]) for key, value in a.fields.items())
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -101,6 +96,8 @@ def _equal(a: Any, b: Any) -> bool:
     p, q = a.denominator, b.denominator
     if a.shape != b.shape:
         return False
+    each = 0 if p == q else words(p.bit_length()) * words(q.bit_length())
+    _budget.charge(1 + len(a.numerators) // _budget.PACKED + len(a.numerators) * each, "evidence: shared")
     return a.numerators == b.numerators if p == q else all(m * q == n * p for m, n in zip(a.numerators, b.numerators, strict=True))
 
 

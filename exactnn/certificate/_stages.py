@@ -81,7 +81,7 @@ class _Rows:
             for row, w in used:
                 for key, n in row.items():
                     total[key] = total.get(key, 0) + w * n
-            _budget.hold(2 * len(total), step)
+            _budget.hold(8 + 3 * len(total), step)
             found.append({key: n for key, n in total.items() if n})
         return Stage(found, both)
 
@@ -98,5 +98,5 @@ class _Rows:
 
     def _fresh(self, node: Node, first: int, size: int | None = None) -> Stage:
         count = prod(node.shape) if size is None else size
-        _budget.hold(4 * count, f"{self.step}: node {node.name}")
+        _budget.hold(8 * count, f"{self.step}: node {node.name}")
         return Stage([{first + k: 1} for k in range(count)], 1)

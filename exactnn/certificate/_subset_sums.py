@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 
 from . import _budget
-from ._budget import Budget
 from ._numbers import Rejected
 
 Set = tuple[int, ...]
@@ -67,9 +66,12 @@ def by_elimination(vectors: Sequence[Sequence[int]], free: Sequence[int], p: int
     -(sum over F of y_f)_i modulo p for the others, where y_f M = v_f, and F belongs to a candidate if all of these are 0 or 1.
     """
     others = [i for i in range(len(vectors)) if i not in set(free)]
+    n, masks = len(others), 1 << min(len(free), 1000)
+    _budget.charge(n**3 // (2 * _budget.PACKED) + 2 * masks * (n + 1), step)
+    _budget.hold(n * n // 4 + 3 * masks, step)  # of the triangle, packed, half of a square
     triangle = Triangle([[v % p for v in vectors[i]] for i in others], p, bool(free), step)
     solved = [triangle.solve([v % p for v in vectors[f]]) for f in free]
-    found: dict[int, list[int]] = {mask: [] for mask in range(2 ** len(free))}
+    found: dict[int, list[int]] = {mask: [] for mask in range(masks)}
     for place, column in enumerate(zip(*solved, strict=True)):
         if any(column):
             totals = sums(column, p)
@@ -87,9 +89,3 @@ def sums(values: Sequence[int], modulus: int) -> list[int]:
     for v in values:
         found += [(s + v) % modulus for s in found]
     return found
-
-
-def check_sizes(n: int, products: int, step: str) -> None:
-    """Limits of the two ways of elimination."""
-    _budget.within(n, _budget.ROWS, "neurons", step)
-    Budget(_budget.SHALLOW, "products", step).spend(products)

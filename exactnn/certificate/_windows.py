@@ -35,7 +35,7 @@ class Window(NamedTuple):
             sizes.append(room // stride + 1)
         taps = prod(sizes) * prod(self.kernel)
         _budget.charge(max(prod(wide), taps), step)
-        _budget.hold(taps // 4, step)  # places: small numbers, once
+        _budget.hold(2 * prod(sizes) + taps, step)  # their places
         return tuple(sizes)
 
     def places(self, grid: Sequence[int], result: Sequence[int]) -> list[list[int]]:

@@ -64,7 +64,7 @@ class Certificate(Value):
     @property
     def kind(self) -> str:
         """The method of the evidence: "forms", "pass", "tree", "point" or "enclosure"; at points "values" or "point";
-        for orbits "free", "halves", "lattice", "odd" or "enumeration"; for poles "sturm" or "pole"; for float runs "rounding".
+        for orbits "free", "halves", "lattice", "odd" or "enumeration"; for poles "signs" or "pole"; for float runs "rounding".
         """
         return str(self._evidence["method"])
 

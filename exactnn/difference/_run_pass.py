@@ -214,7 +214,7 @@ def _normalised(node: _Node, x: State) -> State:
     )
     error, size = node.read(x), x.size
     apart = size + error + mean
-    flushed = (root * (apart + 1) + scale + 1) * (8 * least)
+    flushed = (root * (apart + 1) + scale + 1) * (8 * least * (1 + gamma))
     node.fits((apart * (scale + root) + bias) * (1 + gamma) + flushed)
     found = error * scale + change * (size + mean) + (apart * scale + bias) * gamma + flushed
     if x.parts is not None:  # folded into what it reads, or not
@@ -233,35 +233,42 @@ def _magnitude_of(array: RationalArray) -> RationalArray:
 
 
 def _scaled(node: _Node, x: State) -> State:
-    factor = node.operation.factor
+    factor, form = node.operation.factor, node.form
     lost = node.loss(factor)
-    wide, gamma, least = _magnitude(factor) + lost, node.gamma(3), node.form.smallest
-    error, size = node.read(x), x.size
+    wide, gamma = _magnitude(factor) + lost, form.gamma_of_sum(1, 1, node.name)
+    error, size, flushed = node.read(x), x.size, 2 * form.smallest * (1 + gamma)
     whole = (size + error) * wide
-    node.fits(whole * (1 + gamma) + 2 * least)
-    ends = node.operation.evaluate(_batch(x.lo, x.hi))
-    found = error * wide + size * lost + whole * gamma + 2 * least
-    return _outward(-(-ends[0]).maximum(-ends[1]), ends[0].maximum(ends[1]), found)
+    node.fits(whole * (1 + gamma) + flushed)
+    middle, radius = factor * (x.lo + x.hi) / 2, wide * (x.hi - x.lo) / 2
+    return _outward(middle - radius, middle + radius, error * wide + size * lost + whole * gamma + flushed)
 
 
 def _summed(node: _Node, a: State, b: State) -> State:
     if isinstance(node.operation, ops.Subtract):
         b = State(-b.hi, -b.lo, b.error)
-    lo, hi, error = (ops.Add().evaluate(_batch(p), _batch(q))[0] for p, q in ((a.lo, b.lo), (a.hi, b.hi), (node.read(a), node.read(b))))
-    unit, least = node.form.unit, node.form.smallest
-    size = hi.maximum(-lo)
-    node.fits((size + error) * (1 + unit))
-    return _outward(lo, hi, error * (1 + unit) + size * unit + least)
+    parts = ((x.lo, x.hi, node.read(x), x.size + node.read(x)) for x in (a, b))
+    lo, hi, error, whole = (ops.Add().evaluate(_batch(p), _batch(q))[0] for p, q in zip(*parts, strict=True))
+    gamma = node.form.gamma_of_sum(1, 1, node.name)
+    flushed = 2 * node.form.smallest * (1 + gamma)
+    node.fits(whole * (1 + gamma) + flushed)
+    return _outward(lo, hi, error + whole * gamma + flushed)
 
 
 def _averaged(node: _Node, x: State) -> State:
-    terms = math.prod(node.operation.kernel)
-    gamma, least = node.form.gamma_of_sum(terms + 3, 3, node.name), node.form.smallest
-    error = node.read(x)
-    means = node.operation.evaluate(_batch(x.lo, x.hi, error, x.size + error))
-    flushed = 2 * (terms + 1) * least * (1 + gamma)
-    node.fits(means[3] * terms * (1 + gamma) + flushed)
-    return _outward(means[0], means[1], means[2] + means[3] * gamma + flushed)
+    operation, form = node.operation, node.form
+    terms = math.prod(operation.kernel)
+    gamma, error = form.gamma_of_sum(terms, 1, node.name), node.read(x)
+    flushed = 2 * terms * form.smallest * (1 + gamma)
+    means = operation.evaluate(_batch(x.lo, x.hi, error, x.size, x.size + error))
+    counts = RationalArray.of([terms])
+    if not operation.count_padding:  # how many places of each window are no padding
+        counts = replace(operation, count_padding=True).evaluate(_batch(x.size * 0 + 1))[0] * terms
+    relative = RationalArray.from_fractions([c * form.loss(1 / c, node.name) for c in counts.to_fractions()], counts.shape)
+    passed, whole = means[2] + relative * (means[2] + means[3]), means[4] + relative * means[4]
+    node.fits(whole * terms * (1 + gamma) + flushed)
+    middle, radius = (means[0] + means[1]) / 2, (means[1] - means[0]) / 2
+    radius = radius + relative * radius
+    return _outward(middle - radius, middle + radius, passed + whole * gamma + flushed)
 
 
 def _greatest(node: _Node, x: State) -> State:

@@ -36,13 +36,10 @@ class Activations:
         slope = per_row(expansion.slope, size, channels)
         constant = per_row(expansion.constant, size, channels)
         total = value.scaled(slope).plus_constant(constant)
-        by_kink = []
         for at, jump in expansion.kinks:
             part, found = self.positive_part(value, at, per_row(jump, size, channels))
-            by_kink.append(found)
+            self.emit(found, lines)
             total = total + part
-        for entries in zip(*by_kink, strict=True):
-            self.emit(entries, lines)
         return total
 
     def positive_part(

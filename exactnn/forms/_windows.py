@@ -108,23 +108,19 @@ class Windows:
         if atoms and (sum(atoms) + comparisons) * len(windows) > ENTRIES:
             raise TooLarge(f"{op.kind} with {comparisons} comparisons of entries over {sum(atoms)} atoms")
         best = value.take(np.array([w[0] for w in windows]))
-        found: list[list[tuple[Line, int]]] = [[] for _ in windows]
         for k in range(1, max(map(len, windows))):
             self.activations.clock.check("maxima of windows were being numbered")
             live = np.array([i for i, w in enumerate(windows) if len(w) > k])
             whole = len(live) == len(windows)
             previous, old = best, best if whole else best.take(live)
             rise, made = self.activations.positive_part((value.take(np.array([windows[i][k] for i in live])) - old).merged())
-            for i, entry in zip(live, made, strict=True):
-                found[i].append(entry)
+            self.activations.emit(made, lines)
             best = old + rise
             if not whole:
                 source_row = np.arange(len(windows))
                 source_row[live] = len(windows) + np.arange(len(live))
                 best = stack([previous, best]).take(source_row)
             best = best.merged()  # each step would double the parts
-        for entries in found:
-            self.activations.emit(entries, lines)
         return best
 
     def _scaled_atoms(self, kind: str, attributes: Hashable, table: Forms, spatial: Shape, lines: list[Line], *, any_sign: bool) -> Forms:

@@ -29,7 +29,7 @@ from exactnn.symmetry.ridge_forms import NormalForm, ridge_form
 from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_parts, vanishes
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
-from exactnn.verify import _line, _search
+from exactnn.verify import _search
 from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, fingerprint, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._denominators import with_denominators
@@ -108,7 +108,9 @@ class Decision:
         if found is not None:
             return found
         if self._one_variable:
-            return self._on_a_line()
+            found = self._by_lattice(1)
+            if found is not None:
+                return found
         self.clock.check("value numbering did not prove equality")
         found = self._at_small_points()
         if found is not None:
@@ -491,31 +493,6 @@ class Decision:
     @cached_property
     def _one_variable(self) -> bool:
         return self.f.input_dim == 1 and all(net.is_piecewise_linear for net in self.nets)
-
-    @doing("breakpoints of functions of one variable")
-    def _on_a_line(self) -> Verdict:
-        points = _line.breakpoints(self.nets, self.claim.domain, self.clock)
-        found = None
-        for part in _line.blocks(points):
-            found = self.points.at_inputs(RationalArray.from_fractions(part, (len(part), 1)), "breakpoints of one variable")
-            if found is not None:
-                break
-        if found is None and self.claim.tolerance:
-            far = _line.far_points(self.f, self.g, points, self.claim.domain, self.claim.tolerance)
-            if far:
-                found = self.points.at_inputs(RationalArray.from_fractions(far, (len(far), 1)), "points far beyond the breakpoints")
-        if found is not None:
-            return found
-        evidence: Any = self._at_a_point() if not self.where.dimension else ByLattice(self.claim, self.where, self.clock).decide()
-        assert isinstance(evidence, dict)
-        agree = "are within the tolerance" if self.claim.tolerance else "agree"
-        how = f"both functions of one variable {agree} at all {len(points)} breakpoints, between which they are affine"
-        return self._proved(evidence, how)
-
-    def _at_a_point(self) -> dict[str, Any]:
-        """The domain is one point: a leaf, on which all is constant."""
-        end = [[[1, []], [1, []]]] * self.f.output_dim if self.claim.tolerance else None
-        return {"method": "tree", "hull": self.where.hull, "tree": [["leaf", [], end]]}
 
     @doing("points at which smooth networks differ")
     def _by_enclosure(self) -> Verdict | None:

@@ -29,7 +29,7 @@ def _builds(f: Network, steps: Sequence[dict[str, Any]], goal: Network, build: C
         built = build(checker.read_network(document(f), "f"), list(steps))
     except (checker.Rejected, checker.BudgetExceeded):
         return False
-    return built == checker.read_network(document(goal), "g")
+    return bool(built == checker.read_network(document(goal), "g"))
 
 
 def _is_plain(f: Network, step: dict[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """Are two networks the same function? Is a network zero? Does a transformation keep a network's function?
 
 One decision for the three: f - g is examined, with g = 0 or g = T(f). The answer is complete for piecewise linear networks. Cheap ways
-come first: theorem A for one hidden layer (docs/theory.md 1 - 3), breakpoints for one input, value numbering, which sees permutations,
+come first: theorem A for one hidden layer (docs/theory.md 1 - 3), the face lattice for one input, value numbering, which sees permutations,
 positive scalings, merged, constant, dead and stable neurons, and points. What they leave is decided cell by cell (docs/theory.md 10), for
 which the time may not suffice: the question is coNP-hard. Then the answer is Unknown, as it may be for smooth networks of
 several hidden layers; with one they are decided but for the cases of docs/theory.md 8.

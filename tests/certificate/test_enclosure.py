@@ -10,8 +10,7 @@ import pytest
 from flint import arb, ctx, fmpq
 
 from exactnn import mlp, verify_equal
-from exactnn.certificate import Rejected, _real, check
-from exactnn.certificate._enclosure import smooth_range
+from exactnn.certificate import Rejected, _real, _smooth, check
 
 ARGUMENTS = [Fraction(q) for q in ("0", "1/3", "-1/3", "7", "-7", "40", "-40", "1e-9", "-1e-9", "63", "65", "-65", "300", "-300")]
 
@@ -50,7 +49,7 @@ def test_an_interval_is_enclosed(name: str) -> None:
             low = Fraction(numbers.uniform(-5, 5))
             high = low + Fraction(numbers.uniform(0, 1))
             inner = low + (high - low) * Fraction(numbers.random())
-            lo, hi = smooth_range(name, (low, high), 80)
+            lo, hi = _smooth.values(name, (low, high), 80)
             value = exact(name, inner)
             assert mpmath.mpf(lo.numerator) / lo.denominator <= value <= mpmath.mpf(hi.numerator) / hi.denominator
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from exactnn.certificate import BudgetExceeded, Rejected, _budget, check
 from exactnn.forms import _numbering
 from exactnn.network import Builder, Input, PiecewiseLinear
 from tests.certificate._build import act, box, certificate, forms, network, node
+from tests.certificate._cases import CASES
 from tests.certificate._trees import by_tree
 from tests.strategies import graphs, law, renamed
 
@@ -45,6 +47,16 @@ def exceeded(document):
     with pytest.raises(BudgetExceeded) as caught:
         check(document)
     return caught.value
+
+
+def ends_where_it_is_used_up(document):
+    """The step that is named where all but one operation of what the check takes may be done."""
+    work = spent(document).work
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_budget, "WORK", (work, 0))
+        assert check(document)
+        patch.setattr(_budget, "WORK", (work - 1, 0))
+        return exceeded(document).step
 
 
 def test_cells_of_a_tree(monkeypatch):
@@ -81,32 +93,28 @@ def zeros(size):
 
 def test_forms_of_a_network(monkeypatch):
     assert check(by_forms(doubled(8)))
-    monkeypatch.setattr(_budget, "FORMS", 511)
-    assert check(by_forms(doubled(8)))  # 1 + 2 + ... + 256
-    assert exceeded(by_forms(doubled(9))).step == "forms: f: node c8"
+    monkeypatch.setattr(_budget, "ROOM", (19, 0))
+    assert exceeded(by_forms(doubled(8))).step.endswith("forms")
 
 
 def test_forms_that_are_written_entry_by_entry(monkeypatch):
-    nodes = [node("x", "input", shape=[1, 1000]), act("r", "x"), node("f", "reshape", "r", shape=[1000])]
-    net = network(nodes)
-    document = certificate("equal", "proved", (net, net), forms({"r": [["atom", 0, 1, 1]]}, {"r": [["atom", 0, 1, 1]]}))
+    """One form for a channel of many entries; where a value is read entry by entry, one for each."""
+    net = network([node("x", "input", shape=[1, 1000]), act("r", "x")])
+    lines = {"r": [["atom", 0, 1, 1]]}
+    document = certificate("equal", "proved", (net, net), forms(lines, lines))
     assert check(document)
-    monkeypatch.setattr(_budget, "FORMS", 2002)  # one channel at each of two nodes, its entries, the entries of the result
-    assert check(document)
-    monkeypatch.setattr(_budget, "FORMS", 999)
-    assert exceeded(document).step == "forms: f: node f"
+    monkeypatch.setattr(_budget, "ROOM", (10_000, 0))
+    assert exceeded(document).step == "forms"
 
 
-def test_bits_of_an_enclosure(monkeypatch):
+def test_bits_of_an_enclosure():
     f, g = doubled(5, "tanh"), doubled(5, "sigmoid")
 
     def at(bits):
         return certificate("equal", "refuted", (f, g), {"method": "enclosure", "point": [0], "output": 3, "bits": bits})
 
-    assert check(at(4096))
-    monkeypatch.setattr(_budget, "ENCLOSURE", 32 * 64)
-    assert check(at(64))
-    assert exceeded(at(65)).step == "enclosure: f: node s"
+    assert spent(at(4096)).work > 4 * spent(at(64)).work
+    assert ends_where_it_is_used_up(at(64)).endswith("node s")
 
 
 def wide(size, layers=1, unit=None):
@@ -144,23 +152,17 @@ def test_long_numbers_at_a_point(monkeypatch):
         check(few)
 
 
-def test_products_of_an_enclosure(monkeypatch):
+def test_products_of_an_enclosure():
     f, g = wide(20, 2, "tanh"), wide(20, 2, "sigmoid")
     document = certificate("equal", "refuted", (f, g), {"method": "enclosure", "point": [0] * 20, "output": 3, "bits": 32})
-    monkeypatch.setattr(_budget, "SPANS", 20 + 2 * 400 + 20)
-    assert check(document)
-    monkeypatch.setattr(_budget, "SPANS", 20 + 2 * 400 + 19)
-    assert exceeded(document).step == "enclosure: f"
+    assert ends_where_it_is_used_up(document).endswith("node s")
 
 
-def test_long_spans(monkeypatch):
-    """Of 4,096 bits: four words more for each product, and 16 for each entry."""
+def test_long_spans():
+    """Of 4,096 bits."""
     f, g = (network([node("x", "input", shape=[1]), node("s", "smooth", "x", function=u), *after()]) for u in ("tanh", "sigmoid"))
     document = certificate("equal", "refuted", (f, g), {"method": "enclosure", "point": [0], "output": 0, "bits": 4096})
-    monkeypatch.setattr(_budget, "SPANS", 4 + 2 * (4 + 16) - 1)
-    assert exceeded(document).step == "enclosure: f: node w"
-    monkeypatch.setattr(_budget, "SPANS", 4 + 2 * (4 + 16))
-    assert check(document)
+    assert ends_where_it_is_used_up(document).endswith("node w")
 
 
 def after():
@@ -168,15 +170,49 @@ def after():
     return [node("w", "affine", "s", weight={"shape": [2, 1], "denominator": 1, "numerators": [1, 1]}, bias=zeros(2))]
 
 
+# --- every kind ----------------------------------------------------------------------------------------------------------------
+
+
+def spent(document):
+    """The account of a check."""
+    accounts = []
+
+    @contextmanager
+    def opened(factor):
+        with whole(factor) as account:
+            accounts.append(account)
+            yield account
+
+    whole = _budget.opened
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_budget, "opened", opened)
+        assert check(document)
+    return accounts[0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_certificate_needs_is_what_it_may_have(monkeypatch, name):
+    """With one operation, or one number, less it is not decided; and what it needs is far below what it has."""
+    account = spent(CASES[name])
+    assert account.work * 30 < _budget.WORK[0] + _budget.WORK[1] * account.bytes
+    assert account.most * 30 < _budget.ROOM[0] + _budget.ROOM[1] * account.bytes
+    for limit, needed in (("WORK", account.work), ("ROOM", account.most)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_budget, limit, (needed, 0))
+            assert check(CASES[name])
+            patch.setattr(_budget, limit, (needed - 1, 0))
+            if needed:
+                exceeded(CASES[name])
+
+
 # --- what the engines write ------------------------------------------------------------------------------------------------
 
 
 @given(graphs(), st.integers(1, 60))
 @law(30)
-def test_the_engine_knows_the_limit_of_forms(f, limit):
+def test_the_engine_has_a_limit_of_forms(f, limit):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_numbering, "FORMS", limit)
-        patch.setattr(_budget, "FORMS", limit)
         verdict = verify_equal(f, renamed(f, "g"))
         if verdict.certificate is not None:
             assert check_again(verdict.certificate)
@@ -195,7 +231,6 @@ def two_images():
 @pytest.mark.parametrize("limit", range(1, 25))
 def test_the_engine_counts_the_entries_of_every_output(monkeypatch, limit):
     monkeypatch.setattr(_numbering, "FORMS", limit)
-    monkeypatch.setattr(_budget, "FORMS", limit)
     f = two_images()
     verdict = verify_equal(f, renamed(f, "g"))
     assert (verdict.certificate.kind == "forms") == (limit >= 14)  # two inputs of one channel, two images of six entries; else cells

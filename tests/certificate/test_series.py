@@ -1,4 +1,4 @@
-"""Spans of the checker hold what they stand for: power series of exponentials against mpmath, gradients sent back against exact ones."""
+"""Balls of the checker hold what they stand for: power series of exponentials against mpmath, gradients sent back against exact ones."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from fractions import Fraction
 
 import mpmath
 
-from exactnn.certificate import _series, check
-from exactnn.certificate._budget import Budget
-from exactnn.certificate._enclosure import Span
+from exactnn.certificate import _balls, check
 from exactnn.certificate._evaluate import trace
 from exactnn.certificate._gradient import gradients
 from exactnn.certificate._models import read_models
@@ -24,17 +22,26 @@ def real(q):
 
 
 def drawn(source, width):
-    """Numbers, or spans, over one denominator, and numbers that they hold: often their ends."""
+    """Numbers, or balls, over one denominator, and numbers that they hold: often their ends."""
     over = source.choice((1, 3, 7, 1 << 20, 10**9 + 7, 1 << 100))
     size = source.choice((1, 5, 40)) * over
-    entries, chosen = [], []
+    lows, highs, chosen = [], [], []
     for _ in range(width):
         low = source.randint(-size, size)
-        high = low + source.choice((0, 1, over // 8, over))
-        entries.append(Span(low, high) if source.random() < 0.7 else low)
-        ends = (low, high) if isinstance(entries[-1], Span) else (low, low)
-        chosen.append(Fraction(source.choice(ends), over))
-    return Tensor((width,), entries, over), chosen
+        high = low + source.choice((0, 0, 1, over // 8, over))
+        lows.append(low)
+        highs.append(high)
+        chosen.append(Fraction(source.choice((low, high)), over))
+    return between(lows, highs, over), chosen
+
+
+def between(lows, highs, over):
+    return _balls.between(*(Tensor((len(ends),), ends, over) for ends in (lows, highs)))
+
+
+def bounds(ball):
+    """The ends of each entry."""
+    return list(zip(*(end.fractions() for end in ball.ends()), strict=True))
 
 
 def taylor(points):
@@ -55,9 +62,8 @@ def taylor(points):
 def holds(found, exact):
     slack = mpmath.mpf(10) ** -60
     for coefficient, values in zip(found, exact, strict=True):
-        for (low, high), value in zip(_series.ends(coefficient), values, strict=True):
-            scaled = value * coefficient.denominator
-            assert low - slack - abs(scaled) * slack <= scaled <= high + slack + abs(scaled) * slack
+        for (low, high), value in zip(bounds(coefficient), values, strict=True):
+            assert real(low) - slack - abs(value) * slack <= value <= real(high) + slack + abs(value) * slack
 
 
 def test_power_series():
@@ -67,43 +73,41 @@ def test_power_series():
             width, order, bits = source.randint(1, 3), source.randint(0, 3), source.choice((16, 17, 40, 130))
             series, points = map(list, zip(*(drawn(source, width) for _ in range(order + 1)), strict=True))
             e, shares, logs = taylor(points)
-            holds(_series.exponential(series, bits, "exp"), e)
-            found, log = _series.softmax_and_log(series, bits, "softmax")
-            holds(found, shares)
-            holds(log, logs)
+            holds(_balls.exponential(series, bits, "exp"), e)
+            holds(_balls.softmax(series, bits, "softmax"), shares)
+            holds(_balls.logsumexp(series, bits, "softmax"), logs)
 
 
 def test_exponentials_far_below_the_precision_are_not_zero():
-    (found,) = _series.exponential([Tensor((1,), [-100], 1)], 16, "exp")
-    assert _series.ends(found) == [(0, 1)]
+    (found,) = _balls.exponential([_balls.Ball(Tensor((1,), [-100], 1))], 16, "exp")
+    assert bounds(found) == [(0, Fraction(1, 2**16))]
 
 
 def test_rounding_goes_outwards():
     source = random.Random(2)
     for _ in range(100):
         tensor_of, points = drawn(source, 3)
-        found = _series.rounded(tensor_of, 5)
-        for (low, high), point in zip(_series.ends(found), points, strict=True):
-            assert low <= point * found.denominator <= high
+        for (low, high), point in zip(bounds(tensor_of.rounded(5)), points, strict=True):
+            assert low <= point <= high
 
 
-def test_gradients_of_spans():
+def test_gradients_of_balls():
     """Every operation: what is sent back lies between bounds, and so does the gradient."""
     source, step = random.Random(3), "gradients"
     net = read_models({"f": {"sha256": canonical_hash(GRAPH), "inline": GRAPH}}, ("f",), ".", ())["f"].network
     points = [[Fraction(source.randint(-9, 9), 4) for _ in range(net.input_size)] for _ in range(2)]
-    traces = [trace(net, point, step, Budget(2**30, "products", step)) for point in points]
+    traces = [trace(net, point, step) for point in points]
     lows = [[source.randint(-9, 9) for _ in range(net.output_size)] for _ in points]
     highs = [[low + source.choice((0, 1, 5)) for low in row] for row in lows]
-    spans = [Tensor((len(a),), [Span(*pair) for pair in zip(a, b, strict=True)], 3) for a, b in zip(lows, highs, strict=True)]
-    found = gradients(net, traces, spans, step)
+    found = gradients(net, traces, [between(a, b, 3) for a, b in zip(lows, highs, strict=True)], step)
     for _ in range(8):
-        rows = [Tensor((len(a),), [source.choice(pair) for pair in zip(a, b, strict=True)], 3) for a, b in zip(lows, highs, strict=True)]
-        exact = gradients(net, traces, rows, step)
+        chosen = [[source.choice(pair) for pair in zip(a, b, strict=True)] for a, b in zip(lows, highs, strict=True)]
+        exact = gradients(net, traces, [between(row, row, 3) for row in chosen], step)
         assert exact.keys() == found.keys()
         for where, value in exact.items():
-            for (low, high), entry in zip(_series.ends(found[where]), value.fractions(), strict=True):
-                assert low <= entry * found[where].denominator <= high, where
+            assert value.radius is None
+            for (low, high), entry in zip(bounds(found[where]), value.centre.fractions(), strict=True):
+                assert low <= entry <= high, where
 
 
 def test_the_left_slope_of_a_prelu_counts_at_zero():

@@ -283,7 +283,7 @@ def test_steps_are_named():
     found["evidence"]["g"]["p"][0][3] = "3/2"
     with pytest.raises(Rejected) as caught:
         check(found)
-    assert caught.value.step == "forms: g: node p, channel 0"
+    assert caught.value.step == "forms: g: node p, line 0"
     found = copy.deepcopy(CASES["T4"])
     found["evidence"]["g"]["r0"].append(atom(0))
     with pytest.raises(Rejected) as caught:

@@ -62,7 +62,7 @@ def by_checker(a: Any, bits: int) -> Any:
         read = _claim.read_claim(claim | {"equations": [[a, "=", 0]], "tolerance": 0})
         models = read_models({"f": {"sha256": canonical_hash(inline), "inline": inline}}, read.models, ".", ())
         assert read.equations is not None
-        return _sides._Values(read.equations, {"f": models["f"].network}, bits).at(a, "side")[0]
+        return _sides.Values(read.equations, {"f": models["f"].network}, bits).at(read.equations.triples[0][0], "side")[0]
     except (Rejected, BudgetExceeded) as rejected:
         return str(rejected)
 
@@ -81,9 +81,9 @@ def test_they_meet(seed: int | range) -> None:
                 continue
             assert found.shape == other.shape, a
             low, high = (end.to_fractions() for end in found.ends())
-            for (below, above), least, most in zip(_sides.ends(other), low, high, strict=True):
-                assert Fraction(below, other.denominator) <= most, a
-                assert least <= Fraction(above, other.denominator), a
-                assert found.radius is not None or below == above == least * other.denominator, a
+            for below, above, least, most in zip(*(end.fractions() for end in other.ends()), low, high, strict=True):
+                assert below <= most, a
+                assert least <= above, a
+                assert found.radius is not None or below == above == least, a
             met += 1
     assert met > 10

@@ -1,9 +1,8 @@
-"""Networks of one variable, at any depth, are decided completely; against `Line`, the exact breakpoints by another way."""
+"""Networks of one variable, at any depth, are decided completely; against `Line`, the exact breakpoints."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,9 +11,7 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, Verdict, check, mlp, verify_equal, verify_zero
 from exactnn.exact.array import RationalArray
-from exactnn.exact.clock import Clock
 from exactnn.network import Affine, AveragePool, Builder, Conv, Input, MaxPool, Reshape, relu
-from exactnn.verify import _line
 from tests.strategies import PIECEWISE, TINY, Chain, Rows, chains, deep_pairs, graphs, law, renamed, weights, with_weight
 from tests.verify._oracles import Line, as_lines, assert_sound, same_on_the_line, value, z3_differ
 
@@ -228,26 +225,6 @@ def test_against_z3(f: Chain, place: int) -> None:
     assert differ is None or differ is (status == "refuted")
 
 
-@given(chains(st.just(1), units=PIECEWISE), ENDS, ENDS)
-@law(20)
-def test_breakpoints_bound_affine_pieces(f: Chain, low: Fraction | None, high: Fraction | None) -> None:
-    """Every network is affine between neighbouring breakpoints: `Line` has no kink strictly between them."""
-    low, high = ordered(low, high)
-    domain, _ = interval(low, high)
-    found = _line.breakpoints([f.network()], domain, Clock())
-    assert found == sorted(set(found))
-    for line in as_lines(f.network()):
-        kinks = [x for x in line.xs if _bends(line, x)]
-        inside = [x for x in kinks if (low is None or x > low) and (high is None or x < high)]
-        assert set(inside) <= set(found)
-        assert all(found[0] < x < found[-1] for x in inside)
-
-
-def _bends(line: Line, x: Fraction) -> bool:
-    near = min((abs(x - y) for y in line.xs if y != x), default=Fraction(1)) / 2
-    return line.at(x - near) + line.at(x + near) != 2 * line.at(x)
-
-
 def behind_a_line(net: Network) -> Network:
     """x -> net(A x + b): every input read from one variable."""
     b = Builder()
@@ -262,37 +239,3 @@ def behind_a_line(net: Network) -> Network:
         if name not in names:
             names[name] = b.add(name, net.operation(name), *(names[o] for o in net.operands(name)))
     return b.build([x], [names[n] for n in net.outputs])
-
-
-@pytest.mark.parametrize("low", [None, Fraction(-1, 3)])
-@pytest.mark.parametrize("high", [None, Fraction(2)])
-@pytest.mark.parametrize("size", [2, 3, 5])
-def test_breakpoints_do_not_depend_on_the_blocks(
-    monkeypatch: pytest.MonkeyPatch, low: Fraction | None, high: Fraction | None, size: int
-) -> None:
-    net = mlp(
-        [
-            ([[1], [-2], [3], ["1/7"]], [0, 1, "-1/3", 1]),
-            ([[1, -1, 2, 0], [0, 3, -1, 1], [1, 1, -1, -5]], [0, -2, 1]),
-            ([[1, -1, 1]], [0]),
-        ]
-    )
-    domain, _ = interval(low, high)
-    whole = _line.breakpoints([net], domain, Clock())
-    assert len(whole) > size
-    monkeypatch.setattr(_line, "_LEAST", size)
-    monkeypatch.setattr(_line, "_MOST", size)
-    assert _line.breakpoints([net], domain, Clock()) == whole
-
-
-def test_blocks_overlap_in_one_point_and_have_small_denominators(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [Fraction(k, p) for k, p in enumerate([1, 2, 3, 5, 7, 11, 13, 17], start=1)]
-    points.sort()
-    monkeypatch.setattr(_line, "_LEAST", 2)
-    monkeypatch.setattr(_line, "_BITS", 6)
-    found = list(_line.blocks(points))
-    assert [q for block in found for q in block[:-1]] + points[-1:] == points
-    assert all(a[-1] == b[0] for a, b in pairwise(found))
-    assert len(found) > 2
-    assert list(_line.blocks(points[:1])) == [points[:1]]
-    assert list(_line.blocks([])) == []

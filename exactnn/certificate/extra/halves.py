@@ -12,11 +12,10 @@ from operator import mul
 from typing import Any
 
 from .. import _budget
-from .._budget import Budget
 from .._claim_orbits import Orbits
 from .._fibre import Fibre
 from .._network import Network
-from .._numbers import afford, mapping
+from .._numbers import mapping
 from .._subset_sums import Set, sums
 
 HASH = 2**61 - 1  # a prime
@@ -28,27 +27,26 @@ def check_halves(claim: Orbits, f: Network, g: Network | None, evidence: dict[st
     step = "orbits: halves"
     mapping(evidence, "evidence", ("method", "columns"))
     fibre = Fibre(claim, f, step)
-    afford(fibre.count <= 42, step, "more than 42 neurons: too large for this checker")
     columns = fibre.columns(evidence["columns"], None, step)
-    afford(bool(columns) or fibre.count <= 16, step, "no columns, and more than 16 neurons: too large for this checker")
     fibre.settle(by_halves(fibre.vectors(columns), step))
 
 
 def by_halves(vectors: Sequence[Sequence[int]], step: str) -> Iterator[Set]:
     """Meet in the middle: sums over subsets of the first half that are the opposite of one of the second, as hashes modulo a prime."""
     n, middle = len(vectors), (len(vectors) + 1) // 2
+    _budget.charge(8 << min(middle, 1000), step)  # before the sums of both halves are made
+    _budget.hold(2 << min(middle, 1000), step)
     powers = [pow(BASE, c, HASH) for c in range(len(vectors[0]))]
     hashes = [sum(map(mul, v, powers)) % HASH for v in vectors]
     left, right = sums(hashes[:middle], HASH), sums([-h for h in hashes[middle:]], HASH)
     common = set(left).intersection(right)
-    budget = Budget(_budget.SUBSETS, "candidates", step)
     pairs: dict[int, tuple[list[int], list[int]]] = {s: ([], []) for s in common}
     for side, totals in enumerate((left, right)):
         for mask, s in enumerate(totals):
             if s in common:
                 pairs[s][side].append(mask)
     for first, second in pairs.values():
-        budget.spend(len(first) * len(second))
+        _budget.charge(n * len(first) * len(second), step)
     for first, second in pairs.values():
         for a, b in product(first, second):
             mask = a | b << middle

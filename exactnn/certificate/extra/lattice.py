@@ -13,12 +13,11 @@ from operator import mul
 from typing import Any
 
 from .. import _budget
-from .._budget import Budget
 from .._claim_orbits import Orbits
 from .._fibre import Fibre
 from .._network import Network
 from .._numbers import Rejected, integer, items, mapping, rationals
-from .._subset_sums import Set, check_sizes
+from .._subset_sums import Set
 
 PRIMES = 2**61 - 1, 2**31 - 1, 2**89 - 1
 
@@ -30,7 +29,8 @@ def check_lattice(claim: Orbits, f: Network, g: Network | None, evidence: dict[s
     fibre = Fibre(claim, f, step)
     n, columns = fibre.count, fibre.columns(evidence["columns"], None, step)
     raw = items(evidence["directions"], step)
-    check_sizes(n, n * (len(columns) + len(raw)) * (n + len(raw)), step)
+    _budget.charge(n * (len(columns) + len(raw)) * (n + len(raw)), step)  # for the inverse
+    _budget.hold((n + len(columns) + len(raw)) * (n + len(raw)), step)
     directions = [[integer(v, step) for v in items(y, step, n)] for y in raw]
     listed = items(evidence["multipliers"], step, len(raw))
     multipliers = [rationals(row, f"{step}: multipliers", len(columns) + t) for t, row in enumerate(listed)]
@@ -55,7 +55,6 @@ def by_directions(
                 g = [a + factor * b for a, b in zip(g, row, strict=True)]
         bounds.append((scale, whole[len(rows) :], sum(v for v in g if v < 0), sum(v for v in g if v > 0)))
     p, table = _inverse([*rows, *directions], n, len(rows), step)
-    budget = Budget(_budget.SUBSETS, "nodes", step)
     chosen: list[int] = []
     waiting: list[Iterator[int]] = []
     while True:
@@ -71,7 +70,7 @@ def by_directions(
             del chosen[len(waiting) - 1 :]
             value = next(waiting[-1], None)
             if value is not None:
-                budget.spend(1)
+                _budget.charge(8 + n * (len(chosen) + 1 == len(directions)), step)
                 chosen.append(value)
                 break
             waiting.pop()
