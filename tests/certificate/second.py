@@ -519,7 +519,9 @@ def check(document):
     one_of("equal", "zero", "symmetry")(question)
     answer, tolerance, domain = record(claim, "answer", "tolerance", "domain", maybe=("question", "transformation"))[:3]
     need(("transformation" in claim) == (question == "symmetry"), "a transformation, for symmetry only")
-    method = one_of(*(("point", "enclosure") if one_of("proved", "refuted")(answer) == "refuted" else ("tree", "forms", "pass", "boxes")))(method)
+    method = one_of(*(("point", "enclosure") if one_of("proved", "refuted")(answer) == "refuted" else ("tree", "forms", "pass", "boxes")))(
+        method
+    )
     tolerance = rational(tolerance)
     need(tolerance >= 0, "a tolerance below 0")
     nets = [read_model(m) for m in record(models, *("fg" if question == "equal" else "f"))]
@@ -627,9 +629,7 @@ class Cell:
             self.go(answer)
 
     def fork(self):
-        return Cell(
-            self.nets, self.start, self.given, self.answers, self.known, self.left_open, self.functions, self.named, self.first
-        )
+        return Cell(self.nets, self.start, self.given, self.answers, self.known, self.left_open, self.functions, self.named, self.first)
 
     def go(self, answer):
         """To the next stage, or the end."""
@@ -785,11 +785,11 @@ class Forms:
         rest = add((1, v), *((-rational(c), self.term(kind, index, grid, below)) for kind, index, c in terms))
         need(is_constant(rest) and rest.get(ONE, 0) >= 0, "no constant gamma >= 0 is left")
 
-    def positive(self, z, line, grid, slope):
+    def positive(self, z, line, grid):
         """max(z, 0) by its line."""
         if line is None:
-            need(slope == 0, "an unnamed maximum that is used")
-            return {}
+            self.unnamed += 1
+            return {(2, -self.unnamed): Fraction(1)}
         word = one_of("atom", "on", "off")(line[0] if isinstance(line, list) and line else None)
         if word == "atom":
             _, a, sign, factor = several(lambda v: v, 4)(line)
@@ -842,8 +842,7 @@ class Forms:
                 raise NotCovered("forms of rational functions")
             if asked["op"] == "smooth":
                 return [self.smooth(asked["fields"]["function"], z, line(), where) for z in zs]
-            slopes = [unit[2][0][1] for unit in asked["units"]] if op == "prelu" else [1] * len(zs)
-            return [self.positive(z, line(), where, p) for z, p in zip(zs, slopes, strict=True)]
+            return [self.positive(z, line(), where) for z in zs]
 
         if kept and op in ("conv", "max_pool", "average_pool"):
             return grid, getattr(self, op)(node["fields"], operands[0][0], x, line)
@@ -859,7 +858,9 @@ class Forms:
                 w, form = weight[(o * ins + i) * prod(kernel) + k], x[o // (outs // fields["groups"]) * ins + i]
                 rows.append((w, {(key, k): c for key, c in form.items() if padded or key != ONE}))
                 constant += 0 if padded else w * form.get(ONE, 0)
-            found.append(add((1, self.up_to_factor(add(*rows), line(), signature("conv", fields, tuple(kernel), grid), 0)), (1, const(constant))))
+            found.append(
+                add((1, self.up_to_factor(add(*rows), line(), signature("conv", fields, tuple(kernel), grid), 0)), (1, const(constant)))
+            )
         return found
 
     def max_pool(self, fields, grid, x, line):
