@@ -228,6 +228,16 @@ def sizes(net, names):
     return [by_name[name] for name in names]
 
 
+def starts(net):
+    """The first flat coordinate of each input."""
+    return dict(zip(net["inputs"], itertools.accumulate(sizes(net, net["inputs"]), initial=0), strict=False))
+
+
+def reads_only(node):
+    """Whether the node is a reshape, or the identity."""
+    return node["op"] == "reshape" or (node["op"] == "piecewise_linear" and node["units"][0] == (1, 0, []))
+
+
 def places(size):
     return itertools.product(*map(range, size))
 
@@ -462,7 +472,7 @@ def step(node, x):
 
 def walk(net, start):
     """The flat output, from the entries of the flat input; yields as `step`."""
-    values, begin = {}, dict(zip(net["inputs"], itertools.accumulate(sizes(net, net["inputs"]), initial=0), strict=False))
+    values, begin = {}, starts(net)
     for node in net["nodes"]:
         if node["op"] == "input":
             first = begin[node["name"]]
@@ -531,8 +541,12 @@ def check(document):
     outputs = [sum(sizes(net, net["outputs"])) for net in nets]
     need(len(set(inputs)) == len(set(outputs)) == 1, "networks of other sizes")
     domain = read_domain(domain, inputs[0])
-    if method in ("boxes", "enclosure") or {"matched", "shared", "denominators"} & set(evidence):
-        raise NotCovered(f"{method}, {sorted(evidence)}")
+    if method in ("boxes", "enclosure") or {"matched", "denominators"} & set(evidence):
+        raise NotCovered(method if method in ("boxes", "enclosure") else "matched, or denominators")
+    if "shared" in evidence:
+        need(question != "zero" and answer == "proved", "shared nodes for another claim")
+        nets, domain = behind(nets, evidence["shared"]), None
+        evidence = {key: evidence[key] for key in evidence if key != "shared"}
     METHODS[method](evidence, nets, tolerance, domain, outputs[0])
 
 
@@ -737,6 +751,65 @@ def grow(left, cell, tolerance, outputs):
         nonnegative(add((1, const(tolerance)), (1, v)), cell.given, high)
 
 
+# --- shared nodes ---------------------------------------------------------------------------------------------------------
+
+
+def behind(nets, groups):
+    """f' and g', where the nodes of each group are inputs."""
+    groups = several(several(several(lambda name: name), 2))(groups)
+    for k, net in enumerate(nets):
+        names, known = [name for group in groups for name in group[k]], {n["name"] for n in net["nodes"]}
+        need(all(isinstance(n, str) and n in known for n in names), "a node that is not there")
+        need(groups and all(group[k] for group in groups) and len(set(names)) == len(names), "an empty group, or a node twice")
+        if any(n["op"] == "rational" for n in net["nodes"]):
+            raise NotCovered("shared nodes with rational functions")
+    need(any(same(pair, groups) for pair in (nets, list(map(folded, nets)))), "nodes that are not the same")
+    return [cut(net, [group[k] for group in groups]) for k, net in enumerate(nets)]
+
+
+def same(nets, groups):
+    """Whether the nodes of each group have one class; equal classes have the same value, up to reshapes."""
+    classes, found = {}, []
+    for net in nets:
+        of, begin = {}, starts(net)
+        for node in net["nodes"]:
+            operands = [of[o] for o in node["operands"]]
+            if reads_only(node):
+                of[node["name"]] = operands[0]
+                continue
+            shapes = None if node["op"] in ("affine", "input") else str((node["shape"], node["shapes"]))
+            key = node["op"], shapes, sorted(operands) if node["op"] == "add" else operands, sorted(node["fields"].items())
+            if node["op"] == "affine":
+                key = (*key, node["shape"])
+            if node["op"] == "input":
+                key = "input", begin[node["name"]], prod(node["shape"])
+            of[node["name"]] = classes.setdefault(str(key), len(classes))
+        found.append(of)
+    return all(len({of[n] for of, names in zip(found, group, strict=True) for n in names}) == 1 for group in groups)
+
+
+def cut(net, groups):
+    old, nodes = {n["name"]: n for n in net["nodes"]}, {}
+    for first, *_ in groups:
+        nodes[first] = meant(first, "input", [], {"shape": old[first]["shape"]}, [])
+    sources = {name: first for first, *more in groups for name in more}
+    for name, node in old.items():
+        if name in sources:
+            first = old[sources[name]]
+            node = meant(name, "reshape", [first["name"]], {"shape": node["shape"]}, [first["shape"]])
+        nodes.setdefault(name, node)
+    needed, left = set(), list(net["outputs"])
+    while left:
+        name = left.pop()
+        if name not in needed:
+            needed.add(name)
+            left += nodes[name]["operands"]
+    inputs = [first for first, *_ in groups]
+    kept = [node for name, node in nodes.items() if name in needed or name in inputs]
+    need(all(n["op"] != "input" or n["name"] in inputs for n in kept), "an input that is in no group")
+    return {"nodes": kept, "inputs": inputs, "outputs": net["outputs"]}
+
+
 # --- rule forms -----------------------------------------------------------------------------------------------------------
 
 
@@ -814,7 +887,7 @@ class Forms:
     def outputs(self, net, lines):
         """The forms of the flat output, entry by entry."""
         need(isinstance(lines, dict) and set(lines) <= {n["name"] for n in net["nodes"]}, "lines of nodes that are not there")
-        begin = dict(zip(net["inputs"], itertools.accumulate(sizes(net, net["inputs"]), initial=0), strict=False))
+        begin = starts(net)
         values = {}  # (spatial shape, or None in element layout; forms)
         for node in net["nodes"]:
             queue = iter(several(lambda v: v)(lines.get(node["name"], [])))
@@ -939,7 +1012,7 @@ def by_channel(node, operands):
     if "rows" not in node:
         return node
     channel = []  # for each place of the operands the channel that it is in
-    for (grid, forms), size in zip(operands, node["shapes"], strict=True):
+    for (_, forms), size in zip(operands, node["shapes"], strict=True):
         first = channel[-1] + 1 if channel else 0
         channel += [first + p * len(forms) // prod(size) for p in range(prod(size))]
     rows = [add(*((w, {key if key == ONE else (1, channel[key[1]]): 1}) for key, w in row.items())) for row in node["rows"][::every]]
@@ -1000,11 +1073,15 @@ def product(a, b):
     return min(found), max(found)
 
 
+ANYWHERE = {"tanh": "0 1", "softplus": "0 1", "sigmoid": "0 1/4", "silu": "-1/10 11/10", "gelu": "-13/100 113/100"}
+ANYWHERE["gelu_tanh"] = ANYWHERE["gelu"]
+
+
 class Pass:
     def __init__(self, net, box, bits):
         self.net, self.bits, self.known = net, bits, {}
         self.nodes = {n["name"]: n for n in net["nodes"]}
-        self.begin = dict(zip(net["inputs"], itertools.accumulate(sizes(net, net["inputs"]), initial=0), strict=False))
+        self.begin = starts(net)
         self.box = box
 
     def rounded(self, pairs):
@@ -1037,18 +1114,20 @@ class Pass:
 
     def read_through(self, name):
         """The node that a node stands for."""
-        node = self.nodes[name]
-        if node["op"] == "reshape" or (node["op"] == "piecewise_linear" and node["units"][0] == (1, 0, [])):
-            return self.read_through(node["operands"][0])
-        return name
+        return self.read_through(self.nodes[name]["operands"][0]) if reads_only(self.nodes[name]) else name
 
     def difference(self, other, mine, theirs, known):
         """Intervals of the entries of my node minus those of the other network's node."""
         key = self.read_through(mine), other.read_through(theirs)
         if key not in known:
+            f, g = self.nodes[key[0]], other.nodes[key[1]]
+            if self.box is None:
+                need(self.alike(other, f, g), "nodes that do not correspond")
+                d = [v for o, p in zip(f["operands"], g["operands"], strict=True) for v in self.difference(other, o, p, known)]
+                known[key] = self.rounded(self.everywhere(f, g, d))
+                return known[key]
             pairs = list(zip(self.value(key[0]), other.value(key[1]), strict=True))
             found = [(low - above, high - below) for (low, high), (below, above) in pairs]
-            f, g = self.nodes[key[0]], other.nodes[key[1]]
             if self.alike(other, f, g):
                 d = [v for o, p in zip(f["operands"], g["operands"], strict=True) for v in self.difference(other, o, p, known)]
                 closer = self.closer(other, f, g, d)
@@ -1066,9 +1145,26 @@ class Pass:
         shapes = f["op"] == "affine" or f["shapes"] == g["shapes"]
         return f["shape"] == g["shape"] and shapes and tensors[0] == tensors[1] and fixed[0] == fixed[1]
 
+    def everywhere(self, f, g, d):
+        if f["op"] == "smooth":
+            return [product(list(map(Fraction, ANYWHERE[f["fields"]["function"]].split())), e) for e in d]
+        if "units" in f:
+            need(f["units"] == g["units"], "units that differ")
+            return [
+                product(slopes_of(u, min(t for t, _ in u[2]) - 1, max(t for t, _ in u[2]) + 1) if u[2] else (u[0], u[0]), e)
+                for u, e in zip(f["units"], d, strict=True)
+            ]
+        if "rows" in f:
+            rest = [(add((1, v), (-1, w)), w) for v, w in zip(f["rows"], g["rows"], strict=True)]
+            need(all(is_constant(r) for r, _ in rest), "weights that differ")
+            return [span({**{k: c for k, c in w.items() if k != ONE}, **r}, d) for r, w in rest]
+        return self.closer(None, f, g, d)
+
     def closer(self, other, f, g, d):
         if f["op"] == "input":
             return [(Fraction(0), Fraction(0))] * prod(f["shape"])
+        if "windows" in f:
+            return [tuple(pick(d[p][s] for p in window) for s, pick in enumerate((min, max))) for window in f["windows"]]
         h, k = self.operands(f), other.operands(g)
         if "rows" in f:
             found = []
@@ -1083,15 +1179,16 @@ class Pass:
                 part = product(slopes_of(psi, min(x[0], y[0]), max(x[1], y[1])), e)
                 found.append((ends[0] + part[0], ends[1] + part[1]))
             return found
-        return [tuple(pick(d[p][s] for p in window) for s, pick in enumerate((min, max))) for window in f["windows"]]
+        raise Rejected("pass with rational functions")
 
 
 def rule_pass(evidence, nets, tolerance, domain, outputs):
     bits = record(evidence, "method", "bits", maybe=("box",))[1]
     need(16 <= count(bits) <= 1024, "bits from 16 to 1024")
-    if domain is None or evidence.get("box", []) is None:
-        raise NotCovered("pass everywhere")
-    box = sides(domain, sum(sizes(nets[0], nets[0]["inputs"])), evidence.get("box", []))
+    box = None
+    if domain is not None and evidence.get("box", []) is not None:
+        box = sides(domain, sum(sizes(nets[0], nets[0]["inputs"])), evidence.get("box", []))
+    need(box or (nets[1:] and sizes(nets[0], nets[0]["outputs"]) == sizes(nets[1], nets[1]["outputs"])), "no values are known")
     runs = [Pass(folded(net), box, bits) for net in nets]
     ends = [net["outputs"] for net in nets]
     if len(nets) == 1:
