@@ -1183,23 +1183,26 @@ class Pass:
 
 
 def rule_pass(evidence, nets, tolerance, domain, outputs):
+    found = bounds_of_pass(evidence, nets, domain)
+    need(all(-tolerance <= low and high <= tolerance for low, high in found), "an output differs by more")
+
+
+def bounds_of_pass(evidence, nets, domain):
+    """Intervals that hold the differences of the outputs."""
     bits = record(evidence, "method", "bits", maybe=("box",))[1]
     need(16 <= count(bits) <= 1024, "bits from 16 to 1024")
     box = None
     if domain is not None and evidence.get("box", []) is not None:
         box = sides(domain, sum(sizes(nets[0], nets[0]["inputs"])), evidence.get("box", []))
-    need(box or (nets[1:] and sizes(nets[0], nets[0]["outputs"]) == sizes(nets[1], nets[1]["outputs"])), "no values are known")
-    runs = [Pass(folded(net), box, bits) for net in nets]
     ends = [net["outputs"] for net in nets]
-    if len(nets) == 1:
-        found = [v for o in ends[0] for v in runs[0].value(o)]
-    elif sizes(nets[0], ends[0]) == sizes(nets[1], ends[1]):
+    fit = len(nets) == 2 and sizes(nets[0], ends[0]) == sizes(nets[1], ends[1])
+    need(fit or box, "no values are known")
+    runs = [Pass(folded(net), box, bits) for net in nets]
+    if fit:
         known = {}
-        found = [v for o, p in zip(*ends, strict=True) for v in runs[0].difference(runs[1], o, p, known)]
-    else:
-        f, g = ([v for o in names for v in run.value(o)] for names, run in zip(ends, runs, strict=True))
-        found = [(a - d, b - c) for (a, b), (c, d) in zip(f, g, strict=True)]
-    need(all(-tolerance <= low and high <= tolerance for low, high in found), "an output differs by more")
+        return [v for o, p in zip(*ends, strict=True) for v in runs[0].difference(runs[1], o, p, known)]
+    f, *others = ([v for o in names for v in run.value(o)] for names, run in zip(ends, runs, strict=True))
+    return [(a - d, b - c) for (a, b), (c, d) in zip(f, others[0], strict=True)] if others else f
 
 
 def sides(domain, inputs, stated):
@@ -1233,11 +1236,11 @@ def folded(net):
     return {**net, "nodes": list(nodes.values())}
 
 
-def fold(node, nodes):
+def fold(node, nodes, joined_already=False):
     op, fields = node["op"], node["fields"]
     operands = [nodes[o] for o in node["operands"]]
     if op in ("add", "subtract"):
-        return fold_sum(node, operands, nodes)
+        return fold_sum(node, operands)
     host = operands[0] if operands else None
     if op == "batch_norm" and (host["op"] == "conv" or (host["op"] == "affine" and len(host["shape"]) == 1)):
         return joined(node, host, *norm(fields))
@@ -1248,7 +1251,8 @@ def fold(node, nodes):
     while host["op"] == "reshape" and prod(host["shape"]) == host["shape"][-1:][0] and len(host["shape"]) > 0:
         host = nodes[host["operands"][0]]
     straight = host is operands[0] or (host["shape"] and prod(host["shape"]) == host["shape"][-1])
-    if host["op"] != "affine" or not straight or not (diagonal(fields["weight"]) or diagonal(host["fields"]["weight"])):
+    host = diagonal_map(host, nodes) if straight else host
+    if host["op"] != "affine" or not straight or not (diagonal(host["fields"]["weight"]) or (diagonal(fields["weight"]) and not joined_already)):
         return node
     inner = table(host["fields"]["weight"])
     rows, bias = [], []
@@ -1256,12 +1260,34 @@ def fold(node, nodes):
         rows += [sum(w * line[j] for w, line in zip(row, inner, strict=True)) for j in range(len(inner[0]))]
         bias.append(b + sum(w * c for w, c in zip(row, host["fields"]["bias"][1], strict=True)))
     weight = ((len(bias), len(inner[0])), rows)
-    return remade(node, "affine", host["operands"], {"weight": weight, "bias": ((len(bias),), bias)}, host["shapes"])
+    one = remade(node, "affine", host["operands"], {"weight": weight, "bias": ((len(bias),), bias)}, host["shapes"])
+    return fold(one, nodes, True)
+
+
+def diagonal_map(node, nodes):
+    """A `batch_norm` of shape (n), a `scale`, or a sum with a constant, with one number for each place on the last axis, as an `affine`."""
+    op, fields, size = node["op"], node["fields"], node["shape"]
+    if op == "batch_norm" and len(size) == 1:
+        return diagonal_affine(node, node["operands"][0], *norm(fields))
+    if op == "scale" and size and (factors := by_axis(*fields["factor"], size, -1)):
+        return diagonal_affine(node, node["operands"][0], factors, [Fraction(0)] * len(factors))
+    if op in ("add", "subtract") and size:
+        for k in (1, 0):
+            constant, other = nodes[node["operands"][k]], nodes[node["operands"][1 - k]]
+            signs = (1, 1 if op == "add" else -1)
+            if constant["op"] == "constant" and other["shape"] == size and (found := by_axis(*constant["fields"]["value"], size, -1)):
+                return diagonal_affine(node, other["name"], [Fraction(signs[1 - k])] * len(found), [signs[k] * c for c in found])
+    return node
+
+
+def diagonal_affine(node, operand, factors, shifts):
+    n = len(factors)
+    weight = [f if i == j else Fraction(0) for i, f in enumerate(factors) for j in range(n)]
+    return meant(node["name"], "affine", [operand], {"weight": ((n, n), weight), "bias": ((n,), shifts)}, [node["shape"]])
 
 
 def remade(node, op, operands, fields, shapes):
-    found = meant(node["name"], op, operands, fields, shapes)
-    return found if found["shape"] == node["shape"] else node
+    return {**meant(node["name"], op, operands, fields, shapes), "shape": node["shape"]}
 
 
 def diagonal(weight):
@@ -1270,13 +1296,16 @@ def diagonal(weight):
 
 def for_rows(size, entries, host):
     """One number for each row of W of a conv or affine node, from a tensor that is broadcast to its shape, or None."""
-    if host["op"] not in ("conv", "affine") or len(size) > len(host["shape"]):
+    axes = {"conv": 0, "affine": -1}
+    return by_axis(size, entries, host["shape"], axes[host["op"]]) if host["op"] in axes else None
+
+
+def by_axis(size, entries, target, axis):
+    """The entries of a tensor that is broadcast to the target, one for each place on the axis; None where it depends on other axes."""
+    wide = (1,) * (len(target) - len(size)) + size
+    if len(wide) != len(target) or prod(wide) != wide[axis] or wide[axis] not in (1, target[axis]):
         return None
-    wide = (1,) * (len(host["shape"]) - len(size)) + size
-    axis = 0 if host["op"] == "conv" else len(wide) - 1
-    if prod(wide) != wide[axis] or wide[axis] not in (1, host["shape"][axis]):
-        return None
-    return entries * (host["shape"][axis] if wide[axis] == 1 else 1)
+    return entries * (target[axis] if wide[axis] == 1 else 1)
 
 
 def joined(node, host, factors, shifts):
@@ -1287,7 +1316,7 @@ def joined(node, host, factors, shifts):
     return remade(node, host["op"], host["operands"], {**host["fields"], "weight": (size, weight), "bias": (rows, bias)}, host["shapes"])
 
 
-def fold_sum(node, operands, nodes):
+def fold_sum(node, operands):
     signs = (1, 1 if node["op"] == "add" else -1)
     for k in (1, 0):
         constant, other, sign = operands[k], operands[1 - k], signs[1 - k]
@@ -1296,12 +1325,6 @@ def fold_sum(node, operands, nodes):
         numbers = for_rows(*constant["fields"]["value"], other)
         if numbers:
             return joined(node, other, [sign] * len(numbers), [signs[k] * c for c in numbers])
-        size = node["shape"]
-        if size and prod(size) == size[-1] <= 1024:
-            n, entries = size[-1], constant["fields"]["value"]
-            shifts = [signs[k] * entries[1][p] for p in broadcast(entries[0], size)]
-            weight = [Fraction(sign * (i == j)) for i in range(n) for j in range(n)]
-            return fold(meant(node["name"], "affine", [other["name"]], {"weight": ((n, n), weight), "bias": ((n,), shifts)}, [size]), nodes)
     return node
 
 
