@@ -1157,6 +1157,7 @@ class Pass:
         if "rows" in f:
             rest = [(add((1, v), (-1, w)), w) for v, w in zip(f["rows"], g["rows"], strict=True)]
             need(all(is_constant(r) for r, _ in rest), "weights that differ")
+            need(f["op"] != "conv" or f["fields"]["weight"] == g["fields"]["weight"], "weights that differ, if only in the padding")
             return [span({**{k: c for k, c in w.items() if k != ONE}, **r}, d) for r, w in rest]
         return self.closer(None, f, g, d)
 
@@ -1252,7 +1253,11 @@ def fold(node, nodes, joined_already=False):
         host = nodes[host["operands"][0]]
     straight = host is operands[0] or (host["shape"] and prod(host["shape"]) == host["shape"][-1])
     host = diagonal_map(host, nodes) if straight else host
-    if host["op"] != "affine" or not straight or not (diagonal(host["fields"]["weight"]) or (diagonal(fields["weight"]) and not joined_already)):
+    if (
+        host["op"] != "affine"
+        or not straight
+        or not (diagonal(host["fields"]["weight"]) or (diagonal(fields["weight"]) and not joined_already))
+    ):
         return node
     inner = table(host["fields"]["weight"])
     rows, bias = [], []

@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 from fractions import Fraction
+from math import prod
 
 import pytest
 from hypothesis import given
@@ -17,8 +18,9 @@ from exactnn import check as public_check
 from exactnn import verify_equal, verify_zero
 from exactnn.errors import EmptyDomain
 from tests.certificate import second
-from tests.certificate._build import ABS, HARDTANH, LEAKY, box, certificate, mlp, network, node, number, rehash
+from tests.certificate._build import ABS, HARDTANH, LEAKY, box, certificate, mlp, network, node, number, proved, rehash, tensor
 from tests.certificate._cases import CASES
+from tests.certificate._random import OPERATIONS, grown, lines
 from tests.certificate._trees import by_tree
 from tests.strategies import TINY, deep_pairs, domains, equal_pairs, graphs, law, polyhedron, renamed, shallows, weights, with_weight
 
@@ -372,6 +374,125 @@ def test_trees_of_the_engine():
 @pytest.mark.slow
 def test_many_trees_of_the_engine():
     trees_of_the_engine(random.Random(6), 300, 50)
+
+
+# --- the least tolerance that a pass proves, to the last bit ------------------------------------------------------------------
+
+
+def a_norm(pick, name, operand, channels):
+    numbers = [[Fraction(pick.choice(values)) for _ in range(channels)] for values in ((-2, 1), (1, 2, "1/4"), (1, -1, "1/3", 0), (-1, 1))]
+    fields = dict(zip(("mean", "variance", "weight", "bias"), map(tensor, numbers), strict=True))
+    return node(
+        name, "batch_norm", operand, **fields, epsilon="1/1000", precision=pick.choice(("float16", "bfloat16", "float32", "float64"))
+    )
+
+
+def with_neighbours(net, pick):
+    """The network with batch norms, scales, constants that are added, and diagonal maps behind some of its nodes."""
+    nodes, now = [], {}
+
+    def behind(name, new):
+        nodes.append(new)
+        now[name] = new["name"]
+
+    for item in net["nodes"]:
+        name, item = item["name"], {**item, "operands": [now.get(o, o) for o in item["operands"]]}
+        behind(name, item)
+        size = second.read_network(network(nodes))["nodes"][-1]["shape"]
+        if item["op"] not in ("affine", "conv", "piecewise_linear", "reshape", "scale") or not size:
+            continue
+        like = pick.choice((size, size[-1:], (1,), (size[0], *[1] * (len(size) - 1)), ()))
+        values = tensor([Fraction(pick.choice((-2, 1, "1/3"))) for _ in range(prod(like))], like)
+        if pick.random() < 0.3:
+            behind(name, a_norm(pick, f"{name} b", now[name], size[0]))
+        if pick.random() < 0.2:
+            behind(name, node(f"{name} s", "scale", now[name], factor=values))
+        if pick.random() < 0.3:
+            nodes.append(node(f"{name} k", "constant", value=values))
+            behind(name, node(f"{name} d", pick.choice(("add", "subtract")), *pick.sample((now[name], f"{name} k"), 2)))
+        if pick.random() < 0.3:
+            n = size[-1]
+            weight = tensor([Fraction(pick.randint(1, 3) if i == j else 0) for i in range(n) for j in range(n)], (n, n))
+            behind(name, node(f"{name} e", "affine", now[name], weight=weight, bias=tensor([1] * n)))
+    return network(nodes, [now.get(o, o) for o in net["outputs"]])
+
+
+def moved(net, pick):
+    """The network with some numbers changed a little."""
+    net = copy.deepcopy(net)
+    for item in net["nodes"]:
+        for key in ("weight", "bias", "factor", "value", "mean", "variance", "slopes"):
+            if key in item and pick.random() < 0.3:
+                numbers = [64 * n for n in item[key]["numerators"]]
+                numbers[pick.randrange(len(numbers))] += 1
+                item[key] = {**item[key], "denominator": 64 * item[key]["denominator"], "numerators": numbers}
+        if item["op"] == "piecewise_linear":
+            item["slope"] = number(Fraction(item["slope"]) + pick.choice((0, 0, 0, 0, Fraction(1, 9))))
+            item["constant"] = number(Fraction(item["constant"]) + pick.choice((0, 0, 0, 0, 1)))
+            item["kinks"] = [*item["kinks"], *pick.choice(([], [], [], [[7, "1/5"]]))]
+    return net
+
+
+def least_tolerances(pick, count):
+    seen = collections.Counter()
+    operations = [op for op in OPERATIONS if op != "rational"]
+    for _ in range(count):
+        shape = pick.choice(((3,), (2, 4), (1, 3), (1, 4, 3)))
+        f, other = (with_neighbours(grown(pick, pick.randint(3, 7), operations, shape, 24), pick) for _ in range(2))
+        g = pick.choice((f, moved(f, pick), moved(f, pick), moved(f, pick), other))
+        models = pick.choice(((f,), (f, g), (f, g), (f, g)))
+        domain = pick.choice((None, *[box(*[(Fraction(-1, 3), Fraction(pick.randint(0, 2)))] * prod(shape))] * 4))
+        evidence = {"method": "pass", "bits": pick.choice((16, 17, 20, 64, 65, 1024))}
+        nets = [second.read_network(model) for model in models]
+        if len({sum(second.sizes(net, net["outputs"])) for net in nets}) > 1:
+            continue
+        try:
+            found = second.bounds_of_pass(evidence, nets, second.read_domain(domain, prod(shape)))
+        except second.Rejected:
+            tolerances = [10**9]
+        else:
+            least = max(max(-low, high) for low, high in found)
+            tolerances = [least, *([least - Fraction(1, 2**1100)] if least else [])]
+        for k, tolerance in enumerate(tolerances):
+            claim = certificate("zero" if models[1:] == () else "equal", "proved", models, evidence, domain=domain, tolerance=tolerance)
+            seen[agree(claim), k] += 1
+    assert min(seen["accepted", 0], seen["rejected", 1]) > count / 5
+    assert seen["accepted", 1] == 0
+
+
+def test_least_tolerances():
+    least_tolerances(random.Random(7), 40)
+
+
+@pytest.mark.slow
+def test_many_least_tolerances():
+    least_tolerances(random.Random(8), 2000)
+
+
+# --- forms of random networks, each function an atom of its own ---------------------------------------------------------------
+
+
+def forms_of_all_operations(pick, count, each):
+    seen = collections.Counter()
+    operations = [op for op in OPERATIONS if op != "rational"]
+    for _ in range(count):
+        f = grown(pick, pick.randint(3, 8), operations)
+        whole = pick.random() < 0.3
+        about = lines(f, whole)
+        document = proved(f, f, about, about, **({"elements": True} if whole else {}))
+        seen[agree(document), "whole"] += 1
+        agree_on_mutants(document, pick, each, seen)
+    assert seen["accepted", "whole"] == count
+    assert seen["rejected", "rejected"] > count * each / 5
+
+
+def test_forms_of_all_operations():
+    forms_of_all_operations(random.Random(9), 40, 4)
+
+
+@pytest.mark.slow
+def test_more_forms_of_all_operations():
+    forms_of_all_operations(random.Random(10), 1000, 20)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------------
