@@ -1,4 +1,7 @@
-"""Claim "equal_at": two networks have the same values at finitely many points, by evaluating both."""
+"""Claim "equal_at": two networks have the same values at finitely many points, by evaluating both.
+
+Sound: both networks are evaluated exactly.
+"""
 
 from __future__ import annotations
 

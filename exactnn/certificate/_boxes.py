@@ -2,6 +2,8 @@
 
 On a leaf the joint zonotope pass (_zonotope), the interval pass (_difference), or a tree of cells (_tree) about the part of the domain in
 the box bounds the difference. Cuts are closed on both sides, so that the leaves cover the domain.
+
+Sound: the boxes cover the domain, and bounds hold on each.
 """
 
 from __future__ import annotations
@@ -11,13 +13,12 @@ from fractions import Fraction
 from typing import Any
 
 from . import _budget
-from ._budget import Budget
 from ._claim import Claim, Domain
 from ._decision import check_decision_tree
 from ._difference import Pass
 from ._intervals import Bounds, box_of, need_within, precision
 from ._network import Network
-from ._numbers import BudgetExceeded, Rejected, Tensor, afford, index, items, mapping, need
+from ._numbers import BudgetExceeded, Rejected, Tensor, index, items, mapping, need
 from ._tree import check_tree
 from ._zonotope import Joint, lead
 
@@ -39,10 +40,11 @@ def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
         here = waiting.pop()
         need(type(raw) is list and bool(raw) and type(raw[0]) is str, step, "expected a list that begins with its kind")
         if raw[0] == "split":
-            leaves.budget.spend(len(box.lo))
+            _budget.hold(2 * len(box.lo), step)
             waiting += _split(here, raw, step)
         else:
-            leaves.check(here, raw, step)
+            with _budget.released():
+                leaves.check(here, raw, step)
     need(not waiting, "boxes", f"{len(waiting)} nodes are missing at its end")
 
 
@@ -62,16 +64,14 @@ class _Leaves:
     def __init__(self, claim: Claim, f: Network, g: Network | None, bits: int) -> None:
         self.claim, self.f, self.g, self.bits = claim, f, g, bits
         self.decision = claim.question == "same_decision"
-        self.budget = Budget(_budget.BOXES, "products", "boxes")
         self._joint: Joint | None = None
         self._pass: Pass | None = None
 
     def expect(self, count: int) -> None:
-        """BudgetExceeded if so many zonotope leaves must be too many."""
+        """What so many zonotope leaves cost at least."""
         if count:
-            self._joint = Joint(self.f, self.g, self.bits, self.budget)
-            least = count * self._joint.least
-            afford(least <= self.budget.left, "boxes", f"{count} leaves are too many for this checker")
+            self._joint = Joint(self.f, self.g, self.bits)
+            _budget.charge(count * (1 + self._joint.least // _budget.PACKED), f"boxes: {count} leaves")
 
     def check(self, box: Bounds, raw: list[Any], step: str) -> None:
         """One leaf."""
@@ -90,7 +90,7 @@ class _Leaves:
     def _zonotope(self, box: Bounds, raw: list[Any], step: str) -> None:
         joint = self._joint
         assert joint is not None
-        self.budget.step = step
+        joint.step = step
         couplings = raw[1] if len(raw) > 1 else None
         need(type(couplings) is str and bool(_HEXADECIMAL.match(couplings)), step, "the couplings must be a hexadecimal number")
         assert type(couplings) is str

@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from . import _budget, _gzip, _words
+from . import _budget
 from ._claim import QUESTIONS, Claim, load, read_claim
-from ._models import Model, Path, canonical_hash, read_file, read_models
-from ._network import Network
-from ._numbers import BudgetExceeded, items, mapping, need, read_json, show, tensor
+from ._models import Model, Path, read_file, read_models
+from ._numbers import BudgetExceeded, items, mapping, need, read_json, show
 
+GZIP = b"\x1f\x8b"  # what compressed files begin with
 # what evidence may have beside its method, in the order in which it is taken up
 BESIDE = {"matched": "_transform.matched", "denominators": "_signs.denominators", "shared": "_shared.without_shared"}
 
@@ -32,19 +32,12 @@ class Accepted(NamedTuple):
     @property
     def sentence(self) -> str:
         """The claim in words."""
-        slices = [f"; {name}(t) = model {name} at {_at(model.slice)}" for name, model in self.models.items() if model.slice is not None]
+        slices = [
+            f"; {name}(t) = model {name} at {load('_slice.shown')(model.slice)}"
+            for name, model in self.models.items()
+            if model.slice is not None
+        ]
         return self.claim.sentence(self.models["f"].network if "f" in self.models else None) + "".join(slices)
-
-
-def _at(written: Any) -> str:
-    """The points of a slice in words; where they are long, its hash."""
-    origin, directions = (tensor(written[key], "slice") for key in ("origin", "directions"))
-    k, d = directions.shape
-    try:
-        first, *others = (_words.points(v.fractions()[i : i + d], d) for v in (origin, directions) for i in range(0, len(v.numerators), d))
-        return _words.joined((first, *(f"t_{i} {text}" for i, text in enumerate(others))), " + ")
-    except _words.Long:
-        return f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {canonical_hash(written, 'slice')}"
 
 
 def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None, budget: int = 1) -> bool:
@@ -87,8 +80,8 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
         with _budget.opened(budget):
             if isinstance(certificate, str | os.PathLike):
                 data = read_file(certificate)
-                if data.startswith(_gzip.MAGIC):
-                    data = _gzip.decompressed(data, "certificate")
+                if data.startswith(GZIP):
+                    data = load("_gzip.decompressed")(data, "certificate")
                 texts: dict[int, str] = {}
                 document = read_json(data, "certificate", texts)
                 return _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
@@ -106,7 +99,10 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
     document = mapping(document, step, keys, ("about",))
     need(document["format"] == "exactnn-certificate", step, f"unknown format {show(document['format'])}")
     version = document["version"]
-    need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
+    need(
+        version != 1 or type(version) is bool, step, "version 1 of the format is read no more: ask the question again for one of version 2"
+    )
+    need(type(version) is int and version == 2, step, f"unknown version {show(version)}")
     need(document["semantics"] == "real arithmetic", step, 'the semantics must be "real arithmetic"')
     claim = read_claim(document["claim"])
     models = read_models(document["models"], claim.names, folder, given, texts)
@@ -126,12 +122,13 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
     for key in beside:
         fits = key in claim.beside and (key == "matched" or claim.answer == "proved")
         need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
-    load(methods[method])(*_with_what_stands_beside(claim, f, g, evidence))
+    claim, f, g, evidence = _with_what_stands_beside(claim, f, g, evidence)
+    load(methods[method])(claim, f, g, claim.without_lower(f, g, evidence))
     uses = (QUESTIONS[claim.question], *claim.uses, methods[method], *(BESIDE[key] for key in beside))
     return Accepted(claim, models, uses, tuple(document["models"][name].get("format", "json") for name in models))
 
 
-def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Network, Network, dict[str, Any]]:
+def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Any, Any, dict[str, Any]]:
     """What the method is asked: about g with its neurons in another order, about f and g without what they have in common."""
     if "matched" in evidence:
         g = load(BESIDE["matched"])(g, items(evidence["matched"], "evidence: matched"))

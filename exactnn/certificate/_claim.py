@@ -6,7 +6,7 @@ A method is named as text, module.function, and imported when it is used, so tha
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple, Self
@@ -37,6 +37,12 @@ def load(name: str) -> Any:
     return getattr(import_module(f".{module}", __package__), attribute)
 
 
+def monic(polynomial: Sequence[Fraction | int]) -> tuple[Fraction, ...]:
+    """A polynomial other than 0, constant term first, divided by its leading coefficient."""
+    degree = max(k for k, c in enumerate(polynomial) if c)
+    return tuple(Fraction(c) / polynomial[degree] for c in polynomial[: degree + 1])
+
+
 class Domain(NamedTuple):
     """{x : A x <= b}, A = matrix."""
 
@@ -65,7 +71,7 @@ class Claim:
     tolerance = Fraction(0)
     domain: Domain | None = None
     norm = "linf"
-    nonzero: frozenset[tuple[int, ...]] = frozenset()  # denominators that are shown to have no real zero
+    nonzero: frozenset[tuple[Fraction, ...]] = frozenset()  # denominators that are shown to have no real zero
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.written = mapping(document, "claim", ("question", "answer", *self.keys), self.optional)
@@ -93,6 +99,16 @@ class Claim:
     def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
         """f and g, where there are any."""
         return models.get("f"), models.get("g")
+
+    def without_lower(self, f: Any, g: Any, evidence: dict[str, Any]) -> dict[str, Any]:
+        """The evidence for what the method is asked: without what shows a lower bound, where one is claimed."""
+        return evidence
+
+    def need_no_poles(self, *networks: Network | None) -> None:
+        """Rejected unless the denominators of all rational nodes are among those that have been shown to have no real zero."""
+        for node in (node for network in networks if network is not None for node in network.nodes if node.op == "rational"):
+            known = monic(node.fields["denominator"]) in self.nonzero
+            need(known, f"node {node.name}", "its denominator is not shown to have no real zero, so there may be a pole")
 
     @property
     def sha256(self) -> str:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from . import _words
-from ._claim import Claim
+from ._claim import Claim, load
 from ._numbers import integer, need, rational, show
 
 
@@ -16,7 +16,7 @@ class Regions(Claim):
 
     keys = ("domain", "count")
     names = ("f",)
-    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {"proved": {"tree": "_tree.check_tree"}}
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {"proved": {"tree": "_tree.check_regions"}}
 
     def read(self, document: dict[str, Any]) -> None:
         """Their number."""
@@ -58,7 +58,10 @@ class Deviation(Claim):
     """lower <= max |f - g| <= tolerance on the domain, for the largest |f_j - g_j| or their sum."""
 
     optional = ("lower", "norm")
-    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {"proved": dict.fromkeys(("tree", "pass", "boxes"), "_deviation.check_deviation")}
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "proved": {"tree": "_tree.check_tree", "pass": "_difference.check_pass", "boxes": "_boxes.check_boxes"}
+    }
+    uses = ("_deviation.need_lower",)
     beside = ("matched",)
 
     def read(self, document: dict[str, Any]) -> None:
@@ -67,6 +70,11 @@ class Deviation(Claim):
         need(0 <= self.least <= self.tolerance, "claim: lower", "it is not between 0 and the tolerance")
         self.norm = document.get("norm", "linf")
         need(self.norm in ("linf", "l1"), "claim: norm", f'expected "linf" or "l1", found {show(self.norm)}')
+
+    def without_lower(self, f: Any, g: Any, evidence: dict[str, Any]) -> dict[str, Any]:
+        """The lower end is shown by a point, the tolerance by the method."""
+        load(self.uses[0])(self, f, g, evidence)
+        return {key: value for key, value in evidence.items() if key != "point"}
 
     @property
     def inhabited(self) -> bool | None:

@@ -6,13 +6,14 @@
                 always     l - u' <= d <= u - l'
 
 Every operation rounds outwards once. Nodes correspond where they are reached from the outputs by the same operations.
+
+Sound: every operation is done on intervals that hold all its values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from itertools import zip_longest
 from math import lcm, prod
 from operator import add, sub
 from typing import Any, NamedTuple
@@ -21,9 +22,10 @@ from . import _budget, _smooth
 from ._claim import Claim
 from ._folding import folded
 from ._intervals import Bounds, Unit, box_of, image, joined, mapped, need_within, precision, reweighted, units
-from ._meaning import AFFINE, Block, Linear, Term, linear
+from ._meaning import AFFINE, SHIFT, WEIGHT, Linear, linear
 from ._network import Network, Node
 from ._numbers import mapping, need
+from ._tensors import sum_of
 
 _SMOOTH = 2**11  # what an entry of a smooth node costs, with 64 bits
 Pair = tuple[int, int]
@@ -91,6 +93,7 @@ class _Nodes:
         self.units: dict[int, list[Unit]] = {}
         for i in self.needed:
             node = self.nodes[i]
+            _budget.hold(6 * prod(node.shape), f"pass: {name}: node {node.name}")  # places and weights
             if node.op in AFFINE:
                 self.rules[i] = _rule(linear(node, self.shapes[i]))
             elif node.op in ("piecewise_linear", "prelu"):
@@ -173,8 +176,13 @@ class _Pairs:
             return _Related([]) if self.first.starts[i] == self.second.starts[j] else None
         if i in self.first.rules and j in self.second.rules:
             _budget.charge(self.first.rules[i].sums.work(1, 1), f"pass: nodes {a.name} and {b.name}")
-            change = _minus(self.first.rules[i].sums, self.second.rules[j].sums)
-            return None if change is None else _Related(below, _rule(change))
+            change = _change(a, b)
+            if change is None or (a.op != "affine" and self.first.shapes[i] != self.second.shapes[j]):
+                return None
+            rule = linear(change, self.first.shapes[i])
+            if a.op not in WEIGHT or not any(change.fields[WEIGHT[a.op]].numerators):
+                rule = Linear(rule.shape, constants=rule.constants, over=rule.over)
+            return _Related(below, _rule(rule))
         if i in self.first.units and j in self.second.units:
             most = max(len(self.first.units[i]), len(self.second.units[j]))
             both = [own if len(own) == most else own * most for own in (self.first.units[i], self.second.units[j])]
@@ -259,37 +267,14 @@ def _rule(sums: Linear) -> Rule:
     return Rule(sums, reweighted(sums, abs, sums.denominator))
 
 
-def _minus(a: Linear, b: Linear) -> Linear | None:
-    """W - V and c - e, without what is 0; None where the rules do not read the same entries in the same way."""
-    whole, over = lcm(a.denominator, b.denominator), lcm(a.over, b.over)
-    size, made = prod(a.shape), dict[tuple[int, int], list[int]]()
-
-    def less(first: Sequence[int], second: Sequence[int], scale: int, over: int, under: int) -> list[int]:
-        p, q = scale // over, scale // under
-        return list(map(sub, first if p == 1 else [p * n for n in first], second if q == 1 else [q * n for n in second]))
-
-    constants = less(a.constants or [0] * size, b.constants or [0] * size, over, a.over, b.over)
-    terms, blocks = list[Term](), list[Block]()
-    for s, t in zip_longest(a.terms, b.terms):
-        if s is None or t is None or s.places != t.places:
-            return None
-        terms.append(Term(s.places, less(s.weights or [1] * size, t.weights or [1] * size, whole, a.denominator, b.denominator)))
-    for x, y in zip_longest(a.blocks() if a.blocks else (), b.blocks() if b.blocks else ()):
-        if x is None or y is None or (x.places, x.entries) != (y.places, y.entries):
-            return None
-        for v, w in zip(x.rows, y.rows, strict=True):
-            if (id(v), id(w)) not in made:
-                made[id(v), id(w)] = less(v, w, whole, a.denominator, b.denominator)
-        blocks.append(Block(x.places, x.entries, [made[id(v), id(w)] for v, w in zip(x.rows, y.rows, strict=True)]))
-    terms = [t for t in terms if any(t.weights or ())]
-    some = any(map(any, made.values()))
-    return Linear(
-        a.shape,
-        terms,
-        (lambda: iter(blocks)) if some else None,
-        whole,
-        constants if any(constants) else (),
-        over,
-        a.taps if some else 0,
-        max(a.bits, b.bits),
-    )
+def _change(a: Node, b: Node) -> Node | None:
+    """The node with the weights of a less those of b; None for operations that differ in more."""
+    loose = [table[a.op] for table in (WEIGHT, SHIFT) if a.op in table]
+    fixed = [key for key in a.fields if key not in loose] if a.op != "batch_norm" else []  # whose scale and shift say all
+    if (
+        a.op != b.op
+        or any(a.fields[key].shape != b.fields[key].shape for key in loose)
+        or any(a.fields[key] != b.fields[key] for key in fixed)
+    ):
+        return None
+    return a._replace(fields={**a.fields, **{key: sum_of(a.fields[key], b.fields[key], minus=True) for key in loose}})

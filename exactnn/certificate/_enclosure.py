@@ -1,6 +1,8 @@
 """Evidence "enclosure" for "refuted": at a rational point the values of smooth networks are irrational, so they are enclosed by the pass.
 
 Two outputs whose difference lies beyond the tolerance differ by more than the tolerance.
+
+Sound: the intervals hold the values at the point.
 """
 
 from __future__ import annotations

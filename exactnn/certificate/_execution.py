@@ -5,6 +5,8 @@ exact in between (docs/certificate-format.md, "The run that rounds"). With E = e
 W' = |W| + loss(W), k roundings on the way to an entry and G = gamma_k, the rule of every sum W x + b is
 
     e' = W' E + loss(W) m + loss(b) + G S + F,    S = W' (m + E) + b',    F = 2 k (the smallest normal number) (1 + G)
+
+Sound: by induction over the nodes, e bounds how far a run can be off.
 """
 
 from __future__ import annotations

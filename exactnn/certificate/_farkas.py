@@ -2,6 +2,8 @@
 
 An affine form is a tuple of integers: coefficients, and a constant. The multipliers y are written down, or the checker finds them where
 the g_i are linearly independent.
+
+Sound: a nonnegative combination of functions that are >= 0 is >= 0.
 """
 
 from __future__ import annotations

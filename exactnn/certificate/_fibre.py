@@ -6,6 +6,8 @@ keeps f (positive scalings, or sign flips) make all networks of this width that 
 affine ones are linearly independent (docs/theory.md 1, 5). So a claim about a reduced network says of every set T whether its sum is 0.
 
 The class of a neuron with w != 0 is that of (w, b) up to sign, and for a homogeneous phi up to a factor.
+
+Sound: independent vectors have no vanishing sum but the empty one; every set that is left is tried.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Evidence "forms": value numbering. Every value of f and of g is written as forms over one table of atoms."""
+"""Evidence "forms": value numbering. Every value of f and of g is written as forms over one table of atoms.
+
+Sound: both outputs are the same combination of the same functions.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,12 @@ from ._lines import Kinks, named
 from ._meaning import node_steps
 from ._network import Network, Node
 from ._numbers import boolean, index, items, mapping, need
-from ._signs import need_no_poles
 
 
 def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """The outputs of f and g have the same forms, or forms within the tolerance; g None stands for 0."""
     mapping(evidence, "evidence", ("method", "hull", "f", "g", "output"), ("elements", "bounds"))
-    need_no_poles(claim, f, g)
+    claim.need_no_poles(f, g)
     numbering = Numbering(claim, f.input_size, evidence["hull"], evidence.get("elements", False), evidence.get("bounds", []))
     first = numbering.outputs(f, evidence["f"], "forms: f")
     if g is None:

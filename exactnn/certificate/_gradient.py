@@ -114,22 +114,12 @@ def _by(node: Node, field: str, pairs: Sequence[tuple[Ball, Tensor]]) -> Ball:
     value: Tensor = node.fields[field]
     numbered = Tensor(value.shape, list(range(len(value.numerators))), 1)
     rule = linear(node._replace(fields={**node.fields, field: numbered}), [pairs[0][1].shape])
-    uses: list[tuple[list[int], list[int]]] = [([], []) for _ in numbered.numerators]  # entries, and what they are multiplied with there
     one = len(pairs[0][1].numerators)  # stands for 1
-    if field == "bias":
-        for e, number in enumerate(rule.constants):
-            uses[number][0].append(e)
-            uses[number][1].append(one)
-    for places, numbers in rule.terms if field != "bias" else ():
-        for e, (p, number) in enumerate(zip(places, numbers or (), strict=True)):
+    uses: list[tuple[list[int], list[int]]] = [([], []) for _ in numbered.numerators]  # entries, and what they are multiplied with there
+    for e, (places, numbers) in enumerate((((one,), (n,)) for n in rule.constants) if field == "bias" else rule.rows()):
+        for p, number in zip(places, numbers, strict=True):
             uses[number][0].append(e)
             uses[number][1].append(p)
-    for places, entries, rows in rule.blocks() if rule.blocks and field != "bias" else ():
-        for e, row in zip(entries, rows, strict=True):
-            for p, number in zip(places, row, strict=True):
-                if p >= 0:
-                    uses[number][0].append(e)
-                    uses[number][1].append(p)
     reads = [x for _, x in pairs]
     centre = _sums(uses, [r.centre for r, _ in pairs], reads, value.shape)
     if all(r.radius is None for r, _ in pairs):

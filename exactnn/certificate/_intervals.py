@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 
 from . import _smooth
 from ._claim import Claim, Domain
+from ._farkas import remainder
+from ._hull import slacks
 from ._meaning import Block, Linear, Piecewise, Term, piecewise
 from ._network import Node
-from ._numbers import index, items, need, rational
+from ._numbers import index, items, need
 
 PRECISION = 4096  # bits at the most
 Ends = tuple[int, int]
@@ -56,23 +58,24 @@ def need_within(claim: Claim, found: Bounds, bits: int, step: str) -> None:
 
 
 def box_of(domain: Domain | None, bits: int, proofs: Any) -> Bounds:
-    """The box that rows with one entry and the given combinations of rows describe."""
+    """The box of rows with one entry, and of [j, s, rows]:  scale (-s x_j) = gamma + sum of y (b - A x),  so  s x_j <= -gamma / scale."""
     need(domain is not None, "claim: domain", "a bounded domain is needed")
     assert domain is not None
-    size = domain.matrix.shape[1]
-    sides: dict[tuple[int, int], Fraction] = {}  # s x_j <= value
+    size, given = domain.matrix.shape[1], slacks(domain, "box") if proofs else []
+    found: list[tuple[int, int, Fraction]] = []
     for row, bound in domain.rows():
-        places = [j for j, a in enumerate(row) if a]
-        if len(places) == 1:
-            a = row[places[0]]
-            side, limit = (places[0], 1 if a > 0 else -1), bound * domain.matrix.denominator / abs(a)
-            sides[side] = min(sides.get(side, limit), limit)
+        if sum(map(bool, row)) == 1:
+            j = next(j for j, a in enumerate(row) if a)
+            found.append((j, 1 if row[j] > 0 else -1, bound * domain.matrix.denominator / abs(row[j])))
     for k, proof in enumerate(items(proofs, "box")):
         step = f"box: side {k}"
-        j, s, terms = items(proof, step, 3)
+        j, s, rows = items(proof, step, 3)
         j = index(j, size, step)
         need(type(s) is int and s in (1, -1), step, "the sign must be 1 or -1")
-        limit = _combined(domain, j, s, terms, step)
+        scale, gamma = remainder([*(-s * (i == j) for i in range(size)), 0], given, rows, step)
+        found.append((j, s, Fraction(-gamma, scale)))
+    sides: dict[tuple[int, int], Fraction] = {}  # s x_j <= value
+    for j, s, limit in found:
         sides[j, s] = min(sides.get((j, s), limit), limit)
     for j in range(size):
         need((j, 1) in sides and (j, -1) in sides, "claim: domain", f"input {j} is not bounded on both sides")
@@ -97,20 +100,6 @@ def around(low: Iterable[Fraction], high: Iterable[Fraction], bits: int) -> Boun
     """Rounded outwards."""
     lo = [(q.numerator << bits) // q.denominator for q in low]
     return Bounds(lo, [-((-q.numerator << bits) // q.denominator) for q in high])
-
-
-def _combined(domain: Domain, j: int, s: int, terms: Any, step: str) -> Fraction:
-    """sum of y b for y >= 0 with sum of y A = s e_j."""
-    total, bound = [Fraction(0)] * domain.matrix.shape[1], Fraction(0)
-    for term in items(terms, step):
-        r, y = items(term, step, 2)
-        r, y = index(r, len(domain.bounds), step), rational(y, step)
-        need(y >= 0, step, "a negative multiplier")
-        bound += y * domain.bounds[r]
-        total = [t + y * a for t, a in zip(total, domain.row(r), strict=True)]
-    goal = [Fraction(s * domain.matrix.denominator * (i == j)) for i in range(len(total))]
-    need(total == goal, step, "the rows do not add up to the side")
-    return bound
 
 
 class Unit:

@@ -12,7 +12,6 @@ from operator import mul
 from typing import NamedTuple
 
 from . import _budget
-from ._budget import Budget
 
 Keys = tuple[int, ...]
 Range = tuple[int, int]
@@ -90,7 +89,7 @@ class Rows:
         largest = max(columns.norm for columns in (self._constants, inputs, weights, change) if columns is not None)
         self._width = max(1 + _whole_bytes(denominator), _width(largest))
 
-    def combined(self, pairs: Sequence[tuple[Columns, Mapping[int, Form]]], sides: Sides | None, budget: Budget) -> list[Form]:
+    def combined(self, pairs: Sequence[tuple[Columns, Mapping[int, Form]]], sides: Sides | None, step: str) -> list[Form]:
         """sum of weight form over all pairs, with the constant and the inputs if there are sides; keys without a form stand for 0.
 
         Each coefficient is rounded down at the end, which the error takes in: less than 1 for each that is not 0 in all rows.
@@ -101,9 +100,10 @@ class Rows:
         bound = sum(term.largest for term in terms)
         if sides:
             bound += self._constants.norm * sides.one + self._inputs.norm * max(map(abs, (*sides.centres, *sides.radii)), default=0)
-        _budget.within(count * length, _budget.COLUMNS, "coefficients", budget.step)
         width = self._fit(bound)
-        budget.spend(count * (length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32))
+        _budget.hold(count * length * (1 + width // 32), step)
+        products = count * (length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32)
+        _budget.charge(1 + products // _budget.PACKED, step)
         totals, error = [0] * length, 0
         for columns, mask, slots, errors in terms:
             packed, sizes = columns.at(width)
@@ -112,20 +112,20 @@ class Rows:
                 totals[s] += sum(map(mul, live, scalars))
             error += sum(map(mul, compress(sizes, mask), errors))
         if sides:
-            self._add_inputs(totals, sides, width, budget)
+            self._add_inputs(totals, sides, width, step)
         inexact = length - totals.count(0) if denominator > 1 else 0
         entries = [unpack(total, count, width, denominator) for total in totals]
         errors = [inexact - (-n // denominator) for n in unpack(error, count, width, 1)]
         return list(map(Form, zip(*entries, strict=True) if entries else [()] * count, errors))
 
-    def spans(self, pairs: Sequence[tuple[Columns, Mapping[int, Range]]], box: Sequence[Range], one: int, budget: Budget) -> list[Range]:
+    def spans(self, pairs: Sequence[tuple[Columns, Mapping[int, Range]]], box: Sequence[Range], one: int, step: str) -> list[Range]:
         """The interval of sum of weight interval over all pairs, with the constant and the inputs; keys without an interval stand for 0."""
         count, denominator = len(self.places), self._denominator
         terms = [(columns, {k: spans[k] for k in columns.keys if k in spans}) for columns, spans in pairs]
         terms.append((self._inputs, {j: box[j] for j in self._inputs.keys}))
         sizes = [columns.norm * max((max(abs(lo), abs(hi)) for lo, hi in spans.values()), default=0) for columns, spans in terms]
         width = self._fit(2 * (sum(sizes) + self._constants.norm * one))
-        budget.spend(4 * count * sum(len(spans) for _, spans in terms) * (1 + width // 32))
+        _budget.charge(1 + count * sum(len(spans) for _, spans in terms) * (1 + width // 32), step)
         middle, radius = 2 * one * self._constants.at(width)[0][0], 0  # twice these
         for columns, spans in terms:
             mask = [key in spans for key in columns.keys]
@@ -142,10 +142,10 @@ class Rows:
             self._width = _width(bound)
         return self._width
 
-    def _add_inputs(self, totals: list[int], sides: Sides, width: int, budget: Budget) -> None:
+    def _add_inputs(self, totals: list[int], sides: Sides, width: int, step: str) -> None:
         """The constants, and the middles and half widths of the inputs."""
         inputs = self._inputs
-        budget.spend(2 * len(inputs.keys) * len(self.places))
+        _budget.charge(1 + len(inputs.keys) * len(self.places) // 2, step)
         totals[0] += self._constants.at(width)[0][0] * sides.one
         for j, column in zip(inputs.keys, inputs.at(width)[0], strict=True):
             totals[0] += column * sides.centres[j]

@@ -1,4 +1,7 @@
-"""Evidence for "refuted": a rational point of the domain at which the values differ by more than allowed."""
+"""Evidence for "refuted": a rational point of the domain at which the values differ by more than allowed.
+
+Sound: the point is in the domain and all values are computed exactly.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from ._claim import Claim
 from ._folding import folded
 from ._network import Network, Node
 from ._numbers import Tensor, items, need, text
-from ._signs import need_no_poles
 
 Group = tuple[list[int], list[int]]  # nodes of f and of g that are the same
 
@@ -31,7 +30,7 @@ def without_shared(claim: Claim, f: Network, g: Network, stated: Any) -> tuple[N
     for side, name in enumerate("fg"):
         named = [i for group in groups for i in group[side]]
         need(len(set(named)) == len(named), step, f"a node of {name} is named twice")
-    need_no_poles(claim, f, g)
+    claim.need_no_poles(f, g)
     if not _all_same(f, f.nodes, g, g.nodes, groups):
         need(_all_same(f, folded(f, step), g, folded(g, step), groups), step, "nodes that are not the same")
     return _with_inputs(f, [a for a, _ in groups], step), _with_inputs(g, [b for _, b in groups], step)

@@ -1,4 +1,7 @@
-"""The two sides of equations (claim "identity"), computed again: exactly, or in balls where something transcendental enters."""
+"""The two sides of equations (claim "identity"), computed again: exactly, or in balls where something transcendental enters.
+
+Sound: both sides are computed exactly or in intervals that hold them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from ._network import Network
 from ._numbers import Tensor, index, mapping, need, pack
 from ._windows import broadcast
 
-_COST = 2**10  # of an exponential, with 64 bits
+_COST, _LONG = 2**11, 2**9  # of an exponential, and bits of it that cost no more
 
 
 def check_sides(claim: Identity, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -94,7 +97,7 @@ class Values:
         parts = 1 if all(c.radius is None for value in values for c in value) else 2
         _budget.hold(parts * entries * _budget.words(sum(long) if kind == "*" else max(long)), step)
         if kind in ("exp", "logsumexp", "softmax"):
-            _budget.charge(entries * _COST * (1 + self._bits // 64) ** 2, step)
+            _budget.charge(entries * _COST * (1 + self._bits // _LONG) ** 2, step)
 
     def _combined(self, e: Expression, values: list[Series], order: int, step: str) -> Series:
         kind, result = e.kind, values[0]

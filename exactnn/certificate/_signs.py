@@ -3,6 +3,8 @@ any t >= 0, nor in the limit.
 
 So q has no zero from u to v, both included, if that holds for (1 + t)^n q(x), x = (u + v t)/(1 + t); or, without a bound, for
 t^n q((v t - 1)/t), or q(u + t). The certificate cuts an interval where it does not hold for the whole.
+
+Sound: coefficients of one sign have no positive zero; a change of sign has one.
 """
 
 from __future__ import annotations
@@ -11,14 +13,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from math import gcd, lcm
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import _budget
-from ._network import Network
+from ._claim import monic
 from ._numbers import items, need, rationals, show
-
-if TYPE_CHECKING:
-    from ._claim import Claim
 
 End = Fraction | None  # None: no bound
 
@@ -110,7 +109,7 @@ def same(p: Sequence[int], q: Sequence[int]) -> bool:
     return len(p) == len(q) and all(a * q[-1] == b * p[-1] for a, b in zip(p, q, strict=True))
 
 
-def denominators(raw: Any) -> frozenset[tuple[int, ...]]:
+def denominators(raw: Any) -> frozenset[tuple[Fraction, ...]]:
     """The polynomials, up to factors, that a list of [coefficients, cuts] shows to have no real zero."""
     found = set()
     for k, pair in enumerate(items(raw, "denominators")):
@@ -119,18 +118,5 @@ def denominators(raw: Any) -> frozenset[tuple[int, ...]]:
         polynomial = integers(rationals(coefficients, step))
         need(bool(polynomial), step, "the polynomial is 0")
         need_no_zero(polynomial, None, None, cuts, step)
-        found.add(_key(polynomial))
+        found.add(monic(polynomial))
     return frozenset(found)
-
-
-def _key(polynomial: Sequence[int]) -> tuple[int, ...]:
-    """The multiple whose leading coefficient is positive."""
-    return tuple(polynomial if polynomial[-1] > 0 else [-c for c in polynomial])
-
-
-def need_no_poles(claim: Claim, *networks: Network | None) -> None:
-    """Rejected unless the denominators of all rational nodes are among those that have been shown to have no real zero."""
-    for network in networks:
-        for node in network.nodes if network is not None else ():
-            known = node.op != "rational" or _key(integers(node.fields["denominator"])) in claim.nonzero
-            need(known, f"node {node.name}", "its denominator is not shown to have no real zero, so there may be a pole")

@@ -73,7 +73,17 @@ class _Rows:
         both = lcm(under, rule.over)
         factor, shift = both // under, both // rule.over
         found: list[Row] = []
+        alone = [(*row.items(),)[0] for row in rows if len(row) == 1]
+        if len({key for key, _ in alone}) < len(rows):
+            alone = []  # else nothing has to be added up
         for places, weights in rule.rows():
+            if alone:
+                _budget.charge(len(places), step)
+                _budget.hold(8 + 3 * len(places), step)
+                row = {alone[p][0]: alone[p][1] * w * factor for p, w in zip(places, weights, strict=True) if w}
+                constant = rule.constants[len(found)] * shift if rule.constants else 0
+                found.append({**row, ONE: row.get(ONE, 0) + constant} if constant else row)
+                continue
             used = [(rows[p], w * factor) for p, w in zip(places, weights, strict=True) if w]
             constant = rule.constants[len(found)] if rule.constants else 0
             _budget.charge(len(places) // _budget.PACKED + 2 * sum(len(row) for row, _ in used), step)

@@ -3,6 +3,8 @@
 At each node the cell is {t : g_i(t) >= 0 for all i}, where the g_i are the rows of the domain and the sides of the splits above, each
 scaled to coprime integers. A unit with the form l is fixed by a proof (`_farkas`), or split into l >= 0 and l <= 0; both closed, so that
 the leaves cover the domain.
+
+Sound: each split covers the cell, signs are Farkas', and a network is affine where all units are fixed.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from typing import Any
 from . import _budget
 from ._cells import Cell, Row
 from ._claim import Claim
-from ._claim_cells import Regions
 from ._farkas import AffineRow, nonnegative, primitive
 from ._hull import read_hull, slacks, substituted
 from ._network import Network
@@ -27,15 +28,18 @@ Term = tuple[int, tuple[Row, int]]  # a factor, and a value: a row, and its deno
 SIGNED = 8  # outputs whose sum of absolute values is written sign by sign
 
 
-def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
-    """f = g on each leaf, within the tolerance; or, for "regions", the leaves are the regions, and counted."""
+def check_regions(claim: Any, f: Network, g: None, evidence: dict[str, Any]) -> None:
+    """The leaves are the activation regions, and counted."""
     mapping(evidence, "evidence", ("method", "hull", "tree"))
-    if isinstance(claim, Regions):
-        pools = [node.name for node in f.nodes if node.op == "max_pool"]
-        need(not pools, "tree", f"regions of networks with max pooling (node {pools[:1]}) are not counted by units")
-        leaves = walk(claim, f, [f], evidence, _region, True)
-        need(leaves == claim.regions, "tree", f"it has {leaves} leaves, not {show(claim.regions)}")
-        return
+    pools = [node.name for node in f.nodes if node.op == "max_pool"]
+    need(not pools, "tree", f"regions of networks with max pooling (node {pools[:1]}) are not counted by units")
+    leaves = walk(claim, f, [f], evidence, _region, True)
+    need(leaves == claim.regions, "tree", f"it has {leaves} leaves, not {show(claim.regions)}")
+
+
+def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
+    """f = g on each leaf, within the tolerance."""
+    mapping(evidence, "evidence", ("method", "hull", "tree"))
 
     def leaf(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
         _agree(cell, path, f.output_size, claim, raw, step)

@@ -12,8 +12,6 @@ from itertools import accumulate, zip_longest
 from math import lcm
 from typing import NamedTuple, TypeVar
 
-from . import _budget
-from ._budget import Budget
 from ._network import Network
 from ._packed import Columns, Form, Keys, Range, Rows, Sides
 from ._stages import ONE, Row, Stage, staged
@@ -45,26 +43,26 @@ class _Lines(NamedTuple):
     size: int
     rows: list[Rows]
 
-    def values(self, forms: dict[int, Form], sides: Sides, budget: Budget) -> list[Form]:
+    def values(self, forms: dict[int, Form], sides: Sides, step: str) -> list[Form]:
         """The forms, from those of the keys."""
-        return self._placed([(rows, rows.combined([(rows.weights, forms)], sides, budget)) for rows in self.rows])
+        return self._placed([(rows, rows.combined([(rows.weights, forms)], sides, step)) for rows in self.rows])
 
-    def changes(self, forms: dict[int, Form], own: dict[int, Form], sides: Sides, budget: Budget) -> list[Form]:
+    def changes(self, forms: dict[int, Form], own: dict[int, Form], sides: Sides, step: str) -> list[Form]:
         """sum of (w - w') form + w' own, in the slots of f's forms."""
         return self._placed(
-            [(rows, rows.combined([(rows.change, forms), (rows.weights, own)], sides, budget)) for rows in self.rows if rows.change]
+            [(rows, rows.combined([(rows.change, forms), (rows.weights, own)], sides, step)) for rows in self.rows if rows.change]
         )
 
-    def others(self, other: dict[int, Form], budget: Budget) -> list[Form]:
+    def others(self, other: dict[int, Form], step: str) -> list[Form]:
         """sum of w' other."""
-        return self._placed([(rows, rows.combined([(rows.weights, other)], None, budget)) for rows in self.rows])
+        return self._placed([(rows, rows.combined([(rows.weights, other)], None, step)) for rows in self.rows])
 
-    def spans(self, of: dict[int, Range], delta: dict[int, Range] | None, box: Sequence[Range], one: int, budget: Budget) -> list[Range]:
+    def spans(self, of: dict[int, Range], delta: dict[int, Range] | None, box: Sequence[Range], one: int, step: str) -> list[Range]:
         """The intervals, from those of the keys; of a difference with those of max(a, 0) and of max(a, 0) - max(b, 0)."""
         found = []
         for rows in self.rows:
             pairs = [(rows.weights, of)] if rows.change is None or delta is None else [(rows.change, of), (rows.weights, delta)]
-            found.append((rows, rows.spans(pairs, box, one, budget)))
+            found.append((rows, rows.spans(pairs, box, one, step)))
         return self._placed(found)
 
     def _placed(self, parts: list[tuple[Rows, list[T]]]) -> list[T]:
@@ -83,8 +81,8 @@ class _Relaxed(NamedTuple):
 class Joint:
     """Both networks as stages, ready for any number of boxes."""
 
-    def __init__(self, f: Network, g: Network | None, bits: int, budget: Budget) -> None:
-        self.bits, self.budget = bits, budget
+    def __init__(self, f: Network, g: Network | None, bits: int) -> None:
+        self.bits, self.step = bits, "boxes"
         self._f = staged(f, "boxes: f")
         self._g = None if g is None else staged(g, "boxes: g")
         self.paired = self._g is not None and self._g.sizes == self._f.sizes
@@ -96,12 +94,11 @@ class Joint:
             steps = zip((*self._f.stages, self._f.outputs), (*self._g.stages, self._g.outputs), strict=True)
             self._both = [_difference(a, b, self._f.inputs) for a, b in steps]
         self._read = {key for lines in (*self._lines, self._both) for line in lines for rows in line.rows for key in rows.weights.keys}
-        #: a box costs no less than this
+        #: a box costs no less than so many products
         self.least = UNIT * sum(line.size for lines in (*self._lines, self._both) for line in lines)
 
     def outputs(self, lo: Sequence[int], hi: Sequence[int], couplings: int = 0) -> Outputs:
         """On the box lo <= x <= hi; bit p of ``couplings``: the pair of units p is coupled."""
-        self.budget.spend(self.least)
         run = _Run(self, lo, hi)
         last = len(self._f.stages)
         if self._both:
@@ -197,7 +194,7 @@ class _Run:
     """One box: the forms of what has been passed."""
 
     def __init__(self, joint: Joint, lo: Sequence[int], hi: Sequence[int]) -> None:
-        self.joint, self.bits, self.budget = joint, joint.bits, joint.budget
+        self.joint, self.bits, self.step = joint, joint.bits, joint.step
         centres = [(a + b) // 2 for a, b in zip(lo, hi, strict=True)]
         radii = [max(b - c, c - a) for a, b, c in zip(lo, hi, centres, strict=True)]
         places = [k if radius else 0 for k, radius in zip(accumulate(1 if radius else 0 for radius in radii), radii, strict=True)]
@@ -212,17 +209,16 @@ class _Run:
         self.spans: list[dict[int, Range]] = [{}, {}]  # intervals of max(z, 0)
         self.apart: dict[int, Range] = {}  # and of max(a, 0) - max(b, 0)
         self.next = [len(lo), len(lo)]  # keys
-        self.held = Budget(_budget.COLUMNS, "coefficients", self.budget.step)
 
     def values(self, i: int, lines: _Lines) -> list[tuple[Form, Range]]:
         """The affine functions of a stage of network i, and their ranges."""
-        forms = lines.values(self.known[i], self.sides, self.budget)
-        spans = lines.spans(self.spans[i], None, self.box, self.sides.one, self.budget)
+        forms = lines.values(self.known[i], self.sides, self.step)
+        spans = lines.spans(self.spans[i], None, self.box, self.sides.one, self.step)
         return [(form, _common(reach(*form), span)) for form, span in zip(forms, spans, strict=True)]
 
     def pairs(self, lines: Sequence[_Lines], both: _Lines) -> list[tuple[Form, Form, Apart, tuple[Range, Range, Range]]]:
         """Those of both networks, and of their differences, the ranges sharpened."""
-        spans = both.spans(self.spans[0], self.apart, self.box, self.sides.one, self.budget)
+        spans = both.spans(self.spans[0], self.apart, self.box, self.sides.one, self.step)
         found = []
         for (a, p), (b, q), d, span in zip(*map(self.values, (0, 1), lines), self.differences(both), spans, strict=True):
             found.append((a, b, d, sharpened(p, q, _common(self.reach(d), span))))
@@ -230,8 +226,8 @@ class _Run:
 
     def differences(self, lines: _Lines) -> list[Apart]:
         """(c - c') + (w - w') x + sum of (w - w') max(a, 0) + w' (max(a, 0) - max(b, 0))."""
-        own = lines.changes(self.known[0], self.own, self.sides, self.budget)
-        other = lines.others(self.others, self.budget)
+        own = lines.changes(self.known[0], self.own, self.sides, self.step)
+        other = lines.others(self.others, self.step)
         return [Apart(a.slots, b.slots, a.error + b.error) for a, b in zip(own, other, strict=True)]
 
     def reach(self, d: Apart) -> Range:
@@ -267,7 +263,6 @@ class _Run:
         return couplings
 
     def _keep(self, key: int, d: Apart) -> None:
-        self.held.spend(len(d.own) + len(d.other))
         self.own[key] = Form(d.own, d.error)
         if d.other:
             self.others[key] = Form(d.other, 0)
@@ -277,7 +272,6 @@ class _Run:
         relaxed, key = self._line(i, ends), self.next[i]
         if self.joint.reads(key) and ends[1] > 0:
             form = self._above(a, relaxed) if relaxed.place else a
-            self.held.spend(len(form.slots))
             self.known[i][key], self.spans[i][key] = form, (max(ends[0], 0), ends[1])
         return relaxed
 

@@ -96,7 +96,7 @@ class Certificate(Value):
 
     def _outside(self) -> dict[str, Any]:
         """The document without its models."""
-        head = {"format": "exactnn-certificate", "version": 1, "semantics": "real arithmetic"}
+        head = {"format": "exactnn-certificate", "version": 2, "semantics": "real arithmetic"}
         return {**head, "claim": self._claim.stated(self._answer), "evidence": self._evidence, "about": self._about}
 
     def to_dict(self) -> dict[str, Any]:

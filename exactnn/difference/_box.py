@@ -11,7 +11,6 @@ from exactnn.exact.clock import Clock, clock_in_force
 from exactnn.exact.lp import Optimal
 from exactnn.exact.numbers import fraction
 from exactnn.exact.polyhedron import Box, Polyhedron
-from exactnn.exact.writing import json_number
 
 _SHARE = 0.25  # of the time that is left, for one side
 _TIGHT = 8  # inputs beyond which a side that a row with one entry states is not made tighter
@@ -19,7 +18,7 @@ _INPUTS = 64  # beyond, only rows with one entry are used: two linear programs f
 
 
 class BoundingBox(NamedTuple):
-    """A box that holds a domain, and what the checker needs beyond the domain's rows: [j, s, [[row, y]...]] for s x_j <= sum y b_row."""
+    """A box that holds a domain, and what the checker needs beyond its rows: [j, s, rows] for s x_j <= sum of y b_row."""
 
     box: Box
     proofs: list[Any]
@@ -36,7 +35,7 @@ def bounding_box(domain: Polyhedron | None, clock: Clock | None = None) -> Bound
     >>> from exactnn import Polyhedron
     >>> found = bounding_box(Polyhedron([[1, 1], [-2, 0], [0, -1]], [1, 1, 0]))
     >>> found.box.upper, found.proofs
-    ((Fraction(1, 1), Fraction(3, 2)), [[0, 1, [[0, 1], [2, 1]]], [1, 1, [[0, 1], [1, '1/2']]]])
+    ((Fraction(1, 1), Fraction(3, 2)), [[0, 1, [0, 2]], [1, 1, [0, 1]]])
     """
     if domain is None:
         return None
@@ -60,7 +59,7 @@ def bounding_box(domain: Polyhedron | None, clock: Clock | None = None) -> Bound
                     continue
                 if isinstance(found, Optimal) and ((j, s) not in sides or fraction(found.value) < sides[j, s]):
                     sides[j, s] = fraction(found.value)
-                    proofs.append([j, s, [[r, json_number(fraction(y))] for r, y in enumerate(found.dual) if y]])
+                    proofs.append([j, s, [r for r, y in enumerate(found.dual) if y]])
     if len(sides) < 2 * len(inputs):
         return None
     low, high = ([s * sides[j, s] for j in inputs] for s in (-1, 1))

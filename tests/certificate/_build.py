@@ -107,7 +107,7 @@ def box(*sides):
 def certificate(question, answer, models, evidence, domain=None, tolerance=0, **extra):
     return {
         "format": "exactnn-certificate",
-        "version": 1,
+        "version": 2,
         "semantics": "real arithmetic",
         "claim": {"question": question, "answer": answer, "tolerance": number(tolerance), "domain": domain, **extra},
         "models": {name: inline(model) for name, model in zip(("f", "g"), models, strict=False)},

@@ -65,6 +65,10 @@ def shared(groups, f, g, lines_f, lines_g, **extra):
     return proved(f, g, lines_f, lines_g, shared=groups, **extra)
 
 
+def prelus(slopes):
+    return network([node("x", "input", shape=[len(slopes)]), node("p", "prelu", "x", slopes=tensor(slopes))])
+
+
 CASES = {
     "shared whole": shared([[["h2"], ["h2"]]], SPLIT, SPLIT, {}, {}),
     "shared whole on a box": shared([[["h2"], ["h2"]]], T26, T26, {}, {}, domain=box((-1, 1)), tolerance=1),
@@ -152,6 +156,18 @@ CASES = {
     "hard tanh": zero(
         shallow([(1, 1, 0), (1, -1, 0)], activation=HARDTANH),
         {"r0": [atom(0), atom(1), atom(1, -1), atom(0, -1)]},
+    ),
+    "two kinks of two neurons": proved(
+        shallow([(1, 1, 0), (1, 2, 0)], activation=HARDTANH),
+        shallow([(1, 2, 0), (1, 1, 0)], activation=HARDTANH),
+        {"r0": [atom(0), atom(1), atom(2), atom(3)]},
+        {"r0": [atom(1), atom(0), atom(3), atom(2)]},
+    ),
+    "an unnamed maximum": proved(
+        prelus([1, "1/2"]),
+        prelus([1, "1/2"]),
+        {"p": [None, atom(0)]},
+        {"p": [None, atom(0)]},
     ),
     "slack on": proved(
         shallow([(1, 1, 2), (5, 1, -3)]),

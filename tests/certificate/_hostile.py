@@ -614,3 +614,81 @@ def _(folder: Path) -> Any:
     document["claim"]["bounds"] = [1]
     del document["claim"]["tolerance"]
     return document
+
+
+# --- long numbers ----------------------------------------------------------------------------------------------------------------
+
+
+def primes(count: int) -> list[int]:
+    found = [2]
+    while len(found) < count:
+        n = found[-1] + 1
+        while any(n % p == 0 for p in found if p * p <= n):
+            n += 1
+        found.append(n)
+    return found
+
+
+INVERSE = [f"1/{p}" for p in primes(2000)]
+LONG = "0x" + "7" * 100_000 + "1"
+
+
+def long_kink(layers: int) -> Any:
+    kink = {"slope": 0, "constant": f"1/{LONG}", "kinks": [[f"1/{LONG}", f"3/{LONG}"]]}
+    nodes = [node("x", "input", shape=[1])]
+    for k in range(layers):
+        nodes.append(act(f"r{k}", nodes[-1]["name"], kink))
+    return network(nodes)
+
+
+by_every_method("three kinks at long numbers", lambda: long_kink(3), 1)
+
+
+def normed() -> Any:
+    fields = {key: {"shape": [1], "denominator": LONG, "numerators": [LONG]} for key in ("mean", "variance", "weight", "bias")}
+    norm = node("r", "batch_norm", "x", **fields, epsilon=f"1/{LONG}3", precision="float64")
+    return network([node("x", "input", shape=[1]), norm])
+
+
+by_every_method("a batch norm of long numbers", normed, 1)
+
+
+def divided() -> Any:
+    """A quotient at 1/p, for each of many primes p."""
+    kinks = {"slope": 0, "constant": 0, "kinks": [[t, 1] for t in reversed(INVERSE)]}
+    return network([node("x", "input", shape=[1]), act("r", "x", kinks)])
+
+
+by_every_method("kinks at 1/p for 2000 primes p", divided, 1)
+
+
+@case("a point of 1/p for 2000 primes p", -1)
+def _(folder: Path) -> Any:
+    d = len(INVERSE)
+    net = wide(d, act("r", "x"), act("s", "r"))
+    return on(net, {"method": "point", "point": INVERSE, "f": [0] * d, "g": [0] * d}, answer="refuted")
+
+
+@case("a domain of long numbers", -1)
+def _(folder: Path) -> Any:
+    rows = {"shape": [4, 1], "denominator": LONG, "numerators": [LONG, 1, -1, 7]}
+    bounds = {"shape": [4], "denominator": LONG, "numerators": [1, LONG, LONG, 1]}
+    tree = [["leaf", [], None]]
+    return on(mlp(([[1]], [0])), {"method": "tree", "hull": None, "tree": tree}, domain={"A": rows, "b": bounds})
+
+
+@case("proofs with long multipliers", -1)
+def _(folder: Path) -> Any:
+    net = mlp(([[1], [2]], [1, 3]), ([[1, 1]], [0]))
+    facts = [[0, 1, [LONG, [[0, LONG], [1, LONG]] * 50]]]
+    return on(net, {"method": "tree", "hull": None, "tree": [["leaf", facts, None]]}, domain=box((0, 1)))
+
+
+def steps(count: int, kind: str, **listed: Any) -> Any:
+    net = mlp(([[1] * 50] * 50, [0] * 50), ([[1] * 50], [0]))
+    return on(net, forms({}, {}), "symmetry", transformation=[{"kind": kind, "layer": "r0", **listed}] * count)
+
+
+case("ten thousand scalings", -1)(lambda folder: steps(10_000, "scaling", factors=["3/2"] * 50))
+case("a thousand scalings by 1/p", -1)(lambda folder: steps(1000, "scaling", factors=INVERSE[:50]))
+case("five scalings by long numbers", -1)(lambda folder: steps(5, "scaling", factors=[f"3/{LONG}"] * 50))

@@ -346,13 +346,11 @@ class Reading:
         elif op == "max_pool":
             self.maximum(node, at, given)
         elif op in ("piecewise_linear", "prelu"):
-            for channel, values in self.functions(at, node["operands"][0], channels):
-                for t, _ in node.get("kinks", [[0, 1]]):
+            for t, _ in node.get("kinks", [[0, 1]]):
+                for _, values in self.functions(at, node["operands"][0], channels):
                     demand(given)
                     line = given.pop(0)
-                    if line is None:
-                        demand(entries(node["slopes"])[channel] == 1)
-                    else:
+                    if line is not None:
                         self.kink(each(lambda v, t=t: v - rational(t), values), line)
         elif op in ("smooth", "rational"):
             for _, values in self.functions(at, node["operands"][0], channels):
@@ -368,13 +366,19 @@ class Reading:
     def maximum(self, node, at, given):
         """Maximum pooling in element layout: one comparison for each further entry of a window."""
         name = node["operands"][0]
+        reach = []
         for c, *place in at[0][node["name"]]:
             taps = [i for _, i in windows(node, node["kernel"], at[0][name], place) if i is not None]
-            best = [(found[name][(c, *taps[0])],) for found in at]
-            for i in taps[1:]:
-                demand(given)
-                self.kink(both(lambda a, b: a - b, [(found[name][(c, *i)],) for found in at], best), given.pop(0))
-                best = [(max(b, found[name][(c, *i)]),) for (b,), found in zip(best, at, strict=True)]
+            reach.append([[(found[name][(c, *i)],) for found in at] for i in taps])
+        best = [values[0] for values in reach]
+        for k in range(1, max(map(len, reach))):
+            for e, values in enumerate(reach):
+                if len(values) > k:
+                    demand(given)
+                    line = given.pop(0)
+                    if line is not None:
+                        self.kink(both(lambda a, b: a - b, values[k], best[e]), line)
+                    best[e] = both(max, values[k], best[e])
 
     def network(self, network, lines, scales):
         at = [values(network, x, scales) for x in self.points]

@@ -166,7 +166,6 @@ def test_more_points_than_one_certificate_takes_are_unknown(monkeypatch):
     assert verdict.unknown
     assert "ask about at most 2 points at a time" in verdict.reason
     assert xn.verify_equal_at(f, xn.mlp([([[1]], [0])]), [[0], [1], [-2]]).refuted  # one point is enough
-    monkeypatch.setattr(_budget, "POINTS", 2 * each)
     assert xn.check(xn.verify_equal_at(f, g, [[0], [1]]).certificate)
 
 

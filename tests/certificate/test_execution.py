@@ -181,7 +181,7 @@ def test_a_number_beyond_the_format() -> None:
 
 def test_work_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_budget, "WORK", (300, 0))
-    with pytest.raises(BudgetExceeded, match="node .*more than 300 operations"):
+    with pytest.raises(BudgetExceeded, match=r"node .*more than 300 operations"):
         check(copy.deepcopy(GOOD))
 
 

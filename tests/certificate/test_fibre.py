@@ -53,7 +53,7 @@ def prelu(neurons, *slopes):
 def orbits(f, flips, evidence, **claim):
     return {
         "format": "exactnn-certificate",
-        "version": 1,
+        "version": 2,
         "semantics": "real arithmetic",
         "claim": {"question": "orbits", "answer": "proved", "domain": None, "flips": flips, **claim},
         "models": {"f": f if "sha256" in f else inline(f)},

@@ -4,10 +4,12 @@ import copy
 import hashlib
 import json
 import os
+from functools import partial
 
 import pytest
 
 from exactnn.certificate import Rejected, check
+from exactnn.certificate._numbers import read_json
 from tests.certificate._build import digest, mlp, proved
 from tests.certificate._cases import CASES
 
@@ -174,3 +176,89 @@ def test_a_method_must_fit_the_answer():
             check({**GOOD, "evidence": {**GOOD["evidence"], "method": method}})
     with pytest.raises(Rejected, match="evidence"):
         check({**CASES["T7"], "evidence": {"method": "tree"}})
+
+
+# --- what stands in a file is hashed as it is written there only where that is the one text of the network ---------------------------
+
+
+def written_otherwise():
+    """Texts of one certificate, and of it with a hash that is that of such a text and not that of the network."""
+    good = CASES["T26 tree"]
+    inline = good["models"]["f"]["inline"]
+    compact = partial(json.dumps, separators=(",", ":"))
+    whole = compact(good, sort_keys=True)
+    body = compact(inline, sort_keys=True)
+    assert f'"inline":{body}' in whole
+    yield "as the engines write it", whole, True
+    bodies = {
+        "other order of keys": compact(dict(reversed(inline.items()))),
+        "a space": json.dumps(inline, sort_keys=True),
+        "a line": body[:-1] + "\n}",
+        "an escape": body.replace('"affine"', '"\\u0061ffine"', 1),
+        "-0": body.replace("[0", "[-0", 1),
+    }
+    for name, other in bodies.items():
+        assert other != body
+        assert json.loads(other) == inline
+        changed = whole.replace(f'"inline":{body}', f'"inline":{other}')
+        assert f'"inline":{other}' in changed
+        yield name, changed, True
+        digest = hashlib.sha256(other.encode()).hexdigest()
+        yield f"{name}, hashed as it is", changed.replace(good["models"]["f"]["sha256"], digest), False
+
+
+@pytest.mark.parametrize(("text", "holds"), [pytest.param(t, h, id=n) for n, t, h in written_otherwise()])
+def test_an_inline_model_in_another_text(tmp_path, text, holds):
+    path = tmp_path / "c.json"
+    path.write_text(text, encoding="ascii")
+    for source in (path, json.loads(text)):
+        if holds:
+            assert check(source)
+        else:
+            with pytest.raises(Rejected, match="the inline network has another hash"):
+                check(source)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"inline":{"a":1},"inline":{"a":2}}',
+        '{"inline":{"inline":{"b":[1,2]}},"c":[{"inline":{}}]}',
+        '{"x\\"inline":{"a":{"inline":{}}}}',
+        '{"x":"\\"inline\\":{","inline":{"y":"\\"inline\\":{"}}',
+        '{"inline":Infinity,"b":{"inline":{"a":1}}}',
+        '{"inline":{"a":Infinity},"inline":1}',
+        '{"a":-Infinity,"inline":{"a":1}}',
+        '{"a":NaN,"inline":{"a":1}}',
+        '{"inline":{"a":1}',
+        '{"inline":{"a":1}}}',
+        '{"inline":{"a":1}"b":1}',
+        '"inline":{}',
+        '{"a"inline":{}}',
+        '{"inline":{"a":1,"a":2}}',
+        '{"inline":{},"b":1.5}',
+        "{}",
+    ],
+)
+def test_reading_around_what_stands_inside(text):
+    """Reading the objects "inline" by themselves gives what reading the whole gives, or the rejection."""
+    texts = {}
+    try:
+        expected = read_json(text.encode(), "x")
+    except Rejected:
+        with pytest.raises(Rejected):
+            read_json(text.encode(), "x", texts)
+        return
+    found = read_json(text.encode(), "x", texts)
+    assert found == expected
+    bodies = {id(body): body for body in inside(found)}
+    for identity, written in texts.items():
+        assert json.dumps(bodies[identity], sort_keys=True, separators=(",", ":")) == written
+
+
+def inside(value):
+    """All objects in a document."""
+    if isinstance(value, dict):
+        yield value
+    for v in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from inside(v)

@@ -143,7 +143,16 @@ def test_what_is_no_certificate(document):
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": 2}, {"version": True}, {"version": "1"}, {"format": "exactnn-network"}, {"semantics": "float32"}, {"more": 1}],
+    [
+        {"version": 1},
+        {"version": 3},
+        {"version": True},
+        {"version": 2.0},
+        {"version": "2"},
+        {"format": "exactnn-network"},
+        {"semantics": "float32"},
+        {"more": 1},
+    ],
 )
 def test_another_format(change):
     with pytest.raises(Rejected):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -28,10 +29,8 @@ def test_the_examples_are_accepted() -> None:
     assert [evidence["method"] for evidence in found] == ["tree", "forms"]
     for evidence in found:
         assert check(certificate("equal", "proved", (F, G), evidence))
-    (said,) = re.findall(
-        r"With the domain -1 <= x <= 1 and the tolerance 2, `(\{.*?\})` proves",
-        (DOCS / "certificate" / "core.md").read_text(encoding="utf-8"),
-    )
+    text = (DOCS / "certificate" / "core.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"With the domain -1 <= x <= 1 and the tolerance 2, `(\{.*?\})` proves", text)
     passing = json.loads(said)
     assert check(certificate("equal", "proved", (F, G), passing, domain=box((-1, 1)), tolerance=2))
     with pytest.raises(Rejected):
@@ -57,6 +56,17 @@ def test_links_and_lengths() -> None:
         assert [link for link in links if not (page.parent / link).is_file()] == [], page
     listed = set(re.findall(r"\]\(certificate/(\w+)\.md\)", PAGES[0].read_text(encoding="utf-8")))
     assert listed == {page.stem for page in PAGES[1:]}
+
+
+def test_every_rule_says_why_it_is_sound_in_the_code_too() -> None:
+    text = PAGES[0].read_text(encoding="utf-8")
+    rules = [
+        line.strip("| ").split(" | ") for line in text[text.index("## Rules") : text.index("## What one")].splitlines() if line[:2] == "| "
+    ]
+    assert len(rules) > 10
+    folder = Path(_claim.__file__).parent
+    said = " ".join(re.sub(r"\s+", " ", ast.get_docstring(ast.parse(path.read_text())) or "") for path in sorted(folder.rglob("*.py")))
+    assert [name for name, why, _ in rules[1:] if f"Sound: {why}." not in said] == []
 
 
 def test_every_rule_says_why_it_is_sound() -> None:

@@ -28,7 +28,7 @@ def certificate(answer, functions, interval, evidence):
     }
     return {
         "format": "exactnn-certificate",
-        "version": 1,
+        "version": 2,
         "semantics": "real arithmetic",
         "claim": claim,
         "models": {},

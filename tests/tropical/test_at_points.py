@@ -522,9 +522,9 @@ def test_the_certificate_counts_what_the_checker_counts(monkeypatch: pytest.Monk
     terms = sum(len(p.terms) for p in (*found.numerators, found.denominators[0]))
     estimate = 5 * (EqualAtClaim.work_at_a_point(net) + net.input_dim + 5 * (1 + net.output_dim) + (net.input_dim + 5) * terms)
     document = found.certificate.document
-    monkeypatch.setattr(_budget, "POINTS", estimate)
+    monkeypatch.setattr(_budget, "WORK", (8 * estimate, 0))
     assert check(document)
-    monkeypatch.setattr(_budget, "POINTS", estimate * 8 // 10)
+    monkeypatch.setattr(_budget, "WORK", (estimate // 20, 0))
     with pytest.raises(BudgetExceeded, match="too large for this checker"):
         check(document)
 

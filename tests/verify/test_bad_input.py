@@ -161,7 +161,7 @@ FOREIGN = {
     "nnet.json": NNET.encode(),
     "list.json": b"[1, 2, 3]",
     "deep.json": b"[" * 100_000,
-    "certificate.json": b'{"format": "exactnn-certificate", "version": 1}',
+    "certificate.json": b'{"format": "exactnn-certificate", "version": 2}',
     "version.json": b'{"format": "exactnn-network", "version": 99, "inputs": [], "outputs": [], "nodes": []}',
     "nodes.json": b'{"format": "exactnn-network", "version": 1, "inputs": [], "outputs": [], "nodes": []}',
     "latin.json": '{"format": "\xe9"}'.encode("latin-1"),
