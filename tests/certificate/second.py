@@ -12,7 +12,7 @@ import re
 from fractions import Fraction
 from math import gcd, isqrt, prod
 
-VERSION = 1
+VERSION = 2
 ONE = (0, 0)
 LARGEST = 20_000  # entries of a value; what is larger is not covered
 
