@@ -1,4 +1,4 @@
-"""Two checkers, made apart from one document, say the same about every certificate: `exactnn.certificate` and `second.py`."""
+"""Two checkers, made apart from one document, say the same about every certificate: `exactnn.certificate` and the package `second`."""
 
 import collections
 import copy
@@ -22,9 +22,11 @@ from tests.certificate._build import ABS, HARDTANH, LEAKY, box, certificate, mlp
 from tests.certificate._cases import CASES
 from tests.certificate._random import OPERATIONS, grown, lines
 from tests.certificate._trees import by_tree
+from tests.certificate.second.networks import read_network, sizes
+from tests.certificate.second.passes import bounds_of_pass
 from tests.strategies import TINY, deep_pairs, domains, equal_pairs, graphs, law, polyhedron, renamed, shallows, weights, with_weight
 
-#: what second.py leaves out; the number stands here so that it cannot grow unseen
+#: what `second` leaves out; the number stands here so that it cannot grow unseen
 NOT_COVERED = {"enclosure", "rational", "permutation and scaling", "flip", "flip, refuted", "flip of abs", "sign flip"}
 LONG = ("image", "small conv", "elements")
 
@@ -318,7 +320,7 @@ def a_pair(pick):
 
 def units(*nets):
     found = 0
-    for item in (item for net in nets for item in second.read_network(net)["nodes"]):
+    for item in (item for net in nets for item in read_network(net)["nodes"]):
         found += sum(len(unit[2]) for unit in item.get("units", ())) + sum(len(window) - 1 for window in item.get("windows", ()))
     return found
 
@@ -398,7 +400,7 @@ def with_neighbours(net, pick):
     for item in net["nodes"]:
         name, item = item["name"], {**item, "operands": [now.get(o, o) for o in item["operands"]]}
         behind(name, item)
-        size = second.read_network(network(nodes))["nodes"][-1]["shape"]
+        size = read_network(network(nodes))["nodes"][-1]["shape"]
         if item["op"] not in ("affine", "conv", "piecewise_linear", "reshape", "scale") or not size:
             continue
         like = pick.choice((size, size[-1:], (1,), (size[0], *[1] * (len(size) - 1)), ()))
@@ -443,11 +445,11 @@ def least_tolerances(pick, count):
         models = pick.choice(((f,), (f, g), (f, g), (f, g)))
         domain = pick.choice((None, *[box(*[(Fraction(-1, 3), Fraction(pick.randint(0, 2)))] * prod(shape))] * 4))
         evidence = {"method": "pass", "bits": pick.choice((16, 17, 20, 64, 65, 1024))}
-        nets = [second.read_network(model) for model in models]
-        if len({sum(second.sizes(net, net["outputs"])) for net in nets}) > 1:
+        nets = [read_network(model) for model in models]
+        if len({sum(sizes(net, net["outputs"])) for net in nets}) > 1:
             continue
         try:
-            found = second.bounds_of_pass(evidence, nets, second.read_domain(domain, prod(shape)))
+            found = bounds_of_pass(evidence, nets, second.read_domain(domain, prod(shape)))
         except second.Rejected:
             tolerances = [10**9]
         else:
