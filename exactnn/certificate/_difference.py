@@ -93,6 +93,7 @@ class _Nodes:
         self.units: dict[int, list[Unit]] = {}
         for i in self.needed:
             node = self.nodes[i]
+            _budget.hold(6 * prod(node.shape), f"pass: {name}: node {node.name}")  # places and weights
             if node.op in AFFINE:
                 self.rules[i] = _rule(linear(node, self.shapes[i]))
             elif node.op in ("piecewise_linear", "prelu"):

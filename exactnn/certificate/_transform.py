@@ -8,6 +8,7 @@ from math import lcm, prod
 from typing import Any
 
 from . import _budget
+from ._budget import words
 from ._layer import Layer
 from ._meaning import AFFINE, linear, piecewise
 from ._network import Network, Node
@@ -141,12 +142,13 @@ def _flip(layer: Layer, signs: Sequence[Fraction], kept: bool) -> None:
     """
     nodes, ratios = layer.nodes, _odd_slopes(layer.nodes[layer.at], layer.step)
     size, inner = prod(nodes[layer.at].shape), layer.inner(layer.at)
+    shape = nodes[nodes[layer.before[-1]].operands[0]].shape
+    _budget.hold(8 * (size + prod(shape)), layer.step)
     slopes = [ratios[k * len(ratios) // size] if signs[k // inner % layer.count] < 0 else Fraction(0) for k in range(size)]
     for i in (*layer.before, *layer.between):
         need(nodes[i].op in AFFINE, layer.step, f"a flip cannot pass node {nodes[i].name} ({nodes[i].op})")
         need(not kept or nodes[i].op != "batch_norm" or i in layer.between, layer.step, "a batch_norm stands before the layer")
     need(not kept or not any(slopes), layer.step, "the activation of a neuron is not even")
-    shape = nodes[nodes[layer.before[-1]].operands[0]].shape
     value = Tensor(shape, [0] * prod(shape), 1)
     for i in reversed(layer.before):
         value = linear(nodes[i], [value.shape]).value([value])
@@ -184,7 +186,9 @@ def _move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], facto
         a: Tensor = node.fields[key]
         share = len(a.numerators) // layer.count  # entries in a row that belong to one neuron, but for those of a reader
         which = list(_neurons_of_columns(layer, node) if i in layer.readers else (k // share for k in range(len(a.numerators))))
-        _budget.charge(4 * len(which), layer.step)
+        long = words(common.bit_length() + a.denominator.bit_length())
+        _budget.charge(4 * len(which) * long**2, layer.step)
+        _budget.hold(len(which) * long, layer.step)
         parts: list[list[int]] = [[] for _ in factors]
         for n, k in zip(a.numerators, which, strict=True):
             parts[k].append(n)
