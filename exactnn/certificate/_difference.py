@@ -27,7 +27,7 @@ from ._network import Network, Node
 from ._numbers import mapping, need
 from ._tensors import sum_of
 
-_SMOOTH = 2**11  # what an entry of a smooth node costs, with 64 bits
+_SMOOTH = 2**10  # what an entry of a smooth node costs, with 64 bits
 Pair = tuple[int, int]
 
 
@@ -169,26 +169,22 @@ class _Pairs:
 
     def _relate(self, i: int, j: int) -> _Related | None:
         a, b = self.first.nodes[i], self.second.nodes[j]
-        if [*map(prod, self.first.shapes[i])] != [*map(prod, self.second.shapes[j])] or prod(a.shape) != prod(b.shape):
-            return None
-        below = list(zip(self.first.operands[i], self.second.operands[j], strict=True))
+        below = list(zip(self.first.operands[i], self.second.operands[j], strict=False))
         if a.op == b.op == "input":
-            return _Related([]) if self.first.starts[i] == self.second.starts[j] else None
-        if i in self.first.rules and j in self.second.rules:
-            _budget.charge(self.first.rules[i].sums.work(1, 1), f"pass: nodes {a.name} and {b.name}")
-            change = _change(a, b)
-            if change is None or (a.op != "affine" and self.first.shapes[i] != self.second.shapes[j]):
-                return None
-            rule = linear(change, self.first.shapes[i])
-            if a.op not in WEIGHT or not any(change.fields[WEIGHT[a.op]].numerators):
-                rule = Linear(rule.shape, constants=rule.constants, over=rule.over)
-            return _Related(below, _rule(rule))
-        if i in self.first.units and j in self.second.units:
-            most = max(len(self.first.units[i]), len(self.second.units[j]))
-            both = [own if len(own) == most else own * most for own in (self.first.units[i], self.second.units[j])]
-            return _Related(below, units=[(p.minus(q), q) for p, q in zip(*both, strict=True)])
-        same = a.op == b.op == "max_pool" and a.fields == b.fields and self.first.shapes[i] == self.second.shapes[j]
-        return _Related(below) if same or (a.op == b.op == "smooth" and a.fields == b.fields) else None
+            same = prod(a.shape) == prod(b.shape) and self.first.starts[i] == self.second.starts[j]
+            return _Related([]) if same else None
+        if a.op != b.op or a.shape != b.shape or (a.op != "affine" and self.first.shapes[i] != self.second.shapes[j]):
+            return None
+        if i in self.first.units:
+            return _Related(below, units=[(p.minus(q), q) for p, q in zip(self.first.units[i], self.second.units[j], strict=True)])
+        change = _change(a, b)
+        if i not in self.first.rules or change is None:
+            return _Related(below) if change and a.op in ("smooth", "max_pool") else None
+        _budget.charge(self.first.rules[i].sums.work(1, 1), f"pass: nodes {a.name} and {b.name}")
+        rule = linear(change, self.first.shapes[i])
+        if a.op not in WEIGHT or not any(change.fields[WEIGHT[a.op]].numerators):
+            rule = Linear(rule.shape, constants=rule.constants, over=rule.over)
+        return _Related(below, _rule(rule))
 
     def differences(self, x: dict[int, Bounds], y: dict[int, Bounds]) -> Bounds:
         """Those of the flat outputs, from the values; without values the weights and functions must be the same."""

@@ -23,7 +23,7 @@ from ._claim_run import ExecutionError
 from ._intervals import Bounds, Unit, around, box_of, image, precision, reweighted
 from ._meaning import MOVING, Linear, Piecewise, piecewise, steps, walk
 from ._network import Network, Node
-from ._numbers import mapping, need
+from ._numbers import Tensor, mapping, need
 from ._rounding import FORMATS
 
 NORM, BENT = 16, 16  # roundings of a batch norm; of a piecewise linear function, without one for each kink
@@ -133,7 +133,8 @@ class _Run:
         """W x + b; moves round nothing."""
         step = f"rounding: node {node.name}"
         columns = [[*chain.from_iterable(part), 0] for part in ((x.ends.lo for x in operands), (x.ends.hi for x in operands))]
-        _budget.charge(rule.work(8, self.fine + 32) + 40 * prod(rule.shape) * _budget.words(self.fine), step)
+        weights = sum(len(value.numerators) for value in node.fields.values() if isinstance(value, Tensor))
+        _budget.charge(rule.work(8, self.fine + 32) + 64 * (weights + prod(rule.shape)) * _budget.words(self.fine), step)
         if node.op in MOVING:
             lo, hi, error = rule.apply([*columns, [*chain.from_iterable(x.error for x in operands), 0]])
             return State(node.shape, Bounds(lo, hi), error)

@@ -97,7 +97,7 @@ class Values:
         parts = 1 if all(c.radius is None for value in values for c in value) else 2
         _budget.hold(parts * entries * _budget.words(sum(long) if kind == "*" else max(long)), step)
         if kind in ("exp", "logsumexp", "softmax"):
-            _budget.charge(entries * _COST * (1 + self._bits // _LONG) ** 2, step)
+            _budget.charge(prod(widest) * _COST * (1 + self._bits // _LONG) ** 2, step)
 
     def _combined(self, e: Expression, values: list[Series], order: int, step: str) -> Series:
         kind, result = e.kind, values[0]

@@ -28,7 +28,13 @@ print(code, int(most) // 1024, sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
 """
 
 
-@pytest.mark.parametrize("name", CASES)
+#: networks under every method take minutes together
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow) if ": " in name and name.split(": ")[0] not in ("ONNX", "NNET") else name for name in CASES
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_file_ends(name: str, tmp_path: Path) -> None:
     maker, expected, says = CASES[name]
     path = maker(tmp_path)
