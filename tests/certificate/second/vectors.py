@@ -40,6 +40,11 @@ def primitive(v):
 
 def nonnegative(v, given, proof):
     """Rule Farkas: the proof shows that v >= 0 where all the vectors given are (forms by themselves)."""
+    need(remainder(v, given, proof)[1] >= 0, "gamma is below 0")
+
+
+def remainder(v, given, proof):
+    """(factor, gamma) with factor h = gamma + sum y g, h the form of v, y >= 0."""
     need(isinstance(proof, list), "a proof is a list")
     if len(proof) == 2 and isinstance(proof[1], list) and not isinstance(proof[0], list):
         factor, terms = integer(proof[0]), proof[1]
@@ -56,7 +61,8 @@ def nonnegative(v, given, proof):
         pairs = list(zip(rows, solution(target, [given[i] for i in rows]), strict=True))
         need(all(y >= 0 for _, y in pairs), "a multiplier below 0")
     rest = add((1, target), *((-y, given[i]) for i, y in pairs))
-    need(is_constant(rest) and rest.get(ONE, 0) >= 0, "no constant gamma >= 0 is left")
+    need(is_constant(rest), "no constant is left")
+    return factor, rest.get(ONE, Fraction(0))
 
 
 def solution(target, forms):
