@@ -264,5 +264,5 @@ def test_a_certificate_about_a_file(tmp_path):
     }
     assert check(found, folder=tmp_path)
     found["evidence"]["g"]["r0"][0] = ["atom", 1, 1, 1]
-    with pytest.raises(Rejected, match="node r0, channel 0, kink 0"):
+    with pytest.raises(Rejected, match="node r0, line 0"):
         check(found, folder=tmp_path)
