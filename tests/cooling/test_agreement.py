@@ -60,8 +60,8 @@ def by_checker(a: Any, bits: int) -> Any:
     inline = document(NET)
     try:
         read = _claim.read_claim(claim | {"equations": [[a, "=", 0]], "tolerance": 0})
-        models = read_models({"f": {"sha256": canonical_hash(inline), "inline": inline}}, read.models, ".", ())
-        assert read.equations is not None
+        models = read_models({"f": {"sha256": canonical_hash(inline), "inline": inline}}, read.names, ".", ())
+
         return _sides.Values(read.equations, {"f": models["f"].network}, bits).at(read.equations.triples[0][0], "side")[0]
     except (Rejected, BudgetExceeded) as rejected:
         return str(rejected)
