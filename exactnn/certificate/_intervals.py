@@ -64,9 +64,9 @@ def box_of(domain: Domain | None, bits: int, proofs: Any) -> Bounds:
     size, given = domain.matrix.shape[1], slacks(domain, "box") if proofs else []
     found: list[tuple[int, int, Fraction]] = []
     for row, bound in domain.rows():
-        if sum(map(bool, row)) == 1:
-            j = next(j for j, a in enumerate(row) if a)
-            found.append((j, 1 if row[j] > 0 else -1, bound * domain.matrix.denominator / abs(row[j])))
+        if row.count(0) == size - 1:
+            a = max(row) or min(row)
+            found.append((row.index(a), 1 if a > 0 else -1, bound * domain.matrix.denominator / abs(a)))
     for k, proof in enumerate(items(proofs, "box")):
         step = f"box: side {k}"
         j, s, rows = items(proof, step, 3)

@@ -12,11 +12,12 @@ from typing import Any
 from . import _budget
 from ._balls import Ball, Series, added, exponential, largest, logsumexp, multiplied, scaled, softmax, summed
 from ._claim_points import Identity
-from ._evaluate import trace
+from ._evaluate import Numbers
 from ._gradient import field_of, gradients
 from ._identity import MOVING, Equations, Expression
 from ._intervals import precision
 from ._meaning import bits as bits_of
+from ._meaning import steps, walk
 from ._network import Network
 from ._numbers import Tensor, index, mapping, need, pack
 from ._windows import broadcast
@@ -127,7 +128,8 @@ class Values:
         if e.kind == "parameter":
             return Ball(network.nodes[field_of(network, e.given[1], e.given[2], step)].fields[e.given[2]])
         if name not in self._traces:
-            self._traces[name] = [trace(network, point, f"point {i}: {name}") for i, point in enumerate(self._points)]
+            program = tuple(steps(network))
+            self._traces[name] = [walk(network, Numbers(point, f"point {i}: {name}"), program) for i, point in enumerate(self._points)]
         traces, size = self._traces[name], network.output_size
         if e.kind == "output":
             flat = [v for values in traces for i in network.outputs for v in values[i].fractions()]
