@@ -224,7 +224,7 @@ def test_errors(tmp_path: Path) -> None:
     certificate = xn.verify_equal(F, F).certificate
     assert certificate is not None
     with pytest.raises(xn.errors.CertificateRejected, match="certificate rejected at"):
-        xn.check({**certificate.document, "version": 2})
+        xn.check({**certificate.document, "version": 3})
     (tmp_path / "deep.json").write_bytes(b"[" * 100_000)
     with pytest.raises(xn.errors.CheckBudgetExceeded):
         xn.check(tmp_path / "deep.json")
