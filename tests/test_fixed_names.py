@@ -452,7 +452,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.save("y.npy", np.array([0, 1, 1]))
     xn.verify_equal(F, F).certificate.save("c.json")  # type: ignore[union-attr]
     document = json.loads(Path("c.json").read_text(encoding="utf-8"))
-    Path("bad.json").write_text(json.dumps({**document, "version": 2}), encoding="utf-8")
+    Path("bad.json").write_text(json.dumps({**document, "version": 3}), encoding="utf-8")
     return tmp_path
 
 
