@@ -24,6 +24,8 @@ GOALS = {CORE: 900, READING: 1400, ALL: 3000}
 #: which of these are not reached yet
 OPEN = {CORE, READING, ALL}
 _CORE = ("equal", "zero", "symmetry"), ("point", "tree", "forms", "pass")
+#: what some networks need beside
+BESIDE = {"convolution and pooling": ("_windowed", "_grid"), "batch norms": ("_rounding",), "rational activations": ("_quotients",)}
 
 
 def counts(question: str) -> dict[str, dict[str, int]]:
@@ -39,11 +41,12 @@ def counts(question: str) -> dict[str, dict[str, int]]:
 
 def totals() -> dict[str, int]:
     """The core, the core with readers of model files, and all modules."""
-    used = set[str]()
+    used = set(BESIDE["convolution and pooling"] + BESIDE["batch norms"])
     for question, methods in ((q, _CORE[1]) for q in _CORE[0]):
         kind = _claim.load(_claim.QUESTIONS[question])
         targets = [t for table in kind.methods.values() for method, t in table.items() if method in methods]
-        used |= set(_trusted.modules(map(_module, (_claim.QUESTIONS[question], *kind.uses, *targets))))
+        used |= set(map(_module, (_claim.QUESTIONS[question], *kind.uses, *targets)))
+    used = set(_trusted.modules(used))
     everything = [".".join(path.relative_to(_trusted.FOLDER).with_suffix("").parts) for path in Path(_trusted.FOLDER).rglob("*.py")]
     reading = set(_trusted.modules([*used, *_trusted.READERS.values(), "_slice"]))
     return {CORE: _size(used), READING: _size(reading), ALL: _size(name for name in everything if not name.startswith("extra."))}
@@ -66,6 +69,9 @@ def table() -> str:
         found = counts(question)
         cells = (", ".join(f"{method} {count}" for method, count in found.get(answer, {}).items()) for answer in ("proved", "refuted"))
         lines.append(f"| `{question}` | {' | '.join(cell or '-' for cell in cells)} |")
+    core = _trusted.modules(["_forms"])
+    more = (f"{what} {_size(_trusted.modules(modules).keys() - core.keys())}" for what, modules in BESIDE.items())
+    lines += ["", f"Networks of other than affine and piecewise linear nodes need, beside: {', '.join(more)}."]
     return "\n".join([*lines, "", "; ".join(f"{name}: {count}" for name, count in totals().items()) + "."])
 
 

@@ -48,6 +48,7 @@ class Account:
     def __init__(self, factor: int) -> None:
         self.factor, self.bytes = factor, 0
         self.work = self.held = self.most = 0
+        self.loaded: set[str] = set()  # what was imported when it was needed
 
 
 #: outside of a check (an engine reads its own networks) nothing is refused
@@ -64,6 +65,11 @@ def opened(factor: int = 1) -> Iterator[Account]:
         yield account
     finally:
         _account.reset(token)
+
+
+def account() -> Account:
+    """The one that pays."""
+    return _account.get()
 
 
 def allow(size: int) -> None:

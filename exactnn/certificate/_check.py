@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._claim import QUESTIONS, Claim, load, read_claim
+from ._claim import Claim, read_claim
+from ._load import load
 from ._models import Model, Path, read_file, read_models
 from ._numbers import BudgetExceeded, items, mapping, need, read_json, show
 
@@ -77,16 +78,18 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
     if type(budget) is not int or budget < 1:
         raise ValueError(f"budget: a whole number >= 1 is needed, got {budget!r}")
     try:
-        with _budget.opened(budget):
+        with _budget.opened(budget) as account:
             if isinstance(certificate, str | os.PathLike):
                 data = read_file(certificate)
                 if data.startswith(GZIP):
                     data = load("_gzip.decompressed")(data, "certificate")
                 texts: dict[int, str] = {}
                 document = read_json(data, "certificate", texts)
-                return _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
-            _budget.allow(_budget.written(certificate))
-            return _examine(certificate, {}, models, os.curdir if folder is None else folder)
+                found = _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
+            else:
+                _budget.allow(_budget.written(certificate))
+                found = _examine(certificate, {}, models, os.curdir if folder is None else folder)
+            return found._replace(uses=tuple(sorted(account.loaded)))
     except (RecursionError, MemoryError, OverflowError) as error:
         raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
 
@@ -122,8 +125,7 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
         need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
     claim, f, g, evidence = _with_what_stands_beside(claim, f, g, evidence)
     load(methods[method])(claim, f, g, claim.without_lower(f, g, evidence))
-    uses = (QUESTIONS[claim.question], *claim.uses, methods[method], *(BESIDE[key] for key in beside))
-    return Accepted(claim, models, uses, tuple(document["models"][name].get("format", "json") for name in models))
+    return Accepted(claim, models, (), tuple(document["models"][name].get("format", "json") for name in models))
 
 
 def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Any, Any, dict[str, Any]]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from importlib import import_module
 from typing import Any, ClassVar, NamedTuple, Self
 
 from . import _words
+from ._load import load as load
 from ._models import canonical_hash
 from ._network import Network
 from ._numbers import Tensor, items, mapping, need, rational, show, tensor
@@ -29,12 +29,6 @@ QUESTIONS = {
     "identity": "_claim_points.Identity",
     "pole_free": "_claim_poles.PoleFree",
 }
-
-
-def load(name: str) -> Any:
-    """What a text like "_tree.check_tree" names in this folder."""
-    module, _, attribute = name.rpartition(".")
-    return getattr(import_module(f".{module}", __package__), attribute)
 
 
 def monic(polynomial: Sequence[Fraction | int]) -> tuple[Fraction, ...]:

@@ -45,6 +45,7 @@ class SameDecision(Claim):
         "proved": {"tree": "_decision.check_decision_tree", "boxes": "_boxes.check_boxes"},
         "refuted": {"point": "_decision.check_decision_point"},
     }
+    uses = ("_windowed.read_pool",)  # for the maximum of the outputs
     beside = ("matched",)
 
     def says(self, f: Any) -> str:

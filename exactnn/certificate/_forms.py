@@ -15,9 +15,9 @@ from . import _budget
 from ._atoms import Atoms, Lines, NodeForms, Shape
 from ._claim import Claim
 from ._form import Form, combination, combined, constant, products, same, single
-from ._grid import WINDOWED, by_channels
 from ._hull import read_hull
 from ._lines import Kinks, named
+from ._load import load
 from ._meaning import node_steps
 from ._network import Network, Node
 from ._numbers import boolean, index, items, mapping, need
@@ -105,9 +105,11 @@ class Numbering:
 
     def _value(self, node: Node, operands: list[NodeForms], lines: Lines, step: str) -> NodeForms:
         """The value of a node; layouts are decided by the rules of the format, never by the certificate."""
-        if node.op in WINDOWED and operands[0].grid:
-            return NodeForms(node.shape, node.shape[1:], WINDOWED[node.op](node, operands[0], lines, self._atoms, step))
-        channels = by_channels(node, operands)
+        grids = any(a.grid for a in operands)
+        windowed = load("_grid.WINDOWED").get(node.op) if operands and operands[0].grid else None
+        if windowed is not None:
+            return NodeForms(node.shape, node.shape[1:], windowed(node, operands[0], lines, self._atoms, step))
+        channels = load("_grid.by_channels")(node, operands) if grids or len(node.shape) > 1 else None
         if channels is None:
             return NodeForms(node.shape, (), self._made(node, [(a.shape, self._atoms.elements(a)) for a in operands], (), lines, step))
         node, forms = channels

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import _budget
+from ._load import load
 from ._numbers import items, mapping, need, show, text
 from ._operations import OPERATIONS, Fields, Shape
 
@@ -64,7 +65,7 @@ def read_network(document: Any, step: str) -> Network:
         keys, arity, read = OPERATIONS[op]
         mapping(raw, here, ("name", "op", "operands", *keys))
         operands = tuple(_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity))
-        fields, found = read(raw, [nodes[p].shape for p in operands], here)
+        fields, found = load(read)(raw, [nodes[p].shape for p in operands], here)
         _budget.charge(1 + prod(found), here)  # whatever is asked about a network, its entries are looked at
         places[name] = i
         nodes.append(Node(name, op, operands, found, fields))
