@@ -26,6 +26,8 @@ OPEN = {CORE, READING, ALL}
 _CORE = ("equal", "zero", "symmetry"), ("point", "tree", "forms", "pass")
 #: what some networks need beside
 BESIDE = {"convolution and pooling": ("_windowed", "_grid"), "batch norms": ("_rounding",), "rational activations": ("_quotients",)}
+FILES = {"files": ("_files",), "model files": ("_model_files",), "NNET": ("_nnet",), "ONNX": ("_onnx", "_gzip"), "slices": ("_slice",)}
+SAYING = {"the claim in words": ("_words",)}
 
 
 def counts(question: str) -> dict[str, dict[str, int]]:
@@ -48,7 +50,7 @@ def totals() -> dict[str, int]:
         used |= set(map(_module, (_claim.QUESTIONS[question], *kind.uses, *targets)))
     used = set(_trusted.modules(used))
     everything = [".".join(path.relative_to(_trusted.FOLDER).with_suffix("").parts) for path in Path(_trusted.FOLDER).rglob("*.py")]
-    reading = set(_trusted.modules([*used, *_trusted.READERS.values(), "_slice"]))
+    reading = set(_trusted.modules([*used, *(name for names in FILES.values() for name in names)]))
     return {CORE: _size(used), READING: _size(reading), ALL: _size(name for name in everything if not name.startswith("extra."))}
 
 
@@ -69,9 +71,9 @@ def table() -> str:
         found = counts(question)
         cells = (", ".join(f"{method} {count}" for method, count in found.get(answer, {}).items()) for answer in ("proved", "refuted"))
         lines.append(f"| `{question}` | {' | '.join(cell or '-' for cell in cells)} |")
-    core = _trusted.modules(["_forms"])
-    more = (f"{what} {_size(_trusted.modules(modules).keys() - core.keys())}" for what, modules in BESIDE.items())
-    lines += ["", f"Networks of other than affine and piecewise linear nodes need, beside: {', '.join(more)}."]
+    core = _trusted.modules(["_forms", "_evaluate"])
+    more = (f"{what} {_size(_trusted.modules(names).keys() - core.keys())}" for what, names in {**BESIDE, **FILES, **SAYING}.items())
+    lines += ["", f"Beside, where they occur: {', '.join(more)}."]
     return "\n".join([*lines, "", "; ".join(f"{name}: {count}" for name, count in totals().items()) + "."])
 
 

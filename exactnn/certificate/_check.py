@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._claim import Claim, read_claim
 from ._load import load
-from ._models import Model, Path, read_file, read_models
-from ._numbers import BudgetExceeded, items, mapping, need, read_json, show
+from ._models import Model, Path, read_models
+from ._numbers import BudgetExceeded, items, mapping, need, show
 
 GZIP = b"\x1f\x8b"  # what compressed files begin with
 # what evidence may have beside its method, in the order in which it is taken up
@@ -80,11 +80,11 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
     try:
         with _budget.opened(budget) as account:
             if isinstance(certificate, str | os.PathLike):
-                data = read_file(certificate)
+                data = load("_files.read_file")(certificate)
                 if data.startswith(GZIP):
                     data = load("_gzip.decompressed")(data, "certificate")
                 texts: dict[int, str] = {}
-                document = read_json(data, "certificate", texts)
+                document = load("_files.read_json")(data, "certificate", texts)
                 found = _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
             else:
                 _budget.allow(_budget.written(certificate))

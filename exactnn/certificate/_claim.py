@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple, Self
 
-from . import _words
 from ._load import load as load
 from ._models import canonical_hash
 from ._network import Network
@@ -112,35 +111,23 @@ class Claim:
     @property
     def inhabited(self) -> bool | None:
         """Whether the domain has a point; None where that is not shown."""
-        return True if self.domain is None or self.answer == "refuted" else _words.inhabited(self.domain.rows())
+        return True if self.domain is None or self.answer == "refuted" else load("_words.inhabited")(self.domain.rows())
 
     def sentence(self, f: Network | None) -> str:
         """The claim in words."""
-        try:
-            details = self.details(f)
-        except _words.Long:
-            details = f"; the claim has the sha256 {self.sha256}"
-        return f"{self.answer}: {self.says(f)}{details}"
+        return str(load("_words.sentence")(self, f))
 
     def says(self, f: Any) -> str:
         """What is claimed, in words that are never long."""
-        other = {"equal": "g", "zero": "0", "symmetry": "T(f)"}[self.question]
-        if self.answer == "proved":
-            return f"{f'|f_j - ({other})_j| <= {show(self.tolerance)}' if self.tolerance else f'f = {other}'} on {self.place(f)}"
-        excess = f" by more than {show(self.tolerance)}" if self.tolerance else ""
-        return f"at a point of {self.place(f).removeprefix('all of ')}, f differs from {other}{excess}"
+        return str(load("_words.comparison")(self, f))
 
     def details(self, f: Any) -> str:
         """The rows of the domain, in words that may be long."""
-        _words.number(self.tolerance)
-        return "" if self.domain is None else f"; the rows: {_words.rows(self.domain.rows(), self.domain.matrix.denominator)}"
+        return str(load("_words.inequalities")(self))
 
     def place(self, f: Network) -> str:
         """Where it is claimed."""
-        if self.domain is None:
-            return f"all of R^{f.input_size}"
-        note = {True: "", False: " (which is empty)", None: " (which may be empty)"}[self.inhabited]
-        return f"all of the polyhedron A x <= b in R^{f.input_size} given by {len(self.domain.bounds)} rows{note}"
+        return str(load("_words.place")(self, f))
 
 
 class Equal(Claim):
@@ -183,7 +170,7 @@ class Symmetry(Equal):
 
     def details(self, f: Any) -> str:
         """The rows of the domain, and the steps."""
-        return f"{super().details(f)}; T: {_words.steps(self.transformation)}"
+        return f"{super().details(f)}; T: {load('_words.steps')(self.transformation)}"
 
 
 def read_claim(document: Any) -> Claim:
