@@ -6,19 +6,19 @@ A method is named as text, module.function, and imported when it is used, so tha
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple, Self
 
-from ._load import load as load
+from ._load import load
 from ._models import canonical_hash
 from ._network import Network
-from ._numbers import Tensor, items, mapping, need, rational, show, tensor
+from ._numbers import Tensor, mapping, need, rational, show, tensor
 
 QUESTIONS = {
     "equal": "_claim.Equal",
     "zero": "_claim.Zero",
-    "symmetry": "_claim.Symmetry",
+    "symmetry": "_claim_symmetry.Symmetry",
     "equal_at": "_claim_points.EqualAt",
     "same_decision": "_claim_cells.SameDecision",
     "deviation": "_claim_cells.Deviation",
@@ -28,12 +28,6 @@ QUESTIONS = {
     "identity": "_claim_points.Identity",
     "pole_free": "_claim_poles.PoleFree",
 }
-
-
-def monic(polynomial: Sequence[Fraction | int]) -> tuple[Fraction, ...]:
-    """A polynomial other than 0, constant term first, divided by its leading coefficient."""
-    degree = max(k for k, c in enumerate(polynomial) if c)
-    return tuple(Fraction(c) / polynomial[degree] for c in polynomial[: degree + 1])
 
 
 class Domain(NamedTuple):
@@ -97,12 +91,6 @@ class Claim:
         """The evidence for what the method is asked: without what shows a lower bound, where one is claimed."""
         return evidence
 
-    def need_no_poles(self, *networks: Network | None) -> None:
-        """Rejected unless the denominators of all rational nodes are among those that have been shown to have no real zero."""
-        for node in (node for network in networks if network is not None for node in network.nodes if node.op == "rational"):
-            known = monic(node.fields["denominator"]) in self.nonzero
-            need(known, f"node {node.name}", "its denominator is not shown to have no real zero, so there may be a pole")
-
     @property
     def sha256(self) -> str:
         """The hash of the claim as written, made as for an inline model."""
@@ -150,27 +138,6 @@ class Zero(Equal):
 
     names = ("f",)
     beside = ("denominators",)
-
-
-class Symmetry(Equal):
-    """|T(f)_j - f_j| <= tolerance on the domain, T a list of steps."""
-
-    keys = ("tolerance", "domain", "transformation")
-    uses = ("_transform.transformed",)
-    names = ("f",)
-    beside = ("shared", "denominators")
-
-    def read(self, document: dict[str, Any]) -> None:
-        """The steps as written, which are read when T(f) is made."""
-        self.transformation = items(document["transformation"], "claim: transformation")
-
-    def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
-        """f and T(f)."""
-        return models["f"], load(self.uses[0])(models["f"], self.transformation)
-
-    def details(self, f: Any) -> str:
-        """The rows of the domain, and the steps."""
-        return f"{super().details(f)}; T: {load('_words.steps')(self.transformation)}"
 
 
 def read_claim(document: Any) -> Claim:

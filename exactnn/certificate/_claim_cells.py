@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from . import _words
-from ._claim import Claim, load
+from ._claim import Claim
+from ._load import load
 from ._numbers import integer, need, rational, show
 
 
@@ -16,7 +17,7 @@ class Regions(Claim):
 
     keys = ("domain", "count")
     names = ("f",)
-    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {"proved": {"tree": "_tree.check_regions"}}
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {"proved": {"tree": "_regions.check_regions"}}
 
     def read(self, document: dict[str, Any]) -> None:
         """Their number."""

@@ -21,11 +21,6 @@ def evaluate(network: Network, point: Sequence[Fraction], step: str, program: It
         return [v for i in network.outputs for v in values[i].fractions()]
 
 
-def trace(network: Network, point: Sequence[Fraction], step: str) -> list[Tensor]:
-    """The values of all nodes at a flat input."""
-    return walk(network, Numbers(point, step), steps(network))
-
-
 class Numbers:
     """Entries are integers over one denominator."""
 

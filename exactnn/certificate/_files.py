@@ -10,12 +10,24 @@ import stat
 from typing import Any
 
 from . import _budget
+from ._load import load
 from ._models import Path
-from ._numbers import BudgetExceeded, Rejected, need, show
+from ._numbers import BudgetExceeded, Rejected, afford, need, show
 
+_GZIP = b"\x1f\x8b"  # what compressed files begin with
 _LONG = 2**24  # bytes that are read to know their hash
+_BYTES, _HOLE, _PACKED = 2**30, 2**25, 2**3  # of one file; of what is not there; times a file system may compress
 _ZERO = re.compile("-0")
 _INLINE, _TAKEN_OUT = '"inline":{', "Infinity"
+
+
+def certificate(path: Path) -> tuple[Any, dict[int, str]]:
+    """The document in a file, compressed or not, and the texts of what stands in it (`read_json`)."""
+    data = read_file(path)
+    if data.startswith(_GZIP):
+        data = load("_gzip.decompressed")(data, "certificate")
+    texts: dict[int, str] = {}
+    return read_json(data, "certificate", texts), texts
 
 
 def read_file(path: Path, step: str = "certificate", digest: str | None = None) -> bytes:
@@ -29,7 +41,7 @@ def read_file(path: Path, step: str = "certificate", digest: str | None = None) 
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(f"not a regular file: {os.fspath(path)!r}")
-        _budget.read(status.st_size, getattr(status, "st_blocks", status.st_size) * 512, step)
+        _allow(status.st_size, getattr(status, "st_blocks", status.st_size) * 512, step)
         if digest is not None and status.st_size > _LONG:
             need(hashlib.file_digest(file, "sha256").hexdigest() == digest, step, other(path))
             file.seek(0)
@@ -39,6 +51,17 @@ def read_file(path: Path, step: str = "certificate", digest: str | None = None) 
 def other(path: Path) -> str:
     """Why it is none of the models."""
     return f"certificate for other networks: {show(os.fspath(path))} has another hash"
+
+
+def _allow(size: int, stored: int, step: str) -> None:
+    """A file of so many bytes, of which so many lie on the disk, is about to be read: BudgetExceeded if it is long, or mostly a hole.
+
+    A file system may compress what it stores, or say nothing: what lies there counts as _PACKED times as much, and a page at the least.
+    """
+    there = _PACKED * max(stored, 2**12)
+    most = _budget.times(min(_BYTES, there + _HOLE))
+    afford(size <= most, step, f"the file has {size} bytes, more than {most}: too large for this checker")
+    _budget.allow(min(size, there))
 
 
 def _status(path: Path) -> os.stat_result:

@@ -15,7 +15,6 @@ from . import _budget
 from ._atoms import Atoms, Lines, NodeForms, Shape
 from ._claim import Claim
 from ._form import Form, combination, combined, constant, products, same, single
-from ._hull import read_hull
 from ._lines import Kinks, named
 from ._load import load
 from ._meaning import node_steps
@@ -26,7 +25,8 @@ from ._numbers import boolean, index, items, mapping, need
 def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """The outputs of f and g have the same forms, or forms within the tolerance; g None stands for 0."""
     mapping(evidence, "evidence", ("method", "hull", "f", "g", "output"), ("elements", "bounds"))
-    claim.need_no_poles(f, g)
+    if any(node.op == "rational" for network in (f, g) if network is not None for node in network.nodes):
+        load("_signs.need_no_poles")(claim.nonzero, f, g)
     numbering = Numbering(claim, f.input_size, evidence["hull"], evidence.get("elements", False), evidence.get("bounds", []))
     first = numbering.outputs(f, evidence["f"], "forms: f")
     if g is None:
@@ -67,7 +67,7 @@ class Numbering:
         if self._hull is None:
             return [single(self._atoms.coordinate(k)) for k in range(self._dimension)]
         assert self._domain is not None
-        rows, denominator = read_hull(self._hull, self._domain, self._dimension)
+        rows, denominator = load("_hull.read_hull")(self._hull, self._domain, self._dimension)
         atoms = tuple(self._atoms.coordinate(k) for k in range(len(rows[0]) - 1))
         return [Form(Fraction(r[-1], denominator), Fraction(1, denominator), atoms, r[:-1]) for r in rows]
 

@@ -148,25 +148,6 @@ class Linear(NamedTuple):
             total = part if total is None else list(map(add, total, part))
         return [0] * prod(self.shape) if total is None else total
 
-    def rows(self) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
-        """For each entry, in order, places and weights; those at the place -1 are left out."""
-        if self.blocks is None:
-            size = prod(self.shape)
-            ones = [1] * size
-            pairs = [[*zip(places, weights or ones, strict=True)] for places, weights in self.terms]
-            for e in range(size):
-                kept = [pair[e] for pair in pairs if pair[e][0] >= 0]
-                yield [p for p, _ in kept], [w for _, w in kept]
-            return
-        found: list[Any] = [((), ())] * prod(self.shape)
-        for places, entries, rows in self.blocks():
-            padded = type(places) is not range and -1 in places
-            inside = [k for k, p in enumerate(places) if p >= 0] if padded else []
-            places = [places[k] for k in inside] if padded else places
-            for e, row in zip(entries, rows, strict=True):
-                found[e] = places, [row[k] for k in inside] if padded else row
-        yield from found
-
 
 def bits(value: Tensor) -> int:
     """Of the longest number."""

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from . import _budget
 from ._load import load
 from ._network import Network, read_network
 from ._numbers import Rejected, mapping, need, show, text

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from ._load import load
 from ._numbers import rational, show
 
 LONG = 200  # characters, and bits of a number
@@ -14,6 +15,13 @@ _LISTS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign
 
 class Long(Exception):
     """A text that nobody would read."""
+
+
+def accepted(claim: Any, models: Mapping[str, Any]) -> str:
+    """A claim, and which models are taken on slices."""
+    sliced = [(name, model.slice) for name, model in models.items() if model.slice is not None]
+    slices = "".join(f"; {name}(t) = model {name} at {load('_slice.shown')(written)}" for name, written in sliced)
+    return f"{claim.sentence(models['f'].network if 'f' in models else None)}{slices}"
 
 
 def sentence(claim: Any, f: Any) -> str:
