@@ -80,11 +80,6 @@ def read_network(document: Any, step: str) -> Network:
     return network
 
 
-def made(nodes: list[dict[str, Any]], inputs: list[str], outputs: list[str], step: str) -> Network:
-    """The network of nodes that a file of another format stands for."""
-    return read_network({"format": "exactnn-network", "version": 1, "nodes": nodes, "inputs": inputs, "outputs": outputs}, step)
-
-
 def _place(name: Any, places: dict[str, int], step: str) -> int:
     need(text(name, step) in places, step, f"there is no earlier node {show(name)}")
     return places[name]

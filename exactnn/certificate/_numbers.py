@@ -47,10 +47,6 @@ class Tensor(NamedTuple):
         """The entries one by one."""
         return [Fraction(n, self.denominator) for n in self.numerators]
 
-    def stated(self) -> dict[str, Any]:
-        """As the format has it."""
-        return {"shape": list(self.shape), "denominator": self.denominator, "numerators": self.numerators}
-
 
 def pack(values: Sequence[Fraction], shape: tuple[int, ...]) -> Tensor:
     """The tensor with these entries, over their least common denominator."""
