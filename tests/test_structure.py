@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from exactnn import claims
-from exactnn.certificate import _claim
+from exactnn.certificate import _claim, _load
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "exactnn"
@@ -395,7 +395,7 @@ def test_the_map_names_every_question_and_method_of_the_checker() -> None:
     questions = {word for row in table for word in row[0].split(", ")}
     assert questions == {*_claim.QUESTIONS, "question", "---", ""}
     methods = {word for row in table[2:] for word in row[3].split(", ")} - {"as for equal"}
-    known = [table for name in _claim.QUESTIONS.values() for table in _claim.load(name).methods.values()]
+    known = [table for name in _claim.QUESTIONS.values() for table in _load.load(name).methods.values()]
     assert methods == {name for table in known for name in table}
 
 

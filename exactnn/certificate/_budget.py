@@ -21,7 +21,6 @@ PACKED = 4  # products of numbers that one operation multiplies take as long as 
 LONG = 2**8  # bits of a number whose products cost as much as those of short ones
 WORK = 2**25, 2**12  # what a check may do: base, and for each byte
 ROOM = 2**21, 2**3  # numbers that it may keep at a time
-BYTES, HOLE, _PACKED = 2**30, 2**25, 2**3  # of one file; of what is not there; times a file system may compress
 
 
 class Ended(Exception):
@@ -48,6 +47,7 @@ class Account:
     def __init__(self, factor: int) -> None:
         self.factor, self.bytes = factor, 0
         self.work = self.held = self.most = 0
+        self.loaded: set[str] = set()  # what was imported when it was needed
 
 
 #: outside of a check (an engine reads its own networks) nothing is refused
@@ -66,6 +66,11 @@ def opened(factor: int = 1) -> Iterator[Account]:
         _account.reset(token)
 
 
+def account() -> Account:
+    """The one that pays."""
+    return _account.get()
+
+
 def allow(size: int) -> None:
     """So many bytes of certificate or models were read: their share of work and room is added."""
     _account.get().bytes += size
@@ -74,17 +79,6 @@ def allow(size: int) -> None:
 def times(most: int) -> int:
     """A limit, so many times as large as the budget is."""
     return most * _account.get().factor
-
-
-def read(size: int, stored: int, step: str) -> None:
-    """A file of so many bytes, of which so many lie on the disk, is about to be read: BudgetExceeded if it is long, or mostly a hole.
-
-    A file system may compress what it stores, or say nothing: what lies there counts as _PACKED times as much, and a page at the least.
-    """
-    there = _PACKED * max(stored, 2**12)
-    most = times(min(BYTES, there + HOLE))
-    afford(size <= most, step, f"the file has {size} bytes, more than {most}: too large for this checker")
-    allow(min(size, there))
 
 
 def written(value: Any) -> int:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._claim import QUESTIONS, Claim, load, read_claim
-from ._models import Model, Path, read_file, read_models
-from ._numbers import BudgetExceeded, items, mapping, need, read_json, show
+from ._claim import Claim, read_claim
+from ._load import load
+from ._models import Model, Path, read_models
+from ._numbers import BudgetExceeded, mapping, need, show
 
-GZIP = b"\x1f\x8b"  # what compressed files begin with
-# what evidence may have beside its method, in the order in which it is taken up
-BESIDE = {"matched": "_transform.matched", "denominators": "_signs.denominators", "shared": "_shared.without_shared"}
+BESIDE = {"matched", "denominators", "shared"}  # what evidence may have beside its method
 
 
 class Accepted(NamedTuple):
@@ -32,12 +31,7 @@ class Accepted(NamedTuple):
     @property
     def sentence(self) -> str:
         """The claim in words."""
-        slices = [
-            f"; {name}(t) = model {name} at {load('_slice.shown')(model.slice)}"
-            for name, model in self.models.items()
-            if model.slice is not None
-        ]
-        return self.claim.sentence(self.models["f"].network if "f" in self.models else None) + "".join(slices)
+        return str(load("_words.accepted")(self.claim, self.models))
 
 
 def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None, budget: int = 1) -> bool:
@@ -77,16 +71,14 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
     if type(budget) is not int or budget < 1:
         raise ValueError(f"budget: a whole number >= 1 is needed, got {budget!r}")
     try:
-        with _budget.opened(budget):
+        with _budget.opened(budget) as account:
             if isinstance(certificate, str | os.PathLike):
-                data = read_file(certificate)
-                if data.startswith(GZIP):
-                    data = load("_gzip.decompressed")(data, "certificate")
-                texts: dict[int, str] = {}
-                document = read_json(data, "certificate", texts)
-                return _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
-            _budget.allow(_budget.written(certificate))
-            return _examine(certificate, {}, models, os.curdir if folder is None else folder)
+                document, texts = load("_files.certificate")(certificate)
+                found = _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
+            else:
+                _budget.allow(_budget.written(certificate))
+                found = _examine(certificate, {}, models, os.curdir if folder is None else folder)
+            return found._replace(uses=tuple(sorted(account.loaded)))
     except (RecursionError, MemoryError, OverflowError) as error:
         raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
 
@@ -118,23 +110,7 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
     methods = claim.methods[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
-    beside = [key for key in BESIDE if key in evidence]
-    for key in beside:
-        fits = key in claim.beside and (key == "matched" or claim.answer == "proved")
-        need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
-    claim, f, g, evidence = _with_what_stands_beside(claim, f, g, evidence)
+    if BESIDE & evidence.keys():
+        claim, f, g, evidence = load("_beside.taken_up")(claim, f, g, evidence)
     load(methods[method])(claim, f, g, claim.without_lower(f, g, evidence))
-    uses = (QUESTIONS[stated.question], *claim.uses, methods[method], *(BESIDE[key] for key in beside))
-    return Accepted(stated, models, uses, tuple(document["models"][name].get("format", "json") for name in models))
-
-
-def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Any, Any, dict[str, Any]]:
-    """What the method is asked: about g with its neurons in another order, about f and g without what they have in common."""
-    if "matched" in evidence:
-        g = load(BESIDE["matched"])(g, items(evidence["matched"], "evidence: matched"))
-    if "denominators" in evidence:
-        claim = claim._replace(nonzero=load(BESIDE["denominators"])(evidence["denominators"]))
-    if "shared" in evidence:
-        f, g = load(BESIDE["shared"])(claim, f, g, evidence["shared"])
-        claim = claim._replace(domain=None)
-    return claim, f, g, {key: value for key, value in evidence.items() if key not in BESIDE}
+    return Accepted(stated, models, (), tuple(document["models"][name].get("format", "json") for name in models))

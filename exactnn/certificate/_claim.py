@@ -6,20 +6,19 @@ A method is named as text, module.function, and imported when it is used, so tha
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from importlib import import_module
 from typing import Any, ClassVar, NamedTuple, Self
 
-from . import _words
+from ._load import load
 from ._models import canonical_hash
 from ._network import Network
-from ._numbers import Tensor, items, mapping, need, rational, show, tensor
+from ._numbers import Tensor, mapping, need, rational, show, tensor
 
 QUESTIONS = {
     "equal": "_claim.Equal",
     "zero": "_claim.Zero",
-    "symmetry": "_claim.Symmetry",
+    "symmetry": "_claim_symmetry.Symmetry",
     "equal_at": "_claim_points.EqualAt",
     "same_decision": "_claim_cells.SameDecision",
     "deviation": "_claim_cells.Deviation",
@@ -29,18 +28,6 @@ QUESTIONS = {
     "identity": "_claim_points.Identity",
     "pole_free": "_claim_poles.PoleFree",
 }
-
-
-def load(name: str) -> Any:
-    """What a text like "_tree.check_tree" names in this folder."""
-    module, _, attribute = name.rpartition(".")
-    return getattr(import_module(f".{module}", __package__), attribute)
-
-
-def monic(polynomial: Sequence[Fraction | int]) -> tuple[Fraction, ...]:
-    """A polynomial other than 0, constant term first, divided by its leading coefficient."""
-    degree = max(k for k, c in enumerate(polynomial) if c)
-    return tuple(Fraction(c) / polynomial[degree] for c in polynomial[: degree + 1])
 
 
 class Domain(NamedTuple):
@@ -108,12 +95,6 @@ class Claim:
         """The evidence for what the method is asked: without what shows a lower bound, where one is claimed."""
         return evidence
 
-    def need_no_poles(self, *networks: Network | None) -> None:
-        """Rejected unless the denominators of all rational nodes are among those that have been shown to have no real zero."""
-        for node in (node for network in networks if network is not None for node in network.nodes if node.op == "rational"):
-            known = monic(node.fields["denominator"]) in self.nonzero
-            need(known, f"node {node.name}", "its denominator is not shown to have no real zero, so there may be a pole")
-
     @property
     def sha256(self) -> str:
         """The hash of the claim as written, made as for an inline model."""
@@ -122,35 +103,23 @@ class Claim:
     @property
     def inhabited(self) -> bool | None:
         """Whether the domain has a point; None where that is not shown."""
-        return True if self.domain is None or self.answer == "refuted" else _words.inhabited(self.domain.rows())
+        return True if self.domain is None or self.answer == "refuted" else load("_words.inhabited")(self.domain.rows())
 
     def sentence(self, f: Network | None) -> str:
         """The claim in words."""
-        try:
-            details = self.details(f)
-        except _words.Long:
-            details = f"; the claim has the sha256 {self.sha256}"
-        return f"{self.answer}: {self.says(f)}{details}"
+        return str(load("_words.sentence")(self, f))
 
     def says(self, f: Any) -> str:
         """What is claimed, in words that are never long."""
-        other = {"equal": "g", "zero": "0", "symmetry": "T(f)"}[self.question]
-        if self.answer == "proved":
-            return f"{f'|f_j - ({other})_j| <= {show(self.tolerance)}' if self.tolerance else f'f = {other}'} on {self.place(f)}"
-        excess = f" by more than {show(self.tolerance)}" if self.tolerance else ""
-        return f"at a point of {self.place(f).removeprefix('all of ')}, f differs from {other}{excess}"
+        return str(load("_words.comparison")(self, f))
 
     def details(self, f: Any) -> str:
         """The rows of the domain, in words that may be long."""
-        _words.number(self.tolerance)
-        return "" if self.domain is None else f"; the rows: {_words.rows(self.domain.rows(), self.domain.matrix.denominator)}"
+        return str(load("_words.inequalities")(self))
 
     def place(self, f: Network) -> str:
         """Where it is claimed."""
-        if self.domain is None:
-            return f"all of R^{f.input_size}"
-        note = {True: "", False: " (which is empty)", None: " (which may be empty)"}[self.inhabited]
-        return f"all of the polyhedron A x <= b in R^{f.input_size} given by {len(self.domain.bounds)} rows{note}"
+        return str(load("_words.place")(self, f))
 
 
 class Equal(Claim):
@@ -173,27 +142,6 @@ class Zero(Equal):
 
     names = ("f",)
     beside = ("denominators",)
-
-
-class Symmetry(Equal):
-    """|T(f)_j - f_j| <= tolerance on the domain, T a list of steps."""
-
-    keys = ("tolerance", "domain", "transformation")
-    uses = ("_transform.transformed",)
-    names = ("f",)
-    beside = ("shared", "denominators")
-
-    def read(self, document: dict[str, Any]) -> None:
-        """The steps as written, which are read when T(f) is made."""
-        self.transformation = items(document["transformation"], "claim: transformation")
-
-    def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
-        """f and T(f)."""
-        return models["f"], load(self.uses[0])(models["f"], self.transformation)
-
-    def details(self, f: Any) -> str:
-        """The rows of the domain, and the steps."""
-        return f"{super().details(f)}; T: {_words.steps(self.transformation)}"
 
 
 def read_claim(document: Any) -> Claim:

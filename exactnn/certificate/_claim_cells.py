@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from . import _words
-from ._claim import Claim, Equal, load
+from ._claim import Claim, Equal
+from ._load import load
 from ._numbers import integer, mapping, need, rational, show
 
 
@@ -16,7 +17,7 @@ class Regions(Claim):
 
     keys = ("domain", "count")
     names = ("f",)
-    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {"proved": {"tree": "_tree.check_regions"}}
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {"proved": {"tree": "_regions.check_regions"}}
 
     def read(self, document: dict[str, Any]) -> None:
         """Their number."""
@@ -45,6 +46,7 @@ class SameDecision(Claim):
         "proved": {"tree": "_decision.check_decision_tree", "boxes": "_boxes.check_boxes"},
         "refuted": {"point": "_decision.check_decision_point"},
     }
+    uses = ("_windowed.read_pool",)  # for the maximum of the outputs
     beside = ("matched",)
 
     def instead(self, evidence: dict[str, Any]) -> tuple[Claim, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 from ._cells import Cell
 from ._claim import Claim
 from ._farkas import AffineRow, primitive, remainder
+from ._load import load
 from ._network import Network, Node
 from ._numbers import integer, items, mapping, need
 from ._operations import OPERATIONS, Shape
@@ -57,7 +58,7 @@ def with_maximum(net: Network) -> Network:
 
     def add(op: str, operands: list[int], raw: dict[str, Any]) -> int:
         shapes: list[Shape] = [nodes[i].shape for i in operands]
-        fields, shape = OPERATIONS[op][2](raw, shapes, "maximum")
+        fields, shape = load(OPERATIONS[op][2])(raw, shapes, "maximum")
         nodes.append(Node(f"maximum {len(nodes)}", op, tuple(operands), shape, fields))
         return len(nodes) - 1
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from ._claim import load
 from ._claim_cells import Deviation
+from ._load import load
 from ._network import Network
 from ._numbers import need, show
 from ._point import at, values

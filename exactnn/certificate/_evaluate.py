@@ -8,9 +8,10 @@ from math import prod
 
 from . import _budget
 from ._budget import words
+from ._load import load
 from ._meaning import Linear, Step, bits, steps, walk
 from ._network import Network, Node
-from ._numbers import Rejected, Tensor, need, pack
+from ._numbers import Rejected, Tensor, pack
 
 
 def evaluate(network: Network, point: Sequence[Fraction], step: str, program: Iterable[Step] | None = None) -> list[Fraction]:
@@ -18,11 +19,6 @@ def evaluate(network: Network, point: Sequence[Fraction], step: str, program: It
     with _budget.released():
         values = walk(network, Numbers(point, step), steps(network) if program is None else program)
         return [v for i in network.outputs for v in values[i].fractions()]
-
-
-def trace(network: Network, point: Sequence[Fraction], step: str) -> list[Tensor]:
-    """The values of all nodes at a flat input."""
-    return walk(network, Numbers(point, step), steps(network))
 
 
 class Numbers:
@@ -52,20 +48,5 @@ class Numbers:
         step = f"{self.step}: node {node.name}"
         if node.op != "rational":
             raise Rejected(step, f"{node.op} takes irrational values; evidence by a point needs exact ones")
-        polynomials = node.fields["numerator"], node.fields["denominator"]
-        length, degree = bits(operand), max(map(len, polynomials))
-        _budget.charge(len(operand.numerators) * degree * words(length * degree) ** 2, step)
-        _budget.hold(len(operand.numerators) * words(length * degree) * 6, step)
-        found = []
-        for x in operand.fractions():
-            above, below = (_horner(p, x) for p in polynomials)
-            need(below != 0, step, "a pole: the denominator vanishes here")
-            found.append(above / below)
-        return pack(found, operand.shape)
-
-
-def _horner(polynomial: Sequence[Fraction], x: Fraction) -> Fraction:
-    value = Fraction(0)
-    for c in reversed(polynomial):
-        value = value * x + c
-    return value
+        found: Tensor = load("_quotients.values")(node, operand, step)
+        return found

@@ -13,6 +13,7 @@ from math import gcd
 from typing import Any
 
 from . import _budget
+from ._claim import Domain
 from ._numbers import index, integer, items, need
 
 AffineRow = tuple[int, ...]
@@ -22,6 +23,16 @@ def primitive(form: Sequence[int]) -> AffineRow:
     """Divided by the greatest common divisor."""
     divisor = gcd(*form) or 1
     return tuple(form) if divisor == 1 else tuple(c // divisor for c in form)
+
+
+def slacks(domain: Domain | None, step: str) -> list[AffineRow]:
+    """b_r - A_r x for each row, primitive."""
+    found = []
+    for numerators, bound in domain.rows() if domain is not None else ():
+        _budget.hold(len(numerators), step)
+        scale = domain.matrix.denominator if domain is not None else 1
+        found.append(primitive([*(-bound.denominator * n for n in numerators), bound.numerator * scale]))
+    return found
 
 
 def nonnegative(form: Sequence[int], given: Sequence[AffineRow], proof: Any, step: str) -> None:

@@ -15,9 +15,8 @@ from . import _budget
 from ._atoms import Atoms, Lines, NodeForms, Shape
 from ._claim import Claim
 from ._form import Form, combination, combined, constant, products, same, single
-from ._grid import WINDOWED, by_channels
-from ._hull import read_hull
 from ._lines import Kinks, named
+from ._load import load
 from ._meaning import node_steps
 from ._network import Network, Node
 from ._numbers import boolean, index, items, mapping, need
@@ -26,7 +25,8 @@ from ._numbers import boolean, index, items, mapping, need
 def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """The outputs of f and g have the same forms, or forms within the tolerance; g None stands for 0."""
     mapping(evidence, "evidence", ("method", "hull", "f", "g", "output"), ("elements", "bounds"))
-    claim.need_no_poles(f, g)
+    if any(node.op == "rational" for network in (f, g) if network is not None for node in network.nodes):
+        load("_signs.need_no_poles")(claim.nonzero, f, g)
     numbering = Numbering(claim, f.input_size, evidence["hull"], evidence.get("elements", False), evidence.get("bounds", []))
     first = numbering.outputs(f, evidence["f"], "forms: f")
     if g is None:
@@ -67,7 +67,7 @@ class Numbering:
         if self._hull is None:
             return [single(self._atoms.coordinate(k)) for k in range(self._dimension)]
         assert self._domain is not None
-        rows, denominator = read_hull(self._hull, self._domain, self._dimension)
+        rows, denominator = load("_hull.read_hull")(self._hull, self._domain, self._dimension)
         atoms = tuple(self._atoms.coordinate(k) for k in range(len(rows[0]) - 1))
         return [Form(Fraction(r[-1], denominator), Fraction(1, denominator), atoms, r[:-1]) for r in rows]
 
@@ -105,9 +105,11 @@ class Numbering:
 
     def _value(self, node: Node, operands: list[NodeForms], lines: Lines, step: str) -> NodeForms:
         """The value of a node; layouts are decided by the rules of the format, never by the certificate."""
-        if node.op in WINDOWED and operands[0].grid:
-            return NodeForms(node.shape, node.shape[1:], WINDOWED[node.op](node, operands[0], lines, self._atoms, step))
-        channels = by_channels(node, operands)
+        grids = any(a.grid for a in operands)
+        windowed = load("_grid.WINDOWED").get(node.op) if operands and operands[0].grid else None
+        if windowed is not None:
+            return NodeForms(node.shape, node.shape[1:], windowed(node, operands[0], lines, self._atoms, step))
+        channels = load("_grid.by_channels")(node, operands) if grids or len(node.shape) > 1 else None
         if channels is None:
             return NodeForms(node.shape, (), self._made(node, [(a.shape, self._atoms.elements(a)) for a in operands], (), lines, step))
         node, forms = channels

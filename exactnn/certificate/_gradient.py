@@ -15,6 +15,7 @@ from ._balls import Ball, gathered, plus
 from ._meaning import AFFINE, Linear, bits, linear, piecewise
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, need
+from ._rows import by_entry
 from ._tensors import absolute, over_common_denominator, product
 
 FIELDS = {"affine": ("weight", "bias"), "conv": ("weight", "bias"), "scale": ("factor",)}
@@ -116,7 +117,7 @@ def _by(node: Node, field: str, pairs: Sequence[tuple[Ball, Tensor]]) -> Ball:
     rule = linear(node._replace(fields={**node.fields, field: numbered}), [pairs[0][1].shape])
     one = len(pairs[0][1].numerators)  # stands for 1
     uses: list[tuple[list[int], list[int]]] = [([], []) for _ in numbered.numerators]  # entries, and what they are multiplied with there
-    for e, (places, numbers) in enumerate((((one,), (n,)) for n in rule.constants) if field == "bias" else rule.rows()):
+    for e, (places, numbers) in enumerate((((one,), (n,)) for n in rule.constants) if field == "bias" else by_entry(rule)):
         for p, number in zip(places, numbers, strict=True):
             uses[number][0].append(e)
             uses[number][1].append(p)

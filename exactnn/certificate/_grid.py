@@ -12,7 +12,7 @@ from ._form import Form, combination, combined, constant
 from ._meaning import linear
 from ._network import Node
 from ._numbers import Tensor, items, need, rational
-from ._windows import Window
+from ._windowed import Window
 
 
 def _tap(form: Form, place: int, padded: bool, atoms: Atoms) -> Form:

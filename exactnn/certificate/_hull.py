@@ -1,4 +1,4 @@
-"""The hull: a domain of lower dimension, written as origin + sum of t_k * direction_k; and the rows of a domain as affine forms."""
+"""The hull: a domain of lower dimension, written as origin + sum of t_k * direction_k."""
 
 from __future__ import annotations
 
@@ -9,20 +9,10 @@ from typing import Any
 
 from . import _budget
 from ._claim import Domain
-from ._farkas import AffineRow, nonnegative, primitive
+from ._farkas import AffineRow, nonnegative, primitive, slacks
 from ._numbers import index, items, mapping, need, rationals
 
 Vector = dict[int, Fraction]  # without the zeros
-
-
-def slacks(domain: Domain | None, step: str) -> list[AffineRow]:
-    """b_r - A_r x for each row, primitive."""
-    found = []
-    for numerators, bound in domain.rows() if domain is not None else ():
-        _budget.hold(len(numerators), step)
-        scale = domain.matrix.denominator if domain is not None else 1
-        found.append(primitive([*(-bound.denominator * n for n in numerators), bound.numerator * scale]))
-    return found
 
 
 def substituted(forms: Sequence[AffineRow], inputs: Sequence[AffineRow], denominator: int) -> list[AffineRow]:

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 from . import _smooth
 from ._claim import Claim, Domain
-from ._farkas import remainder
-from ._hull import slacks
+from ._farkas import remainder, slacks
 from ._meaning import Block, Linear, Piecewise, Term, piecewise
 from ._network import Node
 from ._numbers import index, items, need

@@ -23,14 +23,16 @@ from operator import add, mul
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from . import _budget
+from ._load import load
 from ._network import Network, Node
 from ._numbers import Tensor, lowest
-from ._windows import Window, spread, strided, strides
+from ._windows import spread, strided, strides
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
 MOVING = frozenset(("reshape", "transpose", "slice", "gather", "concat"))
-AFFINE = MOVING | {"constant", "affine", "conv", "average_pool", "batch_norm", "add", "subtract", "scale"}
+WINDOWED = frozenset(("conv", "average_pool"))
+AFFINE = MOVING | WINDOWED | {"constant", "affine", "batch_norm", "add", "subtract", "scale"}
 #: the fields that multiply entries, and those that are added
 WEIGHT = {"affine": "weight", "conv": "weight", "batch_norm": "scale", "scale": "factor"}
 SHIFT = {"constant": "value", "affine": "bias", "conv": "bias", "batch_norm": "shift"}
@@ -146,25 +148,6 @@ class Linear(NamedTuple):
             total = part if total is None else list(map(add, total, part))
         return [0] * prod(self.shape) if total is None else total
 
-    def rows(self) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
-        """For each entry, in order, places and weights; those at the place -1 are left out."""
-        if self.blocks is None:
-            size = prod(self.shape)
-            ones = [1] * size
-            pairs = [[*zip(places, weights or ones, strict=True)] for places, weights in self.terms]
-            for e in range(size):
-                kept = [pair[e] for pair in pairs if pair[e][0] >= 0]
-                yield [p for p, _ in kept], [w for _, w in kept]
-            return
-        found: list[Any] = [((), ())] * prod(self.shape)
-        for places, entries, rows in self.blocks():
-            padded = type(places) is not range and -1 in places
-            inside = [k for k, p in enumerate(places) if p >= 0] if padded else []
-            places = [places[k] for k in inside] if padded else places
-            for e, row in zip(entries, rows, strict=True):
-                found[e] = places, [row[k] for k in inside] if padded else row
-        yield from found
-
 
 def bits(value: Tensor) -> int:
     """Of the longest number."""
@@ -191,16 +174,9 @@ def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
         return found
     if node.op == "affine":
         return found._replace(blocks=_vectors(fields["weight"], size), taps=shapes[0][-1])
-    if node.op == "conv":
-        return found._replace(blocks=_convolved(node, shapes[0]), taps=prod(fields["weight"].shape[1:]))
-    if node.op == "average_pool":
-        window: Window = fields["window"]
-        places, taps = window.places(shapes[0][1:], node.shape[1:]), prod(window.kernel)
-        counted = [taps if fields["count_padding"] else sum(p >= 0 for p in row) for row in places]
-        common, area = lcm(*counted), prod(shapes[0][1:])
-        weights = [common // n for n in counted] * node.shape[0]
-        moved = [[c * area + row[k] if row[k] >= 0 else -1 for c in range(node.shape[0]) for row in places] for k in range(taps)]
-        return found._replace(terms=[Term(row, weights) for row in moved], denominator=common)
+    if node.op in WINDOWED:
+        windowed: Linear = load("_windowed.linear")(node, shapes[0], found)
+        return windowed
     if weight is not None:  # batch_norm, scale
         repeat = prod(node.shape[1:])
         which = spread(weight.shape, node.shape) if node.op == "scale" else [c for c in range(node.shape[0]) for _ in range(repeat)]
@@ -240,30 +216,6 @@ def _vectors(weight: Tensor, size: int) -> Callable[[], Iterator[Block]]:
     m, n = weight.shape
     rows = [weight.numerators[i * n : (i + 1) * n] for i in range(m)]
     return lambda: (Block(range(k * n, (k + 1) * n), range(k * m, (k + 1) * m), rows) for k in range(size // m))
-
-
-def _convolved(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
-    """The kernels at each place of the result."""
-    weight, groups = node.fields["weight"], node.fields["groups"]
-    out, inner = weight.shape[:2]
-    taps, area, size = prod(weight.shape[1:]), prod(shape[1:]), prod(node.shape[1:])
-    kernels = [weight.numerators[o * taps : (o + 1) * taps] for o in range(out)]
-    windows = node.fields["window"].places(shape[1:], node.shape[1:])
-    parts = [
-        (range(g * inner * area, (g + 1) * inner * area, area), range(g * out // groups, (g + 1) * out // groups)) for g in range(groups)
-    ]
-
-    def blocks() -> Iterator[Block]:
-        for place, window in enumerate(windows):
-            for channels, outs in parts:
-                if -1 in window:
-                    places = [c + p if p >= 0 else -1 for c in channels for p in window]
-                else:
-                    places = [c + p for c in channels for p in window]
-                entries = range(outs.start * size + place, outs.stop * size + place, size)
-                yield Block(places, entries, kernels[outs.start : outs.stop])
-
-    return blocks
 
 
 class Piecewise(NamedTuple):
@@ -317,7 +269,8 @@ def node_steps(i: int, node: Node, shapes: Sequence[Shape], operands: tuple[int,
     if whole or node.op in ("smooth", "rational"):
         return iter([Step(i, "function", operands)])
     if node.op == "max_pool":
-        return _highest(i, node, shapes[0], operands[0], at)
+        highest: Iterator[Step] = load("_windowed.highest")(i, node, shapes[0], operands[0], at)
+        return highest
     return _bent(i, node, operands[0], at)
 
 
@@ -347,24 +300,6 @@ def _bent(i: int, node: Node, x: int, at: int) -> Iterator[Step]:
         terms.append(Term(range(k * size, (k + 1) * size), None if row == [1] and denominator == 1 else weights))
     rule = Linear(node.shape, terms, None, denominator, [constant.numerator] * size if constant else (), constant.denominator)
     yield Step(i, "linear", tuple(used), rule)
-
-
-def _highest(i: int, node: Node, shape: Shape, x: int, at: int) -> Iterator[Step]:
-    """m = e_0, then m + max(e_k - m, 0) for each further entry of the window."""
-    window: Window = node.fields["window"]
-    windows, size, behind = window.entries(shape, node.shape), prod(node.shape), prod(shape)
-    yield Step(i, "linear", (x,), Linear(node.shape, [Term([w[0] for w in windows])]))
-    for k in range(1, max(map(len, windows))):
-        chosen = [e for e, w in enumerate(windows) if len(w) > k]
-        less = [Term([windows[e][k] for e in chosen]), Term([behind + e for e in chosen], [-1] * len(chosen))]
-        yield Step(i, "linear", (x, at), Linear((len(chosen),), less))
-        yield Step(i, "positive", (at + 1,))
-        found: Sequence[int] = range(size, 2 * size)
-        if len(chosen) < size:
-            places = dict(zip(chosen, found, strict=False))
-            found = [places.get(e, -1) for e in range(size)]
-        yield Step(i, "linear", (at, at + 2), Linear(node.shape, [Term(range(size)), Term(found)]))
-        at += 3
 
 
 class Carrier(Protocol[T]):

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import _budget
+from ._load import load
 from ._numbers import items, mapping, need, show, text
 from ._operations import OPERATIONS, Fields, Shape
 
@@ -64,7 +65,7 @@ def read_network(document: Any, step: str) -> Network:
         keys, arity, read = OPERATIONS[op]
         mapping(raw, here, ("name", "op", "operands", *keys))
         operands = tuple(_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity))
-        fields, found = read(raw, [nodes[p].shape for p in operands], here)
+        fields, found = load(read)(raw, [nodes[p].shape for p in operands], here)
         _budget.charge(1 + prod(found), here)  # whatever is asked about a network, its entries are looked at
         places[name] = i
         nodes.append(Node(name, op, operands, found, fields))
@@ -77,11 +78,6 @@ def read_network(document: Any, step: str) -> Network:
     network = Network(tuple(nodes), inputs, outputs)
     _budget.charge(network.output_size, f"{step}: outputs")
     return network
-
-
-def made(nodes: list[dict[str, Any]], inputs: list[str], outputs: list[str], step: str) -> Network:
-    """The network of nodes that a file of another format stands for."""
-    return read_network({"format": "exactnn-network", "version": 1, "nodes": nodes, "inputs": inputs, "outputs": outputs}, step)
 
 
 def _place(name: Any, places: dict[str, int], step: str) -> int:

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from . import _budget
-from ._network import Network, made
+from ._made import made, stated
+from ._network import Network
 from ._numbers import Rejected, Tensor, need, pack, show
 
 _DECIMAL = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?[0-9]{1,3}))?\Z")
@@ -60,7 +61,7 @@ class _Rows:
         _budget.hold(len(values) * (_budget.words(longest) - 1), f"{self._step}: {what}")
         powers = {e: 10 ** (e - least) for e in {e for _, e in values}}
         shape = (rows,) if columns is None else (rows, columns)
-        return Tensor(shape, [n * powers[e] * 10 ** max(least, 0) for n, e in values], 10 ** max(-least, 0)).stated()
+        return stated(Tensor(shape, [n * powers[e] * 10 ** max(least, 0) for n, e in values], 10 ** max(-least, 0)))
 
     def finish(self) -> None:
         need(next(self._lines, None) is None, self._step, "there are lines after the last bias")
@@ -97,7 +98,7 @@ def _diagonal(factors: Sequence[Fraction], shifts: Sequence[Fraction], step: str
     _budget.hold(n * n // 4, step)  # small numbers, most of them 0
     weight = [0] * (n * n)
     weight[:: n + 1] = found.numerators
-    return {"weight": Tensor((n, n), weight, found.denominator).stated(), "bias": pack(shifts, (n,)).stated()}
+    return {"weight": stated(Tensor((n, n), weight, found.denominator)), "bias": stated(pack(shifts, (n,)))}
 
 
 def read_nnet(data: bytes, raw: bool, step: str) -> Network:

@@ -1,12 +1,11 @@
 """Reading numbers, tensors and lists strictly: whatever is not exactly what the format asks for is Rejected.
 
 A JSON document holds only None, bool, int, str, list and dict here (floats, NaN and repeated keys are refused
-when it is read). ``True`` is an ``int`` for Python but not for the format, hence ``type(x) is int`` throughout.
+when it is read, `_files`). ``True`` is an ``int`` for Python but not for the format, hence ``type(x) is int`` throughout.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -20,7 +19,6 @@ from ._budget import afford as afford
 
 AXES = 64  # of one value
 _HEXADECIMAL = re.compile(r"-?0x[0-9a-fA-F]+\Z")
-_ZERO = re.compile("-0")
 _DECIMAL = re.compile(r"-?[0-9]+\Z")
 
 
@@ -48,10 +46,6 @@ class Tensor(NamedTuple):
     def fractions(self) -> list[Fraction]:
         """The entries one by one."""
         return [Fraction(n, self.denominator) for n in self.numerators]
-
-    def stated(self) -> dict[str, Any]:
-        """As the format has it."""
-        return {"shape": list(self.shape), "denominator": self.denominator, "numerators": self.numerators}
 
 
 def pack(values: Sequence[Fraction], shape: tuple[int, ...]) -> Tensor:
@@ -179,50 +173,3 @@ def tensor(value: Any, step: str, expected: tuple[int, ...] | None = None) -> Te
     if set(map(type, numerators)) != {int}:  # one pass in C for the common case; strings may be hexadecimal
         numerators = [integer(n, f"{step}: numerators[{i}]") for i, n in enumerate(numerators)]
     return Tensor(sizes, numerators, denominator)
-
-
-def read_json(data: bytes, step: str, texts: dict[int, str] | None = None) -> Any:
-    """The JSON document in UTF-8, without floats, NaN, infinities and repeated keys.
-
-    ``texts`` gets the text of each object "inline", by the object's identity, if it is written with sorted keys, no spaces and ASCII alone,
-    so that to write it again would give that text.
-    """
-    bodies: list[Any] = []
-    unsorted: list[bool] = []
-
-    def refuse(found: str) -> Any:
-        if found == _TAKEN_OUT and bodies:
-            return bodies.pop()
-        raise Rejected(step, f'{show(found)} is no exact number (integers and "p/q" are)')
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        need(len(result) == len(pairs), step, "a key occurs twice in one object")
-        unsorted.extend([True] * (list(result) != sorted(result)))
-        return result
-
-    decoder = json.JSONDecoder(parse_float=refuse, parse_constant=refuse, object_pairs_hook=unique)
-    try:
-        text, place, rest, found = data.decode("utf-8"), 0, "", list[Any]()
-        plain = text.isascii()
-        while texts is not None and (key := text.find(_INLINE, place)) >= 0:
-            start = key + len(_INLINE) - 1
-            if text[key - 1] == "\\":  # the end of another key
-                end, rest = start, rest + text[place:start]
-            else:
-                unsorted.clear()
-                body, end = decoder.raw_decode(text, start)
-                found.append(body)
-                rest += text[place:start] + _TAKEN_OUT
-                if plain and not unsorted and all(text.find(c, start, end) < 0 for c in " \n\r\t\\") and not _ZERO.search(text, start, end):
-                    texts[id(body)] = text[start:end]
-            place = end
-        bodies = found[::-1]
-        return decoder.decode(rest + text[place:])
-    except RecursionError:
-        raise BudgetExceeded(step, "nested too deeply for this checker") from None
-    except ValueError as error:  # not UTF-8, not JSON, or a decimal integer beyond Python's limit of digits
-        raise Rejected(step, f"not a readable JSON document ({str(error)[:200]})") from None
-
-
-_INLINE, _TAKEN_OUT = '"inline":{', "Infinity"

@@ -7,7 +7,8 @@ from math import prod
 from typing import Any, NamedTuple
 
 from . import _budget
-from ._network import Network, made
+from ._made import made, stated
+from ._network import Network
 from ._numbers import Rejected, Tensor, need, show
 from ._onnx_tensors import Beside, Stored, read_tensor, single_float
 from ._protobuf import BYTES, FIXED32, VARINT, Field, Message
@@ -175,7 +176,7 @@ class _Reader:
     def _affine(self, call: _Call, a: _Computed, weight: Tensor, bias: Tensor) -> _Computed:
         m, n = weight.shape
         need(a.full[-1:] == (n,) and len(a.full) > self._batch, call.step, "the sizes of the matrices do not fit")
-        return self._emit(call.name, "affine", [a.node], (*a.full[:-1], m), weight=weight.stated(), bias=bias.stated())
+        return self._emit(call.name, "affine", [a.node], (*a.full[:-1], m), weight=stated(weight), bias=stated(bias))
 
     def _shift(self, call: _Call, op: str) -> _Computed:
         """Add or Sub of a constant, on either side: to a vector an affine map, else the constant becomes a node of its own."""
@@ -193,7 +194,7 @@ class _Reader:
             return self._affine(call, a, *_shifting(below[0], value, *signs, call.step))
         if name not in self._constants:
             self._constants[name] = shape
-            self._emit(name, "constant", [], shape, value=value._replace(shape=shape).stated())
+            self._emit(name, "constant", [], shape, value=stated(value._replace(shape=shape)))
         need(self._constants[name] == shape, call.step, "the constant is used in two shapes")
         rank = max(len(below), len(shape))
         pairs = zip((1,) * (rank - len(below)) + below, (1,) * (rank - len(shape)) + shape, strict=True)

@@ -1,11 +1,12 @@
-"""weight / sqrt(radicand), rounded once to the nearest number of a float format, ties to even; integers only."""
+"""Batch norms: weight / sqrt(radicand), rounded once to the nearest number of a float format, ties to even; integers only."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from math import isqrt
 
-from ._numbers import Rejected
+from ._numbers import Rejected, need, pack, rational, show, tensor, text
+from ._operations import Fields, Shape
 
 # name: (bits of the significand, smallest exponent of a normal number, largest exponent)
 FORMATS = {"float16": (11, -14, 15), "bfloat16": (8, -126, 127), "float32": (24, -126, 127), "float64": (53, -1022, 1023)}
@@ -42,3 +43,24 @@ def rounded_quotient(weight: Fraction, radicand: Fraction, precision: str, step:
     if value >= Fraction(2) ** (largest + 1):
         raise Rejected(step, f"the scale exceeds the range of {precision}")
     return value if weight > 0 else -value
+
+
+def read_batch_norm(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
+    """Scale and shift for each channel."""
+    need(len(operands[0]) >= 1, step, "the operand has no channel axis")
+    fields: Fields = {key: tensor(raw[key], f"{step}: {key}", operands[0][:1]) for key in ("mean", "variance", "weight", "bias")}
+    fields |= {"epsilon": rational(raw["epsilon"], f"{step}: epsilon"), "precision": text(raw["precision"], f"{step}: precision")}
+    need(fields["precision"] in FORMATS, step, f"unknown precision {show(fields['precision'])}")
+    return with_scale(fields, step), operands[0]
+
+
+def with_scale(fields: Fields, step: str) -> Fields:
+    """The fields of a batch norm with its rounded ``scale`` and its ``shift`` = bias - scale mean."""
+    scale = [
+        rounded_quotient(w, v + fields["epsilon"], fields["precision"], f"{step}: channel {c}")
+        for c, (w, v) in enumerate(zip(fields["weight"].fractions(), fields["variance"].fractions(), strict=True))
+    ]
+    means, biases = fields["mean"].fractions(), fields["bias"].fractions()
+    shift = [b - s * m for b, s, m in zip(biases, scale, means, strict=True)]
+    channels = (len(scale),)
+    return {**fields, "scale": pack(scale, channels), "shift": pack(shift, channels)}

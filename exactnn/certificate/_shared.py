@@ -13,6 +13,7 @@ from . import _budget
 from ._budget import words
 from ._claim import Claim
 from ._folding import folded
+from ._load import load
 from ._network import Network, Node
 from ._numbers import Tensor, items, need, text
 
@@ -30,7 +31,8 @@ def without_shared(claim: Claim, f: Network, g: Network, stated: Any) -> tuple[N
     for side, name in enumerate("fg"):
         named = [i for group in groups for i in group[side]]
         need(len(set(named)) == len(named), step, f"a node of {name} is named twice")
-    claim.need_no_poles(f, g)
+    if any(node.op == "rational" for network in (f, g) if network is not None for node in network.nodes):
+        load("_signs.need_no_poles")(claim.nonzero, f, g)
     if not _all_same(f, f.nodes, g, g.nodes, groups):
         need(_all_same(f, folded(f, step), g, folded(g, step), groups), step, "nodes that are not the same")
     return _with_inputs(f, [a for a, _ in groups], step), _with_inputs(g, [b for _, b in groups], step)

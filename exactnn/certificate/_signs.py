@@ -9,14 +9,14 @@ Sound: coefficients of one sign have no positive zero; a change of sign has one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from math import gcd, lcm
 from typing import Any
 
 from . import _budget
-from ._claim import monic
+from ._network import Network
 from ._numbers import items, need, rationals, show
 
 End = Fraction | None  # None: no bound
@@ -120,3 +120,16 @@ def denominators(raw: Any) -> frozenset[tuple[Fraction, ...]]:
         need_no_zero(polynomial, None, None, cuts, step)
         found.add(monic(polynomial))
     return frozenset(found)
+
+
+def monic(polynomial: Sequence[Fraction | int]) -> tuple[Fraction, ...]:
+    """A polynomial other than 0, constant term first, divided by its leading coefficient."""
+    degree = max(k for k, c in enumerate(polynomial) if c)
+    return tuple(Fraction(c) / polynomial[degree] for c in polynomial[: degree + 1])
+
+
+def need_no_poles(nonzero: Collection[tuple[Fraction, ...]], *networks: Network | None) -> None:
+    """Rejected unless the denominators of all rational nodes are among those that have been shown to have no real zero."""
+    for node in (node for network in networks if network is not None for node in network.nodes if node.op == "rational"):
+        known = monic(node.fields["denominator"]) in nonzero
+        need(known, f"node {node.name}", "its denominator is not shown to have no real zero, so there may be a pole")

@@ -14,6 +14,7 @@ from . import _budget
 from ._meaning import Linear, steps, walk
 from ._network import Network, Node
 from ._numbers import need
+from ._rows import by_entry
 
 ONE = -1
 Row = dict[int, int]
@@ -76,7 +77,7 @@ class _Rows:
         alone = [(*row.items(),)[0] for row in rows if len(row) == 1]
         if len({key for key, _ in alone}) < len(rows):
             alone = []  # else nothing has to be added up
-        for places, weights in rule.rows():
+        for places, weights in by_entry(rule):
             if alone:
                 _budget.charge(len(places), step)
                 _budget.hold(8 + 3 * len(places), step)

@@ -10,10 +10,10 @@ from typing import Any
 from . import _budget
 from ._budget import words
 from ._layer import Layer
+from ._load import load
 from ._meaning import AFFINE, linear, piecewise
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, index, items, lowest, mapping, need, pack, rationals, show, text
-from ._operations import with_scale
 
 FIELDS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
 CURVED = ("piecewise_linear", "prelu", "smooth", "rational")
@@ -172,7 +172,7 @@ def _set(layer: Layer, i: int, fields: dict[str, Tensor]) -> None:
     node = layer.nodes[i]
     changed = {**node.fields, **fields}
     if node.op == "batch_norm":
-        changed = with_scale(changed, f"{layer.step}: node {node.name}")
+        changed = load("_rounding.with_scale")(changed, f"{layer.step}: node {node.name}")
     layer.nodes[i] = node._replace(fields=changed)
 
 

@@ -12,29 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import product
-from operator import mul
 from typing import Any
 
 from . import _budget
 from ._cells import Cell, Row
 from ._claim import Claim
-from ._farkas import AffineRow, nonnegative, primitive
-from ._hull import read_hull, slacks, substituted
+from ._farkas import AffineRow, nonnegative, primitive, slacks
+from ._load import load
 from ._network import Network
-from ._numbers import afford, integer, items, mapping, need, show
+from ._numbers import afford, items, mapping, need, show
 
 Leaf = Callable[[Cell, Sequence[AffineRow], Any, str], None]
 Term = tuple[int, tuple[Row, int]]  # a factor, and a value: a row, and its denominator
 SIGNED = 8  # outputs whose sum of absolute values is written sign by sign
-
-
-def check_regions(claim: Any, f: Network, g: None, evidence: dict[str, Any]) -> None:
-    """The leaves are the activation regions, and counted."""
-    mapping(evidence, "evidence", ("method", "hull", "tree"))
-    pools = [node.name for node in f.nodes if node.op == "max_pool"]
-    need(not pools, "tree", f"regions of networks with max pooling (node {pools[:1]}) are not counted by units")
-    leaves = walk(claim, f, [f], evidence, _region, True)
-    need(leaves == claim.regions, "tree", f"it has {leaves} leaves, not {show(claim.regions)}")
 
 
 def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -59,7 +49,7 @@ def walk(
     inputs, denominator = _inputs(claim, f, evidence["hull"])
     path = slacks(claim.domain, "tree")
     if evidence["hull"] is not None:
-        path = substituted(path, inputs, denominator)
+        path = load("_hull.substituted")(path, inputs, denominator)
     nodes = items(evidence["tree"], "tree")
     waiting = [(Cell(networks, inputs, denominator, all_fixed), path, _budget.held())]
     leaves = 0
@@ -100,7 +90,8 @@ def _inputs(claim: Claim, f: Network, hull: Any) -> tuple[list[AffineRow], int]:
         return [tuple(int(i == j) for j in range(d + 1)) for i in range(d)], 1
     need(claim.domain is not None and claim.question != "regions", "hull", "only for a domain of lower dimension, and no regions")
     assert claim.domain is not None
-    return read_hull(hull, claim.domain, d)
+    found: tuple[list[AffineRow], int] = load("_hull.read_hull")(hull, claim.domain, d)
+    return found
 
 
 def _fix(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
@@ -111,19 +102,6 @@ def _fix(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
     need(type(side) is int and side in (1, -1), step, f"the side must be 1 or -1, not {show(side)}")
     nonnegative([side * c for c in form], path, proof, step)
     cell.fix(number, side)
-
-
-def _region(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
-    """All units are fixed, and [w, [x...]] is a point x / w strictly inside the cell: so the cell is full-dimensional."""
-    while not cell.finished:
-        cell.complete()
-    raw_weight, raw_point = items(raw, step, 2)
-    weight = integer(raw_weight, step)
-    need(weight > 0, step, "the denominator of the point must be positive")
-    point = [*(integer(v, step) for v in items(raw_point, step, cell.one)), weight]
-    for i, form in enumerate(path):
-        value = sum(map(mul, form, point))
-        need(value > 0 or (value == 0 and not any(form)), step, f"the point is not strictly inside inequality {i}")
 
 
 def _agree(cell: Cell, path: Sequence[AffineRow], count: int, claim: Claim, raw: Any, step: str) -> None:

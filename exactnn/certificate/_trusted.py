@@ -8,14 +8,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-#: readers of model files by format, which are loaded where one is read
-READERS = {"nnet": "_nnet", "onnx": "_onnx", "onnx.gz": "_onnx"}
 
 
 def trusted(uses: Iterable[str], formats: Iterable[str]) -> str:
     """In one line: how many lines in how many modules, which readers of model files, and whether anything was searched for again."""
     formats = set(formats)
-    found = modules([*(name.rpartition(".")[0] for name in uses), *(READERS[kind] for kind in formats if kind in READERS)])
+    found = modules(name.rpartition(".")[0] for name in uses)
     extra = [name for name in found if name.startswith("extra.") and not name.endswith("__init__")]
     read = "exact JSON" if not formats - {"json"} else ", ".join(sorted(formats))
     searched = f"; searched for again: {', '.join(extra)}" if extra else ""

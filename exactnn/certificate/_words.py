@@ -1,12 +1,13 @@
-"""Numbers, domains, steps and sets in short words; what would be long raises Long, and the hash of the claim stands for it."""
+"""Claims, numbers, domains, steps and sets in short words; what would be long raises Long, and the hash of the claim stands for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ._numbers import rational
+from ._load import load
+from ._numbers import rational, show
 
 LONG = 200  # characters, and bits of a number
 _LISTS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
@@ -14,6 +15,45 @@ _LISTS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign
 
 class Long(Exception):
     """A text that nobody would read."""
+
+
+def accepted(claim: Any, models: Mapping[str, Any]) -> str:
+    """A claim, and which models are taken on slices."""
+    sliced = [(name, model.slice) for name, model in models.items() if model.slice is not None]
+    slices = "".join(f"; {name}(t) = model {name} at {load('_slice.shown')(written)}" for name, written in sliced)
+    return f"{claim.sentence(models['f'].network if 'f' in models else None)}{slices}"
+
+
+def sentence(claim: Any, f: Any) -> str:
+    """A claim in words, with its hash where they would be long."""
+    try:
+        details = claim.details(f)
+    except Long:
+        details = f"; the claim has the sha256 {claim.sha256}"
+    return f"{claim.answer}: {claim.says(f)}{details}"
+
+
+def comparison(claim: Any, f: Any) -> str:
+    """f and what it is compared with."""
+    other = {"equal": "g", "zero": "0", "symmetry": "T(f)"}[claim.question]
+    if claim.answer == "proved":
+        return f"{f'|f_j - ({other})_j| <= {show(claim.tolerance)}' if claim.tolerance else f'f = {other}'} on {place(claim, f)}"
+    excess = f" by more than {show(claim.tolerance)}" if claim.tolerance else ""
+    return f"at a point of {place(claim, f).removeprefix('all of ')}, f differs from {other}{excess}"
+
+
+def inequalities(claim: Any) -> str:
+    """The rows of the domain."""
+    number(claim.tolerance)
+    return "" if claim.domain is None else f"; the rows: {rows(claim.domain.rows(), claim.domain.matrix.denominator)}"
+
+
+def place(claim: Any, f: Any) -> str:
+    """The domain, and whether it is known to have a point."""
+    if claim.domain is None:
+        return f"all of R^{f.input_size}"
+    note = {True: "", False: " (which is empty)", None: " (which may be empty)"}[claim.inhabited]
+    return f"all of the polyhedron A x <= b in R^{f.input_size} given by {len(claim.domain.bounds)} rows{note}"
 
 
 def number(value: Fraction) -> str:

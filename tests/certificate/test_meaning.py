@@ -6,10 +6,11 @@ from fractions import Fraction
 import pytest
 
 from exactnn.certificate import Rejected
-from exactnn.certificate._evaluate import trace
-from exactnn.certificate._meaning import AFFINE, linear, piecewise, steps
+from exactnn.certificate._evaluate import Numbers
+from exactnn.certificate._meaning import AFFINE, linear, piecewise, steps, walk
 from exactnn.certificate._network import read_network
 from exactnn.certificate._operations import OPERATIONS as READ
+from exactnn.certificate._rows import by_entry
 from exactnn.certificate._stages import ONE, staged
 from tests.certificate import _oracle
 from tests.certificate._build import HARDTANH, act, network, node, tensor
@@ -26,7 +27,7 @@ def drawn(seed, kinds=None):
 @pytest.mark.parametrize("seed", range(25))
 def test_rows_blocks_and_terms_say_the_same(seed):
     document, net, point = drawn(seed)
-    values = trace(net, point, "f")
+    values = walk(net, Numbers(point, "f"), steps(net))
     assert [v for i in net.outputs for v in values[i].fractions()] == _oracle.evaluate(document, point)
     for i, found in enumerate(net.nodes):
         if found.op not in AFFINE:
@@ -34,7 +35,7 @@ def test_rows_blocks_and_terms_say_the_same(seed):
         rule = linear(found, [net.nodes[p].shape for p in found.operands])
         x = [v for p in found.operands for v in values[p].fractions()]
         constants = [Fraction(c, rule.over) for c in rule.constants] or [Fraction(0)] * len(values[i].numerators)
-        rows = list(rule.rows())
+        rows = list(by_entry(rule))
         assert all(p >= 0 for places, _ in rows for p in places)
         sums = [sum((Fraction(w, rule.denominator) * x[p] for p, w in zip(*row, strict=True)), Fraction(0)) for row in rows]
         assert [s + c for s, c in zip(sums, constants, strict=True)] == values[i].fractions()

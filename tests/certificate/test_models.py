@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from exactnn.certificate import Rejected, check
-from exactnn.certificate._numbers import read_json
+from exactnn.certificate._files import read_json
 from tests.certificate._build import digest, mlp, proved
 from tests.certificate._cases import CASES
 

@@ -12,7 +12,7 @@ from itertools import combinations
 import pytest
 
 import exactnn as xn
-from exactnn.certificate import BudgetExceeded, Rejected, _claim, check
+from exactnn.certificate import BudgetExceeded, Rejected, _claim, _load, check
 from exactnn.errors import EmptyDomain
 from exactnn.load.json import network_from_document
 from tests.certificate import _cases, _oracle, test_at_points, test_fibre, test_identity, test_poles, test_tree
@@ -164,7 +164,7 @@ def test_no_kind_is_left_out():
     known = {
         (question, answer, method)
         for question, name in _claim.QUESTIONS.items()
-        for answer, methods in _claim.load(name).methods.items()
+        for answer, methods in _load.load(name).methods.items()
         for method in methods
     }
     same = {("zero", "equal"), ("symmetry", "equal")}  # read by one class

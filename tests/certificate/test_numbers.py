@@ -9,7 +9,8 @@ from fractions import Fraction
 import pytest
 
 from exactnn.certificate import BudgetExceeded, Rejected, check
-from exactnn.certificate._numbers import rational, read_json, tensor
+from exactnn.certificate._files import read_json
+from exactnn.certificate._numbers import rational, tensor
 from tests.certificate._build import RELU, certificate, mlp, network, node, rehash, zero
 from tests.certificate._build import tensor as build_tensor
 from tests.certificate._cases import CASES

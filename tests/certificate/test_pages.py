@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exactnn.certificate import Rejected, _claim, check
+from exactnn.certificate import Rejected, _claim, _load, check
 from tests.certificate._build import affine, box, certificate, mlp, network, node
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -42,7 +42,7 @@ def test_every_question_and_method_is_in_the_pages() -> None:
     rules = first[first.index("## Rules") : first.index("## What one must read")]
     for question, name in _claim.QUESTIONS.items():
         assert f"| `{question}` |" in first
-        for methods in _claim.load(name).methods.values():
+        for methods in _load.load(name).methods.values():
             for method in methods:
                 assert re.search(rf"\b{method}\b", rules), method
                 assert any(f'"method": "{method}"' in text for text in others), method

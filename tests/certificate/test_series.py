@@ -8,8 +8,9 @@ from fractions import Fraction
 import mpmath
 
 from exactnn.certificate import _balls, check
-from exactnn.certificate._evaluate import trace
+from exactnn.certificate._evaluate import Numbers
 from exactnn.certificate._gradient import gradients
+from exactnn.certificate._meaning import steps, walk
 from exactnn.certificate._models import read_models
 from exactnn.certificate._numbers import Tensor
 from exactnn.network.document import canonical_hash
@@ -96,7 +97,7 @@ def test_gradients_of_balls():
     source, step = random.Random(3), "gradients"
     net = read_models({"f": {"sha256": canonical_hash(GRAPH), "inline": GRAPH}}, ("f",), ".", ())["f"].network
     points = [[Fraction(source.randint(-9, 9), 4) for _ in range(net.input_size)] for _ in range(2)]
-    traces = [trace(net, point, step) for point in points]
+    traces = [walk(net, Numbers(point, step), steps(net)) for point in points]
     lows = [[source.randint(-9, 9) for _ in range(net.output_size)] for _ in points]
     highs = [[low + source.choice((0, 1, 5)) for low in row] for row in lows]
     found = gradients(net, traces, [between(a, b, 3) for a, b in zip(lows, highs, strict=True)], step)

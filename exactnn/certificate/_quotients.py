@@ -1,0 +1,41 @@
+"""Quotients of polynomials as activations: how they are read, and their exact values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from . import _budget
+from ._budget import words
+from ._meaning import bits
+from ._network import Node
+from ._numbers import Tensor, need, pack, rationals
+from ._operations import Fields, Shape
+
+
+def read_rational(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
+    """Numerator and denominator, constant terms first."""
+    fields = {key: tuple(rationals(raw[key], f"{step}: {key}")) for key in ("numerator", "denominator")}
+    need(any(fields["denominator"]), step, "the denominator is the zero polynomial")
+    return fields, operands[0]
+
+
+def values(node: Node, operand: Tensor, step: str) -> Tensor:
+    """Of all entries; rejected where the denominator vanishes."""
+    polynomials = node.fields["numerator"], node.fields["denominator"]
+    length, degree = bits(operand), max(map(len, polynomials))
+    _budget.charge(len(operand.numerators) * degree * words(length * degree) ** 2, step)
+    _budget.hold(len(operand.numerators) * words(length * degree) * 6, step)
+    found = []
+    for x in operand.fractions():
+        above, below = (_horner(p, x) for p in polynomials)
+        need(below != 0, step, "a pole: the denominator vanishes here")
+        found.append(above / below)
+    return pack(found, operand.shape)
+
+
+def _horner(polynomial: Sequence[Fraction], x: Fraction) -> Fraction:
+    value = Fraction(0)
+    for c in reversed(polynomial):
+        value = value * x + c
+    return value

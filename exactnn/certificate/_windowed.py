@@ -1,0 +1,149 @@
+"""Convolution and pooling: windows that slide over a grid, how they are read, and what is done to the entries in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from math import lcm, prod
+from typing import NamedTuple
+
+from . import _budget
+from ._meaning import Block, Linear, Step, Term
+from ._network import Node
+from ._numbers import boolean, count, items, need, tensor
+from ._operations import Fields, Shape
+
+
+class Window(NamedTuple):
+    """A window of kernel[k] taps, dilation[k] apart, moved by stride[k] over the grid with its padding."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+    @property
+    def padded(self) -> bool:
+        """Whether some window may reach over the edge."""
+        return any(begin or end for begin, end in self.padding)
+
+    def moved(self, grid: Sequence[int], step: str) -> tuple[int, ...]:
+        """The grid of the results: floor((size + begin + end - dilation (kernel - 1) - 1) / stride) + 1."""
+        sizes = []
+        wide = [size + begin + end for size, (begin, end) in zip(grid, self.padding, strict=True)]
+        for size, kernel, stride, dilation in zip(wide, self.kernel, self.stride, self.dilation, strict=True):
+            room = size - dilation * (kernel - 1) - 1
+            need(room >= 0, step, "the window is larger than the padded grid")
+            sizes.append(room // stride + 1)
+        taps = prod(sizes) * prod(self.kernel)
+        _budget.charge(max(prod(wide), taps), step)
+        _budget.hold(2 * prod(sizes) + taps, step)  # their places
+        return tuple(sizes)
+
+    def places(self, grid: Sequence[int], result: Sequence[int]) -> list[list[int]]:
+        """For each place of the result (row-major), the flat place on the grid of each tap; -1 is padding."""
+        lines = []  # on each axis: for each place of the result, the coordinate of each tap or -1
+        for size, out, kernel, stride, (begin, _), dilation in zip(
+            grid, result, self.kernel, self.stride, self.padding, self.dilation, strict=True
+        ):
+            taps = [[i * stride - begin + k * dilation for k in range(kernel)] for i in range(out)]
+            lines.append([[t if 0 <= t < size else -1 for t in row] for row in taps])
+        found = []
+        for rows in product(*lines):
+            flat = [0]
+            for size, row in zip(grid, rows, strict=True):
+                flat = [-1 if f < 0 or t < 0 else f * size + t for f in flat for t in row]
+            found.append(flat)
+        return found
+
+    def entries(self, shape: Sequence[int], result: Sequence[int]) -> list[list[int]]:
+        """For each entry of a pooling of (channels, grid), the flat entries of the operand in its window, padding left out."""
+        area, places = prod(shape[1:]), self.places(shape[1:], result[1:])
+        return [[c * area + p for p in row if p >= 0] for c in range(shape[0]) for row in places]
+
+
+def _window(raw: Fields, kernel: Shape, step: str) -> Window:
+    axes = len(kernel)
+    stride, dilation = (
+        tuple(count(v, f"{step}: {key}", 1) for v in items(raw.get(key, [1] * axes), f"{step}: {key}", axes))
+        for key in ("stride", "dilation")
+    )
+    pairs = (items(v, f"{step}: padding", 2) for v in items(raw["padding"], f"{step}: padding", axes))
+    return Window(kernel, stride, tuple((count(a, f"{step}: padding"), count(b, f"{step}: padding")) for a, b in pairs), dilation)
+
+
+def read_conv(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
+    """The weight slides over the grid, channels in groups."""
+    weight, groups, (a,) = tensor(raw["weight"], f"{step}: weight"), count(raw["groups"], step, 1), operands
+    need(len(weight.shape) >= 3, step, "the weight must have three or more axes")
+    out, inner, *kernel = weight.shape
+    need(len(a) == len(weight.shape) - 1, step, f"operand shape {list(a)} does not fit the weight")
+    need(a[0] == inner * groups and out % groups == 0, step, "channels and groups do not fit")
+    window, bias = _window(raw, tuple(kernel), step), tensor(raw["bias"], f"{step}: bias", (out,))
+    return {"weight": weight, "bias": bias, "window": window, "groups": groups}, (out, *window.moved(a[1:], step))
+
+
+def read_pool(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:
+    """A maximum or an average over each window."""
+    (a,) = operands
+    kernel = tuple(count(v, f"{step}: kernel", 1) for v in items(raw["kernel"], f"{step}: kernel"))
+    need(len(kernel) >= 1 and len(a) == len(kernel) + 1, step, "the kernel does not fit the operand")
+    window = _window(raw, kernel, step)
+    grid, counted = window.moved(a[1:], step), boolean(raw.get("count_padding", False), f"{step}: count_padding")
+    need(counted or all(max(row) >= 0 for row in window.places(a[1:], grid)), step, "a window holds nothing but padding")
+    return {"window": window, "count_padding": counted}, (a[0], *grid)
+
+
+def linear(node: Node, shape: Shape, found: Linear) -> Linear:
+    """``found`` with what a convolution or an average does to an operand of this shape."""
+    if node.op == "conv":
+        return found._replace(blocks=_convolved(node, shape), taps=prod(node.fields["weight"].shape[1:]))
+    window: Window = node.fields["window"]
+    places, taps = window.places(shape[1:], node.shape[1:]), prod(window.kernel)
+    counted = [taps if node.fields["count_padding"] else sum(p >= 0 for p in row) for row in places]
+    common, area = lcm(*counted), prod(shape[1:])
+    weights = [common // n for n in counted] * node.shape[0]
+    moved = [[c * area + row[k] if row[k] >= 0 else -1 for c in range(node.shape[0]) for row in places] for k in range(taps)]
+    return found._replace(terms=[Term(row, weights) for row in moved], denominator=common)
+
+
+def _convolved(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
+    """The kernels at each place of the result."""
+    weight, groups = node.fields["weight"], node.fields["groups"]
+    out, inner = weight.shape[:2]
+    taps, area, size = prod(weight.shape[1:]), prod(shape[1:]), prod(node.shape[1:])
+    kernels = [weight.numerators[o * taps : (o + 1) * taps] for o in range(out)]
+    windows = node.fields["window"].places(shape[1:], node.shape[1:])
+    parts = [
+        (range(g * inner * area, (g + 1) * inner * area, area), range(g * out // groups, (g + 1) * out // groups)) for g in range(groups)
+    ]
+
+    def blocks() -> Iterator[Block]:
+        for place, window in enumerate(windows):
+            for channels, outs in parts:
+                if -1 in window:
+                    places = [c + p if p >= 0 else -1 for c in channels for p in window]
+                else:
+                    places = [c + p for c in channels for p in window]
+                entries = range(outs.start * size + place, outs.stop * size + place, size)
+                yield Block(places, entries, kernels[outs.start : outs.stop])
+
+    return blocks
+
+
+def highest(i: int, node: Node, shape: Shape, x: int, at: int) -> Iterator[Step]:
+    """m = e_0, then m + max(e_k - m, 0) for each further entry of the window."""
+    window: Window = node.fields["window"]
+    windows, size, behind = window.entries(shape, node.shape), prod(node.shape), prod(shape)
+    yield Step(i, "linear", (x,), Linear(node.shape, [Term([w[0] for w in windows])]))
+    for k in range(1, max(map(len, windows))):
+        chosen = [e for e, w in enumerate(windows) if len(w) > k]
+        less = [Term([windows[e][k] for e in chosen]), Term([behind + e for e in chosen], [-1] * len(chosen))]
+        yield Step(i, "linear", (x, at), Linear((len(chosen),), less))
+        yield Step(i, "positive", (at + 1,))
+        found: Sequence[int] = range(size, 2 * size)
+        if len(chosen) < size:
+            places = dict(zip(chosen, found, strict=False))
+            found = [places.get(e, -1) for e in range(size)]
+        yield Step(i, "linear", (at, at + 2), Linear(node.shape, [Term(range(size)), Term(found)]))
+        at += 3
