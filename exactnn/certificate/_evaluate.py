@@ -53,7 +53,8 @@ class Numbers:
         if node.op != "rational":
             raise Rejected(step, f"{node.op} takes irrational values; evidence by a point needs exact ones")
         polynomials = node.fields["numerator"], node.fields["denominator"]
-        length, degree = bits(operand), max(map(len, polynomials))
+        length = bits(operand) + max(n.bit_length() for p in polynomials for c in p for n in c.as_integer_ratio())
+        degree = max(map(len, polynomials))
         _budget.charge(len(operand.numerators) * degree * words(length * degree) ** 2, step)
         _budget.hold(len(operand.numerators) * words(length * degree) * 6, step)
         found = []

@@ -214,3 +214,13 @@ def test_a_copy_of_the_folder(tmp_path: Path) -> None:
         run = subprocess.run([sys.executable, "-I", "-S", copy, path, *more], capture_output=True, text=True, check=False)
         assert (run.returncode, run.stderr) == (code, "")
         assert run.stdout.startswith(said)
+
+
+@pytest.mark.parametrize("method", ["pass", "tree"])
+def test_kinks_whose_sizes_have_no_common_denominator(method: str) -> None:
+    """Numbers over the common denominator are as long as all of them: 3,000 kinks would take minutes, more of them all the memory."""
+    kinks = [[k, f"1/{3**40 + 2 * k}"] for k in range(3000)]
+    f = network([node("x", "input", shape=[1]), node("r", "piecewise_linear", "x", slope=0, constant=0, kinks=kinks)])
+    evidence = {"method": "pass", "bits": 16} if method == "pass" else {"method": "tree", "hull": None, "tree": [["leaf", [], None]]}
+    with pytest.raises(BudgetExceeded, match=r"too large for this checker"):
+        check(certificate("zero", "proved", [f], evidence, box((0, 3000))))
