@@ -224,3 +224,14 @@ def test_kinks_whose_sizes_have_no_common_denominator(method: str) -> None:
     evidence = {"method": "pass", "bits": 16} if method == "pass" else {"method": "tree", "hull": None, "tree": [["leaf", [], None]]}
     with pytest.raises(BudgetExceeded, match=r"too large for this checker"):
         check(certificate("zero", "proved", [f], evidence, box((0, 3000))))
+
+
+def test_a_run_over_kinks_whose_sizes_have_no_common_denominator() -> None:
+    """The rules of a run are fractions, a few for each kink."""
+    kinks = [[k, f"1/{3**40 + 2 * k}"] for k in range(800)]
+    f = network([node("x", "input", shape=[1]), node("r", "piecewise_linear", "x", slope=0, constant=0, kinks=kinks)])
+    more = {"dtype": "float32", "accumulation": None, "bounds": [1]}
+    document = certificate("execution_error", "proved", [f], {"method": "rounding", "bits": 16}, box((0, 800)), **more)
+    del document["claim"]["tolerance"]
+    with pytest.raises(BudgetExceeded, match=r"rounding: node r: .*too large for this checker"):
+        check(document)
