@@ -35,13 +35,13 @@ def tents(count: int, odd: int = 0) -> Any:
     return network(nodes)
 
 
-POOR = 300_000  # a third of what the long certificate takes
+POOR = 8_000  # two thirds of what the long certificate takes
 LONG = by_tree(tents(8), tents(8), box((0, 1)))
 
 
 @pytest.fixture
 def poor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A budget that a tenth of the long certificate uses up."""
+    """A budget that the long certificate uses up."""
     monkeypatch.setattr(_budget, "WORK", (POOR, 0))
 
 
