@@ -237,6 +237,8 @@ class _Run:
         """The error of an entry behind a piecewise linear function, which it and its run reach from these ends, in units of 2^-fine."""
         form, least, unit = self.form, self.form.smallest, Unit(function, self.fine)
         slope, constant, kinks = function
+        long = _budget.words(unit.scale.bit_length()) - 1  # fractions with so long a denominator are put in lowest terms
+        _budget.charge(8 * (1 + len(kinks)) * long**2, step)
         pieces = [(Fraction(s, unit.scale), Fraction(c >> self.fine, unit.scale)) for s, c in unit.pieces]
         steepest = max(abs(s) for s, _ in pieces)
         own = max((abs(s) for s, _ in pieces if s not in (0, 1, -1)), default=Fraction(0))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import lcm
 from typing import Any
 
 from . import _budget
 from ._claim import Domain
 from ._farkas import AffineRow, nonnegative, primitive, slacks
-from ._numbers import index, items, mapping, need, rationals
+from ._numbers import index, items, mapping, need, pack, rationals
 
 Vector = dict[int, Fraction]  # without the zeros
 
@@ -59,8 +58,9 @@ def read_hull(raw: Any, domain: Domain, dimension: int) -> tuple[list[AffineRow]
         right = {i: v for i, v in found.items() if v} == {j: 1}
         need(right, "hull", f"column {j}: directions, coordinates and equalities do not add up to the identity")
     rows = [[*(d[i] for d in directions), origin[i]] for i in range(dimension)]
-    denominator = lcm(*(v.denominator for row in rows for v in row))
-    return [tuple(int(v * denominator) for v in row) for row in rows], denominator
+    (_, numerators, denominator), size = pack([v for row in rows for v in row], (dimension, len(directions) + 1)), len(directions) + 1
+    _budget.hold(len(numerators) * (_budget.words(denominator.bit_length()) - 1), "hull")
+    return [tuple(numerators[k : k + size]) for k in range(0, len(numerators), size)], denominator
 
 
 def _add_outer(identity: list[Vector], row: Sequence[Fraction], column: Sequence[Fraction]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
-from ._numbers import Tensor, index, items, need, pack, rational, shape, show, tensor, text
+from ._numbers import Tensor, count, index, items, need, pack, rational, shape, show, tensor, text
 
 MOVING = "t"  # what the variable of power series is called; outside of derivatives it is 0
 _ORDER = 8  # of derivatives, at the most
@@ -81,7 +80,8 @@ class _Reader:
         if a == MOVING:
             return self._known.setdefault(MOVING, Expression(MOVING, (), moves=True))
         number = tensor(a, step) if type(a) is dict else pack([rational(a, step)], ())
-        return self._known.setdefault(json.dumps(a), Expression("number", (number,)))
+        key = number.shape, tuple(number.numerators), number.denominator
+        return self._known.setdefault(key, Expression("number", (number,)))
 
     def _operation(self, a: list[Any], step: str) -> Expression:
         need(bool(a) and type(a[0]) is str, step, "an operation is expected")
@@ -95,9 +95,9 @@ class _Reader:
         need(len(rest) == len(expected), step, f"{kind} is followed by {', '.join(expected)}")
         parts = tuple(self.read(b, step) for b, what in zip(rest, expected, strict=True) if what == "E")
         others = [(what, b) for b, what in zip(rest, expected, strict=True) if what != "E"]
-        key = kind, json.dumps(others), *map(id, parts)
+        given = tuple(_GIVEN[what](b, step) for what, b in others)
+        key = kind, repr(given), *map(id, parts)
         if key not in self._known:
-            given = tuple(_GIVEN[what](b, step) for what, b in others)
             moves = kind not in ("derivative", "gradient") and any(part.moves for part in parts)
             own = frozenset(map(str, given[:1])) if expected[0] == "network" else frozenset[str]()
             self._known[key] = Expression(kind, given, parts, moves, own.union(*(part.networks for part in parts)))
@@ -110,8 +110,8 @@ def _network(a: Any, step: str) -> str:
 
 
 def _axes(a: Any, step: str) -> list[int]:
-    axes = items(a, step)
-    need(bool(axes) and all(type(axis) is int and axis >= 0 for axis in axes) and len(set(axes)) == len(axes), step, "no axes")
+    axes = [count(axis, step) for axis in items(a, step)]
+    need(bool(axes) and len(set(axes)) == len(axes), step, "no axes")
     return axes
 
 

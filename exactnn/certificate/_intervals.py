@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from math import lcm, prod
+from math import prod
 from operator import neg
 from typing import Any, NamedTuple
 
-from . import _smooth
+from . import _budget, _smooth
 from ._claim import Claim, Domain
 from ._farkas import remainder, slacks
 from ._meaning import Block, Linear, Piecewise, Term, piecewise
 from ._network import Node
-from ._numbers import index, items, need
+from ._numbers import common, index, items, need
 
 PRECISION = 4096  # bits at the most
 Ends = tuple[int, int]
@@ -107,8 +107,12 @@ class Unit:
     def __init__(self, function: Piecewise, bits: int) -> None:
         self.function, self.bits = function, bits
         slope, constant, kinks = function
-        numbers = slope, constant, *(p for _, p in kinks)
-        self.scale = lcm(*(q.denominator for q in numbers)) * lcm(*(k.denominator for k, _ in kinks))
+        numbers, step = (slope, constant, *(p for _, p in kinks)), "piecewise linear functions"
+        self.scale = common(numbers, step) * common([k for k, _ in kinks], step)
+        longest = max(n.bit_length() for q in (*numbers, *(k for k, _ in kinks)) for n in q.as_integer_ratio())
+        long = _budget.words(self.scale.bit_length() + longest + bits) - 1
+        _budget.charge((1 + len(kinks)) * long**2, step)
+        _budget.hold(4 * (1 + len(kinks)) * long, step)
         #: (slope, constant) of each piece, times the scale; of each kink its place, rounded down and up, and the value there
         self.pieces, self.borders = [(int(slope * self.scale), int(constant * self.scale) << bits)], list[tuple[int, int, int]]()
         for k, p in kinks:

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from . import _budget
 from ._load import load
 from ._network import Network, Node
-from ._numbers import Tensor, lowest
+from ._numbers import Tensor, common, lowest
 from ._windows import spread, strided, strides
 
 T = TypeVar("T")
@@ -102,7 +102,11 @@ class Linear(NamedTuple):
         """What it costs to make the entries of so many lists from numbers of at most so many bits."""
         size, long = lists * prod(self.shape), _budget.words(length)
         each, product = self.taps or len(self.terms), long * _budget.words(self.bits)
-        return 200 + size * 4 * long**2 + (size * each * product if product > 1 else size * each // _budget.PACKED)
+        return (
+            200
+            + size * 4 * max(long, _budget.words(self.bits)) ** 2
+            + (size * each * product if product > 1 else size * each // _budget.PACKED)
+        )
 
     def value(self, operands: Sequence[Tensor], constants: bool = True) -> Tensor:
         """The entries, in lowest terms, from those of the operands; without the constants what is linear in them."""
@@ -112,11 +116,11 @@ class Linear(NamedTuple):
     def combined(self, operands: Sequence[Columns], one: int | None) -> Columns:
         """The same for sums of functions, column by column; ``one`` is the key of the function 1, which the constants go with."""
         keys = list(dict.fromkeys(key for a in operands for key in a.columns))
-        common = lcm(*(a.denominator for a in operands))
+        shared = lcm(*(a.denominator for a in operands))
         found = dict(
-            zip(keys, self.apply([[*chain.from_iterable(a.column(key, common) for a in operands), 0] for key in keys]), strict=True)
+            zip(keys, self.apply([[*chain.from_iterable(a.column(key, shared) for a in operands), 0] for key in keys]), strict=True)
         )
-        under = common * self.denominator
+        under = shared * self.denominator
         if one is not None and self.constants:
             both = lcm(under, self.over)
             if both != under:
@@ -293,12 +297,19 @@ def _bent(i: int, node: Node, x: int, at: int) -> Iterator[Step]:
         used, jumps = [x, *used], [slopes, *jumps]
     if len(used) == 1 and jumps[0] == [1] and not constant and used[0] != x:
         return
-    denominator = lcm(*(p.denominator for row in jumps for p in row))
+    step = f"node {node.name}"
+    denominator = common([p for row in jumps for p in row], step)
+    long = denominator.bit_length() + max(
+        n.bit_length() for p in (constant, *(p for row in jumps for p in row)) for n in p.as_integer_ratio()
+    )
+    _budget.charge(size * len(jumps) * (_budget.words(long) - 1), step)
+    _budget.hold(size * len(jumps) * (_budget.words(long) - 1), step)
     terms = []
     for k, row in enumerate(jumps):
         weights = [int(p * denominator) for p in row for _ in range(size // len(row))]
         terms.append(Term(range(k * size, (k + 1) * size), None if row == [1] and denominator == 1 else weights))
-    rule = Linear(node.shape, terms, None, denominator, [constant.numerator] * size if constant else (), constant.denominator)
+    constants = [constant.numerator] * size if constant else ()
+    rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, bits=long)
     yield Step(i, "linear", tuple(used), rule)
 
 

@@ -18,6 +18,7 @@ from ._budget import Ended, words
 from ._budget import afford as afford
 
 AXES = 64  # of one value
+COUNT = 2**64  # sizes and strides are smaller, so that products of them can be written in messages
 _HEXADECIMAL = re.compile(r"-?0x[0-9a-fA-F]+\Z")
 _DECIMAL = re.compile(r"-?[0-9]+\Z")
 
@@ -48,16 +49,22 @@ class Tensor(NamedTuple):
         return [Fraction(n, self.denominator) for n in self.numerators]
 
 
-def pack(values: Sequence[Fraction], shape: tuple[int, ...]) -> Tensor:
-    """The tensor with these entries, over their least common denominator."""
+def common(values: Iterable[Fraction], step: str) -> int:
+    """The least common denominator, which may be as long as all denominators together."""
     denominators = {v.denominator for v in values}
     long = words(sum(d.bit_length() for d in denominators)) - 1
+    _budget.charge(len(denominators) * long, step)
+    return lcm(*denominators)
+
+
+def pack(values: Sequence[Fraction], shape: tuple[int, ...]) -> Tensor:
+    """The tensor with these entries, over their least common denominator."""
+    denominator = common(values, "long denominators")
+    long = words(denominator.bit_length()) - 1
     if long:
-        _budget.charge((len(values) + len(denominators)) * long, "long denominators")
-    denominator = lcm(*denominators)
-    if long:
+        _budget.charge(len(values) * long, "long denominators")
         with _budget.released():  # they have to fit; who keeps them holds them
-            _budget.hold(len(values) * words(denominator.bit_length()), "long denominators")
+            _budget.hold(len(values) * (1 + long), "long denominators")
     return Tensor(shape, [v.numerator * (denominator // v.denominator) for v in values], denominator)
 
 
@@ -108,6 +115,7 @@ def rational(value: Any, step: str) -> Fraction:
 def count(value: Any, step: str, least: int = 0) -> int:
     """An integer >= ``least`` (sizes, strides, positions)."""
     need(type(value) is int and value >= least, step, f"expected an integer >= {least}, found {show(value)}")
+    afford(value < COUNT, step, f"the number {show(value)}: too large for this checker")
     return int(value)
 
 
@@ -135,7 +143,7 @@ def items(value: Any, step: str, length: int | None = None) -> list[Any]:
     if type(value) is not list:
         raise Rejected(step, f"expected a list, found {show(value)}")
     if length is not None and len(value) != length:
-        raise Rejected(step, f"expected {length} entries, found {len(value)}")
+        raise Rejected(step, f"expected {show(length)} entries, found {len(value)}")
     return value
 
 

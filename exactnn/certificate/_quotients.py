@@ -23,7 +23,8 @@ def read_rational(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields
 def values(node: Node, operand: Tensor, step: str) -> Tensor:
     """Of all entries; rejected where the denominator vanishes."""
     polynomials = node.fields["numerator"], node.fields["denominator"]
-    length, degree = bits(operand), max(map(len, polynomials))
+    length = bits(operand) + max(n.bit_length() for p in polynomials for c in p for n in c.as_integer_ratio())
+    degree = max(map(len, polynomials))
     _budget.charge(len(operand.numerators) * degree * words(length * degree) ** 2, step)
     _budget.hold(len(operand.numerators) * words(length * degree) * 6, step)
     found = []

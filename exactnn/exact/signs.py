@@ -25,7 +25,7 @@ def sign_cuts(p: fmpz_poly, lower: Fraction | None = None, upper: Fraction | Non
     >>> sign_cuts(fmpz_poly([1, 0, 1])), sign_cuts(fmpz_poly([-2, 0, 1]), Fraction(-1), Fraction(1))
     ([Fraction(0, 1)], [])
     >>> sign_cuts(fmpz_poly([1, -2, 2]))
-    [Fraction(0, 1), Fraction(1, 2), Fraction(1, 1)]
+    [Fraction(0, 1), Fraction(1, 1)]
     """
     waiting: list[tuple[Fraction | None, Fraction | None]] = [(lower, upper)]
     cuts: list[Fraction] = []

@@ -35,13 +35,13 @@ def tents(count: int, odd: int = 0) -> Any:
     return network(nodes)
 
 
-POOR = 300_000  # a third of what the long certificate takes
+POOR = 8_000  # two thirds of what the long certificate takes
 LONG = by_tree(tents(8), tents(8), box((0, 1)))
 
 
 @pytest.fixture
 def poor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A budget that a tenth of the long certificate uses up."""
+    """A budget that the long certificate uses up."""
     monkeypatch.setattr(_budget, "WORK", (POOR, 0))
 
 
@@ -214,3 +214,24 @@ def test_a_copy_of_the_folder(tmp_path: Path) -> None:
         run = subprocess.run([sys.executable, "-I", "-S", copy, path, *more], capture_output=True, text=True, check=False)
         assert (run.returncode, run.stderr) == (code, "")
         assert run.stdout.startswith(said)
+
+
+@pytest.mark.parametrize("method", ["pass", "tree"])
+def test_kinks_whose_sizes_have_no_common_denominator(method: str) -> None:
+    """Numbers over the common denominator are as long as all of them: 3,000 kinks would take minutes, more of them all the memory."""
+    kinks = [[k, f"1/{3**40 + 2 * k}"] for k in range(3000)]
+    f = network([node("x", "input", shape=[1]), node("r", "piecewise_linear", "x", slope=0, constant=0, kinks=kinks)])
+    evidence = {"method": "pass", "bits": 16} if method == "pass" else {"method": "tree", "hull": None, "tree": [["leaf", [], None]]}
+    with pytest.raises(BudgetExceeded, match=r"too large for this checker"):
+        check(certificate("zero", "proved", [f], evidence, box((0, 3000))))
+
+
+def test_a_run_over_kinks_whose_sizes_have_no_common_denominator() -> None:
+    """The rules of a run are fractions, a few for each kink."""
+    kinks = [[k, f"1/{3**40 + 2 * k}"] for k in range(800)]
+    f = network([node("x", "input", shape=[1]), node("r", "piecewise_linear", "x", slope=0, constant=0, kinks=kinks)])
+    more = {"dtype": "float32", "accumulation": None, "bounds": [1]}
+    document = certificate("execution_error", "proved", [f], {"method": "rounding", "bits": 16}, box((0, 800)), **more)
+    del document["claim"]["tolerance"]
+    with pytest.raises(BudgetExceeded, match=r"rounding: node r: .*too large for this checker"):
+        check(document)

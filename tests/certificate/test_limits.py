@@ -62,10 +62,10 @@ def ends_where_it_is_used_up(document):
 def test_cells_of_a_tree(monkeypatch):
     document = by_tree(tents(6), tents(6), box((0, 1)))
     assert check(document)
-    monkeypatch.setattr(_budget, "WORK", (50_000, 0))
+    monkeypatch.setattr(_budget, "WORK", (4_000, 0))
     found = exceeded(document)
     assert found.step.startswith("tree: node")
-    assert "50000 operations" in found.reason
+    assert "4000 operations" in found.reason
 
 
 def repeated(entries, times):

@@ -10,8 +10,9 @@ import pytest
 
 from exactnn.certificate import BudgetExceeded, Rejected, check
 from exactnn.certificate._files import read_json
+from exactnn.certificate._identity import read_equations
 from exactnn.certificate._numbers import rational, tensor
-from tests.certificate._build import RELU, certificate, mlp, network, node, rehash, zero
+from tests.certificate._build import RELU, certificate, forms, mlp, network, node, rehash, zero
 from tests.certificate._build import tensor as build_tensor
 from tests.certificate._cases import CASES
 from tests.certificate.test_mutations import at, paths
@@ -276,3 +277,19 @@ def test_a_certificate_with_hexadecimal_numbers():
     h = found["models"]["f"]["inline"]["nodes"][1]
     h["weight"] = {"shape": [3, 1], "denominator": hex(HUGE), "numerators": [hex(HUGE), 0, "0x0"]}
     assert check(json.loads(json.dumps(rehash(found))))
+
+
+@pytest.mark.parametrize("size", [10**4000, 2**64], ids=["long", "short"])
+def test_sizes_that_no_message_could_show(size):
+    """Their product has more digits than Python writes."""
+    value = {"shape": [size, size], "denominator": 1, "numerators": []}
+    nodes = [node("x", "input", shape=[1]), node("c", "constant", value=value), node("y", "add", "x", "c")]
+    with pytest.raises(BudgetExceeded, match=r"too large for this checker"):
+        check(certificate("zero", "proved", [network(nodes)], forms({})))
+
+
+def test_a_number_too_long_for_a_text():
+    """In a file it is hexadecimal; in memory it need not be, and is the same number."""
+    points = {"shape": [1, 1], "denominator": 1, "numerators": [0]}
+    stated = read_equations({"points": points, "definitions": [], "equations": [[10**5000, "=", hex(10**5000)]]})
+    assert [(left is right, left.given[0].numerators) for left, _, right in stated.triples] == [(True, [10**5000])]
