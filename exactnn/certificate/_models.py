@@ -42,11 +42,11 @@ def read_file(path: Path, step: str = "certificate", digest: str | None = None) 
     Holes take no room on a disk, so that only what lies there is a file's share of the budget.
     """
     if not stat.S_ISREG(_status(path).st_mode):  # not even opened: that alone may wait, or do something
-        raise OSError(f"not a regular file: {os.fspath(path)!r}")
+        raise OSError(22, "not a regular file", path)
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(f"not a regular file: {os.fspath(path)!r}")
+            raise OSError(22, "not a regular file", path)
         _budget.read(status.st_size, getattr(status, "st_blocks", status.st_size) * 512, step)
         if digest is not None and status.st_size > _LONG:
             need(hashlib.file_digest(file, "sha256").hexdigest() == digest, step, _other(path))
@@ -58,7 +58,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         return os.stat(path)
     except ValueError:  # a null character in the path
-        raise OSError(f"not a path: {os.fspath(path)!r}") from None
+        raise OSError(22, "not a path", path) from None
 
 
 def canonical_hash(document: Any, step: str, known: str | None = None) -> str:
@@ -94,7 +94,7 @@ def _content(path: Path, step: str, digest: str | None = None) -> bytes:
     try:
         return read_file(path, step, digest)
     except OSError as error:
-        why = f"cannot read {show(os.fspath(path))}: {error}; if the file has moved, name it behind the certificate"
+        why = f"cannot read {show(os.fspath(path))}: {error.strerror}; if the file has moved, name it behind the certificate"
         raise Unreadable(step, why) from None
 
 

@@ -222,7 +222,7 @@ def read_json(data: bytes, step: str, texts: dict[int, str] | None = None) -> An
     except RecursionError:
         raise BudgetExceeded(step, "nested too deeply for this checker") from None
     except ValueError as error:  # not UTF-8, not JSON, or a decimal integer beyond Python's limit of digits
-        raise Rejected(step, f"not a readable JSON document ({str(error)[:200]})") from None
+        raise Rejected(step, f"not a readable JSON document ({re.sub('use sys.*', 'write it in hexadecimal', str(error))[:200]})") from None
 
 
 _INLINE, _TAKEN_OUT = '"inline":{', "Infinity"

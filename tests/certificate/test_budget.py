@@ -20,6 +20,7 @@ from exactnn.certificate._command import main as alone
 from exactnn.claims import accepted
 from exactnn.cli import main
 from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, ExactnnError
+from tests._schema import problems
 from tests.certificate._build import box, certificate, forms, mlp, network, node
 from tests.certificate._trees import by_tree
 
@@ -183,6 +184,7 @@ def test_exactnn_check(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(saved), "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert (found["status"], found["step"][:4]) == ("not decided", "tree")
+    assert problems(found) == []
     assert main(["check", str(saved), "--quiet", "--budget", "10"]) == 0
     assert capsys.readouterr().out.startswith("ACCEPTED")
     assert main(["check", str(saved), "--budget", "0"]) == 2
@@ -192,7 +194,9 @@ def test_exactnn_check(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("poor")
 def test_the_checker_alone(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert alone([str(saved)]) == 3
-    assert capsys.readouterr().out.startswith("NOT DECIDED: tree: ")
+    out = capsys.readouterr().out
+    assert out.startswith("NOT DECIDED: tree: ")
+    assert "--budget 10" in out
     assert alone([str(saved), "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["verdict"] == "not decided"
     assert alone([str(saved), "--budget", "10"]) == 0
