@@ -224,7 +224,7 @@ def test_errors(tmp_path: Path) -> None:
     certificate = xn.verify_equal(F, F).certificate
     assert certificate is not None
     with pytest.raises(xn.errors.CertificateRejected, match="certificate rejected at"):
-        xn.check({**certificate.document, "version": 2})
+        xn.check({**certificate.document, "version": 3})
     (tmp_path / "deep.json").write_bytes(b"[" * 100_000)
     with pytest.raises(xn.errors.CheckBudgetExceeded):
         xn.check(tmp_path / "deep.json")
@@ -452,7 +452,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.save("y.npy", np.array([0, 1, 1]))
     xn.verify_equal(F, F).certificate.save("c.json")  # type: ignore[union-attr]
     document = json.loads(Path("c.json").read_text(encoding="utf-8"))
-    Path("bad.json").write_text(json.dumps({**document, "version": 2}), encoding="utf-8")
+    Path("bad.json").write_text(json.dumps({**document, "version": 3}), encoding="utf-8")
     return tmp_path
 
 

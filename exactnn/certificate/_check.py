@@ -113,6 +113,8 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
         need(columns == f.input_size, "claim: domain", f"{columns} columns for {f.input_size} inputs")
     evidence = document["evidence"]
     need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
+    stated, (claim, evidence) = claim, claim.instead(evidence)
+    need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
     methods = claim.methods[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
@@ -122,8 +124,8 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
         need(fits, "evidence", f"{key!r} cannot be part of {claim.answer!r} of {claim.question!r}")
     claim, f, g, evidence = _with_what_stands_beside(claim, f, g, evidence)
     load(methods[method])(claim, f, g, claim.without_lower(f, g, evidence))
-    uses = (QUESTIONS[claim.question], *claim.uses, methods[method], *(BESIDE[key] for key in beside))
-    return Accepted(claim, models, uses, tuple(document["models"][name].get("format", "json") for name in models))
+    uses = (QUESTIONS[stated.question], *claim.uses, methods[method], *(BESIDE[key] for key in beside))
+    return Accepted(stated, models, uses, tuple(document["models"][name].get("format", "json") for name in models))
 
 
 def _with_what_stands_beside(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Any, Any, dict[str, Any]]:

@@ -100,6 +100,10 @@ class Claim:
         """f and g, where there are any."""
         return models.get("f"), models.get("g")
 
+    def instead(self, evidence: dict[str, Any]) -> tuple[Claim, Any]:
+        """What is shown, from which the claim follows, and its evidence: the claim itself, but where one that says more is allowed."""
+        return self, evidence
+
     def without_lower(self, f: Any, g: Any, evidence: dict[str, Any]) -> dict[str, Any]:
         """The evidence for what the method is asked: without what shows a lower bound, where one is claimed."""
         return evidence

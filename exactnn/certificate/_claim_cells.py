@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from . import _words
-from ._claim import Claim, load
-from ._numbers import integer, need, rational, show
+from ._claim import Claim, Equal, load
+from ._numbers import integer, mapping, need, rational, show
 
 
 class Regions(Claim):
@@ -46,6 +46,13 @@ class SameDecision(Claim):
         "refuted": {"point": "_decision.check_decision_point"},
     }
     beside = ("matched",)
+
+    def instead(self, evidence: dict[str, Any]) -> tuple[Claim, Any]:
+        """f = g, which says more, by the evidence for that."""
+        if self.answer != "proved" or evidence.get("method") != "equal":
+            return self, evidence
+        stated = {"question": "equal", "answer": "proved", "tolerance": 0, "domain": self.written["domain"]}
+        return Equal(stated), mapping(evidence, "evidence", ("method", "evidence"))["evidence"]
 
     def says(self, f: Any) -> str:
         """Whether they are the same."""

@@ -44,7 +44,7 @@ def equal(evidence, tolerance="3/500", where=UNIT, g=G):
 
 CASES = {
     "pass": equal(PASS),
-    "pass, sides": equal({**PASS, "box": [[0, 1, [[0, "1/2"], [1, "1/2"]]], [1, 1, [[0, 1], [2, 1]]]]}, where=SIDES, tolerance="1/50"),
+    "pass, sides": equal({**PASS, "box": [[0, 1, [0, 1]], [1, 1, [0, 2]]]}, where=SIDES, tolerance="1/50"),
     "pass, matched": equal({**PASS, "matched": STEPS}, g=TURNED),
     "boxes": equal(boxes_evidence(CUT)),
     "deviation, pass": deviation(PASS, "1/200", lower="1/250"),

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import exactnn as xn
-from exactnn.errors import ShapeError
+from exactnn.errors import CertificateRejected, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Input, relu
 from tests.regions.test_count import trained_like
@@ -202,7 +202,7 @@ def test_limits_and_bad_input() -> None:
 
 
 def test_equal_networks_decide_alike_at_once() -> None:
-    """Whatever their size; the certificate says that they are equal, which is more than was asked."""
+    """Whatever their size; the evidence says that they are equal, which is more than is claimed."""
     rng = np.random.default_rng(0)
     sizes = [100, 60, 60, 4]
     layers = [(rng.integers(-9, 10, (n, m)), rng.integers(-9, 10, n)) for m, n in itertools.pairwise(sizes)]
@@ -215,7 +215,26 @@ def test_equal_networks_decide_alike_at_once() -> None:
         assert "f = g" in verdict.reason
         assert xn.check(verdict.certificate)
         assert verdict.certificate is not None
-        assert verdict.certificate.document["claim"]["question"] == "equal"
+        assert verdict.certificate.kind == "equal"
+        document = verdict.certificate.document
+        assert document["claim"]["question"] == "same_decision"
+        for changed in (
+            {"method": "equal", "evidence": document["evidence"]},  # one "equal" in another
+            {**document["evidence"], "more": 1},
+            {"method": "equal", "evidence": []},
+            {"method": "equal"},
+        ):
+            with pytest.raises(CertificateRejected):
+                xn.check({**document, "evidence": changed})
+        for claim in ({"answer": "refuted"}, {"question": "equal", "tolerance": 0}):  # whose evidence it is not
+            with pytest.raises(CertificateRejected):
+                xn.check({**document, "claim": {**document["claim"], **claim}})
+        swapped = xn.mlp([*layers[:2], (last[0][::-1], last[1])])
+        others = xn.verify_same_decision(xn.mlp(layers), swapped, domain=xn.Box(-1, 1), time_limit=5)
+        assert others.refuted  # two networks about which the same evidence says nothing
+        assert others.certificate is not None
+        with pytest.raises(CertificateRejected):
+            xn.check({**document, "models": others.certificate.document["models"]})
     moved = [*copy[:2], (last[0], last[1] + np.array([Fraction(1, 2**40), 0, 0, 0]))]
     verdict = xn.verify_same_decision(xn.mlp(layers), xn.mlp(moved), domain=xn.Box(-1, 1), time_limit=2)
     assert not verdict.proved

@@ -118,9 +118,7 @@ class Cell:
         z = self.name(u)
         c, h = scaled(z)
         self.known[h] = sign if c > 0 else -sign
-        if u < self.first:
-            del self.left_open[u]
-        else:
+        if u >= self.first:
             self.named[u] = sign
 
     def outputs(self):
