@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _budget(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"a whole number >= 1 is needed, got {text!r}")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 100 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"a whole number >= 1, of at most 100 digits, is needed, got {text[:30]!r}")
     return int(text)
 
 

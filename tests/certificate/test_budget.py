@@ -208,6 +208,7 @@ def test_the_checker_alone(saved: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(capsys.readouterr().out)["verdict"] == "not decided"
     assert alone([str(saved), "--budget", "10"]) == 0
     assert capsys.readouterr().out.startswith("accepted")
+    assert alone([str(saved), "--budget", "9" * 30]) == 0
     for wrong in ("0", "-1", "1.5", "x", "٣", "9" * 5000):
         with pytest.raises(SystemExit) as caught:
             alone([str(saved), "--budget", wrong])
