@@ -42,6 +42,7 @@ from tests.test_cli import ROOT, Shell, shell  # noqa: F401
         ("equl f.json g.json", "exactnn", "did you mean equal?"),
         ("regions cuont f.json", "exactnn regions", "did you mean count?"),
         ("equal f.json", "exactnn equal", "missing: G"),
+        ("check", "exactnn check", "missing: CERT;"),
         ("equal f.json g.json more.json", "exactnn equal", "no option or argument of this command: more.json"),
         ("regions count f.json --workers x", "exactnn regions count", "--workers: a whole number is needed, got 'x'"),
         ("regions count f.json --workers", "exactnn regions count", "--workers: a value is needed behind it"),

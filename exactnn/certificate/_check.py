@@ -92,7 +92,7 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
     need(document["format"] == "exactnn-certificate", step, f"unknown format {show(document['format'])}")
     version = document["version"]
     need(version != 1 or type(version) is bool, step, "version 1 is read no more: ask the question again for one of version 2")
-    need(type(version) is int and version == 2, step, f"unknown version {show(version)}")
+    need(type(version) is int and version == 2, step, f"version 2 is needed, found {show(version)}; if it is newer, so must the checker be")
     need(document["semantics"] == "real arithmetic", step, 'the semantics must be "real arithmetic"')
     claim = read_claim(document["claim"])
     models = read_models(document["models"], claim.names, folder, given, texts)

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         accepted = examine(options.certificate, [*options.moved, *options.model], None, options.budget)
     except OSError as error:
-        print(f"cannot read {options.certificate!r}: {error}", file=sys.stderr)
+        print(f"cannot read {options.certificate!r}: {error.strerror}", file=sys.stderr)
         return UNREADABLE
     except Unreadable as error:
         print(str(error), file=sys.stderr)
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps({"verdict": verdict, "step": error.step, "reason": error.reason}))
         else:
             print(f"{verdict if code == REJECTED else verdict.upper()}: {error.step}: {error.reason}")
+            if code == NOT_DECIDED:
+                print("  this is no rejection: the checker ended at a limit; --budget 10 gives it ten times as much work and memory")
         return code
     if options.json:
         print(json.dumps(_summary(accepted)))
@@ -58,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _budget(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"a whole number >= 1 is needed, got {text!r}")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 100 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"a whole number >= 1, of at most 100 digits, is needed, got {text[:30]!r}")
     return int(text)
 
 

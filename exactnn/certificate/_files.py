@@ -36,11 +36,11 @@ def read_file(path: Path, step: str = "certificate", digest: str | None = None) 
     Holes take no room on a disk, so that only what lies there is a file's share of the budget.
     """
     if not stat.S_ISREG(_status(path).st_mode):  # not even opened: that alone may wait, or do something
-        raise OSError(f"not a regular file: {os.fspath(path)!r}")
+        raise OSError(22, "not a regular file", path)
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(f"not a regular file: {os.fspath(path)!r}")
+            raise OSError(22, "not a regular file", path)
         _allow(status.st_size, getattr(status, "st_blocks", status.st_size) * 512, step)
         if digest is not None and status.st_size > _LONG:
             need(hashlib.file_digest(file, "sha256").hexdigest() == digest, step, other(path))
@@ -68,7 +68,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         return os.stat(path)
     except ValueError:  # a null character in the path
-        raise OSError(f"not a path: {os.fspath(path)!r}") from None
+        raise OSError(22, "not a path", path) from None
 
 
 def read_json(data: bytes, step: str, texts: dict[int, str] | None = None) -> Any:
@@ -112,4 +112,4 @@ def read_json(data: bytes, step: str, texts: dict[int, str] | None = None) -> An
     except RecursionError:
         raise BudgetExceeded(step, "nested too deeply for this checker") from None
     except ValueError as error:  # not UTF-8, not JSON, or a decimal integer beyond Python's limit of digits
-        raise Rejected(step, f"not a readable JSON document ({str(error)[:200]})") from None
+        raise Rejected(step, f"not a readable JSON document ({re.sub('use sys.*', 'write it in hexadecimal', str(error))[:200]})") from None

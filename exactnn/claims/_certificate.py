@@ -158,7 +158,8 @@ def check(
     except checker.BudgetExceeded as ended:
         raise CheckBudgetExceeded(ended.step, ended.reason) from None
     except (OSError, ValueError) as error:
-        raise _other_file(source) or LoadError(f"certificate: a file that can be read is needed, got {source!r}: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise _other_file(source) or LoadError(f"certificate: a file that can be read is needed, got {source!r}: {why}") from None
 
 
 def _other_file(source: object) -> LoadError | None:

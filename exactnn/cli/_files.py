@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import time
 from collections import Counter
 from typing import Any
@@ -15,6 +16,9 @@ from exactnn.cli._weights import parameters, weights
 from exactnn.errors import ArgumentError, LoadError
 from exactnn.exact.progress import doing
 from exactnn.network import Network
+
+#: what the name of a file must be for coqc, which makes it the name of a module
+_ROCQ_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.v")
 
 
 def add_info(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +32,9 @@ def add_info(parser: argparse.ArgumentParser) -> None:
 def add_check(parser: argparse.ArgumentParser) -> None:
     """check CERT [MODEL...]."""
     parser.add_argument("certificate", metavar="CERT", help="a certificate (JSON, or that compressed by gzip)")
-    parser.add_argument("model", metavar="MODEL", nargs="*", help="model files to use instead of those that the certificate names")
+    parser.add_argument(
+        "model", metavar="MODEL", nargs="*", default=[], help="model files to use instead of those that the certificate names"
+    )
     parser.add_argument("--budget", metavar="N", type=int, default=1, help="N times the work that a certificate may usually ask for (1)")
     parser.add_argument(
         "--to-rocq", metavar="OUT.v", help="write the certificate as a theorem for Rocq (Coq), to be compiled with proofs/rocq"
@@ -120,12 +126,18 @@ def _check(options: argparse.Namespace) -> Outcome:
     if options.budget < 1:
         raise ArgumentError(f"--budget: a whole number >= 1 is needed, got {options.budget}")
     check_target(options.to_rocq, "--to-rocq", [options.certificate, *options.model])
+    if options.to_rocq is not None and not _ROCQ_NAME.fullmatch(os.path.basename(options.to_rocq)):
+        raise ArgumentError(
+            f"--to-rocq: a file that coqc can compile is needed, its name ASCII letters, digits and '_', no digit first, "
+            f"then '.v' (half_precision.v), got {options.to_rocq!r}"
+        )
     start = time.perf_counter()
     try:
         with doing(f"checking {options.certificate}"):
             accepted = examine(options.certificate, options.model, None, options.budget)
     except (OSError, ValueError) as error:
-        raise _other_file(options) or LoadError(f"{options.certificate}: the certificate cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise _other_file(options) or LoadError(f"{options.certificate}: the certificate cannot be read: {why}") from None
     except Unreadable as error:
         raise LoadError(f"{error.step}: {error.reason}") from None
     except Rejected as rejected:
@@ -136,7 +148,7 @@ def _check(options: argparse.Namespace) -> Outcome:
         return Outcome(REJECTED, f"REJECTED: {rejected.step}: {rejected.reason}", document)
     except BudgetExceeded as ended:
         document = report(options, "not decided", start, certificate=options.certificate, step=ended.step, reason=ended.reason)
-        details = ["  this is no rejection: the checker ended at a limit of its work; --budget 10 gives it ten times as much"]
+        details = ["  this is no rejection: the checker ended at a limit; --budget 10 gives it ten times as much work and memory"]
         return Outcome(UNKNOWN, f"NOT DECIDED: {ended.step}: {ended.reason}", document, details)
     log(options, f"checked in {time.perf_counter() - start:.2f} s")
     if options.to_rocq is not None:

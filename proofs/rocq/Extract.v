@@ -9,5 +9,6 @@
 From Exactnn Require Import Literals.
 From Coq Require Extraction ExtrOcamlBasic.
 
+Set Warnings "-extraction-reserved-identifier".
 Extraction Language OCaml.
 Extraction "checker.ml" check convolution.

@@ -20,6 +20,7 @@ from exactnn.certificate._command import main as alone
 from exactnn.claims import accepted
 from exactnn.cli import main
 from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, ExactnnError
+from tests._schema import problems
 from tests.certificate._build import box, certificate, forms, mlp, network, node
 from tests.certificate._trees import by_tree
 
@@ -27,16 +28,23 @@ FOLDER = Path(exactnn.certificate.__file__).parent
 TENT = {"slope": 2, "constant": 0, "kinks": [["1/2", -4]]}
 
 
-def tents(count: int, odd: int = 0) -> Any:
-    """2^count pieces on [0, 1]; `odd` is added at the end."""
+def tents(count: int) -> Any:
+    """2^count pieces on [0, 1]."""
     nodes = [node("x", "input", shape=[1])]
     for k in range(count):
-        nodes.append(node(f"t{k}", "piecewise_linear", nodes[-1]["name"], **{**TENT, "constant": odd if k == count - 1 else 0}))
+        nodes.append(node(f"t{k}", "piecewise_linear", nodes[-1]["name"], **TENT))
     return network(nodes)
 
 
-POOR = 8_000  # two thirds of what the long certificate takes
-LONG = by_tree(tents(8), tents(8), box((0, 1)))
+def flat(count: int, odd: int = 0) -> Any:
+    """The same function as one unit, so that each piece is a cell; `odd` is added."""
+    pieces = 2**count
+    kinks = [[f"{k}/{pieces}", (-2 if k % 2 else 2) * pieces] for k in range(1, pieces)]
+    return network([node("x", "input", shape=[1]), node("y", "piecewise_linear", "x", slope=pieces, constant=odd, kinks=kinks)])
+
+
+POOR = 300_000  # a third of what the long certificate takes
+LONG = by_tree(tents(6), flat(6), box((0, 1)))
 
 
 @pytest.fixture
@@ -85,7 +93,7 @@ def test_what_is_no_budget(budget: Any) -> None:
 
 @pytest.mark.usefixtures("poor")
 def test_a_step_that_fails_first_is_a_rejection() -> None:
-    other = certificate("equal", "proved", (tents(8), tents(8, 1)), LONG["evidence"], domain=box((0, 1)))  # they differ on the first cell
+    other = certificate("equal", "proved", (tents(6), flat(6, 1)), LONG["evidence"], domain=box((0, 1)))  # they differ on the first cell
     with pytest.raises(CertificateRejected):
         xn.check(other, budget=10)
     document = {**LONG, "evidence": {**LONG["evidence"], "more": 1}}
@@ -183,6 +191,7 @@ def test_exactnn_check(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(saved), "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert (found["status"], found["step"][:4]) == ("not decided", "tree")
+    assert problems(found) == []
     assert main(["check", str(saved), "--quiet", "--budget", "10"]) == 0
     assert capsys.readouterr().out.startswith("ACCEPTED")
     assert main(["check", str(saved), "--budget", "0"]) == 2
@@ -192,11 +201,14 @@ def test_exactnn_check(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("poor")
 def test_the_checker_alone(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert alone([str(saved)]) == 3
-    assert capsys.readouterr().out.startswith("NOT DECIDED: tree: ")
+    out = capsys.readouterr().out
+    assert out.startswith("NOT DECIDED: tree: ")
+    assert "--budget 10" in out
     assert alone([str(saved), "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["verdict"] == "not decided"
     assert alone([str(saved), "--budget", "10"]) == 0
     assert capsys.readouterr().out.startswith("accepted")
+    assert alone([str(saved), "--budget", "9" * 30]) == 0
     for wrong in ("0", "-1", "1.5", "x", "٣", "9" * 5000):
         with pytest.raises(SystemExit) as caught:
             alone([str(saved), "--budget", wrong])

@@ -56,7 +56,10 @@ def test_json(files, capsys):
 def test_unreadable(tmp_path, capsys):
     assert main([str(tmp_path / "nowhere")]) == 2
     assert main([str(tmp_path)]) == 2
-    assert "cannot read" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (
+        said == f"cannot read {str(tmp_path / 'nowhere')!r}: No such file or directory\ncannot read {str(tmp_path)!r}: not a regular file\n"
+    )
     certificate = tmp_path / "certificate.json"
     certificate.write_text(json.dumps(CASES["T6"]))
     assert main([str(certificate), str(tmp_path / "gone.onnx")]) == 2
@@ -211,3 +214,29 @@ def test_a_large_certificate_in_little_time(tmp_path):
     run = subprocess.run([sys.executable, "-I", "-S", FOLDER, path], capture_output=True, text=True, check=False)
     assert run.returncode == 4
     assert "g: node r0, channel 15, kink 0" in run.stdout  # 12345 // 784
+
+
+def test_a_long_name_is_not_printed_in_full(tmp_path, capsys):
+    certificate = tmp_path / "certificate.json"
+    document = copy.deepcopy(CASES["T6"])
+    for name in ("a" * 100_000, "a\0" * 50_000):
+        document["models"]["f"] = {"sha256": "0" * 64, "format": "json", "path": name}
+        certificate.write_text(json.dumps(document))
+        assert main([str(certificate)]) == 2
+        assert len(capsys.readouterr().err) < 300
+
+
+def test_what_a_file_should_have_been(tmp_path, capsys):
+    """The limit of a number's digits, and the version, with what to do."""
+    certificate = tmp_path / "certificate.json"
+    for document, said in (
+        ('{"version": ' + "9" * 5000 + "}", "4300 digits"),
+        ('{"version": ' + "9" * 5000 + "}", "write it in hexadecimal"),
+        (json.dumps(CASES["T6"] | {"version": 1}), "version 1 is read no more: ask the question again"),
+        (json.dumps(CASES["T6"] | {"version": 3}), "version 2 is needed, found 3"),
+    ):
+        certificate.write_text(document)
+        assert main([str(certificate)]) == 4
+        out = capsys.readouterr().out
+        assert said in out
+        assert "sys." not in out

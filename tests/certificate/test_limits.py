@@ -60,7 +60,10 @@ def ends_where_it_is_used_up(document):
 
 
 def test_cells_of_a_tree(monkeypatch):
-    document = by_tree(tents(6), tents(6), box((0, 1)))
+    kinks = [[f"{k}/32", -64 if k % 2 else 64] for k in range(1, 32)]  # as one unit, so that each piece is a cell
+    document = by_tree(
+        tents(5), network([node("x", "input", shape=[1]), act("y", "x", {"slope": 32, "constant": 0, "kinks": kinks})]), box((0, 1))
+    )
     assert check(document)
     monkeypatch.setattr(_budget, "WORK", (4_000, 0))
     found = exceeded(document)

@@ -153,6 +153,10 @@ def test_the_command_line_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert document["theorem"] == str(tmp_path / "other.v")
     assert main(["check", "c.json", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["theorem"] is None
+    for name in ("half-precision.v", "out.txt", "2out.v", "out", "out.v.v"):  # coqc takes none of them
+        assert main(["check", "c.json", "--to-rocq", name]) == 2
+        assert "--to-rocq: a file that coqc can compile is needed" in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
     assert main(["check", "c.json", "--to-rocq", "missing/out.v"]) == 2
     assert "--to-rocq: a file in an existing folder is needed" in capsys.readouterr().err
     assert main(["check", "c.json", "--to-rocq", "c.json"]) == 2

@@ -120,8 +120,11 @@ def test_the_command() -> None:
     good, bad = ran("satisfiability"), ran("geometry")
     assert good.returncode == 0, good.stderr
     assert good.stdout.count("  proved: ") == len(theorems(FILES["satisfiability"]))
-    assert bad.returncode == 1
+    assert bad.returncode == 2
     assert "no file is called 'geometry'" in bad.stderr
+    told = ran("--help")
+    assert told.returncode == 0
+    assert told.stdout.startswith("usage: python -m proofs [NAME ...]")
 
 
 # --- what was proved, and what the package does ---------------------------------------------------------------------------------
