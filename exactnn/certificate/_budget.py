@@ -19,7 +19,7 @@ from typing import Any
 
 PACKED = 4  # products of numbers that one operation multiplies take as long as one operation
 LONG = 2**8  # bits of a number whose products cost as much as those of short ones
-WORK = 2**25, 2**12  # what a check may do: base, and for each byte
+WORK = 2**25, 2**12  # what a check may do: base, and for each byte; for each 2^8 values in the evidence the bytes count once more
 ROOM = 2**21, 2**3  # numbers that it may keep at a time
 
 
@@ -46,6 +46,7 @@ class Account:
 
     def __init__(self, factor: int) -> None:
         self.factor, self.bytes = factor, 0
+        self.own = self.parts = 0  # bytes of the certificate's file, and values in its evidence
         self.work = self.held = self.most = 0
         self.loaded: set[str] = set()  # what was imported when it was needed
 
@@ -76,6 +77,18 @@ def allow(size: int) -> None:
     _account.get().bytes += size
 
 
+def ask(evidence: Any) -> None:
+    """Each part of the evidence may be about the whole of a network, so that their number and the bytes multiply."""
+    account = _account.get()
+    account.parts = min(_parts(evidence), account.own)
+
+
+def _parts(value: Any) -> int:
+    """How many values stand in a value."""
+    inner = value.values() if type(value) is dict else value if type(value) is list else ()
+    return 1 + sum(map(_parts, inner))
+
+
 def times(most: int) -> int:
     """A limit, so many times as large as the budget is."""
     return most * _account.get().factor
@@ -98,7 +111,7 @@ def charge(work: int, step: str) -> None:
     """BudgetExceeded if this is more work than is left."""
     account = _account.get()
     account.work += work
-    most = account.factor * (WORK[0] + WORK[1] * account.bytes)
+    most = account.factor * (WORK[0] + WORK[1] * (account.bytes + (account.parts * account.bytes >> 8)))
     if account.work > most:
         raise BudgetExceeded(step, f"more than {most} operations are needed: too large for this checker")
 

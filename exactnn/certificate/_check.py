@@ -76,7 +76,8 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
                 document, texts = load("_files.certificate")(certificate)
                 found = _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
             else:
-                _budget.allow(_budget.written(certificate))
+                account.own = _budget.written(certificate)
+                _budget.allow(account.own)
                 found = _examine(certificate, {}, models, os.curdir if folder is None else folder)
             return found._replace(uses=tuple(sorted(account.loaded)))
     except (RecursionError, MemoryError, OverflowError) as error:
@@ -105,6 +106,7 @@ def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder
         need(columns == f.input_size, "claim: domain", f"{columns} columns for {f.input_size} inputs")
     evidence = document["evidence"]
     need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
+    _budget.ask(evidence)
     stated, (claim, evidence) = claim, claim.instead(evidence)
     need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
     methods = claim.methods[claim.answer]

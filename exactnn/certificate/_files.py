@@ -24,6 +24,7 @@ _INLINE, _TAKEN_OUT = '"inline":{', "Infinity"
 def certificate(path: Path) -> tuple[Any, dict[int, str]]:
     """The document in a file, compressed or not, and the texts of what stands in it (`read_json`)."""
     data = read_file(path)
+    _budget.account().own = len(data)
     if data.startswith(_GZIP):
         data = load("_gzip.decompressed")(data, "certificate")
     texts: dict[int, str] = {}

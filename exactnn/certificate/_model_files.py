@@ -36,7 +36,8 @@ def _content(path: Path, step: str, digest: str | None = None) -> bytes:
     try:
         return read_file(path, step, digest)
     except OSError as error:
-        why = f"cannot read {show(os.fspath(path))}: {error.strerror}; if the file has moved, name it behind the certificate"
+        name = os.fspath(path)
+        why = f"cannot read {show(name if len(name) <= 60 else '...' + name[-57:])}: {error.strerror}; if the file has moved, name it behind the certificate"
         raise Unreadable(step, why) from None
 
 

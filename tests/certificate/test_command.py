@@ -213,7 +213,7 @@ def test_a_large_certificate_in_little_time(tmp_path):
     path.write_text(json.dumps(proved(f, g, lines_f, lines_g)))
     run = subprocess.run([sys.executable, "-I", "-S", FOLDER, path], capture_output=True, text=True, check=False)
     assert run.returncode == 4
-    assert "g: node r0, channel 15, kink 0" in run.stdout  # 12345 // 784
+    assert "g: node r0, line 15" in run.stdout  # 12345 // 784
 
 
 def test_a_long_name_is_not_printed_in_full(tmp_path, capsys):

@@ -67,7 +67,7 @@ def decided(theory: Path, paths: list[Path]) -> list[bool]:
 def stated(document: dict[str, Any]) -> Accepted:
     """Claim and models of a certificate, whose evidence is not looked at."""
     claim = read_claim(document["claim"])
-    return Accepted(claim, read_models(document["models"], claim.models, os.curdir, ()))
+    return Accepted(claim, read_models(document["models"], claim.names, os.curdir, ()))
 
 
 def written(document: dict[str, Any], path: Path) -> Path:

@@ -270,9 +270,9 @@ def falsified() -> dict[str, dict[str, Any]]:
     places = [(n, k) for n, node in enumerate(document["evidence"]["tree"]) for k in range(len(node[1]))]
     n, k = next((n, k) for n, k in places if len(short["evidence"]["tree"][n][1][k][2]) > 1)
     nodes["rows alone"][n][1][k] = [*short["evidence"]["tree"][n][1][k][:2], short["evidence"]["tree"][n][1][k][2][1:]]
-    nodes["a multiplier"][n][1][k][3][0][1] += 1
-    i, y = document["evidence"]["tree"][n][1][k][3][0]
-    nodes["a negative multiplier that cancels"][n][1][k][3][0:1] = [[i, y + 1], [i, -1]]
+    nodes["a multiplier"][n][1][k][2][1][0][1] += 1
+    i, y = document["evidence"]["tree"][n][1][k][2][1][0]
+    nodes["a negative multiplier that cancels"][n][1][k][2][1][0:1] = [[i, y + 1], [i, -1]]
     weights = found["a weight"]["models"]["f"]["inline"]["nodes"][-1]["weight"]["numerators"]
     weights[next(j for j, w in enumerate(weights) if w)] += 1
     return {key: rehash(other) for key, other in found.items()}
