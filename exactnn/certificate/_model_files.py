@@ -37,7 +37,8 @@ def _content(path: Path, step: str, digest: str | None = None) -> bytes:
         return read_file(path, step, digest)
     except OSError as error:
         name = os.fspath(path)
-        why = f"cannot read {show(name if len(name) <= 60 else '...' + name[-57:])}: {error.strerror}; if the file has moved, name it behind the certificate"
+        shown = show(name if len(name) <= 60 else f"...{name[-57:]}")
+        why = f"cannot read {shown}: {error.strerror}; if the file has moved, name it behind the certificate"
         raise Unreadable(step, why) from None
 
 
