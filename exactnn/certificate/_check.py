@@ -87,8 +87,8 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
 def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder: Path) -> Accepted:
     step = "certificate"
     keys = ("format", "version", "semantics", "claim", "models", "evidence")
-    stated = document.get("format") if type(document) is dict else None
-    need(stated != "exactnn-network", step, "this is a network, not a certificate")
+    kind = document.get("format") if type(document) is dict else None
+    need(kind != "exactnn-network", step, "this is a network, not a certificate")
     document = mapping(document, step, keys, ("about",))
     need(document["format"] == "exactnn-certificate", step, f"unknown format {show(document['format'])}")
     version = document["version"]

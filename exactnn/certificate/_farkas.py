@@ -26,13 +26,12 @@ def primitive(form: Sequence[int]) -> AffineRow:
 
 
 def slacks(domain: Domain | None, step: str) -> list[AffineRow]:
-    """b_r - A_r x for each row, primitive."""
-    found = []
-    for numerators, bound in domain.rows() if domain is not None else ():
-        _budget.hold(len(numerators), step)
-        scale = domain.matrix.denominator if domain is not None else 1
-        found.append(primitive([*(-bound.denominator * n for n in numerators), bound.numerator * scale]))
-    return found
+    """b_r - A_r x for each row, primitive; none without a domain."""
+    if domain is None:
+        return []
+    _budget.hold(len(domain.matrix.numerators), step)
+    scale = domain.matrix.denominator
+    return [primitive([*(-bound.denominator * n for n in row), bound.numerator * scale]) for row, bound in domain.rows()]
 
 
 def nonnegative(form: Sequence[int], given: Sequence[AffineRow], proof: Any, step: str) -> None:

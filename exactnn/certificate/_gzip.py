@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from . import _budget
 from ._numbers import Rejected, afford, need
 
-MAGIC = b"\x1f\x8b"
 _PIECE = 2**14  # compressed bytes at a time: zlib makes at most 1,032 bytes of one, 17 MB of a piece
 _UNSUSPICIOUS, _TIMES = 2**22, 32  # bytes that any file may become; beyond them so many times its own
 _SHARE = 8  # numbers written as text may be that much shorter when compressed: so much more than the file counts for the budget

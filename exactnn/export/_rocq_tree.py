@@ -62,6 +62,8 @@ def write_tree(f: Sequence[Layer], g: Sequence[Layer], inputs: int, cell: list[R
             waiting += _split(branch, g, end)
         else:
             _leaf(branch, g, tolerance, end)
+    if waiting:
+        raise IndexError(f"tree: {len(waiting)} nodes are missing at its end")
     return "\n".join(flat(root))
 
 
@@ -104,6 +106,8 @@ def _integer(value: Any) -> int:
 
 def _reach(branch: _Branch, g: Sequence[Layer], number: int) -> None:
     while number >= branch.passed + branch.units:
+        if branch.turned and branch.state.bend is None:
+            raise IndexError(f"tree: there is no unit {number}")
         _complete(branch, g)
 
 

@@ -24,6 +24,7 @@ from tests.certificate._random import OPERATIONS, grown, lines
 from tests.certificate._trees import by_tree
 from tests.certificate.second.networks import read_network, sizes
 from tests.certificate.second.passes import bounds_of_pass
+from tests.certificate.test_mutations import at
 from tests.strategies import TINY, deep_pairs, domains, equal_pairs, graphs, law, polyhedron, renamed, shallows, weights, with_weight
 
 #: what `second` leaves out; the number stands here so that it cannot grow unseen
@@ -67,12 +68,6 @@ def places(value, path=()):
     for key, item in items:
         yield (*path, key)
         yield from places(item, (*path, key))
-
-
-def at(document, path):
-    for key in path:
-        document = document[key]
-    return document
 
 
 def fraction(value):
