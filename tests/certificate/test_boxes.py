@@ -576,7 +576,7 @@ def chain(count: int) -> list[Any]:
 
 def test_many_leaves_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     net = wide(500)
-    monkeypatch.setattr(_budget, "WORK", (2**25, 2**9))
+    monkeypatch.setattr(_budget, "WORK", (2**25, 0))
     assert seconds(equal(chain(50000), 10**6, (net, net), domain=box((-1, 1))), "boxes: 50000 leaves: more than") < 5
 
 
