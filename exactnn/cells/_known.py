@@ -98,8 +98,8 @@ class Known:
         """(sign, proof) of a form that does not change its sign by a bound that is known."""
         for bound in self._bounds.get(plane.direction, ()):
             if bound.implies(plane.offset):
-                size, (factor, terms) = abs(plane.size), bound.proof
+                size, (factor, terms, independent) = abs(plane.size), bound.proof
                 divisor = gcd(size, bound.size)
                 scaled = tuple((i, y * (size // divisor)) for i, y in terms)
-                return bound.side if plane.size > 0 else -bound.side, Farkas(factor * (bound.size // divisor), scaled)
+                return bound.side if plane.size > 0 else -bound.side, Farkas(factor * (bound.size // divisor), scaled, independent)
         return None

@@ -169,7 +169,13 @@ def test_proofs_of_many_forms_at_once(width: int) -> None:
     assert cell.combined(labels, [lower]) == [None]
     twice = [*range(width - 2), width, width]
     assert cell.combined(twice, forms) == [None] * len(forms)
-    assert cell.combined(labels[:-1], forms[:1]) == [None]
+    few = [label for label, y in zip(labels, factors[0], strict=True) if y]
+    same, none = cell.combined(few, [forms[0], lower])
+    assert same is not None
+    assert {*same.terms} == {*proofs[0].terms}
+    assert none is None
+    assert cell.combined(few[1:], forms[:1]) == [None]
+    assert cell.combined([], forms[:1]) == [None]
     held = [*range(width - 1), ~(width - 1)]
     inside, across = ((*[2] * (width - 1), last, 99) for last in (0, 1))
     first, second = cell.combined(held, [inside, across])
