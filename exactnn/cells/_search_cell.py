@@ -173,7 +173,7 @@ class SearchCell:
                 wrong.append(j)
             else:
                 self.work.proofs += 1
-                self._fix(j, sign, proof)
+                self._found(j, sign, proof)
         return wrong
 
     def _certainly(self, j: int) -> None:
@@ -183,7 +183,7 @@ class SearchCell:
             sign = 1 if value > 0 else -1
             found = self.system.least(_times(self.rows[j], sign))
             if isinstance(found, Farkas):
-                self._fix(j, sign, found)
+                self._found(j, sign, found)
             else:
                 self._remember(found)
 
@@ -200,6 +200,11 @@ class SearchCell:
             return None
         side = value_at(self.rows[j], self.inner)
         return next((p for p in self.points if value_at(self.rows[j], p) * side < 0), None)
+
+    def _found(self, j: int, sign: int, proof: Farkas) -> None:
+        plane = self.planes[j]
+        self.known.keep(plane.key, sign if plane.size > 0 else -sign, proof, self.forms)
+        self._fix(j, sign, proof)
 
     def _fix(self, j: int, sign: int, proof: Farkas) -> None:
         forms, constant = self.forms, sign * self.rows[j][-1]
@@ -227,9 +232,20 @@ class SearchCell:
                 self._set(j, side if plane.size > 0 else -side)
             elif (found := self.known.follows(plane)) is not None:
                 self._fix(j, *found)
-            else:
+            elif not self._recalled(j):
                 left.append(j)
         self.pending = left
+
+    def _recalled(self, j: int) -> bool:
+        """Fix a unit by a proof from another cell, if there is one."""
+        plane = self.planes[j]
+        found = self.known.recall(plane.key)
+        if found is None:
+            return False
+        side, proof = found
+        self.work.recalled += 1
+        self._fix(j, side if plane.size > 0 else -side, proof)
+        return True
 
     def _drop(self) -> None:
         """No unit that is fixed, or follows from one that is, is pending any more."""
@@ -259,7 +275,7 @@ class SearchCell:
         else:
             found = self._seen_beyond(j) or self.system.least(form)
             if isinstance(found, Farkas):
-                self._fix(j, sign, found)
+                self._found(j, sign, found)
                 self._drop()
                 return False
             point = between(form, inner, found)
@@ -285,10 +301,11 @@ class SearchCell:
         """The parts where the form of rows[j], which divides the cell, is >= 0 and <= 0."""
         halves, view = [], self.view
         for side, inner in zip((1, -1), self._sides[j], strict=True):
-            known = self.known.copy()
+            known, form = self.known.copy(), _times(self.rows[j], side)
             known.add(self.planes[j], side, Farkas(1, ((len(self.forms), 1),)))
+            known.hold(form, len(self.forms))
             half = SearchCell(
-                forms=(*self.forms, _times(self.rows[j], side)),
+                forms=(*self.forms, form),
                 made=(*self.made, self.units[j]),
                 inner=inner,
                 signs=list(self.signs),
@@ -310,6 +327,8 @@ class SearchCell:
             )
             half._set(j, side)
             half._drop()
+            if not half.parallel:
+                half.pending = [i for i in half.pending if not half._recalled(i)]
             if view is not None:
                 half._part = view, self.rows, j, side, inner is not self.inner
             halves.append(half)

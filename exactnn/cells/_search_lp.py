@@ -33,14 +33,15 @@ _FEW = 12
 class Work:
     """The clock of a search, and how its forms were decided.
 
-    proofs : proofs that were right as floats proposed them; programs : exact linear programs, where floats were no help; points : points
-        across a hyperplane found from those that floats saw
+    proofs : proofs that were right as floats proposed them; programs : exact linear programs, where floats were no help
+    recalled : proofs from other cells; points : points across a hyperplane found from those that floats saw
     """
 
     clock: Clock
     proofs: int = 0
     programs: int = 0
     points: int = 0
+    recalled: int = 0
 
 
 class Farkas(NamedTuple):
