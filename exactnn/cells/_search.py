@@ -110,10 +110,15 @@ class Search:
         self.seed = seed
         self._last = last
         self._first_rows: dict[int, tuple[list[list[fmpz]], list[AffineRow]]] = {}
+        self._known = Known()  # with the proofs that are kept
         self._waiting: list[SearchCell] | None = None
         self.found = 0
         self.region = program.domain if program.domain is not None else region
         self.stages = [s for s, stage in enumerate(program.stages) if stage.node and s not in open_stages]
+
+    def restart(self, seed: Seed) -> None:
+        """From now on the cells within this one; proofs about others are kept."""
+        self.seed, self._waiting, self.found = seed, None, 0
 
     def leaves(self) -> Iterator[Leaf]:
         """The cells."""
@@ -224,7 +229,7 @@ class Search:
             inner = _integers(self.region.interior_point())
         signs = [0] * self.program.unit_count
         signs[: self.program.domain_units] = [1] * self.program.domain_units
-        known = Known()
+        known = self._known.copy()
         for i, form in enumerate(forms):
             known.add(Plane.of(form, upright(form)), 1, Farkas(1, ((i, 1),)), unit=False)
             known.hold(form, i)

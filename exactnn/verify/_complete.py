@@ -55,7 +55,6 @@ class Complete:
     ----------
     claim : what is asked; where : its domain in coordinates t
     clock, limit : Incomplete at the end of the time, or beyond so many cells; `decide` goes on from there
-    seed : only the cells within this one
     program : of the networks, if it was read before
     """
 
@@ -65,7 +64,6 @@ class Complete:
         where: Coordinates,
         clock: Clock,
         limit: int | None,
-        seed: Seed | None = None,
         program: Program | None = None,
     ) -> None:
         self.claim, self.where = claim, where
@@ -83,11 +81,18 @@ class Complete:
             open_stages=self.open,
             last=self._hyperplanes,
             limit=limit,
-            seed=seed,
         )
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
         self._differences = Differences(self.search, self.open, self.scale)
-        self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
+        self.tree = self._new_tree()
+
+    def _new_tree(self) -> Tree:
+        return Tree(self.program, 0 if self.claim.domain is None else len(self.claim.domain.rows[0]))
+
+    def restart(self, seed: Seed) -> None:
+        """From now on `decide` goes through the cells within this one, and writes a tree of these; what others taught is kept."""
+        self.search.restart(seed)
+        self.tree = self._new_tree()
 
     def decide(self, clock: Clock | None = None, limit: int | None = None) -> RationalArray | dict[str, Any]:
         """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none.

@@ -6,6 +6,7 @@ the tree of the certificate has the parts in their places.
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -26,8 +27,15 @@ TASKS = 128
 #: Of the file: the number of the entry that says what the tasks are.
 _DIVISION = -1
 
-#: Of this process: the question of the last task, and what its tasks share.
-_last: dict[str, tuple[Comparison, Coordinates, Complete]] = {}
+
+class _Last(threading.local):
+    """Of a thread: the question of its last task, and the search that its tasks share."""
+
+    question = ""
+    complete: Complete | None = None
+
+
+_last = _Last()
 
 
 def decide_in_parts(
@@ -84,14 +92,13 @@ def carry_out(question: str, claim: Comparison, share: list[Any], deadline: floa
     deadline : a `time.time()`, however long the task waited for its turn; None as the result once it has passed
     """
     clock = clock_until(deadline)
-    if question not in _last:
-        where = coordinates(claim.domain, claim.f.input_dim)
-        _last.clear()
-        _last[question] = claim, where, Complete(claim, where, clock, None)
-    claim, where, shared = _last[question]
-    part = Complete(claim, where, clock, None, Seed(*share), shared.program)
+    part = _last.complete
+    if part is None or _last.question != question:
+        part = Complete(claim, coordinates(claim.domain, claim.f.input_dim), clock, None)
+        _last.question, _last.complete = question, part
+    part.restart(Seed(*share))
     try:
-        answer = part.decide()
+        answer = part.decide(clock)
     except Incomplete:
         if clock.left() <= 0:
             return None
