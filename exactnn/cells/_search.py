@@ -6,7 +6,7 @@ the next unit is an affine form l there. Either l = 0 on the cell (sign 0), or l
     factor l = gamma + sum_i y_i g_i,   factor > 0, gamma >= 0, y >= 0   (Farkas' lemma; or the same for -l),
 
 is the proof, or points of the cell with l > 0 and with l < 0 exist, and both halves are cells. Points found by earlier linear programs are
-remembered, so that most cuts are seen without a new one.
+remembered, so that most cuts are seen without a new one; proofs are identities, and kept, in a bounded number, for cells with the same g_i.
 
 This way shares nothing but the stages with the face lattice (`_subdivision`), so that the two check each other.
 """
