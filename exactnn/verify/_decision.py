@@ -424,7 +424,7 @@ class Decision:
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
         """The complete procedure; Incomplete beyond the time or the number of cells, from where the next call goes on."""
         if self._complete is None:
-            part = self._lattice.part(clock) if self._compares_units else None
+            part = self._lattice.needed(clock) if self._compares_units else None
             self._complete = Complete(self.claim, self.where, clock, limit, part=part)
         search = self._complete.search
         try:

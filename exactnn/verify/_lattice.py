@@ -83,7 +83,7 @@ class ByLattice:
         reason = "" if self.ended is None else f" ({self.ended})"
         return f"the face lattice had {self.cells} cells, {self.found} of them without a difference{reason}"
 
-    def part(self, clock: Clock) -> Part:
+    def needed(self, clock: Clock) -> Part:
         """The program of what the difference depends on, with the signs that were proved, for the search."""
         return self._settled(clock)[0].part(opens=True)
 

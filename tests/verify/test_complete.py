@@ -308,7 +308,7 @@ def test_equal_units_put_together_change_no_answer(seed: int) -> None:
     where = coordinates(domain, d)
     for tolerance in (Fraction(0), Fraction(1), TINY) if where.dimension else ():
         claim = claim_of(f, g, domain, tolerance)
-        part = ByLattice(claim, where, Clock(60)).part(Clock(60))
+        part = ByLattice(claim, where, Clock(60)).needed(Clock(60))
         found = Complete(claim, where, Clock(60), None, part=part).decide()
         assert judged(claim, where, found) == decide(f, g, domain, tolerance)
 

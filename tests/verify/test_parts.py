@@ -80,7 +80,7 @@ def test_parts_of_what_the_difference_depends_on(domain: Any, monkeypatch: pytes
     lattice = ByLattice(asked, coordinates(domain, 3), Clock())
     signs = lattice.signs(Clock())
     assert [sign for _, sign in signs] == [-1]
-    search = Complete(asked, coordinates(domain, 3), Clock(), None, part=lattice.part(Clock()))
+    search = Complete(asked, coordinates(domain, 3), Clock(), None, part=lattice.needed(Clock()))
     assert check(Certificate(asked, "proved", search.decide()))
     for file in (None, tmp_path / "cells", tmp_path / "cells"):
         found, count = in_parts(asked, file=file, signs=signs)
