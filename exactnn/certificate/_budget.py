@@ -12,6 +12,7 @@ ends within seconds and 200 MB whatever it says; who trusts its author may give 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -60,10 +61,13 @@ _account: ContextVar[Account] = ContextVar("_account", default=_OUTSIDE)
 def opened(factor: int = 1) -> Iterator[Account]:
     """Within it one account pays for everything."""
     account = Account(factor)
-    token = _account.set(account)
+    token, collecting = _account.set(account), gc.isenabled()
+    gc.disable()  # hardly anything that a check makes refers to itself; looking for such cycles takes a seventh of the time
     try:
         yield account
     finally:
+        if collecting:
+            gc.enable()
         _account.reset(token)
 
 

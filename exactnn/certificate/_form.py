@@ -8,7 +8,7 @@ atoms are; nothing else is ever concluded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import repeat
 from math import lcm, prod
@@ -32,7 +32,7 @@ class Form(NamedTuple):
     atoms: tuple[int, ...] = ()
     coefficients: Sequence[int] = ()
 
-    def times(self, k: Fraction) -> Form:
+    def times(self, k: Fraction | int) -> Form:
         """k times this form."""
         return self if k == 1 else _kept(Form(k * self.constant, k * self.factor, self.atoms, self.coefficients))
 
@@ -48,7 +48,7 @@ class Form(NamedTuple):
 def _kept(form: Form, numbers: int = 0) -> Form:
     """A new form, with so many numbers that it shares with no other."""
     (a, b), (c, d) = form.constant.as_integer_ratio(), form.factor.as_integer_ratio()
-    _budget.hold(FORM + numbers + 4 * words(a.bit_length() + b.bit_length() + c.bit_length() + d.bit_length()) - 4, _STEP)
+    _budget.hold(FORM + numbers + (a.bit_length() + b.bit_length() + c.bit_length() + d.bit_length() >> 6), _STEP)
     return form
 
 
@@ -74,9 +74,14 @@ def same(a: Form, b: Form) -> bool:
     p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
     _budget.charge((len(a.atoms) + len(b.atoms)) * words(p.bit_length() + q.bit_length()), _STEP)
     if a.atoms == b.atoms:
-        return list(_times(p, a.coefficients)) == list(_times(q, b.coefficients))
+        return _times(p, a.coefficients) == _times(q, b.coefficients)
     first = {atom: p * c for atom, c in zip(a.atoms, a.coefficients, strict=True) if c}
     return first == {atom: q * d for atom, d in zip(b.atoms, b.coefficients, strict=True) if d}
+
+
+def _length(forms: Sequence[Form]) -> int:
+    """Of the longest coefficient, in words."""
+    return words(max((max(map(abs, form.coefficients), default=0) for form in forms), default=0).bit_length())
 
 
 def _over(value: Fraction, denominator: int) -> int:
@@ -84,15 +89,15 @@ def _over(value: Fraction, denominator: int) -> int:
     return value.numerator * (denominator // value.denominator)
 
 
-def _times(k: int, coefficients: Sequence[int]) -> Iterable[int]:
-    return coefficients if k == 1 else map(mul, coefficients, repeat(k))
+def _times(k: int, coefficients: Sequence[int]) -> list[int]:
+    return list(coefficients if k == 1 else map(mul, coefficients, repeat(k)))
 
 
 def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
     """The sum of k times form; cancelled atoms are left out."""
-    terms = [(Fraction(k), form) for k, form in terms]
-    total = sum((k * form.constant for k, form in terms), Fraction(0))
-    factors = [k * form.factor for k, form in terms]
+    terms = list(terms)
+    total = sum((form.constant * k for k, form in terms if form.constant), _ZERO)
+    factors = [form.factor if k == 1 else form.factor * k for k, form in terms]
     common = lcm(*(f.denominator for f in factors))
     found: dict[int, int] = {}
     for factor, (_, form) in zip(factors, terms, strict=True):
@@ -106,8 +111,10 @@ def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
     return _kept(Form(total, Fraction(1, common), tuple(kept), list(kept.values())), len(kept) * (1 + longest))
 
 
-def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[Fraction], forms: Sequence[Form]) -> list[Form]:
-    """For each row w and bias: bias + sum of w[i] / denominator * forms[i].
+def products(
+    rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[Fraction], forms: Sequence[Form], bits: Callable[[], int]
+) -> list[Form]:
+    """For each row w and bias: bias + sum of w[i] / denominator * forms[i]; ``bits`` has that of the longest w[i].
 
     The forms are turned into columns, one for each atom: the positions i where it occurs, with integer
     coefficients over one denominator. An atom that occurs once costs one product a row; forms that are
@@ -133,6 +140,9 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
         atoms, places, factors = atoms[::-1], whole, factors[::-1]
     if places == whole and not often and len(set(factors)) == 1:
         share = factors[0]
+    else:
+        size = sum(len(form.atoms) + FORM for form in forms)
+        _budget.charge(len(rows) * size * _length(forms) * words(bits()) // 4, _STEP)
     scale = Fraction(share or 1, denominator * common)
 
     unit = lcm(*(form.constant.denominator for form in forms))
@@ -162,25 +172,25 @@ def combined(rule: Linear, operands: Sequence[Form], step: str) -> list[Form]:
     _budget.hold(len(shifts), step)
     _budget.charge(8 * len(shifts), step)
     sizes = [len(form.atoms) for form in operands]
-    bits = max((c.bit_length() for form in operands for c in form.coefficients), default=1)
-    forms = [*operands, constant(0)]  # the place -1
-    found = [forms[-1]] * len(shifts)
+    nothing = Form(_ZERO)
+    forms = [*operands, nothing]  # the place -1
+    found = [nothing] * len(shifts)
     if rule.blocks is None:
+        long, under = _length(operands) if len(rule.terms) > 1 else 1, rule.denominator
+        one = Fraction(1, under) if under > 1 else 1
         for e, shift in enumerate(shifts):
-            terms = [(1 if weights is None else weights[e], forms[places[e]]) for places, weights in rule.terms]
+            terms = [(one if weights is None else Fraction(weights[e], under), forms[places[e]]) for places, weights in rule.terms]
             if len(terms) == 1:
-                found[e] = terms[0][1].times(Fraction(terms[0][0], rule.denominator)).plus(shift)
+                found[e] = terms[0][1].times(terms[0][0]).plus(shift)
             else:
                 size = FORM + sum(len(form.atoms) for _, form in terms)
-                _budget.charge(4 * size * words(bits), step)
+                _budget.charge(4 * size * long, step)
                 _budget.hold(size, step)
-                found[e] = combination([(Fraction(w, rule.denominator), form) for w, form in terms]).plus(shift)
+                found[e] = combination(terms).plus(shift)
         return found
     for places, entries, rows in rule.blocks():
-        size = FORM + sum(sizes[p] for p in places if p >= 0)
-        _budget.charge(len(rows) * size * words(bits) * words(rule.bits) // 4, step)
-        _budget.hold(len(rows) * size, step)
-        made = products(rows, rule.denominator, [shifts[e] for e in entries], taken(forms, places))
+        _budget.hold(len(rows) * (FORM + sum(sizes[p] for p in places if p >= 0)), step)
+        made = products(rows, rule.denominator, [shifts[e] for e in entries], taken(forms, places), rule.longest)
         for e, form in zip(entries, made, strict=True):
             found[e] = form
     return found

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import chain
 from math import gcd, lcm, prod
 from operator import add, mul
@@ -96,7 +97,12 @@ class Linear(NamedTuple):
     constants: Sequence[int] = ()
     over: int = 1
     taps: int = 0  # entries in a row of a block
-    bits: int = 1  # of the longest number of a weight or constant
+    longest: Callable[[], int] = lambda: 1  # the bits of the longest number of a weight or constant: looked for only when asked for
+
+    @property
+    def bits(self) -> int:
+        """Of the longest number of a weight or constant."""
+        return self.longest()
 
     def work(self, lists: int, length: int) -> int:
         """What it costs to make the entries of so many lists from numbers of at most so many bits."""
@@ -167,8 +173,8 @@ def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
     """What an operation in AFFINE does to operands of these shapes."""
     fields, size = node.fields, prod(node.shape)
     weight: Tensor | None = fields[WEIGHT[node.op]] if node.op in WEIGHT else None
-    length = max((bits(value) for value in fields.values() if isinstance(value, Tensor)), default=1)
-    found = Linear(node.shape, denominator=weight.denominator if weight else 1, bits=length)
+    length = cache(lambda: max((bits(value) for value in fields.values() if isinstance(value, Tensor)), default=1))
+    found = Linear(node.shape, denominator=weight.denominator if weight else 1, longest=length)
     if node.op in SHIFT:
         shift: Tensor = fields[SHIFT[node.op]]
         repeat = size // len(shift.numerators)  # one number for each row or channel
@@ -309,7 +315,7 @@ def _bent(i: int, node: Node, x: int, at: int) -> Iterator[Step]:
         weights = [int(p * denominator) for p in row for _ in range(size // len(row))]
         terms.append(Term(range(k * size, (k + 1) * size), None if row == [1] and denominator == 1 else weights))
     constants = [constant.numerator] * size if constant else ()
-    rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, bits=long)
+    rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, longest=lambda: long)
     yield Step(i, "linear", tuple(used), rule)
 
 
