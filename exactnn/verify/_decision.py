@@ -32,7 +32,7 @@ from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_p
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _search
-from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, fingerprint, splitting
+from exactnn.verify._boxes import LONG_SHARE, Failure, OpenBoxes, coarse, concluded, few_resist, fingerprint, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._denominators import with_denominators
 from exactnn.verify._domain import Coordinates, coordinates
@@ -75,6 +75,7 @@ class Decision:
         self.points = Refuting(claim, clock, near, self._around)
         self._complete: Complete | None = None
         self._rest: Decision | None = None  # about what the networks do not share
+        self._open_boxes = OpenBoxes(claim)
         self._is_matched = False  # whether g's neurons are in the order and at the scale of f's already
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
@@ -290,7 +291,15 @@ class Decision:
         tree.run(clock, tolerance=tolerance, gap=NEAR)
         if not few_resist(self.claim, tree, tolerance):
             tree.run(clock, tolerance=tolerance)
-        found = concluded(self.claim, tree, tolerance, self.clock.at_most(seconds))
+        try:
+            return self._concluded(self.clock.at_most(seconds))
+        except Incomplete:
+            return None
+
+    def _concluded(self, clock: Clock) -> Verdict | None:
+        """What the boxes say; Incomplete at the end of the time for the cells of those that resist, from where the next call goes on."""
+        assert self._tree is not None
+        found = concluded(self.claim, self._tree, self.claim.tolerance, clock, self._open_boxes)
         if found is None:
             return None
         if isinstance(found, Failure):
@@ -422,7 +431,14 @@ class Decision:
 
     @doing("cells of both networks")
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
-        """The complete procedure; Incomplete beyond the time or the number of cells, from where the next call goes on."""
+        """The complete procedure; Incomplete beyond the time or the number of cells, from where the next call goes on.
+
+        Only on the boxes that resist, where there are such boxes and they are few.
+        """
+        if "_tree" in self.__dict__ and self._tree is not None and len(self._tree.boxes.leaves) > 1:
+            found = self._concluded(clock)
+            if found is not None:
+                return found
         if self._complete is None:
             part = self._lattice.needed(clock) if self._compares_units else None
             self._complete = Complete(self.claim, self.where, clock, limit, part=part)

@@ -74,9 +74,13 @@ class Coordinates:
 
 
 def with_variables(region: Polyhedron) -> tuple[Polyhedron, list[int]]:
-    """The same non-empty set by the rows that have variables, and their numbers: of the sides of a box in few directions most have none."""
+    """The same non-empty set by the rows that have variables (one row at least), and their numbers.
+
+    The others are true: most sides of a box, for example, in coordinates of the few inputs that are not fixed.
+    """
     A, b = region.rows
     live = np.flatnonzero(A.nonzero().any(axis=1))
+    live = live if len(live) else np.arange(1)
     return (region if len(live) == len(b) else Polyhedron(A[live], b[live])), live.tolist()
 
 
@@ -106,9 +110,7 @@ def _hull_of_box(box: Box) -> tuple[RationalArray, RationalArray, dict[str, Any]
         "origin": [json_number(q) for q in origin.to_fractions()],
         "directions": free.tolist(),
         "coordinates": free.tolist(),
-        "equalities": [
-            {"row": j, "coefficients": rows[j], "farkas": [1, [[dimension + j, 1]]]} for j in np.flatnonzero(fixed).tolist()
-        ],
+        "equalities": [{"row": j, "coefficients": rows[j], "farkas": [1, [[dimension + j, 1]]]} for j in np.flatnonzero(fixed).tolist()],
     }
     return origin, RationalArray(free), evidence
 
