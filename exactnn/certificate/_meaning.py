@@ -172,18 +172,20 @@ def taken(x: Sequence[Any], places: Sequence[int]) -> Any:
 def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
     """What an operation in AFFINE does to operands of these shapes."""
     fields, size = node.fields, prod(node.shape)
-    weight: Tensor | None = fields[WEIGHT[node.op]] if node.op in WEIGHT else None
     length = cache(lambda: max((bits(value) for value in fields.values() if isinstance(value, Tensor)), default=1))
-    found = Linear(node.shape, denominator=weight.denominator if weight else 1, longest=length)
+    weight: Tensor | None = fields[WEIGHT[node.op]] if node.op in WEIGHT else None
+    constants: Sequence[int] = ()
+    over, under = 1, weight.denominator if weight else 1
     if node.op in SHIFT:
         shift: Tensor = fields[SHIFT[node.op]]
         repeat = size // len(shift.numerators)  # one number for each row or channel
         constants = shift.numerators * repeat if node.op == "affine" else [n for n in shift.numerators for _ in range(repeat)]
-        found = found._replace(constants=constants, over=shift.denominator)
+        over = shift.denominator
+    if node.op == "affine":
+        return Linear(node.shape, (), _vectors(fields["weight"], size), under, constants, over, shapes[0][-1], length)
+    found = Linear(node.shape, (), None, under, constants, over, longest=length)
     if node.op == "constant":
         return found
-    if node.op == "affine":
-        return found._replace(blocks=_vectors(fields["weight"], size), taps=shapes[0][-1])
     if node.op in WINDOWED:
         windowed: Linear = load("_windowed.linear")(node, shapes[0], found)
         return windowed
@@ -243,6 +245,9 @@ def piecewise(node: Node) -> list[Piecewise]:
     return [Piecewise(node.fields["slope"], node.fields["constant"], node.fields["kinks"])]
 
 
+_RELU = Piecewise(Fraction(0), Fraction(0), [(Fraction(0), Fraction(1))])
+
+
 class Step(NamedTuple):
     """One step of node ``node``, whose value its last step makes; operands are steps."""
 
@@ -287,6 +292,9 @@ def node_steps(i: int, node: Node, shapes: Sequence[Shape], operands: tuple[int,
 def _bent(i: int, node: Node, x: int, at: int) -> Iterator[Step]:
     """max(x - k, 0) for each kink k, and then the sum; x itself is step ``x``, and ``at`` is the number of the first step made here."""
     size, functions = prod(node.shape), piecewise(node)
+    if functions == [_RELU]:
+        yield Step(i, "positive", (x,))
+        return
     used, jumps = [], []
     for number, (kink, _) in enumerate(functions[0].kinks):
         shifted = x

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from math import gcd, lcm, prod
+from operator import countOf
 from typing import Any, NamedTuple
 
 from . import _budget
@@ -81,13 +82,15 @@ def lowest(value: Tensor) -> Tensor:
 
 def show(value: object) -> str:
     """A short text for messages; never fails, however large or odd the value."""
-    if type(value) is Fraction:
+    if type(value) is str:
+        return ascii(value if len(value) <= 60 else value[:57] + "...")
+    if isinstance(value, Fraction):
         return show(value.numerator) if value.denominator == 1 else f"{show(value.numerator)}/{show(value.denominator)}"
     if type(value) is int and value.bit_length() > 200:
         return f"(an integer of {value.bit_length()} bits)"
     if value is None or type(value) in (bool, int):
         return str(value)
-    return ascii(value if len(value) <= 60 else value[:57] + "...") if type(value) is str else f"(a {type(value).__name__})"
+    return f"(a {type(value).__name__})"
 
 
 def integer(value: Any, step: str) -> int:
@@ -102,7 +105,7 @@ def integer(value: Any, step: str) -> int:
 def rational(value: Any, step: str) -> Fraction:
     """An integer or "p/q", q > 0, p and q decimal (of at most 4,300 digits) or hexadecimal."""
     if type(value) is not str or value.count("/") != 1:
-        return Fraction(integer(value, step))
+        return Fraction(value if type(value) is int else integer(value, step))
     try:
         p, q = (int(t) if _DECIMAL.match(t) else integer(t, step) for t in value.split("/"))
     except ValueError:
@@ -177,10 +180,11 @@ def tensor(value: Any, step: str, expected: tuple[int, ...] | None = None) -> Te
     """{"shape", "denominator", "numerators"}, of the expected shape if there is one."""
     value = mapping(value, step, ("shape", "denominator", "numerators"))
     sizes = shape(value["shape"], f"{step}: shape")
-    need(expected is None or sizes == expected, step, f"expected shape {list(expected or ())}, found {list(sizes)}")
+    if expected is not None and sizes != expected:
+        raise Rejected(step, f"expected shape {list(expected)}, found {list(sizes)}")
     denominator = integer(value["denominator"], f"{step}: denominator")
     need(denominator > 0, step, "the denominator must be positive")
     numerators = items(value["numerators"], f"{step}: numerators", prod(sizes))
-    if set(map(type, numerators)) != {int}:  # one pass in C for the common case; strings may be hexadecimal
+    if countOf(map(type, numerators), int) != len(numerators):  # one pass in C for the common case; strings may be hexadecimal
         numerators = [integer(n, f"{step}: numerators[{i}]") for i, n in enumerate(numerators)]
     return Tensor(sizes, numerators, denominator)
