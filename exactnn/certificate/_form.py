@@ -88,12 +88,23 @@ def _times(k: int, coefficients: Sequence[int]) -> Iterable[int]:
     return coefficients if k == 1 else map(mul, coefficients, repeat(k))
 
 
+def _least(denominators: Iterable[int]) -> int:
+    """The least common multiple, charged as it grows."""
+    found = 1
+    for denominator in set(denominators):
+        if found % denominator:
+            _budget.charge(words(found.bit_length()) * words(denominator.bit_length()), _STEP)
+            found = lcm(found, denominator)
+    return found
+
+
 def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
     """The sum of k times form; cancelled atoms are left out."""
     terms = [(Fraction(k), form) for k, form in terms]
-    total = sum((k * form.constant for k, form in terms), Fraction(0))
-    factors = [k * form.factor for k, form in terms]
-    common = lcm(*(f.denominator for f in factors))
+    shifts, factors = [k * form.constant for k, form in terms], [k * form.factor for k, form in terms]
+    unit, common = _least(c.denominator for c in shifts), _least(f.denominator for f in factors)
+    _budget.charge(len(terms) * (words(unit.bit_length()) + words(common.bit_length())), _STEP)
+    total = Fraction(sum(_over(c, unit) for c in shifts), unit)
     found: dict[int, int] = {}
     for factor, (_, form) in zip(factors, terms, strict=True):
         k = _over(factor, common)
@@ -113,7 +124,13 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
     coefficients over one denominator. An atom that occurs once costs one product a row; forms that are
     different atoms in order, times one number, cost none: the row itself has their coefficients.
     """
-    common = lcm(*(form.factor.denominator for form in forms))
+    common = _least(form.factor.denominator for form in forms)
+    unit = _least(form.constant.denominator for form in forms)
+    more, numbers = words(common.bit_length()) - 1, (1 + len(rows)) * sum(len(form.atoms) + 1 for form in forms)
+    if more and len({form.factor for form in forms}) > 1:  # over a long denominator all coefficients are as long
+        _budget.charge(numbers * more, _STEP)
+        _budget.hold(numbers * more, _STEP)
+    _budget.charge((1 + len(rows)) * len(forms) * (words(unit.bit_length()) - 1), _STEP)
     columns: dict[int, tuple[list[int], list[int]]] = {}
     for i, form in enumerate(forms):
         k = _over(form.factor, common)
@@ -135,7 +152,6 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
         share = factors[0]
     scale = Fraction(share or 1, denominator * common)
 
-    unit = lcm(*(form.constant.denominator for form in forms))
     constants = [_over(form.constant, unit) for form in forms]
     still = not any(constants)
     long = words(sum(map(int.bit_length, scale.as_integer_ratio()))) + words(0 if still else (denominator * unit).bit_length()) - 2
