@@ -62,12 +62,13 @@ class _Term(NamedTuple):
     slots: dict[int, tuple[int, ...]]
     errors: list[int]
     length: int
+    work: int  # how many coefficients are not 0
 
     @property
     def largest(self) -> int:
         """The largest absolute value in a sum."""
         ends = [end for scalars in self.slots.values() for end in (max(scalars), -min(scalars))]
-        return self.columns.norm * max(*ends, *self.errors)
+        return self.columns.norm * max([*ends, *self.errors])
 
 
 def _term(columns: Columns, forms: Mapping[int, Form]) -> _Term | None:
@@ -75,7 +76,8 @@ def _term(columns: Columns, forms: Mapping[int, Form]) -> _Term | None:
     live = [forms[key] for key in compress(columns.keys, mask)]
     rows = list(zip_longest(*(form.slots for form in live), fillvalue=0))
     slots = {s: scalars for s, scalars in enumerate(rows) if any(scalars)}
-    return _Term(columns, mask, slots, [form.error for form in live], len(rows)) if rows and columns.norm else None
+    work = len(live) * (1 + len(slots)) - sum(scalars.count(0) for scalars in slots.values())
+    return _Term(columns, mask, slots, [form.error for form in live], len(rows), work) if rows and columns.norm else None
 
 
 class Rows:
@@ -105,10 +107,11 @@ class Rows:
             bound += self._constants.norm * sides.one + self._inputs.norm * max(map(abs, (*sides.centres, *sides.radii)), default=0)
         width = self._fit(bound)
         _budget.hold(count * length * (1 + width // 32), step)
-        products = count * (length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32)
-        _budget.charge(1 + products // _budget.PACKED, step)
+        used = len(set().union(*(term.slots for term in terms)))
+        products = count * (used + sum(term.work for term in terms)) * (1 + width // 16)
+        _budget.charge(1 + 16 * length + products // _budget.PACKED, step)
         totals, error = [0] * length, 0
-        for columns, mask, slots, errors, _ in terms:
+        for columns, mask, slots, errors, *_ in terms:
             packed, sizes = columns.at(width)
             live = list(compress(packed, mask))
             for s, scalars in slots.items():
