@@ -104,7 +104,7 @@ def written(value: Any) -> int:
     """About as many bytes as JSON takes for a value: for certificates that are no files."""
     kind = type(value)
     if kind is int:
-        return 1 + value.bit_length() * 3 // 10
+        return 1 + int(value).bit_length() * 3 // 10
     if kind is list:
         if len(value) > 9 and set(map(type, value)) == {int}:  # each as long as the longest
             return 2 + len(value) * (1 + written(max(max(value), -min(value))))

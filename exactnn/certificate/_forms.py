@@ -78,7 +78,8 @@ class Numbering:
         r = index(number, len(self._domain.bounds), step)
         if r not in self._slacks:
             row, bound = [-n for n in self._domain.row(r)], self._domain.bounds[r]
-            (self._slacks[r],) = products([row], self._domain.matrix.denominator, [bound], self._inputs, lambda: bits(self._domain.matrix))
+            longest = bits(self._domain.matrix)
+            (self._slacks[r],) = products([row], self._domain.matrix.denominator, [bound], self._inputs, lambda: longest)
         return self._slacks[r]
 
     def outputs(self, network: Network, evidence: Any, label: str) -> list[Form]:
