@@ -7,6 +7,7 @@ missed, is listed, and so is what is not written for Rocq.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import random
@@ -21,7 +22,8 @@ from typing import Any, NamedTuple
 from exactnn import certificate as checker
 from exactnn.errors import SaveError
 from exactnn.export import rocq
-from tests.certificate.test_mutations import mutants
+from tests.certificate._build import rehash
+from tests.certificate.test_mutations import at, changes, paths
 from tests.proofs._rocq import stated
 
 MALFORMED = (
@@ -66,8 +68,11 @@ def changed(case: Case, count: int) -> Iterator[Case]:
     if not count or case.rejected is not None or len(text) > SHORT:
         return
     draw = random.Random(text)
-    found = list(mutants(case.document, draw))
-    for _, _, mutant in draw.sample(found, min(count, len(found))):
+    places = [path for path in paths(case.document) if path[:1] in (("claim",), ("evidence",)) or "inline" in path[:-1]]
+    for path in draw.sample(places, min(count, len(places))):
+        mutant = copy.deepcopy(case.document)
+        at(mutant, path[:-1])[path[-1]] = draw.choice(changes(at(mutant, path)) or [None])
+        rehash(mutant)
         try:
             checker.check(mutant)
         except checker.Rejected as rejected:
