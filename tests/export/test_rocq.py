@@ -120,6 +120,10 @@ REFUSED = {
     ),
     "a smooth activation": (lambda: xn.verify_equal(SMOOTH, SMOOTH), "(smooth, 1 entries) is not written for Rocq"),
     "a constant": (lambda: xn.verify_equal(shifted(), shifted()), "node 'o' is a constant or reads one, which is not written for Rocq"),
+    "intervals on all of space": (
+        lambda: xn.verify_equal(F, MOVED, domain=xn.Polyhedron([[1, 0]], [0]), tolerance="1/5"),
+        "intervals are written for Rocq where each input is bounded by rows of its own",
+    ),
     "a domain of lower dimension": (
         lambda: xn.verify_equal(F, COPY, domain=xn.Polyhedron([[1, 0], [-1, 0]], [0, 0])),
         "a domain of lower dimension is not written for Rocq",
