@@ -38,6 +38,12 @@ def test_goals_that_were_reached_are_kept() -> None:
     assert {name for name, count in found.items() if count > trusted_lines.GOALS[name]} <= trusted_lines.OPEN
 
 
+def test_a_certificate_rests_on_no_more_lines_than_its_method_may_have() -> None:
+    found = {method: count for methods in trusted_lines.counts("equal").values() for method, count in methods.items()}
+    assert set(found) == set(trusted_lines.METHODS)
+    assert {method: count for method, count in found.items() if count > trusted_lines.METHODS[method]} == {}
+
+
 @pytest.mark.parametrize("name", ["T6", "T7", "T10", "T26 off", "flip", "rational", "shared part"])
 def test_what_is_loaded_is_what_is_counted(name: str, tmp_path: Path) -> None:
     path = tmp_path / "c.json"

@@ -7,37 +7,24 @@ fails, or ``BudgetExceeded`` where a limit ended its work. The format is written
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from ._check import Accepted, check, examine
+from ._load import load
 from ._models import read_models
-from ._network import read_network
+from ._network import Network, read_network
 from ._numbers import BudgetExceeded, Rejected, Unreadable
 
-if TYPE_CHECKING:
-    from ._transform import matched, transformed
-
-__all__ = [
-    "Accepted",
-    "BudgetExceeded",
-    "Rejected",
-    "Unreadable",
-    "check",
-    "examine",
-    "matched",
-    "read_models",
-    "read_network",
-    "transformed",
-]
+__all__ = ["Accepted", "BudgetExceeded", "Rejected", "Unreadable", "check", "examine"]
+__all__ += ["matched", "read_models", "read_network", "transformed"]  # what engines ask for
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("matched", "transformed"):  # no claim but one about a transformation needs these
-        from . import _transform
-
-        return getattr(_transform, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def transformed(network: Network, steps: Sequence[Any]) -> Network:
+    """The network after all steps of a transformation, first to last."""
+    return cast(Network, load("_transform.transformed")(network, steps))
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+def matched(network: Network, steps: Sequence[Any]) -> Network:
+    """The network after steps that keep the function of every network."""
+    return cast(Network, load("_transform.matched")(network, steps))

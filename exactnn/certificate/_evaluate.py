@@ -8,10 +8,13 @@ from math import prod
 
 from . import _budget
 from ._budget import words
+from ._columns import Columns, combined
+from ._common import lowest, pack
 from ._load import load
-from ._meaning import Linear, Step, bits, steps, walk
+from ._meaning import Linear, Step, bits, steps
 from ._network import Network, Node
-from ._numbers import Rejected, Tensor, pack
+from ._numbers import Rejected, Tensor
+from ._walk import walk
 
 
 def evaluate(network: Network, point: Sequence[Fraction], step: str, program: Iterable[Step] | None = None) -> list[Fraction]:
@@ -19,6 +22,12 @@ def evaluate(network: Network, point: Sequence[Fraction], step: str, program: It
     with _budget.released():
         values = walk(network, Numbers(point, step), steps(network) if program is None else program)
         return [v for i in network.outputs for v in values[i].fractions()]
+
+
+def value(rule: Linear, operands: Sequence[Tensor], constants: bool = True) -> Tensor:
+    """The entries of a linear step, in lowest terms, from those of the operands; without the constants what is linear in them."""
+    made = combined(rule, [Columns(len(a.numerators), {0: a.numerators}, a.denominator) for a in operands], 0 if constants else None)
+    return lowest(Tensor(rule.shape, list(made.column(0, made.denominator)), made.denominator))
 
 
 class Numbers:
@@ -37,7 +46,7 @@ class Numbers:
         length = max(map(bits, operands), default=1)
         _budget.charge(rule.work(1, length), step)
         _budget.hold(size * words(length + rule.bits), step)
-        return rule.value(operands)
+        return value(rule, operands)
 
     def positive(self, node: Node, operand: Tensor) -> Tensor:
         """max(n, 0)."""

@@ -21,10 +21,12 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._claim_run import ExecutionError
 from ._intervals import Bounds, Unit, around, box_of, image, precision, reweighted
-from ._meaning import MOVING, Linear, Piecewise, piecewise, steps, walk
+from ._meaning import Linear, steps
 from ._network import Network, Node
 from ._numbers import Tensor, mapping, need
+from ._piecewise import Piecewise, piecewise
 from ._rounding import FORMATS
+from ._walk import walk
 
 NORM, BENT = 16, 16  # roundings of a batch norm; of a piecewise linear function, without one for each kink
 
@@ -135,7 +137,7 @@ class _Run:
         columns = [[*chain.from_iterable(part), 0] for part in ((x.ends.lo for x in operands), (x.ends.hi for x in operands))]
         weights = sum(len(value.numerators) for value in node.fields.values() if isinstance(value, Tensor))
         _budget.charge(rule.work(8, self.fine + 32) + 64 * (weights + prod(rule.shape)) * _budget.words(self.fine), step)
-        if node.op in MOVING:
+        if not rule.constants and [term.weights for term in rule.terms] == [None]:  # entries are moved
             lo, hi, error = rule.apply([*columns, [*chain.from_iterable(x.error for x in operands), 0]])
             return State(node.shape, Bounds(lo, hi), error)
         if node.op == "batch_norm":
@@ -225,7 +227,7 @@ class _Run:
         ends = image(node, x.shape, x.ends, self.bits, step)
         if node.op == "max_pool":
             read = self._read(x)
-            rows = node.fields["window"].entries(x.shape, node.shape)
+            rows = node.fields["window"].entries(x.shape, node.shape, step)
             return self._state(node, ends, (Fraction(max(read[p] for p in row), 1 << self.fine) for row in rows))
         rules = [self._bent(function, step) for function in piecewise(node)]
         repeat, shift = len(x.error) // len(rules), self.fine - self.bits

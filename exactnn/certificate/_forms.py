@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -15,7 +15,7 @@ from . import _budget
 from ._atoms import Atoms, Lines, NodeForms, Shape
 from ._claim import Claim
 from ._form import Form, combination, combined, constant, products, same, single
-from ._lines import Kinks, named
+from ._lines import Kinks
 from ._load import load
 from ._meaning import node_steps
 from ._network import Network, Node
@@ -127,11 +127,9 @@ class Numbering:
                 continue
             _budget.charge(20 * len(x), step)
             _budget.hold(12 * len(x), step)
-            found = []
+            part, found = self.kinks.positive_part if made.kind == "positive" else partial(load("_named.named"), node, self._atoms), []
             for form in x:
                 here = f"{step}, line {lines.taken}"
-                line = lines.take(here)
-                unit = made.kind == "positive"
-                found.append(self.kinks.positive_part(form, line, grid, here) if unit else named(node, form, line, grid, self._atoms, here))
+                found.append(part(form, lines.take(here), grid, here))
             values.append(found)
         return values[-1]

@@ -62,7 +62,7 @@ def read_network(document: Any, step: str) -> Network:
         here = f"{step}: node {show(name)[1:-1]}"
         need(name not in places, here, "the name occurs twice")
         need(op in OPERATIONS, here, f"unknown operation {show(op)}")
-        keys, arity, read = OPERATIONS[op]
+        keys, arity, read, _ = OPERATIONS[op]
         mapping(raw, here, ("name", "op", "operands", *keys))
         operands = tuple(_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity))
         fields, found = load(read)(raw, [nodes[p].shape for p in operands], here)

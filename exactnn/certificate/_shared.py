@@ -34,6 +34,7 @@ def without_shared(claim: Claim, f: Network, g: Network, stated: Any) -> tuple[N
     if any(node.op == "rational" for network in (f, g) if network is not None for node in network.nodes):
         load("_signs.need_no_poles")(claim.nonzero, f, g)
     if not _all_same(f, f.nodes, g, g.nodes, groups):
+        folded = load("_folding.folded")
         need(_all_same(f, folded(f, step), g, folded(g, step), groups), step, "nodes that are not the same")
     return _with_inputs(f, [a for a, _ in groups], step), _with_inputs(g, [b for _, b in groups], step)
 

@@ -56,8 +56,10 @@ class Window(NamedTuple):
             found.append(flat)
         return found
 
-    def entries(self, shape: Sequence[int], result: Sequence[int]) -> list[list[int]]:
+    def entries(self, shape: Sequence[int], result: Sequence[int], step: str) -> list[list[int]]:
         """For each entry of a pooling of (channels, grid), the flat entries of the operand in its window, padding left out."""
+        _budget.charge(prod(result) * prod(self.kernel), step)
+        _budget.hold(prod(result) * prod(self.kernel), step)
         area, places = prod(shape[1:]), self.places(shape[1:], result[1:])
         return [[c * area + p for p in row if p >= 0] for c in range(shape[0]) for row in places]
 
@@ -94,21 +96,30 @@ def read_pool(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Sh
     return {"window": window, "count_padding": counted}, (a[0], *grid)
 
 
-def linear(node: Node, shape: Shape, found: Linear) -> Linear:
-    """``found`` with what a convolution or an average does to an operand of this shape."""
-    if node.op == "conv":
-        return found._replace(blocks=_convolved(node, shape), taps=prod(node.fields["weight"].shape[1:]))
-    window: Window = node.fields["window"]
+def average(node: Node, shapes: Sequence[Shape]) -> Linear:
+    """The mean over each window."""
+    window, size, (shape,), step = node.fields["window"], prod(node.shape), shapes, f"node {node.name}"
     places, taps = window.places(shape[1:], node.shape[1:]), prod(window.kernel)
+    _budget.charge(size * taps, step)
+    _budget.hold(size * taps, step)
     counted = [taps if node.fields["count_padding"] else sum(p >= 0 for p in row) for row in places]
     common, area = lcm(*counted), prod(shape[1:])
     weights = [common // n for n in counted] * node.shape[0]
     moved = [[c * area + row[k] if row[k] >= 0 else -1 for c in range(node.shape[0]) for row in places] for k in range(taps)]
-    return found._replace(terms=[Term(row, weights) for row in moved], denominator=common)
+    return Linear(node.shape, [Term(row, weights) for row in moved], denominator=common)
 
 
-def _convolved(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
-    """The kernels at each place of the result."""
+def convolution(node: Node, shapes: Sequence[Shape]) -> Linear:
+    """The kernels at each place of the result, and the bias of each channel."""
+    weight, bias, size = node.fields["weight"], node.fields["bias"], prod(node.shape[1:])
+    taps = prod(weight.shape[1:])
+    _budget.charge(prod(node.shape) * taps, f"node {node.name}")
+    constants = [n for n in bias.numerators for _ in range(size)]
+    return Linear(node.shape, (), _kernels(node, shapes[0]), weight.denominator, constants, bias.denominator, taps)
+
+
+def _kernels(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
+    """At each place of the result."""
     weight, groups = node.fields["weight"], node.fields["groups"]
     out, inner = weight.shape[:2]
     taps, area, size = prod(weight.shape[1:]), prod(shape[1:]), prod(node.shape[1:])
@@ -134,7 +145,9 @@ def _convolved(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
 def highest(i: int, node: Node, shape: Shape, x: int, at: int) -> Iterator[Step]:
     """m = e_0, then m + max(e_k - m, 0) for each further entry of the window."""
     window: Window = node.fields["window"]
-    windows, size, behind = window.entries(shape, node.shape), prod(node.shape), prod(shape)
+    size, behind, taps, step = prod(node.shape), prod(shape), prod(window.kernel), f"node {node.name}"
+    _budget.hold(taps * (16 + 3 * size), step)
+    windows = window.entries(shape, node.shape, step)
     yield Step(i, "linear", (x,), Linear(node.shape, [Term([w[0] for w in windows])]))
     for k in range(1, max(map(len, windows))):
         chosen = [e for e, w in enumerate(windows) if len(w) > k]

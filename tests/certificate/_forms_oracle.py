@@ -9,6 +9,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from exactnn.certificate._evaluate import value
 from exactnn.certificate._meaning import linear
 from exactnn.certificate._numbers import Tensor
 
@@ -75,7 +76,7 @@ def program(network: Any) -> tuple[list[list[Lin]], list[Lin]]:
             values.append(total)
         else:
             shapes = [network.nodes[p].shape for p in node.operands]
-            found = linear(node, shapes).value([Tensor(s, v, 1) for s, v in zip(shapes, below, strict=True)])
+            found = value(linear(node, shapes), [Tensor(s, v, 1) for s, v in zip(shapes, below, strict=True)])
             values.append(
                 [(n if isinstance(n, Lin) else Lin({None: Fraction(n)})) * Fraction(1, found.denominator) for n in found.numerators]
             )
