@@ -12,7 +12,6 @@ from typing import Any
 from . import _budget
 from ._budget import words
 from ._claim import Claim
-from ._folding import folded
 from ._load import load
 from ._network import Network, Node
 from ._numbers import Tensor, items, need, text
