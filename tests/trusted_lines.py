@@ -30,7 +30,7 @@ _CORE = ("equal", "zero", "symmetry"), ("point", "tree", "forms", "pass")
 BESIDE = {
     "reshape, transpose, slice, gather, concat and constants": ("_moving",),
     "add, subtract and scale": ("_broadcast",),
-    "other kinks than those of relu": ("_piecewise",),
+    "other kinks than those of relu": ("_bent",),
     "convolution and pooling": ("_windowed", "_grid"),
     "batch norms": ("_rounding",),
     "domains of lower dimension": ("_hull",),
@@ -43,7 +43,11 @@ FILES = {"model files": ("_model_files",), "NNET": ("_nnet",), "ONNX": ("_onnx",
 #: networks that are not piecewise linear
 CURVED = {"smooth activations": ("_curved", "_named"), "rational activations": ("_quotients", "_signs")}
 #: what some methods and questions need beside
-BOUNDS = {"factors of entries beside affine maps and convolutions": ("_folding",), "smooth activations": ("_curved", "_smooth")}
+BOUNDS = {
+    "sides that are proved": ("_limits",),
+    "factors of entries beside affine maps and convolutions": ("_folding",),
+    "smooth activations": ("_curved", "_smooth"),
+}
 BOXES = {"leaves by trees": ("_tree",), "leaves by pass": ("_difference",)}
 MOVES = {"flips": ("_flip",), "`matched`": ("_beside", "_laws")}
 

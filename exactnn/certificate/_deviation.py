@@ -1,22 +1,15 @@
-"""Evidence for "deviation": a point where f and g are at least so far apart; for the norm "l1" the leaves of a tree."""
+"""Evidence for "deviation": a point where f and g are at least so far apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
-from itertools import product
 from typing import Any
 
-from ._cells import Cell
 from ._claim_cells import Deviation
-from ._farkas import AffineRow
 from ._load import load
 from ._network import Network
-from ._numbers import afford, items, need, show
+from ._numbers import need, show
 from ._point import at, values
-from ._tree import Pairs, at_most
-
-SIGNED = 8  # outputs whose sum of absolute values is written sign by sign
 
 
 def need_lower(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any]) -> None:
@@ -38,11 +31,3 @@ def _enclosed(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any]
     point = at(claim, f, evidence["point"])
     found = load("_difference.Pass")(f, g, bits).outputs(load("_intervals.around")(point, point, bits))  # which the method needs, too
     return [Fraction(max(a, -b, 0), 1 << bits) for a, b in zip(found.lo, found.hi, strict=True)]
-
-
-def bounded(cell: Cell, path: Sequence[AffineRow], pairs: Pairs, tolerance: Fraction, raw: Any, step: str) -> None:
-    """For the norm "l1" a proof for each choice of signs: tolerance - sum of s_j (f - g)_j >= 0."""
-    afford(len(pairs) <= SIGNED, step, f"the sum over more than {SIGNED} outputs has too many signs for this checker")
-    for signs, proof in zip(product((1, -1), repeat=len(pairs)), items(raw, step, 2 ** len(pairs)), strict=True):
-        terms = [(sign * c, value) for sign, pair in zip(signs, pairs, strict=True) for c, value in pair]
-        at_most(cell, path, terms, tolerance, proof, f"{step}, signs {list(signs)}")

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._claim import Claim, Domain
 from ._common import common
-from ._farkas import remainder, slacks
 from ._load import load
 from ._meaning import Block, Linear, Term
 from ._network import Node
@@ -66,22 +65,15 @@ def need_within(claim: Claim, found: Bounds, bits: int, step: str) -> None:
 
 
 def box_of(domain: Domain | None, bits: int, proofs: Any) -> Bounds:
-    """The box of rows with one entry, and of [j, s, rows]:  scale (-s x_j) = gamma + sum of y (b - A x),  so  s x_j <= -gamma / scale."""
+    """The box of rows with one entry, and of the sides that are proved."""
     need(domain is not None, "claim: domain", "a bounded domain is needed")
     assert domain is not None
-    size, given = domain.matrix.shape[1], slacks(domain, "box") if proofs else []
-    found: list[tuple[int, int, Fraction]] = []
+    size = domain.matrix.shape[1]
+    found: list[tuple[int, int, Fraction]] = load("_limits.limits")(domain, proofs) if items(proofs, "box") else []
     for row, bound in domain.rows():
         if row.count(0) == size - 1:
             a = max(row) or min(row)
             found.append((row.index(a), 1 if a > 0 else -1, bound * domain.matrix.denominator / abs(a)))
-    for k, proof in enumerate(items(proofs, "box")):
-        step = f"box: side {k}"
-        j, s, rows = items(proof, step, 3)
-        j = index(j, size, step)
-        need(type(s) is int and s in (1, -1), step, "the sign must be 1 or -1")
-        scale, gamma = remainder([*(-s * (i == j) for i in range(size)), 0], given, rows, step)
-        found.append((j, s, Fraction(-gamma, scale)))
     sides: dict[tuple[int, int], Fraction] = {}  # s x_j <= value
     for j, s, limit in found:
         sides[j, s] = min(sides.get((j, s), limit), limit)

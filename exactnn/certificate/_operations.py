@@ -41,7 +41,7 @@ OPERATIONS: dict[str, tuple[tuple[str, ...], int | None, str, str]] = {
     "input": (("shape",), 0, "_operations.read_input", ""),
     "affine": (("weight", "bias"), 1, "_operations.read_affine", "_meaning.affine"),
     "piecewise_linear": (("slope", "constant", "kinks"), 1, "_operations.read_piecewise_linear", ""),
-    "prelu": (("slopes",), 1, "_piecewise.read_prelu", ""),
+    "prelu": (("slopes",), 1, "_bent.read_prelu", ""),
     "smooth": (("function",), 1, "_curved.read_smooth", ""),
     "rational": (("numerator", "denominator"), 1, "_quotients.read_rational", ""),
     "max_pool": (("kernel", *_SLIDING), 1, "_windowed.read_pool", ""),

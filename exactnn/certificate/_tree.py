@@ -42,7 +42,7 @@ def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
         for j, pair in enumerate(pairs):
             need(not cell.difference(pair)[0], step, f"output {j}: the functions are not the same on this leaf")
 
-    bounded = load("_deviation.bounded") if claim.norm == "l1" else _bounded
+    bounded = load("_sum.bounded") if claim.norm == "l1" else _bounded
     walk(claim, f, [f] if g is None else [f, g], evidence, leaf, False)
 
 
