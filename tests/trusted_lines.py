@@ -31,7 +31,7 @@ BESIDE = {
     "reshape, transpose, slice, gather, concat and constants": ("_moving",),
     "add, subtract and scale": ("_broadcast",),
     "other kinks than those of relu": ("_bent",),
-    "convolution and pooling": ("_windowed", "_grid"),
+    "convolution and pooling": ("_windowed", "_maximum", "_grid"),
     "batch norms": ("_rounding",),
     "domains of lower dimension": ("_hull",),
     "shared parts": ("_shared", "_beside"),

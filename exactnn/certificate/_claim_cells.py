@@ -30,7 +30,7 @@ class SameDecision(Claim):
         "proved": {"tree": "_decision.check_decision_tree", "boxes": "_boxes.check_boxes"},
         "refuted": {"point": "_decision.check_decision_point"},
     }
-    uses = ("_windowed.read_pool", "_moving.read_concat")  # for the maximum of the outputs
+    uses = ("_maximum.highest", "_moving.joined")  # for the maximum of the outputs
     beside = ("matched",)
 
     def instead(self, evidence: dict[str, Any]) -> tuple[Claim, Any]:

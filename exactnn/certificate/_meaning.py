@@ -151,4 +151,4 @@ def node_steps(i: int, node: Node, shapes: Sequence[Shape], operands: tuple[int,
     elif node.fields == RELU:
         yield Step(i, "positive", operands)
     else:
-        yield from load("_windowed.highest" if node.op == "max_pool" else "_bent.bent")(i, node, shapes[0], operands[0], at)
+        yield from load("_maximum.highest" if node.op == "max_pool" else "_bent.bent")(i, node, shapes[0], operands[0], at)
