@@ -9,8 +9,7 @@ A step makes a list of numbers (row-major entries) from those of earlier steps, 
 
 Piecewise linear operations come down to the first three:  q t + r + sum of p max(t - k, 0)  for the kinks k, and
 max(a, b) = a + max(b - a, 0)  from entry to entry of a window. Who bounds values asks for these operations ``whole``, as functions, too.
-A carrier says what linear, positive and function are for numbers, intervals, functions of the inputs, ...; `_walk.walk` takes it through a
-network.
+The rule of `affine` stands here, those of other operations in the modules that `_operations` names.
 """
 
 from __future__ import annotations
