@@ -31,7 +31,7 @@ METHODS = {
     "deviation": {"tree": 1100, "pass": 1200, "boxes": 1500},
     "execution_error": {"rounding": 1100},
     "regions": {"tree": 1000},
-    "orbits": {"free": 1000, "odd": 1000, "halves": 1000, "lattice": 1050, "enumeration": 1100},
+    "orbits": {"free": 1000, "odd": 1000, "halves": 1050, "lattice": 1100, "enumeration": 1100},
     "identity": {"sides": 1500},
     "pole_free": {"signs": 700, "pole": 700},
 }

@@ -52,5 +52,5 @@ def bent(i: int, node: Node, shape: Shape, x: int, at: int) -> Iterator[Step]:
         weights = [int(p * denominator) for p in row for _ in range(size // len(row))]
         terms.append(Term(range(k * size, (k + 1) * size), None if row == [1] and denominator == 1 else weights))
     constants = [constant.numerator] * size if constant else ()
-    rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, bits=long)
+    rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, longest=lambda: long)
     yield Step(i, "linear", tuple(used), rule)

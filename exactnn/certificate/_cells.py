@@ -10,19 +10,35 @@ The functions in columns have the keys k - 1 for t_k, n for 1, and larger number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import gcd, lcm, prod
+from operator import add
+from typing import Any, NamedTuple
 
 from . import _budget
-from ._columns import Columns, combined
 from ._farkas import AffineRow
-from ._meaning import Step, steps
+from ._meaning import Linear, steps
 from ._network import Network
 from ._numbers import need
 
 Row = dict[int, int]  # key to coefficient, without zeros
 CONSTANT = -1  # in the place of the key where z is a constant: c or -c
+
+
+class Columns(NamedTuple):
+    """Entry i is the sum over the keys of columns[key][i] / denominator times a function; a column of zeros may be left out."""
+
+    size: int
+    columns: Mapping[int, Sequence[Any]]
+    denominator: int
+
+    def column(self, key: int, common: int) -> Sequence[Any]:
+        """One column, over a multiple of the denominator."""
+        found, factor = self.columns.get(key), common // self.denominator
+        if found is None:
+            return [0] * self.size
+        return found if factor == 1 else [n * factor for n in found]
 
 
 class Cell:
@@ -88,7 +104,7 @@ class Cell:
 
     def complete(self) -> None:
         """Go on behind the stage at hand: max(z, 0) is z, 0, or c times a function of its own."""
-        z, units = self._operands()[0], self._units[self.first :]
+        z, units = self._stage, self._units[self.first :]
         signs = [side * self._known.get(atom, 0) for side, atom in units]  # 0: none is known
         missing = [i for i, sign in enumerate(signs) if not sign]
         first = [self.first + i for i in missing[:1]]
@@ -102,13 +118,6 @@ class Cell:
         self._values.append(_lowest(Columns(z.size, columns, z.denominator)))
         self._proceed()
 
-    @property
-    def _step(self) -> Step:
-        return self._programs[self._done][1][len(self._values)]
-
-    def _operands(self) -> list[Columns]:
-        return [self._values[p] for p in self._step.operands]
-
     def _proceed(self) -> None:
         """Through the steps up to the next stage of units."""
         self.first, self._scales = len(self._units), []
@@ -121,8 +130,8 @@ class Cell:
                     self.outputs += [(_row(ends[i], e), ends[i].denominator) for e in range(prod(network.nodes[i].shape))]
                 self._done, self._values = self._done + 1, []
                 continue
-            step, operands = self._step, self._operands()
-            node = network.nodes[step.node]
+            step = program[len(self._values)]
+            node, operands = network.nodes[step.node], [self._values[p] for p in step.operands]
             if step.kind == "positive":
                 return self._enter(operands[0])
             need(step.kind != "function", f"tree: node {node.name}", f"{node.op} is not piecewise linear")
@@ -134,7 +143,7 @@ class Cell:
             else:
                 functions = len({self.one}.union(*(value.columns for value in operands)))
                 bits = max(map(_bits, operands), default=1)
-                self._charge(prod(step.rule.shape) * functions, bits + step.rule.bits, step.rule.work(functions, bits))
+                self._charge(prod(step.rule.shape) * functions, bits + step.rule.longest(), step.rule.work(functions, bits))
                 value = combined(step.rule, operands, self.one)
             self._values.append(_lowest(value))
 
@@ -147,6 +156,7 @@ class Cell:
 
     def _enter(self, z: Columns) -> None:
         """A stage of units: a row is c h or -c h."""
+        self._stage = z
         self._charge(z.size * (16 + 3 * len(z.columns)), _bits(z), 4 * z.size * (1 + len(z.columns)))
         for row in (_row(z, i) for i in range(z.size)):
             scale = gcd(*row.values())
@@ -180,3 +190,17 @@ def _lowest(value: Columns) -> Columns:
     if divisor != 1:
         kept = {key: [n // divisor for n in column] for key, column in kept.items()}
     return Columns(value.size, kept, value.denominator // divisor)
+
+
+def combined(rule: Linear, operands: Sequence[Columns], one: int) -> Columns:
+    """What a linear step makes of them; ``one`` is the key of the function 1, which the constants go with."""
+    keys = list(dict.fromkeys(key for a in operands for key in a.columns))
+    shared = lcm(*(a.denominator for a in operands))
+    lists = rule.apply([[*chain.from_iterable(a.column(key, shared) for a in operands), 0] for key in keys])
+    under = lcm(shared * rule.denominator, rule.over)
+    factor, shift = under // (shared * rule.denominator), under // rule.over
+    found = dict(zip(keys, lists if factor == 1 else [[n * factor for n in column] for column in lists], strict=True))
+    if rule.constants:
+        constants = rule.constants if shift == 1 else [c * shift for c in rule.constants]
+        found[one] = list(map(add, found[one], constants)) if one in found else list(constants)
+    return Columns(prod(rule.shape), found, under)

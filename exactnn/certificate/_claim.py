@@ -29,6 +29,9 @@ QUESTIONS = {
 }
 
 
+_PROVED = {"forms": "_forms.check_forms", "tree": "_tree.check_tree", "pass": "_difference.check_pass", "boxes": "_boxes.check_boxes"}
+
+
 class Domain(NamedTuple):
     """{x : A x <= b}, A = matrix."""
 
@@ -99,12 +102,7 @@ class Equal(Claim):
     """|f_j - g_j| <= tolerance on the domain."""
 
     methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
-        "proved": {
-            "forms": "_forms.check_forms",
-            "tree": "_tree.check_tree",
-            "pass": "_difference.check_pass",
-            "boxes": "_boxes.check_boxes",
-        },
+        "proved": _PROVED,
         "refuted": {"point": "_point.check_point", "enclosure": "_enclosure.check_enclosure"},
     }
     beside: ClassVar[tuple[str, ...]] = ("matched", "shared", "denominators")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import prod
+from itertools import chain
+from math import lcm, prod
 
 from . import _budget
 from ._budget import words
-from ._columns import Columns, combined
 from ._common import lowest, pack
 from ._load import load
 from ._meaning import Linear, Step, bits, steps
@@ -26,8 +26,15 @@ def evaluate(network: Network, point: Sequence[Fraction], step: str, program: It
 
 def value(rule: Linear, operands: Sequence[Tensor], constants: bool = True) -> Tensor:
     """The entries of a linear step, in lowest terms, from those of the operands; without the constants what is linear in them."""
-    made = combined(rule, [Columns(len(a.numerators), {0: a.numerators}, a.denominator) for a in operands], 0 if constants else None)
-    return lowest(Tensor(rule.shape, list(made.column(0, made.denominator)), made.denominator))
+    under = lcm(*(a.denominator for a in operands))
+    scaled = (a.numerators if a.denominator == under else [n * (under // a.denominator) for n in a.numerators] for a in operands)
+    (found,) = rule.apply([[*chain.from_iterable(scaled), 0]])
+    under *= rule.denominator
+    if constants and rule.constants:
+        over = lcm(under, rule.over)
+        p, q, under = over // under, over // rule.over, over
+        found = [p * n + q * c for n, c in zip(found, rule.constants, strict=True)]
+    return lowest(Tensor(rule.shape, found, under))
 
 
 class Numbers:
@@ -45,7 +52,7 @@ class Numbers:
         step, size = f"{self.step}: node {node.name}", prod(rule.shape)
         length = max(map(bits, operands), default=1)
         _budget.charge(rule.work(1, length), step)
-        _budget.hold(size * words(length + rule.bits), step)
+        _budget.hold(size * words(length + rule.longest()), step)
         return value(rule, operands)
 
     def positive(self, node: Node, operand: Tensor) -> Tensor:

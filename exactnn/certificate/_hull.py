@@ -10,6 +10,7 @@ from . import _budget
 from ._claim import Claim, Domain
 from ._common import pack
 from ._farkas import AffineRow, nonnegative, primitive, slacks
+from ._load import load
 from ._numbers import index, items, mapping, need, rationals
 
 Vector = dict[int, Fraction]  # without the zeros
@@ -29,6 +30,16 @@ def within(claim: Claim, raw: Any, forms: Sequence[AffineRow], dimension: int) -
                 total = [t + c * v for t, v in zip(total, row, strict=True)]
         found.append(primitive(total))
     return found, inputs, denominator
+
+
+def forms(raw: Any, domain: Domain | None, dimension: int, atoms: Any) -> list[Any]:
+    """The inputs as forms (`_form`) in the atoms of the coordinates."""
+    need(domain is not None, "hull", "there is no domain that it could belong to")
+    assert domain is not None
+    rows, denominator = read_hull(raw, domain, dimension)
+    coordinates = tuple(atoms.coordinate(k) for k in range(len(rows[0]) - 1))
+    form = load("_form.Form")
+    return [form(Fraction(r[-1], denominator), Fraction(1, denominator), coordinates, r[:-1]) for r in rows]
 
 
 def read_hull(raw: Any, domain: Domain, dimension: int) -> tuple[list[AffineRow], int]:

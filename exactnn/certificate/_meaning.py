@@ -15,6 +15,7 @@ The rule of `affine` stands here, those of other operations in the modules that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from math import prod
 from operator import add, mul
 from typing import Any, NamedTuple
@@ -53,15 +54,15 @@ class Linear(NamedTuple):
     constants: Sequence[int] = ()
     over: int = 1
     taps: int = 0  # entries in a row of a block
-    bits: int = 1  # of the longest number of a weight or constant
+    longest: Callable[[], int] = lambda: 1  # the bits of the longest number of a weight or constant: looked for only when asked for
 
     def work(self, lists: int, length: int) -> int:
         """What it costs to make the entries of so many lists from numbers of at most so many bits."""
         size, long = lists * prod(self.shape), _budget.words(length)
-        each, product = self.taps or len(self.terms), long * _budget.words(self.bits)
+        each, product = self.taps or len(self.terms), long * _budget.words(self.longest())
         return (
             200
-            + size * 4 * max(long, _budget.words(self.bits)) ** 2
+            + size * 4 * max(long, _budget.words(self.longest())) ** 2
             + (size * each * product if product > 1 else size * each // _budget.PACKED)
         )
 
@@ -100,7 +101,8 @@ def taken(x: Sequence[Any], places: Sequence[int]) -> Any:
 def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
     """What an operation in AFFINE does to operands of these shapes."""
     found: Linear = load(OPERATIONS[node.op][3])(node, shapes)
-    return found._replace(bits=max((bits(value) for value in node.fields.values() if isinstance(value, Tensor)), default=1))
+    values = node.fields.values()
+    return found._replace(longest=cache(lambda: max((bits(value) for value in values if isinstance(value, Tensor)), default=1)))
 
 
 def affine(node: Node, shapes: Sequence[Shape]) -> Linear:

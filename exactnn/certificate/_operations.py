@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from ._numbers import items, need, rational, rationals, shape, tensor
+from ._numbers import Rejected, items, need, rational, rationals, shape, tensor
 
 Shape = tuple[int, ...]
 Fields = dict[str, Any]
@@ -21,7 +21,8 @@ def read_affine(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, 
     weight = tensor(raw["weight"], f"{step}: weight")
     need(len(weight.shape) == 2, step, "the weight must have two axes")
     (m, n), (a,) = weight.shape, operands
-    need(a[-1:] == (n,), step, f"the weight takes {n} entries on the last axis of an operand of shape {list(a)}")
+    if a[-1:] != (n,):
+        raise Rejected(step, f"the weight takes {n} entries on the last axis of an operand of shape {list(a)}")
     return {"weight": weight, "bias": tensor(raw["bias"], f"{step}: bias", (m,))}, (*a[:-1], m)
 
 

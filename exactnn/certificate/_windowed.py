@@ -10,7 +10,7 @@ from typing import NamedTuple
 from . import _budget
 from ._meaning import Block, Linear, Term
 from ._network import Node
-from ._numbers import boolean, count, items, need, tensor
+from ._numbers import count, items, need, tensor
 from ._operations import Fields, Shape
 
 
@@ -91,7 +91,8 @@ def read_pool(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Sh
     kernel = tuple(count(v, f"{step}: kernel", 1) for v in items(raw["kernel"], f"{step}: kernel"))
     need(len(kernel) >= 1 and len(a) == len(kernel) + 1, step, "the kernel does not fit the operand")
     window = _window(raw, kernel, step)
-    grid, counted = window.moved(a[1:], step), boolean(raw.get("count_padding", False), f"{step}: count_padding")
+    grid, counted = window.moved(a[1:], step), raw.get("count_padding", False)
+    need(type(counted) is bool, f"{step}: count_padding", "expected true or false")
     need(counted or all(max(row) >= 0 for row in window.places(a[1:], grid)), step, "a window holds nothing but padding")
     return {"window": window, "count_padding": counted}, (a[0], *grid)
 

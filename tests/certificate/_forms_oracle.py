@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from exactnn.certificate import _columns
+from exactnn.certificate import _cells
 from exactnn.certificate._meaning import linear
 
 
@@ -75,7 +75,7 @@ def program(network: Any) -> tuple[list[list[Lin]], list[Lin]]:
             values.append(total)
         else:
             shapes = [network.nodes[p].shape for p in node.operands]
-            found = _columns.combined(linear(node, shapes), [_columns.Columns(len(v), {0: v}, 1) for v in below], 0)
+            found = _cells.combined(linear(node, shapes), [_cells.Columns(len(v), {0: v}, 1) for v in below], 0)
             entries = found.column(0, found.denominator)
             values.append([(n if isinstance(n, Lin) else Lin({None: Fraction(n)})) * Fraction(1, found.denominator) for n in entries])
     return stages, [v for p in network.outputs for v in values[p]]

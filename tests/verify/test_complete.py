@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks import equality_map
 from exactnn import Box, Network, Polyhedron, check, mlp, verify_equal, verify_zero
-from exactnn.cells import Merged, read_program
 from exactnn.claims import Certificate, Comparison, EqualClaim, SymmetryClaim, ZeroClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
@@ -21,6 +20,7 @@ from exactnn.symmetry import Permutation, Scaling
 from exactnn.verify import _decision, _joint
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
+from exactnn.verify._lattice import ByLattice
 from tests.strategies import TINY
 from tests.verify._oracles import assert_sound, value, z3_differ
 
@@ -305,12 +305,11 @@ def test_equal_units_put_together_change_no_answer(seed: int) -> None:
     f = random_net(rng, d, 3, 3, 2, unit=unit)
     g = [mlp([*layers_of(f)[:-1], other_last(f)], activation=unit), random_net(rng, d, 2, 2, 2, unit=unit), f, None][seed // 4 % 4]
     domain, _ = sides(rng, d, int(rng.integers(0, 4)))
-    part = Merged(read_program([f] if g is None else [f, g])).part(opens=True)
-    for tolerance in (Fraction(0), Fraction(1), TINY):
-        claim, where = claim_of(f, g, domain, tolerance), coordinates(domain, d)
-        found = Complete(claim, where, Clock(60), None, program=part.program).decide()
-        if isinstance(found, dict):
-            found = {**found, "tree": part.written(found["tree"])}
+    where = coordinates(domain, d)
+    for tolerance in (Fraction(0), Fraction(1), TINY) if where.dimension else ():
+        claim = claim_of(f, g, domain, tolerance)
+        part = ByLattice(claim, where, Clock(60)).needed(Clock(60))
+        found = Complete(claim, where, Clock(60), None, part=part).decide()
         assert judged(claim, where, found) == decide(f, g, domain, tolerance)
 
 
