@@ -17,6 +17,7 @@ from operator import add
 from typing import Any, NamedTuple
 
 from . import _budget
+from ._apply import applied
 from ._farkas import AffineRow
 from ._meaning import Linear, steps
 from ._network import Network
@@ -196,7 +197,7 @@ def combined(rule: Linear, operands: Sequence[Columns], one: int) -> Columns:
     """What a linear step makes of them; ``one`` is the key of the function 1, which the constants go with."""
     keys = list(dict.fromkeys(key for a in operands for key in a.columns))
     shared = lcm(*(a.denominator for a in operands))
-    lists = rule.apply([[*chain.from_iterable(a.column(key, shared) for a in operands), 0] for key in keys])
+    lists = applied(rule, [[*chain.from_iterable(a.column(key, shared) for a in operands), 0] for key in keys])
     under = lcm(shared * rule.denominator, rule.over)
     factor, shift = under // (shared * rule.denominator), under // rule.over
     found = dict(zip(keys, lists if factor == 1 else [[n * factor for n in column] for column in lists], strict=True))

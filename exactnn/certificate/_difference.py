@@ -18,6 +18,7 @@ from operator import add, sub
 from typing import Any, NamedTuple
 
 from . import _budget
+from ._apply import applied
 from ._claim import Claim
 from ._intervals import Bounds, Unit, box_of, image, joined, mapped, need_within, precision, product, reweighted, units
 from ._load import load
@@ -257,7 +258,7 @@ def combined(parts: Sequence[tuple[Rule, Bounds]], constants: Linear, bits: int)
     high = low
     for rule, (lo, hi) in parts:
         factor = whole // (2 * rule.sums.denominator)
-        (centre,), (radius,) = rule.sums.apply([[*map(add, lo, hi), 0]]), rule.sizes.apply([[*map(sub, hi, lo), 0]])
+        (centre,), (radius,) = applied(rule.sums, [[*map(add, lo, hi), 0]]), applied(rule.sizes, [[*map(sub, hi, lo), 0]])
         low = [n + factor * (c - r) for n, c, r in zip(low, centre, radius, strict=True)]
         high = [n + factor * (c + r) for n, c, r in zip(high, centre, radius, strict=True)]
     return Bounds([n // whole for n in low], [-(-n // whole) for n in high])

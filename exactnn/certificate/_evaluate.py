@@ -8,6 +8,7 @@ from itertools import chain
 from math import lcm, prod
 
 from . import _budget
+from ._apply import applied
 from ._budget import words
 from ._common import lowest, pack
 from ._load import load
@@ -28,7 +29,7 @@ def value(rule: Linear, operands: Sequence[Tensor], constants: bool = True) -> T
     """The entries of a linear step, in lowest terms, from those of the operands; without the constants what is linear in them."""
     under = lcm(*(a.denominator for a in operands))
     scaled = (a.numerators if a.denominator == under else [n * (under // a.denominator) for n in a.numerators] for a in operands)
-    (found,) = rule.apply([[*chain.from_iterable(scaled), 0]])
+    (found,) = applied(rule, [[*chain.from_iterable(scaled), 0]])
     under *= rule.denominator
     if constants and rule.constants:
         over = lcm(under, rule.over)

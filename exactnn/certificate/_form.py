@@ -16,7 +16,7 @@ from operator import itemgetter, mul
 from typing import NamedTuple
 
 from . import _budget
-from ._budget import words
+from ._budget import LONG, words
 from ._meaning import Linear, taken
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
@@ -92,15 +92,27 @@ def _times(k: int, coefficients: Sequence[int]) -> list[int]:
     return list(coefficients if k == 1 else map(mul, coefficients, repeat(k)))
 
 
+def _least(denominators: Iterable[int]) -> int:
+    """The least common multiple, charged as it grows."""
+    found = 1
+    for denominator in set(denominators):
+        if found % denominator:
+            _budget.charge(words(found.bit_length()) * words(denominator.bit_length()), _STEP)
+            found = lcm(found, denominator)
+    return found
+
+
 def combination(terms: Iterable[tuple[Fraction | int, Form]], under: int = 1, shift: Fraction = _ZERO) -> Form:
     """The sum of k times form, divided by ``under``, plus the shift; cancelled atoms are left out."""
     total, parts = _ZERO, []
     for k, form in terms:
         if form.constant:
             total += form.constant * k
+            if total.denominator >> LONG:
+                _budget.charge(words(total.denominator.bit_length()) ** 2, _STEP)
         (a, b), (c, d) = k.as_integer_ratio(), form.factor.as_integer_ratio()
         parts.append((*_reduced(a * c, b * d), form))
-    common = lcm(*[q for _, q, _ in parts])
+    common = _least(q for _, q, _ in parts)
     found: dict[int, int] = {}
     for p, q, form in parts:
         k = p * (common // q)
@@ -132,7 +144,13 @@ def products(
     coefficients over one denominator. An atom that occurs once costs one product a row; forms that are
     different atoms in order, times one number, cost none: the row itself has their coefficients.
     """
-    common = lcm(*(form.factor.denominator for form in forms))
+    common = _least(form.factor.denominator for form in forms)
+    unit = _least(form.constant.denominator for form in forms)
+    more, numbers = words(common.bit_length()) - 1, (1 + len(rows)) * sum(len(form.atoms) + 1 for form in forms)
+    if more and len({form.factor for form in forms}) > 1:  # over a long denominator all coefficients are as long
+        _budget.charge(numbers * more, _STEP)
+        _budget.hold(numbers * more, _STEP)
+    _budget.charge((1 + len(rows)) * len(forms) * (words(unit.bit_length()) - 1), _STEP)
     columns: dict[int, tuple[list[int], list[int]]] = {}
     for i, form in enumerate(forms):
         k = _over(form.factor, common)
@@ -158,7 +176,6 @@ def products(
         _budget.charge(len(rows) * size * words(longest.bit_length()) * words(bits()) // 4, _STEP)
     scale = Fraction(share or 1, denominator * common)
 
-    unit = lcm(*(form.constant.denominator for form in forms))
     constants = [_over(form.constant, unit) for form in forms]
     still = not any(constants)
     long = scale.numerator.bit_length() + scale.denominator.bit_length() + (0 if still else (denominator * unit).bit_length())

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from math import prod
-from operator import add, mul
 from typing import Any, NamedTuple
 
 from . import _budget
@@ -65,27 +64,6 @@ class Linear(NamedTuple):
             + size * 4 * max(long, _budget.words(self.longest())) ** 2
             + (size * each * product if product > 1 else size * each // _budget.PACKED)
         )
-
-    def apply(self, columns: Sequence[Sequence[Any]]) -> list[list[Any]]:
-        """For each list x of numbers or spans, with a 0 behind its entries: the sums, times the denominator, without the constants."""
-        if self.blocks is None:
-            return [self._sum_of_terms(x) for x in columns]
-        found: list[list[Any]] = [[0] * prod(self.shape) for _ in columns]
-        for places, entries, rows in self.blocks():
-            for x, y in zip(columns, found, strict=True):
-                part = taken(x, places)
-                for e, row in zip(entries, rows, strict=True):
-                    y[e] = sum(map(mul, row, part))
-        return found
-
-    def _sum_of_terms(self, x: Sequence[Any]) -> list[Any]:
-        total: list[Any] | None = None
-        for places, weights in self.terms:
-            part = taken(x, places)
-            if weights is not None:
-                part = list(map(mul, part, weights))
-            total = part if total is None else list(map(add, total, part))
-        return [0] * prod(self.shape) if total is None else total
 
 
 def bits(value: Tensor) -> int:

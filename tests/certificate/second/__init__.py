@@ -1,4 +1,4 @@
-"""A second checker of the core of the format, of boxes and of transformations, made from docs/certificate-format.md and docs/certificate/*.md alone.
+"""A second checker of the core of the format, boxes and transformations, made from the pages in docs/certificate/ alone.
 
 It shares no code and no ideas about speed with `exactnn.certificate`. Every value of a network is a list of vectors, one for each
 entry (row-major); a vector is a dict {key: Fraction} without zeros, keys ONE (the constant), (1, k) for coordinate k, others for functions.
