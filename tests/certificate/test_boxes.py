@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Polyhedron, verify_same_decision
 from exactnn import mlp as build
-from exactnn.certificate import BudgetExceeded, Rejected, _budget, _packed, _zonotope, check
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, _packed, _words, _zonotope, check
 from exactnn.certificate._claim import read_claim
 from exactnn.certificate._network import read_network
 from exactnn.certificate._zonotope import Joint, reach
@@ -409,7 +409,7 @@ def test_a_point_is_needed_and_only_deviations_have_brackets() -> None:
 )
 def test_the_sentence(change: Any, words: str) -> None:
     document = deviation(PASS, "1/200", **change)
-    sentence = read_claim(document["claim"]).sentence(read_network(document["models"]["f"]["inline"], "f"))
+    sentence = _words.sentence(read_claim(document["claim"]), read_network(document["models"]["f"]["inline"], "f"))
     assert sentence.startswith(f"proved: {words}")
 
 

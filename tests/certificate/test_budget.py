@@ -16,8 +16,9 @@ import pytest
 import exactnn as xn
 import exactnn.certificate
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, _tree, check
-from exactnn.certificate._budget import ROOM, WORK, allow, charge, hold, opened, released, written
+from exactnn.certificate._budget import ROOM, WORK, allow, charge, hold, opened, released
 from exactnn.certificate._command import main as alone
+from exactnn.certificate._written import written
 from exactnn.claims import accepted
 from exactnn.cli import main
 from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, ExactnnError

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp, symmetry, verify_equal, verify_symmetry, verify_zero
 from exactnn.certificate import _budget, _intervals, _smooth
-from exactnn.certificate._meaning import Piecewise
+from exactnn.certificate._piecewise import Piecewise
 from exactnn.difference import NotBounded, UpperBound, _pass, _units, bounding_box, difference_bounds, upper_bound
 from exactnn.difference._bounds import Ends, Exact, times
 from exactnn.difference._maximum import Maximum
