@@ -222,7 +222,7 @@ class _Run:
         self.spans: list[dict[int, Range]] = [{}, {}]  # intervals of max(z, 0)
         self.apart: dict[int, Range] = {}  # and of max(a, 0) - max(b, 0)
         self.next = [len(lo), len(lo)]  # keys
-        self.before = _budget.held()
+        self.before = _budget.account().held
 
     def forget(self, networks: Sequence[int], ahead: set[int]) -> None:
         """Keep nothing of these networks, and of a difference, but what is read later."""
@@ -230,7 +230,7 @@ class _Run:
             for key in kept.keys() - ahead:
                 del kept[key]
         numbers = sum(len(form.slots) for forms in (*self.known, self.own, self.others) for form in forms.values())
-        _budget.back_to(self.before + numbers * (1 + self.bits // 256))
+        _budget.account().held = self.before + numbers * (1 + self.bits // 256)
 
     def values(self, i: int, lines: _Lines) -> list[tuple[Form, Range]]:
         """The affine functions of a stage of network i, and their ranges."""

@@ -55,8 +55,6 @@ del BY_EQUAL["claim"]["tolerance"]
 SLICED = certificate("equal", "proved", (NET, NET), TREE)
 LINE = {"origin": tensor([1, 2]), "directions": tensor([[3, 4]])}
 SLICED["models"] = {name: {**model, "slice": LINE} for name, model in SLICED["models"].items()}
-    k: {**model, "slice": {"origin": tensor([1, 2]), "directions": tensor([[3, 4]])}} for k, model in SLICED["models"].items()
-}
 #: what the cases of the other tests lack
 MORE = {
     "zero by pass": certificate("zero", "proved", (NET,), PASS, **ON_A_BOX),
