@@ -51,9 +51,10 @@ class Part:
     def written(self, nodes: Sequence[Any]) -> list[Any]:
         """The nodes of a tree about this program, their units numbered as in a certificate about the whole one."""
         renumbered = []
+        numbers = self.numbers[self.program.domain_units :]
         for kind, facts, end in nodes:
-            named = [[self.numbers[unit], *proof] for unit, *proof in facts]
-            renumbered.append([kind, named, self.numbers[end] if kind == "split" else end])
+            named = [[numbers[unit], *proof] for unit, *proof in facts]
+            renumbered.append([kind, named, numbers[end] if kind == "split" else end])
         return renumbered
 
     def narrowed(self) -> tuple[Part, RationalArray]:

@@ -204,6 +204,7 @@ class Search:
         for unit in made:
             form = forms[unit]
             cell.known.add(Plane.of(form, upright(form)), 1, Farkas(1, ((len(cell.forms), 1),)))
+            cell.known.hold(form, len(cell.forms))
             cell.forms, cell.made = (*cell.forms, form), (*cell.made, unit)
         if cell.stage >= 0:
             cell.enter(cell.rows, cell.units, [j for j in pending if not cell.signs[cell.units[j]]])
@@ -226,6 +227,7 @@ class Search:
         known = Known()
         for i, form in enumerate(forms):
             known.add(Plane.of(form, upright(form)), 1, Farkas(1, ((i, 1),)), unit=False)
+            known.hold(form, i)
         return SearchCell(tuple(forms), tuple(made), inner, signs, (Layer.given(self.maps.base),), self.maps.width, self.work, known)
 
     def _label(self, made: int) -> int:

@@ -76,15 +76,16 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
                 document, texts = load("_files.certificate")(certificate)
                 found = _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
             else:
-                account.own = _budget.written(certificate)
+                inner = certificate.items() if type(certificate) is dict else ()
+                account.own = _budget.written({key: value for key, value in inner if key != "models"})  # counted when they are read
                 _budget.allow(account.own)
-                found = _examine(certificate, {}, models, os.curdir if folder is None else folder)
+                found = _examine(certificate, None, models, os.curdir if folder is None else folder)
             return found._replace(uses=tuple(sorted(account.loaded)))
     except (RecursionError, MemoryError, OverflowError) as error:
         raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
 
 
-def _examine(document: Any, texts: dict[int, str], given: Sequence[Path], folder: Path) -> Accepted:
+def _examine(document: Any, texts: dict[int, str] | None, given: Sequence[Path], folder: Path) -> Accepted:
     step = "certificate"
     keys = ("format", "version", "semantics", "claim", "models", "evidence")
     kind = document.get("format") if type(document) is dict else None

@@ -8,15 +8,15 @@ atoms are; nothing else is ever concluded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import repeat
-from math import lcm, prod
+from math import gcd, lcm, prod
 from operator import itemgetter, mul
 from typing import NamedTuple
 
 from . import _budget
-from ._budget import words
+from ._budget import LONG, words
 from ._meaning import Linear, taken
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
@@ -32,23 +32,26 @@ class Form(NamedTuple):
     atoms: tuple[int, ...] = ()
     coefficients: Sequence[int] = ()
 
-    def times(self, k: Fraction) -> Form:
+    def times(self, k: Fraction | int) -> Form:
         """k times this form."""
-        return self if k == 1 else _kept(Form(k * self.constant, k * self.factor, self.atoms, self.coefficients))
+        return self if k == 1 else _kept(Form(self.constant and k * self.constant, k * self.factor, self.atoms, self.coefficients))
 
     def plus(self, k: Fraction) -> Form:
         """This form plus a constant."""
-        return self if k == 0 else _kept(self._replace(constant=self.constant + k))
+        return _kept(Form(self.constant + k, self.factor, self.atoms, self.coefficients)) if k else self
 
     def is_constant(self) -> bool:
         """Whether no atom occurs."""
-        return self.factor == 0 or not any(self.coefficients)
+        return not self.factor or not any(self.coefficients)
+
+
+_NOTHING = Form(_ZERO)
 
 
 def _kept(form: Form, numbers: int = 0) -> Form:
     """A new form, with so many numbers that it shares with no other."""
     (a, b), (c, d) = form.constant.as_integer_ratio(), form.factor.as_integer_ratio()
-    _budget.hold(FORM + numbers + 4 * words(a.bit_length() + b.bit_length() + c.bit_length() + d.bit_length()) - 4, _STEP)
+    _budget.hold(FORM + numbers + (a.bit_length() + b.bit_length() + c.bit_length() + d.bit_length() >> 6), _STEP)
     return form
 
 
@@ -71,10 +74,11 @@ def same(a: Form, b: Form) -> bool:
         return False
     if a.is_constant() or b.is_constant():
         return a.is_constant() and b.is_constant()
-    p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
+    (m, n), (r, s) = a.factor.as_integer_ratio(), b.factor.as_integer_ratio()
+    p, q = _reduced(m * s, n * r)  # p c = q d for each coefficient c of a and d of b
     _budget.charge((len(a.atoms) + len(b.atoms)) * words(p.bit_length() + q.bit_length()), _STEP)
     if a.atoms == b.atoms:
-        return list(_times(p, a.coefficients)) == list(_times(q, b.coefficients))
+        return _times(p, a.coefficients) == _times(q, b.coefficients)
     first = {atom: p * c for atom, c in zip(a.atoms, a.coefficients, strict=True) if c}
     return first == {atom: q * d for atom, d in zip(b.atoms, b.coefficients, strict=True) if d}
 
@@ -84,36 +88,69 @@ def _over(value: Fraction, denominator: int) -> int:
     return value.numerator * (denominator // value.denominator)
 
 
-def _times(k: int, coefficients: Sequence[int]) -> Iterable[int]:
-    return coefficients if k == 1 else map(mul, coefficients, repeat(k))
+def _times(k: int, coefficients: Sequence[int]) -> list[int]:
+    return list(coefficients if k == 1 else map(mul, coefficients, repeat(k)))
 
 
-def combination(terms: Iterable[tuple[Fraction | int, Form]]) -> Form:
-    """The sum of k times form; cancelled atoms are left out."""
-    terms = [(Fraction(k), form) for k, form in terms]
-    total = sum((k * form.constant for k, form in terms), Fraction(0))
-    factors = [k * form.factor for k, form in terms]
-    common = lcm(*(f.denominator for f in factors))
+def _least(denominators: Iterable[int]) -> int:
+    """The least common multiple, charged as it grows."""
+    found = 1
+    for denominator in set(denominators):
+        if found % denominator:
+            _budget.charge(words(found.bit_length()) * words(denominator.bit_length()), _STEP)
+            found = lcm(found, denominator)
+    return found
+
+
+def combination(terms: Iterable[tuple[Fraction | int, Form]], under: int = 1, shift: Fraction = _ZERO) -> Form:
+    """The sum of k times form, divided by ``under``, plus the shift; cancelled atoms are left out."""
+    total, parts = _ZERO, []
+    for k, form in terms:
+        if form.constant:
+            total += form.constant * k
+            if total.denominator >> LONG:
+                _budget.charge(words(total.denominator.bit_length()) ** 2, _STEP)
+        (a, b), (c, d) = k.as_integer_ratio(), form.factor.as_integer_ratio()
+        parts.append((*_reduced(a * c, b * d), form))
+    common = _least(q for _, q, _ in parts)
     found: dict[int, int] = {}
-    for factor, (_, form) in zip(factors, terms, strict=True):
-        k = _over(factor, common)
+    for p, q, form in parts:
+        k = p * (common // q)
         if k:
-            _budget.charge(len(form.atoms) * words(k.bit_length()), _STEP)
+            long = words(max(map(abs, form.coefficients), default=0).bit_length())
+            _budget.charge(len(form.atoms) * words(k.bit_length()) * long, _STEP)
             for atom, c in zip(form.atoms, form.coefficients, strict=True):
                 found[atom] = found.get(atom, 0) + k * c
     kept = {atom: c for atom, c in found.items() if c}
-    longest = words(max((c.bit_length() for c in kept.values()), default=0))
-    return _kept(Form(total, Fraction(1, common), tuple(kept), list(kept.values())), len(kept) * (1 + longest))
+    longest = words(max(map(abs, kept.values()), default=0).bit_length())
+    return _kept(
+        Form(total / under + shift if total else shift, Fraction(1, common * under), tuple(kept), list(kept.values())),
+        len(kept) * (1 + longest),
+    )
 
 
-def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[Fraction], forms: Sequence[Form]) -> list[Form]:
-    """For each row w and bias: bias + sum of w[i] / denominator * forms[i].
+def _reduced(p: int, q: int) -> tuple[int, int]:
+    """p / q in lowest terms."""
+    common = gcd(p, q)
+    return p // common, q // common
+
+
+def products(
+    rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[Fraction], forms: Sequence[Form], bits: Callable[[], int]
+) -> list[Form]:
+    """For each row w and bias: bias + sum of w[i] / denominator * forms[i]; ``bits`` has that of the longest w[i].
 
     The forms are turned into columns, one for each atom: the positions i where it occurs, with integer
     coefficients over one denominator. An atom that occurs once costs one product a row; forms that are
     different atoms in order, times one number, cost none: the row itself has their coefficients.
     """
-    common = lcm(*(form.factor.denominator for form in forms))
+    common = _least(form.factor.denominator for form in forms)
+    unit = _least(form.constant.denominator for form in forms)
+    more, numbers = words(common.bit_length()) - 1, (1 + len(rows)) * sum(len(form.atoms) + 1 for form in forms)
+    if more and len({form.factor for form in forms}) > 1:  # over a long denominator all coefficients are as long
+        _budget.charge(numbers * more, _STEP)
+        _budget.hold(numbers * more, _STEP)
+    _budget.charge((1 + len(rows)) * len(forms) * (words(unit.bit_length()) - 1), _STEP)
     columns: dict[int, tuple[list[int], list[int]]] = {}
     for i, form in enumerate(forms):
         k = _over(form.factor, common)
@@ -133,13 +170,16 @@ def products(rows: Sequence[Sequence[int]], denominator: int, biases: Sequence[F
         atoms, places, factors = atoms[::-1], whole, factors[::-1]
     if places == whole and not often and len(set(factors)) == 1:
         share = factors[0]
+    else:
+        longest = max(max(map(abs, values)) for values in (factors or [0], *[values for *_, values in often]))
+        size = FORM + len(places) + sum([len(values) for *_, values in often])
+        _budget.charge(len(rows) * size * words(longest.bit_length()) * words(bits()) // 4, _STEP)
     scale = Fraction(share or 1, denominator * common)
 
-    unit = lcm(*(form.constant.denominator for form in forms))
     constants = [_over(form.constant, unit) for form in forms]
     still = not any(constants)
-    long = words(sum(map(int.bit_length, scale.as_integer_ratio()))) + words(0 if still else (denominator * unit).bit_length()) - 2
-    _budget.hold(len(rows) * (FORM + 4 * long), _STEP)
+    long = scale.numerator.bit_length() + scale.denominator.bit_length() + (0 if still else (denominator * unit).bit_length())
+    _budget.hold(len(rows) * (FORM + (long >> 6)), _STEP)
     found = []
     for row, bias in zip(rows, biases, strict=True):
         coefficients = row if share else list(map(mul, map(row.__getitem__, places), factors))
@@ -161,26 +201,23 @@ def combined(rule: Linear, operands: Sequence[Form], step: str) -> list[Form]:
     shifts = [Fraction(c, rule.over) for c in rule.constants] or [_ZERO] * prod(rule.shape)
     _budget.hold(len(shifts), step)
     _budget.charge(8 * len(shifts), step)
-    sizes = [len(form.atoms) for form in operands]
-    bits = max((c.bit_length() for form in operands for c in form.coefficients), default=1)
-    forms = [*operands, constant(0)]  # the place -1
-    found = [forms[-1]] * len(shifts)
+    forms = [*operands, _NOTHING]  # the place -1
+    found = [_NOTHING] * len(shifts)
     if rule.blocks is None:
         for e, shift in enumerate(shifts):
             terms = [(1 if weights is None else weights[e], forms[places[e]]) for places, weights in rule.terms]
             if len(terms) == 1:
-                found[e] = terms[0][1].times(Fraction(terms[0][0], rule.denominator)).plus(shift)
+                ((weight, form),) = terms
+                found[e] = form.times(weight if rule.denominator == 1 else Fraction(weight, rule.denominator)).plus(shift)
             else:
                 size = FORM + sum(len(form.atoms) for _, form in terms)
-                _budget.charge(4 * size * words(bits), step)
+                _budget.charge(4 * size, step)
                 _budget.hold(size, step)
-                found[e] = combination([(Fraction(w, rule.denominator), form) for w, form in terms]).plus(shift)
+                found[e] = combination(terms, rule.denominator, shift)
         return found
     for places, entries, rows in rule.blocks():
-        size = FORM + sum(sizes[p] for p in places if p >= 0)
-        _budget.charge(len(rows) * size * words(bits) * words(rule.bits) // 4, step)
-        _budget.hold(len(rows) * size, step)
-        made = products(rows, rule.denominator, [shifts[e] for e in entries], taken(forms, places))
-        for e, form in zip(entries, made, strict=True):
+        read = taken(forms, places)
+        _budget.hold(len(rows) * (FORM + sum([len(form.atoms) for form in read])), step)
+        for e, form in zip(entries, products(rows, rule.denominator, [shifts[e] for e in entries], read, rule.longest), strict=True):
             found[e] = form
     return found

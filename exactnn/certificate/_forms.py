@@ -17,7 +17,7 @@ from ._claim import Claim
 from ._form import Form, combination, combined, constant, products, same, single
 from ._lines import Kinks, named
 from ._load import load
-from ._meaning import node_steps
+from ._meaning import bits, node_steps
 from ._network import Network, Node
 from ._numbers import boolean, index, items, mapping, need
 
@@ -78,7 +78,7 @@ class Numbering:
         r = index(number, len(self._domain.bounds), step)
         if r not in self._slacks:
             row, bound = [-n for n in self._domain.row(r)], self._domain.bounds[r]
-            (self._slacks[r],) = products([row], self._domain.matrix.denominator, [bound], self._inputs)
+            (self._slacks[r],) = products([row], self._domain.matrix.denominator, [bound], self._inputs, lambda: bits(self._domain.matrix))
         return self._slacks[r]
 
     def outputs(self, network: Network, evidence: Any, label: str) -> list[Form]:

@@ -41,7 +41,7 @@ class Kinks:
             s, factor = line[2], positive(rational(line[3], step), step)
             if type(s) is not int or s not in (1, -1):
                 raise Rejected(step, f"the sign must be 1 or -1, not {show(s)}")
-            atom = self.atoms.use(line[1], MAX, grid, z.times(s / factor), step).times(factor)
+            atom = self.atoms.use(line[1], MAX, grid, z.times(s if factor == 1 else s / factor), step).times(factor)
             return atom if s == 1 else combination([(1, atom), (1, z)])
         if len(line) == 2 and line[0] == "on":
             self.nonnegative(z, line[1], grid, step)

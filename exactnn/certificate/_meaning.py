@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from itertools import chain
 from math import gcd, lcm, prod
 from operator import add, mul
@@ -96,7 +97,12 @@ class Linear(NamedTuple):
     constants: Sequence[int] = ()
     over: int = 1
     taps: int = 0  # entries in a row of a block
-    bits: int = 1  # of the longest number of a weight or constant
+    longest: Callable[[], int] = lambda: 1  # the bits of the longest number of a weight or constant: looked for only when asked for
+
+    @property
+    def bits(self) -> int:
+        """Of the longest number of a weight or constant."""
+        return self.longest()
 
     def work(self, lists: int, length: int) -> int:
         """What it costs to make the entries of so many lists from numbers of at most so many bits."""
@@ -166,18 +172,20 @@ def taken(x: Sequence[Any], places: Sequence[int]) -> Any:
 def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
     """What an operation in AFFINE does to operands of these shapes."""
     fields, size = node.fields, prod(node.shape)
+    length = cache(lambda: max((bits(value) for value in fields.values() if isinstance(value, Tensor)), default=1))
     weight: Tensor | None = fields[WEIGHT[node.op]] if node.op in WEIGHT else None
-    length = max((bits(value) for value in fields.values() if isinstance(value, Tensor)), default=1)
-    found = Linear(node.shape, denominator=weight.denominator if weight else 1, bits=length)
+    constants: Sequence[int] = ()
+    over, under = 1, weight.denominator if weight else 1
     if node.op in SHIFT:
         shift: Tensor = fields[SHIFT[node.op]]
         repeat = size // len(shift.numerators)  # one number for each row or channel
         constants = shift.numerators * repeat if node.op == "affine" else [n for n in shift.numerators for _ in range(repeat)]
-        found = found._replace(constants=constants, over=shift.denominator)
+        over = shift.denominator
+    if node.op == "affine":
+        return Linear(node.shape, (), _vectors(fields["weight"], size), under, constants, over, shapes[0][-1], length)
+    found = Linear(node.shape, (), None, under, constants, over, longest=length)
     if node.op == "constant":
         return found
-    if node.op == "affine":
-        return found._replace(blocks=_vectors(fields["weight"], size), taps=shapes[0][-1])
     if node.op in WINDOWED:
         windowed: Linear = load("_windowed.linear")(node, shapes[0], found)
         return windowed
@@ -237,6 +245,9 @@ def piecewise(node: Node) -> list[Piecewise]:
     return [Piecewise(node.fields["slope"], node.fields["constant"], node.fields["kinks"])]
 
 
+_RELU = Piecewise(Fraction(0), Fraction(0), [(Fraction(0), Fraction(1))])
+
+
 class Step(NamedTuple):
     """One step of node ``node``, whose value its last step makes; operands are steps."""
 
@@ -281,6 +292,9 @@ def node_steps(i: int, node: Node, shapes: Sequence[Shape], operands: tuple[int,
 def _bent(i: int, node: Node, x: int, at: int) -> Iterator[Step]:
     """max(x - k, 0) for each kink k, and then the sum; x itself is step ``x``, and ``at`` is the number of the first step made here."""
     size, functions = prod(node.shape), piecewise(node)
+    if functions == [_RELU]:
+        yield Step(i, "positive", (x,))
+        return
     used, jumps = [], []
     for number, (kink, _) in enumerate(functions[0].kinks):
         shifted = x
@@ -309,7 +323,7 @@ def _bent(i: int, node: Node, x: int, at: int) -> Iterator[Step]:
         weights = [int(p * denominator) for p in row for _ in range(size // len(row))]
         terms.append(Term(range(k * size, (k + 1) * size), None if row == [1] and denominator == 1 else weights))
     constants = [constant.numerator] * size if constant else ()
-    rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, bits=long)
+    rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, longest=lambda: long)
     yield Step(i, "linear", tuple(used), rule)
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from . import _budget
 from ._load import load
 from ._network import Network, read_network
 from ._numbers import Rejected, mapping, need, show, text
@@ -16,6 +17,9 @@ from ._numbers import Rejected, mapping, need, show, text
 Path = str | os.PathLike[str]
 File = tuple[Path, bytes, str]  # path, content, hash
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
 class Model(NamedTuple):
@@ -32,15 +36,18 @@ class Model(NamedTuple):
         return {"sha256": self.sha256, "source": self.source} | ({} if self.slice is None else {"slice": self.slice})
 
 
-def canonical_hash(document: Any, step: str, known: str | None = None) -> str:
-    """sha256 of the one text that json writes for the object with sorted keys and no spaces; where it is known, it is not written again."""
+def canonical_hash(document: Any, step: str) -> str:
+    """sha256 of the one text that json writes for the object with sorted keys and no spaces."""
+    return hashlib.sha256(_canonical(document, step)).hexdigest()
+
+
+def _canonical(document: Any, step: str) -> bytes:
     try:
-        written = known or json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return _write(document).encode("ascii")
     except ValueError:
         raise Rejected(step, "an integer too long for decimal notation (write it in hexadecimal)") from None
     except TypeError:
         raise Rejected(step, "the inline network is no JSON object") from None
-    return hashlib.sha256(written.encode("ascii")).hexdigest()
 
 
 def read_models(
@@ -49,16 +56,20 @@ def read_models(
     """The models with these names. Files in ``given`` are used instead of the paths written; ``texts``: see `read_json`."""
     entries = mapping(document, "models", names)
     files: list[File] = load("_model_files.among")(entries, given) if given else []
-    return {name: _model(entries[name], f"model {name}", folder, files, texts or {}) for name in names}
+    return {name: _model(entries[name], f"model {name}", folder, files, texts) for name in names}
 
 
-def _model(entry: Any, step: str, folder: Path, files: Sequence[File], texts: Mapping[int, str]) -> Model:
+def _model(entry: Any, step: str, folder: Path, files: Sequence[File], texts: Mapping[int, str] | None) -> Model:
     need(type(entry) is dict, step, f"expected an object, found {show(entry)}")
     whole = {key: value for key, value in entry.items() if key != "slice"}
     digest = need_digest(whole.get("sha256"), f"{step}: sha256")
     if "inline" in whole:
         inline = mapping(whole, step, ("sha256", "inline"))["inline"]
-        need(canonical_hash(inline, step, texts.get(id(inline))) == digest, step, "the inline network has another hash")
+        known = texts.get(id(inline)) if texts else None
+        written = known.encode("ascii") if known else _canonical(inline, step)
+        if texts is None:  # no file, whose bytes would have been counted when it was read
+            _budget.allow(len(written))
+        need(hashlib.sha256(written).hexdigest() == digest, step, "the inline network has another hash")
         found = Model(read_network(inline, step), digest, "inline")
     else:
         found = load("_model_files.read")(whole, digest, step, folder, files)

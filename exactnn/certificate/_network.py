@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from . import _budget
 from ._load import load
-from ._numbers import items, mapping, need, show, text
+from ._numbers import Rejected, items, mapping, need, show, text
 from ._operations import OPERATIONS, Fields, Shape
 
 
@@ -57,11 +57,13 @@ def read_network(document: Any, step: str) -> Network:
     places: dict[str, int] = {}
     for i, raw in enumerate(items(document["nodes"], f"{step}: nodes")):
         here = f"{step}: nodes[{i}]"
-        need(type(raw) is dict, here, f"expected an object, found {show(raw)}")
+        if type(raw) is not dict:
+            raise Rejected(here, f"expected an object, found {show(raw)}")
         name, op = text(raw.get("name"), f"{here}: name"), text(raw.get("op"), f"{here}: op")
         here = f"{step}: node {show(name)[1:-1]}"
         need(name not in places, here, "the name occurs twice")
-        need(op in OPERATIONS, here, f"unknown operation {show(op)}")
+        if op not in OPERATIONS:
+            raise Rejected(here, f"unknown operation {show(op)}")
         keys, arity, read = OPERATIONS[op]
         mapping(raw, here, ("name", "op", "operands", *keys))
         operands = tuple(_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity))
@@ -81,5 +83,6 @@ def read_network(document: Any, step: str) -> Network:
 
 
 def _place(name: Any, places: dict[str, int], step: str) -> int:
-    need(text(name, step) in places, step, f"there is no earlier node {show(name)}")
+    if text(name, step) not in places:
+        raise Rejected(step, f"there is no earlier node {show(name)}")
     return places[name]

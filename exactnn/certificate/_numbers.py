@@ -7,9 +7,10 @@ when it is read, `_files`). ``True`` is an ``int`` for Python but not for the fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from math import gcd, lcm, prod
+from operator import countOf
 from typing import Any, NamedTuple
 
 from . import _budget
@@ -81,13 +82,15 @@ def lowest(value: Tensor) -> Tensor:
 
 def show(value: object) -> str:
     """A short text for messages; never fails, however large or odd the value."""
+    if type(value) is str:
+        return ascii(value if len(value) <= 60 else value[:57] + "...")
     if isinstance(value, Fraction):
         return show(value.numerator) if value.denominator == 1 else f"{show(value.numerator)}/{show(value.denominator)}"
     if type(value) is int and value.bit_length() > 200:
         return f"(an integer of {value.bit_length()} bits)"
     if value is None or type(value) in (bool, int):
         return str(value)
-    return ascii(value if len(value) <= 60 else value[:57] + "...") if type(value) is str else f"(a {type(value).__name__})"
+    return f"(a {type(value).__name__})"
 
 
 def integer(value: Any, step: str) -> int:
@@ -102,7 +105,7 @@ def integer(value: Any, step: str) -> int:
 def rational(value: Any, step: str) -> Fraction:
     """An integer or "p/q", q > 0, p and q decimal (of at most 4,300 digits) or hexadecimal."""
     if type(value) is not str or value.count("/") != 1:
-        return Fraction(integer(value, step))
+        return Fraction(value if type(value) is int else integer(value, step))
     try:
         p, q = (int(t) if _DECIMAL.match(t) else integer(t, step) for t in value.split("/"))
     except ValueError:
@@ -114,9 +117,10 @@ def rational(value: Any, step: str) -> Fraction:
 
 def count(value: Any, step: str, least: int = 0) -> int:
     """An integer >= ``least`` (sizes, strides, positions)."""
-    need(type(value) is int and value >= least, step, f"expected an integer >= {least}, found {show(value)}")
-    afford(value < COUNT, step, f"the number {show(value)}: too large for this checker")
-    return int(value)
+    if type(value) is not int or value < least:
+        raise Rejected(step, f"expected an integer >= {least}, found {show(value)}")
+    afford(value < COUNT, step, "a size or stride of 2^64 or more: too large for this checker")
+    return value
 
 
 def index(value: Any, below: int, step: str) -> int:
@@ -128,8 +132,9 @@ def index(value: Any, below: int, step: str) -> int:
 
 def text(value: Any, step: str) -> str:
     """A non-empty string."""
-    need(type(value) is str and value != "", step, f"expected a non-empty string, found {show(value)}")
-    return str(value)
+    if type(value) is not str or not value:
+        raise Rejected(step, f"expected a non-empty string, found {show(value)}")
+    return value
 
 
 def boolean(value: Any, step: str) -> bool:
@@ -152,15 +157,16 @@ def rationals(value: Any, step: str, length: int | None = None) -> list[Fraction
     return [rational(v, f"{step}[{i}]") for i, v in enumerate(items(value, step, length))]
 
 
-def mapping(value: Any, step: str, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+def mapping(value: Any, step: str, required: Sequence[str], optional: Collection[str] = ()) -> dict[str, Any]:
     """An object with all the required keys and no other than these and the optional ones."""
     if type(value) is not dict:
         raise Rejected(step, f"expected an object, found {show(value)}")
-    required = dict.fromkeys(required)  # in their order, so that the words are the same everywhere
-    for key in [key for key in required if key not in value]:
-        raise Rejected(step, f"missing key {show(key)}")
-    for key in [key for key in value if key not in required and key not in optional]:
-        raise Rejected(step, f"unknown key {show(key)}")
+    for key in required:
+        if key not in value:
+            raise Rejected(step, f"missing key {show(key)}")
+    for key in value:
+        if key not in required and key not in optional:
+            raise Rejected(step, f"unknown key {show(key)}")
     return value
 
 
@@ -174,10 +180,11 @@ def tensor(value: Any, step: str, expected: tuple[int, ...] | None = None) -> Te
     """{"shape", "denominator", "numerators"}, of the expected shape if there is one."""
     value = mapping(value, step, ("shape", "denominator", "numerators"))
     sizes = shape(value["shape"], f"{step}: shape")
-    need(expected is None or sizes == expected, step, f"expected shape {list(expected or ())}, found {list(sizes)}")
+    if expected is not None and sizes != expected:
+        raise Rejected(step, f"expected shape {list(expected)}, found {list(sizes)}")
     denominator = integer(value["denominator"], f"{step}: denominator")
     need(denominator > 0, step, "the denominator must be positive")
     numerators = items(value["numerators"], f"{step}: numerators", prod(sizes))
-    if set(map(type, numerators)) != {int}:  # one pass in C for the common case; strings may be hexadecimal
+    if countOf(map(type, numerators), int) != len(numerators):  # one pass in C for the common case; strings may be hexadecimal
         numerators = [integer(n, f"{step}: numerators[{i}]") for i, n in enumerate(numerators)]
     return Tensor(sizes, numerators, denominator)

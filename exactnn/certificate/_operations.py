@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from ._numbers import count, index, items, need, rational, rationals, shape, show, tensor, text
+from ._numbers import Rejected, count, index, items, need, rational, rationals, shape, show, tensor, text
 from ._windows import broadcast
 
 Shape = tuple[int, ...]
@@ -27,7 +27,8 @@ def _affine(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shap
     weight = tensor(raw["weight"], f"{step}: weight")
     need(len(weight.shape) == 2, step, "the weight must have two axes")
     (m, n), (a,) = weight.shape, operands
-    need(a[-1:] == (n,), step, f"the weight takes {n} entries on the last axis of an operand of shape {list(a)}")
+    if a[-1:] != (n,):
+        raise Rejected(step, f"the weight takes {n} entries on the last axis of an operand of shape {list(a)}")
     return {"weight": weight, "bias": tensor(raw["bias"], f"{step}: bias", (m,))}, (*a[:-1], m)
 
 

@@ -92,13 +92,15 @@ class _Classes:
 
 
 def _equal(a: Any, b: Any) -> bool:
+    _budget.charge(8 + (4 * len(a) if isinstance(a, list) else 0), "evidence: shared")
     if not isinstance(a, Tensor):
         return bool(a == b)
-    p, q = a.denominator, b.denominator
     if a.shape != b.shape:
         return False
-    each = 0 if p == q else words(p.bit_length()) * words(q.bit_length())
-    _budget.charge(1 + len(a.numerators) // _budget.PACKED + len(a.numerators) * each, "evidence: shared")
+    p, q, each = a.denominator, b.denominator, 1
+    if p != q:
+        each = words(max(map(int.bit_length, a.numerators), default=0)) * max(words(p.bit_length()), words(q.bit_length())) * _budget.PACKED
+    _budget.charge(len(a.numerators) * each // _budget.PACKED, "evidence: shared")
     return a.numerators == b.numerators if p == q else all(m * q == n * p for m, n in zip(a.numerators, b.numerators, strict=True))
 
 

@@ -9,33 +9,38 @@ Sound: coefficients of one sign have no positive zero; a change of sign has one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
-from math import gcd, lcm
+from math import gcd
 from typing import Any
 
 from . import _budget
 from ._network import Network
-from ._numbers import items, need, rationals, show
+from ._numbers import items, need, pack, rationals, show
 
 End = Fraction | None  # None: no bound
 
 
 def integers(polynomial: Sequence[Fraction]) -> list[int]:
     """A positive multiple with coprime integer coefficients, constant term first, without leading zeros; [] for 0."""
-    common = lcm(*(c.denominator for c in polynomial))
-    found = [c.numerator * (common // c.denominator) for c in polynomial]
+    found = list(pack(polynomial, (len(polynomial),)).numerators)
     while found and not found[-1]:
         found.pop()
+    _budget.charge(len(found) * _budget.words(longest(found)) ** 2, "long coefficients")
     divisor = gcd(*found)
     return [c // divisor for c in found]
 
 
+def longest(numbers: Iterable[int]) -> int:
+    """The bits of the longest number."""
+    return max(map(int.bit_length, numbers), default=0)
+
+
 def value(polynomial: Sequence[int], x: Fraction, step: str) -> int:
     """p(x) times a positive number."""
-    size = max(n.bit_length() for n in (*polynomial, *x.as_integer_ratio()))
-    _budget.charge(len(polynomial) * _budget.words(len(polynomial) * size) * _budget.words(size), step)
+    size, end = longest(polynomial), longest(x.as_integer_ratio())
+    _budget.charge(len(polynomial) * _budget.words(size + len(polynomial) * end) * _budget.words(max(size, end)), step)
     total, power = 0, 1
     for c in reversed(polynomial):
         total, power = total * x.numerator + c * power, power * x.denominator
@@ -63,9 +68,10 @@ def need_no_zero(polynomial: Sequence[int], lower: End, upper: End, raw: Any, st
 
 def _along(p: Sequence[int], u: End, v: End, step: str) -> list[int]:
     """(1 + t)^n p((u + v t)/(1 + t)) up to a positive factor, one end being a number."""
-    size = max(n.bit_length() for n in (*p, *(n for end in (u, v) if end is not None for n in end.as_integer_ratio())))
-    _budget.charge(len(p) ** 2 * _budget.words(len(p) * size), step)
-    _budget.hold(2 * len(p) * _budget.words(len(p) * size), step)
+    end = longest(n for end in (u, v) if end is not None for n in end.as_integer_ratio())
+    long = _budget.words(longest(p) + len(p) * (4 * end + 4))  # p is moved to u, then scaled by v - u, which has twice the bits, and moved
+    _budget.charge(len(p) ** 2 * (1 + long // 8) + 2 * len(p) * long**2, step)  # sums, which take as long as numbers are; products
+    _budget.hold(2 * len(p) * long, step)
     if u is None or v is None:  # p(v - 1/t) t^n or p(u + t)
         found = _moved(p, v if u is None else u)  # type: ignore[arg-type]
         return found if u is not None else [-c if k % 2 else c for k, c in enumerate(found)][::-1]
@@ -96,7 +102,7 @@ def _shifted(p: Sequence[int]) -> list[int]:
 
 def product(p: Sequence[int], q: Sequence[int], step: str) -> list[int]:
     """p q."""
-    _budget.charge(len(p) * len(q) * _budget.words(max((n.bit_length() for n in (*p, *q)), default=0)) ** 2, step)
+    _budget.charge(len(p) * len(q) * _budget.words(longest(p)) * _budget.words(longest(q)), step)
     found = [0] * (len(p) + len(q) - 1) if p and q else []
     for i, a in enumerate(p):
         for j, b in enumerate(q):
@@ -106,6 +112,7 @@ def product(p: Sequence[int], q: Sequence[int], step: str) -> list[int]:
 
 def same(p: Sequence[int], q: Sequence[int]) -> bool:
     """Whether p is a positive or negative multiple of q, or both are 0."""
+    _budget.charge(2 * len(p) * _budget.words(longest(p)) * _budget.words(longest(q)), "long coefficients")
     return len(p) == len(q) and all(a * q[-1] == b * p[-1] for a, b in zip(p, q, strict=True))
 
 
@@ -125,6 +132,8 @@ def denominators(raw: Any) -> frozenset[tuple[Fraction, ...]]:
 def monic(polynomial: Sequence[Fraction | int]) -> tuple[Fraction, ...]:
     """A polynomial other than 0, constant term first, divided by its leading coefficient."""
     degree = max(k for k, c in enumerate(polynomial) if c)
+    long = _budget.words(max(longest(c.as_integer_ratio()) for c in polynomial))
+    _budget.charge(4 * len(polynomial) * long**2, "long coefficients")
     return tuple(Fraction(c) / polynomial[degree] for c in polynomial[: degree + 1])
 
 

@@ -17,6 +17,7 @@ from flint import fmpq
 
 from exactnn.cells import AffineRow, Farkas, Search, SearchCell, Tree, is_short, read_program
 from exactnn.claims import SameDecisionClaim
+from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
 from exactnn.exact.lp import Infeasible, LinearSystem, Point, Unbounded
@@ -44,8 +45,13 @@ class Alike:
         self.search = Search(self.program, clock, region=where.region, base=matrix, unit=unit)
         self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
 
-    def decide(self) -> RationalArray | dict[str, Any]:
-        """A point, in t, at which the sets of maximal outputs differ; or the evidence that there is none."""
+    def decide(self, clock: Clock | None = None) -> RationalArray | dict[str, Any]:
+        """A point, in t, at which the sets of maximal outputs differ; or the evidence that there is none.
+
+        clock : another one than before, to go on after Incomplete
+        """
+        if clock is not None:
+            self.clock = self.search.work.clock = clock
         with Progress("going through the cells of the networks", unit="cells") as bar:
             return self._walk(bar)
 
@@ -55,18 +61,28 @@ class Alike:
             if unit is not None:
                 self.tree.split(cell, unit)
                 continue
-            below = self._shortfalls(cell)
-            end = []
-            for a, b in zip(*below, strict=True):
-                pair = []
-                for p, q in ((a, b), (b, a)):
-                    found = self._implied(cell, p, q)
-                    if isinstance(found, RationalArray):
-                        return found
-                    pair.append(found)
-                end.append(pair)
+            try:
+                end = self._end(cell)
+            except Incomplete:
+                self.search.put_back(cell)
+                raise
+            if isinstance(end, RationalArray):
+                return end
             self.tree.leaf(cell, end)
         return {"method": "tree", "hull": self.where.hull, "tree": self.tree.nodes}
+
+    def _end(self, cell: SearchCell) -> list[Any] | RationalArray:
+        """A pair of proofs for each output; or a point of the cell at which the sets differ."""
+        end = []
+        for a, b in zip(*self._shortfalls(cell), strict=True):
+            pair = []
+            for p, q in ((a, b), (b, a)):
+                found = self._implied(cell, p, q)
+                if isinstance(found, RationalArray):
+                    return found
+                pair.append(found)
+            end.append(pair)
+        return end
 
     def _shortfalls(self, cell: SearchCell) -> list[list[AffineRow]]:
         result = []

@@ -150,8 +150,63 @@ class Failure(NamedTuple):
     how: str
 
 
-def concluded(claim: Comparison | SameDecisionClaim, tree: Splitting, tolerance: Fraction, clock: Clock) -> Proof | Failure | None:
-    """What a tree that was grown says, boxes that resist being searched cell by cell if they are few; None for nothing."""
+class OpenBoxes:
+    """The searches cell by cell on boxes that resist, each of which goes on where it was stopped."""
+
+    def __init__(self, claim: Comparison | SameDecisionClaim) -> None:
+        self.claim = claim
+        self._begun: dict[tuple[bytes, bytes], Complete | Alike] = {}
+        self._ended: dict[tuple[bytes, bytes], list[Any]] = {}
+
+    def decide(self, tree: Splitting, leaves: dict[int, Leaf], clock: Clock) -> dict[int, list[Any]] | RationalArray:
+        """The claim on each of these boxes: nodes for the evidence; or a point, an input, at which it fails.
+
+        Incomplete at the end of the time.
+        """
+        for done, leaf in enumerate(counted("boxes that resist, cell by cell", leaves.values(), unit="boxes")):
+            try:
+                point = self._decide(tree, leaf, clock)
+            except Incomplete as stopped:
+                reason = f"{stopped}".partition(";")[0]
+                raise Incomplete(
+                    f"the search cell by cell ended with {done} of {len(leaves)} boxes that bounds left open: {reason}"
+                ) from None
+            if point is not None:
+                return point
+        return {node: self._ended[_place(leaf)] for node, leaf in leaves.items()}
+
+    def _decide(self, tree: Splitting, leaf: Leaf, clock: Clock) -> RationalArray | None:
+        """A point of the box at which the claim fails, if there is one."""
+        place = _place(leaf)
+        if place in self._ended:
+            return None
+        if place not in self._begun:
+            inside = replace(self.claim, domain=restricted(self.claim.domain, tree, leaf))
+            where = coordinates(inside.domain, self.claim.f.input_dim)
+            if isinstance(inside, SameDecisionClaim):
+                self._begun[place] = Alike(inside, where, clock)
+            else:
+                self._begun[place] = Complete(inside, where, clock, None)
+        search = self._begun[place]
+        answer = search.decide(clock)
+        if isinstance(answer, RationalArray):
+            return search.where.to_input(answer.reshape(1, -1))[0]
+        self._ended[place] = ["exact", answer["hull"], answer["tree"]]
+        del self._begun[place]
+        return None
+
+
+def _place(leaf: Leaf) -> tuple[bytes, bytes]:
+    return leaf.lo.tobytes(), leaf.hi.tobytes()
+
+
+def concluded(
+    claim: Comparison | SameDecisionClaim, tree: Splitting, tolerance: Fraction, clock: Clock, boxes: OpenBoxes
+) -> Proof | Failure | None:
+    """What a tree that was grown says, boxes that resist being searched cell by cell if they are few; None for nothing.
+
+    Incomplete at the end of the time for cells.
+    """
     points = tree.points
     if points.point is not None and points.value is not None and points.value > tolerance:
         return Failure(RationalArray.of(list(points.point)), "a point found by ascent from boxes, confirmed exactly")
@@ -160,10 +215,7 @@ def concluded(claim: Comparison | SameDecisionClaim, tree: Splitting, tolerance:
     if resisting:
         if not few_resist(claim, tree, tolerance):
             return None
-        try:
-            answer = exactly(claim, tree, resisting, clock)
-        except Incomplete:
-            return None
+        answer = boxes.decide(tree, resisting, clock)
         if isinstance(answer, RationalArray):
             return Failure(answer, "the outputs differ on a cell inside a box on which no bound suffices")
         others = answer
@@ -175,27 +227,6 @@ def concluded(claim: Comparison | SameDecisionClaim, tree: Splitting, tolerance:
 def few_resist(claim: Comparison | SameDecisionClaim, tree: Splitting, tolerance: Fraction) -> bool:
     """Whether the boxes that resist are so few that their cells can be searched."""
     return isinstance(claim.domain, Box) and len(tree.open(tolerance)) <= _FEW
-
-
-def exactly(
-    claim: Comparison | SameDecisionClaim, tree: Splitting, leaves: dict[int, Leaf], clock: Clock
-) -> dict[int, list[Any]] | RationalArray:
-    """The claim on each of these boxes by the search over cells: nodes for the evidence; or a point, an input, at which it fails.
-
-    Incomplete at the end of the time.
-    """
-    found: dict[int, list[Any]] = {}
-    for node, leaf in counted("boxes that resist, cell by cell", leaves.items(), unit="boxes"):
-        inside = replace(claim, domain=restricted(claim.domain, tree, leaf))
-        where = coordinates(inside.domain, claim.f.input_dim)
-        if isinstance(inside, SameDecisionClaim):
-            answer = Alike(inside, where, clock).decide()
-        else:
-            answer = Complete(inside, where, clock, None).decide()
-        if isinstance(answer, RationalArray):
-            return where.to_input(answer.reshape(1, -1))[0]
-        found[node] = ["exact", answer["hull"], answer["tree"]]
-    return found
 
 
 def restricted(domain: Polyhedron | None, tree: Splitting, leaf: Leaf) -> Polyhedron:

@@ -23,6 +23,7 @@ from flint import fmpz_mat
 from exactnn.cells import (
     AffineRow,
     Farkas,
+    Part,
     Point,
     Program,
     Search,
@@ -56,7 +57,8 @@ class Complete:
     claim : what is asked; where : its domain in coordinates t
     clock, limit : Incomplete at the end of the time, or beyond so many cells; `decide` goes on from there
     seed : only the cells within this one
-    program : of the networks, if it was read before
+    part : of the networks over t, on which f - g depends; None for all of them
+    program : of both networks over their inputs, if it was read before
     """
 
     def __init__(
@@ -66,14 +68,16 @@ class Complete:
         clock: Clock,
         limit: int | None,
         seed: Seed | None = None,
+        part: Part | None = None,
         program: Program | None = None,
     ) -> None:
-        self.claim, self.where = claim, where
-        self.program = program or read_program([claim.f] if claim.g is None else [claim.f, claim.g])
+        self.claim, self.where, self.part = claim, where, part
+        nets = [claim.f] if claim.g is None else [claim.f, claim.g]
+        self.program = part.program if part is not None else program or read_program(nets)
         stages = self.program.stages
         read = {k for stage in stages for k in stage.form.blocks}
-        self.open = [s for s in range(len(stages)) if s + 1 not in read]
-        matrix, self.unit = base(where)
+        self.open = [s for s in range(len(stages)) if s + 1 not in read] if part is None else list(part.open)
+        matrix, self.unit = base(where) if part is None else (None, 1)
         self.search = Search(
             self.program,
             clock,
@@ -125,7 +129,7 @@ class Complete:
 
     def evidence(self, nodes: list[Any]) -> dict[str, Any]:
         """With these nodes of the tree."""
-        return {"method": "tree", "hull": self.where.hull, "tree": nodes}
+        return {"method": "tree", "hull": self.where.hull, "tree": nodes if self.part is None else self.part.written(nodes)}
 
     def _node(self, cell: SearchCell, unit: int | None) -> RationalArray | None:
         """Write a node of the tree; a point where the claim does not hold, if there is one at a leaf."""

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cells import Merged, Part, read_program
 from exactnn.claims import Certificate, Comparison, EqualClaim, accepted
 from exactnn.difference import NEAR, Distance, NotBounded, Resources, Splitting, in_common, upper_bound
 from exactnn.errors import Incomplete, NotRational
@@ -33,7 +32,7 @@ from exactnn.symmetry.smooth_forms import PRECISIONS, SmoothNormalForm, smooth_p
 from exactnn.symmetry.witnesses import simplified, witness
 from exactnn.verdict import Verdict
 from exactnn.verify import _search
-from exactnn.verify._boxes import LONG_SHARE, Failure, coarse, concluded, few_resist, fingerprint, splitting
+from exactnn.verify._boxes import LONG_SHARE, Failure, OpenBoxes, coarse, concluded, few_resist, fingerprint, splitting
 from exactnn.verify._complete import Complete
 from exactnn.verify._denominators import with_denominators
 from exactnn.verify._domain import Coordinates, coordinates
@@ -59,6 +58,8 @@ _FEW_CELLS, _FEW_UNITS, _MODEST = 500, 24, 1 << 19
 _BOXES_SECONDS, _QUICK_BOXES, _SMALL = 60.0, 5.0, 100
 #: points, at each precision, at which a smooth difference was seen and the checker is asked whether it sees it too
 _ATTEMPTS = 8
+#: points at which networks that are not the same function are told apart before more is tried
+_GLANCE = 4
 #: points for a larger difference than that of a counterexample
 _AROUND = 32
 
@@ -72,7 +73,9 @@ class Decision:
         self.nets = [net for net in (claim.f, claim.g) if net is not None]
         self.tried: list[str] = []
         self.points = Refuting(claim, clock, near, self._around)
-        self._complete: tuple[Complete, Part | None] | None = None
+        self._complete: Complete | None = None
+        self._rest: Decision | None = None  # about what the networks do not share
+        self._open_boxes = OpenBoxes(claim)
         self._is_matched = False  # whether g's neurons are in the order and at the scale of f's already
         self.too_large: TooLarge | None = None  # what value numbering refused for its size: then nothing here is complete
 
@@ -180,6 +183,9 @@ class Decision:
         with self.clock.running():
             found = self._whole()
             if found is None and self._modest and all(net.is_piecewise_linear for net in self.nets):
+                few = self.where.to_input(_search.sample_points(self.where, _GLANCE))
+                if _search.differing_point(self.f, self.g, few, self.claim.tolerance) is not None:
+                    return None
                 found = self._cancelling()
                 if found is None:
                     found = self._by_lattice(1 / 8, _FEW_CELLS)
@@ -218,8 +224,9 @@ class Decision:
         """A proof for what is left of the networks without the parts that both have, whatever these are."""
         if self.shared is None or (self.shared.whole and not how):
             return None
-        rest = Decision(EqualClaim(self.shared.f, self.shared.g, None, self.claim.tolerance), self.clock, self.means)
-        found = method(rest)
+        if self._rest is None:
+            self._rest = Decision(EqualClaim(self.shared.f, self.shared.g, None, self.claim.tolerance), self.clock, self.means)
+        found = method(self._rest)
         if found is None or not found.proved or found.certificate is None:
             return None
         stated = [[first, second] for first, second in self.shared.groups]
@@ -284,7 +291,15 @@ class Decision:
         tree.run(clock, tolerance=tolerance, gap=NEAR)
         if not few_resist(self.claim, tree, tolerance):
             tree.run(clock, tolerance=tolerance)
-        found = concluded(self.claim, tree, tolerance, self.clock.at_most(seconds))
+        try:
+            return self._concluded(self.clock.at_most(seconds))
+        except Incomplete:
+            return None
+
+    def _concluded(self, clock: Clock) -> Verdict | None:
+        """What the boxes say; Incomplete at the end of the time for the cells of those that resist, from where the next call goes on."""
+        assert self._tree is not None
+        found = concluded(self.claim, self._tree, self.claim.tolerance, clock, self._open_boxes)
         if found is None:
             return None
         if isinstance(found, Failure):
@@ -393,52 +408,59 @@ class Decision:
         """The complete procedure for few inputs, in a share of the time that is left, and up to so many cells."""
         if not self.where.dimension:
             return None
-        self._lattice.clock = self.clock.at_most(share * min(self.clock.left(), _SECONDS))
         try:
-            return self._on_all_cells(self._lattice.decide(most), self._lattice.found)
+            return self._on_the_lattice(self.clock.at_most(share * min(self.clock.left(), _SECONDS)), most)
         except Incomplete:
             return None
+
+    def _on_the_lattice(self, clock: Clock, most: int | None = None) -> Verdict:
+        """Incomplete beyond the time or the number of cells, from where the next call goes on."""
+        return self._on_all_cells(self._lattice.decide(clock, most), self._lattice.found)
 
     @doing("the face lattice of both networks, and the search, by turns")
     def _by_turns(self) -> Verdict | None:
         """Whichever ends first; None if the time ends, or if the lattice has too many cells."""
-        clock = self.clock if self.clock.limit is not None else Clock(_SECONDS)
-        self._lattice.clock = clock
-        steps, seconds = self._lattice.steps(), _TURN
-        try:
-            while clock.left() > 0:
-                turn = clock.at_most(seconds)
-                while turn.left() > 0:
-                    next(steps)
-                with suppress(Incomplete):
-                    return self._by_cells(clock.at_most(seconds), None if self.clock.limit is not None else _CELLS)
-                seconds *= 2
-        except StopIteration as end:
-            return self._on_all_cells(end.value, self._lattice.found)
-        except Incomplete:
-            self.clock.check("cells of both networks were being searched")
+        clock, seconds = self.clock if self.clock.limit is not None else Clock(_SECONDS), _TURN
+        while clock.left() > 0 and self._lattice.ended is None:
+            with suppress(Incomplete):
+                return self._on_the_lattice(clock.at_most(seconds))
+            with suppress(Incomplete):
+                return self._by_cells(clock.at_most(seconds), None if self.clock.limit is not None else _CELLS)
+            seconds *= 2
         return None
 
     @doing("cells of both networks")
     def _by_cells(self, clock: Clock, limit: int | None) -> Verdict:
-        """The complete procedure; Incomplete beyond the time or the number of cells, from where the next call goes on."""
-        if self._complete is None:
-            part = self._part(clock)
-            self._complete = Complete(self.claim, self.where, clock, limit, program=None if part is None else part.program), part
-        complete, part = self._complete
-        answer = complete.decide(clock, limit)
-        if part is not None and not isinstance(answer, RationalArray):
-            answer = {**answer, "tree": part.written(answer["tree"])}
-        return self._on_all_cells(answer, complete.search.found)
+        """The complete procedure; Incomplete beyond the time or the number of cells, from where the next call goes on.
 
-    def _part(self, clock: Clock) -> Part | None:
-        """The program of the difference, in which equal units are one; None for networks that are too large to compare their units."""
-        return Merged(read_program(self.nets), clock=clock).part(opens=True) if self._modest else None
+        Only on the boxes that resist, where there are such boxes and they are few.
+        """
+        if "_tree" in self.__dict__ and self._tree is not None and len(self._tree.boxes.leaves) > 1:
+            found = self._concluded(clock)
+            if found is not None:
+                return found
+        if self._complete is None:
+            part = self._lattice.needed(clock) if self._compares_units else None
+            self._complete = Complete(self.claim, self.where, clock, limit, part=part)
+        search = self._complete.search
+        try:
+            return self._on_all_cells(self._complete.decide(clock, limit), search.found)
+        except Incomplete as stopped:
+            reason = f"{stopped}".partition(";")[0]
+            raise Incomplete(
+                f"the search cell by cell ended after {search.found} cells without a difference: {reason}", search.found
+            ) from None
+
+    @property
+    def _compares_units(self) -> bool:
+        """Whether only what the difference depends on is searched, equal units being one, as the lattice has read it."""
+        return self._modest and self.where.dimension > 0
 
     @doing("cells of both networks")
     def _by_parts(self) -> Verdict:
         """The same in tasks."""
-        return self._on_all_cells(*decide_in_parts(self.claim, self.where, self.clock, self.means, fingerprint(self.claim)))
+        signs = self._lattice.signs(self.clock) if self._compares_units else None
+        return self._on_all_cells(*decide_in_parts(self.claim, self.where, self.clock, self.means, fingerprint(self.claim), signs))
 
     def _on_all_cells(self, answer: RationalArray | dict[str, Any], count: int) -> Verdict:
         cells = f"{count} cell{'s' if count != 1 else ''}"
@@ -458,12 +480,12 @@ class Decision:
 
     def _ridge(self, form: NormalForm) -> Verdict | None:
         """One hidden layer: the difference is k + M t + sum J_h max(l_h, 0), not identically zero."""
-        if self.where.region is None:
+        if self.where.region is None or self.where.simple is None:
             return self._differs(form, witness(form), "the normal forms differ (theorem A)")
         region, inside = self.where.region, self.where.inside
         facts, affine = signs_of_hyperplanes(form, region, self.clock)
         crossing = [h for h, fact in enumerate(facts) if fact is None]
-        point = crossing_witness(form, crossing, affine, region, inside)
+        point = crossing_witness(form, crossing, affine, self.where.simple, inside)
         if point is not None:
             return self._differs(form, self._simpler(form, point), "the normal forms differ inside the domain (theorem A)")
         known = {_row_key(form, h): fact for h, fact in enumerate(facts)}
@@ -490,7 +512,7 @@ class Decision:
 
     def _simpler(self, form: NormalForm, t: RationalArray) -> RationalArray:
         """A point of fewer bits where the difference is not zero either, if one is found near."""
-        region = self.where.region
+        region = self.where.simple
         assert region is not None
         samples = _search.sample_points(self.where, 24)
         for candidate in (simplified(form, t), *(samples[i] for i in range(len(samples)))):
@@ -631,7 +653,9 @@ class Decision:
             yield self.where.to_input(_search.sample_points(self.where, at_most(self.nets, _AROUND)))
 
     def _unknown(self, reason: str) -> Verdict:
-        return Verdict("unknown", self.claim.describe(), "; ".join([*self.tried, reason]))
+        lattice = self.__dict__.get("_lattice")
+        engines = [lattice.progress] if lattice is not None and lattice.cells else []
+        return Verdict("unknown", self.claim.describe(), "; ".join([*self.tried, *engines, reason]))
 
 
 def _depth(net: Network) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exactnn.exact.array import RationalArray, concatenate
-from exactnn.exact.polyhedron import Polyhedron
+from exactnn.exact.polyhedron import Box, Polyhedron
 from exactnn.exact.writing import json_number
 from exactnn.forms import Dense, Forms
 
@@ -56,24 +56,63 @@ class Coordinates:
         return self.origin.to_float(), self.directions.to_float()
 
     @cached_property
+    def simple(self) -> Polyhedron | None:
+        """The region, for proposals: without its rows that have no variables."""
+        return None if self.region is None else with_variables(self.region)[0]
+
+    @cached_property
+    def samples(self) -> dict[int, RationalArray]:
+        """Points of the domain that were made, by how many there are."""
+        return {}
+
+    @cached_property
     def inside(self) -> RationalArray:
         """An interior point, in t."""
-        if self.region is None or not self.dimension:
+        if self.simple is None or not self.dimension:
             return RationalArray.zeros((self.dimension,))
-        return RationalArray.of(self.region.interior_point())
+        return RationalArray.of(self.simple.interior_point())
+
+
+def with_variables(region: Polyhedron) -> tuple[Polyhedron, list[int]]:
+    """The same non-empty set by the rows that have variables (one row at least), and their numbers.
+
+    The others are true: most sides of a box, for example, in coordinates of the few inputs that are not fixed.
+    """
+    A, b = region.rows
+    live = np.flatnonzero(A.nonzero().any(axis=1))
+    live = live if len(live) else np.arange(1)
+    return (region if len(live) == len(b) else Polyhedron(A[live], b[live])), live.tolist()
 
 
 def coordinates(domain: Polyhedron | None, dimension: int) -> Coordinates:
     """Full-dimensional coordinates of a non-empty domain in R^dimension; EmptyDomain if it has no point."""
     if domain is None or domain.dimension == dimension:
         return Coordinates(dimension, domain)
-    hull = domain.affine_hull()
-    origin = RationalArray.of(hull.origin)
-    count = len(hull.directions)
-    directions = RationalArray.from_fractions([q for v in hull.directions for q in v], (count, dimension))
     A, b = domain.rows
-    region = Polyhedron(A @ directions.T, b - A @ origin) if count else None
-    return Coordinates(count, region, origin, directions, _evidence(hull, directions, A, b, dimension))
+    if isinstance(domain, Box):
+        origin, directions, evidence = _hull_of_box(domain)
+    else:
+        hull = domain.affine_hull()
+        origin = RationalArray.of(hull.origin)
+        directions = RationalArray.from_fractions([q for v in hull.directions for q in v], (len(hull.directions), dimension))
+        evidence = _evidence(hull, directions, A, b, dimension)
+    region = Polyhedron(A @ directions.T, b - A @ origin) if len(directions) else None
+    return Coordinates(len(directions), region, origin, directions, evidence)
+
+
+def _hull_of_box(box: Box) -> tuple[RationalArray, RationalArray, dict[str, Any]]:
+    """Origin, directions and evidence, of which no linear program is needed: x_j = lower_j = upper_j for some j."""
+    low, high = box.bounds
+    dimension, fixed = len(low), (high - low).sign() == 0
+    origin, unit = RationalArray(np.where(fixed, low.numerators, 0), low.denominator), np.eye(dimension, dtype=np.int64)
+    free, rows = unit[~fixed], unit.tolist()
+    evidence = {
+        "origin": [json_number(q) for q in origin.to_fractions()],
+        "directions": free.tolist(),
+        "coordinates": free.tolist(),
+        "equalities": [{"row": j, "coefficients": rows[j], "farkas": [1, [[dimension + j, 1]]]} for j in np.flatnonzero(fixed).tolist()],
+    }
+    return origin, RationalArray(free), evidence
 
 
 def _evidence(hull: Any, directions: RationalArray, A: RationalArray, b: RationalArray, dimension: int) -> dict[str, Any]:

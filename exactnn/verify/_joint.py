@@ -46,10 +46,10 @@ def most_cells(dimension: int) -> int:
     return _CELLS[dimension]
 
 
-def in_steps(part: Part, where: Coordinates, clock: Clock, most: int | None = None) -> Generator[None, None, Cells]:
+def in_steps(part: Part, where: Coordinates, clock: Clock, most: int | None = None) -> Generator[int, None, Cells]:
     """All cells of a part of a program over a domain, unit by unit; in the directions that matter alone, if that is right or needed.
 
-    Incomplete beyond `most` cells, or those that can be kept at once.
+    Gives how many there are after each unit. Incomplete beyond `most` cells, or those that can be kept at once.
     """
     basis = None
     if part.program.domain is None or where.dimension > DIMENSIONS:
@@ -64,12 +64,12 @@ def in_steps(part: Part, where: Coordinates, clock: Clock, most: int | None = No
     piece = run.start()
     while piece.unit < part.program.unit_count:
         run.step(piece)
-        yield
+        yield piece.cells
     piece.signs = run.cell_signs(piece)
     return Cells(part, run, piece, basis)
 
 
-def at_once(steps: Generator[None, None, Cells]) -> Cells:
+def at_once(steps: Generator[int, None, Cells]) -> Cells:
     """The cells."""
     while True:
         try:

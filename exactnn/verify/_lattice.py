@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from flint import fmpz, fmpz_mat
 
-from exactnn.cells import AffineRow, CellTree, Interior, Merged, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
+from exactnn.cells import AffineRow, CellTree, Interior, Merged, Part, Piece, Point, Subdivision, parallel, polyhedron_of, value_at
 from exactnn.claims import Comparison, DeviationClaim
 from exactnn.errors import Incomplete
 from exactnn.exact.array import RationalArray
@@ -43,36 +43,78 @@ class ByLattice:
     ----------
     claim : what is asked; where : its domain in coordinates t, of dimension >= 1
     clock : Incomplete at the end of the time; also beyond as many cells as can be kept, or in more than 6 dimensions
+
+    Attributes
+    ----------
+    cells : into how many the domain was cut so far; found : on how many of them no difference was found
+    ended : why it cannot go on; None while it can
     """
 
     def __init__(self, claim: Comparison, where: Coordinates, clock: Clock) -> None:
         self.claim, self.where, self.clock = claim, where, clock
-        #: how many cells without a difference were found
-        self.found = 0
+        self.cells = self.found = 0
+        self.ended: str | None = None
+        self._known: tuple[Merged, Cells | None] | None = None
+        self._going: Generator[None, None, Answer] | None = None
 
-    def decide(self, most: int | None = None) -> Answer:
+    def decide(self, clock: Clock | None = None, most: int | None = None) -> Answer:
         """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none.
 
-        most : Incomplete beyond so many cells
+        clock, most : Incomplete at the end of this time, or beyond so many cells; the next call goes on from there
         """
-        steps = self.steps(most)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
+        if self.ended is not None:
+            raise Incomplete(self.ended)
+        if self._going is None:
+            self._going = self._steps(*self._settled(clock or self.clock))
+        try:
+            while True:
+                next(self._going)
+                if clock is not None:
+                    clock.check("the cells of the face lattice were being made")
+                if most is not None and self.cells > most:
+                    break
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        raise Incomplete(f"there are more than {most} cells", self.cells)
 
-    def steps(self, most: int | None = None) -> Generator[None, None, Answer]:
-        """The same, with a pause after every unit and every cell."""
-        merged, cells = self._settled
-        if cells is None:
-            cells = yield from in_steps(merged.part(opens=not self.claim.tolerance), self.where, self.clock, most)
-        yield from self._written(cells)
+    @property
+    def progress(self) -> str:
+        """How far it came, in words."""
+        reason = "" if self.ended is None else f" ({self.ended})"
+        return f"the face lattice had {self.cells} cells, {self.found} of them without a difference{reason}"
+
+    def needed(self, clock: Clock) -> Part:
+        """The program of what the difference depends on, with the signs that were proved, for the search."""
+        return self._settled(clock)[0].part(opens=True)
+
+    def signs(self, clock: Clock) -> list[tuple[int, int]]:
+        """(unit, sign) of units of the joint program for which a sign was proved."""
+        return sorted(self._settled(clock)[0].fixed.items())
+
+    def _steps(self, merged: Merged, cells: Cells | None) -> Generator[None, None, Answer]:
+        """With a pause after every unit and every cell."""
+        try:
+            if cells is None:
+                cells = yield from self._cut(merged.part(opens=not self.claim.tolerance))
+            yield from self._written(cells)
+        except Incomplete as stopped:
+            self.ended = f"{stopped}"
+            raise
         return self.answer
 
-    @cached_property
-    def _settled(self) -> tuple[Merged, Cells | None]:
-        return settled(joint_program(self.claim.f, self.claim.g, self.where), self.where, self.clock)
+    def _cut(self, part: Part) -> Generator[None, None, Cells]:
+        steps = in_steps(part, self.where, self.clock)
+        while True:
+            try:
+                self.cells = next(steps)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            yield
+
+    def _settled(self, clock: Clock) -> tuple[Merged, Cells | None]:
+        if self._known is None:
+            self._known = settled(joint_program(self.claim.f, self.claim.g, self.where), self.where, clock)
+        return self._known
 
     def written(self, cells: Cells) -> Answer:
         """The same, the cells being known."""
@@ -82,7 +124,7 @@ class ByLattice:
 
     def _written(self, cells: Cells) -> Iterator[None]:
         part, run, piece, basis = cells
-        self.found = 0
+        self.cells, self.found = piece.cells, 0
         #: for an open unit another one that had the same hyperplane on an earlier cell
         self._leader: dict[int, int] = {}
         self.part, self.program = part, part.program

@@ -6,10 +6,11 @@ the tree of the certificate has the parts in their places.
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import Any
 
-from exactnn.cells import Seed
+from exactnn.cells import Merged, Seed
 from exactnn.claims import Comparison
 from exactnn.difference import Resources
 from exactnn.errors import Incomplete
@@ -20,8 +21,11 @@ from exactnn.exact.tasks import clock_until, deadline_of, finished
 from exactnn.exact.writing import from_json_number, json_number
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
+from exactnn.verify._joint import joint_program
 
-FORMAT, VERSION = "exactnn-cells-checkpoint", 1
+FORMAT, VERSION = "exactnn-cells-checkpoint", 2
+#: (unit, sign) of units that keep a sign on the domain
+Signs = list[tuple[int, int]]
 TASKS = 128
 #: Of the file: the number of the entry that says what the tasks are.
 _DIVISION = -1
@@ -31,7 +35,7 @@ _last: dict[str, tuple[Comparison, Coordinates, Complete]] = {}
 
 
 def decide_in_parts(
-    claim: Comparison, where: Coordinates, clock: Clock, means: Resources, question: str
+    claim: Comparison, where: Coordinates, clock: Clock, means: Resources, question: str, signs: Signs | None = None
 ) -> tuple[RationalArray | dict[str, Any], int]:
     """As `Complete.decide`, and the number of cells.
 
@@ -39,21 +43,25 @@ def decide_in_parts(
     ----------
     means : the executor (None: this process), and the file of finished tasks (None: none)
     question : a text that names the claim
+    signs : that were proved; the cells are those of what the difference then depends on. None: those of both networks
     """
-    whole = Complete(claim, where, clock, None)
     file = means.tasks
-    if file is not None and _DIVISION in file.done:
-        cells, nodes, shares = file.done[_DIVISION]
+    known = None if file is None else file.done.get(_DIVISION)
+    if known is not None:
+        signs = known[3]
+    whole = _complete(claim, where, clock, signs)
+    if known is not None:
+        cells, nodes, shares, _ = known
     else:
         seeds = whole.spread(TASKS)
         if isinstance(seeds, RationalArray):
             return seeds, whole.search.found
         cells, nodes, shares = whole.search.found, whole.tree.nodes, [list(seed) for seed in seeds]
         if file is not None:
-            file.add(_DIVISION, [cells, nodes, shares])
+            file.add(_DIVISION, [cells, nodes, shares, signs])
     parts: dict[int, Any] = {} if file is None else {n: result for n, result in file.done.items() if n != _DIVISION}
     end = deadline_of(clock)
-    calls = {n: (question, claim, share, end) for n, share in enumerate(shares) if n not in parts}
+    calls = {n: (question, claim, share, end, signs) for n, share in enumerate(shares) if n not in parts}
     found = finished(carry_out, calls, means.executor, clock)
     with Progress("going through the cells of the networks, in parts", unit="parts", total=len(calls)) as bar, closing(found):
         try:
@@ -67,7 +75,7 @@ def decide_in_parts(
         except Incomplete as stopped:
             cells += sum(part["cells"] for part in parts.values())
             raise Incomplete(
-                f"{stopped}; {len(parts)} of {len(shares)} tasks were finished, with {cells} cells", cells
+                f"the search cell by cell: {stopped}; {len(parts)} of {len(shares)} tasks were finished, with {cells} cells", cells
             ) from stopped.__cause__
     tree: list[Any] = []
     for node in nodes:
@@ -78,19 +86,19 @@ def decide_in_parts(
     return whole.evidence(tree), cells + sum(part["cells"] for part in parts.values())
 
 
-def carry_out(question: str, claim: Comparison, share: list[Any], deadline: float | None) -> Any:
+def carry_out(question: str, claim: Comparison, share: list[Any], deadline: float | None, signs: Signs | None) -> Any:
     """What one task finds, as JSON (in a process of its own, perhaps on another machine).
 
     deadline : a `time.time()`, however long the task waited for its turn; None as the result once it has passed
     """
-    clock = clock_until(deadline)
-    if question not in _last:
-        where = coordinates(claim.domain, claim.f.input_dim)
-        _last.clear()
-        _last[question] = claim, where, Complete(claim, where, clock, None)
-    claim, where, shared = _last[question]
-    part = Complete(claim, where, clock, None, Seed(*share), shared.program)
+    clock, key = clock_until(deadline), json.dumps([question, signs])
     try:
+        if key not in _last:
+            where = coordinates(claim.domain, claim.f.input_dim)
+            _last.clear()
+            _last[key] = claim, where, _complete(claim, where, clock, signs)
+        claim, where, shared = _last[key]
+        part = Complete(claim, where, clock, None, Seed(*share), shared.part, shared.program)
         answer = part.decide()
     except Incomplete:
         if clock.left() <= 0:
@@ -99,6 +107,12 @@ def carry_out(question: str, claim: Comparison, share: list[Any], deadline: floa
     if isinstance(answer, RationalArray):
         return {"point": [json_number(v) for v in answer.to_fractions()]}
     return {"cells": part.search.found, "tree": part.tree.nodes}
+
+
+def _complete(claim: Comparison, where: Coordinates, clock: Clock, signs: Signs | None) -> Complete:
+    """On the whole domain."""
+    part = None if signs is None else Merged(joint_program(claim.f, claim.g, where), dict(signs), clock=clock).part(opens=True)
+    return Complete(claim, where, clock, None, part=part)
 
 
 def _as_point(entries: list[Any]) -> RationalArray:

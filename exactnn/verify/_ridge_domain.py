@@ -15,6 +15,7 @@ from exactnn.exact.progress import counted
 from exactnn.forms import Fact
 from exactnn.symmetry.ridge_forms import NormalForm
 from exactnn.symmetry.witnesses import about_kink, power_of_two_below, reach_inside
+from exactnn.verify._domain import with_variables
 from exactnn.verify._signs import slack_proof
 
 
@@ -24,9 +25,10 @@ def signs_of_hyperplanes(
     """For each hyperplane ("on" or "off", Farkas proof), None if it meets the interior; and the affine rest (M, k) of the others."""
     slope, offset = form.slope, form.offset
     facts: list[Fact | None] = []
+    simple, rows = with_variables(region)
     for h, plane in enumerate(counted("kinks against the domain", form.hyperplanes, unit="kinks")):
         clock.check(f"{h} of {len(form.hyperplanes)} kink hyperplanes were placed against the domain", partial=h)
-        fact = _sign(plane, region)
+        fact = _sign(plane, simple, rows)
         facts.append(fact)
         if fact is not None and fact[0] == "on":
             jump = form.jumps[:, h].reshape(-1, 1)
@@ -35,9 +37,9 @@ def signs_of_hyperplanes(
     return facts, (slope, offset)
 
 
-def _sign(plane: tuple[int, ...], region: Polyhedron) -> Fact | None:
+def _sign(plane: tuple[int, ...], region: Polyhedron, rows: list[int]) -> Fact | None:
     for name, sign in (("on", 1), ("off", -1)):
-        proof = slack_proof(region, [sign * n for n in plane[:-1]], sign * plane[-1])
+        proof = slack_proof(region, rows, [sign * n for n in plane[:-1]], sign * plane[-1])
         if proof is not None:
             return name, proof
     return None

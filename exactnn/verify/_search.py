@@ -33,8 +33,12 @@ def sample_points(where: Coordinates, count: int = 64) -> RationalArray:
 
     Where the domain is unbounded, as many again lie further out, along sums of two of the directions in which it is.
     """
-    if where.region is None:
-        return small_points(where.dimension, count)
+    if count not in where.samples:
+        where.samples[count] = small_points(where.dimension, count) if where.region is None else _points_of_the_region(where, count)
+    return where.samples[count]
+
+
+def _points_of_the_region(where: Coordinates, count: int) -> RationalArray:
     random = np.random.default_rng(0)
     corners, rays = _extremes(where, min(count // 4, 16), random)
     points = [where.inside, *(_between(where.inside, c, 1, 1) for c in corners[1:]), *corners[1:]]
@@ -58,7 +62,7 @@ def far_out(points: RationalArray, where: Coordinates) -> RationalArray:
 
 def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tuple[list[RationalArray], list[RationalArray]]:
     """An interior point and extreme points in random directions; and rays, of largest entry 1, along which the domain is unbounded."""
-    assert where.region is not None
+    assert where.simple is not None
     corners, rays = [where.inside], []
     clock = clock_in_force()
     share = clock.at_most(clock.left() / 4)  # they are proposals, and other ways need time too
@@ -66,7 +70,7 @@ def _extremes(where: Coordinates, count: int, random: np.random.Generator) -> tu
         try:
             share.check("points of the domain were being sought")
             with share.running():
-                best = where.region.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
+                best = where.simple.maximise([int(v) for v in random.integers(-8, 9, where.dimension)])
         except Incomplete:
             clock.check("points of the domain were being sought")
             break
@@ -112,7 +116,7 @@ def fewer_bits(f: Network, g: Network | None, t: RationalArray, where: Coordinat
         rounded = RationalArray(np.array(candidate[:-1], dtype=object).reshape(1, -1), candidate[-1])
         if sum(map(int.bit_length, candidate)) >= sum(map(int.bit_length, (*numerators, t.denominator))):
             break
-        if where.region is None or where.region.contains(rounded[0].to_fractions()):
+        if where.simple is None or where.simple.contains(rounded[0].to_fractions()):
             found = differing_point(f, g, where.to_input(rounded), tolerance)
             if found is not None:
                 return found
@@ -203,11 +207,11 @@ def _on_level(w: RationalArray, level: Fraction, start: RationalArray | None, wh
     if start is not None:
         axis = int(np.flatnonzero(w.nonzero())[0])
         return start + RationalArray.unit(w.size, axis) * ((level - (w @ start).item()) / w[axis].item())
-    assert where.region is not None
+    assert where.simple is not None
     gap = level - (w @ where.inside).item()
     if not gap:
         return where.inside
-    best = where.region.maximise((w if gap > 0 else -w).to_fractions())
+    best = where.simple.maximise((w if gap > 0 else -w).to_fractions())
     if isinstance(best, Unbounded):
         move = RationalArray.of(list(best.ray))
     else:
@@ -227,8 +231,8 @@ def _confirm(
         points = RationalArray.of(rounded) if len(rounded) else None
         if points is None:
             continue
-        if where.region is not None:
-            inside = [i for i in range(len(points)) if where.region.contains(points[i].to_fractions())]
+        if where.simple is not None:
+            inside = [i for i in range(len(points)) if where.simple.contains(points[i].to_fractions())]
             if not inside:
                 continue
             points = points[np.array(inside)]

@@ -22,6 +22,7 @@ from exactnn.exact.numbers import Number, fraction, rational
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import from_json_number, json_number
 from exactnn.forms import Atoms, Fact, Row
+from exactnn.verify._domain import with_variables
 
 Proof = list[list[object]]
 _SHARE = 0.25  # of the time that is left, for one sign
@@ -56,7 +57,9 @@ class Signs:
     """
 
     def __init__(self, region: Polyhedron | None, samples: Floats, clock: Clock, *, limit: int = 400, chords: int = 120) -> None:
-        self.region = region
+        self.region, self._rows = region, list[int]()
+        if region is not None:
+            self.region, self._rows = with_variables(region)
         self.samples = samples
         self.clock = clock
         self.limit = limit
@@ -101,7 +104,8 @@ class Signs:
             return None
         n = atoms.dimension
         if not used and self.region is not None:
-            return slack_proof(self.region, [_coefficient(row, k) * row.factor for k in range(n)], row.constant * row.factor)
+            gradient = [_coefficient(row, k) * row.factor for k in range(n)]
+            return slack_proof(self.region, self._rows, gradient, row.constant * row.factor)
         if not used:  # an affine form on all of R^n
             return [] if not row.ids and row.constant >= 0 else None
         if n + len(used) > self.limit:
@@ -127,7 +131,7 @@ class Signs:
             A, b = self.region.inequalities
             left = [[*row, *[fmpq(0)] * len(used)] for row in A.table()]
             right = list(b.entries())
-            names = [("slack", i) for i in range(len(left))]
+            names = [("slack", i) for i in self._rows]
         for place, a in enumerate(used):
             inner = atoms.made[a - n].row
             assert inner is not None
@@ -238,12 +242,12 @@ class Signs:
         return self._values[a]
 
 
-def slack_proof(region: Polyhedron, gradient: Sequence[Number], constant: Number) -> Proof | None:
-    """The rows of the domain that prove gradient . t + constant >= 0, with their multipliers; None if it is not."""
+def slack_proof(region: Polyhedron, rows: Sequence[int], gradient: Sequence[Number], constant: Number) -> Proof | None:
+    """The rows of the domain, by these numbers, that prove gradient . t + constant >= 0, with their multipliers; None if it is not."""
     found = region.nonnegative(gradient, constant)
     if not isinstance(found, Nonnegative):
         return None
-    return [["slack", i, json_number(fraction(y))] for i, y in enumerate(found.multipliers) if y]
+    return [["slack", i, json_number(fraction(y))] for i, y in zip(rows, found.multipliers, strict=True) if y]
 
 
 def scaled(fact: Fact, factor: Fraction) -> Fact:

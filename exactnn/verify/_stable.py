@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from exactnn.cells import FloatMap, Merged, Program
+from exactnn.cells import DIMENSIONS, FloatMap, Merged, Program
 from exactnn.errors import Incomplete
 from exactnn.exact.clock import Clock
 from exactnn.verify._domain import Coordinates
@@ -99,7 +99,12 @@ def _signs(program: Program, where: Coordinates) -> list[int]:
 
 
 def _points(where: Coordinates) -> Floats:
-    """Small points and points between them; on all of R^d also points of other sizes."""
+    """Small points and points between them; on all of R^d also points of other sizes.
+
+    In more dimensions than the face lattice has, cells are those of all of R^d (`in_steps`), and so must the signs be.
+    """
+    if where.dimension > DIMENSIONS:
+        where = Coordinates(where.dimension, None)
     own = sample_points(where, _POINTS).to_float()
     random = np.random.default_rng(0)
     shares = random.dirichlet(np.full(4, 0.5), _MIXED)

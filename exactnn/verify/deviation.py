@@ -32,7 +32,7 @@ from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.texts import number, screen, vector
 from exactnn.value import Value
-from exactnn.verify._boxes import distance, exactly, resources, splitting
+from exactnn.verify._boxes import OpenBoxes, distance, resources, splitting
 from exactnn.verify._complete import SIGNS, Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import Cells, joint_program
@@ -325,7 +325,7 @@ class Bracket:
             best = tree.points.value
             assert best is not None
             try:
-                found = exactly(replace(self.claim, tolerance=best), tree, tree.open(best), self.clock)
+                found = OpenBoxes(replace(self.claim, tolerance=best)).decide(tree, tree.open(best), self.clock)
             except Incomplete:
                 return None
             if not isinstance(found, RationalArray):

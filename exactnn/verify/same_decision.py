@@ -29,7 +29,7 @@ from exactnn.exact.writing import json_number
 from exactnn.network import Network
 from exactnn.verdict import Verdict
 from exactnn.verify._alike import Alike
-from exactnn.verify._boxes import LONG_SHARE, Failure, concluded, curved_node, maximal, resources, splitting
+from exactnn.verify._boxes import LONG_SHARE, Failure, OpenBoxes, concluded, curved_node, maximal, resources, splitting
 from exactnn.verify._decision import Decision
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._faces import ByFaces
@@ -159,7 +159,10 @@ def _by_boxes(claim: SameDecisionClaim, where: Coordinates, clock: Clock, means:
     short = min(_QUICKLY if small else _SECONDS, clock.left() / 2)
     clock = clock.at_most(clock.left() * LONG_SHARE if means.any and not small else short)
     tree.run(clock, tolerance=Fraction(0))
-    found = concluded(asked, tree, Fraction(0), clock)
+    try:
+        found = concluded(asked, tree, Fraction(0), clock, OpenBoxes(asked))
+    except Incomplete:
+        return None
     if found is None:
         return None
     if isinstance(found, Failure):

@@ -204,7 +204,7 @@ def test_folding_is_counted(monkeypatch):
     spent, plain = [], _budget.charge
     monkeypatch.setattr(_budget, "charge", lambda work, step: (spent.append(work), plain(work, step)))
     costs = []
-    for factors in ([5] * 5, [5] * 10, [2**6000]):
+    for factors in ([5] * 5, [5] * 10, [2**6000, 5, 5, 5, 5]):
         other = chain(LINEAR, *[("scale", {"factor": tensor([n])}) for n in factors])
         spent.clear()
         with pytest.raises(Rejected):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from exactnn import Box, Network, check, mlp, verify_equal
+from benchmarks import equality_map
+from exactnn import Box, Network, Polyhedron, check, mlp, verify_equal
 from exactnn.claims import Certificate, EqualClaim
 from exactnn.difference import Resources
 from exactnn.errors import Incomplete, LoadError
@@ -21,6 +22,7 @@ from exactnn.verify import _decision, _parts
 from exactnn.verify._boxes import fingerprint, resources
 from exactnn.verify._complete import Complete
 from exactnn.verify._domain import coordinates
+from exactnn.verify._lattice import ByLattice
 from exactnn.verify._parts import decide_in_parts
 from tests.verify._oracles import value
 
@@ -49,9 +51,11 @@ def whole(asked: EqualClaim) -> tuple[Any, int]:
     return complete.decide(), complete.search.found
 
 
-def in_parts(asked: EqualClaim, clock: Clock | None = None, executor: Any = None, file: Path | None = None) -> tuple[Any, int]:
+def in_parts(
+    asked: EqualClaim, clock: Clock | None = None, executor: Any = None, file: Path | None = None, signs: Any = None
+) -> tuple[Any, int]:
     means = resources(asked, executor, file)
-    return decide_in_parts(asked, coordinates(asked.domain, asked.f.input_dim), clock or Clock(), means, fingerprint(asked))
+    return decide_in_parts(asked, coordinates(asked.domain, asked.f.input_dim), clock or Clock(), means, fingerprint(asked), signs)
 
 
 @pytest.mark.parametrize("domain", [None, Box([-1, -1], [1, 1])])
@@ -65,6 +69,24 @@ def test_parts_make_the_whole(domain: Any, monkeypatch: pytest.MonkeyPatch) -> N
             assert count == cells
             assert sum(node[0] == "leaf" for node in found["tree"]) == sum(node[0] == "leaf" for node in evidence["tree"]) == cells
             assert check(Certificate(asked, "proved", found))
+
+
+@pytest.mark.parametrize("domain", [None, Box([-1] * 3, [1] * 3), Polyhedron([[1] * 3, [-1] * 3], [1, 1])])
+def test_parts_of_what_the_difference_depends_on(domain: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the sign of a neuron that is never active, as it was proved before; in tasks, and from their file."""
+    monkeypatch.setattr(_parts, "TASKS", 6)
+    layers = equality_map.drawn((3, 5, 5, 4, 1))
+    asked = EqualClaim(mlp(layers), mlp(equality_map.rewritten(layers)), domain, Fraction(0))
+    lattice = ByLattice(asked, coordinates(domain, 3), Clock())
+    signs = lattice.signs(Clock())
+    assert [sign for _, sign in signs] == [-1]
+    search = Complete(asked, coordinates(domain, 3), Clock(), None, part=lattice.needed(Clock()))
+    assert check(Certificate(asked, "proved", search.decide()))
+    for file in (None, tmp_path / "cells", tmp_path / "cells"):
+        found, count = in_parts(asked, file=file, signs=signs)
+        assert count == search.search.found
+        assert check(Certificate(asked, "proved", found))
+    assert in_parts(asked)[1] > count
 
 
 def test_a_difference_in_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,12 +141,26 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
         in_parts(claim(), file=file)
 
 
+def test_an_interrupted_proof_does_not_go_on_for_other_networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_parts, "TASKS", 8)
+    file, (f, g), (_, other) = tmp_path / "cells", pair(), pair(Fraction(1, 2**40))
+    real, calls = _parts.carry_out, []
+    monkeypatch.setattr(_parts, "carry_out", lambda *arguments: calls.append(1) or (real(*arguments) if len(calls) < 3 else None))
+    with pytest.raises(Incomplete, match=r"the search cell by cell: .*; 2 of"):
+        in_parts(claim(), file=file)
+    kept = file.read_bytes()
+    for first, second in ((f, other), (g, f), (f, f)):
+        with pytest.raises(LoadError, match="belongs to another network"):
+            verify_equal(first, second, checkpoint=file)
+    assert file.read_bytes() == kept
+
+
 def test_the_question_asks_its_means(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The rung of the ladder, reached when those before it do not answer."""
     f, g = pair()
     monkeypatch.setattr(_decision.Decision, "_by_forms", lambda *_, **__: None)
     monkeypatch.setattr(_decision.Decision, "_by_lattice", lambda *_: None)
-    monkeypatch.setattr(_decision.Decision, "_part", lambda *_: None)  # in which the difference cancels
+    monkeypatch.setattr(_decision.Decision, "_compares_units", False)  # since the difference cancels then
     monkeypatch.setattr(_decision, "_QUICK_CELLS", 1)
     monkeypatch.setattr(_parts, "TASKS", 8)
     with ThreadPoolExecutor(2) as threads:

@@ -161,6 +161,11 @@ def bounds_of_pass(evidence, nets, domain):
     box = None
     if domain is not None and evidence.get("box", []) is not None:
         box = sides(domain, sum(sizes(nets[0], nets[0]["inputs"])), evidence.get("box", []))
+    return bounds_between(nets, box, bits)
+
+
+def bounds_between(nets, box, bits):
+    """The same on a box of the inputs; None: everywhere."""
     ends = [net["outputs"] for net in nets]
     fit = len(nets) == 2 and sizes(nets[0], ends[0]) == sizes(nets[1], ends[1])
     need(fit or box, "no values are known")

@@ -1,0 +1,45 @@
+"""What a check takes, by its account and by the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+from exactnn.certificate import _budget, check
+
+START = 0.03  # seconds that a check may take for nothing: files, imports, what stands around each node
+MOST, LEAST = 1e-6, 4e-9  # seconds for each operation that is charged; 5e-8 on the machine that the limits are made for, if it is idle
+EACH = 4e-8  # seconds for each byte: JSON, and hashes
+
+
+def account_of(source: Any) -> tuple[float, _budget.Account]:
+    """Seconds of the processor and the account of a check that accepts."""
+    kept, opened = [], _budget.opened
+
+    @contextlib.contextmanager
+    def recorded(factor: int = 1) -> Iterator[_budget.Account]:
+        with opened(factor) as account:
+            kept.append(account)
+            yield account
+
+    with mock.patch.object(_budget, "opened", recorded):
+        start = time.process_time()
+        assert check(source)
+        seconds = time.process_time() - start
+    assert len(kept) == 1
+    return seconds, kept[0]
+
+
+def assert_paid(source: Any, name: str = "") -> None:
+    """A check that accepts uses a tenth of its budget at most, and charges for what it does."""
+    for _ in range(3):  # the clock may be wrong once
+        seconds, account = account_of(source)
+        assert 10 * account.work <= _budget.WORK[0] + _budget.WORK[1] * (account.bytes + (account.parts * account.bytes >> 8)), name
+        assert 4 * account.most <= _budget.ROOM[0] + _budget.ROOM[1] * account.bytes, name
+        fair = LEAST * account.work <= seconds + START <= 2 * START + EACH * account.bytes + MOST * account.work
+        if fair:
+            return
+    raise AssertionError(f"{name}: {seconds:.3f} s for {account.work} operations, {account.bytes} bytes")
