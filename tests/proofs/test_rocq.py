@@ -22,7 +22,22 @@ from exactnn.certificate import Rejected
 from exactnn.errors import SaveError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.export import rocq
-from exactnn.network import Add, Affine, AveragePool, BatchNorm, Builder, Conv, Input, MaxPool, Operation, Reshape, Subtract, clip, relu
+from exactnn.network import (
+    Add,
+    Affine,
+    AveragePool,
+    BatchNorm,
+    Builder,
+    Conv,
+    Input,
+    MaxPool,
+    Operation,
+    Reshape,
+    Scale,
+    Subtract,
+    clip,
+    relu,
+)
 from tests.certificate import _oracle
 from tests.certificate._build import number, rehash
 from tests.certificate._cases import CASES, SCALES
@@ -216,7 +231,7 @@ def rounded_image(dtype: Any) -> xn.Network:
 
 
 def residual(dtype: Any) -> xn.Network:
-    """y = h - clip(V relu(W h)) + x for the second h, h = x + V relu(W x): in this format."""
+    """y = D (h - clip(h)) + x for the second h, h = x + V relu(W x): in this format."""
     (w, b), (v, c) = ([RationalArray.of(value.astype(dtype)) for value in layer] for layer in dense([4, 6, 4], 5))
     net = Builder()
     net.add("x", Input((4,)))
@@ -227,7 +242,8 @@ def residual(dtype: Any) -> xn.Network:
         net.add("h" + here, Add(), "v" + here, before)
     net.add("k", clip(0, "1/3"), "h2")
     net.add("d", Subtract(), "h2", "k")
-    net.add("y", Add(), "d", "x")
+    net.add("s", Scale(RationalArray.of([2, "1/3", 1, -1])), "d")
+    net.add("y", Add(), "s", "x")
     return net.build(["x"], ["y"])
 
 
