@@ -97,6 +97,9 @@ def _layer(node: Any, shapes: Sequence[tuple[int, ...]], label: str) -> Layer:
         return _affine(node.fields["weight"], node.fields["bias"])
     if node.op == "batch_norm" and len(node.shape) == 1:
         return _diagonal(node.fields["scale"].fractions(), node.fields["shift"].fractions())
+    if node.op == "scale" and len((factor := node.fields["factor"]).numerators) in (1, prod(shape)):
+        factors = factor.fractions() * (prod(shape) // len(factor.numerators))
+        return _diagonal(factors, [Fraction(0)] * len(factors))
     if node.op == "conv":
         return convolution(node, shape)
     if node.op == "average_pool":

@@ -16,7 +16,7 @@ from exactnn.export._rocq_state import Affine
 Moves = tuple[list[int], list[Fraction]]  # new neuron i is old neuron order[i], multiplied by factors[i]
 
 _SOURCES = ("affine", "conv")
-_CARRIERS = ("batch_norm", "average_pool")
+_CARRIERS = ("batch_norm", "average_pool", "scale")
 
 
 def moves(network: Any, steps: Sequence[Any]) -> list[Moves]:

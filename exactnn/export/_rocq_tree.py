@@ -15,7 +15,7 @@ from typing import Any
 from flint import fmpq_mat
 
 from exactnn.export import _rocq_words as words
-from exactnn.export._rocq_state import Hint, Layer, Proof, Row, State, add, integral, opposite
+from exactnn.export._rocq_state import Hint, Layer, Proof, Row, State, add, integral, opposite, primitive
 
 Key = tuple[tuple[int, int], ...]
 Text = list[Any]  # strings, and lists of the same kind
@@ -224,7 +224,7 @@ def _end(branch: _Branch, output: int, sign: int, tolerance: Fraction, given: li
         y, hint = form.pop(state.first + a, 0), _known(branch, a)
         if y and hint is not None and hint.sign > 0:
             form = add(form, state.atoms[a], y)
-    return _proof(branch, form, given)
+    return _proof(branch, primitive(form)[1], given)
 
 
 def ends(proofs: Sequence[tuple[Proof, Proof]] | None) -> str:
