@@ -25,6 +25,7 @@ from exactnn.verdict import Verdict
 from exactnn.verify import Deviation
 from exactnn.verify.relation import Relation
 from tests.certificate._schema import misfits
+from tests.proofs._recorder import record
 
 #: The classes with a certificate; tests/test_structure.py looks for others.
 ANSWERS = (Verdict, Deviation, ExecutionError, RegionCount, Orbits, PointwiseMap, Temperature, NoOptimalTemperature, Relation)
@@ -43,7 +44,12 @@ def _recorded(cls: type[Any], *_: Any, **__: Any) -> Any:
 
 
 def _checked(source: Any, *, models: Any = None, **options: Any) -> bool:
-    accepted = _check(source, models=models, **options)
+    try:
+        accepted = _check(source, models=models, **options)
+    except checker.Rejected as rejected:
+        record(source, (rejected.step, rejected.reason))
+        raise
+    record(source)
     assert not isinstance(source, dict) or misfits(source) == []
     if isinstance(source, dict) and not models:
         _accepted[id(source)] = source
@@ -81,3 +87,4 @@ def every_certificate_is_accepted(request: pytest.FixtureRequest) -> Iterator[No
         if id(certificate.document) not in own:
             assert _check(certificate.document)
             assert misfits(certificate.document) == []
+        record(certificate)

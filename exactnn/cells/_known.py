@@ -2,12 +2,13 @@
 
 A unit on a hyperplane {u . t = o} that another unit is fixed on is fixed by it, and needs no proof of its own (docs/certificate-format.md,
 "tree"). One that is parallel to what is known has one sign where o <= low or high <= o, and the proof of the bound, times a number, is its
-proof.
+proof. Any proof is an identity, which holds on every cell that has its inequalities: those that were found are kept for later cells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from math import gcd
 from typing import NamedTuple
 
@@ -16,6 +17,11 @@ from flint import fmpq
 from exactnn.cells._search_lp import AffineRow, Farkas
 
 Direction = tuple[int, ...]
+#: side, factor, inequalities with their multipliers, independent: factor side key = gamma + sum_i multiplier_i g_i.
+_Identity = tuple[int, int, tuple[tuple[AffineRow, int], ...], bool]
+
+#: Kept proofs have at most so many numbers, and of each hyperplane there are at most so many.
+_NUMBERS, _PROOFS = 500_000, 8
 
 
 class Plane(NamedTuple):
@@ -56,18 +62,58 @@ class _Bound:
         return bool((self.value - offset) * self.side >= 0)
 
 
+class _Kept:
+    """Proofs about keys of hyperplanes; the latest ones, when they are many."""
+
+    def __init__(self) -> None:
+        self._identities: dict[AffineRow, deque[_Identity]] = {}
+        self._numbers = 0
+
+    def add(self, key: AffineRow, identity: _Identity) -> None:
+        """One more; where there are too many numbers, it is the first one anew."""
+        size = (len(identity[2]) + 1) * len(key)
+        if self._numbers + size > _NUMBERS:
+            self._identities.clear()
+            self._numbers = 0
+        self._numbers += size
+        self._identities.setdefault(key, deque(maxlen=_PROOFS)).appendleft(identity)
+
+    def of(self, key: AffineRow) -> Iterable[_Identity]:
+        """Those about one key, the latest first."""
+        return self._identities.get(key, ())
+
+
 class Known:
     """What is known on one cell."""
 
     def __init__(self) -> None:
         self._sides: dict[AffineRow, int] = {}  # of hyperplanes that units are fixed on: the sign of u . t - offset
         self._bounds: dict[Direction, tuple[_Bound, ...]] = {}  # of u . t, one for each side
+        self._places: dict[AffineRow, int] = {}  # of the cell's inequalities
+        self._kept = _Kept()  # all cells of a search share it
 
     def copy(self) -> Known:
         """Another one that knows the same."""
         other = Known.__new__(Known)
-        other._sides, other._bounds = self._sides.copy(), self._bounds.copy()
+        other._sides, other._bounds, other._places = self._sides.copy(), self._bounds.copy(), self._places.copy()
+        other._kept = self._kept
         return other
+
+    def hold(self, form: AffineRow, place: int) -> None:
+        """form >= 0 is the inequality in this place."""
+        self._places[form] = place
+
+    def keep(self, key: AffineRow, side: int, proof: Farkas, forms: Sequence[AffineRow]) -> None:
+        """A proof that side times the key's form is >= 0 on a cell with these inequalities, for other cells."""
+        self._kept.add(key, (side, proof.factor, tuple([(forms[i], y) for i, y in proof.terms]), proof.independent))
+
+    def recall(self, key: AffineRow) -> tuple[int, Farkas] | None:
+        """(side, proof) of a key's form, by a proof from another cell whose inequalities this one has, too."""
+        places = self._places
+        for side, factor, terms, independent in self._kept.of(key):
+            if all(g in places for g, _ in terms):
+                return side, Farkas(factor, tuple([(places[g], y) for g, y in terms]), independent)
+        return None
 
     def add(self, plane: Plane, sign: int, proof: Farkas, surplus: Callable[[], fmpq] | None = None, *, unit: bool = True) -> None:
         """sign form >= surplus >= 0 (None for 0) on the cell, by this proof; `unit`: a unit has this form, and is fixed.
@@ -98,8 +144,8 @@ class Known:
         """(sign, proof) of a form that does not change its sign by a bound that is known."""
         for bound in self._bounds.get(plane.direction, ()):
             if bound.implies(plane.offset):
-                size, (factor, terms) = abs(plane.size), bound.proof
+                size, (factor, terms, independent) = abs(plane.size), bound.proof
                 divisor = gcd(size, bound.size)
                 scaled = tuple((i, y * (size // divisor)) for i, y in terms)
-                return bound.side if plane.size > 0 else -bound.side, Farkas(factor * (bound.size // divisor), scaled)
+                return bound.side if plane.size > 0 else -bound.side, Farkas(factor * (bound.size // divisor), scaled, independent)
         return None

@@ -63,7 +63,6 @@ class SearchCell:
     note: Any = None
     facts: list[tuple[int, int, Farkas]] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
-    _within: Halfspaces | None = None
     _system: Halfspaces | None = None
     _view: View | None = None
     _part: tuple[View, list[AffineRow], int, int, bool] | None = None
@@ -73,7 +72,7 @@ class SearchCell:
     def system(self) -> Halfspaces:
         """The inequalities prepared for linear programs."""
         if self._system is None:
-            self._system = Halfspaces(self.forms, self.width, self.work, self._within)
+            self._system = Halfspaces(self.forms, self.width, self.work)
         return self._system
 
     @property
@@ -114,27 +113,25 @@ class SearchCell:
         if (len(self.forms) + len(self.pending) + self.width) * (self.width + 1) > _NUMBERS:
             self._view, self._part = None, None
             return
-        view = self._seen([])
+        part, self._part = self._part, None
         try:
-            if view is None:
-                view = View(self.forms, self.system.basis(), self.width)
-            view.enter(self.pending, self.rows, self.inner)
+            if part is not None:
+                view, _, j, side, _ = part
+                self._view = view.entered(self.pending, self.rows, self.inner, (j, side))
+            else:
+                view = self._view or View(self.forms, self.system.basis(), self.width)
+                self._view = view.entered(self.pending, self.rows, self.inner)
         except Unusable:
-            view = None
-        self._view = view
+            self._view = None
 
     @property
     def view(self) -> View | None:
-        """What floats see of the rows that are pending."""
-        return self._seen(self.pending)
-
-    def _seen(self, names: Sequence[int]) -> View | None:
-        """The same of these rows only. It is made when it is asked for, since many cells have nothing left to look at."""
+        """What floats see of the rows that are pending. It is made when it is asked for, since many cells have nothing left to look at."""
         if self._part is not None:
             view, rows, j, side, moved = self._part
             self._part = None
             try:
-                self._view = view.part(j, side, names, rows, self.inner, moved=moved)
+                self._view = view.part(j, side, self.pending, rows, self.inner, moved=moved)
             except Unusable:
                 self._view = None
         return self._view
@@ -149,8 +146,11 @@ class SearchCell:
         unsure: Sequence[int] = list(self.pending)
         if view is not None:
             try:
-                for labels, names in view.explore(self.pending, self._check):
-                    view.unsure += self._prove(labels, names)
+                for few, labels, names in view.explore(self.pending, self._check):
+                    wrong = self._prove(few, names)
+                    if wrong and len(few) < len(labels):
+                        wrong = self._prove(labels, wrong)
+                    view.unsure += wrong
                 unsure = view.unsure
             except Unusable:
                 self._view = None
@@ -173,7 +173,7 @@ class SearchCell:
                 wrong.append(j)
             else:
                 self.work.proofs += 1
-                self._fix(j, sign, proof)
+                self._found(j, sign, proof)
         return wrong
 
     def _certainly(self, j: int) -> None:
@@ -183,7 +183,7 @@ class SearchCell:
             sign = 1 if value > 0 else -1
             found = self.system.least(_times(self.rows[j], sign))
             if isinstance(found, Farkas):
-                self._fix(j, sign, found)
+                self._found(j, sign, found)
             else:
                 self._remember(found)
 
@@ -200,6 +200,11 @@ class SearchCell:
             return None
         side = value_at(self.rows[j], self.inner)
         return next((p for p in self.points if value_at(self.rows[j], p) * side < 0), None)
+
+    def _found(self, j: int, sign: int, proof: Farkas) -> None:
+        plane = self.planes[j]
+        self.known.keep(plane.key, sign if plane.size > 0 else -sign, proof, self.forms)
+        self._fix(j, sign, proof)
 
     def _fix(self, j: int, sign: int, proof: Farkas) -> None:
         forms, constant = self.forms, sign * self.rows[j][-1]
@@ -227,9 +232,20 @@ class SearchCell:
                 self._set(j, side if plane.size > 0 else -side)
             elif (found := self.known.follows(plane)) is not None:
                 self._fix(j, *found)
-            else:
+            elif not self._recalled(j):
                 left.append(j)
         self.pending = left
+
+    def _recalled(self, j: int) -> bool:
+        """Fix a unit by a proof from another cell, if there is one."""
+        plane = self.planes[j]
+        found = self.known.recall(plane.key)
+        if found is None:
+            return False
+        side, proof = found
+        self.work.recalled += 1
+        self._fix(j, side if plane.size > 0 else -side, proof)
+        return True
 
     def _drop(self) -> None:
         """No unit that is fixed, or follows from one that is, is pending any more."""
@@ -259,7 +275,7 @@ class SearchCell:
         else:
             found = self._seen_beyond(j) or self.system.least(form)
             if isinstance(found, Farkas):
-                self._fix(j, sign, found)
+                self._found(j, sign, found)
                 self._drop()
                 return False
             point = between(form, inner, found)
@@ -275,7 +291,9 @@ class SearchCell:
             return None
         try:
             rows = float_rows([*self.forms, form], self.width)
-            return across(form, float_point(self.inner), float_point(beyond), self.forms, rows[:-1], rows[-1])
+            ends = float_point(self.inner), float_point(beyond)
+            heights = float(rows[-1] @ ends[0]), float(rows[-1] @ ends[1])
+            return across(form, ends[0].tolist(), ends[1].tolist(), heights, self.forms, rows[:-1])
         except Unusable:
             return None
 
@@ -283,10 +301,11 @@ class SearchCell:
         """The parts where the form of rows[j], which divides the cell, is >= 0 and <= 0."""
         halves, view = [], self.view
         for side, inner in zip((1, -1), self._sides[j], strict=True):
-            known = self.known.copy()
+            known, form = self.known.copy(), _times(self.rows[j], side)
             known.add(self.planes[j], side, Farkas(1, ((len(self.forms), 1),)))
+            known.hold(form, len(self.forms))
             half = SearchCell(
-                forms=(*self.forms, _times(self.rows[j], side)),
+                forms=(*self.forms, form),
                 made=(*self.made, self.units[j]),
                 inner=inner,
                 signs=list(self.signs),
@@ -306,9 +325,10 @@ class SearchCell:
                 pending=self.pending,
                 points=[p for p in self.points if value_at(self.rows[j], p) * side >= 0],
             )
-            half._within = self.system
             half._set(j, side)
             half._drop()
+            if not half.parallel:
+                half.pending = [i for i in half.pending if not half._recalled(i)]
             if view is not None:
                 half._part = view, self.rows, j, side, inner is not self.inner
             halves.append(half)

@@ -33,21 +33,26 @@ _FEW = 12
 class Work:
     """The clock of a search, and how its forms were decided.
 
-    proofs : proofs that were right as floats proposed them; programs : exact linear programs, where floats were no help; points : points
-        across a hyperplane found from those that floats saw
+    proofs : proofs that were right as floats proposed them; programs : exact linear programs, where floats were no help
+    recalled : proofs from other cells; points : points across a hyperplane found from those that floats saw
     """
 
     clock: Clock
     proofs: int = 0
     programs: int = 0
     points: int = 0
+    recalled: int = 0
 
 
 class Farkas(NamedTuple):
-    """factor * form = gamma + sum_i multiplier_i g_i with factor > 0, multipliers > 0 and gamma >= 0, all integers."""
+    """factor * form = gamma + sum_i multiplier_i g_i with factor > 0, multipliers > 0 and gamma >= 0, all integers.
+
+    independent : whether the coefficients of these g_i are known to be linearly independent
+    """
 
     factor: int
     terms: tuple[tuple[int, int], ...]  # (i, multiplier)
+    independent: bool = False
 
 
 def value_at(form: Sequence[int], point: Sequence[int]) -> int:
@@ -58,24 +63,8 @@ def value_at(form: Sequence[int], point: Sequence[int]) -> int:
 class Halfspaces:
     """The closed cell {x : g_i(x) >= 0}, which has a point."""
 
-    def __init__(self, forms: Sequence[AffineRow], width: int, work: Work, within: Halfspaces | None = None) -> None:
+    def __init__(self, forms: Sequence[AffineRow], width: int, work: Work) -> None:
         self.forms, self.width, self.work = forms, width, work
-        self._within = within
-        self._numbers: list[list[fmpz]] | None = None
-
-    @property
-    def _exact(self) -> list[list[fmpz]]:
-        """The forms in FLINT's integers, of which a cell that this one is a part of has the first."""
-        if self._numbers is None:
-            known: list[list[fmpz]] = []
-            whole, self._within = self._within, None
-            while whole is not None:
-                if whole._numbers is not None:
-                    known = whole._numbers
-                    break
-                whole = whole._within
-            self._numbers = known + [list(map(fmpz, form)) for form in self.forms[len(known) :]]
-        return self._numbers
 
     @cached_property
     def _integers(self) -> IntegerRows:
@@ -110,9 +99,9 @@ class Halfspaces:
         return proof
 
     def combined(self, labels: Sequence[int], forms: Sequence[AffineRow]) -> list[Farkas | None]:
-        """For each form the proof with multipliers of these inequalities alone, as many as there are variables; None if there is none.
+        """For each form the proof with multipliers of these inequalities alone, if they are independent; None if there is none.
 
-        labels : as `basis` gives them
+        labels : some of those that `basis` gives
         """
         fixed = {}  # column: an inequality with this variable alone
         held = {~i for i in labels if i < 0}
@@ -125,39 +114,56 @@ class Halfspaces:
             alone = set(fixed.values())
             dense = [i for i in dense if i not in alone]
         free = [j for j in range(self.width) if j not in fixed and j not in held]
-        if len(dense) != len(free):
+        solution = self._solved(dense, free, forms)
+        if solution is None:
             return [None] * len(forms)
-        columns: list[list[int]] = [[] for _ in forms]
-        denominator = 1
-        if dense:
-            solution = self._solved(dense, free, forms)
-            if solution is None:
-                return [None] * len(forms)
-            columns, denominator = solution
+        columns, denominator = solution
         if fixed:
             factor = lcm(*(self.forms[i][j] for j, i in fixed.items()))
-            columns, denominator = [[factor * v for v in column] for column in columns], factor * denominator
+            columns, denominator = [column and [factor * v for v in column] for column in columns], factor * denominator
             for form, column in zip(forms, columns, strict=True):
-                rest = [(denominator * form[j] - sum(y * self.forms[k][j] for k, y in zip(dense, column, strict=True)), j) for j in fixed]
-                column += [value // self.forms[fixed[j]][j] for value, j in rest]
+                if column is not None:
+                    known = list(zip(dense, column, strict=True))
+                    rest = [denominator * form[j] - sum(y * self.forms[k][j] for k, y in known) for j in fixed]
+                    column += [value // self.forms[i][j] for value, (j, i) in zip(rest, fixed.items(), strict=True)]
         rows = [*dense, *fixed.values()]
-        return [self._proof(form, rows, column, denominator, held) for form, column in zip(forms, columns, strict=True)]
+        return [
+            None if column is None else self._proof(form, rows, column, denominator, held, independent=True)
+            for form, column in zip(forms, columns, strict=True)
+        ]
 
-    def _solved(self, chosen: Sequence[int], free: Sequence[int], forms: Sequence[AffineRow]) -> tuple[list[list[int]], int] | None:
-        """For each form the multipliers, over one denominator > 0, with which these inequalities have its coefficients; None for none."""
-        exact, size = self._exact, len(free)
-        rows = [exact[i] for i in chosen]
+    def _solved(self, chosen: Sequence[int], free: Sequence[int], forms: Sequence[AffineRow]) -> tuple[list[list[int] | None], int] | None:
+        """For each form the multipliers, over one denominator > 0, with which these inequalities have its coefficients in these columns.
+
+        None for a form that has none, and for all if the inequalities are dependent.
+        """
+        size = len(chosen)
+        if not size:
+            return [None if any(form[j] for j in free) else [] for form in forms], 1
+        if size > len(free):
+            return None
         self._wait(size, self.forms[chosen[0]])
-        table = fmpz_mat([[row[j] for row in rows] + [form[j] for form in forms] for j in free])
-        reduced, bottom, _ = table.rref()
+        columns = [*zip(*[self.forms[i] for i in chosen], *forms, strict=True)]
+        reduced, bottom, _ = fmpz_mat([columns[j] for j in free]).rref()
         denominator = int(bottom)
         if not denominator or reduced[size - 1, size - 1] != bottom:  # the first columns are not independent
             return None
         side = 1 if denominator > 0 else -1
-        return [[side * int(reduced[i, k]) for i in range(size)] for k in range(size, size + len(forms))], side * denominator
+        found: list[list[int] | None] = []
+        for k in range(size, size + len(forms)):
+            outside = any(reduced[i, k] for i in range(size, len(free)))
+            found.append(None if outside else [side * int(reduced[i, k]) for i in range(size)])
+        return found, side * denominator
 
     def _proof(
-        self, form: AffineRow, rows: Sequence[int], multipliers: Sequence[int], factor: int, columns: Iterable[int]
+        self,
+        form: AffineRow,
+        rows: Sequence[int],
+        multipliers: Sequence[int],
+        factor: int,
+        columns: Iterable[int],
+        *,
+        independent: bool = False,
     ) -> Farkas | None:
         """factor * form = gamma + sum of multiplier * row; None where these are not >= 0, or where it is not so in one of the columns."""
         if factor <= 0 or min(multipliers, default=0) < 0:
@@ -168,7 +174,7 @@ class Halfspaces:
         if factor * form[-1] < sum([y * self.forms[i][-1] for i, y in zip(rows, multipliers, strict=True)]):
             return None
         divisor = gcd(factor, *multipliers)
-        return Farkas(factor // divisor, tuple([(i, y // divisor) for i, y in zip(rows, multipliers, strict=True) if y]))
+        return Farkas(factor // divisor, tuple([(i, y // divisor) for i, y in zip(rows, multipliers, strict=True) if y]), independent)
 
     def _wait(self, size: int, form: AffineRow) -> None:
         """Incomplete if solving for so many rows like this takes longer than there is time."""

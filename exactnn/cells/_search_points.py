@@ -22,20 +22,33 @@ _BITS = (2, 4, 7, 12, 20, 34)
 
 
 def across(
-    form: AffineRow, origin: FloatArray, beyond: FloatArray, forms: Sequence[AffineRow], rows: FloatArray, row: FloatArray
+    form: AffineRow,
+    origin: Sequence[float],
+    beyond: Sequence[float],
+    heights: tuple[float, float],
+    forms: Sequence[AffineRow],
+    rows: FloatArray,
 ) -> Point | None:
     """A point with all `forms` > 0 and form < 0; None if floats find none.
 
     origin : the inner point (x, 1), where all forms and `form` are > 0; beyond : (x, w), a sum of points (x, 1) and rays (x, 0) where all
-        forms are about >= 0 and form < 0; rows, row : the forms in floats, with coefficients up to 1
+        forms are about >= 0 and form < 0
+    heights, rows : of `form`, divided by its largest coefficient, the values at both; the forms in floats, divided by theirs
     """
+    above, below = heights[0], -heights[1]
+    if not (0 < above < math.inf and 0 < below < math.inf):
+        return None
+    weight = beyond[-1]
+    if weight:  # the middle between `beyond` and the place where the segment from the origin enters the other side
+        share = (1 + above / (above + below / weight)) / 2
+        entries = [a + share * (b / weight - a) for a, b in zip(origin, beyond, strict=True)]
+        depth = share * (above + below / weight) - above
+    else:
+        step = 1.5 * above / below
+        entries = [a + step * b for a, b in zip(origin, beyond, strict=True)]
+        depth = above / 2
     with np.errstate(all="ignore"):  # a proposal
-        above, below = float(row @ origin), -float(row @ beyond)
-        if not (0 < above < math.inf and 0 < below < math.inf):
-            return None
-        entries = _middle(above, below, origin.tolist(), beyond.tolist())
-        middle = np.array(entries)
-        room = min([*(rows @ middle).tolist(), -float(row @ middle)]) / (len(form) - 1)
+        room = min([*np.dot(rows, entries).tolist(), depth]) / (len(form) - 1)
     if not (0 < room < math.inf and all(map(math.isfinite, entries))):
         return None
     exponent = math.frexp(room)[1]
@@ -65,7 +78,7 @@ def around(form: AffineRow, inner: Point, forms: Sequence[AffineRow]) -> tuple[P
 
 def inside(point: Point, forms: Sequence[AffineRow]) -> bool:
     """Whether all forms are positive at the point."""
-    return min([sum(map(mul, form, point)) for form in forms], default=1) > 0
+    return all(sum(map(mul, form, point)) > 0 for form in reversed(forms))  # the last cuts are the closest ones
 
 
 def simplified_point(point: Point, forms: Sequence[AffineRow]) -> Point:
@@ -85,16 +98,6 @@ def rounded_points(point: Point) -> Iterator[Point]:
     except OverflowError:
         return
     yield from _roundings(floats)
-
-
-def _middle(above: float, below: float, origin: Sequence[float], beyond: Sequence[float]) -> list[float]:
-    """The middle, as (x, 1), between `beyond` and the place where the segment from the origin enters the other side."""
-    weight = beyond[-1]
-    if weight:
-        share = (1 + above / (above + below / weight)) / 2
-        return [a + share * (b / weight - a) for a, b in zip(origin, beyond, strict=True)]
-    step = 1.5 * above / below
-    return [a + step * b for a, b in zip(origin, beyond, strict=True)]
 
 
 def _roundings(point: Sequence[float]) -> Iterator[Point]:

@@ -89,55 +89,70 @@ class Table:
         table[first:] = given[:, :n] @ table[:n]
         table[first:, n] += given[:, n]
 
-    def with_forms(self, forms: FloatArray) -> None:
-        """Other forms in place of those at hand."""
-        kept = self.width + self.count
-        both = np.empty((2, kept + len(forms), self.width + 1))
+    def entered(self, forms: FloatArray, cut: int | None, side: float) -> Table:
+        """The same table with other forms; with a cut, of the part of the cell where that form times the side is >= 0."""
+        kept, more = self.width + self.count, cut is not None
+        other = self._other(np.empty((2, kept + more + len(forms), self.width + 1)), self.count + more)
+        both = other._both
         both[:, :kept] = self._both[:, :kept]
-        self._set(both)
-        self.given[:] = forms
-        if self.age > _STALE // 2:
-            self.refresh()
+        if cut is not None:
+            both[:, kept] = self._both[:, kept + cut] if side > 0 else -self._both[:, kept + cut]
+        other.given[:] = forms
+        if other.age > _STALE // 2:
+            other.refresh()
         else:
-            self._fill(kept)
+            other._fill(kept + more)
+        return other
+
+    def _other(self, both: FloatArray, count: int) -> Table:
+        """At the same vertex."""
+        other = Table.__new__(Table)
+        other.width, other.count, other.held, other.age = self.width, count, self.held, self.age
+        other.labels, other.loose, other.free = self.labels.copy(), self.loose.copy(), self.free
+        other._set(both)
+        return other
 
     def part(self, cut: int, side: float, chosen: Sequence[int], turned: Sequence[int]) -> Table:
         """The table of the part of the cell where a form times the side is >= 0, with these forms, and some of them turned, to look at."""
         kept = self.width + self.count
-        other = Table.__new__(Table)
-        other.width, other.count, other.held, other.age = self.width, self.count + 1, self.held, self.age
-        other.labels, other.loose, other.free = list(self.labels), self.loose.copy(), self.free
         both = self._both.take([*range(kept), kept + cut, *[kept + k for k in chosen]], 1)
         if side < 0:
             np.negative(both[:, kept], out=both[:, kept])
         for k in turned:
             np.negative(both[:, kept + 1 + k], out=both[:, kept + 1 + k])
-        other._set(both)
-        return other
+        return self._other(both, self.count + 1)
 
     # --- reading it ------------------------------------------------------------------------------------------------------------
 
-    def vertex(self) -> FloatArray:
-        """(x, 1)."""
-        return self._point(self._table[: self.width, self.width], 1.0)
+    def seen(self) -> FloatArray:
+        """(x, 1) of the vertex, and the values of the forms there."""
+        return self._seen(self.width, 1.0, 1.0)
 
-    def ray(self, column: int, side: float) -> FloatArray:
-        """(x, 0) in the direction in which this slack grows, or falls for side -1."""
-        return self._point(side * self._table[: self.width, column], 0.0)
+    def seen_along(self, column: int, side: float) -> FloatArray:
+        """(x, 0) in the direction in which this slack grows, or falls for side -1, and how the forms change along it."""
+        return self._seen(column, side, 0.0)
 
-    def _point(self, entries: FloatArray, weight: float) -> FloatArray:
-        point = np.empty(self.width + 1)
-        point[:-1], point[-1] = entries, weight
-        return point
+    def _seen(self, column: int, factor: float, weight: float) -> FloatArray:
+        n, entries = self.width, self._table[:, column]
+        row = np.empty((1, n + 1 + len(self.forms)))
+        np.multiply(entries[:n], factor, out=row[0, :n])
+        row[0, n] = weight
+        np.multiply(entries[n + self.count :], factor, out=row[0, n + 1 :])
+        return row
 
     def least(self, left: Flags) -> list[int]:
         """Which of these forms have their least value over the cell at this vertex, and not below 0."""
-        places = left.nonzero()[0]
-        forms = self.forms[places]
+        forms = self.forms
         if self.free:
+            forms = forms.copy()
             forms[:, :-1] = np.where(self.loose, -np.abs(forms[:, :-1]), forms[:, :-1])
-        found: list[int] = places[np.minimum.reduce(forms, axis=1) >= -EPSILON].tolist()
+        found: list[int] = (left & (np.minimum.reduce(forms, axis=1) >= -EPSILON)).nonzero()[0].tolist()
         return found
+
+    def support(self, chosen: Sequence[int]) -> list[int]:
+        """The inequalities with which these forms grow, as far as floats tell."""
+        tops = self.forms[chosen[0], :-1] if len(chosen) == 1 else np.maximum.reduce(self.forms[chosen, :-1], axis=0)
+        return [label for label, top in zip(self.labels, tops.tolist(), strict=True) if top > EPSILON and label >= 0]
 
     # --- steps -----------------------------------------------------------------------------------------------------------------
 

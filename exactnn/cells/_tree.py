@@ -43,11 +43,12 @@ class Tree:
 
     def proof(self, cell: SearchCell, proof: Farkas) -> list[Any]:
         """The inequalities alone, if they are few and independent; else [factor, [[inequality, multiplier]...]]."""
-        domain = sum(m < 0 for m in cell.made)
-        places = [-1 - m if m < 0 else self._rows + i - domain for i, m in enumerate(cell.made)]
-        if len(proof.terms) <= _SOLVED and independent([cell.forms[i] for i, _ in proof.terms]):
-            return [places[i] for i, _ in proof.terms]
-        return [json_integer(proof.factor), [[places[i], json_integer(y)] for i, y in proof.terms]]
+        made = cell.made
+        beyond = self._rows - sum([m < 0 for m in made])  # the rows of the domain come first
+        terms = [(-1 - made[i] if made[i] < 0 else beyond + i, y) for i, y in proof.terms]
+        if len(terms) <= _SOLVED and (proof.independent or independent([cell.forms[i] for i, _ in proof.terms])):
+            return [place for place, _ in terms]
+        return [json_integer(proof.factor), [[place, json_integer(y)] for place, y in terms]]
 
     def _facts(self, cell: SearchCell) -> list[Any]:
         return [[unit - self._first, sign, self.proof(cell, proof)] for unit, sign, proof in cell.facts]

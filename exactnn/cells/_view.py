@@ -6,12 +6,15 @@ Forms are taken with the sign that they have at the cell's inner point, so that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from exactnn.cells._search_lp import AffineRow, Point, value_at
 from exactnn.cells._search_points import across
 from exactnn.cells._table import EPSILON, Flags, FloatArray, Table, Unusable, float_point, float_rows
+
+Places = np.ndarray[Any, np.dtype[np.intp]]
 
 #: A cell remembers at most so many of its points.
 _MEMORY = 24
@@ -47,26 +50,51 @@ class View:
         self.seen = seen
         self.lowest: FloatArray = np.minimum.reduce(seen[:, self.table.width + 1 :], axis=0, initial=0.0)
 
-    def enter(self, names: Sequence[int], rows: Sequence[AffineRow], inner: Point) -> None:
-        """Look at the rows of these names."""
-        self.names = list(names)
+    def entered(self, names: Sequence[int], rows: Sequence[AffineRow], inner: Point, cut: tuple[int, int] | None = None) -> View:
+        """What is seen of the rows of these names; with a cut (name, side), on the part where rows[name] times the side is >= 0.
+
+        rows : of these names (that of the cut is one of those at hand)
+        """
+        other = View.__new__(View)
+        other.names, other.unsure = list(names), []
         forms = float_rows([rows[j] for j in names], self.table.width)
-        self.origin = float_point(inner)
-        self.signs = self._signs((forms @ self.origin).tolist(), rows, inner)
-        forms *= np.array(self.signs)[:, None]
-        self.table.with_forms(forms)
-        points = self.seen[:, : self.table.width + 1]
-        self._see(np.concatenate([points, points @ forms.T], axis=1))
+        other.origin = float_point(inner)
+        values = forms @ other.origin
+        other.signs = other._signs(values.tolist(), rows, inner)
+        forms *= np.array(other.signs)[:, None]
+        first = self.table.width + 1
+        if cut is None:
+            other.table, points = self.table.entered(forms, None, 1.0), self.seen[:, :first]
+        else:
+            k = self.names.index(cut[0])
+            side = cut[1] * self.signs[k]
+            other.table = self.table.entered(forms, k, side)
+            points = self.seen[self._inside(k, side), :first]
+        seen = np.empty((len(points), first + len(names)))
+        seen[:, :first] = points
+        seen[:, first:] = points @ forms.T
+        other._see(seen)
+        return other
+
+    def _inside(self, k: int, side: float) -> Places:
+        """The points that are remembered where form number k times the side is >= 0."""
+        values = self.seen[:, self.table.width + 1 + k]
+        places: Places = (values * side >= -EPSILON).nonzero()[0]
+        return places[-_MEMORY:]
 
     def _signs(self, values: Sequence[float], rows: Sequence[AffineRow], inner: Point) -> list[float]:
         """The signs of the forms at an inner point, by their values there, exactly where floats are near 0."""
         self.crossing = []
         tiny = EPSILON * max(map(abs, self.origin.tolist()))
-        signs = [1.0 if value > 0 else -1.0 for value in values]
+        signs = []
         for k, value in enumerate(values):
-            if not abs(value) > tiny:
+            if value > tiny:
+                signs.append(1.0)
+            elif value < -tiny:
+                signs.append(-1.0)
+            else:
                 exact = value_at(rows[self.names[k]], inner)
-                signs[k] = -1.0 if exact < 0 else 1.0
+                signs.append(-1.0 if exact < 0 else 1.0)
                 if not exact:
                     self.crossing.append(k)
         return signs
@@ -90,8 +118,7 @@ class View:
         sign = side * self.signs[cut]
         other.table = self.table.part(cut, sign, chosen, turned)
         first = self.table.width + 1
-        inside = (self.seen[:, first + cut] * sign >= -EPSILON).nonzero()[0][-_MEMORY:]
-        seen = self.seen.take(inside, 0).take([*range(first), *[first + k for k in chosen]], 1)
+        seen = self.seen.take(self._inside(cut, sign), 0).take([*range(first), *[first + k for k in chosen]], 1)
         if turned and len(seen):
             seen[:, [first + k for k in turned]] *= -1.0
         other._see(seen)
@@ -104,13 +131,15 @@ class View:
     def across(self, name: int, form: AffineRow, forms: Sequence[AffineRow]) -> Point | None:
         """A point with all forms of the cell > 0 on the other side of a hyperplane from the inner point, where `form` is > 0."""
         k, first = self.names.index(name), self.table.width + 1
-        points = self.seen[self.seen[:, first + k] < -EPSILON, :first]
-        if not len(points):
-            return None
-        return across(form, self.origin, np.add.reduce(points, axis=0), forms, self.table.rows, self.table.given[k])
+        total = np.dot(self.seen[:, first + k] < -EPSILON, self.seen)  # 0 if there is none, which is no proposal
+        heights = float(np.dot(self.table.given[k], self.origin)), float(total[first + k])
+        return across(form, self.origin.tolist(), total[:first].tolist(), heights, forms, self.table.rows)
 
-    def explore(self, names: Sequence[int], check: Callable[[], None]) -> Iterator[tuple[list[int], list[int]]]:
-        """(labels, names): forms that seem to be fixed, with the inequalities whose combinations may prove it. Others change their sign."""
+    def explore(self, names: Sequence[int], check: Callable[[], None]) -> Iterator[tuple[list[int], list[int], list[int]]]:
+        """(few, labels, names): forms that seem to be fixed, with inequalities whose combinations may prove it. Others change their sign.
+
+        few : those that floats combine, of the `labels` that are 0 at the vertex
+        """
         table = self.table
         self.unsure = []
         left = self.lowest >= -EPSILON
@@ -138,7 +167,7 @@ class View:
             else:
                 found = table.least(left)
                 if found:
-                    yield list(table.labels), [self.names[k] for k in found]
+                    yield table.support(found), table.labels.copy(), [self.names[k] for k in found]
                     left[found] = False
             if left[form]:
                 left[form] = False
@@ -153,18 +182,18 @@ class View:
         negative = left & (values < -EPSILON)
         if negative[negative.argmax()]:
             left ^= negative
-            self._add(self.table.vertex(), values)
+            self._add(self.table.seen())
 
     def _see_ray(self, left: Flags, column: int, side: float) -> None:
-        values = side * self.table.forms[:, column]
-        left &= values >= -EPSILON
-        self._add(self.table.ray(column, side), values)
+        seen = self.table.seen_along(column, side)
+        left &= seen[0, self.table.width + 1 :] >= -EPSILON
+        self._add(seen)
 
     def add(self, point: Point) -> None:
         """Remember a point of the cell, or a ray."""
         found = float_point(point)
-        self._add(found, self.table.given @ found)
+        self._add(np.concatenate([found, self.table.given @ found])[None])
 
-    def _add(self, point: FloatArray, values: FloatArray) -> None:
-        self.seen = np.concatenate([self.seen, np.concatenate([point, values])[None]])
-        self.lowest = np.minimum(self.lowest, values)
+    def _add(self, seen: FloatArray) -> None:
+        self.seen = np.concatenate([self.seen, seen])
+        self.lowest = np.minimum(self.lowest, seen[0, self.table.width + 1 :])

@@ -11,16 +11,18 @@ from typing import Any
 
 from . import _budget
 from ._balls import Ball, Series, added, exponential, largest, logsumexp, multiplied, scaled, softmax, summed
+from ._broadcast import broadcast
 from ._claim_points import Identity
+from ._common import pack
 from ._evaluate import Numbers
 from ._gradient import field_of, gradients
 from ._identity import MOVING, Equations, Expression
 from ._intervals import precision
 from ._meaning import bits as bits_of
-from ._meaning import steps, walk
+from ._meaning import steps
 from ._network import Network
-from ._numbers import Tensor, index, mapping, need, pack
-from ._windows import broadcast
+from ._numbers import Tensor, index, mapping, need
+from ._walk import walk
 
 _COST, _LONG = 2**11, 2**9  # of an exponential, and bits of it that cost no more
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from exactnn.errors import SaveError
 from exactnn.export import _rocq_words as words
-from exactnn.export._rocq_layers import Named
+from exactnn.export._rocq_graph import Named
 from exactnn.export._rocq_state import Hint, Proof, Row, State, integral
 from exactnn.export._rocq_tree import ends, hints
 
@@ -43,6 +44,7 @@ class _Writer:
         self._bounds = {entry[0]: entry for entry in evidence.get("bounds", [])}
         self._chords: dict[int, int] = {}  # an atom to the row of its chord
         self._atoms: dict[int, Atom] = {}
+        self._taken: dict[str, int] = {}  # how many of a node's lines are behind
         self._out: list[str] = []
 
     def text(self) -> str:
@@ -51,20 +53,24 @@ class _Writer:
             if number:
                 self._out.append("(Turn")
                 state.turn([layer for layer, _ in layers])
+                self._taken = {}
             for layer, name in layers:
                 if state.layers and layer is state.layers[0]:
-                    self._step(lines.get(name, []))
+                    count = prod(state.units)
+                    start = self._taken.get(name, 0)
+                    self._taken[name] = start + count
+                    self._step(lines.get(name, [])[start : start + count])
         end = None if self._output is None else [(self._margin(j, -1, p), self._margin(j, 1, q)) for j, (p, q) in enumerate(self._output)]
         return "\n".join([*self._out, ends(end) + ")" * len(self._out)])
 
     def _step(self, lines: Sequence[Any]) -> None:
-        state, bend = self._state, self._state.bend
-        assert bend is not None
-        entries, kinks = len(state.values), len(bend.kinks)
+        state, (entries, kinks) = self._state, self._state.units
         given: dict[tuple[int, int], Hint] = {}
         opening: dict[tuple[int, int], Any] = {}
         for place, line in enumerate(lines):
-            i, k = divmod(place, kinks)
+            k, i = divmod(place, entries)
+            if line is None:
+                continue
             scale, _ = state.unit(i, k)
             if line[0] == "atom":
                 opening[i, k] = line

@@ -1,80 +1,117 @@
-"""The networks of a certificate as chains of layers, as proofs/rocq/Networks.v has them."""
+"""The networks of a certificate as proofs/rocq/Networks.v and Graphs.v have them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm, prod
 from typing import Any
 
 from exactnn.errors import SaveError
+from exactnn.export._rocq_graph import Named, Net, Piece, summed
 from exactnn.export._rocq_state import Affine, Bend, Layer
-from exactnn.export._rocq_windows import by_channel, convolution, mean
-
-Named = tuple[Layer, str]  # a layer and its node's name
+from exactnn.export._rocq_windows import by_channel, convolution, maximum, mean
 
 
-def kind(layer: Layer) -> Any:
-    """What two layers must share for intervals: widths and the denominator, or the whole function."""
+def kinds(net: Net) -> Any:
+    """What two networks must share for intervals: what is read, and of each layer the widths and the denominator, or the function."""
+    return [(piece.reads, [_kind(layer) for layer, _ in piece.layers], piece.pool and piece.pool[0]) for piece in net.pieces]
+
+
+def _kind(layer: Layer) -> Any:
     return (layer.denominator, [len(row) for row in layer.rows]) if isinstance(layer, Affine) else layer
 
 
-def common(f: Sequence[Named], g: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+def common(f: Net, g: Net) -> tuple[Net, Net]:
     """The affine layers of both over common denominators."""
-    if len(f) != len(g):
-        return list(f), list(g)
-    pairs: list[tuple[Named, Named]] = []
-    for (a, name), (b, other) in zip(f, g, strict=True):
-        if isinstance(a, Affine) and isinstance(b, Affine):
-            d = lcm(a.denominator, b.denominator)
-            a, b = a.over(d), b.over(d)
-        pairs.append(((a, name), (b, other)))
-    return [a for a, _ in pairs], [b for _, b in pairs]
+    if [len(piece.layers) for piece in f.pieces] != [len(piece.layers) for piece in g.pieces]:
+        return f, g
+    first, second = list[Piece](), list[Piece]()
+    for p, q in zip(f.pieces, g.pieces, strict=True):
+        pairs = [_over_one(a, b) for (a, _), (b, _) in zip(p.layers, q.layers, strict=True)]
+        first.append(p.over([(a, name) for (a, _), (_, name) in zip(pairs, p.layers, strict=True)]))
+        second.append(q.over([(b, name) for (_, b), (_, name) in zip(pairs, q.layers, strict=True)]))
+    return f._replace(pieces=first), g._replace(pieces=second)
 
 
-def like(shown: Sequence[Named], moved: Sequence[Named]) -> list[Named]:
-    """The second, its affine layers over the denominators of the first."""
+def _over_one(a: Layer, b: Layer) -> tuple[Layer, Layer]:
+    if isinstance(a, Affine) and isinstance(b, Affine):
+        d = lcm(a.denominator, b.denominator)
+        return a.over(d), b.over(d)
+    return a, b
+
+
+def like(shown: Net, moved: Net) -> Net:
+    """The second, a chain, its affine layers over the denominators of the first."""
     found: list[Named] = []
-    for (a, _), (b, name) in zip(shown, moved, strict=True):
+    for (a, _), (b, name) in zip(shown.layers(), moved.layers(), strict=True):
         if isinstance(a, Affine) and isinstance(b, Affine):
             factor = Fraction(a.denominator, b.denominator)
             b = Affine(a.denominator, [[int(v * factor) for v in row] for row in b.rows])
         found.append((b, name))
-    return found
+    return Net(moved.inputs, [Piece([0], found)])
 
 
-def layers_of(network: Any, label: str) -> list[Named]:
-    """The network as a chain of layers, with the names of their nodes."""
-    found: list[Named] = []
-    nodes = network.nodes
-    chain = len(network.inputs) == 1 and network.outputs == (len(nodes) - 1,)
+def net_of(network: Any, label: str) -> Net:
+    """The network as pieces of layers, with the names of their nodes."""
+    if len(network.inputs) != 1:
+        raise SaveError(f"{label}: networks with one input are written for Rocq, and not those with {len(network.inputs)}")
+    nodes, pieces, value, source = network.nodes, list[Piece](), dict[int, int](), list[int]()
+    for i, node in enumerate(nodes):  # the node whose entries it repeats
+        source.append(source[node.operands[0]] if node.op == "reshape" else i)
+    readers = Counter(source[p] for node in nodes if node.op != "reshape" for p in node.operands) + Counter(
+        source[i] for i in network.outputs
+    )
     for i, node in enumerate(nodes):
-        if not chain or node.operands != ((i - 1,) if i else ()):
-            raise SaveError(f"{label}: node {node.name!r} is no link of one chain of layers, and only such networks are written for Rocq")
-        if node.op in ("input", "reshape"):
+        if node.op == "input":
+            value[i] = 0
             continue
-        size, shape = prod(node.shape), nodes[i - 1].shape
-        if node.op == "affine" and len(node.shape) == 1:
-            found.append((_affine(node.fields["weight"], node.fields["bias"]), node.name))
-        elif node.op == "batch_norm" and len(node.shape) == 1:
-            found.append((_diagonal(node.fields["scale"].fractions(), node.fields["shift"].fractions()), node.name))
-        elif node.op == "conv":
-            found.append((convolution(node, shape), node.name))
-        elif node.op == "average_pool":
-            found.append((mean(node, shape, label), node.name))
-        elif node.op == "batch_norm":
-            found.append((by_channel(node.fields["scale"], node.fields["shift"], shape), node.name))
-        elif node.op == "piecewise_linear":
-            found.append((_bend(node.fields["slope"], node.fields["constant"], node.fields["kinks"]), node.name))
-        elif node.op == "prelu" and len(slopes := set(node.fields["slopes"].fractions())) == 1:
-            (q,) = slopes
-            found.append((_bend(q, Fraction(0), [(Fraction(0), 1 - q)] if q != 1 else []), node.name))
+        reads = [value[p] for p in node.operands if p in value]
+        if len(reads) < len(node.operands) or not reads:
+            raise SaveError(f"{label}: node {node.name!r} is a constant or reads one, which is not written for Rocq")
+        if node.op == "reshape":
+            value[i] = reads[0]
+            continue
+        shape = nodes[node.operands[0]].shape
+        if node.op == "max_pool":
+            pieces.append(Piece(reads, [], (maximum(node, shape), node.name)))
         else:
-            raise SaveError(
-                f"{label}: node {node.name!r} ({node.op}, {size} entries) is not written for Rocq; "
-                "affine layers, convolutions and piecewise linear functions are"
-            )
-    return found
+            layer = _layer(node, [nodes[p].shape for p in node.operands], label)
+            last = bool(pieces) and reads == [len(pieces)] and readers[source[node.operands[0]]] == 1
+            if not last or pieces[-1].pool is not None:
+                pieces.append(Piece(reads, []))
+            pieces[-1].layers.append((layer, node.name))
+        value[i] = len(pieces)
+    ends = [value[i] for i in network.outputs]
+    if ends != [len(pieces)] or not pieces:
+        pieces.append(Piece(ends, []))
+    return Net(network.input_size, pieces)
+
+
+def _layer(node: Any, shapes: Sequence[tuple[int, ...]], label: str) -> Layer:
+    shape = shapes[0]
+    if node.op in ("add", "subtract") and shapes[0] == shapes[1]:
+        return summed(prod(shape), 1 if node.op == "add" else -1)
+    if node.op == "affine" and len(node.shape) == 1:
+        return _affine(node.fields["weight"], node.fields["bias"])
+    if node.op == "batch_norm" and len(node.shape) == 1:
+        return _diagonal(node.fields["scale"].fractions(), node.fields["shift"].fractions())
+    if node.op == "conv":
+        return convolution(node, shape)
+    if node.op == "average_pool":
+        return mean(node, shape, label)
+    if node.op == "batch_norm":
+        return by_channel(node.fields["scale"], node.fields["shift"], shape)
+    if node.op == "piecewise_linear":
+        return _bend(node.fields["slope"], node.fields["constant"], node.fields["kinks"])
+    if node.op == "prelu" and len(slopes := set(node.fields["slopes"].fractions())) == 1:
+        (q,) = slopes
+        return _bend(q, Fraction(0), [(Fraction(0), 1 - q)])
+    raise SaveError(
+        f"{label}: node {node.name!r} ({node.op}, {prod(node.shape)} entries) is not written for Rocq; affine layers, convolutions, "
+        "piecewise linear functions, maxima over windows, sums and differences of two values of one shape are"
+    )
 
 
 def _affine(weight: Any, bias: Any) -> Affine:

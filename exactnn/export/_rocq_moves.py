@@ -10,7 +10,7 @@ from typing import Any
 from exactnn.errors import SaveError
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational
-from exactnn.export._rocq_layers import Named
+from exactnn.export._rocq_graph import Named
 from exactnn.export._rocq_state import Affine
 
 Moves = tuple[list[int], list[Fraction]]  # new neuron i is old neuron order[i], multiplied by factors[i]

@@ -55,9 +55,12 @@ class Affine(NamedTuple):
     denominator: int
     rows: list[list[int]]
     windows: Windows | None = None
+    word: str = ""  # how it is written, if there is a name for it
 
     def over(self, denominator: int) -> Affine:
         """The same over a multiple of the denominator."""
+        if denominator == self.denominator:
+            return self
         factor = denominator // self.denominator
         rows, windows = [[v * factor for v in row] for row in self.rows], self.windows
         if windows is not None:
@@ -66,15 +69,27 @@ class Affine(NamedTuple):
 
 
 class Bend(NamedTuple):
-    """e -> (q e + r + sum of p max(e - t / denominator, 0)) / denominator."""
+    """e -> (q e + r + sum of p max(e - t / denominator, 0)) / denominator, for all entries but the first ``kept``, which stay."""
 
     denominator: int
     slope: int
     constant: int
     kinks: list[tuple[int, int]]
+    kept: int = 0
 
 
-Layer = Affine | Bend
+class Larger(NamedTuple):
+    """max(x_i, x_j) for each pair (i, j); (i, i) is x_i."""
+
+    pairs: list[tuple[int, int]]
+
+    @property
+    def units(self) -> list[int]:
+        """The places of the pairs of different entries."""
+        return [k for k, (i, j) in enumerate(self.pairs) if i != j]
+
+
+Layer = Affine | Bend | Larger
 
 
 def primitive(row: Row) -> tuple[int, Row]:
@@ -122,11 +137,27 @@ class State:
         return other
 
     @property
-    def bend(self) -> Bend | None:
+    def next(self) -> Bend | Larger | None:
         """The layer that is next, if there is any."""
         layer = self.layers[0] if self.layers else None
         assert not isinstance(layer, Affine)
         return layer
+
+    @property
+    def units(self) -> tuple[int, int]:
+        """How many units the next layer has: for each of so many entries, at so many kinks."""
+        layer = self.next
+        if isinstance(layer, Larger):
+            return len(layer.units), 1
+        return (0, 0) if layer is None else (len(self.values) - layer.kept, len(layer.kinks))
+
+    def number(self, entry: int, kink: int) -> int:
+        """The number by which a unit of the next layer is split in Rocq."""
+        layer = self.next
+        if isinstance(layer, Larger):
+            return layer.units[entry]
+        assert layer is not None
+        return entry * len(layer.kinks) + kink
 
     def _advance(self) -> None:
         while self.layers and isinstance(layer := self.layers[0], Affine):
@@ -142,10 +173,15 @@ class State:
             self.layers.pop(0)
 
     def unit(self, entry: int, kink: int) -> tuple[Fraction, Row]:
-        """(c, h): the unit's function e - t is c h, c > 0, h primitive."""
-        assert self.bend is not None
-        d = self.bend.denominator
-        row = add({k: d * v for k, v in self.values[entry].items()}, {0: -self.bend.kinks[kink][0] * self.denominator})
+        """(c, h): the unit's function, e - t or x_j - x_i, is c h, c > 0, h primitive."""
+        layer = self.next
+        assert layer is not None
+        if isinstance(layer, Larger):
+            i, j = layer.pairs[layer.units[entry]]
+            c, h = primitive(add(self.values[j], self.values[i], -1))
+            return Fraction(c, self.denominator), h
+        d = layer.denominator
+        row = add({k: d * v for k, v in self.values[layer.kept + entry].items()}, {0: -layer.kinks[kink][0] * self.denominator})
         c, h = primitive(row)
         return Fraction(c, d * self.denominator), h
 
@@ -158,12 +194,15 @@ class State:
         return None
 
     def step(self, hint: Callable[[int, int], Hint | None], opened: Callable[[int, int, int, bool], None]) -> None:
-        """Go behind the bend at hand; ``opened`` hears of each unit that is not fixed: entry, kink, atom, whether it is the mirror."""
-        b = self.bend
+        """Go behind the next layer; ``opened`` hears of each unit that is not fixed: entry, kink, atom, whether it is the mirror."""
+        b = self.next
         assert b is not None
+        if isinstance(b, Larger):
+            self._larger(b, hint, opened)
+            return
         d, den = b.denominator, self.denominator
-        rows = []
-        for i, value in enumerate(self.values):
+        rows = [{k: d * d * v for k, v in value.items()} for value in self.values[: b.kept]]
+        for i, value in enumerate(self.values[b.kept :]):
             total = add({k: b.slope * d * v for k, v in value.items()}, {0: b.constant * d * den})
             for k, (_, p) in enumerate(b.kinks):
                 scale, h = self.unit(i, k)
@@ -171,6 +210,20 @@ class State:
                 total = add(total, self._maximum(c, h, hint(i, k), lambda a, m, i=i, k=k: opened(i, k, a, m)), p)  # type: ignore[misc]
             rows.append(total)
         self.values, self.denominator = rows, den * d * d
+        self.layers.pop(0)
+        self._advance()
+
+    def _larger(self, layer: Larger, hint: Callable[[int, int], Hint | None], opened: Callable[[int, int, int, bool], None]) -> None:
+        rows, unit = [], 0
+        for i, j in layer.pairs:
+            row = self.values[i]
+            if i != j:
+                scale, h = self.unit(unit, 0)
+                c = int(scale * self.denominator)
+                row = add(row, self._maximum(c, h, hint(unit, 0), lambda a, m, u=unit: opened(u, 0, a, m)))  # type: ignore[misc]
+                unit += 1
+            rows.append(row)
+        self.values = rows
         self.layers.pop(0)
         self._advance()
 

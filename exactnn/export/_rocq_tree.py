@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from flint import fmpq_mat
@@ -41,12 +42,11 @@ class _Branch:
     @property
     def units(self) -> int:
         """The number of units of the layer at hand."""
-        bend = self.state.bend
-        return 0 if bend is None else len(bend.kinks) * len(self.state.values)
+        return prod(self.state.units)
 
     def place(self, number: int) -> tuple[int, int]:
         """Entry and kink of a unit of the layer at hand: all entries of one kink come before those of the next."""
-        kink, entry = divmod(number - self.passed, len(self.state.values))
+        kink, entry = divmod(number - self.passed, self.state.units[0])
         return entry, kink
 
 
@@ -106,7 +106,7 @@ def _integer(value: Any) -> int:
 
 def _reach(branch: _Branch, g: Sequence[Layer], number: int) -> None:
     while number >= branch.passed + branch.units:
-        if branch.turned and branch.state.bend is None:
+        if branch.turned and branch.state.next is None:
             raise IndexError(f"tree: there is no unit {number}")
         _complete(branch, g)
 
@@ -115,19 +115,19 @@ def _complete(branch: _Branch, g: Sequence[Layer]) -> None:
     """Behind the layer at hand, or from the first network to the second."""
     state = branch.state
     branch.open += 1
-    if state.bend is None:
+    if state.next is None:
         branch.turned = True
         branch.out.append("(Turn")
         state.turn(g)
         return
-    count, entries = branch.units, len(state.values)
-    for place in ((i, k) for i in range(entries) for k in range(len(state.bend.kinks))):
+    count, (entries, kinks) = branch.units, state.units
+    for place in ((i, k) for i in range(entries) for k in range(kinks)):
         h = state.unit(*place)[1]
         if place not in branch.hints and h.keys() - {0}:  # on the hyperplane of a unit that is fixed
             key, mirrored = _key(h)
             if key in branch.known:
                 branch.hints[place] = _turned(branch.known[key], mirrored)
-    branch.out.append(f"(Step {hints(branch.hints, entries, len(state.bend.kinks))}")
+    branch.out.append(f"(Step {hints(branch.hints, entries, kinks)}")
 
     def opened(entry: int, kink: int, atom: int, mirrored: bool) -> None:
         branch.opened[branch.passed + kink * entries + entry] = atom, mirrored
@@ -182,8 +182,7 @@ def _split(branch: _Branch, g: Sequence[Layer], number: int) -> list[_Branch]:
     else:
         entry, kink = branch.place(number)
         form = state.unit(entry, kink)[1]
-        assert state.bend is not None
-        head = f"(split {words.number(entry * len(state.bend.kinks) + kink)}"
+        head = f"(split {words.number(state.number(entry, kink))}"
     proof = Proof(1, [("row", len(state.cell), 1)])
     for part, side in ((above, 1), (below, -1)):
         part.state.cell.append(form if side > 0 else opposite(form))

@@ -1,4 +1,4 @@
-"""Convolutions, means over windows and batch norms of channels as affine layers: proofs/rocq/Windows.v, repeated here to write evidence."""
+"""Convolutions, means and maxima over windows, batch norms of channels: proofs/rocq/Windows.v and Graphs.v, repeated to write evidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from math import lcm, prod
 from typing import Any
 
 from exactnn.errors import SaveError
+from exactnn.export._rocq_graph import Pool
 from exactnn.export._rocq_state import Affine, Axis, Windows
 
 
@@ -31,6 +32,13 @@ def mean(node: Any, shape: tuple[int, ...], label: str) -> Affine:
         raise SaveError(f"{label}: node {node.name!r} takes means of fewer entries at the edges, which is not written for Rocq")
     size = prod(window.kernel)
     return _affine(size, Windows(shape[0], 1, _axes(window, shape, node.shape), [(c, [0] + [1] * size) for c in range(shape[0])]))
+
+
+def maximum(node: Any, shape: tuple[int, ...]) -> Pool:
+    """A `max_pool` node."""
+    axes = _axes(node.fields["window"], shape, node.shape)
+    area, places = prod(a.grid for a in axes), _places(axes)
+    return Pool(shape[0], axes, [[c * area + p for p in taps if p >= 0] for c in range(shape[0]) for taps in places])
 
 
 def by_channel(scale: Any, shift: Any, shape: tuple[int, ...]) -> Affine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from exactnn.export._rocq_state import Affine, Hint, Layer, Proof
+from exactnn.export._rocq_state import Affine, Axis, Bend, Hint, Layer, Proof
 
 _WIDTH = 150
 _TERMS = {"row": "by_row", "atom": "by_atom", "mirror": "by_mirror"}
@@ -40,17 +40,24 @@ def pair(a: int, b: int) -> str:
     return f"({number(a)}, {number(b)})"
 
 
+def axes(values: Iterable[Axis]) -> str:
+    """Those of windows."""
+    return listed(f"(axis_of {' '.join(map(argument, axis))})" for axis in values)
+
+
 def layer(value: Layer) -> str:
-    """One layer of a network."""
+    """One layer of a network, affine or with kinks."""
+    if isinstance(value, Affine) and value.word:
+        return value.word
     if isinstance(value, Affine) and value.windows is not None:
-        channels, many, axes, kernels = value.windows
-        shown = listed(f"(axis_of {' '.join(map(argument, axis))})" for axis in axes)
+        channels, many, on, kernels = value.windows
         rows = listed(f"(kernel {number(first)} {listed(map(number, row))})" for first, row in kernels)
-        return f"conv {number(value.denominator)} {number(channels)} {number(many)} {shown} {rows}"
+        return f"conv {number(value.denominator)} {number(channels)} {number(many)} {axes(on)} {rows}"
     if isinstance(value, Affine):
         rows = listed(listed(map(number, row)) for row in value.rows)
         return f"affine {number(value.denominator)} {rows}"
-    if value == (1, 0, 0, [(0, 1)]):
+    assert isinstance(value, Bend)
+    if value == (1, 0, 0, [(0, 1)], 0):
         return "relu"
     kinks = listed(pair(*kink) for kink in value.kinks)
     return f"bent {number(value.denominator)} {argument(value.slope)} {argument(value.constant)} {kinks}"

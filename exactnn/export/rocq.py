@@ -14,16 +14,18 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from exactnn.certificate import Accepted, matched, transformed
+from exactnn.certificate import Accepted
+from exactnn.certificate.building import matched, transformed
 from exactnn.errors import SaveError
 from exactnn.exact.files import write_text
 from exactnn.exact.reading import parse_json
 from exactnn.export import _rocq_moves
 from exactnn.export import _rocq_words as words
 from exactnn.export._rocq_forms import rational, write_forms
-from exactnn.export._rocq_layers import Named, common, kind, layers_of, like
+from exactnn.export._rocq_graph import Net, Piece
+from exactnn.export._rocq_layers import common, kinds, like, net_of
 from exactnn.export._rocq_moves import moves, scaled
-from exactnn.export._rocq_state import Affine, Bend, Row, primitive
+from exactnn.export._rocq_state import Affine, Row, primitive
 from exactnn.export._rocq_statement import header, statement
 from exactnn.export._rocq_tree import write_tree
 
@@ -66,31 +68,34 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
         raise SaveError(f"a theorem for Rocq is about two equal networks or one that is zero, not about {claim.question!r}")
     if (evidence["method"] == "point") != (claim.answer == "refuted"):
         raise SaveError(f"evidence {evidence['method']!r} does not support the answer {claim.answer!r} in Rocq")
-    f, inputs = layers_of(network, "f"), network.input_size
+    f, inputs = net_of(network, "f"), network.input_size
     if claim.question == "equal":
-        g = layers_of(accepted.models["g"].network, "g")
+        g = net_of(accepted.models["g"].network, "g")
     elif claim.question == "symmetry":
-        g = layers_of(transformed(network, claim.written["transformation"]), "T(f)")
+        g = net_of(transformed(network, claim.written["transformation"]), "T(f)")
     else:
-        g = [(Affine(1, [[0] * (1 + inputs)] * network.output_size), "")]
+        g = Net(inputs, [Piece([0], [(Affine(1, [[0] * (1 + inputs)] * network.output_size), "")])])
     if evidence["method"] in ("pass", "boxes"):
         f, g = common(f, g)
+    grids = any(len(node.shape) > 1 for node in network.nodes if node.op == "input")
     domain = [] if claim.domain is None else [_inequality(row, claim.domain.matrix.denominator, b) for row, b in claim.domain.rows()]
     tolerance, shown, moved = claim.tolerance, g, []
     if "matched" in evidence and claim.answer == "proved":
         second = accepted.models["g"].network
-        shown, moved = layers_of(matched(second, evidence["matched"]), "g"), moves(second, evidence["matched"])
+        shown, moved = net_of(matched(second, evidence["matched"]), "g"), moves(second, evidence["matched"])
+        if not shown.chain:
+            raise SaveError("neurons that are matched are written for Rocq in networks that are one chain of layers")
         if not scaled(moved):
             shown = like(g, shown)
         elif evidence["method"] in ("pass", "boxes"):
             f, shown = common(f, shown)
         evidence = {key: value for key, value in evidence.items() if key != "matched"}
-    written = _evidence(f, shown, inputs, domain, tolerance, evidence, claim.question == "zero")
+    written = _evidence(f, shown, inputs, domain, tolerance, evidence, claim.question == "zero", grids)
     if moved:
-        written = _rocq_moves.written(moved, shown, written)
+        written = _rocq_moves.written(moved, shown.layers(), written)
     return "\n".join(
         [
-            *(_network(name, layers) for name, layers in (("f", f), ("g", g))),
+            *(f"Definition {name} : network := {net.text()}." for name, net in (("f", f), ("g", g))),
             f"Definition domain_rows : seq inequality := {words.listed(map(_domain_row, domain))}.",
             f"Definition question : problem := about {words.number(inputs)} f g domain_rows "
             f"{words.pair(tolerance.numerator, tolerance.denominator)}.",
@@ -100,13 +105,14 @@ def definitions(accepted: Accepted, evidence: dict[str, Any]) -> str:
 
 
 def _evidence(
-    f: Sequence[Named],
-    g: Sequence[Named],
+    f: Net,
+    g: Net,
     inputs: int,
     domain: list[tuple[Fraction, Row]],
     tolerance: Fraction,
     evidence: dict[str, Any],
     zero: bool,
+    grids: bool,
 ) -> str:
     method = evidence["method"]
     if method == "point":
@@ -116,18 +122,17 @@ def _evidence(
         output = gaps.index(max(gaps))
         return f"at_point {words.number(common)} {words.listed(words.number(int(v * common)) for v in point)} {output}"
     if method in ("pass", "boxes"):
-        if evidence.get("box") is not None or not domain:
+        if "box" in evidence or not domain:
             raise SaveError("intervals are written for Rocq where each input is bounded by rows of its own")
-        if bent := [name for layers in (f, g) for v, name in layers if isinstance(v, Bend) and len(v.kinks) != 1]:
-            raise SaveError(f"intervals are written for Rocq for activations with one kink, and not for node {bent[0]!r}")
         if zero:
             return _boxes(evidence, "apart")
-        if [kind(v) for v, _ in f] != [kind(v) for v, _ in g]:
+        if kinds(f) != kinds(g):
             raise SaveError("intervals are written for Rocq for two networks of the same layers")
         return _boxes(evidence, "intervals")
     if method in ("tree", "forms") and evidence["hull"] is not None:
         raise SaveError("a domain of lower dimension is not written for Rocq")
-    layers, rows = ([v for v, _ in f], [v for v, _ in g]), [row for _, row in domain]
+    first, second = f.layers(), g.layers()
+    layers, rows = ([v for v, _ in first], [v for v, _ in second]), [row for _, row in domain]
     if "shared" in evidence:  # the verified checker sees for itself which functions are the same
         if evidence != {"method": "forms", "hull": None, "f": {}, "g": {}, "output": None, "shared": evidence["shared"]}:
             raise SaveError("a proof about what is left of two networks without their common parts is not written for Rocq")
@@ -135,11 +140,12 @@ def _evidence(
     elif method == "tree":
         tree = write_tree(*layers, inputs, rows, tolerance, evidence["tree"])
     elif method == "forms":
-        lines = (line for key in "fg" for found in evidence[key].values() for line in found)
-        if any(v.windows for v in (*layers[0], *layers[1]) if isinstance(v, Affine)) and not evidence.get("elements"):
-            if any(line[0] != "atom" for line in lines):
+        if grids and not evidence.get("elements"):  # lines are about whole channels; entries are found to be the same without them
+            lines = [line for key in "fg" for found in evidence[key].values() for line in found if line is not None]
+            if any(line[0] != "atom" for line in lines) or evidence["output"] is not None:
                 raise SaveError("signs of whole channels of convolutions are not written for Rocq")
-        tree = write_forms(f, g, inputs, domain, tolerance, evidence)
+            evidence = {**evidence, "f": {}, "g": {}}
+        tree = write_forms(first, second, inputs, domain, tolerance, evidence)
     else:
         raise SaveError(f"evidence {method!r} is not written for Rocq; forms, tree, pass and point are")
     return f"Leaf\n{tree}"
@@ -178,7 +184,3 @@ def _domain_row(inequality: tuple[Fraction, Row]) -> str:
     constant = row.get(0, 0)
     terms = words.listed(words.pair(j - 1, a) for j, a in sorted(row.items()) if j)
     return f"nonnegative {words.argument(constant)} {terms}"
-
-
-def _network(name: str, layers: Sequence[Named]) -> str:
-    return f"Definition {name} : network := {words.listed(words.layer(layer) for layer, _ in layers)}."

@@ -244,15 +244,12 @@ class _Product:
         last = self._layer
         if layer is last:
             return self._last
-        changed = None
-        if last is not None and last.table is layer.table:
-            changed = [(j, s > 0) for j, (r, s) in enumerate(zip(last.signs, layer.signs, strict=True)) if (r > 0) != (s > 0)]
-        if changed is None or 2 * len(changed) > len(layer.signs):
+        changes = None if last is None else layer.changes(last)
+        if changes is None:
             self._last = self._matrix * layer.matrix
-        elif changed:
-            factors = fmpz_mat([self._columns[j] for j, _ in changed])
-            rows = fmpz_mat([layer.table[j] if on else [-v for v in layer.table[j]] for j, on in changed])
-            self._last = self._last + factors.transpose() * rows
+        elif changes[0]:
+            factors = fmpz_mat([self._columns[j] for j in changes[0]])
+            self._last = self._last + factors.transpose() * changes[1]
         self._layer = layer
         return self._last
 

@@ -480,12 +480,12 @@ class Decision:
 
     def _ridge(self, form: NormalForm) -> Verdict | None:
         """One hidden layer: the difference is k + M t + sum J_h max(l_h, 0), not identically zero."""
-        if self.where.region is None:
+        if self.where.region is None or self.where.simple is None:
             return self._differs(form, witness(form), "the normal forms differ (theorem A)")
         region, inside = self.where.region, self.where.inside
         facts, affine = signs_of_hyperplanes(form, region, self.clock)
         crossing = [h for h, fact in enumerate(facts) if fact is None]
-        point = crossing_witness(form, crossing, affine, region, inside)
+        point = crossing_witness(form, crossing, affine, self.where.simple, inside)
         if point is not None:
             return self._differs(form, self._simpler(form, point), "the normal forms differ inside the domain (theorem A)")
         known = {_row_key(form, h): fact for h, fact in enumerate(facts)}
@@ -512,7 +512,7 @@ class Decision:
 
     def _simpler(self, form: NormalForm, t: RationalArray) -> RationalArray:
         """A point of fewer bits where the difference is not zero either, if one is found near."""
-        region = self.where.region
+        region = self.where.simple
         assert region is not None
         samples = _search.sample_points(self.where, 24)
         for candidate in (simplified(form, t), *(samples[i] for i in range(len(samples)))):

@@ -7,7 +7,7 @@
    Attacked by. tests/proofs/test_rocq.py compares the output.
    References. - *)
 From Exactnn Require Import Independence Symmetries Fibre Generic Gradients Temperature Tropical FullExtraction
-  Windows Certificate.
+  Windows Graphs Certificate.
 
 Print Assumptions jumps.
 Print Assumptions independence.
@@ -50,6 +50,10 @@ Print Assumptions not_both.
 Print Assumptions reorder_sound.
 Print Assumptions rescale_sound.
 Print Assumptions convolution_sound.
+Print Assumptions graph_sound.
+Print Assumptions added_sound.
+Print Assumptions subtracted_sound.
+Print Assumptions maxima_sound.
 Print Assumptions nonneg_sound.
 Print Assumptions unit_max_sound.
 Print Assumptions check_tree_sound.

@@ -74,7 +74,7 @@ Theorem folded_sound net v : run (folded net) v = run net v.
 Proof.
 elim: net v => [|l net IH] v //=; have step (w : seq R) : run (folded net) w = run net w by exact: IH.
 rewrite [RHS]/run /= -/(run net _) -step.
-case: l => [d rows|d q r kinks] //; case: (folded net) => [|[d' rows'|d' q r kinks] more] //.
+case: l => [d rows|n d q r kinks|pairs] //; case: (folded net) => [|[d' rows'|n d' q r kinks|pairs] more] //.
 case: ifP => // /andP[d0 _]; have d0' : zr d != 0 by rewrite gt_eqF // zr_gt0.
 by rewrite /run /= -/(run _ _) -/(run _ _) -[X in run more X]/(apply (joined d rows d' rows') v) joined_sound.
 Qed.

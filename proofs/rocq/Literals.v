@@ -8,7 +8,7 @@
    Used in. The files that `exactnn check CERT --to-rocq OUT.v` writes.
    Attacked by. tests/proofs/test_rocq.py
    References. exactnn/export/rocq *)
-From Exactnn Require Export Windows.
+From Exactnn Require Export Graphs.
 From Exactnn Require Export Certificate.
 From Coq Require Export Number.
 
@@ -23,14 +23,21 @@ Definition pair_of (p : Number.int * Number.int) : Z * Z := (z p.1, z p.2).
 
 (* layers *)
 Definition affine (d : Number.int) (rows : seq (seq Number.int)) : layer := Affine (z d) [seq [seq z n | n <- r] | r <- rows].
-Definition bent (d q r : Number.int) (kinks : seq (Number.int * Number.int)) : layer := Bend (z d) (z q) (z r) [seq pair_of k | k <- kinks].
-Definition relu : layer := Bend 1 0 0 [:: (0%Z, 1%Z)].
+Definition bent (d q r : Number.int) (kinks : seq (Number.int * Number.int)) : layer := Bend 0 (z d) (z q) (z r) [seq pair_of k | k <- kinks].
+Definition relu : layer := Bend 0 1 0 0 [:: (0%Z, 1%Z)].
 
 (* convolutions: axes with their grid, taps, stride, padding before, dilation, places; kernels with their first channel, bias and weights *)
 Definition axis_of (n k s b d m : Number.int) : axis := Axis (z n) (z k) (z s) (z b) (z d) (z m).
 Definition kernel (first : Number.int) (r : seq Number.int) : Z * row := (z first, [seq z n | n <- r]).
 Definition conv (d channels many : Number.int) (axes : seq axis) (kernels : seq (Z * row)) : layer :=
   convolution (z d) (z channels) (z many) axes kernels.
+
+(* values that are read more than once: which ones a piece reads, and its layers; sums and differences of two values, maxima over windows *)
+Definition piece (args : seq Number.int) (net : network) : seq Z * network := ([seq z a | a <- args], net).
+Definition graph_of (n : Number.int) (pieces : seq (seq Z * network)) : network := graph (z n) pieces.
+Definition sum_of (n : Number.int) : layer := added (z n).
+Definition difference_of (n : Number.int) : layer := subtracted (z n).
+Definition pool (channels : Number.int) (axes : seq axis) : network := max_pool (z channels) axes.
 
 (* 0 <= c + sum of a x_j *)
 Definition nonnegative (c : Number.int) (terms : seq (Number.int * Number.int)) : inequality := (z c, [seq pair_of t | t <- terms]).

@@ -1,4 +1,4 @@
-(* Networks of affine and piecewise linear layers, and what is claimed of two of them.
+(* Networks of affine and piecewise linear layers and maxima, and what is claimed of two of them.
 
    Statement. The definitions in which every theorem about given weights is stated: `run net x` is the value of the network at x,
      `inside domain x` says that x satisfies the domain's inequalities, `equal_within p` that |f_j(x) - g_j(x)| <= tolerance for all x in
@@ -17,8 +17,10 @@ Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
 (* Affine d rows: x -> (b_i + w_i . x) / d, the rows being (b_i, w_i).
-   Bend d q r kinks: each entry e -> (q e + r + sum of p max(e - t/d, 0)) / d over the kinks (t, p). ReLU is Bend 1 0 0 [:: (0, 1)]. *)
-Inductive layer := Affine (d : Z) (rows : seq row) | Bend (d q r : Z) (kinks : seq (Z * Z)).
+   Bend n d q r kinks: the first n entries stay, and each other entry e -> (q e + r + sum of p max(e - t/d, 0)) / d over the kinks (t, p).
+     ReLU is Bend 0 1 0 0 [:: (0, 1)].
+   Larger pairs: max(x_i, x_j) for each pair (i, j), counted from 0; (i, i) is x_i itself. *)
+Inductive layer := Affine (d : Z) (rows : seq row) | Bend (n d q r : Z) (kinks : seq (Z * Z)) | Larger (pairs : seq (Z * Z)).
 
 Notation network := (seq layer).
 
@@ -32,12 +34,14 @@ Record problem := Problem {
   domain : seq inequality;
   tolerance : Z * Z (* numerator and denominator *) }.
 
-(* Denominators are positive, and rows as long as the layer before says; the number of outputs. *)
+(* Denominators are positive, and no row is longer than the layer before says (weights that are missing are 0); the number of outputs. *)
 Fixpoint shaped (n : nat) (net : network) : option nat :=
   match net with
   | [::] => Some n
-  | Affine d rows :: rest => if Z.ltb 0 d && all (fun r => size r == n.+1) rows then shaped (size rows) rest else None
-  | Bend d _ _ _ :: rest => if Z.ltb 0 d then shaped n rest else None
+  | Affine d rows :: rest => if Z.ltb 0 d && all (fun r => (size r <= n.+1)%N) rows then shaped (size rows) rest else None
+  | Bend m d _ _ _ :: rest => if [&& Z.leb 0 m, (Z.to_nat m <= n)%N & Z.ltb 0 d] then shaped n rest else None
+  | Larger pairs :: rest =>
+      if all (fun p => [&& Z.leb 0 p.1, (Z.to_nat p.1 < n)%N, Z.leb 0 p.2 & (Z.to_nat p.2 < n)%N]) pairs then shaped (size pairs) rest else None
   end.
 
 Definition well_formed (p : problem) : bool :=
@@ -58,7 +62,8 @@ Definition bend (d q r : Z) (kinks : seq (Z * Z)) e : R := (zr R q * e + zr R r 
 Definition apply (l : layer) x : seq R :=
   match l with
   | Affine d rows => [seq dot r (1 :: x) / zr R d | r <- rows]
-  | Bend d q r kinks => [seq bend d q r kinks e | e <- x]
+  | Bend n d q r kinks => take (Z.to_nat n) x ++ [seq bend d q r kinks e | e <- drop (Z.to_nat n) x]
+  | Larger pairs => [seq Num.max (nth 0 x (Z.to_nat p.1)) (nth 0 x (Z.to_nat p.2)) | p <- pairs]
   end.
 
 Definition run (net : network) x : seq R := foldl (fun v l => apply l v) x net.

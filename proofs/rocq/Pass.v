@@ -4,8 +4,9 @@
      those with one variable give the box from which the intervals start (check_pass_sound). The same for check_apart, which
      bounds the values of each network alone, so that one of them may be 0 and their layers differ (check_apart_sound).
    Assumptions. None beyond Networks.v.
-   Idea. With values in [l, u] and the difference d of two values in [dl, du], W h + c - (V k + e) = (W - V) h + V (h - k) + (c - e); and
-     phi(a) - phi(b) = s (a - b) for an s between the slopes of phi. All bounds are whole multiples of 1/S, rounded outwards.
+   Idea. With values in [l, u] and the difference d of two values in [dl, du], W h + c - (V k + e) = (W - V) h + V (h - k) + (c - e);
+     phi(a) - phi(b) = s (a - b) for an s between the slopes of phi; max(a, b) - max(c, e) lies between a - c and b - e. All bounds are
+     whole multiples of 1/S, rounded outwards. An interval is cut at the kinks in it, and on each piece phi is affine.
    Used in. Certificate.v, for the evidence `pass`.
    Attacked by. tests/proofs/test_rocq.py
    References. docs/certificate-format.md ("pass") *)
@@ -58,29 +59,52 @@ Definition difference_interval (S d : Z) (hs ds : seq interval) (r s : row) : in
   | _, _ => (0, 0)%Z
   end.
 
-(* phi(e) = (q e + r + p max(e - t/d, 0)) / d: d d S phi at a whole multiple y / S *)
-Definition bend_at (S d q r t p y : Z) : Z := (q * d * y + r * d * S + p * Z.max (d * y - t * S) 0)%Z.
+(* phi(e) = (q e + r + sum of p max(e - t/d, 0)) / d: d d S phi at a whole multiple y / (d S) *)
+Definition bend_at (S d q r : Z) (kinks : seq (Z * Z)) (y : Z) : Z :=
+  (q * y + r * d * S + foldr (fun k s => k.2 * Z.max (y - k.1 * S) 0 + s) 0 kinks)%Z.
 
-(* d d S phi at the kink *)
-Definition bend_kink (S d q r t : Z) : Z := (q * t * S + r * d * S)%Z.
+(* q + the sum of p over the kinks up to l: d phi' behind l / (d S) *)
+Definition slope_at (S q : Z) (kinks : seq (Z * Z)) (l : Z) : Z :=
+  (q + foldr (fun k s => if Z.leb (k.1 * S) l then k.2 + s else s) 0 kinks)%Z.
 
-Definition bend_interval (S d q r t p : Z) (i : interval) : interval :=
-  let a := bend_at S d q r t p i.1 in
-  let b := bend_at S d q r t p i.2 in
-  let ends := (Z.min a b, Z.max a b) in
-  let k := bend_kink S d q r t in
-  over (d * d) (if Z.ltb (d * i.1) (t * S) && Z.ltb (t * S) (d * i.2) then hull ends (k, k) else ends).
+(* What `whole` says of the pieces into which the kinks cut [l, u], taken together. *)
+Fixpoint over_pieces (S : Z) (whole : Z -> Z -> interval) (kinks : seq (Z * Z)) (l u : Z) : interval :=
+  match kinks with
+  | [::] => whole l u
+  | k :: rest =>
+      if Z.ltb l (k.1 * S) && Z.ltb (k.1 * S) u then
+        hull (over_pieces S whole rest l (k.1 * S)) (over_pieces S whole rest (k.1 * S) u)
+      else over_pieces S whole rest l u
+  end.
 
-Definition slope_interval (S d q t p : Z) (i j delta : interval) : interval :=
+Definition bend_interval (S d q r : Z) (kinks : seq (Z * Z)) (i : interval) : interval :=
+  let ends l u := let a := bend_at S d q r kinks l in let b := bend_at S d q r kinks u in (Z.min a b, Z.max a b) in
+  over (d * d) (over_pieces S ends kinks (d * i.1) (d * i.2)).
+
+Definition slope_interval (S d q : Z) (kinks : seq (Z * Z)) (i j delta : interval) : interval :=
   let h := hull i j in
-  over d (if Z.leb (d * h.2) (t * S) then scaled q delta
-          else if Z.leb (t * S) (d * h.1) then scaled (q + p) delta
-          else hull (scaled q delta) (scaled (q + p) delta)).
+  let slopes := over_pieces S (fun l _ => let s := slope_at S q kinks l in (s, s)) kinks (d * h.1) (d * h.2) in
+  over d (hull (scaled slopes.1 delta) (scaled slopes.2 delta)).
 
 (* For each entry, in units: the interval of the first network's value, of the second one's, of the first less the second. *)
 Notation intervals := (seq (interval * interval * interval)).
 
 Definition met (t : interval * interval * interval) : interval * interval * interval := (t.1.1, t.1.2, meet t.2 (minus t.1.1 t.1.2)).
+
+Definition unknown : interval * interval * interval := ((0, 0)%Z, (0, 0)%Z, (0, 0)%Z). (* behind the last entry all is 0 *)
+
+Definition larger_interval (i j : interval) : interval := (Z.max i.1 j.1, Z.max i.2 j.2).
+
+(* A difference of two maxima lies between those of the entries. *)
+Definition larger (t u : interval * interval * interval) : interval * interval * interval :=
+  (larger_interval t.1.1 u.1.1, larger_interval t.1.2 u.1.2, hull t.2 u.2).
+
+Fixpoint same_pairs (s t : seq (Z * Z)) : bool :=
+  match s, t with
+  | [::], [::] => true
+  | a :: s', b :: t' => [&& Z.eqb a.1 b.1, Z.eqb a.2 b.2 & same_pairs s' t']
+  | _, _ => false
+  end.
 
 Definition pass_layer (S : Z) (l m : layer) (s : intervals) : option intervals :=
   match l, m with
@@ -91,10 +115,14 @@ Definition pass_layer (S : Z) (l m : layer) (s : intervals) : option intervals :
         let ds := [seq t.2 | t <- s] in
         Some [seq met (value_interval S d hs r.1, value_interval S d gs r.2, difference_interval S d hs ds r.1 r.2) | r <- zip rows rows']
       else None
-  | Bend d q r [:: (t, p)], Bend d' q' r' [:: (t', p')] =>
-      if [&& Z.ltb 0 d, Z.eqb d d', Z.eqb q q', Z.eqb r r', Z.eqb t t' & Z.eqb p p'] then
-        Some [seq met (bend_interval S d q r t p k.1.1, bend_interval S d q r t p k.1.2, slope_interval S d q t p k.1.1 k.1.2 k.2) | k <- s]
+  | Bend n d q r kinks, Bend n' d' q' r' kinks' =>
+      if [&& Z.ltb 0 d, Z.eqb n n', Z.eqb d d', Z.eqb q q', Z.eqb r r' & same_pairs kinks kinks'] then
+        Some (take (Z.to_nat n) s ++ [seq met (bend_interval S d q r kinks k.1.1, bend_interval S d q r kinks k.1.2,
+          slope_interval S d q kinks k.1.1 k.1.2 k.2) | k <- drop (Z.to_nat n) s])
       else None
+  | Larger pairs, Larger pairs' =>
+      let at_ i := nth unknown s (Z.to_nat i) in
+      if same_pairs pairs pairs' then Some [seq met (larger (at_ p.1) (at_ p.2)) | p <- pairs] else None
   | _, _ => None
   end.
 
@@ -164,6 +192,15 @@ Definition check_apart (p : problem) (rows : seq inequality) (S : Z) : bool :=
       | _, _ => false
       end
   end.
+
+Lemma ltb_leb a b : Z.ltb a b -> Z.leb a b.
+Proof. by lia. Qed.
+
+Lemma left_of a l c u : Z.ltb c u -> Z.leb a l || Z.leb u a -> Z.leb a l || Z.leb c a.
+Proof. by lia. Qed.
+
+Lemma right_of a l c u : Z.ltb l c -> Z.leb a l || Z.leb u a -> Z.leb a c || Z.leb u a.
+Proof. by lia. Qed.
 
 (* --- what it means ---------------------------------------------------------------------------------------------- *)
 
@@ -303,125 +340,182 @@ Qed.
 Lemma met_sound t vw : fits t vw -> fits (met t) vw.
 Proof. by move=> [a b c]; split=> //=; apply: meet_sound => //; rewrite mulrBr; apply: minus_sound. Qed.
 
-(* d d S phi(e), for y = S e *)
-Lemma bend_scaled d q r t p (e : R) : 0 < zr d ->
-  zr (d * d) * (zr S * bend d q r [:: (t, p)] e) =
-  zr q * zr d * (zr S * e) + zr r * zr d * zr S + zr p * Num.max (zr d * (zr S * e) - zr t * zr S) 0.
+(* sum of p max(y - t S, 0) *)
+Definition kinks_at (kinks : seq (Z * Z)) (y : R) : R := foldr (fun k s => zr k.2 * Num.max (y - zr k.1 * zr S) 0 + s) 0 kinks.
+
+(* d d S phi(e), for y = d S e *)
+Definition bent (d q r : Z) (kinks : seq (Z * Z)) (y : R) : R := zr q * y + zr r * zr d * zr S + kinks_at kinks y.
+
+Lemma bend_scaled d q r kinks (e : R) : 0 < zr d -> zr (d * d) * (zr S * bend d q r kinks e) = bent d q r kinks (zr d * (zr S * e)).
 Proof.
-move=> d0; rewrite /bend /= addr0 zrM.
-have -> : Num.max (zr d * (zr S * e) - zr t * zr S) 0 = zr S * zr d * Num.max 0 (e - zr t / zr d).
-  have -> : zr d * (zr S * e) - zr t * zr S = zr S * zr d * (e - zr t / zr d) by field; rewrite gt_eqF.
+move=> d0; have sum : zr S * zr d * kink_sum d kinks e = kinks_at kinks (zr d * (zr S * e)).
+  elim: kinks => [|k kinks IH] /=; first by rewrite mulr0.
+  rewrite -IH mulrDr; congr (_ + _); rewrite mulrCA; congr (_ * _).
+  have -> : zr d * (zr S * e) - zr k.1 * zr S = zr S * zr d * (e - zr k.1 / zr d) by field; rewrite gt_eqF.
   by rewrite maxC maxr_pmulr ?mulr0 // mulr_ge0 ?ltW.
-by move: (Num.max 0 _) => m; field; rewrite gt_eqF.
+by rewrite /bend /bent -sum zrM; field; rewrite gt_eqF.
 Qed.
 
-Lemma bend_at_zr d q r t p y : zr (bend_at S d q r t p y) =
-  zr q * zr d * zr y + zr r * zr d * zr S + zr p * Num.max (zr d * zr y - zr t * zr S) 0.
-Proof. by rewrite /bend_at !zrD !zrM zr_max zrB !zrM. Qed.
-
-Lemma bend_interval_sound d q r t p i (e : R) : 0 < zr d -> within i (zr S * e) ->
-  within (bend_interval S d q r t p i) (zr S * bend d q r [:: (t, p)] e).
+Lemma bend_at_zr d q r kinks y : zr (bend_at S d q r kinks y) = bent d q r kinks (zr y).
 Proof.
-move=> d0 /andP[le ue]; rewrite /bend_interval; apply: over_sound; first by rewrite zrM mulr_gt0.
-rewrite (bend_scaled _ _ _ _ _ d0); move: (zr S * e) le ue => y le ue.
-pose low z := zr q * zr d * z + zr r * zr d * zr S.
-pose high z := (zr q * zr d + zr p * zr d) * z + (zr r * zr d * zr S - zr p * (zr t * zr S)).
-have below z : zr d * z <= zr t * zr S -> low z = zr q * zr d * z + zr r * zr d * zr S + zr p * Num.max (zr d * z - zr t * zr S) 0.
-  by move=> le'; rewrite max_r ?subr_le0 // mulr0 addr0.
-have above z : zr t * zr S <= zr d * z -> high z = zr q * zr d * z + zr r * zr d * zr S + zr p * Num.max (zr d * z - zr t * zr S) 0.
-  by move=> ge'; rewrite max_l ?subr_ge0 // /high; ring.
-set value := zr q * zr d * y + _ + _.
-have mono a b : a <= b -> zr d * a <= zr d * b by move=> ab; rewrite ler_wpmul2l // ltW.
-have kink : zr (bend_kink S d q r t) = zr q * zr t * zr S + zr r * zr d * zr S by rewrite /bend_kink !zrD !zrM.
-pose k := zr t * zr S / zr d.
-have dk : zr d * k = zr t * zr S by rewrite /k mulrCA mulfV ?mulr1 // gt_eqF.
-have low_k : low k = zr (bend_kink S d q r t) by rewrite kink /low -mulrA dk; ring.
-have high_k : high k = zr (bend_kink S d q r t).
-  by rewrite kink /high (_ : (zr q * zr d + zr p * zr d) * k = (zr q + zr p) * (zr d * k)); [rewrite dk; ring | ring].
-case: ifP => [/andP[l_lt u_gt]|outside].
-- have l_le : zr d * zr i.1 <= zr t * zr S by rewrite -!zrM zr_le; lia.
-  have u_ge : zr t * zr S <= zr d * zr i.2 by rewrite -!zrM zr_le; lia.
-  rewrite /hull /within /= !zr_min !zr_max !bend_at_zr -(below _ l_le) -(above _ u_ge).
-  case: (lerP (zr d * y) (zr t * zr S)) => [yk|/ltW ky].
-    have yk' : y <= k by rewrite -(ler_pmul2l d0) dk.
-    have /andP[m M] := affine_between (zr q * zr d) (zr r * zr d * zr S) (introT andP (conj le yk')).
-    rewrite /value -(below _ yk) -low_k.
-    by move: m M; rewrite -/(low _) -/(low _) -/(low _) !le_minl !le_maxr => /orP[->|->] /orP[->|->]; rewrite ?orbT.
-  have ky' : k <= y by rewrite -(ler_pmul2l d0) dk.
-  have /andP[m M] := affine_between (zr q * zr d + zr p * zr d) (zr r * zr d * zr S - zr p * (zr t * zr S)) (introT andP (conj ky' ue)).
-  rewrite /value -(above _ ky) -high_k.
-  by move: m M; rewrite -/(high _) -/(high _) -/(high _) !le_minl !le_maxr => /orP[->|->] /orP[->|->]; rewrite ?orbT.
-rewrite /within /= zr_min zr_max !bend_at_zr.
-case: (lerP (zr t * zr S) (zr d * zr i.1)) => [ge|lt].
-  have yk := le_trans ge (mono _ _ le); have uk := le_trans yk (mono _ _ ue).
-  rewrite /value -(above _ yk) -(above _ ge) -(above _ uk); apply: affine_between; exact/andP.
-have uk : zr d * zr i.2 <= zr t * zr S.
-  have l_lt : Z.ltb (d * i.1) (t * S) by move: lt; rewrite -!zrM ltNge zr_le; lia.
-  by move: outside; rewrite l_lt /= -!zrM zr_le; lia.
-have yk := le_trans (mono _ _ ue) uk; have lk := le_trans (mono _ _ le) yk.
-rewrite /value -(below _ yk) -(below _ uk) -(below _ lk); apply: affine_between; exact/andP.
+rewrite /bend_at /bent !zrD !zrM; congr (_ + _).
+by elim: kinks => [|k kinks IH] //=; rewrite zrD zrM zr_max zrB zrM IH.
 Qed.
 
-(* max(a, 0) - max(b, 0) = k (a - b) for some k in [0, 1] *)
-Lemma max_slope (a b : R) : exists2 k, 0 <= k <= 1 & Num.max a 0 - Num.max b 0 = k * (a - b).
+(* Between two kinks it is affine. *)
+Lemma piece d q r kinks l u : all (fun k => Z.leb (k.1 * S) l || Z.leb u (k.1 * S)) kinks ->
+  exists c, forall y, zr l <= y <= zr u -> bent d q r kinks y = zr (slope_at S q kinks l) * y + c.
 Proof.
-wlog ba : a b / b <= a.
-  case/orP: (le_total b a) => [? main|ab main]; first exact: main.
-  by have [k k01 eq] := main _ _ ab; exists k => //; rewrite -opprB eq; ring.
-case/orP: (le_total 0 b) => b0.
-  by exists 1; rewrite ?ler01 ?lexx // mul1r !max_l // (le_trans b0).
-case/orP: (le_total 0 a) => a0; last by exists 0; rewrite ?lexx ?ler01 // mul0r !max_r ?subrr.
-have [eq|ne] := eqVneq a b; first by exists 0; rewrite ?lexx ?ler01 // eq !subrr mulr0.
-have ab0 : 0 < a - b by rewrite subr_gt0 lt_neqAle eq_sym ne.
-exists (a / (a - b)); last by rewrite max_l // max_r // subr0 mulfVK // gt_eqF.
-by rewrite divr_ge0 ?(ltW ab0) //= ler_pdivr_mulr // mul1r -subr_ge0 addrAC subrr add0r oppr_ge0.
+rewrite /bent /slope_at => out; suff [c eq] : exists c, forall y, zr l <= y <= zr u ->
+    kinks_at kinks y = zr (foldr (fun k s => if Z.leb (k.1 * S) l then (k.2 + s)%Z else s) 0%Z kinks) * y + c.
+  by exists (zr r * zr d * zr S + c) => y /eq ->; rewrite zrD; ring.
+elim: kinks out => [|k kinks IH] /=; first by exists 0 => y _; rewrite mul0r addr0.
+move=> /andP[ko /IH[c eq]]; case: ifP => [low|high].
+  exists (c - zr k.2 * (zr k.1 * zr S)) => y ly; rewrite (eq y ly) zrD max_l; first by ring.
+  by case/andP: ly => ly _; rewrite subr_ge0 (le_trans _ ly) // -zrM zr_le.
+exists c => y ly; rewrite (eq y ly) max_r ?mulr0 ?add0r //.
+by case/andP: ly => _ yu; rewrite subr_le0 (le_trans yu) // -zrM zr_le; rewrite high in ko.
 Qed.
 
-Lemma slope_interval_sound d q r t p i j delta (e e' : R) : 0 < zr d -> within i (zr S * e) -> within j (zr S * e') ->
+(* If `whole` is right between two kinks, over_pieces is right; `cuts` are those of the kinks that may lie inside. *)
+Lemma over_pieces_ind (whole : Z -> Z -> interval) (holds : Z -> Z -> interval -> Prop) kinks :
+  (forall l u, all (fun k => Z.leb (k.1 * S) l || Z.leb u (k.1 * S)) kinks -> holds l u (whole l u)) ->
+  (forall l c u i j, Z.ltb l c -> Z.ltb c u -> holds l c i -> holds c u j -> holds l u (hull i j)) ->
+  forall l u, holds l u (over_pieces S whole kinks l u).
+Proof.
+move=> base join l u.
+suff gen cuts : all (fun k => [|| k \in cuts, Z.leb (k.1 * S) l | Z.leb u (k.1 * S)]) kinks -> holds l u (over_pieces S whole cuts l u).
+  by apply: gen; apply/allP => k ->.
+elim: cuts l u => [|k cuts IH] l u /allP out /=; first by apply: base; apply/allP.
+case: ifP => [/andP[lk ku]|no].
+  apply: (join _ _ _ _ _ lk ku); apply: IH; apply/allP => k' /out; rewrite in_cons => /orP[/orP[/eqP ->|->]|o] //; apply/orP; right.
+  - by rewrite Z.leb_refl orbT.
+  - exact: left_of ku o.
+  - by rewrite Z.leb_refl.
+  - exact: right_of lk o.
+apply: IH; apply/allP => k' /out; rewrite in_cons => /orP[/orP[/eqP ->|->]|o] //; apply/orP; right=> //.
+by move/negbT: no; rewrite negb_and -!Z.leb_antisym.
+Qed.
+
+Lemma bend_interval_sound d q r kinks i (e : R) : 0 < zr d -> within i (zr S * e) ->
+  within (bend_interval S d q r kinks i) (zr S * bend d q r kinks e).
+Proof.
+move=> d0 /andP[le ue]; rewrite /bend_interval; set ends := fun l u => _; apply: over_sound; first by rewrite zrM mulr_gt0.
+rewrite (bend_scaled _ _ _ _ d0); set y := zr d * _.
+have {le ue} : zr (d * i.1) <= y <= zr (d * i.2) by rewrite !zrM !ler_pmul2l // le ue.
+apply: (over_pieces_ind (whole := ends) (kinks := kinks)
+  (holds := fun l u j => zr l <= y <= zr u -> within j (bent d q r kinks y))) => [l u out yin|l c u j j' _ _ below above /andP[ly yu]].
+  have [c eq] := piece d q r out; have lu : zr l <= zr u by case/andP: yin; apply: le_trans.
+  rewrite /within /= zr_min zr_max !bend_at_zr !eq ?lexx ?lu ?(andbT, andTb) //.
+  exact: affine_between.
+case: (lerP y (zr c)) => yc; first by apply: hull_left; apply: below; rewrite ly yc.
+by apply: hull_right; apply: above; rewrite yu ltW.
+Qed.
+
+(* phi(y) - phi(y') = s (y - y'), for an s in the interval. *)
+Lemma slopes_sound d q r kinks l u (y y' : R) : zr l <= y <= zr u -> zr l <= y' <= zr u ->
+  exists2 s, within (over_pieces S (fun l' _ => (slope_at S q kinks l', slope_at S q kinks l')) kinks l u) s
+    & bent d q r kinks y - bent d q r kinks y' = s * (y - y').
+Proof.
+wlog yy : y y' / y' <= y.
+  move=> main yin yin'; case/orP: (le_total y' y) => [le|le]; first exact: main.
+  by have [s s_in eq] := main _ _ le yin' yin; exists s => //; rewrite -opprB eq; ring.
+move: y y' yy; apply: (over_pieces_ind (kinks := kinks) (whole := fun l' _ => (slope_at S q kinks l', slope_at S q kinks l'))
+  (holds := fun l u j => forall y y' : R, y' <= y -> zr l <= y <= zr u -> zr l <= y' <= zr u ->
+    exists2 s, within j s & bent d q r kinks y - bent d q r kinks y' = s * (y - y'))) => {l u} [l u out y y' _ yin yin'|l c u i j lc cu below above y y' yy].
+  by have [c eq] := piece d q r out; exists (zr (slope_at S q kinks l)); [exact: exact_sound | rewrite !eq //; ring].
+move=> /andP[ly yu] /andP[ly' yu'].
+case: (lerP y (zr c)) => yc.
+  have [||s s_in eq] := below y y' yy; first by rewrite ly yc.
+    by rewrite ly' (le_trans yy).
+  by exists s => //; apply: hull_left.
+case: (lerP (zr c) y') => cy.
+  have [||s s_in eq] := above y y' yy; first by rewrite yu ltW.
+    by rewrite yu' cy.
+  by exists s => //; apply: hull_right.
+have lc' : zr l <= zr c by rewrite zr_le; exact: ltb_leb.
+have cu' : zr c <= zr u by rewrite zr_le; exact: ltb_leb.
+have [|||s s_in eq] := above y (zr c); rewrite ?(ltW yc) ?yu ?lexx ?cu' //.
+have [|||s' s_in' eq'] := below (zr c) y'; rewrite ?(ltW cy) ?ly' ?lexx ?lc' //.
+have y0 : 0 < y - y' by rewrite subr_gt0 (lt_trans cy).
+exists ((s * (y - zr c) + s' * (zr c - y')) / (y - y')); last first.
+  by rewrite mulfVK ?gt_eqF // -eq -eq'; ring.
+have -> : (s * (y - zr c) + s' * (zr c - y')) / (y - y') = (y - zr c) / (y - y') * s + (1 - (y - zr c) / (y - y')) * s'.
+  by field; rewrite gt_eqF.
+apply: between_sound; [exact: hull_right | exact: hull_left |].
+by rewrite divr_ge0 ?subr_ge0 ?(ltW yc) ?(ltW y0) //= ler_pdivr_mulr // mul1r ler_add2l ler_opp2 ltW.
+Qed.
+
+Lemma slope_interval_sound d q r kinks i j delta (e e' : R) : 0 < zr d -> within i (zr S * e) -> within j (zr S * e') ->
   within delta (zr S * (e - e')) ->
-  within (slope_interval S d q t p i j delta) (zr S * (bend d q r [:: (t, p)] e - bend d q r [:: (t, p)] e')).
+  within (slope_interval S d q kinks i j delta) (zr S * (bend d q r kinks e - bend d q r kinks e')).
 Proof.
 move=> d0 ie je de; rewrite /slope_interval; apply: (over_sound d0).
-have [/andP[hl hu] /andP[hl' hu']] := (hull_left j ie, hull_right i je); set h := hull i j in hl hu hl' hu' *.
-have mono a b : a <= b -> zr d * a <= zr d * b by move=> ab; rewrite ler_wpmul2l // ltW.
-pose arg y := zr d * (zr S * y) - zr t * zr S.
-have eq : zr d * (zr S * (bend d q r [:: (t, p)] e - bend d q r [:: (t, p)] e')) =
-    zr q * (zr S * (e - e')) + zr p * ((Num.max (arg e) 0 - Num.max (arg e') 0) / zr d).
+have [ih jh] := (hull_left j ie, hull_right i je); set h := hull i j in ih jh *.
+have scaled_in (y : R) : within h (zr S * y) -> zr (d * h.1) <= zr d * (zr S * y) <= zr (d * h.2).
+  by move=> /andP[le ue]; rewrite !zrM !ler_pmul2l // le ue.
+have [s s_in eq] := slopes_sound d q r kinks (scaled_in _ ih) (scaled_in _ jh).
+have -> : zr d * (zr S * (bend d q r kinks e - bend d q r kinks e')) = s * (zr S * (e - e')).
   apply: (mulfI (lt0r_neq0 d0)); set b := bend _ _ _ _ e; set b' := bend _ _ _ _ e'.
   have -> : zr d * (zr d * (zr S * (b - b'))) = zr (d * d) * (zr S * b) - zr (d * d) * (zr S * b') by rewrite zrM; ring.
-  rewrite !bend_scaled // -/(arg e) -/(arg e'); move: (Num.max (arg e) 0) (Num.max (arg e') 0) => m m'.
-  by field; rewrite gt_eqF.
-have [k k01 keq] := max_slope (arg e) (arg e').
-have arg_eq : (arg e - arg e') / zr d = zr S * (e - e') by rewrite /arg; field; rewrite gt_eqF.
-rewrite eq; case: ifP => [le|_].
-  have low y : y <= zr h.2 -> zr d * y - zr t * zr S <= 0.
-    by move=> yh; rewrite subr_le0 (le_trans (mono _ _ yh)) // -!zrM zr_le.
-  by rewrite /arg !max_r ?low // subrr mul0r mulr0 addr0; apply: scaled_sound.
-case: ifP => [ge|_].
-  have high y : zr h.1 <= y -> 0 <= zr d * y - zr t * zr S.
-    by move=> hy; rewrite subr_ge0; apply: le_trans (mono _ _ hy); rewrite -!zrM zr_le.
-  have -> : Num.max (arg e) 0 - Num.max (arg e') 0 = arg e - arg e' by rewrite /arg !max_l ?high.
-  by rewrite arg_eq -mulrDl -zrD; apply: scaled_sound.
-rewrite keq -mulrA arg_eq.
-have -> : zr q * (zr S * (e - e')) + zr p * (k * (zr S * (e - e'))) =
-    k * (zr (q + p) * (zr S * (e - e'))) + (1 - k) * (zr q * (zr S * (e - e'))) by rewrite zrD; ring.
-by apply: between_sound k01; [apply: hull_right | apply: hull_left]; apply: scaled_sound.
+  by rewrite !bend_scaled // eq; ring.
+move: s_in; set slopes := over_pieces _ _ _ _ _; rewrite /within => /andP[lo hi].
+have [ss|ss] := eqVneq (zr slopes.1) (zr slopes.2).
+  have -> : s = zr slopes.1 by apply/eqP; rewrite eq_le lo ss hi.
+  by apply: hull_left; apply: scaled_sound.
+have gap : 0 < zr slopes.2 - zr slopes.1 by rewrite subr_gt0 lt_neqAle ss (le_trans lo hi).
+set k := (zr slopes.2 - s) / (zr slopes.2 - zr slopes.1).
+have -> : s * (zr S * (e - e')) = k * (zr slopes.1 * (zr S * (e - e'))) + (1 - k) * (zr slopes.2 * (zr S * (e - e'))).
+  by rewrite /k; field; rewrite gt_eqF.
+apply: between_sound; [apply: hull_left | apply: hull_right |]; try exact: scaled_sound.
+apply/andP; split; first by apply: divr_ge0; [rewrite subr_ge0 | exact: ltW].
+by rewrite /k ler_pdivr_mulr // mul1r ler_add2l ler_opp2.
 Qed.
+
+Lemma larger_interval_sound i j (v w : R) : within i v -> within j w -> within (larger_interval i j) (Num.max v w).
+Proof. by move=> /andP[lv uv] /andP[lw uw]; rewrite /within /larger_interval /= !zr_max !le_maxl !le_maxr lv lw uv uw !orbT. Qed.
+
+Lemma larger_sound t u (v w : R * R) : fits t v -> fits u w -> fits (larger t u) (Num.max v.1 w.1, Num.max v.2 w.2).
+Proof.
+have S0' : 0 <= zr S by apply: ltW.
+move=> [tv tw td] [uv uw ud]; split=> /=; try by rewrite maxr_pmulr //; apply: larger_interval_sound.
+have mx (a b c e : R) : within t.2 (a - c) -> within u.2 (b - e) -> within (hull t.2 u.2) (Num.max a b - Num.max c e).
+  move=> /andP[l1 u1] /andP[l2 u2]; rewrite /within zr_min zr_max; apply/andP; split.
+    rewrite le_minl; apply/orP; case: (lerP c e) => _; [right; apply: le_trans l2 _ | left; apply: le_trans l1 _].
+      by rewrite ler_add2r le_maxr lexx orbT.
+    by rewrite ler_add2r le_maxr lexx.
+  rewrite le_maxr; apply/orP; case: (lerP a b) => _; [right; apply: le_trans u2 | left; apply: le_trans u1].
+    by rewrite ler_add2l ler_opp2 le_maxr lexx orbT.
+  by rewrite ler_add2l ler_opp2 le_maxr lexx.
+by rewrite mulrBr !maxr_pmulr //; apply: mx; rewrite -mulrBr.
+Qed.
+
+Lemma same_pairs_eq s t : same_pairs s t -> s = t.
+Proof. by elim: s t => [|[a b] s IH] [|[a' b'] t] //= /and3P[/Z.eqb_eq <- /Z.eqb_eq <- /IH <-]. Qed.
 
 Lemma pass_layer_sound l m s s' vws : all_fit s vws -> pass_layer S l m s = Some s' ->
   exists2 vws', all_fit s' vws' &
     [/\ apply l [seq vw.1 | vw <- vws] = [seq vw.1 | vw <- vws'], apply m [seq vw.2 | vw <- vws] = [seq vw.2 | vw <- vws'] & True].
 Proof.
-move=> fit; case: l m => [d rows|d q r kinks] [d' rows'|d' q' r' kinks'] //=; last first.
-- case: kinks kinks' => [|[t p] [|? ?]] [|[t' p'] [|? ?]] //.
-  case: ifP => // /and5P[d0 /Z.eqb_eq <- /Z.eqb_eq <- /Z.eqb_eq <- /andP[/Z.eqb_eq <- /Z.eqb_eq <-]] [<-].
+move=> fit; case: l m => [d rows|n d q r kinks|pairs] [d' rows'|n' d' q' r' kinks'|pairs'] //=; last first.
+- case: ifP => // /same_pairs_eq <- [<-].
+  exists [seq let v := nth (0, 0) vws (Z.to_nat p.1) in let w := nth (0, 0) vws (Z.to_nat p.2) in
+    (Num.max v.1 w.1, Num.max v.2 w.2) | p <- pairs].
+    have at_ (m : nat) : fits (nth unknown s m) (nth (0, 0) vws m).
+      elim: fit m => [|k vw s1 vws1 f _ IH] [|m] //=; split; rewrite /= ?subrr mulr0; exact: exact_sound 0%Z.
+    by elim: pairs => [|p pairs IH] /=; constructor=> //; apply: met_sound; apply: larger_sound.
+  have at1 (m : nat) : (nth (0, 0) vws m).1 = nth 0 [seq vw.1 | vw <- vws] m by elim: (vws) m => [|vw vws1 IH] [|m] //=.
+  have at2 (m : nat) : (nth (0, 0) vws m).2 = nth 0 [seq vw.2 | vw <- vws] m by elim: (vws) m => [|vw vws1 IH] [|m] //=.
+  by split=> //; rewrite -map_comp; apply: eq_map => p /=; rewrite ?at1 ?at2.
+- case: ifP => // /and5P[d0 /Z.eqb_eq <- /Z.eqb_eq <- /Z.eqb_eq <- /andP[/Z.eqb_eq <- /same_pairs_eq <-]] [<-].
   have d0' : 0 < zr d by rewrite zr_gt0.
-  exists [seq (bend d q r [:: (t, p)] vw.1, bend d q r [:: (t, p)] vw.2) | vw <- vws]; last by rewrite -!map_comp.
-  elim: fit => [|k vw s1 vws1 [f1 f2 f3] _ IH] /=; constructor=> //; apply: met_sound; split=> /=.
-  - exact: bend_interval_sound.
-  - exact: bend_interval_sound.
-  - exact: slope_interval_sound.
-- by case: kinks => [|[? ?] [|? ?]].
+  set k := Z.to_nat n; pose b vw : R * R := (bend d q r kinks vw.1, bend d q r kinks vw.2).
+  exists (take k vws ++ map b (drop k vws)); last by rewrite !map_cat !map_take !map_drop -!map_comp -!map_drop.
+  elim: fit k => [|t vw s1 vws1 f fit IH] [|k] /=; first by constructor.
+  - by constructor.
+  - rewrite -[s1]drop0 -[vws1]drop0; move: (IH 0%N); rewrite !take0 /= => rest; constructor=> //.
+    by case: f => f1 f2 f3; apply: met_sound; split=> /=; [exact: bend_interval_sound | exact: bend_interval_sound | exact: slope_interval_sound].
+  - by constructor=> //; apply: IH.
 case: ifP => // /and4P[d0 /Z.eqb_eq <- /eqP sz szs] [<-].
 have d0' : 0 < zr d by rewrite zr_gt0.
 set vs := [seq vw.1 | vw <- vws]; set ws := [seq vw.2 | vw <- vws].

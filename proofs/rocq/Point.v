@@ -19,13 +19,18 @@ Fixpoint evaluate (net : network) (d : Z) (rows : seq row) : option (Z * seq row
   match net with
   | [::] => Some (d, rows)
   | Affine d' weights :: rest => if Z.ltb 0 d' then evaluate rest (d * d') (affine_rows d rows weights) else None
-  | Bend d' q r kinks :: rest =>
+  | Bend n d' q r kinks :: rest =>
       if Z.ltb 0 d' then
-        match bend_rows 1 [::] d d' q r kinks rows [::] [::] with
+        match kept_rows 1 [::] d (Z.to_nat n) d' q r kinks rows [::] [::] with
         | Some ([::], out) => evaluate rest (d * d' * d') out
         | _ => None
         end
       else None
+  | Larger pairs :: rest =>
+      match larger_rows 1 [::] rows pairs [::] [::] with
+      | Some ([::], out) => evaluate rest d out
+      | _ => None
+      end
   end.
 
 Definition constant (r : row) : option Z :=
@@ -57,15 +62,19 @@ Notation zr := (zr R).
 Lemma evaluate_sound net d rows d' rows' e (vs : seq R) : known 1 [::] [::] e -> 0 < zr d -> stable_rows e d rows vs ->
   evaluate net d rows = Some (d', rows') -> 0 < zr d' /\ exists2 t, known 1 [::] [::] (e ++ t) & stable_rows (e ++ t) d' rows' (run net vs).
 Proof.
-elim: net d rows e vs => [|[dl weights|dl q r kinks] net IH] d rows e vs k d0 svs /=.
+elim: net d rows e vs => [|[dl weights|m dl q r kinks|pairs] net IH] d rows e vs k d0 svs /=.
 - by move=> [<- <-]; split=> //; exists [::]; rewrite cats0.
 - case: ifP => // dl0; have dl0' : 0 < zr dl by rewrite zr_gt0.
   by move=> /(IH _ _ _ _ k _ (affine_rows_sound weights k dl0' svs)); apply; rewrite zrM mulr_gt0.
-case: ifP => // dl0; have dl0' : 0 < zr dl by rewrite zr_gt0.
-case br: (bend_rows _ _ _ _ _ _ _ _ _ _) => [[[|h atoms'] out]|] //.
-have [t [k' sout]] := bend_rows_sound dl0' d0 k svs br.
-have dd0 : 0 < zr (d * dl * dl) by rewrite !zrM !mulr_gt0.
-move=> /(IH _ _ _ _ k' dd0 sout)[? [t' k'' s'']]; split=> //.
+- case: ifP => // dl0; have dl0' : 0 < zr dl by rewrite zr_gt0.
+  case br: (kept_rows _ _ _ _ _ _ _ _ _ _ _) => [[[|h atoms'] out]|] //.
+  have [t [k' sout]] := kept_rows_sound dl0' d0 k svs br.
+  have dd0 : 0 < zr (d * dl * dl) by rewrite !zrM !mulr_gt0.
+  move=> /(IH _ _ _ _ k' dd0 sout)[? [t' k'' s'']]; split=> //.
+  by exists (t ++ t'); rewrite catA.
+case lr: (larger_rows _ _ _ _ _ _) => [[[|h atoms'] out]|] //.
+have [t [k' sout]] := larger_rows_sound d0 k svs lr.
+move=> /(IH _ _ _ _ k' d0 sout)[? [t' k'' s'']]; split=> //.
 by exists (t ++ t'); rewrite catA.
 Qed.
 

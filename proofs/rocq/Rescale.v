@@ -52,12 +52,21 @@ Fixpoint rescale_rows (t d : Z) (prev : factors) (d' : Z) (ls : seq Z) (rows : s
 
 Definition homogeneous (r : Z) (kinks : seq (Z * Z)) : bool := Z.eqb r 0 && all (fun k => Z.eqb k.1 0) kinks.
 
+Definition factor_of (fs : factors) (i : Z) : Z := nth 0%Z fs.2 (Z.to_nat i).
+
 (* prev: the factors of the values that come in; then for each affine layer its new denominator and its factors. *)
 Fixpoint rescale (net : network) (prev : factors) (given : seq (Z * factors)) : option network :=
   match net with
   | [::] => if Z.ltb 0 prev.1 && all (Z.eqb prev.1) prev.2 then Some [::] else None
-  | Bend d q r kinks :: rest =>
-      if positive prev && (all (Z.eqb prev.1) prev.2 || homogeneous r kinks) then omap (cons (Bend d q r kinks)) (rescale rest prev given) else None
+  | Bend n d q r kinks :: rest =>
+      if positive prev && (all (Z.eqb prev.1) (drop (Z.to_nat n) prev.2) || homogeneous r kinks) then
+        omap (cons (Bend n d q r kinks)) (rescale rest prev given)
+      else None
+  | Larger pairs :: rest =>
+      if positive prev && all (fun p => [&& (Z.to_nat p.1 < size prev.2)%N, (Z.to_nat p.2 < size prev.2)%N
+          & Z.eqb (factor_of prev p.1) (factor_of prev p.2)]) pairs then
+        omap (cons (Larger pairs)) (rescale rest (prev.1, [seq factor_of prev p.1 | p <- pairs]) given)
+      else None
   | Affine d rows :: rest =>
       match given with
       | [::] => None
@@ -132,6 +141,18 @@ move=> /andP[/Z.eqb_eq -> /IH ->]; rewrite zr0 mul0r !subr0 mulrDr; congr (_ + _
 by rewrite mulrCA; congr (_ * _); rewrite maxr_pmulr ?mulr0 // ltW.
 Qed.
 
+Lemma times_take k fs v : take k (times fs v) = times (fs.1, take k fs.2) (take k v).
+Proof.
+case: fs => d ms; rewrite /times /= -map_take; congr map.
+by elim: k ms v => [|k IH] [|m ms] [|e v] //=; rewrite IH.
+Qed.
+
+Lemma times_drop k fs v : drop k (times fs v) = times (fs.1, drop k fs.2) (drop k v).
+Proof.
+case: fs => d ms; rewrite /times /= -map_drop; congr map.
+by elim: k ms v => [|k IH] [|m ms] [|e v] //=; case: (drop k _).
+Qed.
+
 Lemma times_bend d q r kinks fs v : positive fs -> size fs.2 = size v -> all (Z.eqb fs.1) fs.2 || homogeneous r kinks ->
   [seq bend d q r kinks e | e <- times fs v] = times fs [seq bend d q r kinks e | e <- v].
 Proof.
@@ -144,7 +165,7 @@ Qed.
 Theorem rescale_sound net prev given net' v : size prev.2 = size v -> rescale net prev given = Some net' ->
   run net' (times prev v) = run net v.
 Proof.
-elim: net prev given net' v => [|[d rows|d q r kinks] net IH] prev given net' v sz /=.
+elim: net prev given net' v => [|[d rows|n d q r kinks|pairs] net IH] prev given net' v sz /=.
 - by case: ifP => // /andP[p0 same] [<-]; rewrite times_ones.
 - case: given => // -[t [d' ls]] given; case: ifP => // /and4P[t0 d0 pos pos'].
   case rr: (rescale_rows _ _ _ _ _ _) => [rows'|] //; case re: (rescale _ _ _) => [rest|] //= [<-].
@@ -154,9 +175,31 @@ elim: net prev given net' v => [|[d rows|d q r kinks] net IH] prev given net' v 
   have [eq szr] := rescale_rows_sound t0' d0' d'0 pos sz rr.
   rewrite /run /= -/(run _ _) -/(run _ _) eq; apply: IH re.
   by rewrite size_map.
-case: ifP => // /andP[pos ok]; case re: (rescale _ _ _) => [rest|] //= [<-].
-rewrite /run /= -/(run _ _) -/(run _ _) times_bend //; apply: IH re.
-by rewrite size_map.
+- case: ifP => // /andP[pos ok]; case re: (rescale _ _ _) => [rest|] //= [<-].
+  rewrite /run /= -/(run _ _) -/(run _ _); set k := Z.to_nat n in ok *; set out := take k v ++ _.
+  have szo : size prev.2 = size out by rewrite sz size_cat size_map -size_cat cat_take_drop.
+  rewrite -(IH _ _ _ out szo re); congr (run _ _).
+  have szd : size (drop k prev.2) = size (drop k v) by rewrite !size_drop sz.
+  have [ko kd] : take k out = take k v /\ drop k out = [seq bend d q r kinks e | e <- drop k v].
+    case: (leqP k (size v)) => [kv|vk]; first by rewrite /out take_size_cat ?drop_size_cat // size_takel.
+    rewrite /out [drop k v]drop_oversize ?(ltnW vk) //= cats0 take_oversize ?(ltnW vk) // take_oversize ?(ltnW vk) //.
+    by rewrite drop_oversize ?(ltnW vk).
+  have pos' : positive (prev.1, drop k prev.2).
+    by case/andP: pos => p0 /allP ms0; apply/andP; split=> //; apply/allP => m /mem_drop/ms0.
+  have -> : times prev out = times (prev.1, take k prev.2) (take k out) ++ times (prev.1, drop k prev.2) (drop k out).
+    by rewrite -times_take -times_drop cat_take_drop.
+  by rewrite ko kd -times_bend // times_take times_drop.
+case: ifP => // /andP[pos /allP ok]; case re: (rescale _ _ _) => [rest|] //= [<-].
+rewrite /run /= -/(run _ _) -/(run _ _); set out := [seq Num.max (nth 0 v _) _ | p <- pairs].
+have szo : size (prev.1, [seq factor_of prev p.1 | p <- pairs]).2 = size out by rewrite !size_map.
+rewrite -(IH _ _ _ out szo re); congr (run _ _); case/andP: pos => p0 /allP ms0.
+have at_ i : (Z.to_nat i < size prev.2)%N -> nth 0 (times prev v) (Z.to_nat i) = zr (factor_of prev i) / zr prev.1 * nth 0 v (Z.to_nat i).
+  move=> lt; rewrite (nth_map (0%Z, 0)) ?size_zip -?sz ?minnn //.
+  by rewrite nth_zip.
+rewrite /out /times /=; elim: (pairs) ok => [|p ps IHp] ok //=; congr (_ :: _); last by apply: IHp => q q_in; apply: ok; rewrite in_cons q_in orbT.
+have /and3P[l1 l2 /Z.eqb_eq same] := ok p (mem_head _ _).
+rewrite !at_ // -same maxr_pmulr // divr_ge0 // ltW // zr_gt0 //.
+by apply: ms0; apply: mem_nth.
 Qed.
 
 End Meaning.

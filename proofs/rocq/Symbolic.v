@@ -120,6 +120,40 @@ Fixpoint bend_rows (cell : seq row) (den d q r : Z) (kinks : seq (Z * Z)) (vals 
       end
   end.
 
+(* Those behind a Bend whose first k entries stay. *)
+Definition kept_rows (cell : seq row) (den : Z) (k : nat) (d q r : Z) (kinks : seq (Z * Z)) (vals : seq row) (atoms : seq row)
+    (hints : seq hint) : option (seq row * seq row) :=
+  match bend_rows cell den d q r kinks (drop k vals) atoms hints with
+  | None => None
+  | Some (atoms', out) => Some (atoms', [seq scale_row (d * d) v | v <- take k vals] ++ out)
+  end.
+
+(* x_j - x_i *)
+Definition pair_row (vals : seq row) (p : Z * Z) : row :=
+  add_scaled (-1) (nth [::] vals (Z.to_nat p.1)) (nth [::] vals (Z.to_nat p.2)).
+
+(* The entries x_i + max(x_j - x_i, 0), with one hint for each pair of different ones. *)
+Fixpoint larger_rows (cell vals : seq row) (pairs : seq (Z * Z)) (atoms : seq row) (hints : seq hint) : option (seq row * seq row) :=
+  match pairs with
+  | [::] => Some (atoms, [::])
+  | p :: pairs' =>
+      let v := nth [::] vals (Z.to_nat p.1) in
+      if Z.eqb p.1 p.2 then
+        match larger_rows cell vals pairs' atoms hints with
+        | None => None
+        | Some (atoms', out) => Some (atoms', v :: out)
+        end
+      else
+        match unit_max atoms cell (pair_row vals p) (head Open hints) with
+        | None => None
+        | Some (atoms', m) =>
+            match larger_rows cell vals pairs' atoms' (behead hints) with
+            | None => None
+            | Some (atoms'', out) => Some (atoms'', add_row v m :: out)
+            end
+        end
+  end.
+
 Definition affine_row (den : Z) (vals : seq row) (r : row) : row :=
   match r with [::] => [::] | b :: ws => add_row [:: (b * den)%Z] (lin_row ws vals) end.
 
@@ -317,6 +351,55 @@ have -> : zr (den * d * d) * bend d q r kinks v =
   by rewrite /bend !zrM; field; rewrite gt_eqF.
 apply: stable_add_scaled; first exact: stable_ext.
 by apply: stable_add => //; apply: known_one k1.
+Qed.
+
+Lemma stable_rows_split e d (rows : seq row) (vs : seq R) k : stable_rows e d rows vs ->
+  stable_rows e d (take k rows) (take k vs) /\ stable_rows e d (drop k rows) (drop k vs).
+Proof.
+move=> svs; elim: svs k => [|r v rs ws p svs IH] [|k] /=; split; try constructor=> //; try by have [] := IH k.
+Qed.
+
+Lemma stable_rows_cat e d rows rows' (vs vs' : seq R) : stable_rows e d rows vs -> stable_rows e d rows' vs' ->
+  stable_rows e d (rows ++ rows') (vs ++ vs').
+Proof. by move=> svs svs'; elim: svs => [|r v rs ws p _ IH] //=; constructor. Qed.
+
+Lemma stable_rows_nth e d rows (vs : seq R) i : stable_rows e d rows vs -> stable e (nth [::] rows i) (zr d * nth 0 vs i).
+Proof. by move=> svs; elim: svs i => [|r v rs ws p _ IH] [|i] //=; rewrite mulr0; apply: stable_nil. Qed.
+
+Theorem kept_rows_sound cell d den k q r kinks : 0 < zr d -> 0 < zr den -> forall vals vs atoms e hints atoms' out,
+  known atoms cell e -> stable_rows e den vals vs -> kept_rows n cell den k d q r kinks vals atoms hints = Some (atoms', out) ->
+  exists t, known atoms' cell (e ++ t) /\
+    stable_rows (e ++ t) (den * d * d) out (take k vs ++ [seq bend d q r kinks v | v <- drop k vs]).
+Proof.
+move=> d0 den0 vals vs atoms e hints atoms' out kn svs; rewrite /kept_rows.
+have [firsts others] := stable_rows_split k svs.
+case br: (bend_rows _ _ _ _ _ _ _ _ _ _) => [[atoms1 out1]|] // [<- <-].
+have [t [k1 s1]] := bend_rows_sound d0 den0 kn others br; exists t; split=> //.
+apply: stable_rows_cat s1; apply: stable_rows_ext.
+elim: firsts => [|row v rs ws p _ IH] /=; constructor=> //.
+by have -> : zr (den * d * d) * v = zr (d * d) * (zr den * v); [rewrite !zrM; ring | apply: stable_scale].
+Qed.
+
+Theorem larger_rows_sound cell den vals (vs : seq R) : 0 < zr den -> forall pairs atoms e hints atoms' out,
+  known atoms cell e -> stable_rows e den vals vs -> larger_rows n cell vals pairs atoms hints = Some (atoms', out) ->
+  exists t, known atoms' cell (e ++ t) /\ stable_rows (e ++ t) den out (apply (Larger pairs) vs).
+Proof.
+move=> den0; elim=> [|p pairs IH] atoms e hints atoms' out k svs /=.
+  by move=> [<- <-]; exists [::]; rewrite cats0; split=> //; constructor.
+have si := stable_rows_nth (Z.to_nat p.1) svs; have sj := stable_rows_nth (Z.to_nat p.2) svs.
+case: Z.eqb_spec => [eq|_].
+  case lr: (larger_rows _ _ _ _ _ _) => [[atoms1 out1]|] // [<- <-].
+  have [t [k1 s1]] := IH _ _ _ _ _ k svs lr; exists t; split=> //; constructor=> //.
+  by rewrite -eq maxxx; apply: stable_ext.
+case um: (unit_max _ _ _ _ _) => [[atoms1 m]|] //.
+have [t1 [k1 sm]] := unit_max_sound k (stable_add_scaled (-1) si sj) um.
+case lr: (larger_rows _ _ _ _ _ _) => [[atoms2 out2]|] // [<- <-].
+have [t2 [k2 s2]] := IH _ _ _ _ _ k1 (stable_rows_ext t1 svs) lr.
+exists (t1 ++ t2); rewrite catA; split=> //; constructor=> //; apply: stable_ext.
+have -> : zr den * Num.max (nth 0 vs (Z.to_nat p.1)) (nth 0 vs (Z.to_nat p.2)) = zr den * nth 0 vs (Z.to_nat p.1) +
+    Num.max 0 (zr (-1) * (zr den * nth 0 vs (Z.to_nat p.1)) + zr den * nth 0 vs (Z.to_nat p.2)).
+  by rewrite zrN1 mulN1r [- _ + _]addrC addr_maxr addr0 addrC subrK maxr_pmulr // ltW.
+by apply: stable_add => //; apply: stable_ext.
 Qed.
 
 Theorem affine_rows_sound atoms cell e d den rows vals vs : known atoms cell e -> 0 < zr d -> stable_rows e den vals vs ->

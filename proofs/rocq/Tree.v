@@ -16,9 +16,11 @@ Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
-(* Step hints t: behind the Bend at hand and the affine layers that follow, with one hint for each entry and kink (none left: Open).
+(* Step hints t: behind the Bend or the Larger at hand and the affine layers that follow, with one hint for each entry that does not stay and
+     each kink, or each pair of different entries (none left: Open).
    Turn t: the first network is done, the second begins.
-   Split u t1 t2: the cell is cut by unit u (entry times number of kinks + kink) of the Bend at hand: z >= 0 in t1, z <= 0 in t2.
+   Split u t1 t2: the cell is cut by unit u of the Bend at hand (entry, of those that do not stay, times number of kinks + kink), or by
+     the difference x_j - x_i of pair u of the Larger: z >= 0 in t1, z <= 0 in t2.
    SplitAtom a t1 t2: likewise by h_a.
    Settle a s t: max(h_a, 0) is h_a (s = On p), or 0 (s = Off p), in all values.
    Chord a k lo hi p q t: k h_a >= lo, k h_a <= hi, lo <= 0 <= hi; so hi (k h_a - lo) - k (hi - lo) max(h_a, 0) >= 0 joins the cell.
@@ -61,13 +63,18 @@ Definition enter (atoms cell : seq row) (d : Z) (rows : seq row) (net : network)
 
 Definition step (s : state) (hints : seq hint) : option state :=
   match todo s with
-  | Bend d q r kinks :: rest =>
+  | Bend n d q r kinks :: rest =>
       if Z.ltb 0 d then
-        match bend_rows n1 (cell s) (den s) d q r kinks (vals s) (atoms s) hints with
+        match kept_rows n1 (cell s) (den s) (Z.to_nat n) d q r kinks (vals s) (atoms s) hints with
         | Some (atoms', out) => Some (enter atoms' (cell s) (den s * d * d) out rest (done s))
         | None => None
         end
       else None
+  | Larger pairs :: rest =>
+      match larger_rows n1 (cell s) (vals s) pairs (atoms s) hints with
+      | Some (atoms', out) => Some (enter atoms' (cell s) (den s) out rest (done s))
+      | None => None
+      end
   | _ => None
   end.
 
@@ -77,12 +84,13 @@ Definition turn (s : state) : option state :=
   | _, _ => None
   end.
 
-(* The primitive row of unit u of the Bend at hand. *)
+(* The primitive row of unit u of the layer at hand. *)
 Definition unit_form (s : state) (u : Z) : row :=
   match todo s with
-  | Bend d _ _ kinks :: _ =>
+  | Bend n d _ _ kinks :: _ =>
       let (i, k) := Nat.divmod (Z.to_nat u) (size kinks).-1 0 (size kinks).-1 in
-      (primitive (kink_row (den s) d (nth (0%Z, 0%Z) kinks ((size kinks).-1 - k)).1 (nth [::] (vals s) i))).2
+      (primitive (kink_row (den s) d (nth (0%Z, 0%Z) kinks ((size kinks).-1 - k)).1 (nth [::] (vals s) (Z.to_nat n + i)))).2
+  | Larger pairs :: _ => (primitive (pair_row (vals s) (nth (0%Z, 0%Z) pairs (Z.to_nat u)))).2
   | _ => [::]
   end.
 
@@ -195,7 +203,7 @@ Lemma advance_sound net d rows atoms cell e vs net' d' rows' : known n1 atoms ce
   exists vs', [/\ 0 < zr d', stable_rows e d' rows' vs' & run net' vs' = run net vs].
 Proof.
 elim: net d rows vs => [|l net IH] d rows vs k d0 svs /=; first by move=> [<- <- <-]; exists vs.
-case: l => [dl weights|dl q r kinks]; last by move=> [<- <- <-]; exists vs.
+case: l => [dl weights|m dl q r kinks|pairs]; [|by move=> [<- <- <-]; exists vs|by move=> [<- <- <-]; exists vs].
 case: ifP => [dl0|_]; last by move=> [<- <- <-]; exists vs.
 have dl0' : 0 < zr dl by rewrite zr_gt0.
 by move=> /(IH _ _ _ k _ (affine_rows_sound weights k dl0' svs)); apply; rewrite zrM mulr_gt0.
@@ -214,15 +222,19 @@ Lemma step_sound s hints s' e vs ws : holds s e vs ws -> step n1 s hints = Some 
   exists e' vs', holds s' e' vs' ws /\ (goal s' vs' ws -> goal s vs ws).
 Proof.
 move=> [k [t0 ex] d0 svs dn]; rewrite /step /goal.
-case td: (todo s) => [|[|d q r kinks] rest] //; case: ifP => // dpos.
-have dpos' : 0 < zr d by rewrite zr_gt0.
-case br: (bend_rows _ _ _ _ _ _ _ _ _ _) => [[atoms' out]|] // [<-].
-have [t [k' sout]] := bend_rows_sound dpos' d0 k svs br.
-have ex' : exists t1, e ++ t = (1 :: x) ++ t1 by exists (t0 ++ t); rewrite ex -catA.
+have dn' t : finished (e ++ t) (done s) ws by case: (done s) dn => [[df fs] [? /(stable_rows_ext t)]|].
+have ex' t : exists t1, e ++ t = (1 :: x) ++ t1 by exists (t0 ++ t); rewrite ex -catA.
+case td: (todo s) => [|[|m d q r kinks|pairs] rest] //; last first.
+  case lr: (larger_rows _ _ _ _ _ _) => [[atoms' out]|] // [<-].
+  have [t [k' sout]] := larger_rows_sound d0 k svs lr.
+  have [vs' [h eq]] := enter_sound rest k' (ex' t) d0 sout (dn' t).
+  exists (e ++ t), vs'; split=> //; move: eq; rewrite /enter; case: (advance _ _ _) => [[net' d'] rows'] /= ->.
+  by case: (done s).
+case: ifP => // dpos; have dpos' : 0 < zr d by rewrite zr_gt0.
+case br: (kept_rows _ _ _ _ _ _ _ _ _ _ _) => [[atoms' out]|] // [<-].
+have [t [k' sout]] := kept_rows_sound dpos' d0 k svs br.
 have dd0 : 0 < zr (den s * d * d) by rewrite !zrM !mulr_gt0.
-have dn' : finished (e ++ t) (done s) ws.
-  by case: (done s) dn => [[df fs] [? /(stable_rows_ext t)]|].
-have [vs' [h eq]] := enter_sound rest k' ex' dd0 sout dn'.
+have [vs' [h eq]] := enter_sound rest k' (ex' t) dd0 sout (dn' t).
 exists (e ++ t), vs'; split=> //; move: eq; rewrite /enter; case: (advance _ _ _) => [[net' d'] rows'] /= ->.
 by case: (done s).
 Qed.
@@ -260,15 +272,13 @@ Qed.
 Lemma unit_form_sound s e vs ws u : holds s e vs ws -> exists v, stable e (unit_form s u) v.
 Proof.
 move=> [k ex d0 svs dn]; rewrite /unit_form.
-case: (todo s) => [|[|d q r kinks] rest]; try by exists 0; apply: stable_nil.
-case: (Nat.divmod _ _ _ _) => i j; set t := (nth _ _ _).1.
-have [z sz] : exists z, stable e (nth [::] (vals s) i) z.
-  elim: svs i => [|r' v rs vs' sr _ IH] [|i] /=; try by exists 0; apply: stable_nil.
-  - by exists (zr (den s) * v).
-  - exact: IH.
-case pz: (primitive _) => [c h] /=.
-have [_ [w sw _]] := primitive_sound pz (stable_add (stable_scale d sz) (known_one (- (t * den s))%Z k)).
-by exists w.
+case: (todo s) => [|[|m d q r kinks|pairs] rest]; try by exists 0; apply: stable_nil.
+  case: (Nat.divmod _ _ _ _) => i j; set t := (nth _ _ _).1; case pz: (primitive _) => [c h] /=.
+  have sz := stable_rows_nth (Z.to_nat m + i) svs.
+  by have [_ [w sw _]] := primitive_sound pz (stable_add (stable_scale d sz) (known_one (- (t * den s))%Z k)); exists w.
+set p := nth _ _ _; case pz: (primitive _) => [c h] /=.
+have [si sj] := (stable_rows_nth (Z.to_nat p.1) svs, stable_rows_nth (Z.to_nat p.2) svs).
+by have [_ [w sw _]] := primitive_sound pz (stable_add_scaled (-1) si sj); exists w.
 Qed.
 
 Lemma split_sound s e vs ws h v (P : Prop) : holds s e vs ws -> stable e h v ->

@@ -120,11 +120,23 @@ let kernel = function Call ("kernel", [ first; r ]) -> (integer first, row r) | 
 
 let layer = function
   | Call ("affine", [ d; rows ]) -> Affine (integer d, list row rows)
-  | Call ("bent", [ d; q; r; kinks ]) -> Bend (integer d, integer q, integer r, list numbers kinks)
+  | Call ("bent", [ d; q; r; kinks ]) -> Bend (Z0, integer d, integer q, integer r, list numbers kinks)
   | Call ("conv", [ d; channels; many; axes; kernels ]) ->
       convolution (integer d) (integer channels) (integer many) (list axis axes) (list kernel kernels)
-  | Call ("relu", []) -> Bend (Zpos XH, Z0, Z0, [ (Z0, Zpos XH) ])
+  | Call ("relu", []) -> Bend (Z0, Zpos XH, Z0, Z0, [ (Z0, Zpos XH) ])
+  | Call ("sum_of", [ n ]) -> added (integer n)
+  | Call ("difference_of", [ n ]) -> subtracted (integer n)
   | _ -> unexpected "a layer"
+
+let layers = function
+  | Call ("pool", [ channels; axes ]) -> max_pool (integer channels) (list axis axes)
+  | e -> list layer e
+
+let piece = function Call ("piece", [ args; net ]) -> (row args, layers net) | _ -> unexpected "a piece"
+
+let network = function
+  | Call ("graph_of", [ n; pieces ]) -> graph (integer n) (list piece pieces)
+  | e -> list layer e
 
 let inequality = function Call ("nonnegative", [ c; terms ]) -> (integer c, list numbers terms) | _ -> unexpected "an inequality"
 
@@ -175,7 +187,7 @@ let examine text =
   match find "question" with
   | Call ("about", [ n; Call ("f", []); Call ("g", []); Call ("domain_rows", []); tolerance ]) ->
       let question =
-        { inputs = integer n; first = list layer (find "f"); second = list layer (find "g");
+        { inputs = integer n; first = network (find "f"); second = network (find "g");
           domain = list inequality (find "domain_rows"); tolerance = numbers tolerance }
       in
       check question (certificate (find "evidence"))

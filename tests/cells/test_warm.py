@@ -13,6 +13,7 @@ import pytest
 
 from exactnn import Box, Network, Polyhedron, mlp
 from exactnn.cells import AffineRow, Farkas, Program, Search, SearchCell, Seed, full_dimensional, read_program
+from exactnn.cells import _known as known_module
 from exactnn.cells import _search_cell as cell_module
 from exactnn.cells._known import Known, Plane
 from exactnn.cells._search_lp import Halfspaces, Work
@@ -169,7 +170,13 @@ def test_proofs_of_many_forms_at_once(width: int) -> None:
     assert cell.combined(labels, [lower]) == [None]
     twice = [*range(width - 2), width, width]
     assert cell.combined(twice, forms) == [None] * len(forms)
-    assert cell.combined(labels[:-1], forms[:1]) == [None]
+    few = [label for label, y in zip(labels, factors[0], strict=True) if y]
+    same, none = cell.combined(few, [forms[0], lower])
+    assert same is not None
+    assert {*same.terms} == {*proofs[0].terms}
+    assert none is None
+    assert cell.combined(few[1:], forms[:1]) == [None]
+    assert cell.combined([], forms[:1]) == [None]
     held = [*range(width - 1), ~(width - 1)]
     inside, across = ((*[2] * (width - 1), last, 99) for last in (0, 1))
     first, second = cell.combined(held, [inside, across])
@@ -230,3 +237,55 @@ def test_a_search_that_was_stopped_goes_on() -> None:
         list(late.walk())
     late.work.clock = Clock()
     assert [tuple(cell.signs) for cell, unit in late.walk() if unit is None] == whole
+
+
+def test_proofs_are_recalled_where_their_inequalities_hold() -> None:
+    """x + y >= 1 by x >= 0 and y >= 1, whatever else is known and wherever these stand; not without one of them."""
+    form, key = (1, 1, -1), (1, 1, -1)
+    cell = [(-1, 0, 7), (0, 1, -1), (1, 0, 0)]
+    proof = Farkas(1, ((2, 1), (1, 1)), independent=True)
+    known = Known()
+    known.keep(key, 1, proof, cell)
+    assert known.recall(key) is None
+    other = known.copy()
+    for place, g in enumerate([(1, 0, 0), (3, -1, 5), (0, 1, -1)]):
+        other.hold(g, place)
+    found = other.recall(key)
+    assert found is not None
+    assert found == (1, Farkas(1, ((0, 1), (2, 1)), independent=True))
+    assert proves(found[1], form, Halfspaces(((1, 0, 0), (3, -1, 5), (0, 1, -1)), 2, Work(Clock())))
+    assert other.recall((1, 1, 0)) is None
+    assert known.recall(key) is None
+    less = known.copy()
+    less.hold((1, 0, 0), 0)
+    less.hold((0, 1, -2), 1)
+    assert less.recall(key) is None
+
+
+def test_kept_proofs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_module, "_NUMBERS", 40)
+    known, cell = Known(), [(0, 1, -1), (1, 0, 0)]
+    for place, g in enumerate(cell):
+        known.hold(g, place)
+    for bound in range(12):  # 9 numbers each
+        known.keep((1, 1, bound), 1, Farkas(1, ((0, 1), (1, 1))), cell)
+        assert known.recall((1, 1, bound)) == (1, Farkas(1, ((0, 1), (1, 1))))
+        kept = sum(known.recall((1, 1, other)) is not None for other in range(12))
+        assert 1 <= kept <= 4
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_with_and_without_proofs_from_other_cells(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same cells."""
+    net, domain = instances(seed)
+    program = read_program([net], full_dimensional(domain, net.input_dim))
+    found = sorted(warm(program))
+    monkeypatch.setattr(Known, "keep", lambda *_: None)
+    assert sorted(warm(program)) == found
+
+
+def test_proofs_recalled_in_a_search() -> None:
+    """x > z by x > y and y > z, and the opposite: on one side of {w = 0} by floats, on the other one by what is kept."""
+    search = Search(read_program([mlp([([[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 1, -1], [0, 1, 0, -1]], [0] * 4), ([[1] * 4], [0])])]))
+    assert sum(unit is None for _, unit in search.walk()) == 12
+    assert (search.work.proofs, search.work.recalled, search.work.programs) == (2, 2, 0)

@@ -22,7 +22,7 @@ from exactnn.certificate import Rejected
 from exactnn.errors import SaveError
 from exactnn.exact.array import RationalArray, concatenate
 from exactnn.export import rocq
-from exactnn.network import Affine, AveragePool, BatchNorm, Builder, Conv, Input, Operation, Reshape, relu
+from exactnn.network import Add, Affine, AveragePool, BatchNorm, Builder, Conv, Input, MaxPool, Operation, Reshape, Subtract, clip, relu
 from tests.certificate import _oracle
 from tests.certificate._build import number, rehash
 from tests.certificate._cases import CASES, SCALES
@@ -200,6 +200,129 @@ def rounded_convolution() -> tuple[xn.Network, xn.Network]:
         return made.build(["x"], ["y"])
 
     return net(np.float32), net(np.float16)
+
+
+def rounded_image(dtype: Any) -> xn.Network:
+    """A convolution, hardtanh, maxima over windows that overlap and touch padding, weights: in this format."""
+    (kernels, b), (w, c) = ([RationalArray.of(v.astype(dtype)) for v in layer] for layer in (dense([18, 4], 2)[0], dense([16, 2], 3)[0]))
+    net = Builder()
+    net.add("x", Input((2, 4, 4)))
+    net.add("c", Conv(kernels.reshape(4, 2, 3, 3), b, (1, 1), ((1, 1), (0, 1)), (1, 1), 1), "x")
+    net.add("r", clip(-1, 1), "c")
+    net.add("m", MaxPool((3, 2), (2, 2), ((1, 0), (0, 1)), (1, 1)), "r")
+    net.add("v", Reshape((16,)), "m")
+    net.add("y", Affine(w, c), "v")
+    return net.build(["x"], ["y"])
+
+
+def residual(dtype: Any) -> xn.Network:
+    """y = h - clip(V relu(W h)) + x for the second h, h = x + V relu(W x): in this format."""
+    (w, b), (v, c) = ([RationalArray.of(value.astype(dtype)) for value in layer] for layer in dense([4, 6, 4], 5))
+    net = Builder()
+    net.add("x", Input((4,)))
+    for here, before in (("1", "x"), ("2", "h1")):
+        net.add("w" + here, Affine(w, b), before)
+        net.add("r" + here, relu(), "w" + here)
+        net.add("v" + here, Affine(v, c), "r" + here)
+        net.add("h" + here, Add(), "v" + here, before)
+    net.add("k", clip(0, "1/3"), "h2")
+    net.add("d", Subtract(), "h2", "k")
+    net.add("y", Add(), "d", "x")
+    return net.build(["x"], ["y"])
+
+
+def larger(order: list[int]) -> xn.Network:
+    """max(x_i, max(x_j, x_k)), by sums: max(a, b) = b + max(a - b, 0)."""
+    i, j, k = (RationalArray.of([[int(p == q) for p in range(3)]]) for q in order)
+    zero = RationalArray.of([0])
+    net = Builder()
+    net.add("x", Input((3,)))
+    net.add("k", Affine(k, zero), "x")
+    net.add("d", Affine(j - k, zero), "x")
+    net.add("r", relu(), "d")
+    net.add("m", Add(), "k", "r")
+    net.add("i", Affine(i, zero), "x")
+    net.add("e", Subtract(), "i", "m")
+    net.add("s", relu(), "e")
+    net.add("y", Add(), "s", "m")
+    return net.build(["x"], ["y"])
+
+
+def pooled() -> xn.Network:
+    """max(x_0, x_1, x_2) by one window."""
+    net = Builder()
+    net.add("x", Input((3,)))
+    net.add("i", Reshape((1, 3)), "x")
+    net.add("m", MaxPool((3,), (1,), ((0, 0),), (1,)), "i")
+    net.add("y", Reshape((1,)), "m")
+    return net.build(["x"], ["y"])
+
+
+def clipped(layers: list[tuple[Any, Any]]) -> xn.Network:
+    """With two kinks in each activation."""
+    return xn.mlp(layers, activation=clip("-1/2", "3/4"))
+
+
+def wider() -> dict[str, tuple[Any, str]]:
+    """Verdicts about networks that are no chains, with maxima over windows, with several kinks; and the evidence each has."""
+    layers = dense([5, 10, 10, 1], 1)
+    near = [(w.astype(np.float16), b.astype(np.float16)) for w, b in layers]
+    order = xn.symmetry.Permutation(0, [3, 1, 0, 2, *range(4, 10)])
+    within = {"domain": xn.Box(-1, 1).in_dimension(4), "tolerance": "1/50"}
+    return {
+        "a residual network in float16": (xn.verify_equal(residual(np.float32), residual(np.float16), **within), "pass"),
+        "the largest of three, by sums": (xn.verify_equal(larger([0, 1, 2]), larger([2, 0, 1])), "tree"),
+        "the largest of three, by sums and by a window": (xn.verify_equal(larger([0, 1, 2]), pooled()), "tree"),
+        "a residual network and another one": (xn.verify_equal(residual(np.float32), residual(np.float16)), "point"),
+        "an image with maxima, in float16": (
+            xn.verify_equal(rounded_image(np.float32), rounded_image(np.float16), domain=xn.Box(-1, 1).in_dimension(32), tolerance="1/50"),
+            "pass",
+        ),
+        "two kinks, in another order": (xn.verify_equal(clipped(layers), order.apply(clipped(layers))), "forms"),
+        "two kinks, in float16": (
+            xn.verify_equal(clipped(layers), clipped(near), domain=xn.Box(-1, 1).in_dimension(5), tolerance="1/50"),
+            "pass",
+        ),
+        "clip as two maxima": (
+            xn.verify_equal(xn.mlp([([[1]], [0]), ([[1]], [0])], activation=clip(0, 1)), xn.mlp([([[1], [1]], [0, -1]), ([[1, -1]], [0])])),
+            "forms",
+        ),
+    }
+
+
+#: a bias, an operand, a sum, windows, a kink: what the group is in the file, and what it becomes
+WRONG = (
+    (r"affine \w+ \[:: \[:: (-?\w+);", "0x1234567"),
+    (r"piece \[:: (\d); 0\]", "0"),
+    (r"(sum)_of", "difference"),
+    (r"(difference)_of", "sum"),
+    (r"axis_of 3 (3) 1 0", "2"),
+    (r"axis_of 4 3 2 (1)", "0"),
+    (r"bent \w+ \S+ \S+ \[:: \((-?\w+),", "7"),
+)
+
+
+def test_networks_that_are_no_chains_become_theorems_and_wrong_ones_do_not(theory: Path, tmp_path: Path) -> None:
+    """The theorem compiles; with one weight, operand, window or kink changed the file does not, and the program rejects it."""
+    for i, (label, (answer, method)) in enumerate(wider().items()):
+        document = answer.certificate.document
+        assert document["evidence"]["method"] == method, (label, document["evidence"]["method"])
+        path = written(document, tmp_path / f"t{i}.v")
+        out = coqc(theory, path, timeout=600)
+        assert out.returncode == 0, (label, out.stderr)
+        assert out.stdout.strip() == "Closed under the global context", label
+        if method == "point":
+            continue
+        text, wrong = path.read_text(), []
+        for pattern, other in WRONG:
+            if found := re.search(pattern, text):
+                wrong.append(tmp_path / f"w{i}_{len(wrong)}.v")
+                wrong[-1].write_text(text[: found.start(1)] + other + text[found.end(1) :])
+        assert wrong, label
+        assert decided(theory, [path, *wrong]) == [True] + [False] * len(wrong), label
+        out = coqc(theory, wrong[-1])
+        assert out.returncode != 0, label
+        assert "check question (Equal evidence) = true" in out.stderr, out.stderr
 
 
 def theorems() -> dict[str, tuple[Any, str]]:

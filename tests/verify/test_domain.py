@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +13,11 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, Verdict, check, mlp, verify_equal, verify_symmetry, verify_zero
 from exactnn.errors import EmptyDomain
-from exactnn.symmetry import Flip, normal_form
+from exactnn.exact.array import RationalArray
+from exactnn.exact.lp import LinearSystem
+from exactnn.network import Affine
+from exactnn.symmetry import Flip, Permutation, normal_form
+from exactnn.verify._domain import coordinates
 from tests.strategies import TINY, Rows, Shallow, box, domains, equal_pairs, law, nudged, polyhedron, shallows
 from tests.verify._oracles import assert_sound, same_in_the_plane, z3_differ
 
@@ -35,6 +40,43 @@ def judged(f: Network, g: Network, domain: Rows) -> str:
     except EmptyDomain:
         return "empty"
     return assert_sound(verdict, f, g, domain)
+
+
+@pytest.mark.parametrize("fixed", list(itertools.product([False, True], repeat=3)))
+def test_the_hull_of_a_box_is_that_of_its_rows(fixed: tuple[bool, ...]) -> None:
+    low = [Fraction(-1, 3), Fraction(2), Fraction(0)]
+    box = Box(low, [v if still else v + 5 for v, still in zip(low, fixed, strict=True)])
+    found, expected = coordinates(box, 3), coordinates(Polyhedron(*box.rows), 3)
+    assert (found.dimension, found.hull, found.region) == (expected.dimension, expected.hull, expected.region)
+    t = RationalArray.from_fractions([Fraction(k + 1, 7) for k in range(found.dimension)], (1, found.dimension))
+    assert found.to_input(t) == expected.to_input(t)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_few_of_many_inputs_are_free(layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sides of the others, which have no variables there, are in no linear program."""
+    rng = np.random.default_rng(layers)
+    sizes = [(4, 200), *[(4, 4)] * (layers - 1), (2, 4)]
+    f = mlp([(rng.integers(-9, 10, shape), rng.integers(-9, 10, shape[0])) for shape in sizes])
+    g = Permutation(0, [2, 0, 3, 1]).apply(f)
+    middle = rng.integers(-9, 10, 200).tolist()
+    domain = Box([v - (k < 2) for k, v in enumerate(middle)], [v + (k < 2) for k, v in enumerate(middle)])
+    rows, initial = [], LinearSystem.__init__
+
+    def counted(self: LinearSystem, A: Any, *rest: Any, **named: Any) -> None:
+        rows.append(A.nrows() if hasattr(A, "nrows") else len(A))
+        initial(self, A, *rest, **named)
+
+    monkeypatch.setattr(LinearSystem, "__init__", counted)
+    moved = mlp([*((op.weight, op.bias) for op in affine(f)[:-1]), (affine(f)[-1].weight, affine(f)[-1].bias + Fraction(1, 2**40))])
+    assert proved(verify_equal(f, g, domain=domain))
+    assert proved(verify_equal(f, moved, domain=domain, tolerance=Fraction(1, 2**39)))
+    assert verify_equal(f, moved, domain=domain).refuted
+    assert max(rows, default=0) < 50
+
+
+def affine(net: Network) -> list[Affine]:
+    return [op for op in map(net.operation, net.order) if isinstance(op, Affine)]
 
 
 # --- one kind of domain after the other -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp
+from exactnn.cells import Subdivision
 from exactnn.certificate import Rejected
 from exactnn.certificate import check as checked
 from exactnn.claims import Certificate, SameDecisionClaim
@@ -52,6 +53,41 @@ def both(f: Network, g: Network | None, domain: Polyhedron | None = None, tolera
     found = by_lattice(f, g, domain, tolerance)
     assert found == by_search(f, g, domain, tolerance)
     return found
+
+
+def test_what_was_stopped_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a number of cells, at the end of its turn; and not beyond what it cannot do."""
+    f, g = sort3([(0, 1), (1, 2), (0, 1)]), sort3([(1, 2), (0, 1), (1, 2)])
+    claim, where = claim_of(f, g, None, 0), coordinates(None, 3)
+    whole = ByLattice(claim, where, Clock())
+    expected = whole.decide()
+    started, start = [], Subdivision.start
+    monkeypatch.setattr(Subdivision, "start", lambda self: started.append(1) or start(self))
+    lattice = ByLattice(claim, where, Clock())
+    seen = []
+    for most in range(1, whole.cells):
+        with pytest.raises(Incomplete, match=f"more than {most} cells"):
+            lattice.decide(most=most)
+        seen.append((lattice.cells, lattice.found))
+    assert seen == sorted(seen)
+    assert seen[0] < seen[-1]
+    while True:
+        try:
+            found = lattice.decide(Clock(0))
+        except Incomplete:
+            continue
+        break
+    assert found == expected
+    assert len(started) == 1
+    assert lattice.found == lattice.cells == whole.cells
+    assert lattice.ended is None
+    monkeypatch.setattr(_joint, "most_cells", lambda _: 2)
+    lattice = ByLattice(claim, where, Clock())
+    for _ in range(2):
+        with pytest.raises(Incomplete, match="more than 2 regions"):
+            lattice.decide()
+    assert len(started) == 2
+    assert "more than 2 regions" in lattice.progress
 
 
 Layers = list[tuple[Any, Any]]

@@ -141,6 +141,20 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
         in_parts(claim(), file=file)
 
 
+def test_an_interrupted_proof_does_not_go_on_for_other_networks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_parts, "TASKS", 8)
+    file, (f, g), (_, other) = tmp_path / "cells", pair(), pair(Fraction(1, 2**40))
+    real, calls = _parts.carry_out, []
+    monkeypatch.setattr(_parts, "carry_out", lambda *arguments: calls.append(1) or (real(*arguments) if len(calls) < 3 else None))
+    with pytest.raises(Incomplete, match=r"the search cell by cell: .*; 2 of"):
+        in_parts(claim(), file=file)
+    kept = file.read_bytes()
+    for first, second in ((f, other), (g, f), (f, f)):
+        with pytest.raises(LoadError, match="belongs to another network"):
+            verify_equal(first, second, checkpoint=file)
+    assert file.read_bytes() == kept
+
+
 def test_the_question_asks_its_means(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The rung of the ladder, reached when those before it do not answer."""
     f, g = pair()

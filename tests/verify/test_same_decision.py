@@ -17,6 +17,7 @@ import exactnn as xn
 from exactnn.errors import CertificateRejected, ShapeError
 from exactnn.exact.array import RationalArray
 from exactnn.network import Affine, Input, relu
+from exactnn.verify._lattice import ByLattice
 from tests.regions.test_count import trained_like
 from tests.strategies import TINY, law, replaced
 
@@ -199,6 +200,18 @@ def test_limits_and_bad_input() -> None:
     assert "time limit" in verdict.reason
     with pytest.raises(ShapeError):
         xn.verify_same_decision(f, large, domain=None)
+
+
+@pytest.mark.parametrize("domain", [None, xn.Box(-1, 1)])
+def test_networks_that_differ_at_a_glance_are_not_tried_for_equal_ones(domain: xn.Box | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    layers = [(rng.integers(-9, 10, (n, m)), rng.integers(-9, 10, n)) for m, n in ((2, 5), (5, 4), (4, 3))]
+    twice = [*layers[:-1], (2 * layers[-1][0], 2 * layers[-1][1])]
+    monkeypatch.setattr(ByLattice, "decide", None)
+    verdict = xn.verify_same_decision(xn.mlp(layers), xn.mlp(twice), domain=domain)
+    assert verdict.proved
+    assert verdict.certificate is not None
+    assert verdict.certificate.kind == "tree"
 
 
 def test_equal_networks_decide_alike_at_once() -> None:

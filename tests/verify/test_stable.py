@@ -96,6 +96,13 @@ def test_many_inputs_of_which_few_directions_matter(inputs: int) -> None:
         by_lattice(mlp(f), mlp(moved), Box(-2, 3).in_dimension(inputs))
 
 
+def test_a_small_box_of_many_inputs() -> None:
+    """On which most neurons have a sign, but not in all of the space, in which cells of few directions lie."""
+    f, g = hidden(np.random.default_rng(20), (20, 12, 9, 8, 1))
+    domain = Box([1] * 20, [1 + Fraction(1, 64)] * 20)
+    assert by_lattice(mlp(f), mlp(g), domain) == ("proved", 6)
+
+
 def test_many_inputs_of_which_many_directions_matter() -> None:
     f, g = (mlp([(np.eye(7, dtype=int), [0] * 7), (np.ones((1, 7), dtype=int), [0]), ([[c]], [0])]) for c in (1, 2))
     with pytest.raises(Incomplete, match="7 directions"):
