@@ -6,6 +6,8 @@ W' = |W| + loss(W), k roundings on the way to an entry and G = gamma_k, the rule
 
     e' = W' E + loss(W) m + loss(b) + G S + F,    S = W' (m + E) + b',    F = 2 k (the smallest normal number) (1 + G)
 
+(docs/certificate/runs.md counts k: an average of n entries has n - 1 sums and one quotient.)
+
 Sound: by induction over the nodes, e bounds how far a run can be off.
 """
 
