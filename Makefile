@@ -17,7 +17,7 @@ PIP     := "$(BIN)" -m pip install --disable-pip-version-check $(shell test -t 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: trusted-lines demo era cooling tropex deviation audits pictures proofs test test-all lint bench format tropical-systems calibration-tools clean help
+.PHONY: agreement trusted-lines demo era cooling tropex deviation audits pictures proofs test test-all lint bench format tropical-systems calibration-tools clean help
 
 demo: $(VENV)/.installed-demo ## train or load a small classifier, then ask questions about it and check the certificates
 	@echo "[demo] running examples/demo.py"
@@ -86,6 +86,13 @@ proofs: $(VENV)/.installed-demo ## prove the theorems of proofs/*.py, then compi
 	@"$(BIN)" -m proofs
 	@echo "[proofs] compiling proofs/rocq"
 	@$(MAKE) --no-print-directory -C proofs/rocq
+
+agreement: $(VENV)/.installed-dev proofs ## record all certificates of the fast tests, and put them to the verified checker, too (an hour; ARGS="tests/verify" for some)
+	@rm -rf out/certificates && mkdir -p out/certificates
+	@echo "[agreement] running the fast tests"
+	@EXACTNN_CERTIFICATES="$(CURDIR)/out/certificates" $(PYTEST) -q -m "not slow" $(ARGS)
+	@echo "[agreement] asking proofs/rocq/build/check"
+	@"$(BIN)" -m tests.proofs.agreement out/certificates
 
 # Their tests are skipped where they are not installed. sudo is asked for only where it is needed and there.
 tropical-systems: ## install polymake, gfan and Macaulay2 by apt-get (Debian, Ubuntu), for the tests of exported tropical forms

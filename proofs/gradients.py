@@ -8,7 +8,8 @@ Assumptions. Chains z_i = W_i h_{i-1} + b_i, h_i = phi(z_i), f = z_L, of the siz
 Idea. With the slopes as symbols v . f is a polynomial in all parameters; sympy differentiates it, and the identities are of polynomials.
 Used in. exactnn/cooling/_identities_layers.py, exactnn/cooling/_identities_cooling.py, exactnn/cooling/reparameterise.py
 Attacked by. tests/cooling/test_identities.py, tests/cooling/test_reparameterise.py, tests/proofs/test_algebra.py
-References. docs/theory.md 20; Du, Hu, Lee: Algorithmic regularization in learning deep homogeneous models, 2018
+References. docs/theory.md 20; proofs/rocq/Gradients.v has I9 to I14 for any sizes;
+  Du, Hu, Lee: Algorithmic regularization in learning deep homogeneous models, 2018
 """
 
 import itertools

@@ -7,7 +7,8 @@ Idea. After differentiation each exp(tau z_j) is replaced by a symbol E_j > 0; t
   identity of rational functions is what is left. Var_p(z) = sum_{j<k} p_j p_k (z_j - z_k)^2 shows its sign.
 Used in. exactnn/cooling/_identities_softmax.py, exactnn/cooling/temperature.py, exactnn/cooling/_problem.py
 Attacked by. tests/cooling/test_identities.py, tests/cooling/test_temperature.py, tests/proofs/test_algebra.py
-References. docs/theory.md 20, 21; Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017
+References. docs/theory.md 20, 21; proofs/rocq/Temperature.v has I3 for any number of classes;
+  Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017
 """
 
 import itertools

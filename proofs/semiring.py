@@ -7,7 +7,8 @@ Idea. All statements are about values at one point, so about real numbers and ma
   many terms is a maximum taken step by step.
 Used in. exactnn/tropical/semiring.py, exactnn/tropical/polynomial.py, exactnn/tropical/rational_map.py, exactnn/tropical/_shift.py
 Attacked by. tests/tropical/test_semiring.py, tests/tropical/test_polynomial.py, tests/tropical/test_shift.py, tests/proofs/test_algebra.py
-References. docs/theory.md 16; Zhang, Naitzat, Lim: Tropical geometry of deep neural networks, 2018; the thesis, 8.1
+References. docs/theory.md 16; proofs/rocq/Tropical.v has the shifts for whole networks;
+  Zhang, Naitzat, Lim: Tropical geometry of deep neural networks, 2018; the thesis, 8.1
 """
 
 import z3

@@ -63,7 +63,9 @@ class Cell:
 
     def copy(self) -> Cell:
         """Another cell with the same knowledge."""
-        _budget.charge(200 + len(self._atoms) + len(self._units) + len(self._values), "tree")
+        known = sum(len(value) for value in self.__dict__.values() if type(value) in (dict, list))
+        _budget.charge(200 + known, "tree")
+        _budget.hold(known // 4, "tree")  # they are kept while the other part is gone through: places of what is there already
         other = Cell.__new__(Cell)
         other.__dict__.update({key: value.copy() if type(value) in (dict, list) else value for key, value in self.__dict__.items()})
         return other

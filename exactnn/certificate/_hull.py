@@ -86,3 +86,4 @@ def _add_outer(identity: list[Vector], row: Sequence[Fraction], column: Sequence
             _budget.charge(4 * len(entries), "hull")
             for i, v in entries:
                 total[i] = total.get(i, Fraction(0)) + c * v
+                _budget.charge(4 * (_budget.words(total[i].denominator.bit_length()) - 1), "hull")

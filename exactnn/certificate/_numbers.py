@@ -46,7 +46,10 @@ class Tensor(NamedTuple):
     denominator: int
 
     def fractions(self) -> list[Fraction]:
-        """The entries one by one."""
+        """The entries one by one, each with its own denominator."""
+        long = words(self.denominator.bit_length())
+        _budget.charge(len(self.numerators) * (4 + long**2), "fractions")
+        _budget.hold(len(self.numerators) * (long - 1), "fractions")
         return [Fraction(n, self.denominator) for n in self.numerators]
 
 

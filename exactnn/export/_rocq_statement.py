@@ -31,7 +31,7 @@ def header(accepted: Accepted) -> str:
 def statement(claim: Any, inputs: int) -> list[str]:
     """The theorem, in words of proofs/rocq/Networks.v."""
     tolerance = claim.tolerance
-    numbers = f"zr R {tolerance.numerator}%Z / zr R {tolerance.denominator}%Z"
+    numbers = f"zr R {_number(tolerance.numerator)}%Z / zr R {_number(tolerance.denominator)}%Z"
     where = "" if claim.domain is None else " inside domain_rows x ->"
     ins, facts = ("", "(fun _ => False_ind _)") if claim.domain is None else (" xD", "xD")
     lines = ["(* Over every ordered field R, the rationals and the reals among them. *)"]
@@ -57,3 +57,8 @@ def statement(claim: Any, inputs: int) -> list[str]:
             "Print Assumptions f_equals_g.",
         ]
     return lines
+
+
+def _number(n: int) -> str:
+    """In decimals, as people read it, unless it is so long that nobody does."""
+    return str(n) if n < 10**30 else hex(n)

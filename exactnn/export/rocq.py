@@ -122,7 +122,7 @@ def _evidence(
         output = gaps.index(max(gaps))
         return f"at_point {words.number(common)} {words.listed(words.number(int(v * common)) for v in point)} {output}"
     if method in ("pass", "boxes"):
-        if evidence.get("box") is not None or not domain:
+        if "box" in evidence or not domain:
             raise SaveError("intervals are written for Rocq where each input is bounded by rows of its own")
         if zero:
             return _boxes(evidence, "apart")

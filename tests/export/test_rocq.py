@@ -15,7 +15,7 @@ from exactnn.cli import main
 from exactnn.errors import SaveError
 from exactnn.exact.array import RationalArray
 from exactnn.export.rocq import save_rocq
-from exactnn.network import Add, AveragePool, Builder, Conv, Input, relu
+from exactnn.network import Add, AveragePool, Builder, Constant, Conv, Input, MaxPool, clip, relu
 from tests._schema import problems
 
 F = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 0, "1/3"]), ([[1, 1, 1]], [0])])
@@ -88,8 +88,17 @@ def image(padding: int = 1, count: bool = True) -> xn.Network:
     return net.build(["x"], ["m"])
 
 
+def shifted() -> xn.Network:
+    """A constant is added."""
+    net = Builder()
+    net.add("x", Input((1,)))
+    net.add("o", Constant(RationalArray.of([2])))
+    net.add("s", Add(), "x", "o")
+    net.add("r", relu(), "s")
+    return net.build(["x"], ["r"])
+
+
 SMOOTH = xn.mlp([([[1]], [0]), ([[1]], [0])], activation="tanh")
-CLIPPED = xn.mlp([([[1, 1]], [0]), ([[1]], [0])], activation="relu6")
 SCALED = xn.symmetry.Scaling(0, [2, 3, 5]).apply(MOVED)
 FOLDED = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 5, "1/3"]), ([[1, 1, 1]], [0])], activation="abs")
 FOLDED_MOVED = xn.mlp([([[1, "-1/2"], [0, 300], [-1, -1]], [0, 5, "1/3"]), ([[1, 1, 1]], ["1/7"])], activation="abs")
@@ -110,9 +119,10 @@ REFUSED = {
         "takes means of fewer entries at the edges, which is not written for Rocq",
     ),
     "a smooth activation": (lambda: xn.verify_equal(SMOOTH, SMOOTH), "(smooth, 1 entries) is not written for Rocq"),
-    "intervals behind two kinks": (
-        lambda: xn.verify_zero(CLIPPED, domain=BOX, tolerance=400),
-        "intervals are written for Rocq for activations with one kink, and not for node",
+    "a constant": (lambda: xn.verify_equal(shifted(), shifted()), "node 'o' is a constant or reads one, which is not written for Rocq"),
+    "intervals on all of space": (
+        lambda: xn.verify_equal(F, MOVED, domain=xn.Polyhedron([[1, 0]], [0]), tolerance="1/5"),
+        "intervals are written for Rocq where each input is bounded by rows of its own",
     ),
     "a domain of lower dimension": (
         lambda: xn.verify_equal(F, COPY, domain=xn.Polyhedron([[1, 0], [-1, 0]], [0, 0])),
@@ -129,14 +139,26 @@ def test_what_cannot_be_written_is_refused(case: str, tmp_path: Path) -> None:
     assert not (tmp_path / "out.v").exists()
 
 
-def test_a_network_that_is_no_chain_is_refused(tmp_path: Path) -> None:
+def test_a_network_that_is_no_chain_is_written_in_pieces(tmp_path: Path) -> None:
     twice = Builder()
-    twice.add("x", Input((1,)))
-    twice.add("r", relu(), "x")
+    twice.add("x", Input((1, 4)))
+    twice.add("r", clip(0, 6), "x")
     twice.add("y", Add(), "x", "r")
-    net = twice.build(["x"], ["y"])
-    with pytest.raises(SaveError, match="node 'y' is no link of one chain"):
-        theorem(xn.verify_equal(net, net), tmp_path)
+    twice.add("m", MaxPool((2,), (2,), ((0, 0),), (1,)), "y")
+    twice.add("s", relu(), "m")
+    net = twice.build(["x"], ["s"])
+    text = theorem(xn.verify_equal(net, net), tmp_path)
+    assert (
+        "Definition f : network := graph_of 4 [:: (piece [:: 0] [:: bent 1 0 0 [:: (0, 1); (6, -1)]]); (piece [:: 0; 1] [:: sum_of 4]);"
+        in text
+    )
+    assert "(piece [:: 2] (pool 1 [:: (axis_of 4 2 2 0 1 2)])); (piece [:: 3] [:: relu])]." in text.replace("\n", " ")
+
+
+def test_a_tolerance_of_any_length_is_written(tmp_path: Path) -> None:
+    tolerance = 400 * 10**5000
+    text = theorem(xn.verify_equal(F, MOVED, domain=BOX, tolerance=tolerance), tmp_path)
+    assert f"<= zr R {hex(tolerance)}%Z / zr R 1%Z" in text
 
 
 def test_the_command_line_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
