@@ -9,3 +9,7 @@ from ._check import Accepted, check, examine
 from ._numbers import BudgetExceeded, Rejected, Unreadable
 
 __all__ = ["Accepted", "BudgetExceeded", "Rejected", "Unreadable", "check", "examine"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -46,14 +46,7 @@ def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
     walk(claim, f, [f] if g is None else [f, g], evidence, leaf, False)
 
 
-def walk(
-    claim: Claim,
-    f: Network,
-    networks: Sequence[Network],
-    evidence: dict[str, Any],
-    leaf: Leaf,
-    all_fixed: bool,
-) -> int:
+def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[str, Any], leaf: Leaf, all_fixed: bool) -> int:
     """Through the nodes of the tree, asking `leaf` at each leaf with its cell, the cell's inequalities and the leaf's end; their number."""
     path, d, denominator = slacks(claim.domain, "tree"), f.input_size, 1
     _budget.hold(d * (d + 1), "tree")
