@@ -63,9 +63,8 @@ class Cell:
 
     def copy(self) -> Cell:
         """Another cell with the same knowledge."""
-        known = sum(len(value) for value in self.__dict__.values() if type(value) in (dict, list))
-        _budget.charge(200 + known, "tree")
-        _budget.hold(known // 4, "tree")  # they are kept while the other part is gone through: places of what is there already
+        _budget.charge(200 + len(self._units) + len(self._atoms) + len(self._values), "tree")
+        _budget.hold(len(self._units) + 8 * len(self._atoms), "tree")  # kept while the other part is gone through
         other = Cell.__new__(Cell)
         other.__dict__.update({key: value.copy() if type(value) in (dict, list) else value for key, value in self.__dict__.items()})
         return other

@@ -47,9 +47,7 @@ class Tensor(NamedTuple):
 
     def fractions(self) -> list[Fraction]:
         """The entries one by one, each with its own denominator."""
-        long = words(self.denominator.bit_length())
-        _budget.charge(len(self.numerators) * (4 + long**2), "fractions")
-        _budget.hold(len(self.numerators) * (long - 1), "fractions")
+        _budget.hold(len(self.numerators) * (words(self.denominator.bit_length()) - 1), "fractions")
         return [Fraction(n, self.denominator) for n in self.numerators]
 
 

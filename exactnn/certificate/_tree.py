@@ -67,12 +67,11 @@ def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[s
             _fix(cell, path, fact, f"{step}, fact {i}")
         if kind == "split":
             form = cell.form(count(rest, step), step)
-            above, below = cell.copy(), cell
+            above = cell.copy()
             above.fix(rest, 1)
-            below.fix(rest, -1)
+            cell.fix(rest, -1)
             _budget.hold(2 * (len(path) + len(form)), step)
-            held = _budget.account().held
-            waiting += [(below, [*path, tuple(-c for c in form)], held), (above, [*path, form], held)]
+            waiting += [(p, [*path, g], _budget.account().held) for p, g in ((cell, tuple(-c for c in form)), (above, form))]
             continue
         leaves += 1
         leaf(cell, path, rest, step)
