@@ -34,6 +34,20 @@ def slopes_of(unit, low, high):
     return min(found), max(found)
 
 
+def steps_of(unit, x, y, d):
+    """Between which ends psi(a) - psi(b) lies, a in x, b in y, a - b in d."""
+    slopes = [unit[0]]
+    for _, p in sorted(unit[2]):
+        slopes.append(slopes[-1] + p)
+    if slopes[0] < 0 or slopes != sorted(slopes):
+        return product(slopes_of(unit, min(x[0], y[0]), max(x[1], y[1])), d)
+    ends = []
+    for e, best, end in ((d[0], max, int(d[0] < 0)), (d[1], min, int(d[1] >= 0))):
+        a, b = x[end], y[end]
+        ends.append(best(bend(unit, a) - bend(unit, a - e), bend(unit, b + e) - bend(unit, b)))
+    return tuple(ends)
+
+
 def product(a, b):
     found = [p * q for p in a for q in b]
     return min(found), max(found)
@@ -143,7 +157,7 @@ class Pass:
             found = []
             for phi, psi, x, y, e in zip(f["units"], g["units"], h, k, d, strict=True):
                 ends = extremes(lambda t, a=phi, b=psi: bend(a, t) - bend(b, t), phi[2] + psi[2], *x)
-                part = product(slopes_of(psi, min(x[0], y[0]), max(x[1], y[1])), e)
+                part = steps_of(psi, x, y, e)
                 found.append((ends[0] + part[0], ends[1] + part[1]))
             return found
         raise Rejected("pass with rational functions")
