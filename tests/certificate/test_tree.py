@@ -557,3 +557,16 @@ def test_pooling_as_the_engine_writes_it():
         return b.build(["x"], ["m"])
 
     assert check(made(pooled((0, 1, 2, 3)), pooled((3, 1, 0, 2))))
+
+
+def test_decisions_where_open_units_cancel():
+    """The shortfalls are forms in t at a leaf without facts: both outputs of f rest on max(x, 0); not so where one of g does."""
+    f = mlp(([[1]], [0]), ([[1], [1]], [0, 1]))
+    never, always = [[0, 1, []], [0, 1, []]], [[1, 0, []], [1, 0, []]]  # output 0 is maximal for none, output 1 for both
+    for g, said in ((mlp(([[2]], [0]), ([[1], [1]], [0, 2])), True), (mlp(([[2]], [0]), ([[0], [1]], [0, 2])), False)):
+        found = certificate("same_decision", "proved", (f, g), tree(leaf(end=[never, always])), domain=box((-1, 1)))
+        del found["claim"]["tolerance"]
+        if said:
+            assert check(found)
+        else:
+            assert "that were left open" in rejection(found)
