@@ -184,7 +184,7 @@ def run(*, quick: bool) -> tuple[str, list[str], list[Row]]:
     work = search.work
     notes.append(
         f"search: {total} regions, {seconds / total * 1e6:.0f} us each; {work.proofs} proofs and {work.points} points as floats proposed "
-        f"them, {work.programs} exact linear programs."
+        f"them, {work.recalled} proofs from other cells, {work.programs} exact linear programs."
     )
     notes += [seven_inputs(quick=quick), equality(quick=quick)]
     candidates = 300 if quick else 3000

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 import exactnn as xn
+from tests.certificate._account import assert_paid
 
 ROOT = Path(__file__).resolve().parents[1]
 if any(importlib.util.find_spec(name) is None for name in ("sklearn", "onnx")):
@@ -70,7 +71,7 @@ def test_certificates(folder: Path) -> None:
     """Each is accepted; the claim is that of the table, about the files that were written."""
     for name, line in rows(folder).items():
         path = folder / f"{name}.certificate.json.gz"
-        assert xn.check(path)
+        assert_paid(path, name)
         assert path.stat().st_size == int(line["certificate_bytes"])
         document = json.loads(gzip.decompress(path.read_bytes()))
         claim = document["claim"]
@@ -82,7 +83,7 @@ def test_certificates(folder: Path) -> None:
         if name in NAMES[:4]:
             assert document["models"]["g"]["path"] == f"models/{name}.onnx"
     for name in ("classifier", "convolutional", *NAMES):
-        assert xn.check(folder / f"{name}.run.certificate.json.gz")
+        assert_paid(folder / f"{name}.run.certificate.json.gz", name)
 
 
 def test_sampled_differences_are_inside(folder: Path) -> None:

@@ -38,6 +38,17 @@ def test_goals_that_were_reached_are_kept() -> None:
     assert {name for name, count in found.items() if count > trusted_lines.GOALS[name]} <= trusted_lines.OPEN
 
 
+@pytest.mark.parametrize("question", trusted_lines.METHODS)
+def test_a_certificate_rests_on_no_more_lines_than_its_method_may_have(question: str) -> None:
+    found = {method: count for methods in trusted_lines.counts(question).values() for method, count in methods.items()}
+    assert set(found) == set(trusted_lines.METHODS[question])
+    assert {method: count for method, count in found.items() if count > trusted_lines.METHODS[question][method]} == {}
+
+
+def test_each_question_has_goals() -> None:
+    assert set(trusted_lines.METHODS) == set(trusted_lines._claim.QUESTIONS)
+
+
 @pytest.mark.parametrize("name", ["T6", "T7", "T10", "T26 off", "flip", "rational", "shared part"])
 def test_what_is_loaded_is_what_is_counted(name: str, tmp_path: Path) -> None:
     path = tmp_path / "c.json"

@@ -8,7 +8,7 @@ proof. Any proof is an identity, which holds on every cell that has its inequali
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import gcd
 from typing import NamedTuple
 
@@ -20,8 +20,8 @@ Direction = tuple[int, ...]
 #: side, factor, inequalities with their multipliers, independent: factor side key = gamma + sum_i multiplier_i g_i.
 _Identity = tuple[int, int, tuple[tuple[AffineRow, int], ...], bool]
 
-#: Of so many hyperplanes proofs are kept, at most, and of each so many.
-_PLANES, _PROOFS = 10_000, 8
+#: Kept proofs have at most so many numbers, and of each hyperplane there are at most so many.
+_NUMBERS, _PROOFS = 500_000, 8
 
 
 class Plane(NamedTuple):
@@ -62,6 +62,27 @@ class _Bound:
         return bool((self.value - offset) * self.side >= 0)
 
 
+class _Kept:
+    """Proofs about keys of hyperplanes; the latest ones, when they are many."""
+
+    def __init__(self) -> None:
+        self._identities: dict[AffineRow, deque[_Identity]] = {}
+        self._numbers = 0
+
+    def add(self, key: AffineRow, identity: _Identity) -> None:
+        """One more; where there are too many numbers, it is the first one anew."""
+        size = (len(identity[2]) + 1) * len(key)
+        if self._numbers + size > _NUMBERS:
+            self._identities.clear()
+            self._numbers = 0
+        self._numbers += size
+        self._identities.setdefault(key, deque(maxlen=_PROOFS)).appendleft(identity)
+
+    def of(self, key: AffineRow) -> Iterable[_Identity]:
+        """Those about one key, the latest first."""
+        return self._identities.get(key, ())
+
+
 class Known:
     """What is known on one cell."""
 
@@ -69,13 +90,13 @@ class Known:
         self._sides: dict[AffineRow, int] = {}  # of hyperplanes that units are fixed on: the sign of u . t - offset
         self._bounds: dict[Direction, tuple[_Bound, ...]] = {}  # of u . t, one for each side
         self._places: dict[AffineRow, int] = {}  # of the cell's inequalities
-        self._identities: dict[AffineRow, deque[_Identity]] = {}  # of keys; all cells of a search share them
+        self._kept = _Kept()  # all cells of a search share it
 
     def copy(self) -> Known:
         """Another one that knows the same."""
         other = Known.__new__(Known)
         other._sides, other._bounds, other._places = self._sides.copy(), self._bounds.copy(), self._places.copy()
-        other._identities = self._identities
+        other._kept = self._kept
         return other
 
     def hold(self, form: AffineRow, place: int) -> None:
@@ -84,15 +105,12 @@ class Known:
 
     def keep(self, key: AffineRow, side: int, proof: Farkas, forms: Sequence[AffineRow]) -> None:
         """A proof that side times the key's form is >= 0 on a cell with these inequalities, for other cells."""
-        if len(self._identities) >= _PLANES:
-            self._identities.clear()
-        terms = tuple([(forms[i], y) for i, y in proof.terms])
-        self._identities.setdefault(key, deque(maxlen=_PROOFS)).appendleft((side, proof.factor, terms, proof.independent))
+        self._kept.add(key, (side, proof.factor, tuple([(forms[i], y) for i, y in proof.terms]), proof.independent))
 
     def recall(self, key: AffineRow) -> tuple[int, Farkas] | None:
         """(side, proof) of a key's form, by a proof from another cell whose inequalities this one has, too."""
         places = self._places
-        for side, factor, terms, independent in self._identities.get(key, ()):
+        for side, factor, terms, independent in self._kept.of(key):
             if all(g in places for g, _ in terms):
                 return side, Farkas(factor, tuple([(places[g], y) for g, y in terms]), independent)
         return None

@@ -6,7 +6,7 @@ the next unit is an affine form l there. Either l = 0 on the cell (sign 0), or l
     factor l = gamma + sum_i y_i g_i,   factor > 0, gamma >= 0, y >= 0   (Farkas' lemma; or the same for -l),
 
 is the proof, or points of the cell with l > 0 and with l < 0 exist, and both halves are cells. Points found by earlier linear programs are
-remembered, so that most cuts are seen without a new one.
+remembered, so that most cuts are seen without a new one; proofs are identities, and kept, in a bounded number, for cells with the same g_i.
 
 This way shares nothing but the stages with the face lattice (`_subdivision`), so that the two check each other.
 """
@@ -110,10 +110,15 @@ class Search:
         self.seed = seed
         self._last = last
         self._first_rows: dict[int, tuple[list[list[fmpz]], list[AffineRow]]] = {}
+        self._known = Known()  # with the proofs that are kept
         self._waiting: list[SearchCell] | None = None
         self.found = 0
         self.region = program.domain if program.domain is not None else region
         self.stages = [s for s, stage in enumerate(program.stages) if stage.node and s not in open_stages]
+
+    def restart(self, seed: Seed) -> None:
+        """From now on the cells within this one; proofs about others are kept."""
+        self.seed, self._waiting, self.found = seed, None, 0
 
     def leaves(self) -> Iterator[Leaf]:
         """The cells."""
@@ -224,7 +229,7 @@ class Search:
             inner = _integers(self.region.interior_point())
         signs = [0] * self.program.unit_count
         signs[: self.program.domain_units] = [1] * self.program.domain_units
-        known = Known()
+        known = self._known.copy()
         for i, form in enumerate(forms):
             known.add(Plane.of(form, upright(form)), 1, Farkas(1, ((i, 1),)), unit=False)
             known.hold(form, i)

@@ -131,10 +131,7 @@ class View:
     def across(self, name: int, form: AffineRow, forms: Sequence[AffineRow]) -> Point | None:
         """A point with all forms of the cell > 0 on the other side of a hyperplane from the inner point, where `form` is > 0."""
         k, first = self.names.index(name), self.table.width + 1
-        seen = self.seen[self.seen[:, first + k] < -EPSILON]
-        if not len(seen):
-            return None
-        total = np.add.reduce(seen, axis=0)
+        total = np.dot(self.seen[:, first + k] < -EPSILON, self.seen)  # 0 if there is none, which is no proposal
         heights = float(np.dot(self.table.given[k], self.origin)), float(total[first + k])
         return across(form, self.origin.tolist(), total[:first].tolist(), heights, forms, self.table.rows)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import _budget
 from ._claim_points import EqualAt
 from ._evaluate import evaluate
 from ._meaning import steps
@@ -21,11 +22,13 @@ def check_values(claim: EqualAt, f: Network, g: Network, evidence: dict[str, Any
     points = claim.points
     count, size = points.shape
     need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
+    _budget.hold(3 * count * (size + f.output_size), "values")
     given = tensor(evidence["values"], "values", (count, f.output_size)).fractions()
     entries = points.fractions()
     both = [(name, network, tuple(steps(network))) for name, network in (("f", f), ("g", g))]
     for i in range(count):
         for name, network, program in both:
+            _budget.charge(100 * len(program), f"point {i}: {name}")
             found = evaluate(network, entries[i * size : (i + 1) * size], f"point {i}: {name}", program)
             for j, value in enumerate(found):
                 stated = given[i * f.output_size + j]

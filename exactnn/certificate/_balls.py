@@ -15,9 +15,9 @@ from operator import add, sub
 from typing import NamedTuple
 
 from . import _real
+from ._broadcast import broadcast, broadcast_to, spread
 from ._numbers import Tensor, need
-from ._tensors import absolute, broadcast_to, product, sum_of
-from ._windows import broadcast, spread
+from ._tensors import absolute, product, sum_of
 
 
 class Ball(NamedTuple):

@@ -14,12 +14,10 @@ from typing import Any
 
 from . import _budget
 from ._claim import Claim, Domain
-from ._decision import check_decision_tree
-from ._difference import Pass
 from ._intervals import Bounds, box_of, need_within, precision
+from ._load import load
 from ._network import Network
 from ._numbers import BudgetExceeded, Rejected, Tensor, index, items, mapping, need
-from ._tree import check_tree
 from ._zonotope import Joint, lead
 
 _HEXADECIMAL = re.compile(r"(0|[1-9a-f][0-9a-f]*)\Z")
@@ -65,7 +63,7 @@ class _Leaves:
         self.claim, self.f, self.g, self.bits = claim, f, g, bits
         self.decision = claim.question == "same_decision"
         self._joint: Joint | None = None
-        self._pass: Pass | None = None
+        self._pass: Any = None
 
     def expect(self, count: int) -> None:
         """What so many zonotope leaves cost at least."""
@@ -84,7 +82,7 @@ class _Leaves:
             need(kind == "pass" and not self.decision, step, "unknown kind of node")
             items(raw, step, 1)
             if self._pass is None:
-                self._pass = Pass(self.f, self.g, self.bits)
+                self._pass = load("_difference.Pass")(self.f, self.g, self.bits)
             need_within(self.claim, self._pass.outputs(box), self.bits, step)
 
     def _zonotope(self, box: Bounds, raw: list[Any], step: str) -> None:
@@ -115,7 +113,7 @@ class _Leaves:
         _budget.hold((2 * size + rows) * size, step)
         inside = self.claim._replace(domain=_within(self.claim.domain, box, self.bits))
         evidence = {"method": "tree", "hull": hull, "tree": tree}
-        check = check_decision_tree if self.decision else check_tree
+        check = load("_decision.check_decision_tree" if self.decision else "_tree.check_tree")
         try:
             check(inside, self.f, self.g, evidence)
         except Rejected as error:

@@ -95,25 +95,6 @@ def _parts(value: Any) -> int:
     return 1 + sum(map(_parts, value)) if type(value) is list else 1
 
 
-def times(most: int) -> int:
-    """A limit, so many times as large as the budget is."""
-    return most * _account.get().factor
-
-
-def written(value: Any) -> int:
-    """About as many bytes as JSON takes for a value: for certificates that are no files."""
-    kind = type(value)
-    if kind is int:
-        return 1 + value.bit_length() * 3 // 10
-    if kind is list:
-        if len(value) > 9 and set(map(type, value)) == {int}:  # each as long as the longest
-            return 2 + len(value) * (1 + written(max(max(value), -min(value))))
-        return 2 + len(value) + sum(map(written, value))
-    if kind is dict:
-        return 2 + 4 * len(value) + sum(map(len, map(str, value))) + sum(map(written, value.values()))
-    return 2 + len(value) if kind is str else 4
-
-
 def charge(work: int, step: str) -> None:
     """BudgetExceeded if this is more work than is left."""
     account = _account.get()
@@ -135,24 +116,15 @@ def hold(entries: int, step: str) -> None:
             raise BudgetExceeded(step, f"more than {most} numbers are needed at a time: too large for this checker")
 
 
-def held() -> int:
-    """How many numbers are held."""
-    return _account.get().held
-
-
-def back_to(entries: int) -> None:
-    """So many are held again: what was kept since is not needed any more."""
-    _account.get().held = entries
-
-
 @contextmanager
 def released() -> Iterator[None]:
     """What is held within is given back at its end."""
-    before = held()
+    account = _account.get()
+    before = account.held
     try:
         yield
     finally:
-        back_to(before)
+        account.held = before
 
 
 def words(bits: int) -> int:

@@ -10,20 +10,40 @@ The functions in columns have the keys k - 1 for t_k, n for 1, and larger number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import gcd, lcm, prod
+from operator import add
+from typing import Any, NamedTuple
 
 from . import _budget
+from ._apply import applied
 from ._farkas import AffineRow
-from ._meaning import Columns, Step, steps
+from ._meaning import Linear, steps
 from ._network import Network
 from ._numbers import need
 
 Row = dict[int, int]  # key to coefficient, without zeros
+CONSTANT = -1  # in the place of the key where z is a constant: c or -c
+
+
+class Columns(NamedTuple):
+    """Entry i is the sum over the keys of columns[key][i] / denominator times a function; a column of zeros may be left out."""
+
+    size: int
+    columns: Mapping[int, Sequence[Any]]
+    denominator: int
+
+    def column(self, key: int, common: int) -> Sequence[Any]:
+        """One column, over a multiple of the denominator."""
+        found, factor = self.columns.get(key), common // self.denominator
+        if found is None:
+            return [0] * self.size
+        return found if factor == 1 else [n * factor for n in found]
 
 
 class Cell:
-    """All networks on one cell, up to the stage at hand: its units are ``first``, ``first + 1``, ..., ``signs`` says which are fixed."""
+    """All networks on one cell, up to the stage at hand, whose units are those from ``first`` on."""
 
     def __init__(self, networks: Sequence[Network], inputs: Sequence[AffineRow], denominator: int, all_fixed: bool) -> None:
         """The flat input is inputs / denominator; ``all_fixed``: no unit may be left open."""
@@ -32,20 +52,19 @@ class Cell:
         self.one = len(inputs[0]) - 1
         self._atoms: dict[tuple[tuple[int, int], ...], int] = {}  # h as a tuple to the key of max(h, 0)
         self._inner: dict[int, Row] = {}  # and back
-        self._opened: dict[int, tuple[int, bool]] = {}  # an open unit to its key, and whether it is max(-h, 0)
-        self._known: dict[int, int] = {}  # signs of h, where they were proved later
+        self._known = {CONSTANT: 1}  # signs of h
+        self._units: list[tuple[int, int]] = []  # of each unit that was reached: 1 or -1 for c h or -c h, and the key of max(h, 0)
+        self._scales: list[int] = []  # c, in the stage at hand
         self._values: list[Columns] = []
         self.outputs: list[tuple[Row, int]] = []  # the entries of the outputs of all networks that are done: row, denominator
         self._done = 0  # how many networks that is
         self.first = 0
-        self._rows: list[Row] = []
-        self._scales: list[int] = []
-        self.signs: list[int | None] = []
         self._proceed()
 
     def copy(self) -> Cell:
         """Another cell with the same knowledge."""
-        _budget.charge(200 + len(self._atoms) + len(self._values), "tree")
+        _budget.charge(200 + len(self._units) + len(self._atoms) + len(self._values), "tree")
+        _budget.hold(len(self._units) + 8 * len(self._atoms), "tree")  # kept while the other part is gone through
         other = Cell.__new__(Cell)
         other.__dict__.update({key: value.copy() if type(value) in (dict, list) else value for key, value in self.__dict__.items()})
         return other
@@ -56,18 +75,12 @@ class Cell:
         return self._done == len(self._programs)
 
     def form(self, number: int, step: str) -> AffineRow:
-        """The affine function, primitive, of a unit that is not fixed; stages before it are completed, their other units left open."""
-        while not self.finished and number >= self.first + len(self.signs):
+        """The affine function, primitive, of a unit; stages before it are completed, their units without a known sign left open."""
+        while not self.finished and number >= len(self._units):
             self.complete()
-        if number in self._opened:
-            atom, mirrored = self._opened[number]
-            row = {key: -n for key, n in self._inner[atom].items()} if mirrored else self._inner[atom]
-        else:
-            place = number - self.first
-            free = 0 <= place < len(self.signs) and self.signs[place] is None
-            need(free, step, f"unit {number} is constant, fixed already, or none")
-            row = self._rows[place]
-        return self.affine(row, f"unit {number} depends", step)
+        side, atom = self._units[number] if number < len(self._units) else (1, CONSTANT)
+        need(atom != CONSTANT, step, f"unit {number} is constant, or none")
+        return self.affine({key: side * n for key, n in self._inner[atom].items()}, f"unit {number} depends", step)
 
     def affine(self, row: Row, what: str, step: str) -> AffineRow:
         """A row as a form in t; rejected if more is in it."""
@@ -76,12 +89,8 @@ class Cell:
 
     def fix(self, number: int, sign: int) -> None:
         """From now on the unit, whose form was asked for, is >= 0 (1) or <= 0 (-1)."""
-        if number in self._opened:
-            atom, mirrored = self._opened[number]
-        else:
-            atom, mirrored = self._atom(self._rows[number - self.first])
-            self.signs[number - self.first] = sign
-        self._known[atom] = -sign if mirrored else sign
+        side, atom = self._units[number]
+        self._known[atom] = side * sign
 
     def difference(self, terms: Sequence[tuple[int, tuple[Row, int]]]) -> tuple[Row, int]:
         """The sum of c row / denominator, c whole, where open units that were fixed after all are h or 0: a row, and its denominator."""
@@ -97,60 +106,34 @@ class Cell:
 
     def complete(self) -> None:
         """Go on behind the stage at hand: max(z, 0) is z, 0, or c times a function of its own."""
-        last = self.first + len(self.signs)
-        signs = [self._sign(row) if sign is None else sign for sign, row in zip(self.signs, self._rows, strict=True)]
-        missing = [i for i, sign in enumerate(signs, self.first) if sign is None]
-        need(not (missing and self._all_fixed), "tree", f"a leaf has units that are not fixed, the first is unit {missing[:1]}")
-        for number, row, sign in zip(range(self.first, last), self._rows, self.signs, strict=True):
-            if sign is None:
-                self._opened[number] = self._atom(row)
-        z, open_units = self._operands()[0], [self._opened[i] for i in missing]
-        size = len(signs) * (len(z.columns) + len(open_units))
-        self._charge(size, z.bits, 200 + 8 * size)
-        kept = [sign == 1 or (sign is None and self._opened[i][1]) for i, sign in enumerate(signs, self.first)]
+        z, units = self._stage, self._units[self.first :]
+        signs = [side * self._known.get(atom, 0) for side, atom in units]  # 0: none is known
+        missing = [i for i, sign in enumerate(signs) if not sign]
+        first = [self.first + i for i in missing[:1]]
+        need(not (first and self._all_fixed), "tree", f"a leaf has units that are not fixed, the first is unit {first}")
+        size = len(units) * (len(z.columns) + len(missing))
+        self._charge(size, _bits(z), 200 + 8 * size)
+        kept = [sign > 0 or (not sign and side < 0) for sign, (side, _) in zip(signs, units, strict=True)]
         columns = {key: [n if keep else 0 for n, keep in zip(column, kept, strict=True)] for key, column in z.columns.items()}
-        for i, (atom, _) in zip(missing, open_units, strict=True):
-            columns.setdefault(atom, [0] * len(signs))[i - self.first] += self._scales[i - self.first]
-        self._values.append(Columns(z.size, columns, z.denominator).lowest())
-        self.first = last
+        for i in missing:
+            columns.setdefault(units[i][1], [0] * len(units))[i] += self._scales[i]
+        self._values.append(_lowest(Columns(z.size, columns, z.denominator)))
         self._proceed()
-
-    def _sign(self, row: Row) -> int | None:
-        """At which sign a unit is fixed by another one with the same or the opposite hyperplane."""
-        atom, mirrored = self._atom(row)
-        known = self._known.get(atom)
-        return -known if known is not None and mirrored else known
-
-    def _atom(self, row: Row) -> tuple[int, bool]:
-        """(key of max(h, 0), whether row is -h) for the row or its opposite, the one whose first coefficient is positive."""
-        mirrored = row[min(row)] < 0
-        inner = {key: -n for key, n in row.items()} if mirrored else row
-        _budget.hold(8 + 4 * len(row), "tree")
-        atom = self._atoms.setdefault(tuple(sorted(inner.items())), self.one + 1 + len(self._atoms))
-        self._inner[atom] = inner
-        return atom, mirrored
-
-    @property
-    def _step(self) -> Step:
-        return self._programs[self._done][1][len(self._values)]
-
-    def _operands(self) -> list[Columns]:
-        return [self._values[p] for p in self._step.operands]
 
     def _proceed(self) -> None:
         """Through the steps up to the next stage of units."""
-        self._rows, self._scales, self.signs = [], [], []
+        self.first, self._scales = len(self._units), []
         while not self.finished:
             network, program = self._programs[self._done]
             if len(self._values) == len(program):
                 ends = {step.node: value for step, value in zip(program, self._values, strict=True)}
                 for i in network.outputs:
                     _budget.hold(ends[i].size * (8 + 3 * len(ends[i].columns)), f"tree: node {network.nodes[i].name}")
-                    self.outputs += [(ends[i].row(e), ends[i].denominator) for e in range(prod(network.nodes[i].shape))]
+                    self.outputs += [(_row(ends[i], e), ends[i].denominator) for e in range(prod(network.nodes[i].shape))]
                 self._done, self._values = self._done + 1, []
                 continue
-            step, operands = self._step, self._operands()
-            node = network.nodes[step.node]
+            step = program[len(self._values)]
+            node, operands = network.nodes[step.node], [self._values[p] for p in step.operands]
             if step.kind == "positive":
                 return self._enter(operands[0])
             need(step.kind != "function", f"tree: node {node.name}", f"{node.op} is not piecewise linear")
@@ -161,10 +144,10 @@ class Cell:
                 value = Columns(len(rows), {key: [row[key] for row in rows] for key in range(self.one + 1)}, self._denominator)
             else:
                 functions = len({self.one}.union(*(value.columns for value in operands)))
-                bits = max((value.bits for value in operands), default=1)
-                self._charge(prod(step.rule.shape) * functions, bits + step.rule.bits, step.rule.work(functions, bits))
-                value = step.rule.combined(operands, self.one)
-            self._values.append(value.lowest())
+                bits = max(map(_bits, operands), default=1)
+                self._charge(prod(step.rule.shape) * functions, bits + step.rule.longest(), step.rule.work(functions, bits))
+                value = combined(step.rule, operands, self.one)
+            self._values.append(_lowest(value))
 
     def _charge(self, size: int, bits: int, work: int) -> None:
         """So many coefficients of so many bits are about to be made, by so much work."""
@@ -174,11 +157,52 @@ class Cell:
         _budget.charge(work, step)
 
     def _enter(self, z: Columns) -> None:
-        """A stage of units: a row is a scale times coprime integers."""
-        self._charge(z.size * (16 + 3 * len(z.columns)), z.bits, 4 * z.size * (1 + len(z.columns)))
-        for row in map(z.row, range(z.size)):
+        """A stage of units: a row is c h or -c h."""
+        self._stage = z
+        self._charge(z.size * (16 + 3 * len(z.columns)), _bits(z), 4 * z.size * (1 + len(z.columns)))
+        for row in (_row(z, i) for i in range(z.size)):
             scale = gcd(*row.values())
-            self._rows.append({key: n // scale for key, n in row.items()} if scale > 1 else row)
             self._scales.append(scale)
-            constant = row.keys() <= {self.one}
-            self.signs.append((1 if row.get(self.one, 0) > 0 else -1) if constant else None)
+            if row.keys() <= {self.one}:
+                self._units.append((1 if scale and row[self.one] > 0 else -1, CONSTANT))
+                continue
+            side = 1 if row[min(row)] > 0 else -1
+            inner = {key: side * n // scale for key, n in row.items()}
+            _budget.hold(8 + 4 * len(row), "tree")
+            atom = self._atoms.setdefault(tuple(sorted(inner.items())), self.one + 1 + len(self._atoms))
+            self._inner[atom] = inner
+            self._units.append((side, atom))
+
+
+def _row(value: Columns, i: int) -> Row:
+    """Entry i, times the denominator, without zeros."""
+    return {key: column[i] for key, column in value.columns.items() if column[i]}
+
+
+def _bits(value: Columns) -> int:
+    """Of the longest number."""
+    longest: int = max([value.denominator, *(max(max(column), -min(column)) for column in value.columns.values() if column)])
+    return longest.bit_length()
+
+
+def _lowest(value: Columns) -> Columns:
+    """The same without columns of zeros, in lowest terms."""
+    kept = {key: column for key, column in value.columns.items() if any(column)}
+    divisor = gcd(value.denominator, *chain.from_iterable(kept.values())) if value.denominator > 1 else 1
+    if divisor != 1:
+        kept = {key: [n // divisor for n in column] for key, column in kept.items()}
+    return Columns(value.size, kept, value.denominator // divisor)
+
+
+def combined(rule: Linear, operands: Sequence[Columns], one: int) -> Columns:
+    """What a linear step makes of them; ``one`` is the key of the function 1, which the constants go with."""
+    keys = list(dict.fromkeys(key for a in operands for key in a.columns))
+    shared = lcm(*(a.denominator for a in operands))
+    lists = applied(rule, [[*chain.from_iterable(a.column(key, shared) for a in operands), 0] for key in keys])
+    under = lcm(shared * rule.denominator, rule.over)
+    factor, shift = under // (shared * rule.denominator), under // rule.over
+    found = dict(zip(keys, lists if factor == 1 else [[n * factor for n in column] for column in lists], strict=True))
+    if rule.constants:
+        constants = rule.constants if shift == 1 else [c * shift for c in rule.constants]
+        found[one] = list(map(add, found[one], constants)) if one in found else list(constants)
+    return Columns(prod(rule.shape), found, under)

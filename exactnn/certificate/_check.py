@@ -33,6 +33,11 @@ class Accepted(NamedTuple):
         """The claim in words."""
         return str(load("_words.accepted")(self.claim, self.models))
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """The hash of the claim, and whether its domain is seen to have a point."""
+        return dict(load("_words.about")(self.claim))
+
 
 def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None, budget: int = 1) -> bool:
     """Re-check a certificate from nothing but itself and the model files that it names.
@@ -76,8 +81,7 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
                 document, texts = load("_files.certificate")(certificate)
                 found = _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
             else:
-                inner = certificate.items() if type(certificate) is dict else ()
-                account.own = _budget.written({key: value for key, value in inner if key != "models"})  # counted when they are read
+                account.own = load("_written.beside_models")(certificate)
                 _budget.allow(account.own)
                 found = _examine(certificate, None, models, os.curdir if folder is None else folder)
             return found._replace(uses=tuple(sorted(account.loaded)))
@@ -109,7 +113,6 @@ def _examine(document: Any, texts: dict[int, str] | None, given: Sequence[Path],
     need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
     _budget.ask(evidence)
     stated, (claim, evidence) = claim, claim.instead(evidence)
-    need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
     methods = claim.methods[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")

@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple, Self
 
 from ._load import load
-from ._models import canonical_hash
 from ._network import Network
 from ._numbers import Tensor, mapping, need, rational, show, tensor
 
@@ -28,6 +27,9 @@ QUESTIONS = {
     "identity": "_claim_points.Identity",
     "pole_free": "_claim_poles.PoleFree",
 }
+
+
+_PROVED = {"forms": "_forms.check_forms", "tree": "_tree.check_tree", "pass": "_difference.check_pass", "boxes": "_boxes.check_boxes"}
 
 
 class Domain(NamedTuple):
@@ -95,43 +97,12 @@ class Claim:
         """The evidence for what the method is asked: without what shows a lower bound, where one is claimed."""
         return evidence
 
-    @property
-    def sha256(self) -> str:
-        """The hash of the claim as written, made as for an inline model."""
-        return canonical_hash(self.written, "claim")
-
-    @property
-    def inhabited(self) -> bool | None:
-        """Whether the domain has a point; None where that is not shown."""
-        return True if self.domain is None or self.answer == "refuted" else load("_words.inhabited")(self.domain.rows())
-
-    def sentence(self, f: Network | None) -> str:
-        """The claim in words."""
-        return str(load("_words.sentence")(self, f))
-
-    def says(self, f: Any) -> str:
-        """What is claimed, in words that are never long."""
-        return str(load("_words.comparison")(self, f))
-
-    def details(self, f: Any) -> str:
-        """The rows of the domain, in words that may be long."""
-        return str(load("_words.inequalities")(self))
-
-    def place(self, f: Network) -> str:
-        """Where it is claimed."""
-        return str(load("_words.place")(self, f))
-
 
 class Equal(Claim):
     """|f_j - g_j| <= tolerance on the domain."""
 
     methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
-        "proved": {
-            "forms": "_forms.check_forms",
-            "tree": "_tree.check_tree",
-            "pass": "_difference.check_pass",
-            "boxes": "_boxes.check_boxes",
-        },
+        "proved": _PROVED,
         "refuted": {"point": "_point.check_point", "enclosure": "_enclosure.check_enclosure"},
     }
     beside: ClassVar[tuple[str, ...]] = ("matched", "shared", "denominators")

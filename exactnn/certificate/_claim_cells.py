@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any, ClassVar
 
-from . import _words
 from ._claim import Claim, Equal
 from ._load import load
 from ._numbers import integer, mapping, need, rational, show
@@ -23,20 +21,6 @@ class Regions(Claim):
         """Their number."""
         self.regions = integer(document["count"], "claim: count")
 
-    @property
-    def inhabited(self) -> bool | None:
-        """A region has interior points."""
-        return True if self.regions else super().inhabited
-
-    def says(self, f: Any) -> str:
-        """The number."""
-        return f"f has exactly {show(self.regions)} activation regions on {self.place(f)}"
-
-    def details(self, f: Any) -> str:
-        """The rows of the domain."""
-        _words.number(Fraction(self.regions))
-        return super().details(f)
-
 
 class SameDecision(Claim):
     """The same maximal outputs on the domain."""
@@ -46,7 +30,7 @@ class SameDecision(Claim):
         "proved": {"tree": "_decision.check_decision_tree", "boxes": "_boxes.check_boxes"},
         "refuted": {"point": "_decision.check_decision_point"},
     }
-    uses = ("_windowed.read_pool",)  # for the maximum of the outputs
+    uses = ("_maximum.highest", "_moving.joined")  # for the maximum of the outputs
     beside = ("matched",)
 
     def instead(self, evidence: dict[str, Any]) -> tuple[Claim, Any]:
@@ -54,13 +38,9 @@ class SameDecision(Claim):
         if self.answer != "proved" or evidence.get("method") != "equal":
             return self, evidence
         stated = {"question": "equal", "answer": "proved", "tolerance": 0, "domain": self.written["domain"]}
-        return Equal(stated), mapping(evidence, "evidence", ("method", "evidence"))["evidence"]
-
-    def says(self, f: Any) -> str:
-        """Whether they are the same."""
-        if self.answer == "proved":
-            return f"f and g have the same maximal outputs on {self.place(f)}"
-        return f"at a point of {self.place(f).removeprefix('all of ')}, f and g have other maximal outputs"
+        inner = mapping(evidence, "evidence", ("method", "evidence"))["evidence"]
+        need(type(inner) is dict, "evidence", f"expected an object, found {show(inner)}")
+        return Equal(stated), inner
 
 
 class Deviation(Claim):
@@ -84,22 +64,3 @@ class Deviation(Claim):
         """The lower end is shown by a point, the tolerance by the method."""
         load(self.uses[0])(self, f, g, evidence)
         return {key: value for key, value in evidence.items() if key != "point"}
-
-    @property
-    def inhabited(self) -> bool | None:
-        """The evidence has a point."""
-        return True
-
-    def says(self, f: Any) -> str:
-        """The maximum, or what it lies between."""
-        largest = "max sum_j |f_j - g_j|" if self.norm == "l1" else "max |f_j - g_j|"
-        exact = self.least == self.tolerance
-        return f"{largest} = {show(self.tolerance)} on {self.place(f)}" if exact else self._bracket(largest, f)
-
-    def _bracket(self, largest: str, f: Any) -> str:
-        return f"{show(self.least)} <= {largest} <= {show(self.tolerance)} on {self.place(f)}"
-
-    def details(self, f: Any) -> str:
-        """The rows of the domain."""
-        _words.number(self.least)
-        return super().details(f)

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from . import _words
 from ._claim import Claim
 from ._numbers import items, need
-from ._shallow import family
 
 
 class Orbits(Claim):
@@ -39,14 +37,3 @@ class Orbits(Claim):
         need(len(set(found)) == len(found), step, "a set is listed twice")
         need(() in found, step, "the empty set is missing")
         self.flips: tuple[tuple[int, ...], ...] = tuple(found)
-
-    def says(self, f: Any) -> str:
-        """How many there are."""
-        count = len(self.flips)
-        found = "f itself" if count == 1 else f"f with one of {count} sets of neurons flipped"
-        return f"the networks of this width with the function f are, up to {family(f, 'f').moves}, {found}"
-
-    def details(self, f: Any) -> str:
-        """The sets."""
-        sets = (f"{{{_words.joined(map(str, neurons))}}}" for neurons in self.flips)
-        return "" if len(self.flips) == 1 else f": {_words.joined(sets)}"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple
 
-from . import _words
 from ._claim import Claim
 from ._network import Network
 from ._numbers import items, mapping, need, rational, rationals, text
@@ -64,34 +63,6 @@ class PoleFree(Claim):
         assert f is not None  # the core has read a network where the claim has no functions
         return [Quotient(node.fields["numerator"], node.fields["denominator"]) for node in f.nodes if node.op == "rational"]
 
-    def says(self, f: Any) -> str:
-        """How many functions, or which, and where."""
-        has, count = ("no pole" if self.answer == "proved" else "a pole"), len(self.functions(f))
-        try:
-            shown = None if self.stated is None else _words.joined(map(_written, self.stated))
-        except _words.Long:
-            shown = f"{count} rational functions" if count > 1 else "the rational function of the claim"
-        if shown is None:
-            who = f"{'no' if self.answer == 'proved' else 'a'} rational activation of f has a pole"
-        else:
-            who = f"{shown} has {has}" if count == 1 else f"{'none' if self.answer == 'proved' else 'one'} of {shown} has a pole"
-        return f"{who} on {self._place()}"
-
-    def _place(self) -> str:
-        if self.interval == (None, None):
-            return "the real line"
-        try:
-            lower, upper = ("" if end is None else _words.number(end) for end in self.interval)
-        except _words.Long:
-            return "the interval of the claim"
-        return f"the interval from {lower or '-infinity'} to {upper or 'infinity'}"
-
-    def details(self, f: Any) -> str:
-        """Nothing more, if the functions and the interval are short."""
-        _words.joined(map(_written, self.stated or ()))
-        _words.joined(_words.number(end) for end in self.interval if end is not None)
-        return ""
-
 
 def _function(raw: Any, step: str) -> Function:
     if type(raw) is dict and "name" in raw:
@@ -112,14 +83,3 @@ def _term(raw: Any, step: str) -> Term:
     need(constant > 0, f"{step}: constant", "the constant has to be positive")
     inner = [rationals(p, f"{step}: absolute[{i}]") for i, p in enumerate(items(entry["absolute"], f"{step}: absolute"))]
     return Term(rationals(entry["numerator"], f"{step}: numerator"), constant, inner)
-
-
-def _written(function: Function) -> str:
-    if isinstance(function, Quotient):
-        return f"({_polynomial(function.numerator)})/({_polynomial(function.denominator)})"
-    below = (_words.number(t.constant) + "".join(f" + |{_polynomial(p)}|" for p in t.absolute) for t in function)
-    return _words.joined((f"({_polynomial(t.numerator)})/({bottom})" for t, bottom in zip(function, below, strict=True)), " + ")
-
-
-def _polynomial(coefficients: Sequence[Fraction]) -> str:
-    return _words.terms((c, f"x^{k}" if k > 1 else "x" * k) for k, c in enumerate(coefficients))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from . import _words
 from ._claim import Claim
 from ._numbers import need, rationals, show
 
@@ -29,14 +28,3 @@ class ExecutionError(Claim):
         self.bounds = rationals(document["bounds"], "claim: bounds")
         need(bool(self.bounds) and min(self.bounds) >= 0, "claim: bounds", "one bound >= 0 for each output is expected")
         need(self.domain is not None, "claim: domain", "a run has a bound on a box only")
-
-    def says(self, f: Any) -> str:
-        """The largest bound."""
-        sums = f", its sums in {self.accumulation}," if self.accumulation else ""
-        most = _words.above(max(self.bounds))
-        return f"a {self.dtype} run of f{sums} is off by at most {most}, for the inputs of that format on {self.place(f)}"
-
-    def sentence(self, f: Any) -> str:
-        """The bounds of all outputs are in the claim, which the hash names."""
-        shown = super().sentence(f).partition("; the claim has")[0]
-        return f"{shown}; the claim has the sha256 {self.sha256}"

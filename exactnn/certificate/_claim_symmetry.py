@@ -26,7 +26,3 @@ class Symmetry(Equal):
     def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
         """f and T(f)."""
         return models["f"], load(self.uses[0])(models["f"], self.transformation)
-
-    def details(self, f: Any) -> str:
-        """The rows of the domain, and the steps."""
-        return f"{super().details(f)}; T: {load('_words.steps')(self.transformation)}"

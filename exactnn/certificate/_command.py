@@ -79,8 +79,7 @@ def _summary(accepted: Accepted) -> dict[str, Any]:
         "question": claim.question,
         "answer": claim.answer,
         "claim": claim.written,
-        "claim_sha256": claim.sha256,
-        "domain_has_points": claim.inhabited,
+        **accepted.about,
         "models": {name: model.told for name, model in accepted.models.items()},
         "trusted": accepted.trusted,
     }

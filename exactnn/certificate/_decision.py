@@ -12,16 +12,14 @@ too, wherever it is for f is shown by
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._cells import Cell
 from ._claim import Claim
 from ._farkas import AffineRow, primitive, remainder
-from ._load import load
 from ._network import Network, Node
 from ._numbers import integer, items, mapping, need
-from ._operations import OPERATIONS, Shape
+from ._operations import Shape
 from ._point import at, values
 from ._tree import walk
 
@@ -52,23 +50,22 @@ def check_decision_point(claim: Claim, f: Network, g: Network | None, evidence: 
     need(highest[0] != highest[1], "point", "the maximal outputs are the same there")
 
 
+class _Whole(NamedTuple):
+    """The window of all entries."""
+
+    kernel: tuple[int]
+
+    def entries(self, shape: Shape, result: Shape, step: str) -> list[list[int]]:
+        """All of them."""
+        return [list(range(*self.kernel))]
+
+
 def with_maximum(net: Network) -> Network:
     """The network with one more output behind the others, their maximum."""
-    nodes = list(net.nodes)
-
-    def add(op: str, operands: list[int], raw: dict[str, Any]) -> int:
-        shapes: list[Shape] = [nodes[i].shape for i in operands]
-        fields, shape = load(OPERATIONS[op][2])(raw, shapes, "maximum")
-        nodes.append(Node(f"maximum {len(nodes)}", op, tuple(operands), shape, fields))
-        return len(nodes) - 1
-
-    flat = [add("reshape", [i], {"shape": [prod(nodes[i].shape)]}) for i in net.outputs]
-    joined = add("concat", flat, {"axis": 0})
-    size = nodes[joined].shape[0]
-    row = add("reshape", [joined], {"shape": [1, size]})
-    window = {"kernel": [size], "stride": [size], "padding": [[0, 0]], "dilation": [1]}
-    highest = add("max_pool", [row], window)
-    return Network(tuple(nodes), net.inputs, (joined, highest))
+    last, size = len(net.nodes), net.output_size
+    joined = Node("outputs", "concat", net.outputs, (size,), {"axis": 0})
+    highest = Node("maximum", "max_pool", (last,), (1,), {"window": _Whole((size,))})
+    return Network((*net.nodes, joined, highest), net.inputs, (last, last + 1))
 
 
 def _shortfalls(cell: Cell, first: int, count: int, step: str) -> list[AffineRow]:

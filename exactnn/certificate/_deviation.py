@@ -1,4 +1,4 @@
-"""Evidence for the lower end of "deviation": a point where f and g are at least so far apart."""
+"""Evidence for "deviation": a point where f and g are at least so far apart."""
 
 from __future__ import annotations
 

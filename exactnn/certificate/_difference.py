@@ -13,20 +13,24 @@ Sound: every operation is done on intervals that hold all its values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from math import lcm, prod
 from operator import add, sub
 from typing import Any, NamedTuple
 
-from . import _budget, _smooth
+from . import _budget
+from ._apply import applied
 from ._claim import Claim
-from ._folding import folded
-from ._intervals import Bounds, Unit, box_of, image, joined, mapped, need_within, precision, reweighted, units
-from ._meaning import AFFINE, SHIFT, WEIGHT, Linear, linear
+from ._intervals import Bounds, Unit, box_of, image, joined, mapped, need_within, precision, product, reweighted, units
+from ._load import load
+from ._meaning import Linear, linear
 from ._network import Network, Node
 from ._numbers import mapping, need
+from ._operations import AFFINE
 from ._tensors import sum_of
 
+#: the fields that multiply entries, and those that are added
+WEIGHT = {"affine": "weight", "conv": "weight", "batch_norm": "scale", "scale": "factor"}
+SHIFT = {"constant": "value", "affine": "bias", "conv": "bias", "batch_norm": "shift"}
 _SMOOTH = 2**10  # what an entry of a smooth node costs, with 64 bits
 Pair = tuple[int, int]
 
@@ -82,7 +86,8 @@ class _Nodes:
 
     def __init__(self, network: Network, bits: int, name: str) -> None:
         self.bits, self.name, self.starts = bits, name, network.starts()
-        self.nodes, source = folded(network, "evidence"), list[int]()
+        self.nodes: Sequence[Node] = load("_folding.folded")(network, "evidence") if _needs_folding(network) else network.nodes
+        source: list[int] = []
         for i, node in enumerate(self.nodes):  # the node whose flat entries node i repeats
             source.append(source[node.operands[0]] if node.op == "reshape" or _is_identity(node) else i)
         self.shapes = [[self.nodes[p].shape for p in node.operands] for node in self.nodes]
@@ -216,29 +221,29 @@ class _Pairs:
                 parts.append((related.change, joined([x[p] for p in self.first.operands[i]])))
             return combined(parts, related.change.sums, self.bits)
         if node.op == "max_pool":
-            rows = node.fields["window"].entries(self.first.shapes[i][0], node.shape)
+            rows = node.fields["window"].entries(self.first.shapes[i][0], node.shape, step)
             return Bounds([min(d.lo[p] for p in row) for row in rows], [max(d.hi[p] for p in row) for row in rows])
         values = [x[self.first.operands[i][0]], y[self.second.operands[j][0]]] if x else []
         entries = zip(*(ends for bounds in (*values, d) for ends in bounds), strict=True)
         if node.op == "smooth":
-            return mapped(entries, lambda k, ends: (_smooth.product(_smooth_slopes(node, ends[:-2], self.bits), ends[-2:]), 1))
+            slopes = load("_smooth.between")
+            return mapped(entries, lambda k, ends: (product(slopes(node.fields["function"], ends[:-2], self.bits), ends[-2:]), 1))
         need(bool(x) or all(change is None for change, _ in related.units), step, "other functions on values that are not bounded")
         repeat = len(d.lo) // len(related.units)
         return mapped(entries, lambda k, ends: _unit_step(*related.units[k // repeat], ends))
 
 
-def _smooth_slopes(node: Node, ends: tuple[int, ...], bits: int) -> tuple[Fraction, Fraction]:
-    """Those on the hull of both operands, or anywhere."""
-    name = node.fields["function"]
-    if not ends:
-        return _smooth.SLOPES[name]
-    return _smooth.slopes(name, (Fraction(min(ends[0], ends[2]), 1 << bits), Fraction(max(ends[1], ends[3]), 1 << bits)), bits)
+def _needs_folding(network: Network) -> bool:
+    """Whether entries may have factors and constants of their own beside an affine map or a convolution."""
+    factors = any(node.op in ("batch_norm", "scale", "add", "subtract") for node in network.nodes)
+    behind = {network.nodes[node.operands[0]].op for node in network.nodes if node.op == "affine"}
+    return factors or bool(behind & {"affine", "conv", "reshape"})
 
 
 def _unit_step(change: Unit | None, unit: Unit, ends: tuple[int, ...]) -> tuple[tuple[Any, Any], int]:
     """phi(a) - psi(b) = (phi - psi)(a) + psi(a) - psi(b), or s (a - b) for all slopes s."""
     if len(ends) == 2:
-        return _smooth.product(unit.steepest, (ends[0], ends[1])), 1
+        return product(unit.steepest, (ends[0], ends[1])), 1
     low, high = unit.step((ends[0], ends[1]), (ends[2], ends[3]), (ends[4], ends[5]))
     if change is None:
         return (low, high), unit.scale
@@ -253,7 +258,7 @@ def combined(parts: Sequence[tuple[Rule, Bounds]], constants: Linear, bits: int)
     high = low
     for rule, (lo, hi) in parts:
         factor = whole // (2 * rule.sums.denominator)
-        (centre,), (radius,) = rule.sums.apply([[*map(add, lo, hi), 0]]), rule.sizes.apply([[*map(sub, hi, lo), 0]])
+        (centre,), (radius,) = applied(rule.sums, [[*map(add, lo, hi), 0]]), applied(rule.sizes, [[*map(sub, hi, lo), 0]])
         low = [n + factor * (c - r) for n, c, r in zip(low, centre, radius, strict=True)]
         high = [n + factor * (c + r) for n, c, r in zip(high, centre, radius, strict=True)]
     return Bounds([n // whole for n in low], [-(-n // whole) for n in high])

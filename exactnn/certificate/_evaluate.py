@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from math import prod
+from itertools import chain
+from math import lcm, prod
 
 from . import _budget
+from ._apply import applied
 from ._budget import words
+from ._common import lowest, pack
 from ._load import load
-from ._meaning import Linear, Step, bits, steps, walk
+from ._meaning import Linear, Step, bits, steps
 from ._network import Network, Node
-from ._numbers import Rejected, Tensor, pack
+from ._numbers import Rejected, Tensor
+from ._walk import walk
 
 
 def evaluate(network: Network, point: Sequence[Fraction], step: str, program: Iterable[Step] | None = None) -> list[Fraction]:
@@ -19,6 +23,19 @@ def evaluate(network: Network, point: Sequence[Fraction], step: str, program: It
     with _budget.released():
         values = walk(network, Numbers(point, step), steps(network) if program is None else program)
         return [v for i in network.outputs for v in values[i].fractions()]
+
+
+def value(rule: Linear, operands: Sequence[Tensor], constants: bool = True) -> Tensor:
+    """The entries of a linear step, in lowest terms, from those of the operands; without the constants what is linear in them."""
+    under = lcm(*(a.denominator for a in operands))
+    scaled = (a.numerators if a.denominator == under else [n * (under // a.denominator) for n in a.numerators] for a in operands)
+    (found,) = applied(rule, [[*chain.from_iterable(scaled), 0]])
+    under *= rule.denominator
+    if constants and rule.constants:
+        over = lcm(under, rule.over)
+        p, q, under = over // under, over // rule.over, over
+        found = [p * n + q * c for n, c in zip(found, rule.constants, strict=True)]
+    return lowest(Tensor(rule.shape, found, under))
 
 
 class Numbers:
@@ -36,8 +53,8 @@ class Numbers:
         step, size = f"{self.step}: node {node.name}", prod(rule.shape)
         length = max(map(bits, operands), default=1)
         _budget.charge(rule.work(1, length), step)
-        _budget.hold(size * words(length + rule.bits), step)
-        return rule.value(operands)
+        _budget.hold(size * words(length + rule.longest()), step)
+        return value(rule, operands)
 
     def positive(self, node: Node, operand: Tensor) -> Tensor:
         """max(n, 0)."""

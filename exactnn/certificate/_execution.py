@@ -6,6 +6,8 @@ W' = |W| + loss(W), k roundings on the way to an entry and G = gamma_k, the rule
 
     e' = W' E + loss(W) m + loss(b) + G S + F,    S = W' (m + E) + b',    F = 2 k (the smallest normal number) (1 + G)
 
+(docs/certificate/runs.md counts k: an average of n entries has n - 1 sums and one quotient.)
+
 Sound: by induction over the nodes, e bounds how far a run can be off.
 """
 
@@ -19,12 +21,15 @@ from operator import add, sub
 from typing import Any, NamedTuple
 
 from . import _budget
+from ._apply import applied
 from ._claim_run import ExecutionError
 from ._intervals import Bounds, Unit, around, box_of, image, precision, reweighted
-from ._meaning import MOVING, Linear, Piecewise, piecewise, steps, walk
+from ._meaning import Linear, steps
 from ._network import Network, Node
 from ._numbers import Tensor, mapping, need
+from ._piecewise import Piecewise, piecewise
 from ._rounding import FORMATS
+from ._walk import walk
 
 NORM, BENT = 16, 16  # roundings of a batch norm; of a piecewise linear function, without one for each kink
 
@@ -135,8 +140,8 @@ class _Run:
         columns = [[*chain.from_iterable(part), 0] for part in ((x.ends.lo for x in operands), (x.ends.hi for x in operands))]
         weights = sum(len(value.numerators) for value in node.fields.values() if isinstance(value, Tensor))
         _budget.charge(rule.work(8, self.fine + 32) + 64 * (weights + prod(rule.shape)) * _budget.words(self.fine), step)
-        if node.op in MOVING:
-            lo, hi, error = rule.apply([*columns, [*chain.from_iterable(x.error for x in operands), 0]])
+        if not rule.constants and [term.weights for term in rule.terms] == [None]:  # entries are moved
+            lo, hi, error = applied(rule, [*columns, [*chain.from_iterable(x.error for x in operands), 0]])
             return State(node.shape, Bounds(lo, hi), error)
         if node.op == "batch_norm":
             return self._batch_norm(node, operands[0], step)
@@ -149,10 +154,10 @@ class _Run:
         read = [*chain.from_iterable(map(self._read, operands)), 0]
         both = [(size << shift) + error for size, error in zip(sizes, read, strict=True)]
         (middle,), (passed, whole, radius) = (
-            rule.apply([[*map(add, *columns)]]),
-            wide.apply([read, both, [*map(sub, columns[1], columns[0])]]),
+            applied(rule, [[*map(add, *columns)]]),
+            applied(wide, [read, both, [*map(sub, columns[1], columns[0])]]),
         )
-        (more,) = lost.apply([sizes]) if lost else ([0] * len(middle),)
+        (more,) = applied(lost, [sizes]) if lost else ([0] * len(middle),)
         biases = [Fraction(n, rule.over) for n in rule.constants] or [Fraction(0)] * len(middle)
         known = {b: form.loss(b, step) for b in set(biases)}
         parts = Parts([], [], terms, Fraction(terms * max(both), 1 << self.fine), Fraction(_largest(wide), wide.denominator))
@@ -225,7 +230,7 @@ class _Run:
         ends = image(node, x.shape, x.ends, self.bits, step)
         if node.op == "max_pool":
             read = self._read(x)
-            rows = node.fields["window"].entries(x.shape, node.shape)
+            rows = node.fields["window"].entries(x.shape, node.shape, step)
             return self._state(node, ends, (Fraction(max(read[p] for p in row), 1 << self.fine) for row in rows))
         rules = [self._bent(function, step) for function in piecewise(node)]
         repeat, shift = len(x.error) // len(rules), self.fine - self.bits

@@ -60,7 +60,7 @@ def _allow(size: int, stored: int, step: str) -> None:
     A file system may compress what it stores, or say nothing: what lies there counts as _PACKED times as much, and a page at the least.
     """
     there = _PACKED * max(stored, 2**12)
-    most = _budget.times(min(_BYTES, there + _HOLE))
+    most = _budget.account().factor * min(_BYTES, there + _HOLE)
     afford(size <= most, step, f"the file has {size} bytes, more than {most}: too large for this checker")
     _budget.allow(min(size, there))
 

@@ -10,6 +10,7 @@ from math import prod
 from operator import mul
 
 from . import _budget
+from ._evaluate import value
 from ._meaning import bits, linear
 from ._network import Network, Node
 from ._numbers import Tensor
@@ -48,7 +49,7 @@ def _with_columns(nodes: Sequence[Node], node: Node, step: str) -> Node:
         if found := _each(nodes, inner, p, node._replace(shape=inner.shape)):
             _charge(weight, found[0], step)
             factor = found[0]._replace(shape=weight.shape, numerators=found[0].numerators * weight.shape[0])
-            shift = linear(node._replace(shape=weight.shape[:1]), [found[1].shape]).value([found[1]])
+            shift = value(linear(node._replace(shape=weight.shape[:1]), [found[1].shape]), [found[1]])
             return node._replace(operands=(p,), fields={"weight": product(weight, factor), "bias": shift})
     return node
 

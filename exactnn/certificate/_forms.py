@@ -6,8 +6,7 @@ Sound: both outputs are the same combination of the same functions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -15,11 +14,11 @@ from . import _budget
 from ._atoms import Atoms, Lines, NodeForms, Shape
 from ._claim import Claim
 from ._form import Form, combination, combined, constant, products, same, single
-from ._lines import Kinks, named
+from ._lines import Kinks
 from ._load import load
 from ._meaning import bits, node_steps
 from ._network import Network, Node
-from ._numbers import boolean, index, items, mapping, need
+from ._numbers import index, items, mapping, need
 
 
 def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -54,9 +53,9 @@ class Numbering:
         self._atoms = Atoms()
         self._domain = claim.domain
         self._slacks: dict[int, Form] = {}
-        self._elements = boolean(elements, "forms: elements") or hull is not None
+        need(type(elements) is bool, "forms: elements", "expected true or false")
+        self._elements = elements or hull is not None
         self.kinks = Kinks(self._atoms, self._slack, bounds)
-        need(hull is None or claim.domain is not None, "hull", "there is no domain that it could belong to")
         self._dimension, self._hull = dimension, hull
         if hull is not None:
             _ = self._inputs
@@ -66,10 +65,8 @@ class Numbering:
         """One form for each input; in channel layout nobody may ask for them."""
         if self._hull is None:
             return [single(self._atoms.coordinate(k)) for k in range(self._dimension)]
-        assert self._domain is not None
-        rows, denominator = load("_hull.read_hull")(self._hull, self._domain, self._dimension)
-        atoms = tuple(self._atoms.coordinate(k) for k in range(len(rows[0]) - 1))
-        return [Form(Fraction(r[-1], denominator), Fraction(1, denominator), atoms, r[:-1]) for r in rows]
+        found: list[Form] = load("_hull.forms")(self._hull, self._domain, self._dimension, self._atoms)
+        return found
 
     def _slack(self, number: Any, step: str) -> Form:
         """b_r - A_r x for row r of the domain."""
@@ -77,8 +74,8 @@ class Numbering:
         assert self._domain is not None
         r = index(number, len(self._domain.bounds), step)
         if r not in self._slacks:
-            row, bound = [-n for n in self._domain.row(r)], self._domain.bounds[r]
-            (self._slacks[r],) = products([row], self._domain.matrix.denominator, [bound], self._inputs, lambda: bits(self._domain.matrix))
+            row, bound, matrix = [-n for n in self._domain.row(r)], self._domain.bounds[r], self._domain.matrix
+            (self._slacks[r],) = products([row], matrix.denominator, [bound], self._inputs, lambda: bits(matrix))
         return self._slacks[r]
 
     def outputs(self, network: Network, evidence: Any, label: str) -> list[Form]:
@@ -127,11 +124,9 @@ class Numbering:
                 continue
             _budget.charge(20 * len(x), step)
             _budget.hold(12 * len(x), step)
-            found = []
+            part, found = self.kinks.positive_part if made.kind == "positive" else partial(load("_named.named"), node, self._atoms), []
             for form in x:
                 here = f"{step}, line {lines.taken}"
-                line = lines.take(here)
-                unit = made.kind == "positive"
-                found.append(self.kinks.positive_part(form, line, grid, here) if unit else named(node, form, line, grid, self._atoms, here))
+                found.append(part(form, lines.take(here), grid, here))
             values.append(found)
         return values[-1]

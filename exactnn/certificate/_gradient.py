@@ -12,9 +12,11 @@ from operator import mul
 
 from . import _budget
 from ._balls import Ball, gathered, plus
-from ._meaning import AFFINE, Linear, bits, linear, piecewise
+from ._meaning import Linear, bits, linear
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, need
+from ._operations import AFFINE
+from ._piecewise import piecewise
 from ._rows import by_entry
 from ._tensors import absolute, over_common_denominator, product
 
@@ -97,7 +99,7 @@ def _transposed(rule: Linear, row: Tensor, size: int, change: Callable[[int], in
 def _back(node: Node, row: Ball, a: Tensor, step: str) -> Ball:
     """The row at the operand of a function."""
     if node.op == "max_pool":
-        firsts = [max(places, key=lambda p: (a.numerators[p], -p)) for places in node.fields["window"].entries(a.shape, node.shape)]
+        firsts = [max(places, key=lambda p: (a.numerators[p], -p)) for places in node.fields["window"].entries(a.shape, node.shape, step)]
         return row.mapped(lambda t: gathered(t, firsts, a.shape))
     need(node.op in ("piecewise_linear", "prelu"), step, f"node {node.name}: {node.op} has no exact gradient here")
     found, functions = list[int](), piecewise(node)

@@ -15,7 +15,7 @@ _SHARE = 8  # numbers written as text may be that much shorter when compressed: 
 
 def decompressed(data: bytes, step: str, members: int = 1) -> bytes:
     """What gzip compressed in at most so many members; the bytes are counted before any are kept."""
-    size, most = 0, _budget.times(max(_UNSUSPICIOUS, _TIMES * len(data)))
+    size, most = 0, _budget.account().factor * max(_UNSUSPICIOUS, _TIMES * len(data))
     for piece in _pieces(data, step, members):
         size += len(piece)
         afford(size <= most, step, f"gzip: more than {most} bytes are compressed in {len(data)}: too large for this checker")

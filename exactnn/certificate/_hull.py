@@ -7,15 +7,20 @@ from fractions import Fraction
 from typing import Any
 
 from . import _budget
-from ._claim import Domain
+from ._claim import Claim, Domain
+from ._common import pack
 from ._farkas import AffineRow, nonnegative, primitive, slacks
-from ._numbers import index, items, mapping, need, pack, rationals
+from ._load import load
+from ._numbers import index, items, mapping, need, rationals
 
 Vector = dict[int, Fraction]  # without the zeros
 
 
-def substituted(forms: Sequence[AffineRow], inputs: Sequence[AffineRow], denominator: int) -> list[AffineRow]:
-    """The forms in x as forms in t, primitive, where x = inputs / denominator."""
+def within(claim: Claim, raw: Any, forms: Sequence[AffineRow], dimension: int) -> tuple[list[AffineRow], list[AffineRow], int]:
+    """The forms in x as forms in t, primitive, and the inputs x as forms in t over one denominator."""
+    need(claim.domain is not None and claim.question != "regions", "hull", "only for a domain of lower dimension, and no regions")
+    assert claim.domain is not None
+    inputs, denominator = read_hull(raw, claim.domain, dimension)
     found = []
     for form in forms:
         total = [0] * len(inputs[0])
@@ -24,7 +29,17 @@ def substituted(forms: Sequence[AffineRow], inputs: Sequence[AffineRow], denomin
             if c:
                 total = [t + c * v for t, v in zip(total, row, strict=True)]
         found.append(primitive(total))
-    return found
+    return found, inputs, denominator
+
+
+def forms(raw: Any, domain: Domain | None, dimension: int, atoms: Any) -> list[Any]:
+    """The inputs as forms (`_form`) in the atoms of the coordinates."""
+    need(domain is not None, "hull", "there is no domain that it could belong to")
+    assert domain is not None
+    rows, denominator = read_hull(raw, domain, dimension)
+    coordinates = tuple(atoms.coordinate(k) for k in range(len(rows[0]) - 1))
+    form = load("_form.Form")
+    return [form(Fraction(r[-1], denominator), Fraction(1, denominator), coordinates, r[:-1]) for r in rows]
 
 
 def read_hull(raw: Any, domain: Domain, dimension: int) -> tuple[list[AffineRow], int]:
@@ -71,3 +86,4 @@ def _add_outer(identity: list[Vector], row: Sequence[Fraction], column: Sequence
             _budget.charge(4 * len(entries), "hull")
             for i, v in entries:
                 total[i] = total.get(i, Fraction(0)) + c * v
+                _budget.charge(4 * (_budget.words(total[i].denominator.bit_length()) - 1), "hull")

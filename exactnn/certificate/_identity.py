@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ._numbers import Tensor, count, index, items, need, pack, rational, shape, show, tensor, text
+from ._common import pack
+from ._numbers import Tensor, count, index, items, need, rational, shape, show, tensor, text
 
 MOVING = "t"  # what the variable of power series is called; outside of derivatives it is 0
 _ORDER = 8  # of derivatives, at the most

@@ -13,12 +13,14 @@ from math import prod
 from operator import neg
 from typing import Any, NamedTuple
 
-from . import _budget, _smooth
+from . import _budget
 from ._claim import Claim, Domain
-from ._farkas import remainder, slacks
-from ._meaning import Block, Linear, Piecewise, Term, piecewise
+from ._common import common
+from ._load import load
+from ._meaning import Block, Linear, Term
 from ._network import Node
-from ._numbers import common, index, items, need
+from ._numbers import index, items, need
+from ._piecewise import Piecewise, piecewise
 
 PRECISION = 4096  # bits at the most
 Ends = tuple[int, int]
@@ -33,6 +35,12 @@ class Bounds(NamedTuple):
     def apart(self, other: Bounds) -> Bounds:
         """What the values alone say of their difference."""
         return Bounds([a - b for a, b in zip(self.lo, other.hi, strict=True)], [a - b for a, b in zip(self.hi, other.lo, strict=True)])
+
+
+def product(x: Sequence[Any], y: Sequence[Any]) -> tuple[Any, Any]:
+    """The least and the largest s t for s in x, t in y."""
+    corners = [s * t for s in x for t in y]
+    return min(corners), max(corners)
 
 
 def joined(parts: Sequence[Bounds]) -> Bounds:
@@ -57,22 +65,15 @@ def need_within(claim: Claim, found: Bounds, bits: int, step: str) -> None:
 
 
 def box_of(domain: Domain | None, bits: int, proofs: Any) -> Bounds:
-    """The box of rows with one entry, and of [j, s, rows]:  scale (-s x_j) = gamma + sum of y (b - A x),  so  s x_j <= -gamma / scale."""
+    """The box of rows with one entry, and of the sides that are proved."""
     need(domain is not None, "claim: domain", "a bounded domain is needed")
     assert domain is not None
-    size, given = domain.matrix.shape[1], slacks(domain, "box") if proofs else []
-    found: list[tuple[int, int, Fraction]] = []
+    size = domain.matrix.shape[1]
+    found: list[tuple[int, int, Fraction]] = load("_limits.limits")(domain, proofs) if items(proofs, "box") else []
     for row, bound in domain.rows():
         if row.count(0) == size - 1:
             a = max(row) or min(row)
             found.append((row.index(a), 1 if a > 0 else -1, bound * domain.matrix.denominator / abs(a)))
-    for k, proof in enumerate(items(proofs, "box")):
-        step = f"box: side {k}"
-        j, s, rows = items(proof, step, 3)
-        j = index(j, size, step)
-        need(type(s) is int and s in (1, -1), step, "the sign must be 1 or -1")
-        scale, gamma = remainder([*(-s * (i == j) for i in range(size)), 0], given, rows, step)
-        found.append((j, s, Fraction(-gamma, scale)))
     sides: dict[tuple[int, int], Fraction] = {}  # s x_j <= value
     for j, s, limit in found:
         sides[j, s] = min(sides.get((j, s), limit), limit)
@@ -150,7 +151,7 @@ class Unit:
             for i, (s, _) in enumerate(self.pieces)
             if (not i or self.borders[i - 1][0] < high) and (i == last or self.borders[i][1] > low)
         ]
-        return _smooth.product((min(met, default=0), max(met, default=0)), d)
+        return product((min(met, default=0), max(met, default=0)), d)
 
     def _rise(self, x: Ends, y: Ends, d: int) -> int:
         """A lower bound where a - b >= d: phi(a) - phi(a - d) is least at the lower end of x for d >= 0, at the upper one otherwise."""
@@ -170,12 +171,12 @@ def units(node: Node, bits: int) -> list[Unit]:
 def image(node: Node, shape: Sequence[int], x: Bounds, bits: int, step: str, own: Sequence[Unit] = ()) -> Bounds:
     """The values of a function node whose operand has this shape; ``own``: its units, if they are at hand."""
     if node.op == "max_pool":
-        rows = node.fields["window"].entries(shape, node.shape)
+        rows = node.fields["window"].entries(shape, node.shape, step)
         return Bounds([max(x.lo[p] for p in row) for row in rows], [max(x.hi[p] for p in row) for row in rows])
     need(node.op != "rational", step, "rational functions are not bounded here")
     if node.op == "smooth":
-        name, unit = node.fields["function"], 1 << bits
-        pairs = [_smooth.values(name, (Fraction(a, unit), Fraction(b, unit)), bits) for a, b in zip(*x, strict=True)]
+        name, unit, values = node.fields["function"], 1 << bits, load("_smooth.values")
+        pairs = [values(name, (Fraction(a, unit), Fraction(b, unit)), bits) for a, b in zip(*x, strict=True)]
         return around((low for low, _ in pairs), (high for _, high in pairs), bits)
     own = own or units(node, bits)
     repeat = prod(node.shape) // len(own)

@@ -11,7 +11,7 @@ from ._files import other, read_file, read_json
 from ._load import load
 from ._models import File, Model, Path, canonical_hash, need_digest
 from ._network import read_network
-from ._numbers import BudgetExceeded, Rejected, Unreadable, boolean, mapping, need, show, text
+from ._numbers import BudgetExceeded, Rejected, Unreadable, mapping, need, show, text
 
 _FORMATS: dict[str, tuple[str, ...]] = {"json": (), "nnet": ("raw",), "onnx": ("data",), "onnx.gz": ("data",)}  # with what else is said
 _MEMBERS = 2**10  # parts of a model file, each compressed by itself
@@ -64,7 +64,8 @@ def read(entry: dict[str, Any], digest: str, step: str, folder: Path, files: Seq
     if kind == "json":
         return Model(read_network(read_json(data, step), step), digest, source)
     if kind == "nnet":
-        raw = boolean(entry.get("raw", False), f"{step}: raw")
+        raw = entry.get("raw", False)
+        need(type(raw) is bool, f"{step}: raw", "expected true or false")
         return Model(load("_nnet.read_nnet")(data, raw, step), digest, f"{source} (raw: without its normalisation)" if raw else source)
     if kind == "onnx.gz":
         data = load("_gzip.decompressed")(data, step, _MEMBERS)

@@ -64,7 +64,7 @@ def read_network(document: Any, step: str) -> Network:
         need(name not in places, here, "the name occurs twice")
         if op not in OPERATIONS:
             raise Rejected(here, f"unknown operation {show(op)}")
-        keys, arity, read = OPERATIONS[op]
+        keys, arity, read, _ = OPERATIONS[op]
         mapping(raw, here, ("name", "op", "operands", *keys))
         operands = tuple(_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity))
         fields, found = load(read)(raw, [nodes[p].shape for p in operands], here)

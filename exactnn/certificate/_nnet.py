@@ -8,9 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 from . import _budget
+from ._common import pack
 from ._made import made, stated
 from ._network import Network
-from ._numbers import Rejected, Tensor, need, pack, show
+from ._numbers import Rejected, Tensor, need, show
 
 _DECIMAL = re.compile(r"([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?[0-9]{1,3}))?\Z")
 _INFINITE = re.compile(r"[-+]?inf(inity)?\Z", re.IGNORECASE | re.ASCII)

@@ -7,9 +7,9 @@ when it is read, `_files`). ``True`` is an ``int`` for Python but not for the fo
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
-from math import gcd, lcm, prod
+from math import prod
 from operator import countOf
 from typing import Any, NamedTuple
 
@@ -46,38 +46,9 @@ class Tensor(NamedTuple):
     denominator: int
 
     def fractions(self) -> list[Fraction]:
-        """The entries one by one."""
+        """The entries one by one, each with its own denominator."""
+        _budget.hold(len(self.numerators) * (words(self.denominator.bit_length()) - 1), "fractions")
         return [Fraction(n, self.denominator) for n in self.numerators]
-
-
-def common(values: Iterable[Fraction], step: str) -> int:
-    """The least common denominator, which may be as long as all denominators together."""
-    denominators = {v.denominator for v in values}
-    long = words(sum(d.bit_length() for d in denominators)) - 1
-    _budget.charge(len(denominators) * long, step)
-    return lcm(*denominators)
-
-
-def pack(values: Sequence[Fraction], shape: tuple[int, ...]) -> Tensor:
-    """The tensor with these entries, over their least common denominator."""
-    denominator = common(values, "long denominators")
-    long = words(denominator.bit_length()) - 1
-    if long:
-        _budget.charge(len(values) * long, "long denominators")
-        with _budget.released():  # they have to fit; who keeps them holds them
-            _budget.hold(len(values) * (1 + long), "long denominators")
-    return Tensor(shape, [v.numerator * (denominator // v.denominator) for v in values], denominator)
-
-
-def lowest(value: Tensor) -> Tensor:
-    """The same tensor without the factor common to all numerators and the denominator."""
-    if value.denominator == 1 or not all(isinstance(n, int) for n in value.numerators):  # spans (_enclosure) stay as they are
-        return value
-    _budget.charge(len(value.numerators) * (words(value.denominator.bit_length()) ** 2 - 1), "long denominators")
-    factor = gcd(value.denominator, *value.numerators)
-    if factor == 1:
-        return value
-    return Tensor(value.shape, [n // factor for n in value.numerators], value.denominator // factor)
 
 
 def show(value: object) -> str:
@@ -135,12 +106,6 @@ def text(value: Any, step: str) -> str:
     if type(value) is not str or not value:
         raise Rejected(step, f"expected a non-empty string, found {show(value)}")
     return value
-
-
-def boolean(value: Any, step: str) -> bool:
-    """true or false."""
-    need(type(value) is bool, step, f"expected true or false, found {show(value)}")
-    return bool(value)
 
 
 def items(value: Any, step: str, length: int | None = None) -> list[Any]:

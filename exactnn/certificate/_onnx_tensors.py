@@ -10,7 +10,8 @@ from math import isfinite, prod
 from typing import NamedTuple
 
 from . import _budget
-from ._numbers import Tensor, lowest, need, show
+from ._common import lowest
+from ._numbers import Tensor, need, show
 from ._protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, Message
 
 _TENSOR = {

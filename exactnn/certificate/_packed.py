@@ -55,24 +55,29 @@ class Columns:
 
 
 class _Term(NamedTuple):
-    """A matrix and the forms that it is applied to: for each slot the coefficients of all forms."""
+    """A matrix and the forms that it is applied to: for each slot that one of them has the coefficients of all."""
 
     columns: Columns
     mask: list[bool]
-    slots: list[tuple[int, ...]]
+    slots: dict[int, tuple[int, ...]]
     errors: list[int]
+    length: int
+    work: int  # how many coefficients are not 0
 
     @property
     def largest(self) -> int:
         """The largest absolute value in a sum."""
-        return self.columns.norm * max(max(map(max, self.slots)), -min(map(min, self.slots)), max(self.errors))
+        ends = [end for scalars in self.slots.values() for end in (max(scalars), -min(scalars))]
+        return self.columns.norm * max([*ends, *self.errors])
 
 
 def _term(columns: Columns, forms: Mapping[int, Form]) -> _Term | None:
     mask = [key in forms for key in columns.keys]
     live = [forms[key] for key in compress(columns.keys, mask)]
-    slots = list(zip_longest(*(form.slots for form in live), fillvalue=0))
-    return _Term(columns, mask, slots, [form.error for form in live]) if slots and columns.norm else None
+    rows = list(zip_longest(*(form.slots for form in live), fillvalue=0))
+    slots = {s: scalars for s, scalars in enumerate(rows) if any(scalars)}
+    work = len(live) * (1 + len(slots)) - sum(scalars.count(0) for scalars in slots.values())
+    return _Term(columns, mask, slots, [form.error for form in live], len(rows), work) if rows and columns.norm else None
 
 
 class Rows:
@@ -96,26 +101,27 @@ class Rows:
         """
         count, denominator = len(self.places), self._denominator
         terms = [term for term in (_term(*pair) for pair in pairs) if term is not None]
-        length = max(sides.slots if sides else 0, *(len(term.slots) for term in terms), 0)
+        length = max(sides.slots if sides else 0, *(term.length for term in terms), 0)
         bound = sum(term.largest for term in terms)
         if sides:
             bound += self._constants.norm * sides.one + self._inputs.norm * max(map(abs, (*sides.centres, *sides.radii)), default=0)
         width = self._fit(bound)
         _budget.hold(count * length * (1 + width // 32), step)
-        products = count * (length + sum(len(t.slots) * len(t.errors) for t in terms)) * (1 + width // 32)
-        _budget.charge(1 + products // _budget.PACKED, step)
+        used = len(set().union(*(term.slots for term in terms)))
+        products = count * (used + sum(term.work for term in terms)) * (1 + width // 16)
+        _budget.charge(1 + 16 * length + products // _budget.PACKED, step)
         totals, error = [0] * length, 0
-        for columns, mask, slots, errors in terms:
+        for columns, mask, slots, errors, *_ in terms:
             packed, sizes = columns.at(width)
             live = list(compress(packed, mask))
-            for s, scalars in enumerate(slots):
+            for s, scalars in slots.items():
                 totals[s] += sum(map(mul, live, scalars))
             error += sum(map(mul, compress(sizes, mask), errors))
         if sides:
             self._add_inputs(totals, sides, width, step)
         inexact = length - totals.count(0) if denominator > 1 else 0
-        entries = [unpack(total, count, width, denominator) for total in totals]
-        errors = [inexact - (-n // denominator) for n in unpack(error, count, width, 1)]
+        entries = unpack(totals, count, width, denominator)
+        errors = [inexact - (-n // denominator) for n in unpack([error], count, width, 1)[0]]
         return list(map(Form, zip(*entries, strict=True) if entries else [()] * count, errors))
 
     def spans(self, pairs: Sequence[tuple[Columns, Mapping[int, Range]]], box: Sequence[Range], one: int, step: str) -> list[Range]:
@@ -133,7 +139,7 @@ class Rows:
             packed, absolute = columns.at(width)
             middle += sum(map(mul, compress(packed, mask), [lo + hi for lo, hi in ends]))
             radius += sum(map(mul, compress(absolute, mask), [hi - lo for lo, hi in ends]))
-        low, high = unpack(middle - radius, count, width, 1), unpack(middle + radius, count, width, 1)
+        low, high = unpack([middle - radius, middle + radius], count, width, 1)
         return [(lo // (2 * denominator), -(-hi // (2 * denominator))) for lo, hi in zip(low, high, strict=True)]
 
     def _fit(self, bound: int) -> int:
@@ -174,12 +180,17 @@ def pack(column: Sequence[int], width: int) -> int:
     return int.from_bytes(b"".join([(n + half).to_bytes(width, "little") for n in column]), "little") - _middle(len(column), width)
 
 
-def unpack(total: int, count: int, width: int, denominator: int) -> list[int]:
-    """The entries, divided by the denominator and rounded down; for a power of 256 the bytes below it are left out."""
-    if not total:
-        return [0] * count
-    data, read, skip = (total + _middle(count, width)).to_bytes(count * width, "little"), int.from_bytes, _whole_bytes(denominator)
-    half = 1 << (8 * (width - skip) - 1)
-    if skip or denominator == 1:
-        return [read(data[i + skip : i + width], "little") - half for i in range(0, count * width, width)]
-    return [(read(data[i : i + width], "little") - half) // denominator for i in range(0, count * width, width)]
+def unpack(totals: Sequence[int], count: int, width: int, denominator: int) -> list[list[int]]:
+    """The entries of each, divided by the denominator and rounded down; for a power of 256 the bytes below it are left out."""
+    middle, skip = _middle(count, width), _whole_bytes(denominator)
+    half, nothing, size, read = 1 << (8 * (width - skip) - 1), [0] * count, count * width, int.from_bytes
+    places = [slice(i + skip, i + width) for i in range(0, size, width)]
+    found = []
+    for total in totals:
+        if not total:
+            found.append(nothing)
+            continue
+        data = (total + middle).to_bytes(size, "little")
+        entries = [read(data[place], "little") - half for place in places]
+        found.append(entries if skip or denominator == 1 else [n // denominator for n in entries])
+    return found

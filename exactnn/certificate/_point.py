@@ -11,9 +11,10 @@ from operator import mul
 from typing import Any
 
 from ._claim import Claim, Domain
+from ._common import pack
 from ._evaluate import evaluate
 from ._network import Network
-from ._numbers import mapping, need, pack, rationals, show
+from ._numbers import mapping, need, rationals, show
 
 
 def inside(domain: Domain, point: Sequence[Fraction]) -> None:

@@ -7,9 +7,10 @@ from fractions import Fraction
 
 from . import _budget
 from ._budget import words
+from ._common import pack
 from ._meaning import bits
 from ._network import Node
-from ._numbers import Tensor, need, pack, rationals
+from ._numbers import Tensor, need, rationals
 from ._operations import Fields, Shape
 
 

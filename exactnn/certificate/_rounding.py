@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
-from math import isqrt
+from math import isqrt, prod
 
-from ._numbers import Rejected, need, pack, rational, show, tensor, text
+from ._common import pack
+from ._meaning import Linear, Term
+from ._network import Node
+from ._numbers import Rejected, need, rational, show, tensor, text
 from ._operations import Fields, Shape
 
 # name: (bits of the significand, smallest exponent of a normal number, largest exponent)
@@ -64,3 +68,10 @@ def with_scale(fields: Fields, step: str) -> Fields:
     shift = [b - s * m for b, s, m in zip(biases, scale, means, strict=True)]
     channels = (len(scale),)
     return {**fields, "scale": pack(scale, channels), "shift": pack(shift, channels)}
+
+
+def scaled(node: Node, shapes: Sequence[Shape]) -> Linear:
+    """scale x + shift in each channel."""
+    scale, shift, area = node.fields["scale"], node.fields["shift"], prod(node.shape[1:])
+    weights, constants = ([n for n in t.numerators for _ in range(area)] for t in (scale, shift))
+    return Linear(node.shape, [Term(range(len(weights)), weights)], None, scale.denominator, constants, shift.denominator)

@@ -20,9 +20,9 @@ from math import gcd
 from typing import NamedTuple
 
 from . import _budget
-from ._meaning import AFFINE
 from ._network import Network
 from ._numbers import need, show
+from ._operations import AFFINE
 from ._stages import ONE, Stage, staged
 
 

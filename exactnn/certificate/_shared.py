@@ -12,7 +12,6 @@ from typing import Any
 from . import _budget
 from ._budget import words
 from ._claim import Claim
-from ._folding import folded
 from ._load import load
 from ._network import Network, Node
 from ._numbers import Tensor, items, need, text
@@ -34,6 +33,7 @@ def without_shared(claim: Claim, f: Network, g: Network, stated: Any) -> tuple[N
     if any(node.op == "rational" for network in (f, g) if network is not None for node in network.nodes):
         load("_signs.need_no_poles")(claim.nonzero, f, g)
     if not _all_same(f, f.nodes, g, g.nodes, groups):
+        folded = load("_folding.folded")
         need(_all_same(f, folded(f, step), g, folded(g, step), groups), step, "nodes that are not the same")
     return _with_inputs(f, [a for a, _ in groups], step), _with_inputs(g, [b for _, b in groups], step)
 

@@ -11,16 +11,18 @@ from typing import Any
 
 from . import _budget
 from ._balls import Ball, Series, added, exponential, largest, logsumexp, multiplied, scaled, softmax, summed
+from ._broadcast import broadcast
 from ._claim_points import Identity
+from ._common import pack
 from ._evaluate import Numbers
 from ._gradient import field_of, gradients
 from ._identity import MOVING, Equations, Expression
 from ._intervals import precision
 from ._meaning import bits as bits_of
-from ._meaning import steps, walk
+from ._meaning import steps
 from ._network import Network
-from ._numbers import Tensor, index, mapping, need, pack
-from ._windows import broadcast
+from ._numbers import Tensor, index, mapping, need
+from ._walk import walk
 
 _COST, _LONG = 2**11, 2**9  # of an exponential, and bits of it that cost no more
 
@@ -53,6 +55,7 @@ class Values:
     def __init__(self, stated: Equations, networks: dict[str, Network], bits: int) -> None:
         self._networks, self._bits = networks, bits
         count, size = stated.points.shape
+        _budget.hold(3 * count * size, "claim: points")
         flat = stated.points.fractions()
         self._points = [flat[i * size : (i + 1) * size] for i in range(count)]
         self._traces: dict[str, list[list[Tensor]]] = {}
@@ -129,6 +132,8 @@ class Values:
             return Ball(network.nodes[field_of(network, e.given[1], e.given[2], step)].fields[e.given[2]])
         if name not in self._traces:
             program = tuple(steps(network))
+            _budget.charge(100 * len(self._points) * len(program), f"the points: {name}")
+            _budget.hold(12 * len(self._points) * len(program), f"the points: {name}")
             self._traces[name] = [walk(network, Numbers(point, f"point {i}: {name}"), program) for i, point in enumerate(self._points)]
         traces, size = self._traces[name], network.output_size
         if e.kind == "output":

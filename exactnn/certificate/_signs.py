@@ -16,8 +16,9 @@ from math import gcd
 from typing import Any
 
 from . import _budget
+from ._common import pack
 from ._network import Network
-from ._numbers import items, need, pack, rationals, show
+from ._numbers import items, need, rationals, show
 
 End = Fraction | None  # None: no bound
 

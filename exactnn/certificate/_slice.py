@@ -5,21 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from . import _words
-from ._models import canonical_hash
+from ._common import lowest
 from ._network import Network, Node
-from ._numbers import Tensor, lowest, mapping, need, tensor
-
-
-def shown(written: Any) -> str:
-    """The points of a slice in words; where they are long, its hash."""
-    origin, directions = (tensor(written[key], "slice") for key in ("origin", "directions"))
-    k, d = directions.shape
-    try:
-        first, *others = (_words.points(v.fractions()[i : i + d], d) for v in (origin, directions) for i in range(0, len(v.numerators), d))
-        return _words.joined((first, *(f"t_{i} {text}" for i, text in enumerate(others))), " + ")
-    except _words.Long:
-        return f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {canonical_hash(written, 'slice')}"
+from ._numbers import Tensor, mapping, need, tensor
 
 
 def sliced(network: Network, document: Any, step: str) -> Network:

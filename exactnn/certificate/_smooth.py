@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
 
 from . import _real
+from ._intervals import product
 
 Interval = tuple[Fraction, Fraction]
 
@@ -53,10 +53,11 @@ def slopes(name: str, x: Interval, bits: int) -> Interval:
     return max(low, SLOPES[name][0]), min(high, SLOPES[name][1])
 
 
-def product(x: Sequence[Any], y: Sequence[Any]) -> tuple[Any, Any]:
-    """s t for all s in x, t in y."""
-    corners = [s * t for s in x for t in y]
-    return min(corners), max(corners)
+def between(name: str, ends: Sequence[int], bits: int) -> Interval:
+    """Bounds of the slopes between a and b, whose ends these are in units of 2^-bits; or anywhere."""
+    if not ends:
+        return SLOPES[name]
+    return slopes(name, (Fraction(min(ends[0], ends[2]), 1 << bits), Fraction(max(ends[1], ends[3]), 1 << bits)), bits)
 
 
 def _gate(name: str, x: Interval, bits: int) -> Interval:

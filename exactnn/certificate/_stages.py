@@ -11,10 +11,11 @@ from math import lcm, prod
 from typing import NamedTuple
 
 from . import _budget
-from ._meaning import Linear, steps, walk
+from ._meaning import Linear, steps
 from ._network import Network, Node
 from ._numbers import need
 from ._rows import by_entry
+from ._walk import walk
 
 ONE = -1
 Row = dict[int, int]

@@ -7,12 +7,6 @@ from math import lcm
 from operator import add, mul, sub
 
 from ._numbers import Tensor
-from ._windows import spread
-
-
-def broadcast_to(a: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The tensor repeated along the axes it lacks or has size 1 on."""
-    return a if a.shape == shape else Tensor(shape, [a.numerators[p] for p in spread(a.shape, shape)], a.denominator)
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:

@@ -9,11 +9,11 @@ from typing import Any
 
 from . import _budget
 from ._budget import words
+from ._common import lowest
 from ._layer import Layer
 from ._load import load
-from ._meaning import AFFINE, linear, piecewise
 from ._network import Network, Node
-from ._numbers import Rejected, Tensor, index, items, lowest, mapping, need, pack, rationals, show, text
+from ._numbers import Tensor, index, items, mapping, need, rationals, show, text
 
 FIELDS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
 CURVED = ("piecewise_linear", "prelu", "smooth", "rational")
@@ -41,7 +41,7 @@ def _after(network: Network, steps: Sequence[Any], label: str, kept: bool) -> Ne
         if kind == "permutation":
             _permute(layer, [index(v, layer.count, f"{step}: order") for v in listed])
         elif kind == "flip":
-            _flip(layer, _signs(layer, listed), kept)
+            load("_flip.flip")(layer, _signs(layer, listed), kept)
         else:
             _scale(layer, _factors(layer, listed) if kind == "scaling" else _signs(layer, listed), kind == "scaling", kept)
         network = network._replace(nodes=tuple(layer.nodes))
@@ -70,7 +70,7 @@ def _permute(layer: Layer, order: list[int]) -> None:
     for i in (*layer.before, layer.at, *layer.between, *layer.readers):
         need(layer.nodes[i].fields.get("groups", 1) == 1, layer.step, f"node {layer.nodes[i].name} works in groups of channels")
         keys = ("weight",) if i in layer.readers else ("weight", "bias", "mean", "variance", "slopes")
-        _move(layer, i, keys, order, ones)
+        move(layer, i, keys, order, ones)
 
 
 def _scale(layer: Layer, factors: Sequence[Fraction], is_scaling: bool, kept: bool) -> None:
@@ -86,89 +86,25 @@ def _scale(layer: Layer, factors: Sequence[Fraction], is_scaling: bool, kept: bo
     if kept:
         need(layer.has_source, layer.step, "no affine or conv node makes the neurons")
         for i in (*layer.before, layer.at, *layer.between):
-            node, name = layer.nodes[i], "positively homogeneous" if is_scaling else "odd"
-            held = node.op not in CURVED or (_is_homogeneous(node) if is_scaling else _is_odd(node))
+            node, name = layer.nodes[i], "homogeneous" if is_scaling else "odd"
+            held = node.op not in CURVED or load(f"_laws.is_{name}")(node)
             need(held, layer.step, f"node {node.name} ({node.op}) is not {name}")
         carrying = [*layer.before, *layer.between]
     order = list(range(layer.count))
-    _move(layer, layer.before[-1] if kept else _last_with_weights(layer), ("weight", "bias"), order, factors)
+    move(layer, layer.before[-1] if kept else last_with_weights(layer), ("weight", "bias"), order, factors)
     for i in carrying:
         if layer.nodes[i].op == "batch_norm":  # scale (L a - L mean) + L bias = L (scale (a - mean) + bias)
-            _move(layer, i, ("mean", "bias"), order, factors)
+            move(layer, i, ("mean", "bias"), order, factors)
     for i in layer.readers:
-        _move(layer, i, ("weight",), order, [1 / f for f in factors])
+        move(layer, i, ("weight",), order, [1 / f for f in factors])
 
 
-def _last_with_weights(layer: Layer) -> int:
+def last_with_weights(layer: Layer) -> int:
     """The last node before the activation that has weight and bias."""
     return next(i for i in layer.before if layer.nodes[i].op in ("affine", "conv", "batch_norm"))
 
 
-def _is_homogeneous(node: Node) -> bool:
-    """Whether phi(L t) = L phi(t) for all L > 0."""
-    if node.op not in ("piecewise_linear", "prelu"):
-        return False
-    return all(not f.constant and all(t == 0 for t, _ in f.kinks) for f in piecewise(node))
-
-
-def _is_odd(node: Node) -> bool:
-    """Whether phi(-t) = -phi(t): phi(t) + phi(-t) has no kinks, so that it is a constant, and this is 2 phi(0)."""
-    if node.op == "piecewise_linear":
-        kinks = dict(node.fields["kinks"])
-        at_zero = node.fields["constant"] - sum(p * t for t, p in kinks.items() if t < 0)
-        return not at_zero and all(kinks.get(-t) == -p for t, p in kinks.items())
-    return node.op == "smooth" and node.fields["function"] == "tanh"
-
-
-def _odd_slopes(node: Node, step: str) -> list[Fraction]:
-    """r for each channel, or one r for all, where phi(t) - phi(-t) = r t.
-
-    For q t + c + sum p max(t - s, 0) the kinks of the difference cancel when s and -s have the same p, and then
-    r = 2 q + sum p.
-    """
-    if node.op in ("piecewise_linear", "prelu"):
-        functions = piecewise(node)
-        if all(dict(f.kinks).get(-t) == p for f in functions for t, p in f.kinks):
-            return [2 * f.slope + sum(p for _, p in f.kinks) for f in functions]
-    elif node.op == "smooth" and node.fields["function"] in ("silu", "gelu", "gelu_tanh", "softplus"):
-        return [Fraction(1)]
-    raise Rejected(step, "for this activation phi(t) - phi(-t) is not linear: there is no flip")
-
-
-def _flip(layer: Layer, signs: Sequence[Fraction], kept: bool) -> None:
-    """(a, w, b) -> (a, -w, -b) and c -> c + sum of r a b, where phi(t) - phi(-t) = r t; r is 0 where the function is ``kept``.
-
-    b is what the layer gets where the source gets 0; the sum is what r b, on the flipped neurons, adds to the readers.
-    """
-    nodes, ratios = layer.nodes, _odd_slopes(layer.nodes[layer.at], layer.step)
-    size, inner = prod(nodes[layer.at].shape), layer.inner(layer.at)
-    shape = nodes[nodes[layer.before[-1]].operands[0]].shape
-    _budget.hold(8 * (size + prod(shape)), layer.step)
-    slopes = [ratios[k * len(ratios) // size] if signs[k // inner % layer.count] < 0 else Fraction(0) for k in range(size)]
-    for i in (*layer.before, *layer.between):
-        need(nodes[i].op in AFFINE, layer.step, f"a flip cannot pass node {nodes[i].name} ({nodes[i].op})")
-        need(not kept or nodes[i].op != "batch_norm" or i in layer.between, layer.step, "a batch_norm stands before the layer")
-    need(not kept or not any(slopes), layer.step, "the activation of a neuron is not even")
-    value = Tensor(shape, [0] * prod(shape), 1)
-    for i in reversed(layer.before):
-        value = linear(nodes[i], [value.shape]).value([value])
-    moved = [v * r for v, r in zip(value.fractions(), slopes, strict=True)]
-    values = {layer.at: pack(moved, nodes[layer.at].shape)}
-    for i in (*layer.between, *layer.readers):
-        operand = values[nodes[i].operands[0]]
-        values[i] = linear(nodes[i], [operand.shape]).value([operand], constants=False)
-    _move(layer, _last_with_weights(layer), ("weight", "bias"), list(range(layer.count)), signs)
-    for i in layer.readers if any(slopes) else ():
-        node, entries = nodes[i], values[i].fractions()
-        bias = node.fields["bias"].fractions()
-        area = len(entries) // len(bias)  # places; an affine map has its rows on the last axis, a conv on the first
-        places = [entries[k :: len(bias)] if node.op == "affine" else entries[k * area : (k + 1) * area] for k in range(len(bias))]
-        alike = all(len(set(row)) == 1 for row in places)
-        need(alike, layer.step, f"no bias of node {node.name} can take up the sum, which depends on the place")
-        _set(layer, i, {"bias": pack([c + row[0] for c, row in zip(bias, places, strict=True)], (len(bias),))})
-
-
-def _set(layer: Layer, i: int, fields: dict[str, Tensor]) -> None:
+def set_fields(layer: Layer, i: int, fields: dict[str, Tensor]) -> None:
     node = layer.nodes[i]
     changed = {**node.fields, **fields}
     if node.op == "batch_norm":
@@ -176,7 +112,7 @@ def _set(layer: Layer, i: int, fields: dict[str, Tensor]) -> None:
     layer.nodes[i] = node._replace(fields=changed)
 
 
-def _move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], factors: Sequence[Fraction]) -> None:
+def move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], factors: Sequence[Fraction]) -> None:
     """Fields of node i: what belongs to neuron k becomes what belonged to neuron order[k], times the factor of k."""
     node, common = layer.nodes[i], lcm(*(f.denominator for f in factors))
     whole, found = [int(f * common) for f in factors], {}
@@ -194,7 +130,7 @@ def _move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], facto
             parts[k].append(n)
         rest = [iter(parts[k]) for k in order]
         found[key] = lowest(Tensor(a.shape, [next(rest[k]) * whole[k] for k in which], a.denominator * common))
-    _set(layer, i, found)
+    set_fields(layer, i, found)
 
 
 def _neurons_of_columns(layer: Layer, node: Node) -> Iterator[int]:

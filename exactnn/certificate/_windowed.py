@@ -8,9 +8,9 @@ from math import lcm, prod
 from typing import NamedTuple
 
 from . import _budget
-from ._meaning import Block, Linear, Step, Term
+from ._meaning import Block, Linear, Term
 from ._network import Node
-from ._numbers import boolean, count, items, need, tensor
+from ._numbers import count, items, need, tensor
 from ._operations import Fields, Shape
 
 
@@ -56,8 +56,10 @@ class Window(NamedTuple):
             found.append(flat)
         return found
 
-    def entries(self, shape: Sequence[int], result: Sequence[int]) -> list[list[int]]:
+    def entries(self, shape: Sequence[int], result: Sequence[int], step: str) -> list[list[int]]:
         """For each entry of a pooling of (channels, grid), the flat entries of the operand in its window, padding left out."""
+        _budget.charge(prod(result) * prod(self.kernel), step)
+        _budget.hold(prod(result) * prod(self.kernel), step)
         area, places = prod(shape[1:]), self.places(shape[1:], result[1:])
         return [[c * area + p for p in row if p >= 0] for c in range(shape[0]) for row in places]
 
@@ -89,26 +91,36 @@ def read_pool(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Sh
     kernel = tuple(count(v, f"{step}: kernel", 1) for v in items(raw["kernel"], f"{step}: kernel"))
     need(len(kernel) >= 1 and len(a) == len(kernel) + 1, step, "the kernel does not fit the operand")
     window = _window(raw, kernel, step)
-    grid, counted = window.moved(a[1:], step), boolean(raw.get("count_padding", False), f"{step}: count_padding")
+    grid, counted = window.moved(a[1:], step), raw.get("count_padding", False)
+    need(type(counted) is bool, f"{step}: count_padding", "expected true or false")
     need(counted or all(max(row) >= 0 for row in window.places(a[1:], grid)), step, "a window holds nothing but padding")
     return {"window": window, "count_padding": counted}, (a[0], *grid)
 
 
-def linear(node: Node, shape: Shape, found: Linear) -> Linear:
-    """``found`` with what a convolution or an average does to an operand of this shape."""
-    if node.op == "conv":
-        return found._replace(blocks=_convolved(node, shape), taps=prod(node.fields["weight"].shape[1:]))
-    window: Window = node.fields["window"]
+def average(node: Node, shapes: Sequence[Shape]) -> Linear:
+    """The mean over each window."""
+    window, size, (shape,), step = node.fields["window"], prod(node.shape), shapes, f"node {node.name}"
     places, taps = window.places(shape[1:], node.shape[1:]), prod(window.kernel)
+    _budget.charge(size * taps, step)
+    _budget.hold(size * taps, step)
     counted = [taps if node.fields["count_padding"] else sum(p >= 0 for p in row) for row in places]
     common, area = lcm(*counted), prod(shape[1:])
     weights = [common // n for n in counted] * node.shape[0]
     moved = [[c * area + row[k] if row[k] >= 0 else -1 for c in range(node.shape[0]) for row in places] for k in range(taps)]
-    return found._replace(terms=[Term(row, weights) for row in moved], denominator=common)
+    return Linear(node.shape, [Term(row, weights) for row in moved], denominator=common)
 
 
-def _convolved(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
-    """The kernels at each place of the result."""
+def convolution(node: Node, shapes: Sequence[Shape]) -> Linear:
+    """The kernels at each place of the result, and the bias of each channel."""
+    weight, bias, size = node.fields["weight"], node.fields["bias"], prod(node.shape[1:])
+    taps = prod(weight.shape[1:])
+    _budget.charge(prod(node.shape) * taps, f"node {node.name}")
+    constants = [n for n in bias.numerators for _ in range(size)]
+    return Linear(node.shape, (), _kernels(node, shapes[0]), weight.denominator, constants, bias.denominator, taps)
+
+
+def _kernels(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
+    """At each place of the result."""
     weight, groups = node.fields["weight"], node.fields["groups"]
     out, inner = weight.shape[:2]
     taps, area, size = prod(weight.shape[1:]), prod(shape[1:]), prod(node.shape[1:])
@@ -129,21 +141,3 @@ def _convolved(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
                 yield Block(places, entries, kernels[outs.start : outs.stop])
 
     return blocks
-
-
-def highest(i: int, node: Node, shape: Shape, x: int, at: int) -> Iterator[Step]:
-    """m = e_0, then m + max(e_k - m, 0) for each further entry of the window."""
-    window: Window = node.fields["window"]
-    windows, size, behind = window.entries(shape, node.shape), prod(node.shape), prod(shape)
-    yield Step(i, "linear", (x,), Linear(node.shape, [Term([w[0] for w in windows])]))
-    for k in range(1, max(map(len, windows))):
-        chosen = [e for e, w in enumerate(windows) if len(w) > k]
-        less = [Term([windows[e][k] for e in chosen]), Term([behind + e for e in chosen], [-1] * len(chosen))]
-        yield Step(i, "linear", (x, at), Linear((len(chosen),), less))
-        yield Step(i, "positive", (at + 1,))
-        found: Sequence[int] = range(size, 2 * size)
-        if len(chosen) < size:
-            places = dict(zip(chosen, found, strict=False))
-            found = [places.get(e, -1) for e in range(size)]
-        yield Step(i, "linear", (at, at + 2), Linear(node.shape, [Term(range(size)), Term(found)]))
-        at += 3

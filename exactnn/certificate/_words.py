@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from ._load import load
-from ._numbers import rational, show
+from ._models import canonical_hash
+from ._numbers import rational, show, tensor
 
 LONG = 200  # characters, and bits of a number
 _LISTS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
@@ -17,20 +18,26 @@ class Long(Exception):
     """A text that nobody would read."""
 
 
+def about(claim: Any) -> dict[str, Any]:
+    """The hash of the claim as written, made as for an inline model, and whether its domain has a point."""
+    return {"claim_sha256": canonical_hash(claim.written, "claim"), "domain_has_points": has_points(claim)}
+
+
 def accepted(claim: Any, models: Mapping[str, Any]) -> str:
     """A claim, and which models are taken on slices."""
     sliced = [(name, model.slice) for name, model in models.items() if model.slice is not None]
-    slices = "".join(f"; {name}(t) = model {name} at {load('_slice.shown')(written)}" for name, written in sliced)
-    return f"{claim.sentence(models['f'].network if 'f' in models else None)}{slices}"
+    slices = "".join(f"; {name}(t) = model {name} at {shown_slice(written)}" for name, written in sliced)
+    return f"{sentence(claim, models['f'].network if 'f' in models else None)}{slices}"
 
 
 def sentence(claim: Any, f: Any) -> str:
     """A claim in words, with its hash where they would be long."""
+    says, more = WORDS[claim.question]
     try:
-        details = claim.details(f)
+        details = more(claim, f)
     except Long:
-        details = f"; the claim has the sha256 {claim.sha256}"
-    return f"{claim.answer}: {claim.says(f)}{details}"
+        details = f"; the claim has the sha256 {about(claim)['claim_sha256']}"
+    return f"{claim.answer}: {says(claim, f)}{details}"
 
 
 def comparison(claim: Any, f: Any) -> str:
@@ -42,18 +49,177 @@ def comparison(claim: Any, f: Any) -> str:
     return f"at a point of {place(claim, f).removeprefix('all of ')}, f differs from {other}{excess}"
 
 
-def inequalities(claim: Any) -> str:
+def inequalities(claim: Any, f: Any) -> str:
     """The rows of the domain."""
     number(claim.tolerance)
     return "" if claim.domain is None else f"; the rows: {rows(claim.domain.rows(), claim.domain.matrix.denominator)}"
+
+
+def moved(claim: Any, f: Any) -> str:
+    """The rows of the domain, and the steps."""
+    return f"{inequalities(claim, f)}; T: {steps(claim.transformation)}"
 
 
 def place(claim: Any, f: Any) -> str:
     """The domain, and whether it is known to have a point."""
     if claim.domain is None:
         return f"all of R^{f.input_size}"
-    note = {True: "", False: " (which is empty)", None: " (which may be empty)"}[claim.inhabited]
+    note = {True: "", False: " (which is empty)", None: " (which may be empty)"}[has_points(claim)]
     return f"all of the polyhedron A x <= b in R^{f.input_size} given by {len(claim.domain.bounds)} rows{note}"
+
+
+def has_points(claim: Any) -> bool | None:
+    """Whether the domain has a point: of a deviation the evidence has one, a region has interior points; None where it is not shown."""
+    shown = claim.domain is None or claim.answer == "refuted" or claim.question == "deviation"
+    if shown or (claim.question == "regions" and claim.regions):
+        return True
+    return inhabited(claim.domain.rows())
+
+
+def regions(claim: Any, f: Any) -> str:
+    """Their number."""
+    return f"f has exactly {show(claim.regions)} activation regions on {place(claim, f)}"
+
+
+def of_regions(claim: Any, f: Any) -> str:
+    """The rows of the domain."""
+    number(Fraction(claim.regions))
+    return inequalities(claim, f)
+
+
+def decisions(claim: Any, f: Any) -> str:
+    """Whether they are the same."""
+    if claim.answer == "proved":
+        return f"f and g have the same maximal outputs on {place(claim, f)}"
+    return f"at a point of {place(claim, f).removeprefix('all of ')}, f and g have other maximal outputs"
+
+
+def deviation(claim: Any, f: Any) -> str:
+    """The maximum, or what it lies between."""
+    largest, most = "max sum_j |f_j - g_j|" if claim.norm == "l1" else "max |f_j - g_j|", show(claim.tolerance)
+    exact = claim.least == claim.tolerance
+    return f"{f'{largest} = {most}' if exact else f'{show(claim.least)} <= {largest} <= {most}'} on {place(claim, f)}"
+
+
+def of_deviation(claim: Any, f: Any) -> str:
+    """The rows of the domain."""
+    number(claim.least)
+    return inequalities(claim, f)
+
+
+def at_points(claim: Any, f: Any) -> str:
+    """How many points."""
+    count = claim.points.shape[0]
+    relation = "f = g at" if claim.answer == "proved" else "f differs from g at one of"
+    return f"{relation} {count} point{'s' * (count > 1)} of R^{f.input_size}"
+
+
+def listed_points(claim: Any, f: Any) -> str:
+    """The points."""
+    return f": {points(claim.points.fractions(), f.input_size)}"
+
+
+def identity(claim: Any, f: Any) -> str:
+    """How many equations."""
+    count, many = claim.equations.points.shape[0], len(claim.equations.triples)
+    within = f"within {above(claim.tolerance)}" if claim.tolerance else "exactly"
+    who = f"{many} equation{'s' * (many > 1)} between weights, gradients and values of {' and '.join(claim.names)}"
+    holds = f"hold{'s' * (many == 1)}" if claim.answer == "proved" else "do not all hold" if many > 1 else "does not hold"
+    return f"{who} {holds} {within} at {count} point{'s' * (count > 1)}"
+
+
+def by_the_hash(claim: Any, f: Any) -> str:
+    """All equations, or the bounds of all outputs, are in the claim."""
+    raise Long
+
+
+def run(claim: Any, f: Any) -> str:
+    """The largest bound."""
+    sums = f", its sums in {claim.accumulation}," if claim.accumulation else ""
+    most = above(max(claim.bounds))
+    return f"a {claim.dtype} run of f{sums} is off by at most {most}, for the inputs of that format on {place(claim, f)}"
+
+
+def orbits(claim: Any, f: Any) -> str:
+    """How many there are."""
+    count = len(claim.flips)
+    found = "f itself" if count == 1 else f"f with one of {count} sets of neurons flipped"
+    return f"the networks of this width with the function f are, up to {load('_shallow.family')(f, 'f').moves}, {found}"
+
+
+def flipped(claim: Any, f: Any) -> str:
+    """The sets."""
+    sets = (f"{{{joined(map(str, neurons))}}}" for neurons in claim.flips)
+    return "" if len(claim.flips) == 1 else f": {joined(sets)}"
+
+
+def poles(claim: Any, f: Any) -> str:
+    """How many functions, or which, and where."""
+    has, count = ("no pole" if claim.answer == "proved" else "a pole"), len(claim.functions(f))
+    try:
+        shown = None if claim.stated is None else joined(map(_function, claim.stated))
+    except Long:
+        shown = f"{count} rational functions" if count > 1 else "the rational function of the claim"
+    if shown is None:
+        who = f"{'no' if claim.answer == 'proved' else 'a'} rational activation of f has a pole"
+    else:
+        who = f"{shown} has {has}" if count == 1 else f"{'none' if claim.answer == 'proved' else 'one'} of {shown} has a pole"
+    return f"{who} on {_interval(claim)}"
+
+
+def _interval(claim: Any) -> str:
+    if claim.interval == (None, None):
+        return "the real line"
+    try:
+        lower, upper = ("" if end is None else number(end) for end in claim.interval)
+    except Long:
+        return "the interval of the claim"
+    return f"the interval from {lower or '-infinity'} to {upper or 'infinity'}"
+
+
+def functions(claim: Any, f: Any) -> str:
+    """Nothing more, if the functions and the interval are short."""
+    joined(map(_function, claim.stated or ()))
+    joined(number(end) for end in claim.interval if end is not None)
+    return ""
+
+
+def _function(written: Any) -> str:
+    if type(written) is not list:
+        return f"({_polynomial(written.numerator)})/({_polynomial(written.denominator)})"
+    below = (number(t.constant) + "".join(f" + |{_polynomial(p)}|" for p in t.absolute) for t in written)
+    return joined((f"({_polynomial(t.numerator)})/({bottom})" for t, bottom in zip(written, below, strict=True)), " + ")
+
+
+def _polynomial(coefficients: Sequence[Fraction]) -> str:
+    return terms((c, f"x^{k}" if k > 1 else "x" * k) for k, c in enumerate(coefficients))
+
+
+def shown_slice(written: Any) -> str:
+    """The points of a slice; where they are long, its hash."""
+    origin, directions = (tensor(written[key], "slice") for key in ("origin", "directions"))
+    k, d = directions.shape
+    try:
+        first, *others = (points(v.fractions()[i : i + d], d) for v in (origin, directions) for i in range(0, len(v.numerators), d))
+        return joined((first, *(f"t_{i} {text}" for i, text in enumerate(others))), " + ")
+    except Long:
+        return f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {canonical_hash(written, 'slice')}"
+
+
+#: for each question what is claimed, in words that are never long, and the rest, in words that may be
+WORDS: dict[str, tuple[Callable[[Any, Any], str], Callable[[Any, Any], str]]] = {
+    "equal": (comparison, inequalities),
+    "zero": (comparison, inequalities),
+    "symmetry": (comparison, moved),
+    "equal_at": (at_points, listed_points),
+    "same_decision": (decisions, inequalities),
+    "deviation": (deviation, of_deviation),
+    "execution_error": (run, by_the_hash),
+    "regions": (regions, of_regions),
+    "orbits": (orbits, flipped),
+    "identity": (identity, by_the_hash),
+    "pole_free": (poles, functions),
+}
 
 
 def number(value: Fraction) -> str:

@@ -12,6 +12,7 @@ from itertools import accumulate, zip_longest
 from math import lcm
 from typing import NamedTuple, TypeVar
 
+from . import _budget
 from ._network import Network
 from ._packed import Columns, Form, Keys, Range, Rows, Sides
 from ._stages import ONE, Row, Stage, staged
@@ -93,7 +94,9 @@ class Joint:
         if self._g is not None and self.paired:
             steps = zip((*self._f.stages, self._f.outputs), (*self._g.stages, self._g.outputs), strict=True)
             self._both = [_difference(a, b, self._f.inputs) for a, b in steps]
-        self._read = {key for lines in (*self._lines, self._both) for line in lines for rows in line.rows for key in rows.weights.keys}
+        # of networks that are paired both and their difference go on together, else one network after the other
+        self._ahead = [_ahead([*self._lines, self._both])] if self._both else [_ahead([lines]) for lines in self._lines]
+        self._read = set().union(*(ahead[0] for ahead in self._ahead))
         #: a box costs no less than so many products
         self.least = UNIT * sum(line.size for lines in (*self._lines, self._both) for line in lines)
 
@@ -104,12 +107,14 @@ class Joint:
         if self._both:
             for k in range(last):
                 couplings = run.pair_stage([lines[k] for lines in self._lines], self._both[k], couplings)
+                run.forget((0, 1), self._ahead[0][k + 1])
             ends = run.pairs([lines[last] for lines in self._lines], self._both[last])
             return Outputs([a for a, *_ in ends], [b for _, b, *_ in ends], [ranges[2] for *_, ranges in ends])
         found = []
         for i, lines in enumerate(self._lines):
-            for line in lines[:-1]:
+            for k, line in enumerate(lines[:-1]):
                 run.stage(i, line)
+                run.forget((i,), self._ahead[i][k + 1])
             found.append(run.values(i, lines[-1]))
         if len(found) == 1:
             return Outputs([a for a, _ in found[0]], [], [ends for _, ends in found[0]])
@@ -119,6 +124,14 @@ class Joint:
     def reads(self, key: int) -> bool:
         """Whether anything is made of the value with this key."""
         return key in self._read
+
+
+def _ahead(programs: Sequence[Sequence[_Lines]]) -> list[set[int]]:
+    """The keys that each stage, or one behind it, reads in one of the programs."""
+    found: list[set[int]] = [set()]
+    for lines in zip(*map(reversed, programs), strict=True):
+        found.append(found[-1].union(*(rows.weights.keys for line in lines for rows in line.rows)))
+    return found[::-1]
 
 
 def _compiled(stage: Stage, inputs: int) -> _Lines:
@@ -209,6 +222,15 @@ class _Run:
         self.spans: list[dict[int, Range]] = [{}, {}]  # intervals of max(z, 0)
         self.apart: dict[int, Range] = {}  # and of max(a, 0) - max(b, 0)
         self.next = [len(lo), len(lo)]  # keys
+        self.before = _budget.account().held
+
+    def forget(self, networks: Sequence[int], ahead: set[int]) -> None:
+        """Keep nothing of these networks, and of a difference, but what is read later."""
+        for kept in (*(side[i] for i in networks for side in (self.known, self.spans)), self.own, self.others, self.apart):
+            for key in kept.keys() - ahead:
+                del kept[key]
+        numbers = sum(len(form.slots) for forms in (*self.known, self.own, self.others) for form in forms.values())
+        _budget.account().held = self.before + numbers * (1 + self.bits // 256)
 
     def values(self, i: int, lines: _Lines) -> list[tuple[Form, Range]]:
         """The affine functions of a stage of network i, and their ranges."""

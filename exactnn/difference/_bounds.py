@@ -133,4 +133,5 @@ def times(ends: Integers, factor: Any) -> Integers:
     """Lower bounds (l, -u) of x and -x, times integers of any sign: for factors < 0 they change places."""
     if isinstance(factor, int):
         return np.asarray(ends * factor if factor >= 0 else ends[::-1] * -factor)
-    return np.asarray(ends * np.maximum(factor, 0) + ends[::-1] * np.maximum(-factor, 0), dtype=object)
+    mirrored = np.asarray(-factor, dtype=object)  # of an array without axes minus makes a Python integer, of any length
+    return np.asarray(ends * np.maximum(factor, 0) + ends[::-1] * np.maximum(mirrored, 0), dtype=object)

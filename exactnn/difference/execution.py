@@ -61,12 +61,13 @@ def execution_error(
 ) -> ExecutionError:
     """A bound on |run(x) - f(x)| over the inputs x in the box that are numbers of the format, run being the network in that format.
 
-    A run carries out the nodes of `net` one by one, each number and each sum rounded to the nearest number of the format or computed in a
-    wider one and rounded to it: sums in any order, fused or not, also as matrix products; weights that the format lacks are rounded first,
-    to either neighbour; subnormal numbers may be flushed to zero. Other roundings are not covered: Winograd and FFT convolutions, TF32,
-    accumulation in less than the format, quantised kernels, and graphs that a runtime rewrites first, but for batch norm folded into the
-    affine map or convolution before it, which is covered. Inputs that the format lacks are not part of the claim: what rounding them
-    costs is a question about f itself. The bound is not the least one: it grows with the sizes of weights and values, layer by layer.
+    A run carries out the nodes of `net` one by one, each number and each sum rounded to the nearest number of the format or computed in
+    one with at least twice as many bits of precision and rounded to it: sums in any order, fused or not, also as matrix products; weights
+    that the format lacks are rounded first, to either neighbour; subnormal numbers may be flushed to zero. Other roundings are not
+    covered: Winograd and FFT convolutions, TF32, float64 on 80-bit registers, accumulation in less than the format, quantised kernels, and
+    graphs that a runtime rewrites first, but for batch norm folded into the affine map or convolution before it, which is covered. Inputs
+    that the format lacks are not part of the claim: what rounding them costs is a question about f itself. The bound is not the least one:
+    it grows with the sizes of weights and values, layer by layer.
 
     Parameters
     ----------

@@ -14,7 +14,8 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from exactnn.certificate import Accepted, matched, transformed
+from exactnn.certificate import Accepted
+from exactnn.certificate.building import matched, transformed
 from exactnn.errors import SaveError
 from exactnn.exact.files import write_text
 from exactnn.exact.reading import parse_json

@@ -25,7 +25,6 @@ from exactnn.cells import (
     Farkas,
     Part,
     Point,
-    Program,
     Search,
     SearchCell,
     Seed,
@@ -56,9 +55,7 @@ class Complete:
     ----------
     claim : what is asked; where : its domain in coordinates t
     clock, limit : Incomplete at the end of the time, or beyond so many cells; `decide` goes on from there
-    seed : only the cells within this one
     part : of the networks over t, on which f - g depends; None for all of them
-    program : of both networks over their inputs, if it was read before
     """
 
     def __init__(
@@ -67,13 +64,11 @@ class Complete:
         where: Coordinates,
         clock: Clock,
         limit: int | None,
-        seed: Seed | None = None,
         part: Part | None = None,
-        program: Program | None = None,
     ) -> None:
         self.claim, self.where, self.part = claim, where, part
         nets = [claim.f] if claim.g is None else [claim.f, claim.g]
-        self.program = part.program if part is not None else program or read_program(nets)
+        self.program = part.program if part is not None else read_program(nets)
         stages = self.program.stages
         read = {k for stage in stages for k in stage.form.blocks}
         self.open = [s for s in range(len(stages)) if s + 1 not in read] if part is None else list(part.open)
@@ -87,11 +82,18 @@ class Complete:
             open_stages=self.open,
             last=self._hyperplanes,
             limit=limit,
-            seed=seed,
         )
         self.scale = lcm(*(form.scale for form in self.program.output_integers))
         self._differences = Differences(self.search, self.open, self.scale)
-        self.tree = Tree(self.program, 0 if claim.domain is None else len(claim.domain.rows[0]))
+        self.tree = self._new_tree()
+
+    def _new_tree(self) -> Tree:
+        return Tree(self.program, 0 if self.claim.domain is None else len(self.claim.domain.rows[0]))
+
+    def restart(self, seed: Seed) -> None:
+        """From now on `decide` goes through the cells within this one, and writes a tree of these; what others taught is kept."""
+        self.search.restart(seed)
+        self.tree = self._new_tree()
 
     def decide(self, clock: Clock | None = None, limit: int | None = None) -> RationalArray | dict[str, Any]:
         """A point, in t, at which the outputs differ by more than the tolerance; or the evidence that there is none.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exactnn import certificate as checker
+from exactnn.certificate import building
 from exactnn.claims import SymmetryClaim
 from exactnn.network import Network
 from exactnn.network.document import document
@@ -14,22 +15,22 @@ from exactnn.network.document import document
 def checker_builds(claim: SymmetryClaim) -> bool:
     """Whether the checker, given f and the steps of a symmetry claim, builds the very network `claim.g`."""
     assert claim.g is not None
-    return _builds(claim.f, claim.transformation, claim.g, checker.transformed)
+    return _builds(claim.f, claim.transformation, claim.g, building.transformed)
 
 
 def checker_matches(g: Network, steps: Sequence[dict[str, Any]], moved: Network) -> bool:
     """Whether the checker, given g and steps that keep its function, builds the very network `moved`."""
-    return _builds(g, steps, moved, checker.matched)
+    return _builds(g, steps, moved, building.matched)
 
 
 def _builds(f: Network, steps: Sequence[dict[str, Any]], goal: Network, build: Callable[[Any, Sequence[Any]], Any]) -> bool:
     if all(_is_plain(f, step) for step in steps):
         return True
     try:
-        built = build(checker.read_network(document(f), "f"), list(steps))
+        built = build(building.read_network(document(f), "f"), list(steps))
     except (checker.Rejected, checker.BudgetExceeded):
         return False
-    return bool(built == checker.read_network(document(goal), "g"))
+    return bool(built == building.read_network(document(goal), "g"))
 
 
 def _is_plain(f: Network, step: dict[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exactnn import certificate as checker
+from exactnn.certificate import building
 from exactnn.claims import stated_model
 from exactnn.errors import ArgumentError
 from exactnn.exact.array import nearest_float
@@ -130,7 +131,7 @@ def _is_read_alike(g: Network) -> bool:
     if not read_by_checker([g]):
         return True
     try:
-        nodes = checker.read_models({"g": stated_model(g)}, ("g",), "", ())["g"].network.nodes
+        nodes = building.read_models({"g": stated_model(g)}, ("g",), "", ())["g"].network.nodes
     except (checker.Rejected, checker.BudgetExceeded):
         return False
     found = {node.name: (node.op, node.shape, tuple(nodes[k].name for k in node.operands)) for node in nodes}

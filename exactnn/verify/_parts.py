@@ -7,6 +7,7 @@ the tree of the certificate has the parts in their places.
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -30,8 +31,15 @@ TASKS = 128
 #: Of the file: the number of the entry that says what the tasks are.
 _DIVISION = -1
 
-#: Of this process: the question of the last task, and what its tasks share.
-_last: dict[str, tuple[Comparison, Coordinates, Complete]] = {}
+
+class _Last(threading.local):
+    """Of a thread: what names the question of its last task, and the search that its tasks share."""
+
+    key = ""
+    complete: Complete | None = None
+
+
+_last = _Last()
 
 
 def decide_in_parts(
@@ -93,13 +101,12 @@ def carry_out(question: str, claim: Comparison, share: list[Any], deadline: floa
     """
     clock, key = clock_until(deadline), json.dumps([question, signs])
     try:
-        if key not in _last:
-            where = coordinates(claim.domain, claim.f.input_dim)
-            _last.clear()
-            _last[key] = claim, where, _complete(claim, where, clock, signs)
-        claim, where, shared = _last[key]
-        part = Complete(claim, where, clock, None, Seed(*share), shared.part, shared.program)
-        answer = part.decide()
+        part = _last.complete
+        if part is None or _last.key != key:
+            part = _complete(claim, coordinates(claim.domain, claim.f.input_dim), clock, signs)
+            _last.key, _last.complete = key, part
+        part.restart(Seed(*share))
+        answer = part.decide(clock)
     except Incomplete:
         if clock.left() <= 0:
             return None

@@ -13,6 +13,7 @@ import pytest
 
 from exactnn import Box, Network, Polyhedron, mlp
 from exactnn.cells import AffineRow, Farkas, Program, Search, SearchCell, Seed, full_dimensional, read_program
+from exactnn.cells import _known as known_module
 from exactnn.cells import _search_cell as cell_module
 from exactnn.cells._known import Known, Plane
 from exactnn.cells._search_lp import Halfspaces, Work
@@ -259,6 +260,18 @@ def test_proofs_are_recalled_where_their_inequalities_hold() -> None:
     less.hold((1, 0, 0), 0)
     less.hold((0, 1, -2), 1)
     assert less.recall(key) is None
+
+
+def test_kept_proofs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_module, "_NUMBERS", 40)
+    known, cell = Known(), [(0, 1, -1), (1, 0, 0)]
+    for place, g in enumerate(cell):
+        known.hold(g, place)
+    for bound in range(12):  # 9 numbers each
+        known.keep((1, 1, bound), 1, Farkas(1, ((0, 1), (1, 1))), cell)
+        assert known.recall((1, 1, bound)) == (1, Farkas(1, ((0, 1), (1, 1))))
+        kept = sum(known.recall((1, 1, other)) is not None for other in range(12))
+        assert 1 <= kept <= 4
 
 
 @pytest.mark.parametrize("seed", range(16))

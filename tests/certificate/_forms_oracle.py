@@ -9,8 +9,8 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from exactnn.certificate import _cells
 from exactnn.certificate._meaning import linear
-from exactnn.certificate._numbers import Tensor
 
 
 class Lin:
@@ -66,7 +66,7 @@ def program(network: Any) -> tuple[list[list[Lin]], list[Lin]]:
                 total = [v + w * p for v, w, p in zip(total, y, jumps, strict=True)]
             values.append(total)
         elif node.op == "max_pool":
-            windows = node.fields["window"].entries(network.nodes[node.operands[0]].shape, node.shape)
+            windows = node.fields["window"].entries(network.nodes[node.operands[0]].shape, node.shape, "oracle")
             total = [below[0][w[0]] for w in windows]
             for k in range(1, max(map(len, windows))):
                 places = [p for p, w in enumerate(windows) if len(w) > k]
@@ -75,10 +75,9 @@ def program(network: Any) -> tuple[list[list[Lin]], list[Lin]]:
             values.append(total)
         else:
             shapes = [network.nodes[p].shape for p in node.operands]
-            found = linear(node, shapes).value([Tensor(s, v, 1) for s, v in zip(shapes, below, strict=True)])
-            values.append(
-                [(n if isinstance(n, Lin) else Lin({None: Fraction(n)})) * Fraction(1, found.denominator) for n in found.numerators]
-            )
+            found = _cells.combined(linear(node, shapes), [_cells.Columns(len(v), {0: v}, 1) for v in below], 0)
+            entries = found.column(0, found.denominator)
+            values.append([(n if isinstance(n, Lin) else Lin({None: Fraction(n)})) * Fraction(1, found.denominator) for n in entries])
     return stages, [v for p in network.outputs for v in values[p]]
 
 

@@ -692,3 +692,316 @@ def steps(count: int, kind: str, **listed: Any) -> Any:
 case("ten thousand scalings", -1)(lambda folder: steps(10_000, "scaling", factors=["3/2"] * 50))
 case("a thousand scalings by 1/p", -1)(lambda folder: steps(1000, "scaling", factors=INVERSE[:50]))
 case("five scalings by long numbers", -1)(lambda folder: steps(5, "scaling", factors=[f"3/{LONG}"] * 50))
+
+
+# --- a kilobyte of gzip ---------------------------------------------------------------------------------------------------------
+
+
+def compressed(folder: Path, document: Any, **long: str) -> Path:
+    """A compressed certificate; each text "@name" in the document stands for the JSON given under the name."""
+    text = json.dumps(document)
+    for name, piece in long.items():
+        text = text.replace(f'"@{name}"', piece)
+    path = folder / "certificate.json.gz"
+    path.write_bytes(gzip.compress(text.encode("ascii"), 9))
+    return path
+
+
+def many(piece: str, count: int) -> str:
+    return "[" + ",".join([piece] * count) + "]"
+
+
+def without(document: Any, *keys: str) -> Any:
+    for key in keys:
+        del document["claim"][key]
+    return document
+
+
+def inline_of(document: Any, name: str, net: Any, **long: str) -> dict[str, Any]:
+    """The model with the hash of what stands behind its long pieces."""
+    text = json.dumps(net, sort_keys=True, separators=(",", ":"))
+    for key, piece in long.items():
+        text = text.replace(f'"@{key}"', piece)
+    document["models"][name] = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "inline": net}
+    return document
+
+
+ID = mlp(([[1]], [0]))
+
+
+@case("compressed: splits in a stage of 2^15 units", -1)
+def _(folder: Path) -> Any:
+    """Each split copies what is known of the units of its stage."""
+    net = doubled(15, act("r", ""))
+    nodes = "[" + ",".join(f'["split",[],{k}]' for k in range(3000)) + "]"
+    return compressed(folder, on(net, {"method": "tree", "hull": None, "tree": "@t"}), t=nodes)
+
+
+@case("compressed: a chain of splits of other units", -1)
+def _(folder: Path) -> Any:
+    net = doubled(12, act("r", ""))
+    nodes = "[" + ",".join(f'["split",[],{k}]' for k in range(4000)) + "]"
+    return compressed(folder, on(net, {"method": "tree", "hull": None, "tree": "@t"}), t=nodes)
+
+
+@case("compressed: facts about one unit after another", -1)
+def _(folder: Path) -> Any:
+    net = doubled(12, act("r", ""))
+    facts = "[" + ",".join(f"[{k},1,[1,[[1,1]]]]" for k in range(4000)) + "]"
+    return compressed(folder, on(net, {"method": "tree", "hull": None, "tree": [["leaf", "@f", None]]}, domain=box((0, 1))), f=facts)
+
+
+@case("compressed: a proof of many terms", -1)
+def _(folder: Path) -> Any:
+    net = doubled(4, act("r", ""))
+    fact = [0, 1, [1, "@y"]]
+    document = on(net, {"method": "tree", "hull": None, "tree": [["leaf", [fact], None]]}, domain=box((0, 1)))
+    return compressed(folder, document, y=many("[0,1]", 600_000))
+
+
+@case("compressed: a domain of many rows", -1)
+def _(folder: Path) -> Any:
+    rows = 400_000
+    domain = {
+        "A": {"shape": [rows, 1], "denominator": 1, "numerators": "@n"},
+        "b": {"shape": [rows], "denominator": 7, "numerators": "@n"},
+    }
+    return compressed(folder, on(ID, {"method": "tree", "hull": None, "tree": [["leaf", [], None]]}, domain=domain), n=many("1", rows))
+
+
+@case("compressed: bounds by a domain of many rows", -1)
+def _(folder: Path) -> Any:
+    rows = 400_000
+    domain = {
+        "A": {"shape": [rows, 1], "denominator": 1, "numerators": "@n"},
+        "b": {"shape": [rows], "denominator": 7, "numerators": "@n"},
+    }
+    return compressed(folder, on(ID, {"method": "pass", "bits": 16}, domain=domain, tolerance=1), n=many("1", rows))
+
+
+@case("compressed: a box by many sides", -1)
+def _(folder: Path) -> Any:
+    document = on(ID, {"method": "pass", "bits": 4096, "box": "@s"}, domain=box((0, 1)), tolerance=1)
+    return compressed(folder, document, s=many("[0,1,[[0,1]]]", 280_000))
+
+
+@case("compressed: many cuts of a box", -1)
+def _(folder: Path) -> Any:
+    document = on(ID, {"method": "boxes", "bits": 4096, "tree": "@t"}, domain=box((0, 1)), tolerance=1)
+    nodes = [f'["split",0,{2**20 - k}]' for k in range(1, 3000)]
+    return compressed(folder, document, t="[" + ",".join(nodes) + "]")
+
+
+@case("compressed: cuts of a wide box", -1)
+def _(folder: Path) -> Any:
+    """Each part has two lists of the sides."""
+    d = 60
+    net = network([node("x", "input", shape=[d]), act("r", "x")])
+    document = on(net, {"method": "boxes", "bits": 64, "tree": "@t"}, domain=box(*[(0, 1)] * d), tolerance=1)
+    nodes = [f'["split",0,{2**63 - k}]' for k in range(1, 3000)]
+    return compressed(folder, document, t="[" + ",".join(nodes) + "]")
+
+
+@case("compressed: leaves of boxes", -1)
+def _(folder: Path) -> Any:
+    net = doubled(6, act("r", ""))
+    nodes = [f'["split",0,{2**20 - k}],["pass"]' for k in range(1, 3000)]
+    document = on(net, {"method": "boxes", "bits": 20, "tree": "@t"}, domain=box((0, 1)), tolerance=1)
+    return compressed(folder, document, t="[" + ",".join(nodes) + "]")
+
+
+@case("compressed: values at a million points", -1)
+def _(folder: Path) -> Any:
+    count = 10**6
+    both = {"shape": [count, 1], "denominator": 7, "numerators": "@n"}
+    document = certificate("equal_at", "proved", (ID, ID), {"method": "values", "values": both}, points=both)
+    return compressed(folder, without(document, "tolerance", "domain"), n=many("1", count))
+
+
+@case("compressed: an identity at a million points", -1)
+def _(folder: Path) -> Any:
+    points = {"shape": [10**6, 1], "denominator": 7, "numerators": "@n"}
+    equations = [[["sum", ["output", "f"]], "=", 0]]
+    document = certificate("identity", "proved", (ID,), {"method": "sides", "bits": 64}, points=points, definitions=[], equations=equations)
+    return compressed(folder, without(document, "domain"), n=many("1", 10**6))
+
+
+@case("compressed: many definitions", -1)
+def _(folder: Path) -> Any:
+    pieces = ",".join(f'["a{k}",["*",["+","t",{k}],["exp",{k}]]]' for k in range(900))
+    document = certificate("identity", "proved", (ID,), {"method": "sides", "bits": 4096}, points=tensor([[1]]), definitions="@d")
+    document["claim"]["equations"] = [[["derivative", 8, "a899"], "=", 0]]
+    return compressed(folder, without(document, "domain"), d=f"[{pieces}]")
+
+
+@case("compressed: a sum of many terms", -1)
+def _(folder: Path) -> Any:
+    terms = '["+",' + ",".join(f'["exp","1/{k}"]' for k in range(1, 2000)) + "]"
+    document = certificate("identity", "proved", (ID,), {"method": "sides", "bits": 64}, points=tensor([[1]]), definitions=[])
+    document["claim"]["equations"] = [["@e", "=", 0]]
+    return compressed(folder, without(document, "domain"), e=terms)
+
+
+@case("compressed: functions without poles", -1)
+def _(folder: Path) -> Any:
+    document = certificate("pole_free", "proved", (), {"method": "signs", "functions": "@e"})
+    document["claim"] = {"question": "pole_free", "answer": "proved", "functions": "@f", "interval": None}
+    one = many('{"numerator":[1],"denominator":[2,1]}', 80_000)
+    return compressed(folder, document, f=one, e=many('{"cuts":[0]}', 80_000))
+
+
+@case("compressed: cuts of a polynomial", -1)
+def _(folder: Path) -> Any:
+    document = certificate("pole_free", "proved", (), {"method": "signs", "functions": [{"cuts": "@c"}]})
+    function = {"numerator": [1], "denominator": "@q"}
+    document["claim"] = {"question": "pole_free", "answer": "proved", "functions": [function], "interval": None}
+    return compressed(folder, document, q=many("1", 301), c="[" + ",".join(map(str, range(3000))) + "]")
+
+
+@case("compressed: a polynomial of degree a million", -1)
+def _(folder: Path) -> Any:
+    document = certificate("pole_free", "proved", (), {"method": "signs", "functions": [{"cuts": [0]}]})
+    function = {"numerator": [1], "denominator": "@q"}
+    document["claim"] = {"question": "pole_free", "answer": "proved", "functions": [function], "interval": None}
+    return compressed(folder, document, q=many("1", 10**6))
+
+
+@case("compressed: coefficients 1/2, 1/3, 1/4, ...", -1)
+def _(folder: Path) -> Any:
+    document = certificate("pole_free", "proved", (), {"method": "signs", "functions": [{"cuts": [0]}]})
+    function = {"numerator": [1], "denominator": "@q"}
+    document["claim"] = {"question": "pole_free", "answer": "proved", "functions": [function], "interval": None}
+    return compressed(folder, document, q="[" + ",".join(f'"1/{k}"' for k in range(1, 3000)) + "]")
+
+
+@case("compressed: orbits with many flips", -1)
+def _(folder: Path) -> Any:
+    n = 14
+    net = mlp(([[1, k] for k in range(n)], list(range(n))), ([[1] * n], [0]))
+    document = certificate("orbits", "proved", (net,), {"method": "free", "prime": 101, "columns": [[0, 0]], "free": list(range(13))})
+    document["claim"]["flips"] = [[i for i in range(n) if mask >> i & 1] for mask in range(2**n)]
+    return compressed(folder, without(document, "tolerance"))
+
+
+@case("compressed: thousands of moves of a long network", -1)
+def _(folder: Path) -> Any:
+    nodes = mlp(([[1], [1]], [0, 0]), ([[1, 1]], [0]))["nodes"]
+    nodes += [node(f"s{k}", "scale", f"s{k - 1}" if k else "h1", factor=ONE) for k in range(1000)]
+    net = network(nodes)
+    evidence = {"method": "forms", "hull": None, "f": {}, "g": {}, "output": None, "matched": "@m"}
+    steps = many('{"kind":"permutation","layer":"r0","order":[1,0]}', 30_000)
+    return compressed(folder, on(net, evidence), m=steps)
+
+
+@case("compressed: a thousand functions of one value", -1)
+def _(folder: Path) -> Any:
+    """Whether any two of them are the same is looked at pair by pair."""
+    nodes = [node("x", "input", shape=[1])]
+    nodes += [act(f"r{k}", "x", {"slope": 0, "constant": k, "kinks": []}) for k in range(1500)]
+    net = network([*nodes, node("y", "concat", "r0", "r1", axis=0)])
+    return compressed(folder, on(net, forms({}, {}, shared=[[["x"], ["x"]]])))
+
+
+@case("compressed: all pairs of nodes", -1)
+def _(folder: Path) -> Any:
+    """Any node of f may correspond to any of g."""
+    first, second = ([node("x", "input", shape=[1])] for _ in range(2))
+    for k in range(400):
+        last = first[-1]["name"]
+        first.append(node(f"s{k}", "add", last, last))
+        second.append(node(f"s{k}", "add", second[-1]["name"], second[max(0, len(second) - 2)]["name"]))
+    evidence = {"method": "pass", "bits": 64}
+    return compressed(folder, certificate("equal", "proved", (network(first), network(second)), evidence, domain=box((0, 1)), tolerance=1))
+
+
+@case("compressed: lines of forms", -1)
+def _(folder: Path) -> Any:
+    net = doubled(16, act("r", ""))
+    document = on(net, forms({"r": "@l"}, {"r": "@l"}))
+    return compressed(folder, document, l=many('["atom",0,1,1]', 2**16))
+
+
+@case("compressed: proofs of forms", -1)
+def _(folder: Path) -> Any:
+    net = doubled(0, act("r", ""))
+    document = on(net, forms({"r": [["on", "@p"]]}, {"r": [["on", "@p"]]}), domain=box((0, 1)))
+    return compressed(folder, document, p=many('["slack",1,"1/3"]', 90_000))
+
+
+@case("compressed: a proof by slacks of other sizes", -1)
+def _(folder: Path) -> Any:
+    net = doubled(0, act("r", ""))
+    terms = "[" + ",".join(f'["slack",1,"1/{2 * k + 1}"]' for k in range(3000)) + "]"
+    return compressed(folder, on(net, forms({"r": [["on", "@p"]]}, {}), domain=box((0, 1))), p=terms)
+
+
+@case("compressed: factors of forms without a common denominator", -1)
+def _(folder: Path) -> Any:
+    net = doubled(10, act("r", ""), node("y", "affine", "", weight={"shape": [1, 2**10], "denominator": 1, "numerators": "@w"}, bias=ZERO))
+    lines = "[" + ",".join(f'["atom",{k},1,"{k + 1}/{3**60 + 2 * k}"]' for k in range(2**10)) + "]"
+    document = certificate("equal", "proved", (ID, ID), forms({"r": "@l"}, {"r": "@l"}))
+    for name in "fg":
+        inline_of(document, name, net, w=many("1", 2**10))
+    return compressed(folder, document, w=many("1", 2**10), l=lines)
+
+
+@case("compressed: a hull of many directions", -1)
+def _(folder: Path) -> Any:
+    count = 3000
+    hull = {"origin": [0], "directions": "@d", "coordinates": "@d", "equalities": []}
+    document = on(ID, {"method": "tree", "hull": hull, "tree": [["leaf", [], None]]}, domain=box((0, 1)))
+    return compressed(folder, document, d="[" + ",".join(f'["1/{2 * k + 1}"]' for k in range(count)) + "]")
+
+
+@case("compressed: equalities of a hull", -1)
+def _(folder: Path) -> Any:
+    hull = {"origin": [0], "directions": [], "coordinates": [], "equalities": "@e"}
+    document = on(ID, {"method": "tree", "hull": hull, "tree": [["leaf", [], None]]}, domain=box((0, 0)))
+    return compressed(folder, document, e=many('{"row":0,"coefficients":["1/3"],"farkas":[1,[[1,1]]]}', 60_000))
+
+
+@case("compressed: one long denominator of many numbers", -1)
+def _(folder: Path) -> Any:
+    """As fractions each number has the denominator."""
+    count = 4000
+    points = {"shape": [count, 1], "denominator": LONG, "numerators": "@n"}
+    equations = [[["sum", ["output", "f"]], "=", 0]]
+    document = certificate("identity", "proved", (ID,), {"method": "sides", "bits": 64}, points=points, definitions=[], equations=equations)
+    return compressed(folder, without(document, "domain"), n=many("1", count))
+
+
+@case("compressed: a run of many nodes", -1)
+def _(folder: Path) -> Any:
+    nodes = [node("x", "input", shape=[1])]
+    nodes += [act(f"r{k}", nodes[-1]["name"] if not k else f"r{k - 1}") for k in range(800)]
+    document = certificate("execution_error", "proved", (network(nodes),), {"method": "rounding", "bits": 4096}, domain=box((0, 1)))
+    document["claim"] |= {"dtype": "float32", "accumulation": None, "bounds": [1]}
+    return compressed(folder, without(document, "tolerance"))
+
+
+@case("compressed: regions of many cells", -1)
+def _(folder: Path) -> Any:
+    net = doubled(0, act("r", "", {"slope": 0, "constant": 0, "kinks": [[k, 1] for k in range(5000)]}))
+    leaf = '["leaf",[],[1,[1]]]'
+    nodes = "[" + ",".join(f'["split",[],{k}],{leaf}' for k in range(5000)) + f",{leaf}]"
+    document = on(net, {"method": "tree", "hull": None, "tree": "@t"}, "regions", count=5001)
+    return compressed(folder, without(document, "tolerance"), t=nodes)
+
+
+@case("compressed: decisions of many outputs", -1)
+def _(folder: Path) -> Any:
+    net = doubled(11)
+    document = on(net, {"method": "tree", "hull": None, "tree": [["leaf", [], "@e"]]}, "same_decision")
+    return compressed(folder, without(document, "tolerance"), e=many("[[1,0,[]],[1,0,[]]]", 2**11))
+
+
+@case("compressed: a slice along many directions", -1)
+def _(folder: Path) -> Any:
+    count = 300_000
+    document = on(ID, forms({}, {}))
+    for part in document["models"].values():
+        part["slice"] = {
+            "origin": tensor([0]),
+            "directions": {"shape": [count, 1], "denominator": 1, "numerators": "@n"},
+        }
+    return compressed(folder, document, n=many("1", count))

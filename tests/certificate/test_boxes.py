@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Polyhedron, verify_same_decision
 from exactnn import mlp as build
-from exactnn.certificate import BudgetExceeded, Rejected, _budget, _packed, _zonotope, check
+from exactnn.certificate import BudgetExceeded, Rejected, _budget, _packed, _words, _zonotope, check
 from exactnn.certificate._claim import read_claim
 from exactnn.certificate._network import read_network
 from exactnn.certificate._zonotope import Joint, reach
@@ -409,7 +409,7 @@ def test_a_point_is_needed_and_only_deviations_have_brackets() -> None:
 )
 def test_the_sentence(change: Any, words: str) -> None:
     document = deviation(PASS, "1/200", **change)
-    sentence = read_claim(document["claim"]).sentence(read_network(document["models"]["f"]["inline"], "f"))
+    sentence = _words.sentence(read_claim(document["claim"]), read_network(document["models"]["f"]["inline"], "f"))
     assert sentence.startswith(f"proved: {words}")
 
 
@@ -601,3 +601,16 @@ def test_nested_trees_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         except BudgetExceeded:
             pass
     assert seconds(nested, f"more than {work} operations") < 5
+
+
+def test_a_box_keeps_what_later_stages_read() -> None:
+    """With n stages of two units, all relaxed, the symbols are 2n: kept for one stage they take room like n, for all like n^2."""
+
+    def room(stages: int) -> int:
+        layer = [[1, Fraction(1, 2)], [-1, Fraction(1, 2)]], [0, 0]
+        net = read_network(mlp(*[layer] * stages, ([[1, 1]], [0])), "net")
+        with _budget.opened() as account:
+            assert len(Joint(net, net, 32).outputs([-(2**32)] * 2, [2**32] * 2).differences) == 1
+        return account.most
+
+    assert room(80) < 3 * room(40)

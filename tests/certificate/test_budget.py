@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import shutil
@@ -15,8 +16,9 @@ import pytest
 import exactnn as xn
 import exactnn.certificate
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, _tree, check
-from exactnn.certificate._budget import ROOM, WORK, allow, charge, hold, opened, released, written
+from exactnn.certificate._budget import ROOM, WORK, allow, charge, hold, opened, released
 from exactnn.certificate._command import main as alone
+from exactnn.certificate._written import written
 from exactnn.claims import accepted
 from exactnn.cli import main
 from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, ExactnnError
@@ -247,3 +249,18 @@ def test_a_run_over_kinks_whose_sizes_have_no_common_denominator() -> None:
     del document["claim"]["tolerance"]
     with pytest.raises(BudgetExceeded, match=r"rounding: node r: .*too large for this checker"):
         check(document)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_as_before(collecting: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        with opened():
+            assert not gc.isenabled()
+        assert gc.isenabled() == collecting
+        with pytest.raises(ZeroDivisionError), opened():
+            1 / 0  # noqa: B018
+        assert gc.isenabled() == collecting
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from exactnn import Box
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, _intervals, check
 from exactnn.certificate._claim import Domain
+from exactnn.certificate._common import pack
 from exactnn.certificate._difference import Pass
 from exactnn.certificate._network import read_network
-from exactnn.certificate._numbers import pack
 from exactnn.difference import difference_bounds
 from exactnn.network import Network
 from exactnn.network.document import document

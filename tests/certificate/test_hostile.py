@@ -29,9 +29,8 @@ print(code, int(most) // 1024, sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
 
 
 #: networks under every method take minutes together
-NAMES = [
-    pytest.param(name, marks=pytest.mark.slow) if ": " in name and name.split(": ")[0] not in ("ONNX", "NNET") else name for name in CASES
-]
+QUICK = ("ONNX", "NNET", "compressed")
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if ": " in name and name.split(": ")[0] not in QUICK else name for name in CASES]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,12 +6,15 @@ from fractions import Fraction
 import pytest
 
 from exactnn.certificate import Rejected
-from exactnn.certificate._evaluate import Numbers
-from exactnn.certificate._meaning import AFFINE, linear, piecewise, steps, walk
+from exactnn.certificate._evaluate import Numbers, value
+from exactnn.certificate._meaning import linear, steps
 from exactnn.certificate._network import read_network
+from exactnn.certificate._operations import AFFINE
 from exactnn.certificate._operations import OPERATIONS as READ
+from exactnn.certificate._piecewise import piecewise
 from exactnn.certificate._rows import by_entry
 from exactnn.certificate._stages import ONE, staged
+from exactnn.certificate._walk import walk
 from tests.certificate import _oracle
 from tests.certificate._build import HARDTANH, act, network, node, tensor
 from tests.certificate._random import OPERATIONS, grown
@@ -39,7 +42,7 @@ def test_rows_blocks_and_terms_say_the_same(seed):
         assert all(p >= 0 for places, _ in rows for p in places)
         sums = [sum((Fraction(w, rule.denominator) * x[p] for p, w in zip(*row, strict=True)), Fraction(0)) for row in rows]
         assert [s + c for s, c in zip(sums, constants, strict=True)] == values[i].fractions()
-        assert rule.value([values[p] for p in found.operands], constants=False).fractions() == sums
+        assert value(rule, [values[p] for p in found.operands], constants=False).fractions() == sums
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -7,14 +7,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exactnn import certificate as checker
 from exactnn.certificate import BudgetExceeded, Rejected, Unreadable, examine
+from exactnn.certificate._claim import QUESTIONS
+from exactnn.certificate._load import load
 from exactnn.cli import main
 from tests.certificate import test_at_points, test_fibre, test_identity, test_mutations_of_bounds, test_poles, test_tree
-from tests.certificate._cases import CASES
+from tests.certificate._build import box, certificate, mlp, tensor
+from tests.certificate._cases import CASES, smooth_net
+from tests.certificate._hostile import added, nnet, of_file
 from tests.certificate.test_mutations import changes
 
 ALONE = """
@@ -36,6 +41,44 @@ print(json.dumps(found))
 """
 
 
+BESIDE = ("matched", "shared", "denominators")
+NET = mlp(([[1, 2], [3, 4]], [1, 0]), ([[1, -1]], [0]))
+ORDER = [{"kind": "permutation", "layer": "r0", "order": [1, 0]}]
+CURVED = smooth_net("silu", [(1, 1, 0)])
+ON_A_BOX: dict[str, Any] = {"domain": box((-1, 1), (-1, 1)), "tolerance": 100}
+TREE = {"method": "tree", "hull": None, "tree": [["leaf", [], None]]}
+PASS = {"method": "pass", "bits": 16}
+LEAF = {"method": "boxes", "bits": 16, "tree": [["leaf", "0"]]}
+APART = {"method": "enclosure", "point": [1], "output": 0, "bits": 40}
+BY_EQUAL = certificate("same_decision", "proved", (NET, NET), {"method": "equal", "evidence": TREE})
+del BY_EQUAL["claim"]["tolerance"]
+SLICED = certificate("equal", "proved", (NET, NET), TREE)
+LINE = {"origin": tensor([1, 2]), "directions": tensor([[3, 4]])}
+SLICED["models"] = {name: {**model, "slice": LINE} for name, model in SLICED["models"].items()}
+#: what the cases of the other tests lack
+MORE = {
+    "zero by pass": certificate("zero", "proved", (NET,), PASS, **ON_A_BOX),
+    "zero by boxes": certificate("zero", "proved", (NET,), LEAF, **ON_A_BOX),
+    "not zero": certificate("zero", "refuted", (CURVED,), APART),
+    "symmetry by a tree": certificate("symmetry", "proved", (NET,), TREE, transformation=ORDER),
+    "symmetry by pass": certificate("symmetry", "proved", (NET,), PASS, transformation=ORDER, **ON_A_BOX),
+    "symmetry by boxes": certificate("symmetry", "proved", (NET,), LEAF, transformation=ORDER, **ON_A_BOX),
+    "no symmetry": certificate(
+        "symmetry", "refuted", (CURVED,), APART, transformation=[{"kind": "sign_flip", "layer": "r0", "neurons": [0]}]
+    ),
+    "decisions by equality": BY_EQUAL,
+    "sliced": SLICED,
+    "matched": certificate("equal", "proved", (NET, NET), {**TREE, "matched": ORDER}),
+}
+
+
+def kind(document: Any) -> str:
+    """Question, answer, method, what its evidence has beside, and how its models are given."""
+    claim, evidence = document["claim"], document["evidence"]
+    models = sorted({key for model in document["models"].values() for key in model if key not in ("sha256", "inline")})
+    return " ".join([claim["question"], claim["answer"], evidence["method"], *(key for key in BESIDE if key in evidence), *models])
+
+
 def documents() -> dict[str, object]:
     """One of each question, answer and method; with a claim of the other answer, and with another number in the evidence."""
     sources = (
@@ -46,11 +89,12 @@ def documents() -> dict[str, object]:
         test_identity.CASES,
         test_tree.GOOD,
         test_mutations_of_bounds.CASES,
+        MORE,
     )
     found: dict[str, object] = {}
     for document in (document for cases in sources for document in cases.values()):
         claim, evidence = document["claim"], document["evidence"]
-        name = f"{claim['question']} {claim['answer']} {evidence['method']}"
+        name = kind(document)
         if name not in found:
             found[name] = document
             turned = "refuted" if claim["answer"] == "proved" else "proved"
@@ -61,6 +105,18 @@ def documents() -> dict[str, object]:
     found["another version"] = {**CASES["T6"], "version": 3}
     found["too deep"] = {**CASES["T6"], "evidence": {"method": "forms", "hull": None, "f": {}, "g": {}, "output": "DEEP"}}
     return found
+
+
+def test_every_method_is_among_them() -> None:
+    """Of each question and answer; what may stand beside the evidence; slices. Files are in the test itself."""
+    names = set(documents())
+    for question, place in QUESTIONS.items():
+        claim = load(place)
+        for answer, methods in claim.methods.items():
+            for method in methods:
+                assert f"{question} {answer} {method}" in names
+    assert {word for name in names for word in name.split()} >= {*BESIDE, "slice"}
+    assert "same_decision proved equal" in names
 
 
 def in_python(path: Path) -> tuple[int, str]:
@@ -84,6 +140,15 @@ def test_the_same_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         path = tmp_path / f"{k}.json"
         path.write_text(json.dumps(document).replace('"DEEP"', "[" * 10**5 + "]" * 10**5))
         paths.append(path)
+    for name, content in {"onnx": added(2, 1), "nnet": nnet(3, 2), "json": json.dumps(NET).encode()}.items():
+        path = tmp_path / f"{name}.certificate.json"
+        document = of_file(tmp_path, f"model.{name}", content, name)
+        document["evidence"] = TREE
+        path.write_text(json.dumps(document))
+        changed = tmp_path / f"{name}.changed.certificate.json"
+        document["models"]["g"]["sha256"] = "0" * 64
+        changed.write_text(json.dumps(document))
+        paths += [path, changed]
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-c", ALONE, str(folder)],
         input=json.dumps(list(map(str, paths))),

@@ -10,9 +10,10 @@ import mpmath
 from exactnn.certificate import _balls, check
 from exactnn.certificate._evaluate import Numbers
 from exactnn.certificate._gradient import gradients
-from exactnn.certificate._meaning import steps, walk
+from exactnn.certificate._meaning import steps
 from exactnn.certificate._models import read_models
 from exactnn.certificate._numbers import Tensor
+from exactnn.certificate._walk import walk
 from exactnn.network.document import canonical_hash
 from tests.certificate._build import affine, network, node, tensor
 from tests.certificate.test_identity import GRAPH, identity

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import exactnn as xn
-from exactnn.certificate import Rejected, check, examine, read_network
+from exactnn.certificate import Rejected, check, examine
+from exactnn.certificate._network import read_network
 from exactnn.certificate._slice import sliced
 from exactnn.exact.array import RationalArray
 from exactnn.exact.writing import json_tensor

@@ -395,10 +395,10 @@ FALSE = {
     "a domain that is a point": (regions(RELU, 1, leaf([[0, 1, [1, [[1, 1]]]]], [1, [1]]), domain=box((1, 1))), "strictly"),
     "an empty domain": (regions(RELU, 2, split(0), ON, OFF, domain=EMPTY), "strictly"),
     "a region split at 0": (regions(shallow([(1, 0, 0)]), 2, split(0), ON, OFF), "constant"),
-    "a region split twice": (regions(RELU, 3, split(0), split(0), ON, ON, OFF), "fixed already"),
+    "a region split twice": (regions(RELU, 3, split(0), split(0), ON, ON, OFF), "strictly inside"),
     "a unit that is none": (regions(RELU, 2, split(1), ON, OFF), "none|not fixed"),
-    "a unit below 0": (regions(RELU, 2, split(-1), ON, OFF), "number of a unit"),
-    "a unit that is a truth": (regions(RELU, 2, split(False), ON, OFF), "number of a unit"),
+    "a unit below 0": (regions(RELU, 2, split(-1), ON, OFF), "integer >= 0"),
+    "a unit that is a truth": (regions(RELU, 2, split(False), ON, OFF), "integer >= 0"),
     "a row that is none": (regions(RELU, 1, leaf([[0, 1, [1, [[2, 1]]]]], [1, [1]]), domain=INTERVAL), "index"),
     "a row from the end": (regions(RELU, 1, leaf([[0, 1, [1, [[-1, 1]]]]], [1, [1]]), domain=INTERVAL), "index"),
     "a split that is not above": (

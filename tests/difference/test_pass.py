@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp, symmetry, verify_equal, verify_symmetry, verify_zero
 from exactnn.certificate import _budget, _intervals, _smooth
-from exactnn.certificate._meaning import Piecewise
+from exactnn.certificate._piecewise import Piecewise
 from exactnn.difference import NotBounded, UpperBound, _pass, _units, bounding_box, difference_bounds, upper_bound
-from exactnn.difference._bounds import Ends, Exact
+from exactnn.difference._bounds import Ends, Exact, times
 from exactnn.difference._maximum import Maximum
 from exactnn.difference._smooth import SLOPES, smooth_step, smooth_values
 from exactnn.difference._units import unit
@@ -542,3 +542,9 @@ def test_more_products_than_the_checker_would_repeat_are_passed_on(monkeypatch: 
 def test_the_clock_is_looked_at() -> None:
     with pytest.raises(Incomplete):
         difference_bounds(F, G, Box([0, 0], [1, 1]), clock=Clock(0))
+
+
+@pytest.mark.parametrize("factor", [2**63 + 3, -(2**63) - 3])
+def test_a_factor_without_axes_may_be_long(factor: int) -> None:
+    ends = np.array([[[1, 2]], [[3, -4]]], dtype=object)
+    assert times(ends, np.array(factor, dtype=object)).tolist() == times(ends, factor).tolist()

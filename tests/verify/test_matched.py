@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import exactnn as xn
 from exactnn import certificate as checker
+from exactnn.certificate import building
 from exactnn.certificate._evaluate import evaluate
 from exactnn.certificate._transform import matched
 from exactnn.difference import upper_bound
@@ -141,7 +142,7 @@ def test_a_file_that_the_checker_reads_otherwise(tmp_path: Path, monkeypatch: py
     xn.save(g, tmp_path / "g.nnet")
     loaded = xn.load(tmp_path / "g.nnet")
     assert _matched.matched(f, loaded) is not None
-    read = checker.read_models
+    read = building.read_models
 
     def renamed(*arguments: Any) -> Any:
         found = read(*arguments)
@@ -149,7 +150,7 @@ def test_a_file_that_the_checker_reads_otherwise(tmp_path: Path, monkeypatch: py
         nodes = tuple(node._replace(name=f"{node.name}2") for node in network.nodes)
         return {"g": found["g"]._replace(network=network._replace(nodes=nodes))}
 
-    monkeypatch.setattr(checker, "read_models", renamed)
+    monkeypatch.setattr(building, "read_models", renamed)
     assert _matched.matched(f, loaded) is None
     assert _matched.matched(f, g) is not None
     verdict = xn.verify_equal(f, loaded, domain=xn.Box([-1] * 2, [1] * 2), tolerance=WITHIN)
@@ -241,7 +242,7 @@ def test_steps_that_are_allowed_keep_the_function(seed: int, head: str, pool: st
     """By the checker's own evaluation, of the network that it builds itself; those that are not allowed are named."""
     rng = np.random.default_rng(seed)
     net = convolutional(rng, unit=unit, norms=("before", "after") if norm else (), pool=pool, head=head)
-    own = moved = checker.read_network(document(net), "g")
+    own = moved = building.read_network(document(net), "g")
     x = [Fraction(int(n), 8) for n in rng.integers(-16, 17, net.input_dim)]
     for layer in net.hidden_layers:
         count = layer_at(net, layer).count
@@ -267,7 +268,7 @@ def test_steps_that_are_allowed_keep_the_function(seed: int, head: str, pool: st
     [("relu6", "scaling"), ("tanh", "scaling"), ("silu", "flip"), ("sigmoid", "sign_flip"), ("leaky_relu(1/10)", "flip")],
 )
 def test_steps_that_change_a_function_are_refused(unit: str, kind: str) -> None:
-    net = checker.read_network(document(xn.mlp([([[1], [2]], [0, 1]), ([[3, 4]], [0])], activation=unit)), "g")
+    net = building.read_network(document(xn.mlp([([[1], [2]], [0, 1]), ([[3, 4]], [0])], activation=unit)), "g")
     parameters = {"factors": [1, 2]} if kind == "scaling" else {"neurons": [1]}
     with pytest.raises(checker.Rejected, match=r"homogeneous|not odd|not even"):
         matched(net, [{"kind": kind, "layer": net.nodes[2].name, **parameters}])
@@ -281,7 +282,7 @@ def test_a_norm_alone_makes_no_neurons() -> None:
     build.add("out", Affine(RationalArray.of([[1, 1]]), RationalArray.of([0])), unit)
     net = build.build(["x"], ["out"])
     with pytest.raises(checker.Rejected, match="makes the neurons"):
-        matched(checker.read_network(document(net), "g"), [{"kind": "scaling", "layer": "unit", "factors": [2, 3]}])
+        matched(building.read_network(document(net), "g"), [{"kind": "scaling", "layer": "unit", "factors": [2, 3]}])
 
 
 # --- scaled copies -------------------------------------------------------------------------------------------------------------------
@@ -374,7 +375,7 @@ def test_channels_and_batch_norms(seed: int, unit: str, norm: bool, pool: str) -
     assert f.evaluate(x) == g.evaluate(x)
     if found is not None:
         assert found.network.evaluate(x) == f.evaluate(x)
-        assert evaluate(matched(checker.read_network(document(g), "g"), found.steps), x[0].to_fractions(), "g") == list(
+        assert evaluate(matched(building.read_network(document(g), "g"), found.steps), x[0].to_fractions(), "g") == list(
             f(x[0].to_fractions())
         )
 

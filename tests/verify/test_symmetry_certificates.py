@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from exactnn import Network, check, mlp, symmetry, verify_symmetry
 from exactnn import certificate as checker
+from exactnn.certificate import building
 from exactnn.claims import SymmetryClaim
 from exactnn.errors import ArgumentError, ShapeError
 from exactnn.exact.array import RationalArray
@@ -168,8 +169,8 @@ def test_no_comparison_is_left_out_that_would_fail(case: tuple[Network, symmetry
     except ArgumentError:
         return
     if all(_images._is_plain(f, step) for step in steps):
-        built = checker.transformed(checker.read_network(document(f), "f"), steps)
-        assert built == checker.read_network(document(image), "g")
+        built = building.transformed(building.read_network(document(f), "f"), steps)
+        assert built == building.read_network(document(image), "g")
 
 
 # --- the layers that once had no certificate --------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ def test_the_checker_refuses_scale_and_transpose_after_the_source() -> None:
     for between in (Scale(RationalArray.of([2])), Transpose((0,))):
         f = chain(affine([[1]], [1]), between, plain_norm(1), activation("relu"), affine([[1]], [0]))
         with pytest.raises(checker.Rejected, match=r"node n2 .* stands between"):
-            checker.transformed(checker.read_network(document(f), "f"), flip)
+            building.transformed(building.read_network(document(f), "f"), flip)
     f = chain(
         Scale(RationalArray.of([2])), plain_norm(1), activation("relu"), affine([[1]], [0])
     )  # before the source: nothing to do with it

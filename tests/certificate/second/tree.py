@@ -62,17 +62,17 @@ def differences(nets, start):
 class Cell:
     """A part of the domain: its forms, what the units are on it, and the answers given to the generator so far."""
 
-    def __init__(self, nets, start, given, answers=(), known=(), left_open=(), functions=(), named=(), first=0):
+    def __init__(self, nets, start, given, answers=(), known=(), reached=(), functions=(), first=0):
         self.nets, self.start, self.given, self.answers = nets, start, list(given), list(answers)
-        self.known, self.left_open, self.functions = dict(known), dict(left_open), list(functions)
-        self.named, self.first, self.end = dict(named), first, None
+        self.known, self.reached, self.functions = dict(known), dict(reached), list(functions)
+        self.first, self.end = first, None
         self.run = differences(nets, start)
         self.go(None)
         for answer in answers:
             self.go(answer)
 
     def fork(self):
-        return Cell(self.nets, self.start, self.given, self.answers, self.known, self.left_open, self.functions, self.named, self.first)
+        return Cell(self.nets, self.start, self.given, self.answers, self.known, self.reached, self.functions, self.first)
 
     def go(self, answer):
         """To the next stage, or the end."""
@@ -88,21 +88,19 @@ class Cell:
         found = []
         for u, z in enumerate(self.stage, self.first):
             c, h = scaled(z)
-            if u in self.named:
-                sign = self.named[u]
-            elif is_constant(z):
+            self.reached[u] = z
+            if is_constant(z):
                 sign = 1 if z.get(ONE, 0) > 0 else -1
             elif h in self.known:
                 sign = self.known[h] if c > 0 else -self.known[h]
             else:
-                self.left_open[u] = z
                 if h not in self.functions:
                     self.functions.append(h)
                 top = {(2, self.functions.index(h)): Fraction(1)}
                 found.append(add((abs(c), top), (int(c < 0), z)))
                 continue
             found.append(z if sign > 0 else {})
-        self.first, self.named = self.first + len(self.stage), {}
+        self.first += len(self.stage)
         self.answers.append(found)
         self.go(found)
 
@@ -110,16 +108,14 @@ class Cell:
         """z of a unit that may be named."""
         while count(u) >= self.first + len(self.stage):
             self.leave()
-        z = self.left_open.get(u, {}) if u < self.first else self.stage[u - self.first]
-        need(u not in self.named and not is_constant(z) and all(key[0] < 2 for key in z), "a unit that may not be named")
+        z = self.reached[u] if u < self.first else self.stage[u - self.first]
+        need(not is_constant(z) and all(key[0] < 2 for key in z), "a unit that may not be named")
         return z
 
     def fix(self, u, sign):
         z = self.name(u)
         c, h = scaled(z)
         self.known[h] = sign if c > 0 else -sign
-        if u >= self.first:
-            self.named[u] = sign
 
     def outputs(self):
         """The differences of the outputs, functions whose sign is known replaced."""

@@ -26,7 +26,7 @@ def count(value, least=0):
 
 
 def integer(value):
-    if isinstance(value, str) and re.fullmatch("-?0x[0-9a-f]+", value, re.ASCII):
+    if isinstance(value, str) and re.fullmatch("-?0x[0-9a-fA-F]+", value, re.ASCII):
         return int(value, 16)
     need(type(value) is int, f"an Integer, not {value!r}"[:99])
     return value
@@ -34,7 +34,7 @@ def integer(value):
 
 def rational(value):
     if isinstance(value, str) and "/" in value:
-        parts = [int(p, 16 if "x" in p else 10) for p in value.split("/") if re.fullmatch("-?([0-9]+|0x[0-9a-f]+)", p, re.ASCII)]
+        parts = [int(p, 16 if "x" in p else 10) for p in value.split("/") if re.fullmatch("-?([0-9]+|0x[0-9a-fA-F]+)", p, re.ASCII)]
         need(value.count("/") == 1 and len(parts) == 2 and parts[1] > 0, f"a Rational, not {value!r}"[:99])
         return Fraction(*parts)
     return Fraction(integer(value))
