@@ -69,7 +69,7 @@ class Atoms:
 
     def at(self, form: Form, place: int) -> Form:
         """A form on a grid, at one place of it."""
-        return form._replace(atoms=tuple(self.element(a, place) for a in form.atoms))
+        return Form(form.constant, form.factor, tuple([self.element(a, place) for a in form.atoms]), form.coefficients)
 
     def elements(self, value: NodeForms) -> list[Form]:
         """One form for each entry."""
@@ -118,5 +118,5 @@ class Lines:
 
 def positive(value: Fraction, step: str) -> Fraction:
     """The value, Rejected unless it is > 0."""
-    need(value > 0, step, "the factor must be positive")
+    need(value.numerator > 0, step, "the factor must be positive")
     return value

@@ -41,15 +41,14 @@ def bent(i: int, node: Node, shape: Shape, x: int, at: int) -> Iterator[Step]:
         used, jumps = [x, *used], [slopes, *jumps]
     if len(used) == 1 and jumps[0] == [1] and not constant and used[0] != x:
         return
-    denominator = common([p for row in jumps for p in row], step)
-    long = denominator.bit_length() + max(
-        n.bit_length() for p in (constant, *(p for row in jumps for p in row)) for n in p.as_integer_ratio()
-    )
+    numbers = [constant, *(p for row in jumps for p in row)]
+    denominator = common(numbers[1:], step)
+    long = denominator.bit_length() + max([n.bit_length() for p in numbers for n in p.as_integer_ratio()])
     _budget.charge(size * len(jumps) * (_budget.words(long) - 1), step)
     _budget.hold(size * len(jumps) * (_budget.words(long) - 1), step)
     terms = []
     for k, row in enumerate(jumps):
-        weights = [int(p * denominator) for p in row for _ in range(size // len(row))]
+        weights = [w for p in row for w in [p.numerator * (denominator // p.denominator)] * (size // len(row))]
         terms.append(Term(range(k * size, (k + 1) * size), None if row == [1] and denominator == 1 else weights))
     constants = [constant.numerator] * size if constant else ()
     rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, longest=lambda: long)

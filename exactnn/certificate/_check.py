@@ -79,12 +79,10 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
         with _budget.opened(budget) as account:
             if isinstance(certificate, str | os.PathLike):
                 document, texts = load("_files.certificate")(certificate)
-                found = _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
-            else:
-                account.own = load("_written.beside_models")(certificate)
-                _budget.allow(account.own)
-                found = _examine(certificate, None, models, os.curdir if folder is None else folder)
-            return found._replace(uses=tuple(sorted(account.loaded)))
+                return _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
+            account.own = load("_written.beside_models")(certificate)
+            _budget.allow(account.own)
+            return _examine(certificate, None, models, os.curdir if folder is None else folder)
     except (RecursionError, MemoryError, OverflowError) as error:
         raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
 
@@ -119,4 +117,5 @@ def _examine(document: Any, texts: dict[int, str] | None, given: Sequence[Path],
     if BESIDE & evidence.keys():
         claim, f, g, evidence = load("_beside.taken_up")(claim, f, g, evidence)
     load(methods[method])(claim, f, g, claim.without_lower(f, g, evidence))
-    return Accepted(stated, models, (), tuple(document["models"][name].get("format", "json") for name in models))
+    uses = tuple(sorted(_budget.account().loaded))
+    return Accepted(stated, models, uses, tuple([document["models"][name].get("format", "json") for name in models]))

@@ -38,7 +38,7 @@ class Form(NamedTuple):
 
     def plus(self, k: Fraction) -> Form:
         """This form plus a constant."""
-        return _kept(Form(self.constant + k, self.factor, self.atoms, self.coefficients)) if k else self
+        return _kept(Form(self.constant + k if self.constant else k, self.factor, self.atoms, self.coefficients)) if k else self
 
     def is_constant(self) -> bool:
         """Whether no atom occurs."""
@@ -107,12 +107,12 @@ def combination(terms: Iterable[tuple[Fraction | int, Form]], under: int = 1, sh
     total, parts = _ZERO, []
     for k, form in terms:
         if form.constant:
-            total += form.constant * k
+            total = total + form.constant * k if total else form.constant * k
             if total.denominator >> LONG:
                 _budget.charge(words(total.denominator.bit_length()) ** 2, _STEP)
         (a, b), (c, d) = k.as_integer_ratio(), form.factor.as_integer_ratio()
-        parts.append((*_reduced(a * c, b * d), form))
-    common = _least(q for _, q, _ in parts)
+        parts.append((a * c, 1, form) if b * d == 1 else (*_reduced(a * c, b * d), form))
+    common = _least([q for _, q, _ in parts])
     found: dict[int, int] = {}
     for p, q, form in parts:
         k = p * (common // q)
@@ -123,10 +123,8 @@ def combination(terms: Iterable[tuple[Fraction | int, Form]], under: int = 1, sh
                 found[atom] = found.get(atom, 0) + k * c
     kept = {atom: c for atom, c in found.items() if c}
     longest = words(max(map(abs, kept.values()), default=0).bit_length())
-    return _kept(
-        Form(total / under + shift if total else shift, Fraction(1, common * under), tuple(kept), list(kept.values())),
-        len(kept) * (1 + longest),
-    )
+    total = (total if under == 1 else total / under) + shift if total else shift
+    return _kept(Form(total, Fraction(1, common * under), tuple(kept), list(kept.values())), len(kept) * (1 + longest))
 
 
 def _reduced(p: int, q: int) -> tuple[int, int]:
@@ -144,10 +142,9 @@ def products(
     coefficients over one denominator. An atom that occurs once costs one product a row; forms that are
     different atoms in order, times one number, cost none: the row itself has their coefficients.
     """
-    common = _least(form.factor.denominator for form in forms)
-    unit = _least(form.constant.denominator for form in forms)
-    more, numbers = words(common.bit_length()) - 1, (1 + len(rows)) * sum(len(form.atoms) + 1 for form in forms)
-    if more and len({form.factor for form in forms}) > 1:  # over a long denominator all coefficients are as long
+    common, unit = _least([form.factor.denominator for form in forms]), _least([form.constant.denominator for form in forms])
+    if (more := words(common.bit_length()) - 1) and len({form.factor for form in forms}) > 1:  # then all coefficients are as long
+        numbers = (1 + len(rows)) * sum(len(form.atoms) + 1 for form in forms)
         _budget.charge(numbers * more, _STEP)
         _budget.hold(numbers * more, _STEP)
     _budget.charge((1 + len(rows)) * len(forms) * (words(unit.bit_length()) - 1), _STEP)
@@ -160,10 +157,10 @@ def products(
                 positions.append(i)
                 values.append(k * c)
     atoms = tuple(sorted(columns))
-    once = [k for k, atom in enumerate(atoms) if len(columns[atom][0]) == 1]
-    places = [columns[atoms[k]][0][0] for k in once]
-    factors = [columns[atoms[k]][1][0] for k in once]
-    often = [(k, itemgetter(*columns[a][0]), columns[a][1]) for k, a in enumerate(atoms) if len(columns[a][0]) > 1]
+    table = [columns[atom] for atom in atoms]
+    once = [k for k, (at, _) in enumerate(table) if len(at) == 1]
+    places, factors = [table[k][0][0] for k in once], [table[k][1][0] for k in once]
+    often = [(k, itemgetter(*at), values) for k, (at, values) in enumerate(table) if len(at) > 1]
     share = 0  # the number by which all forms are multiples of one atom each
     whole = list(range(len(forms)))
     if places == whole[::-1] and not often:  # inputs have descending numbers
@@ -198,7 +195,7 @@ def products(
 
 def combined(rule: Linear, operands: Sequence[Form], step: str) -> list[Form]:
     """The rule on forms."""
-    shifts = [Fraction(c, rule.over) for c in rule.constants] or [_ZERO] * prod(rule.shape)
+    shifts = [Fraction(c, rule.over) if c else _ZERO for c in rule.constants] or [_ZERO] * prod(rule.shape)
     _budget.hold(len(shifts), step)
     _budget.charge(8 * len(shifts), step)
     forms = [*operands, _NOTHING]  # the place -1
@@ -208,9 +205,10 @@ def combined(rule: Linear, operands: Sequence[Form], step: str) -> list[Form]:
             terms = [(1 if weights is None else weights[e], forms[places[e]]) for places, weights in rule.terms]
             if len(terms) == 1:
                 ((weight, form),) = terms
-                found[e] = form.times(weight if rule.denominator == 1 else Fraction(weight, rule.denominator)).plus(shift)
+                form = form if weight == rule.denominator else form.times(Fraction(weight, rule.denominator))
+                found[e] = form.plus(shift)
             else:
-                size = FORM + sum(len(form.atoms) for _, form in terms)
+                size = FORM + sum([len(form.atoms) for _, form in terms])
                 _budget.charge(4 * size, step)
                 _budget.hold(size, step)
                 found[e] = combination(terms, rule.denominator, shift)

@@ -21,7 +21,7 @@ def _tap(form: Form, place: int, padded: bool, atoms: Atoms) -> Form:
     Outside the grid everything is zero, constants too. So a constant is a multiple of the shifted function that
     is 1 on the grid, unless there is no padding and the shifted place is always inside.
     """
-    found = form._replace(atoms=tuple(atoms.base("tap", a, place) for a in form.atoms))
+    found = Form(form.constant, form.factor, tuple([atoms.base("tap", a, place) for a in form.atoms]), form.coefficients)
     if not padded or form.constant == 0:
         return found
     one = Form(Fraction(0), form.constant, (atoms.base("tap", "one", place),), (1,))

@@ -85,5 +85,5 @@ def _add_outer(identity: list[Vector], row: Sequence[Fraction], column: Sequence
         if c:
             _budget.charge(4 * len(entries), "hull")
             for i, v in entries:
-                total[i] = total.get(i, Fraction(0)) + c * v
+                total[i] = total[i] + c * v if i in total else c * v
                 _budget.charge(4 * (_budget.words(total[i].denominator.bit_length()) - 1), "hull")

@@ -40,7 +40,7 @@ class Kinks:
             self.nonnegative(z, line[1], grid, step)
             return z
         if len(line) == 2 and line[0] == "off":
-            self.nonnegative(z.times(Fraction(-1)), line[1], grid, step)
+            self.nonnegative(z.times(-1), line[1], grid, step)
             return constant(0)
         raise Rejected(step, 'expected ["atom", a, s, F], ["on", proof] or ["off", proof]')
 
@@ -54,7 +54,8 @@ class Kinks:
                 terms.append((-positive(rational(coefficient, here), here), self._term(kind, number, grid, here)))
             rest = combination(terms)
         need(rest.is_constant(), step, "the terms of the proof do not add up to the form")
-        need(rest.constant >= 0, step, f"the proof leaves the negative constant {show(rest.constant)}")
+        if rest.constant < 0:
+            raise Rejected(step, f"the proof leaves the negative constant {show(rest.constant)}")
 
     def finish(self) -> None:
         """Rejected if a stated bound does not hold, used or not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -12,5 +12,7 @@ from . import _budget
 def load(name: str) -> Any:
     """What a text like "_tree.check_tree" names in this folder; the account of the check keeps the name."""
     _budget.account().loaded.add(name)
-    module, _, attribute = name.rpartition(".")
-    return getattr(sys.modules.get(f"{__package__}.{module}") or import_module(f".{module}", __package__), attribute)
+    return _named(*name.rsplit(".", 1))
+
+
+_named = cache(lambda module, attribute: getattr(import_module(f".{module}", __package__), attribute))

@@ -15,7 +15,6 @@ The rule of `affine` stands here, those of other operations in the modules that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -79,8 +78,8 @@ def taken(x: Sequence[Any], places: Sequence[int]) -> Any:
 def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
     """What an operation in AFFINE does to operands of these shapes."""
     found: Linear = load(OPERATIONS[node.op][3])(node, shapes)
-    values = node.fields.values()
-    return found._replace(longest=cache(lambda: max((bits(value) for value in values if isinstance(value, Tensor)), default=1)))
+    values, known = [value for value in node.fields.values() if isinstance(value, Tensor)], dict[int, int]()
+    return Linear(*found[:-1], lambda: known.get(0) or known.setdefault(0, max(map(bits, values), default=1)))
 
 
 def affine(node: Node, shapes: Sequence[Shape]) -> Linear:

@@ -24,10 +24,10 @@ def named(node: Node, atoms: Atoms, form: Form, line: Any, grid: Shape, step: st
     sign = line[2]
     need(type(sign) is int and sign in ((1,) if name is None else (1, -1)), step, f"the sign must be 1{' or -1' * bool(name)}")
     kind = ("smooth", name) if name else ("rational", node.fields["numerator"], node.fields["denominator"])
-    inner = form.times(Fraction(sign))
+    inner = form.times(sign)
     atom = atoms.use(line[1], kind, grid, inner, step)
     if sign == 1:
         return atom
     if name in ("tanh", "sigmoid"):
-        return atom.times(Fraction(-1)).plus(Fraction(name == "sigmoid"))
+        return atom.times(-1).plus(Fraction(name == "sigmoid"))
     return combination([(1, atom), (-1, inner)])

@@ -42,13 +42,13 @@ def _quotient(x: Interval, y: Interval, b: int) -> Interval:
 
 def exp(x: Fraction, b: int) -> Interval:
     """exp(x) = exp(x / 2^k)^(2^k) = (sum of (x / 2^k)^n / n!)^(2^k); for negative x the reciprocal."""
-    afford(abs(x) <= LARGEST, "enclosure", "an argument is too large to be enclosed by this checker")
-    if x < 0:
+    afford(abs(x.numerator) <= LARGEST * x.denominator, "enclosure", "an argument is too large to be enclosed by this checker")
+    if x.numerator < 0:
         one = 1 << (b + GUARD)
         return _quotient((one, one), exp(-x, b + GUARD), b)
     halvings = (int(x) + 1).bit_length() + 1
     w = b + 2 * halvings + GUARD + 2 * int(x)
-    lo, hi = _sum((1 << w, 1 << w), ends(x / (1 << halvings), w), (1, 0), (0, 1), w)
+    lo, hi = _sum((1 << w, 1 << w), ends(Fraction(x.numerator, x.denominator << halvings), w), (1, 0), (0, 1), w)
     for _ in range(halvings):
         lo, hi = _cut((lo * lo, hi * hi), w)
     return _cut((lo, hi), w - b)

@@ -18,7 +18,7 @@ from typing import Any
 from . import _budget
 from ._common import pack
 from ._network import Network
-from ._numbers import items, need, rationals, show
+from ._numbers import Rejected, items, need, rationals, show
 
 End = Fraction | None  # None: no bound
 
@@ -30,7 +30,7 @@ def integers(polynomial: Sequence[Fraction]) -> list[int]:
         found.pop()
     _budget.charge(len(found) * _budget.words(longest(found)) ** 2, "long coefficients")
     divisor = gcd(*found)
-    return [c // divisor for c in found]
+    return [c // divisor for c in found] if divisor > 1 else found
 
 
 def longest(numbers: Iterable[int]) -> int:
@@ -58,18 +58,14 @@ def need_no_zero(polynomial: Sequence[int], lower: End, upper: End, raw: Any, st
     for u, v in pairwise(ends):
         with _budget.released():
             found = _along(polynomial, u, v, step)
-        least, most = min(found), max(found)
-        none = found[0] and found[-1] and (least >= 0 or most <= 0)
-        need(
-            bool(none),
-            step,
-            f"a zero from {'-infinity' if u is None else show(u)} to {'infinity' if v is None else show(v)} is not excluded",
-        )
+        if not (found[0] and found[-1] and (min(found) >= 0 or max(found) <= 0)):
+            start, end = "-infinity" if u is None else show(u), "infinity" if v is None else show(v)
+            raise Rejected(step, f"a zero from {start} to {end} is not excluded")
 
 
 def _along(p: Sequence[int], u: End, v: End, step: str) -> list[int]:
     """(1 + t)^n p((u + v t)/(1 + t)) up to a positive factor, one end being a number."""
-    end = longest(n for end in (u, v) if end is not None for n in end.as_integer_ratio())
+    end = longest([n for end in (u, v) if end is not None for n in end.as_integer_ratio()])
     long = _budget.words(longest(p) + len(p) * (4 * end + 4))  # p is moved to u, then scaled by v - u, which has twice the bits, and moved
     _budget.charge(len(p) ** 2 * (1 + long // 8) + 2 * len(p) * long**2, step)  # sums, which take as long as numbers are; products
     _budget.hold(2 * len(p) * long, step)
@@ -133,9 +129,9 @@ def denominators(raw: Any) -> frozenset[tuple[Fraction, ...]]:
 def monic(polynomial: Sequence[Fraction | int]) -> tuple[Fraction, ...]:
     """A polynomial other than 0, constant term first, divided by its leading coefficient."""
     degree = max(k for k, c in enumerate(polynomial) if c)
-    long = _budget.words(max(longest(c.as_integer_ratio()) for c in polynomial))
+    long = _budget.words(longest([n for c in polynomial for n in c.as_integer_ratio()]))
     _budget.charge(4 * len(polynomial) * long**2, "long coefficients")
-    return tuple(Fraction(c) / polynomial[degree] for c in polynomial[: degree + 1])
+    return tuple(Fraction(c, polynomial[degree]) for c in polynomial[: degree + 1])
 
 
 def need_no_poles(nonzero: Collection[tuple[Fraction, ...]], *networks: Network | None) -> None:

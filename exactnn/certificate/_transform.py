@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm, prod
 from typing import Any
@@ -51,7 +51,7 @@ def _after(network: Network, steps: Sequence[Any], label: str, kept: bool) -> Ne
 def _factors(layer: Layer, listed: list[Any]) -> list[Fraction]:
     """One positive factor for each neuron."""
     factors = rationals(listed, f"{layer.step}: factors", layer.count)
-    need(all(f > 0 for f in factors), layer.step, "the factors must be positive")
+    need(all(f.numerator > 0 for f in factors), layer.step, "the factors must be positive")
     return factors
 
 
@@ -96,7 +96,7 @@ def _scale(layer: Layer, factors: Sequence[Fraction], is_scaling: bool, kept: bo
         if layer.nodes[i].op == "batch_norm":  # scale (L a - L mean) + L bias = L (scale (a - mean) + bias)
             move(layer, i, ("mean", "bias"), order, factors)
     for i in layer.readers:
-        move(layer, i, ("weight",), order, [1 / f for f in factors])
+        move(layer, i, ("weight",), order, [Fraction(f.denominator, f.numerator) for f in factors])
 
 
 def last_with_weights(layer: Layer) -> int:
@@ -115,13 +115,13 @@ def set_fields(layer: Layer, i: int, fields: dict[str, Tensor]) -> None:
 def move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], factors: Sequence[Fraction]) -> None:
     """Fields of node i: what belongs to neuron k becomes what belonged to neuron order[k], times the factor of k."""
     node, common = layer.nodes[i], lcm(*(f.denominator for f in factors))
-    whole, found = [int(f * common) for f in factors], {}
+    whole, found = [f.numerator * (common // f.denominator) for f in factors], {}
     for key in keys:
         if key not in node.fields:
             continue
         a: Tensor = node.fields[key]
         share = len(a.numerators) // layer.count  # entries in a row that belong to one neuron, but for those of a reader
-        which = list(_neurons_of_columns(layer, node) if i in layer.readers else (k // share for k in range(len(a.numerators))))
+        which = _neurons_of_columns(layer, node) if i in layer.readers else [k // share for k in range(len(a.numerators))]
         long = words(common.bit_length() + a.denominator.bit_length())
         _budget.charge(4 * len(which) * long**2, layer.step)
         _budget.hold(len(which) * long, layer.step)
@@ -133,12 +133,12 @@ def move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], factor
     set_fields(layer, i, found)
 
 
-def _neurons_of_columns(layer: Layer, node: Node) -> Iterator[int]:
+def _neurons_of_columns(layer: Layer, node: Node) -> list[int]:
     """The neuron that each weight of a reader belongs to; with groups, output o reads the channels of its group only."""
     weight: Tensor = node.fields["weight"]
     if node.op == "affine":
         share = layer.inner(node.operands[0])
-        return (k // share % layer.count for k in range(len(weight.numerators)))
+        return [k // share % layer.count for k in range(len(weight.numerators))]
     groups, (out, inner) = node.fields["groups"], weight.shape[:2]
     block, taps = layer.channels(node.operands[0]), prod(weight.shape[2:])
-    return ((o * groups // out * inner + c) // block for o in range(out) for c in range(inner) for _ in range(taps))
+    return [(o * groups // out * inner + c) // block for o in range(out) for c in range(inner) for _ in range(taps)]
