@@ -1,14 +1,17 @@
 """The search over cells (`_complete`) in many tasks: on an executor, and with a file of finished tasks.
 
 A task is a cell of the search with all that is within it. What it brings back is its part of the tree, or a point where the claim fails;
-the tree of the certificate has the parts in their places.
+the tree of the certificate has the parts in their places. A part travels and waits as one text: as lists, of which there are many, all of
+them would be looked through again and again by the garbage collection of the process that waits.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 from exactnn.cells import Merged, Seed
@@ -24,7 +27,7 @@ from exactnn.verify._complete import Complete
 from exactnn.verify._domain import Coordinates, coordinates
 from exactnn.verify._joint import joint_program
 
-FORMAT, VERSION = "exactnn-cells-checkpoint", 2
+FORMAT, VERSION = "exactnn-cells-checkpoint", 3
 #: (unit, sign) of units that keep a sign on the domain
 Signs = list[tuple[int, int]]
 TASKS = 128
@@ -85,13 +88,32 @@ def decide_in_parts(
             raise Incomplete(
                 f"the search cell by cell: {stopped}; {len(parts)} of {len(shares)} tasks were finished, with {cells} cells", cells
             ) from stopped.__cause__
+    cells += sum(part["cells"] for part in parts.values())
+    return whole.evidence(_joined(nodes, {n: part["tree"] for n, part in parts.items()})), cells
+
+
+def _joined(nodes: Sequence[Any], texts: dict[int, str]) -> list[Any]:
+    """The tree, with the parts in the places of their numbers; the texts are used up."""
     tree: list[Any] = []
-    for node in nodes:
-        if isinstance(node, int):
-            tree += parts[node]["tree"]
-        else:
-            tree.append(node)
-    return whole.evidence(tree), cells + sum(part["cells"] for part in parts.values())
+    with _no_collection():
+        for node in nodes:
+            if isinstance(node, int):
+                tree += json.loads(texts.pop(node))
+            else:
+                tree.append(node)
+    return tree
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Collect no garbage meanwhile; there is none in lists that are read."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def carry_out(question: str, claim: Comparison, share: list[Any], deadline: float | None, signs: Signs | None) -> Any:
@@ -113,7 +135,7 @@ def carry_out(question: str, claim: Comparison, share: list[Any], deadline: floa
         raise
     if isinstance(answer, RationalArray):
         return {"point": [json_number(v) for v in answer.to_fractions()]}
-    return {"cells": part.search.found, "tree": part.tree.nodes}
+    return {"cells": part.search.found, "tree": json.dumps(part.tree.nodes, separators=(",", ":"))}
 
 
 def _complete(claim: Comparison, where: Coordinates, clock: Clock, signs: Signs | None) -> Complete:
