@@ -45,6 +45,13 @@ def test_a_certificate_rests_on_no_more_lines_than_its_method_may_have(question:
     assert {method: count for method, count in found.items() if count > trusted_lines.METHODS[question][method]} == {}
 
 
+@pytest.mark.parametrize("kind", trusted_lines.READ)
+def test_one_that_reads_a_file_rests_on_no_more_lines_than_it_may(kind: str) -> None:
+    found, most = trusted_lines.reading(kind), trusted_lines.READ[kind]
+    assert set(found) == set(most)
+    assert {method: count for method, count in found.items() if count > most[method]} == {}
+
+
 def test_each_question_has_goals() -> None:
     assert set(trusted_lines.METHODS) == set(trusted_lines._claim.QUESTIONS)
 

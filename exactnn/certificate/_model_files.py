@@ -9,30 +9,16 @@ from typing import Any
 
 from ._files import other, read_file, read_json
 from ._load import load
-from ._models import File, Model, Path, canonical_hash, need_digest
+from ._models import File, Model, Path
 from ._network import read_network
-from ._numbers import BudgetExceeded, Rejected, Unreadable, mapping, need, show, text
+from ._numbers import Unreadable, mapping, need, show, text
 
 _FORMATS: dict[str, tuple[str, ...]] = {"json": (), "nnet": ("raw",), "onnx": ("data",), "onnx.gz": ("data",)}  # with what else is said
 _MEMBERS = 2**10  # parts of a model file, each compressed by itself
 
 
-def among(entries: Mapping[str, Any], given: Sequence[Path]) -> list[File]:
-    """The files that are given, each of which is one of the models or of their data."""
-    stated = [entry for entry in entries.values() if type(entry) is dict]
-    wanted = [entry.get("sha256") for entry in stated]
-    wanted += [digest for entry in stated if type(entry.get("data")) is dict for digest in entry["data"].values()]
-    inline, files = any("inline" in entry for entry in stated), list[File]()
-    for path in given:
-        data = _content(path, "models")
-        digest = hashlib.sha256(data).hexdigest()
-        known = digest in wanted or (inline and _inline_hash(data) in wanted)
-        need(known, "models", f"certificate for other networks: {show(os.fspath(path))} is none of its models")
-        files.append((path, data, digest))
-    return files
-
-
-def _content(path: Path, step: str, digest: str | None = None) -> bytes:
+def content(path: Path, step: str, digest: str | None = None) -> bytes:
+    """The bytes of a file, where it can be read."""
     try:
         return read_file(path, step, digest)
     except OSError as error:
@@ -42,24 +28,16 @@ def _content(path: Path, step: str, digest: str | None = None) -> bytes:
         raise Unreadable(step, why) from None
 
 
-def _inline_hash(data: bytes) -> str:
-    """The hash that the content of a file would have as an inline model."""
-    try:
-        return canonical_hash(read_json(data, "models"), "models")
-    except (Rejected, BudgetExceeded):
-        return ""
-
-
 def read(entry: dict[str, Any], digest: str, step: str, folder: Path, files: Sequence[File]) -> Model:
     """The model with this hash, of the format that the entry says."""
     kind = text(entry.get("format"), f"{step}: format")
     need(kind in _FORMATS, step, f"unknown format {show(kind)}")
     mapping(entry, step, ("sha256", "format", "path"), _FORMATS[kind])
     path = text(entry["path"], f"{step}: path")
-    candidates = [(candidate, candidate, content) for candidate, content, found in files if found == digest]
+    candidates = [(name, name, data) for name, data, found in files if found == digest]
     if not candidates:
         place = os.path.join(folder, path)
-        candidates = [(path, place, _bound(place, digest, step, path))]
+        candidates = [(path, place, bound(place, digest, step, path))]
     source, data = os.fspath(candidates[0][0]), candidates[0][2]
     if kind == "json":
         return Model(read_network(read_json(data, step), step), digest, source)
@@ -71,31 +49,13 @@ def read(entry: dict[str, Any], digest: str, step: str, folder: Path, files: Seq
         data = load("_gzip.decompressed")(data, step, _MEMBERS)
     beside: Mapping[str, bytes] = {}
     if "data" in entry:
-        source, beside = _with_data(entry["data"], f"{step}: data", [(shown, place) for shown, place, _ in candidates], files)
+        places = [(shown, place) for shown, place, _ in candidates]
+        source, beside = load("_model_data.with_data")(entry["data"], f"{step}: data", places, files)
     return Model(load("_onnx.read_onnx")(data, step, beside), digest, source)
 
 
-def _bound(place: Path, digest: str, step: str, shown: Path) -> bytes:
+def bound(place: Path, digest: str, step: str, shown: Path) -> bytes:
     """The content of a file, which must have this hash."""
-    data = _content(place, step, digest)
+    data = content(place, step, digest)
     need(hashlib.sha256(data).hexdigest() == digest, step, other(shown))
     return data
-
-
-def _with_data(stated: Any, step: str, candidates: Sequence[tuple[Path, Path]], files: Sequence[File]) -> tuple[str, Mapping[str, bytes]]:
-    """The first of equal model files beside which, or among the given files, lies the data that the certificate binds; and that data."""
-    need(type(stated) is dict and len(stated) > 0, step, "expected the hashes of data files by their names")
-    for name in stated:
-        inside = type(name) is str and not {"", ".", ".."} & set(name.split("/")) and "\\" not in name and ":" not in name
-        need(inside, step, f"{show(name)} is no name within a folder")
-    wanted, given = {name: need_digest(d, step) for name, d in stated.items()}, {found: content for _, content, found in files}
-    for shown, place in candidates:
-        try:
-            beside = {n: given[d] if d in given else _bound(os.path.join(os.path.dirname(place), n), d, step, n) for n, d in wanted.items()}
-        except Rejected:
-            if (shown, place) == candidates[-1]:
-                raise
-            continue
-        break
-    listed = ", ".join(f"{name} (sha256 {digest})" for name, digest in stated.items())
-    return f"{os.fspath(shown)} with its data in {listed}", beside

@@ -55,7 +55,7 @@ def read_models(
 ) -> dict[str, Model]:
     """The models with these names. Files in ``given`` are used instead of the paths written; ``texts``: see `read_json`."""
     entries = mapping(document, "models", names)
-    files: list[File] = load("_model_files.among")(entries, given) if given else []
+    files: list[File] = load("_given.among")(entries, given) if given else []
     return {name: _model(entries[name], f"model {name}", folder, files, texts) for name in names}
 
 

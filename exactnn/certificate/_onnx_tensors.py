@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from math import isfinite, prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import _budget
 from ._common import lowest
-from ._numbers import Tensor, need, show
+from ._load import load
+from ._numbers import Tensor, need
 from ._protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, Message
 
 _TENSOR = {
@@ -25,28 +25,8 @@ _TENSOR = {
     13: Field("external_data", BYTES, True),
     14: Field("data_location", VARINT),
 }
-_ENTRY = {1: Field("key", BYTES), 2: Field("value", BYTES)}
-_EXTERNAL = 1
-_COUNT = re.compile("[0-9]{1,18}")
 INT64 = 7
 _TYPES = {1: ("float_data", "f"), INT64: ("int64_data", "q"), 11: ("double_data", "d")}  # field, letter for struct
-
-
-class Beside:
-    """The files beside a model that hold tensors, by their names; all tensors together take no more bytes than there are."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files, self._left = files, sum(map(len, files.values()))
-
-    def piece(self, name: str, start: int, length: int | None, step: str) -> bytes:
-        """So many bytes from a place on; without a length, all that are left."""
-        need(name in self._files, step, f"its data lies in the file {show(name)}, which the certificate does not bind")
-        data = self._files[name]
-        length = len(data) - start if length is None else length
-        need(0 <= length <= len(data) - start, step, f"the file {show(name)} ends before its data")
-        self._left -= length
-        need(self._left >= 0, step, "tensors share their data")
-        return data[start : start + length]
 
 
 class Stored(NamedTuple):
@@ -86,7 +66,7 @@ def single_float(attribute: Message | None, step: str) -> Fraction:
     return Fraction(value)
 
 
-def read_tensor(data: bytes, step: str, files: Beside) -> Stored:
+def read_tensor(data: bytes, step: str, files: Any) -> Stored:
     """A tensor of floats, doubles or 64-bit integers, whose data may lie in ``files``."""
     message = Message(data, _TENSOR, (12, 16), step)
     name, kind, shape = message.text("name"), message.integer("data_type"), tuple(message.all("dims"))
@@ -100,21 +80,9 @@ def read_tensor(data: bytes, step: str, files: Beside) -> Stored:
     need(outside + message.has("raw_data") + message.has(own) <= 1, step, "it holds its data twice")
     entries: Sequence[float] = message.all("int64_data")
     if kind != INT64 or outside or message.has("raw_data"):
-        raw = _external(message, step, files) if outside else b"".join(message.all("raw_data") or message.all(own))
+        raw = load("_onnx_beside.external")(message, step, files) if outside else b"".join(message.all("raw_data") or message.all(own))
         size = struct.calcsize("<" + letter)
         need(len(raw) % size == 0, step, "its data ends within a number")
         entries = struct.unpack(f"<{len(raw) // size}{letter}", raw)
     need(len(entries) == prod(shape), step, f"{len(entries)} entries for the shape {list(shape)}")
     return Stored(name, kind, shape, entries)
-
-
-def _external(message: Message, step: str, files: Beside) -> bytes:
-    """The part of another file that the tensor names."""
-    need(message.integer("data_location") == _EXTERNAL, step, "its data lies in another file, or not")
-    pairs = [Message(block, _ENTRY, (), step) for block in message.all("external_data")]
-    keys = {pair.text("key"): pair.text("value") for pair in pairs}
-    need(len(keys) == len(pairs) and keys.keys() <= {"location", "offset", "length", "checksum"}, step, "keys of another file")
-    for key in ("offset", "length"):
-        need(_COUNT.fullmatch(keys.get(key, "0")) is not None, step, f"its {key} is no number")
-    length = int(keys["length"]) if "length" in keys else None
-    return files.piece(keys.get("location", ""), int(keys.get("offset", "0")), length, step)
