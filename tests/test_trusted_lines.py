@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from tests import trusted_lines
 from tests.certificate._cases import CASES
+from tests.certificate._onnx_bytes import initializer, model, operation, value_info
 
 FOLDER = Path(trusted_lines._trusted.FOLDER)
 LOADED = """
@@ -60,9 +62,36 @@ def test_each_question_has_goals() -> None:
 def test_what_is_loaded_is_what_is_counted(name: str, tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     path.write_text(json.dumps(CASES[name]))
+    _loaded(path)
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_of_the_reader_of_onnx_is_loaded_what_the_model_needs(added: bool, tmp_path: Path) -> None:
+    """Without Add the reading that `reading` counts is all: relu(2 x), or relu(2 x) + 1, is not 0 at 1."""
+    nodes = [operation("MatMul", ["x", "w"], ["m"]), operation("Relu", ["m"], ["r"]), operation("Add", ["r", "c"], ["y"])]
+    constants, last = [initializer("w", (1, 1), [2.0]), initializer("c", (1,), [1.0])], "y" if added else "r"
+    data = model(nodes[: 2 + added], constants, [value_info("x", (1, 1))], [value_info(last, (1, 1))])
+    (tmp_path / "f.onnx").write_bytes(data)
+    f = {"sha256": hashlib.sha256(data).hexdigest(), "format": "onnx", "path": "f.onnx"}
+    claim = {"question": "zero", "answer": "refuted", "tolerance": 0, "domain": None}
+    evidence = {"method": "point", "point": [1], "f": [2 + added], "g": [0]}
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({**CASES["T7"], "claim": claim, "models": {"f": f}, "evidence": evidence}))
+    loaded = _loaded(path)
+    assert ("_onnx_sums" in loaded) == added
+    assert loaded.isdisjoint({"_onnx_moving", "_onnx_beside", "_model_data", "_gzip", "_given"})
+    if not added:
+        point = trusted_lines._core("equal", "point")
+        kept = trusted_lines._trusted.modules([*point, *trusted_lines._IN_FILES, *trusted_lines.FILES["ONNX"]])
+        assert loaded <= kept.keys()
+
+
+def _loaded(path: Path) -> set[str]:
+    """What is loaded to check this certificate, which is what is counted."""
     run = subprocess.run([sys.executable, "-I", "-S", "-c", LOADED, str(FOLDER), str(path)], capture_output=True, text=True, check=True)
     loaded, counted = json.loads(run.stdout)
     assert {*loaded} - {"_trusted"} == {*counted} - {"__init__"}
+    return {*loaded} - {"_trusted"}
 
 
 def test_lines_are_those_without_blanks_comments_and_docstrings() -> None:
