@@ -5,7 +5,6 @@ A method is named as text, module.function, and imported when it is used, so tha
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple, Self
@@ -81,8 +80,8 @@ class Claim:
 
     def _replace(self, **fields: Any) -> Self:
         """A copy with other fields."""
-        other = copy.copy(self)
-        other.__dict__.update(fields)
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, **fields)
         return other
 
     def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:

@@ -106,11 +106,12 @@ def combination(terms: Iterable[tuple[Fraction | int, Form]], under: int = 1, sh
     """The sum of k times form, divided by ``under``, plus the shift; cancelled atoms are left out."""
     total, parts = _ZERO, []
     for k, form in terms:
+        (a, b), (c, d) = k.as_integer_ratio(), form.factor.as_integer_ratio()
         if form.constant:
-            total = total + form.constant * k if total else form.constant * k
+            part = form.constant if a == b else form.constant * k
+            total = total + part if total else part
             if total.denominator >> LONG:
                 _budget.charge(words(total.denominator.bit_length()) ** 2, _STEP)
-        (a, b), (c, d) = k.as_integer_ratio(), form.factor.as_integer_ratio()
         parts.append((a * c, 1, form) if b * d == 1 else (*_reduced(a * c, b * d), form))
     common = _least([q for _, q, _ in parts])
     found: dict[int, int] = {}

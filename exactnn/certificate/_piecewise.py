@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from ._network import Node
 
+_ZERO = Fraction(0)
+
 
 class Piecewise(NamedTuple):
     """q t + r + sum of p max(t - k, 0) over the kinks (k, p), the k increasing."""
@@ -20,5 +22,7 @@ class Piecewise(NamedTuple):
 def piecewise(node: Node) -> list[Piecewise]:
     """The function of a `piecewise_linear` node, or of each channel of a `prelu` node (p may be 0 there)."""
     if node.op == "prelu":
-        return [Piecewise(s, Fraction(0), [(Fraction(0), 1 - s)]) for s in node.fields["slopes"].fractions()]
+        return [
+            Piecewise(s, _ZERO, [(_ZERO, Fraction(s.denominator - s.numerator, s.denominator))]) for s in node.fields["slopes"].fractions()
+        ]
     return [Piecewise(node.fields["slope"], node.fields["constant"], node.fields["kinks"])]

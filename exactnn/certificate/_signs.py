@@ -72,9 +72,9 @@ def _along(p: Sequence[int], u: End, v: End, step: str) -> list[int]:
     if u is None or v is None:  # p(v - 1/t) t^n or p(u + t)
         found = _moved(p, v if u is None else u)  # type: ignore[arg-type]
         return found if u is not None else [-c if k % 2 else c for k, c in enumerate(found)][::-1]
-    (a, b), n = (v - u).as_integer_ratio(), len(p) - 1
-    if a == 0:
+    if u == v:
         return [value(p, u, step)] * 2
+    (a, b), n = (v - u).as_integer_ratio(), len(p) - 1
     scaled = [c * a**k * b ** (n - k) for k, c in enumerate(_moved(p, u))]  # of p(u + (v - u) y), y = t/(1 + t)
     return _shifted(scaled[::-1])[::-1]
 
