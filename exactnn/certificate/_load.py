@@ -12,7 +12,7 @@ from . import _budget
 def load(name: str) -> Any:
     """What a text like "_tree.check_tree" names in this folder; the account of the check keeps the name."""
     _budget.account().loaded.add(name)
-    return _named(*name.rsplit(".", 1))
+    return getattr(*_place(*name.rsplit(".", 1)))
 
 
-_named = cache(lambda module, attribute: getattr(import_module(f".{module}", __package__), attribute))
+_place = cache(lambda module, attribute: (import_module(f".{module}", __package__), attribute))
