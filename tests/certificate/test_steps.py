@@ -18,7 +18,11 @@ def a_unit(pick, convex):
     """(q, r, kinks) on a grid of thirds, for half of them convex and nowhere decreasing."""
     places = sorted(pick.sample(range(-12, 13), pick.randint(0, 3)))
     jumps = (1, 2, 5) if convex else (-2, -1, 1, 3)
-    return Fraction(pick.randint(0 if convex else -3, 3), 2), Fraction(1), [(Fraction(k, 3), Fraction(pick.choice(jumps), 2)) for k in places]
+    return (
+        Fraction(pick.randint(0 if convex else -3, 3), 2),
+        Fraction(1),
+        [(Fraction(k, 3), Fraction(pick.choice(jumps), 2)) for k in places],
+    )
 
 
 def an_interval(pick):
