@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from exactnn.claims._claim import Claim, place, stated_domain
-from exactnn.claims._work import products_of_an_entry
+from exactnn.claims._work import products_of_an_entry, steps_of
 from exactnn.exact.array import RationalArray
 from exactnn.exact.polyhedron import Polyhedron
 from exactnn.exact.writing import json_number, json_tensor
@@ -134,11 +134,13 @@ class EqualAtClaim(Claim):
 
     #: Products that the checker does for one certificate (docs/certificate-format.md, Limits).
     WORK: ClassVar[int] = 1 << 28
+    STEP: ClassVar[int] = 13  # products that a step of a network takes as long as, beside those of its entries
 
-    @staticmethod
-    def work_at_a_point(net: Network) -> int:
+    @classmethod
+    def work_at_a_point(cls, net: Network) -> int:
         """The products that the checker counts for one evaluation of a network."""
-        return sum(math.prod(net.shape(name)) * products_of_an_entry(net.operation(name)) for name in net.order)
+        operations = ((math.prod(net.shape(name)), net.operation(name)) for name in net.order)
+        return sum(size * products_of_an_entry(operation) + cls.STEP * steps_of(operation) for size, operation in operations)
 
     def describe(self) -> str:
         """The claim in words."""

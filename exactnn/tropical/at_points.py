@@ -142,8 +142,9 @@ class PointwiseMap(TropicalRationalMap):
         if self.arithmetic != "exact":
             raise ArgumentError("certificate: a map made with arithmetic='exact' is needed; in float64 it is equal up to rounding only")
         terms = sum({id(p): len(p.terms) for p in (*self.numerators, *self.denominators)}.values())
-        # of the map's network: its terms, their row, the window over them, and a few nodes of its outputs
-        own, each = EqualAtClaim.work_at_a_point(self.net) + self.input_dim + 5 * (1 + self.output_dim), self.input_dim + 5
+        # of the map's network: its terms, their row, the window over them with three steps for each, and a few nodes of its outputs
+        own = EqualAtClaim.work_at_a_point(self.net) + self.input_dim + (5 + 3 * EqualAtClaim.STEP) * (1 + self.output_dim)
+        each = self.input_dim + 5 + 3 * EqualAtClaim.STEP
         if self.count * (own + each * terms) > EqualAtClaim.WORK:
             most = _fewer(own, each * (1 + self.output_dim))
             raise ArgumentError(

@@ -501,12 +501,12 @@ def test_the_time_limit_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch, ari
 def test_certificates_beyond_the_checker_are_refused_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
     net = chain(relu(), (2, 4, 2), 1)
     found = extract_at(net, grid(net, 30, 1))
-    own = EqualAtClaim.work_at_a_point(net) + 2 + 5 * 3
-    monkeypatch.setattr(EqualAtClaim, "WORK", 2000)
+    own, each = EqualAtClaim.work_at_a_point(net) + 2 + (5 + 39) * 3, 2 + 5 + 39
+    monkeypatch.setattr(EqualAtClaim, "WORK", 12000)
     with pytest.raises(ArgumentError, match=r"more than 2\^28 products; a map at (\d+) points or fewer") as error:
         _ = found.certificate
     most = int(str(error.value).split(" a map at ")[1].split()[0])
-    assert most == max(n for n in range(100) if n * own + n * n * (2 + 5) * 3 <= 2000)
+    assert most == max(n for n in range(100) if n * own + n * n * each * 3 <= 12000)
     assert xn.check(extract_at(net, grid(net, most, 1)).certificate)
     monkeypatch.setattr(EqualAtClaim, "WORK", 40)
     with pytest.raises(ArgumentError, match="the network alone is too large"):
@@ -520,7 +520,8 @@ def test_the_certificate_counts_what_the_checker_counts(monkeypatch: pytest.Monk
     net = images(unit=relu(), pool=POOLS["overlapping"], padding=0)
     found = extract_at(net, grid(net, 5, 1))
     terms = sum(len(p.terms) for p in (*found.numerators, found.denominators[0]))
-    estimate = 5 * (EqualAtClaim.work_at_a_point(net) + net.input_dim + 5 * (1 + net.output_dim) + (net.input_dim + 5) * terms)
+    each = EqualAtClaim.work_at_a_point(net) + net.input_dim + (5 + 39) * (1 + net.output_dim) + (net.input_dim + 5 + 39) * terms
+    estimate = 5 * each
     document = found.certificate.document
     monkeypatch.setattr(_budget, "WORK", (8 * estimate, 0))
     assert check(document)
