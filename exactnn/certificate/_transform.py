@@ -105,6 +105,7 @@ def last_with_weights(layer: Layer) -> int:
 
 
 def set_fields(layer: Layer, i: int, fields: dict[str, Tensor]) -> None:
+    """Other fields of node i; of a batch_norm also the scale that follows from them."""
     node = layer.nodes[i]
     changed = {**node.fields, **fields}
     if node.op == "batch_norm":
