@@ -59,7 +59,7 @@ class Claim:
     tolerance = Fraction(0)
     domain: Domain | None = None
     norm = "linf"
-    nonzero: frozenset[tuple[Fraction, ...]] = frozenset()  # denominators that are shown to have no real zero
+    nonzero: frozenset[tuple[int, ...]] = frozenset()  # denominators that are shown to have no real zero
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.written = mapping(document, "claim", ("question", "answer", *self.keys), self.optional)

@@ -11,7 +11,7 @@ from typing import Any
 from ._claim_poles import PoleFree, Quotient
 from ._network import Network
 from ._numbers import Rejected, index, items, mapping, need, rationals
-from ._signs import integers, need_no_zero, product, same, value
+from ._signs import along, integers, need_no_zero, product
 
 
 def check_pole_free(claim: PoleFree, f: Network | None, _: Network | None, evidence: dict[str, Any]) -> None:
@@ -53,12 +53,13 @@ def check_pole(claim: PoleFree, f: Network | None, _: Network | None, evidence: 
         _need_same_quotient(function, top, product(factor, rest, "evidence: factors"), "evidence")
     need(bool(top), "evidence: numerator", "it is 0")
     need_no_zero(top, lower, upper, evidence["cuts"], "evidence: numerator")
-    first, last = (value(factor, end, "evidence: between") for end in (lower, upper))
-    need(first * last < 0 or (lower == upper and first == 0), "evidence: between", "the denominator does not change its sign there")
+    signs = along(factor, lower, upper, "evidence: between")
+    changes = signs[0] * signs[-1] < 0 or (lower == upper and signs[0] == 0)
+    need(changes, "evidence: between", "the denominator does not change its sign there")
 
 
 def _need_same_quotient(function: Quotient, p: Sequence[int], q: Sequence[int], step: str) -> None:
     """Rejected unless P q = p Q up to a number other than 0, and q is not 0."""
     need(bool(q), step, "the denominator is 0")
     top, bottom = integers(function.numerator), integers(function.denominator)
-    need(same(product(top, q, step), product(p, bottom, step)), step, "it is not the function of the claim")
+    need(product(top, q, step) == product(p, bottom, step), step, "it is not the function of the claim")

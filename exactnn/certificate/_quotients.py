@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import reduce
 
 from . import _budget
 from ._budget import words
@@ -37,7 +38,4 @@ def values(node: Node, operand: Tensor, step: str) -> Tensor:
 
 
 def _horner(polynomial: Sequence[Fraction], x: Fraction) -> Fraction:
-    value = Fraction(0)
-    for c in reversed(polynomial):
-        value = value * x + c
-    return value
+    return reduce(lambda value, c: value * x + c, reversed(polynomial), Fraction(0))
