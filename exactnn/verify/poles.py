@@ -110,7 +110,7 @@ def verify_pole_free(
     functions = rational_activations(r)
     claim = PoleFreeClaim(r if isinstance(r, Network) else None, {name: _entry(f) for name, f in functions.items()}, ends)
     alone = claim.is_alone
-    stated = _stated(functions)
+    stated, cancelled = _stated(functions), _cancelled(r, functions)
     for i, (name, function) in enumerate(functions.items()):
         poles = function.real_poles(interval=interval)
         if not poles:
@@ -119,7 +119,7 @@ def verify_pole_free(
         who = name if alone else f"{name!r}"
         order = "simple" if pole.multiplicity == 1 else f"order {pole.multiplicity}"
         where = f"{'at' if pole.is_exact else 'near'} {pole}"
-        evidence = {"method": "pole", "function": i, **_shown_pole(stated[i], pole)}
+        evidence = {"method": "pole", "function": i, **_shown_pole(stated[i], pole, cancelled[i])}
         certificate = Certificate(claim, "refuted", evidence, clock)
         if _is_large(stated[i]) and not accepted(certificate):
             return PoleVerdict(
@@ -128,7 +128,8 @@ def verify_pole_free(
         point = (pole.value,) if pole.value is not None and alone else None
         reason = f"{who} has {len(poles)} pole{'s' * (len(poles) != 1)} there, the first {where} ({order})"
         return PoleVerdict("refuted", claim.describe(), reason, certificate, point, pole=pole, function=function)
-    certificate = Certificate(claim, "proved", {"method": "signs", "functions": [_shown_free(q, ends) for q in stated]}, clock)
+    shown = [_shown_free(q, ends, whole) for q, whole in zip(stated, cancelled, strict=True)]
+    certificate = Certificate(claim, "proved", {"method": "signs", "functions": shown}, clock)
     if any(map(_is_large, stated)) and not accepted(certificate):
         return PoleVerdict("unknown", claim.describe(), "no pole was found, but the functions are too large for the checker")
     return PoleVerdict("proved", claim.describe(), _reason(functions, alone), certificate)
@@ -251,16 +252,28 @@ def _stated(functions: Mapping[str, Function]) -> list[_Quotient]:
     return [None if q is None else (from_fractions(q.numerator), from_fractions(q.denominator)) for q in quotients]
 
 
+def _cancelled(r: Any, functions: Mapping[str, Function]) -> list[bool]:
+    """Whether the claim has each function as it stands in a network, and there not in lowest terms."""
+    if not isinstance(r, Network):
+        return [False] * len(functions)
+    operations = [r.operation(name) for name in functions]
+    return [isinstance(op, Rational) and from_fractions(op.numerator).gcd(from_fractions(op.denominator)).degree() > 0 for op in operations]
+
+
 def _is_large(quotient: _Quotient) -> bool:
     return quotient is not None and max(p.degree() for p in quotient) >= _LARGE
 
 
-def _shown_free(quotient: _Quotient, ends: tuple[Fraction | None, Fraction | None]) -> dict[str, Any] | None:
+def _shown_free(quotient: _Quotient, ends: tuple[Fraction | None, Fraction | None], cancelled: bool) -> dict[str, Any] | None:
     """What shows that p/q has no pole: cuts for q."""
-    return None if quotient is None else {"cuts": _numbers(sign_cuts(quotient[1].numer(), *ends))}
+    if quotient is None:
+        return None
+    p, q = quotient
+    found = {"cuts": _numbers(sign_cuts(q.numer(), *ends))}
+    return found | {"numerator": _numbers(fractions(p)), "denominator": _numbers(fractions(q))} if cancelled else found
 
 
-def _shown_pole(quotient: _Quotient, pole: RealRoot) -> dict[str, Any]:
+def _shown_pole(quotient: _Quotient, pole: RealRoot, cancelled: bool) -> dict[str, Any]:
     """What shows that p/(s h) has this pole: an interval around it in which s changes its sign, and cuts for p."""
     assert quotient is not None  # the others have no pole
     p, q = quotient
@@ -273,7 +286,7 @@ def _shown_pole(quotient: _Quotient, pole: RealRoot) -> dict[str, Any]:
         width /= 2**20
         (pole,) = within(q, pole.lower, pole.upper, width)
     found: dict[str, Any] = {"between": _numbers((pole.lower, pole.upper)), "cuts": _numbers(sign_cuts(p.numer(), pole.lower, pole.upper))}
-    if rest.degree():
+    if cancelled or rest.degree():
         found |= {"numerator": _numbers(fractions(p)), "factors": [_numbers(fractions(v)) for v in (factor, rest)]}
     return found
 

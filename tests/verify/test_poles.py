@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import exactnn as xn
 from exactnn import nn
 from exactnn.errors import ArgumentError, DomainError, NotFiniteError
+from exactnn.network import Builder, Input, Rational
 from exactnn.rational import BOULLE, ERA, PadeUnit, RationalFunction
 from exactnn.verify import activation_poles, rational_activations
 from exactnn.verify import poles as engine
@@ -62,6 +63,25 @@ def test_the_engine_and_the_checker_agree(
         verdict = xn.verify_pole_free(s, interval=interval)
         assert verdict.status == ("refuted" if s.real_poles(interval=interval) else "proved")
         assert xn.check(verdict.certificate)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "status"),
+    [
+        ((-1, 0, 1), (-1, 1), "proved"),  # x + 1
+        ((0,), (0, 1), "proved"),
+        ((-1, 1), (1, -2, 1), "refuted"),  # 1/(x - 1)
+        ((-1, 1), (-1, 3, -3, 1), "refuted"),  # 1/(x - 1)^2
+    ],
+)
+def test_nodes_that_are_not_in_lowest_terms(numerator: tuple[int, ...], denominator: tuple[int, ...], status: str) -> None:
+    """A network keeps the coefficients as they are written."""
+    builder = Builder()
+    builder.add("x", Input((1,)))
+    builder.add("r", Rational(numerator, denominator), "x")
+    verdict = xn.verify_pole_free(builder.build(["x"], ["r"]))
+    assert verdict.status == status
+    assert xn.check(verdict.certificate)
 
 
 def test_intervals() -> None:
