@@ -1,21 +1,17 @@
-"""Tensors that are known up to a radius, and power series of them in t: exact where no exponential enters.
-
-exp:      k E_k = sum of j a_j E_(k-j)
-log:      a_0 l_k = a_k - sum over j < k of j l_j a_(k-j) / k
-softmax:  exp(a - logsumexp(a))
-"""
+"""Tensors that are known up to a radius, and power series of them in t: exact where no exponential enters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import reduce
+from itertools import zip_longest
 from math import prod
 from operator import add, sub
 from typing import NamedTuple
 
 from . import _real
-from ._broadcast import broadcast, broadcast_to, spread
+from ._broadcast import broadcast_to, spread
 from ._numbers import Tensor, need
 from ._tensors import absolute, product, sum_of
 
@@ -39,18 +35,24 @@ class Ball(NamedTuple):
 
     def rounded(self, bits: int) -> Ball:
         """Over 2^bits, outwards; exact numbers stay as they are."""
-        if self.radius is None or max(self.centre.denominator, self.radius.denominator) <= 1 << bits:
+        (shape, centre, over), radius = self
+        if radius is None or max(over, radius.denominator) <= 1 << bits:
             return self
-        radius = [n + 1 for n in _floor(self.radius, bits, up=True)]
-        return Ball(Tensor(self.shape, _floor(self.centre, bits), 1 << bits), Tensor(self.shape, radius, 1 << bits))
+        centre = [(n << bits) // over for n in centre]
+        errors = [1 - (-n << bits) // radius.denominator for n in radius.numerators]
+        return Ball(Tensor(shape, centre, 1 << bits), Tensor(shape, errors, 1 << bits))
 
-    def taken(self, start: int, shape: tuple[int, ...]) -> Ball:
-        """Entries in a row."""
-        return self.mapped(lambda t: Tensor(shape, t.numerators[start : start + prod(shape)], t.denominator))
+    def mapped(self, linear: Callable[[Tensor], Tensor]) -> Ball:
+        """A linear map with weights >= 0."""
+        return Ball(linear(self.centre), None if self.radius is None else linear(self.radius))
 
-    def mapped(self, linear: Callable[[Tensor], Tensor], sizes: Callable[[Tensor], Tensor] | None = None) -> Ball:
-        """A linear map of the centres, and that of the absolute weights (the same one, if all are >= 0) of the radii."""
-        return Ball(linear(self.centre), None if self.radius is None else (sizes or linear)(self.radius))
+    def wide(self, shape: tuple[int, ...]) -> Ball:
+        """Broadcast to this shape."""
+        return self.mapped(lambda t: broadcast_to(t, shape))
+
+    def summed(self, axes: Sequence[int] | None) -> Ball:
+        """Sums over axes, which stay with size 1; over everything for None."""
+        return self.mapped(lambda t: _summed(t, axes))
 
 
 def between(low: Tensor, high: Tensor) -> Ball:
@@ -59,16 +61,14 @@ def between(low: Tensor, high: Tensor) -> Ball:
     return Ball(Tensor(low.shape, sums, 2 * low.denominator), Tensor(low.shape, widths, 2 * low.denominator) if any(widths) else None)
 
 
-def plus(a: Ball, b: Ball, step: str, minus: bool = False) -> Ball:
-    """a + b, or a - b, shapes broadcast."""
-    a, b = _fitted(a, b, step)
+def plus(a: Ball, b: Ball, minus: bool = False) -> Ball:
+    """a + b, or a - b."""
     radius = a.radius or b.radius if a.radius is None or b.radius is None else sum_of(a.radius, b.radius)
     return Ball(sum_of(a.centre, b.centre, minus), radius)
 
 
-def times(a: Ball, b: Ball, step: str) -> Ball:
-    """a b, shapes broadcast:  |c| s + r |d| + r s  around c d."""
-    a, b = _fitted(a, b, step)
+def times(a: Ball, b: Ball) -> Ball:
+    """a b:  |c| s + r |d| + r s  around c d."""
     radius = None if b.radius is None else product(absolute(a.centre), b.radius)
     if a.radius is not None:
         size = absolute(b.centre)
@@ -77,28 +77,17 @@ def times(a: Ball, b: Ball, step: str) -> Ball:
     return Ball(product(a.centre, b.centre), radius)
 
 
-def _fitted(a: Ball, b: Ball, step: str) -> tuple[Ball, Ball]:
-    shape = broadcast(a.shape, b.shape, step)
-    return a.mapped(lambda part: broadcast_to(part, shape)), b.mapped(lambda part: broadcast_to(part, shape))
-
-
 def scaled(a: Ball, factor: Fraction) -> Ball:
     """a times a number >= 0."""
     return a.mapped(lambda t: Tensor(t.shape, [n * factor.numerator for n in t.numerators], t.denominator * factor.denominator))
 
 
-def summed(a: Tensor, axes: Sequence[int] | None) -> Tensor:
-    """Sums over axes, which stay with size 1; over everything for None."""
+def _summed(a: Tensor, axes: Sequence[int] | None) -> Tensor:
     if axes is None:
         return Tensor((), [sum(a.numerators)], a.denominator)
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(a.shape))
-    return gathered(a, spread(shape, a.shape), shape)
-
-
-def gathered(a: Tensor, places: Sequence[int], shape: tuple[int, ...]) -> Tensor:
-    """Each entry added to the one at its place."""
     found = [0] * prod(shape)
-    for n, p in zip(a.numerators, places, strict=True):
+    for n, p in zip(a.numerators, spread(shape, a.shape), strict=True):
         found[p] += n
     return Tensor(shape, found, a.denominator)
 
@@ -106,8 +95,7 @@ def gathered(a: Tensor, places: Sequence[int], shape: tuple[int, ...]) -> Tensor
 def largest(a: Ball, step: str) -> Ball:
     """The maximum over the last axis, which stays with size 1."""
     need(bool(a.shape), step, "a maximum of a single number")
-    low, high = (_maxima(end) for end in a.ends())
-    return Ball(low) if a.radius is None else between(low, high)
+    return between(*map(_maxima, a.ends()))
 
 
 def _maxima(a: Tensor) -> Tensor:
@@ -115,77 +103,61 @@ def _maxima(a: Tensor) -> Tensor:
     return Tensor((*a.shape[:-1], 1), [max(a.numerators[i : i + size]) for i in range(0, len(a.numerators), size)], a.denominator)
 
 
-def _floor(a: Tensor, bits: int, up: bool = False) -> list[int]:
-    """Times 2^bits, rounded down, or up."""
-    return [-((-n << bits) // a.denominator) if up else (n << bits) // a.denominator for n in a.numerators]
-
-
 # --- power series: coefficients of t^0, t^1, ... ------------------------------------------------------------------------------
 
 Series = list[Ball]
 
 
-def added(first: Series, second: Series, minus: bool, step: str) -> Series:
-    """first + second, or first - second."""
-    shape = broadcast(first[0].shape, second[0].shape, step)
-    zero = Ball(Tensor(shape, [0] * prod(shape), 1))
-    pairs = [[s[k] if k < len(s) else zero for s in (first, second)] for k in range(max(len(first), len(second)))]
-    return [plus(a, b, step, minus) for a, b in pairs]
+def added(first: Series, second: Series, minus: bool = False) -> Series:
+    """first + second, or first - second, which have one shape."""
+    zero = Ball(Tensor(first[0].shape, [0] * prod(first[0].shape), 1))
+    return [plus(a, b, minus) for a, b in zip_longest(first, second, fillvalue=zero)]
 
 
-def multiplied(first: Series, second: Series, order: int, step: str) -> Series:
+def multiplied(first: Series, second: Series, order: int) -> Series:
     """The product up to t^order."""
     return [
-        _total([times(first[i], second[k - i], step) for i in range(k + 1) if i < len(first) and k - i < len(second)], step)
+        reduce(plus, [times(first[i], second[k - i]) for i in range(k + 1) if i < len(first) and k - i < len(second)])
         for k in range(min(len(first) + len(second) - 1, order + 1))
     ]
 
 
-def _total(parts: Sequence[Ball], step: str) -> Ball:
-    found = parts[0]
-    for part in parts[1:]:
-        found = plus(found, part, step)
-    return found
-
-
-def exponential(a: Series, bits: int, step: str) -> Series:
+def exponential(a: Series, bits: int) -> Series:
     """exp, entry by entry."""
-    found = [_exp(a[0], bits)]
-    for k in range(1, len(a)):
-        parts = [times(scaled(a[j], Fraction(j, k)), found[k - j], step) for j in range(1, k + 1)]
-        found.append(_total(parts, step).rounded(bits))
+    found: Series = []
+    while len(found) < len(a):
+        found.append(_next(a, found, bits) if found else _exp(a[0], bits))
     return found
 
 
-def logsumexp(a: Series, bits: int, step: str) -> Series:
-    """log sum exp over the last axis: near the largest entry an exact number is taken out of it, any one would do."""
-    need(bool(a[0].shape), step, "a softmax of a single number")
+def _next(a: Series, e: Series, bits: int) -> Ball:
+    """The next coefficient of the integral of a' e, which is that of e where e' = a' e:  sum of j/k a_j e_(k-j)."""
+    k = len(e)
+    return reduce(plus, [times(scaled(a[j], Fraction(j, k)), e[k - j]) for j in range(1, k + 1)]).rounded(bits)
+
+
+def logsumexp(a: Series, bits: int, step: str) -> tuple[Series, Series]:
+    """The logarithm l of the sum of exp(a) over the last axis, and a - l:  l' is the sum of a' p, with the softmax p = exp(a - l).
+
+    An exact number near the largest entry is taken out of them, any one would do.
+    """
+    shape, last = a[0].shape, [len(a[0].shape) - 1]
+    need(bool(shape), step, "a softmax of a single number")
     top = Ball(_maxima(a[0].ends()[1]))
-    sums = [c.mapped(lambda t: summed(t, [len(t.shape) - 1])) for c in exponential(added(a, [top], True, step), bits, step)]
-    found = [_by_ends(sums[0], lambda x, side: _real.log(x, bits)[side], bits)]
-    inverse = _exp(plus(Ball(Tensor((), [0], 1)), found[0], step, True), bits)
-    for k in range(1, len(a)):
-        rest = [times(scaled(found[j], Fraction(j, k)), sums[k - j], step) for j in range(1, k)]
-        numerator = plus(sums[k], _total(rest, step), step, True) if rest else sums[k]
-        found.append(times(numerator, inverse, step).rounded(bits))
-    return [c.rounded(bits) for c in added(found, [top], False, step)]
-
-
-def softmax(a: Series, bits: int, step: str) -> Series:
-    """exp(a - logsumexp(a))."""
-    return exponential(added(a, logsumexp(a, bits, step), True, step), bits, step)
-
-
-@lru_cache(maxsize=2**14)
-def _end(x: Fraction, bits: int) -> tuple[int, int]:
-    """exp of one number; the same ones come again where a series moves in one direction after the other."""
-    return _real.exp(x, bits)
+    sums = _exp(plus(a[0], top.wide(shape), minus=True), bits).summed(last)
+    logs = [plus(_by_ends(sums, lambda x, side: _real.log(x, bits)[side], bits), top).rounded(bits)]
+    rest, shares = [plus(a[0], logs[0].wide(shape), minus=True)], Series()
+    for coefficient in a[1:]:
+        shares.append(_next(rest, shares, bits) if shares else _exp(rest[0], bits))
+        logs.append(_next(a, shares, bits).summed(last))
+        rest.append(plus(coefficient, logs[-1].wide(shape), minus=True))
+    return logs, rest
 
 
 def _exp(a: Ball, bits: int) -> Ball:
     """exp; below -bits it is less than 2^-bits. Numbers of any length are shortened first, outwards."""
     fine = bits + _real.GUARD
-    return _by_ends(a, lambda x, side: side if x < -bits else _end(Fraction(_real.ends(x, fine)[side], 1 << fine), bits)[side], bits)
+    return _by_ends(a, lambda x, side: side if x < -bits else _real.exp(Fraction(_real.ends(x, fine)[side], 1 << fine), bits)[side], bits)
 
 
 def _by_ends(a: Ball, function: Callable[[Fraction, int], int], bits: int) -> Ball:

@@ -13,7 +13,7 @@ from ._numbers import Tensor, need, tensor
 class EqualAt(Claim):
     """f = g at each of the points."""
 
-    keys = ("points",)
+    keys: tuple[str, ...] = ("points",)
     methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "proved": {"values": "_at_points.check_values"},
         "refuted": {"point": "_at_points.check_one_point"},
@@ -25,7 +25,7 @@ class EqualAt(Claim):
         need(len(self.points.shape) == 2, "claim: points", "one row for each point is expected")
 
 
-class Identity(Claim):
+class Identity(EqualAt):
     """Equations between weights, gradients and values of networks at data points."""
 
     keys = ("points", "definitions", "equations", "tolerance")
@@ -36,5 +36,5 @@ class Identity(Claim):
 
     def read(self, document: dict[str, Any]) -> None:
         """The equations, and which networks they speak of."""
-        self.equations = read_equations(document)
-        self.names = self.equations.networks
+        super().read(document)
+        self.equations, self.names = read_equations(document)

@@ -1,26 +1,26 @@
-"""Gradients of networks: rows at the output are sent back by the transposes of what was done, and multiplied with what the nodes read.
+"""Gradients of networks: rows at the outputs are sent back through the steps, and multiplied with what the nodes read.
 
-At a kink the slope on its left is taken, of tied entries of a window the first.
+A linear step sends W^T u back, and max(x, 0) those entries where x > 0: at a kink the slope on its left is taken, of tied entries of a
+window the first. Where a row is known up to a radius, so is what absolute values of all weights and values send back of the radius.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import chain
-from math import lcm, prod
+from collections.abc import Iterable, Sequence
+from math import prod
 from operator import mul
 
 from . import _budget
-from ._balls import Ball, gathered, plus
-from ._meaning import Linear, bits, linear
+from ._balls import Ball
+from ._intervals import reweighted
+from ._meaning import Linear, Step, bits, linear
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, need
-from ._operations import AFFINE
-from ._piecewise import piecewise
 from ._rows import by_entry
-from ._tensors import absolute, over_common_denominator, product
+from ._tensors import absolute, over_common_denominator, sum_of
 
 FIELDS = {"affine": ("weight", "bias"), "conv": ("weight", "bias"), "scale": ("factor",)}
+Gradients = dict[tuple[int, str], Tensor]  # by position of a node, and field
 
 
 def field_of(network: Network, name: str, field: str, step: str) -> int:
@@ -32,114 +32,84 @@ def field_of(network: Network, name: str, field: str, step: str) -> int:
     raise Rejected(step, "there is no such node")
 
 
-def gradients(network: Network, values: Sequence[Sequence[Tensor]], rows: Sequence[Ball], step: str) -> dict[tuple[int, str], Ball]:
-    """For each node and field the gradient of  sum_n rows_n . f(x_n);  ``values`` are those of all nodes at each x_n."""
-    rules = {
-        i: linear(node, [network.nodes[p].shape for p in node.operands])
-        for i, node in enumerate(network.nodes)
-        if node.op in AFFINE and node.operands
-    }
-    reached: dict[int, list[tuple[Ball, Tensor]]] = {}
-    long = max(bits(row.centre) for row in rows)
-    for i, rule in rules.items():
-        length = long + max(bits(trace[p]) for trace in values for p in network.nodes[i].operands)
-        _budget.charge(rule.work(2 * len(rows), length) + 8 * rule.work(1, 1), f"{step}: node {network.nodes[i].name}")
-        _budget.hold(4 * prod(rule.shape) * max(rule.taps, 1) if network.nodes[i].op in FIELDS else 0, step)
-    for trace, row in zip(values, rows, strict=True):
-        for i, own in _carried(network, rules, trace, row, step).items():
-            if network.nodes[i].op in FIELDS:
-                reached.setdefault(i, []).append((own, trace[network.nodes[i].operands[0]]))
-    return {(i, field): _by(network.nodes[i], field, pairs) for i, pairs in reached.items() for field in FIELDS[network.nodes[i].op]}
-
-
-def _carried(network: Network, rules: dict[int, Linear], trace: Sequence[Tensor], row: Ball, step: str) -> dict[int, Ball]:
-    """The rows at all nodes that the flat row at the output reaches."""
-    found: dict[int, Ball] = {}
-
-    def add(nodes: Sequence[int], flat: Ball) -> None:
-        """A flat row for the entries of these nodes, one after the other."""
-        start = 0
-        for i in nodes:
-            part = flat.taken(start, network.nodes[i].shape)
-            found[i] = plus(found[i], part, step) if i in found else part
-            start += prod(part.shape)
-
-    add(network.outputs, row)
-    for i in range(len(network.nodes) - 1, -1, -1):
-        node = network.nodes[i]
-        if i not in found or not node.operands:
-            continue
-        back = (
-            _sent(rules[i], found[i], sum(prod(network.nodes[p].shape) for p in node.operands))
-            if i in rules
-            else _back(node, found[i], trace[node.operands[0]], step)
-        )
-        add(node.operands, back)
+def gradients(network: Network, program: Sequence[Step], runs: Sequence[Sequence[Tensor]], sent: Ball, step: str) -> list[Gradients]:
+    """The gradients of  sum_n sent_n . f(x_n), and radii, if ``sent`` has them;  ``runs`` are the values of all steps at each x_n."""
+    long = max(bits(t) for t in sent if t is not None)
+    for made in program:
+        node, parts = network.nodes[made.node], 2 * len(runs)
+        _budget.charge(parts * prod(node.shape), f"{step}: node {node.name}")
+        if made.rule is not None and made.operands:
+            length = long + max(bits(run[p]) for run in runs for p in made.operands)
+            _budget.charge(made.rule.work(parts, length) + 8 * made.rule.work(1, 1), f"{step}: node {node.name}")
+            _budget.hold(4 * prod(node.shape) * max(made.rule.taps, 1) if node.op in FIELDS else 0, step)
+    found = [_exact(network, program, runs, sent.centre, step)]
+    if sent.radius is not None:
+        program = [made._replace(rule=made.rule and reweighted(made.rule, abs, made.rule.denominator)) for made in program]
+        found.append(_exact(network, program, [list(map(absolute, run)) for run in runs], sent.radius, step))
     return found
 
 
-def _sent(rule: Linear, row: Ball, size: int) -> Ball:
-    """The row at the entries of all operands."""
-    return row.mapped(lambda t: _transposed(rule, t, size), lambda t: _transposed(rule, t, size, abs))
+def _exact(network: Network, program: Sequence[Step], runs: Sequence[Sequence[Tensor]], sent: Tensor, step: str) -> Gradients:
+    size, reached = sent.shape[1], dict[int, list[tuple[Tensor, Tensor]]]()
+    for n, run in enumerate(runs):
+        row = sent._replace(numerators=sent.numerators[n * size : (n + 1) * size])
+        for i, own, read in _sent_back(network, program, run, row, step):
+            reached.setdefault(i, []).append((own, read))
+    return {(i, field): _by(network.nodes[i], field, pairs) for i, pairs in reached.items() for field in FIELDS[network.nodes[i].op]}
 
 
-def _transposed(rule: Linear, row: Tensor, size: int, change: Callable[[int], int] = int) -> Tensor:
-    """The row times the matrix, or that of the absolute weights; entries at the place -1 are 0 and end up behind all others."""
+def _sent_back(
+    network: Network, program: Sequence[Step], run: Sequence[Tensor], row: Tensor, step: str
+) -> Iterable[tuple[int, Tensor, Tensor]]:
+    """For each node with gradients that the row at the output reaches: where, the row there, and what the node reads."""
+    found: dict[int, Tensor] = {}
+
+    def add(steps: Iterable[int], flat: Tensor) -> None:
+        """A row for the entries of these steps, one after the other."""
+        start = 0
+        for k in steps:
+            end = start + len(run[k].numerators)
+            part = Tensor(run[k].shape, flat.numerators[start:end], flat.denominator)
+            found[k], start = sum_of(found[k], part) if k in found else part, end
+
+    ends = {made.node: k for k, made in enumerate(program)}
+    add([ends[i] for i in network.outputs], row)
+    for k in range(len(program) - 1, -1, -1):
+        i, kind, operands, rule = program[k]
+        if k not in found or not operands:
+            continue
+        here, node = found.pop(k), network.nodes[i]
+        if rule is not None:
+            if node.op in FIELDS:
+                yield i, here, run[operands[0]]
+            add(operands, _transposed(rule, here, sum(len(run[p].numerators) for p in operands)))
+        else:
+            need(kind == "positive", step, f"node {node.name}: {node.op} has no exact gradient here")
+            add(operands, here._replace(numerators=[n if y else 0 for n, y in zip(here.numerators, run[k].numerators, strict=True)]))
+
+
+def _transposed(rule: Linear, row: Tensor, size: int) -> Tensor:
+    """The row times the matrix; entries at the place -1 are 0 and end up behind all others."""
     found, numbers = [0] * (size + 1), row.numerators
     for places, weights in rule.terms:
-        for p, n in zip(places, numbers if weights is None else map(mul, map(change, weights), numbers), strict=True):
+        for p, n in zip(places, numbers if weights is None else map(mul, weights, numbers), strict=True):
             found[p] += n
     for places, entries, rows in rule.blocks() if rule.blocks else ():
         part = [numbers[e] for e in entries]
         for p, column in zip(places, zip(*rows, strict=True), strict=True):
-            found[p] += sum(map(mul, map(change, column), part))
+            found[p] += sum(map(mul, column, part))
     return Tensor((size,), found[:-1], row.denominator * rule.denominator)
 
 
-def _back(node: Node, row: Ball, a: Tensor, step: str) -> Ball:
-    """The row at the operand of a function."""
-    if node.op == "max_pool":
-        firsts = [max(places, key=lambda p: (a.numerators[p], -p)) for places in node.fields["window"].entries(a.shape, node.shape, step)]
-        return row.mapped(lambda t: gathered(t, firsts, a.shape))
-    need(node.op in ("piecewise_linear", "prelu"), step, f"node {node.name}: {node.op} has no exact gradient here")
-    found, functions = list[int](), piecewise(node)
-    over = lcm(*(q.denominator for f in functions for q in (f.slope, *(p for _, p in f.kinks))))
-    repeat = len(a.numerators) // len(functions)
-    for c, (slope, _, kinks) in enumerate(functions):
-        bends = [(t * a.denominator, int(p * over)) for t, p in kinks]
-        found += [int(slope * over) + sum(p for t, p in bends if x > t) for x in a.numerators[c * repeat : (c + 1) * repeat]]
-    slopes = Tensor(a.shape, found, over)
-    return row.mapped(lambda t: product(slopes, t), lambda t: product(absolute(slopes), t))
-
-
-def _by(node: Node, field: str, pairs: Sequence[tuple[Ball, Tensor]]) -> Ball:
+def _by(node: Node, field: str, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """The gradient by a field: with its numbers in the places of their values, the rule tells where each of them is used."""
-    value: Tensor = node.fields[field]
-    numbered = Tensor(value.shape, list(range(len(value.numerators))), 1)
+    shape = node.fields[field].shape
+    numbered = Tensor(shape, list(range(prod(shape))), 1)
     rule = linear(node._replace(fields={**node.fields, field: numbered}), [pairs[0][1].shape])
-    one = len(pairs[0][1].numerators)  # stands for 1
-    uses: list[tuple[list[int], list[int]]] = [([], []) for _ in numbered.numerators]  # entries, and what they are multiplied with there
-    for e, (places, numbers) in enumerate((((one,), (n,)) for n in rule.constants) if field == "bias" else by_entry(rule)):
-        for p, number in zip(places, numbers, strict=True):
-            uses[number][0].append(e)
-            uses[number][1].append(p)
-    reads = [x for _, x in pairs]
-    centre = _sums(uses, [r.centre for r, _ in pairs], reads, value.shape)
-    if all(r.radius is None for r, _ in pairs):
-        return Ball(centre)
-    radii = [r.radius or Tensor(r.shape, [0] * prod(r.shape), 1) for r, _ in pairs]
-    return Ball(centre, _sums(uses, radii, list(map(absolute, reads)), value.shape))
-
-
-def _sums(uses: Sequence[tuple[list[int], list[int]]], rows: Sequence[Tensor], reads: Sequence[Tensor], shape: tuple[int, ...]) -> Tensor:
-    """For each number the sum of row times read, over its uses and all points."""
-    (first, over), (second, under) = over_common_denominator(rows), over_common_denominator(reads)
-    left, right = list(zip(*first, strict=True)), [*zip(*second, strict=True), (under,) * len(reads)]
-    found = []
-    for entries, places in uses:
-        if len(entries) == 1:
-            found.append(sum(map(mul, left[entries[0]], right[places[0]])))
-        else:
-            chosen = chain.from_iterable(left[e] for e in entries), chain.from_iterable(right[p] for p in places)
-            found.append(sum(map(mul, *chosen)))
+    (rows, over), (reads, under) = map(over_common_denominator, zip(*pairs, strict=True))
+    left, right = list(zip(*rows, strict=True)), [*zip(*reads, strict=True), (under,) * len(pairs)]  # at each entry all points; 1
+    found = [0] * prod(shape)
+    for row, (places, numbers) in zip(left, (((-1,), (n,)) for n in rule.constants) if field == "bias" else by_entry(rule), strict=True):
+        for p, n in zip(places, numbers, strict=True):
+            found[n] += sum(map(mul, row, right[p]))
     return Tensor(shape, found, over * under)

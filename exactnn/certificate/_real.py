@@ -7,7 +7,7 @@ each further term is at most half of the one before. No floats.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from math import isqrt
 
 from ._numbers import afford, need
@@ -40,6 +40,7 @@ def _quotient(x: Interval, y: Interval, b: int) -> Interval:
     return (x[0] << b) // y[1], -((-x[1] << b) // y[0])
 
 
+@lru_cache(maxsize=2**14)  # the same ones come again where a series moves in one direction after the other
 def exp(x: Fraction, b: int) -> Interval:
     """exp(x) = exp(x / 2^k)^(2^k) = (sum of (x / 2^k)^n / n!)^(2^k); for negative x the reciprocal."""
     afford(abs(x.numerator) <= LARGEST * x.denominator, "enclosure", "an argument is too large to be enclosed by this checker")

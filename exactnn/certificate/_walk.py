@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ._meaning import Step
@@ -10,7 +10,12 @@ from ._network import Network
 
 
 def walk(network: Network, carrier: Any, program: Iterable[Step]) -> list[Any]:
-    """The values of all nodes, by its steps, which a carrier makes:
+    """The values of all nodes, by its steps."""
+    return list(dict(made(network, carrier, program)).values())
+
+
+def made(network: Network, carrier: Any, program: Iterable[Step]) -> Iterator[tuple[int, Any]]:
+    """For each step its node and its value, which a carrier makes:
 
     carrier.input(node, start)              the inputs from the flat place ``start`` on
     carrier.linear(node, rule, operands)    a linear step
@@ -18,7 +23,6 @@ def walk(network: Network, carrier: Any, program: Iterable[Step]) -> list[Any]:
     carrier.function(node, operand)         the node's function, entry by entry (of a `max_pool`, window by window)
     """
     values: list[Any] = []
-    ends: dict[int, Any] = {}
     starts = network.starts()
     for step in program:
         node, operands = network.nodes[step.node], [values[p] for p in step.operands]
@@ -29,5 +33,4 @@ def walk(network: Network, carrier: Any, program: Iterable[Step]) -> list[Any]:
         else:
             value = carrier.positive(node, operands[0]) if step.kind == "positive" else carrier.function(node, operands[0])
         values.append(value)
-        ends[step.node] = value
-    return list(ends.values())
+        yield step.node, value

@@ -121,7 +121,7 @@ def listed_points(claim: Any, f: Any) -> str:
 
 def identity(claim: Any, f: Any) -> str:
     """How many equations."""
-    count, many = claim.equations.points.shape[0], len(claim.equations.triples)
+    count, many = claim.points.shape[0], len(claim.equations)
     within = f"within {above(claim.tolerance)}" if claim.tolerance else "exactly"
     who = f"{many} equation{'s' * (many > 1)} between weights, gradients and values of {' and '.join(claim.names)}"
     holds = f"hold{'s' * (many == 1)}" if claim.answer == "proved" else "do not all hold" if many > 1 else "does not hold"

@@ -325,8 +325,8 @@ def check_fails(document):
 @pytest.mark.parametrize(
     ("equation", "reason"),
     [
-        ([["+", 1], "=", 1], "is followed by E, E"),
-        ([["softmax", "v", "v"], "=", 1], "is followed by E"),
+        ([["+", 1], "=", 1], "is followed by 2, not by 1"),
+        ([["softmax", "v", "v"], "=", 1], "is followed by 1, not by 2"),
         ([["sin", "v"], "=", 1], "unknown operation 'sin'"),
         ([["output", "h"], "=", 1], "f or g is expected"),
         (["w", "=", 1], "no definition of 'w'"),
@@ -349,6 +349,21 @@ def check_fails(document):
 def test_what_is_no_equation_is_rejected(equation, reason):
     with pytest.raises(Rejected, match=reason):
         check(identity("proved", (NET,), V, [equation]))
+
+
+@pytest.mark.parametrize("order", range(9))
+def test_all_derivatives_by_t(order):
+    """Of exp(2 t) the derivatives are 2^k, of log(1 + exp(t)) and its slope those of the other one."""
+    pair = ["*", "t", tensor([0, 1])]
+    exponential = [["derivative", order, ["exp", ["*", 2, "t"]]], "=", 2**order]
+    assert check(identity("proved", (NET,), {}, [exponential], SMALL))
+    assert check_fails(identity("proved", (NET,), {}, [[*exponential[:2], 2**order + 1]], SMALL))
+    if order:
+        slope = ["derivative", order - 1, ["sum", ["*", tensor([0, 1]), ["softmax", pair]]]]
+        both = [["derivative", order, ["sum", ["logsumexp", pair]]], "=", slope]
+        assert check(identity("proved", (NET,), {}, [both], SMALL))
+        if order % 2 == 0:  # log(1 + exp(t)) - t/2 is even
+            assert check_fails(identity("proved", (NET,), {}, [["0", "=", slope]], SMALL))
 
 
 def test_an_argument_that_is_too_large_is_not_decided():

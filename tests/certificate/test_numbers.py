@@ -291,5 +291,5 @@ def test_sizes_that_no_message_could_show(size):
 def test_a_number_too_long_for_a_text():
     """In a file it is hexadecimal; in memory it need not be, and is the same number."""
     points = {"shape": [1, 1], "denominator": 1, "numerators": [0]}
-    stated = read_equations({"points": points, "definitions": [], "equations": [[10**5000, "=", hex(10**5000)]]})
-    assert [(left is right, left.given[0].numerators) for left, _, right in stated.triples] == [(True, [10**5000])]
+    equations, _ = read_equations({"points": points, "definitions": [], "equations": [[10**5000, "=", hex(10**5000)]]})
+    assert [(gap.parts[0] is gap.parts[1], gap.parts[0].given[0].numerators) for gap, _ in equations] == [(True, [10**5000])]

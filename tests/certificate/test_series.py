@@ -13,7 +13,7 @@ from exactnn.certificate._gradient import gradients
 from exactnn.certificate._meaning import steps
 from exactnn.certificate._models import read_models
 from exactnn.certificate._numbers import Tensor
-from exactnn.certificate._walk import walk
+from exactnn.certificate._walk import made
 from exactnn.network.document import canonical_hash
 from tests.certificate._build import affine, network, node, tensor
 from tests.certificate.test_identity import GRAPH, identity
@@ -39,6 +39,11 @@ def drawn(source, width):
 
 def between(lows, highs, over):
     return _balls.between(*(Tensor((len(ends),), ends, over) for ends in (lows, highs)))
+
+
+def sent(lows, highs):
+    """Rows between bounds, in thirds."""
+    return _balls.between(*(Tensor((len(rows), len(rows[0])), [n for row in rows for n in row], 3) for rows in (lows, highs)))
 
 
 def bounds(ball):
@@ -75,13 +80,14 @@ def test_power_series():
             width, order, bits = source.randint(1, 3), source.randint(0, 3), source.choice((16, 17, 40, 130))
             series, points = map(list, zip(*(drawn(source, width) for _ in range(order + 1)), strict=True))
             e, shares, logs = taylor(points)
-            holds(_balls.exponential(series, bits, "exp"), e)
-            holds(_balls.softmax(series, bits, "softmax"), shares)
-            holds(_balls.logsumexp(series, bits, "softmax"), logs)
+            holds(_balls.exponential(series, bits), e)
+            found, rest = _balls.logsumexp(series, bits, "softmax")
+            holds(found, logs)
+            holds(_balls.exponential(rest, bits), shares)
 
 
 def test_exponentials_far_below_the_precision_are_not_zero():
-    (found,) = _balls.exponential([_balls.Ball(Tensor((1,), [-100], 1))], 16, "exp")
+    (found,) = _balls.exponential([_balls.Ball(Tensor((1,), [-100], 1))], 16)
     assert bounds(found) == [(0, Fraction(1, 2**16))]
 
 
@@ -98,17 +104,17 @@ def test_gradients_of_balls():
     source, step = random.Random(3), "gradients"
     net = read_models({"f": {"sha256": canonical_hash(GRAPH), "inline": GRAPH}}, ("f",), ".", ())["f"].network
     points = [[Fraction(source.randint(-9, 9), 4) for _ in range(net.input_size)] for _ in range(2)]
-    traces = [walk(net, Numbers(point, step), steps(net)) for point in points]
+    program = tuple(steps(net))
+    runs = [[value for _, value in made(net, Numbers(point, step), program)] for point in points]
     lows = [[source.randint(-9, 9) for _ in range(net.output_size)] for _ in points]
     highs = [[low + source.choice((0, 1, 5)) for low in row] for row in lows]
-    found = gradients(net, traces, [between(a, b, 3) for a, b in zip(lows, highs, strict=True)], step)
+    centres, radii = gradients(net, program, runs, sent(lows, highs), step)
     for _ in range(8):
         chosen = [[source.choice(pair) for pair in zip(a, b, strict=True)] for a, b in zip(lows, highs, strict=True)]
-        exact = gradients(net, traces, [between(row, row, 3) for row in chosen], step)
-        assert exact.keys() == found.keys()
+        (exact,) = gradients(net, program, runs, sent(chosen, chosen), step)
+        assert exact.keys() == centres.keys() == radii.keys()
         for where, value in exact.items():
-            assert value.radius is None
-            for (low, high), entry in zip(bounds(found[where]), value.centre.fractions(), strict=True):
+            for (low, high), entry in zip(bounds(_balls.Ball(centres[where], radii[where])), value.fractions(), strict=True):
                 assert low <= entry <= high, where
 
 
