@@ -149,41 +149,36 @@ class _Run:
         count = max(terms - 1, 0) + (node.op not in ("add", "subtract", "constant")) + (node.op in ("affine", "conv"))
         gamma = form.gamma_of_sum(count, 1, step) if count else Fraction(0)
         flushed = 2 * count * form.smallest * (1 + gamma)
-        lost, wide = self._weights(rule, step)
-        sizes = list(map(max, columns[1], [-n for n in columns[0]]))
+        lost, wide, heaviest = self._weights(rule, step)
+        sizes = [max(high, -low) << shift for low, high in zip(*columns, strict=True)]
         read = [*chain.from_iterable(map(self._read, operands)), 0]
-        both = [(size << shift) + error for size, error in zip(sizes, read, strict=True)]
-        (middle,), (passed, whole, radius) = (
-            applied(rule, [[*map(add, *columns)]]),
-            applied(wide, [read, both, [*map(sub, columns[1], columns[0])]]),
-        )
-        (more,) = applied(lost, [sizes]) if lost else ([0] * len(middle),)
+        both, widths = list(map(add, sizes, read)), list(map(sub, columns[1], columns[0]))
+        (middle,), (errors, reach, radius) = applied(rule, [list(map(add, *columns))]), applied(wide, [read, both, widths])
+        if lost:
+            errors = list(map(add, errors, *applied(lost, [sizes])))
         biases = [Fraction(n, rule.over) for n in rule.constants] or [Fraction(0)] * len(middle)
-        known = {b: form.loss(b, step) for b in set(biases)}
-        parts = Parts([], [], terms, Fraction(terms * max(both), 1 << self.fine), Fraction(_largest(wide), wide.denominator))
-        for a, b, n, bias in zip(passed, more, whole, biases, strict=True):
-            own = Fraction(b, lost.denominator << self.bits) if lost else 0
-            parts.passed.append(Fraction(a, wide.denominator << self.fine) + own + known[bias])
-            parts.whole.append(Fraction(n, wide.denominator << self.fine) + abs(bias) + known[bias])
-        size = max(parts.whole) * (terms if node.op == "average_pool" else 1)  # which is summed first
+        known, unit = {b: form.loss(b, step) for b in set(biases)}, wide.denominator << self.fine
+        passed = [Fraction(n, unit) + known[b] for n, b in zip(errors, biases, strict=True)]
+        whole = [Fraction(n, unit) + abs(b) + known[b] for n, b in zip(reach, biases, strict=True)]
+        size = max(whole) * (terms if node.op == "average_pool" else 1)  # which is summed first
         form.fits(size * (1 + gamma) + flushed if count else Fraction(0), step)
         centres = [Fraction(n, rule.denominator << (self.bits + 1)) + b for n, b in zip(middle, biases, strict=True)]
         radii = [Fraction(n, wide.denominator << (self.bits + 1)) for n in radius]
         ends = around(map(sub, centres, radii), map(add, centres, radii), self.bits)
-        errors = (e + s * gamma + flushed for e, s in zip(parts.passed, parts.whole, strict=True))
-        return self._state(node, ends, errors, parts if node.op in ("affine", "conv") else None)
+        parts = Parts(passed, whole, terms, Fraction(terms * max(both), 1 << self.fine), heaviest)
+        bounds = (e + s * gamma + flushed for e, s in zip(passed, whole, strict=True))
+        return self._state(node, ends, bounds, parts if node.op in ("affine", "conv") else None)
 
-    def _weights(self, rule: Linear, step: str) -> tuple[Linear | None, Linear]:
-        """loss(W), if there is any, and W'."""
+    def _weights(self, rule: Linear, step: str) -> tuple[Linear | None, Linear, Fraction]:
+        """loss(W), if there is any, W', and the largest W'."""
         used = {n for term in rule.terms for n in term.weights or (1,)}
         used.update(n for block in (rule.blocks() if rule.blocks else ()) for row in block.rows for n in row)
         losses = {n: self.form.loss(Fraction(n, rule.denominator), step) for n in used}
-        if not any(losses.values()):
-            return None, reweighted(rule, abs, rule.denominator)
-        common = lcm(rule.denominator, *(loss.denominator for loss in losses.values()))
-        lost = {n: int(loss * common) for n, loss in losses.items()}
+        common = lcm(rule.denominator, *{loss.denominator for loss in losses.values()})
+        lost = {n: loss.numerator * (common // loss.denominator) for n, loss in losses.items()}
         wide = {n: abs(n) * (common // rule.denominator) + lost[n] for n in used}
-        return reweighted(rule, lost.__getitem__, common), reweighted(rule, wide.__getitem__, common)
+        first, second = (reweighted(rule, changed.__getitem__, common) for changed in (lost, wide))
+        return first if any(lost.values()) else None, second, Fraction(max(wide.values(), default=0), common)
 
     def _batch_norm(self, node: Node, x: State, step: str) -> State:
         """s (x - mean) + bias as a run has it that computes s from the statistics."""
@@ -199,7 +194,7 @@ class _Run:
                 form.fits(2 * abs(number), step)
             change = abs(scale) * Fraction(2, 1 << digits) + Fraction(2) ** (lowest - digits + 2)
             rules.append((scale, shift, abs(scale) + change, change, 1 + 1 / total, abs(mean), abs(bias)))
-        repeat, errors, low, high = prod(node.shape[1:]), [], list[Fraction](), list[Fraction]()
+        repeat, errors, values = prod(node.shape[1:]), [], []
         for i, (entry, *ends) in enumerate(zip(self._entries(x), *x.ends, strict=True)):
             scale, shift, wide, change, root, mean, bias = rules[i // repeat]
             apart, found = entry.whole + mean, Fraction(0)
@@ -213,10 +208,8 @@ class _Run:
                 form.fits((whole * wide + bias + beside) * (1 + rounded) + flushed, step)
                 found = max(found, passed * wide + change * (entry.size + mean) + (whole * wide + bias) * rounded + flushed)
             errors.append(found)
-            values = sorted(scale * Fraction(end, 1 << self.bits) + shift for end in ends)
-            low.append(values[0])
-            high.append(values[1])
-        return self._state(node, around(low, high, self.bits), errors)
+            values.append(sorted(scale * Fraction(end, 1 << self.bits) + shift for end in ends))
+        return self._state(node, around(*zip(*values, strict=True), self.bits), errors)
 
     def positive(self, node: Node, operand: State) -> State:
         """No step: nodes are taken whole."""
@@ -270,11 +263,3 @@ class _Run:
 
         return computed
 
-
-def _largest(rule: Linear) -> int:
-    """The largest weight, none of which is negative."""
-    blocks = rule.blocks() if rule.blocks else ()
-    return max(
-        (n for numbers in chain((t.weights or (1,) for t in rule.terms), (row for b in blocks for row in b.rows)) for n in numbers),
-        default=0,
-    )
