@@ -19,28 +19,22 @@ from ._point import values
 def check_values(claim: EqualAt, f: Network, g: Network, evidence: dict[str, Any]) -> None:
     """Proved: at every point both networks have the values given."""
     mapping(evidence, "evidence", ("method", "values"))
-    points = claim.points
-    count, size = points.shape
-    need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
-    _budget.hold(3 * count * (size + f.output_size), "values")
-    given = tensor(evidence["values"], "values", (count, f.output_size)).fractions()
-    entries = points.fractions()
+    points, size = claim.rows(f), f.output_size
+    _budget.hold(3 * len(points) * size, "values")
+    given = tensor(evidence["values"], "values", (len(points), size)).fractions()
     both = [(name, network, tuple(steps(network))) for name, network in (("f", f), ("g", g))]
-    for i in range(count):
+    for i, point in enumerate(points):
         for name, network, program in both:
-            _budget.charge(100 * len(program), f"point {i}: {name}")
-            found = evaluate(network, entries[i * size : (i + 1) * size], f"point {i}: {name}", program)
-            for j, value in enumerate(found):
-                stated = given[i * f.output_size + j]
-                need(value == stated, f"point {i}: {name}", f"output {j} is {show(value)} there, not {show(stated)}")
+            step = f"point {i}: {name}"
+            _budget.charge(100 * len(program), step)
+            found = evaluate(network, point, step, program)
+            for j, (value, stated) in enumerate(zip(found, given[i * size : (i + 1) * size], strict=True)):
+                need(value == stated, step, f"output {j} is {show(value)} there, not {show(stated)}")
 
 
 def check_one_point(claim: EqualAt, f: Network, g: Network, evidence: dict[str, Any]) -> None:
     """Refuted: at one of the points the values differ."""
     mapping(evidence, "evidence", ("method", "index", "f", "g"))
-    points = claim.points
-    count, size = points.shape
-    need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
-    i = index(evidence["index"], count, "point: index")
-    first, second = values(f, g, points.fractions()[i * size : (i + 1) * size], evidence)
+    points = claim.rows(f)
+    first, second = values(f, g, points[index(evidence["index"], len(points), "point: index")], evidence)
     need(first != second, "point", "the values of f and g are the same there")

@@ -211,10 +211,6 @@ class _Run:
             values.append(sorted(scale * Fraction(end, 1 << self.bits) + shift for end in ends))
         return self._state(node, around(*zip(*values, strict=True), self.bits), errors)
 
-    def positive(self, node: Node, operand: State) -> State:
-        """No step: nodes are taken whole."""
-        return self.function(node, operand)
-
     def function(self, node: Node, x: State) -> State:
         """A maximum over windows, or a piecewise linear function."""
         step = f"rounding: node {node.name}"
@@ -262,4 +258,3 @@ class _Run:
             return x.error * steepest + whole * gamma + flushed
 
         return computed
-

@@ -74,10 +74,8 @@ def softplus(x: Fraction, b: int) -> Interval:
     base = ends(max(x, Fraction(0)), b)
     if abs(x) > b:  # exp(-|x|) < 2^-b
         return base[0], base[1] + 1
-    w = b + GUARD
-    low, high = (1 + Fraction(u, 1 << w) for u in exp(-abs(x), w))
-    rest = _cut((_log_up_to_two(low, w)[0], _log_up_to_two(high, w)[1]), GUARD)
-    return base[0] + rest[0], base[1] + rest[1]
+    low, high = (log(1 + Fraction(u, 1 << (b + GUARD)), b) for u in exp(-abs(x), b + GUARD))
+    return base[0] + low[0], base[1] + high[1]
 
 
 def log(x: Fraction, b: int) -> Interval:

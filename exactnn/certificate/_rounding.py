@@ -9,7 +9,7 @@ from math import isqrt, prod
 from ._common import pack
 from ._meaning import Linear, Term
 from ._network import Node
-from ._numbers import Rejected, need, rational, show, tensor, text
+from ._numbers import need, rational, show, tensor, text
 from ._operations import Fields, Shape
 
 # name: (bits of the significand, smallest exponent of a normal number, largest exponent)
@@ -18,34 +18,29 @@ FORMATS = {"float16": (11, -14, 15), "bfloat16": (8, -126, 127), "float32": (24,
 
 def _floor_log2(value: Fraction) -> int:
     """The k with 2^k <= value < 2^(k+1)."""
-    n, d = value.numerator, value.denominator
-    k = n.bit_length() - d.bit_length()  # the answer or one more
-    return k if n << max(-k, 0) >= d << max(k, 0) else k - 1
+    k = value.numerator.bit_length() - value.denominator.bit_length()  # the answer or one more
+    return k if value >= Fraction(2) ** k else k - 1
 
 
 def rounded_quotient(weight: Fraction, radicand: Fraction, precision: str, step: str) -> Fraction:
     """The number of the format nearest to weight / sqrt(radicand).
 
-    With v = |weight| / sqrt(radicand) and the spacing 2^u of the format near v, let m be the floor of v / 2^u,
-    which is the integer square root of floor(v^2 / 4^u). The nearest multiple is m + 1 or m as (2 m + 1)^2 is
-    below or above 4 v^2 / 4^u, and the even one of them when these are equal.
+    With v = |weight| / sqrt(radicand), the spacing 2^u of the format near v, and h = 2^(u - 1), let m be the floor of v / h,
+    which is the integer square root of floor(v^2 / h^2). The nearest multiple is (m + 1) // 2, except where v = m h is in the
+    middle between two, of which it is the even one: the lower one if m = 1 mod 4.
     """
-    if radicand <= 0:
-        raise Rejected(step, "variance + epsilon is not positive")
+    need(radicand > 0, step, "variance + epsilon is not positive")
     if weight == 0:
         return Fraction(0)
     bits, least, largest = FORMATS[precision]
     square = weight * weight / radicand
     exponent = _floor_log2(square) // 2  # 2^exponent <= v < 2^(exponent + 1)
     unit = max(exponent, least) - (bits - 1)  # below 2^least the spacing stays the same: subnormal numbers
-    scaled = square / Fraction(4) ** unit
-    m = isqrt(scaled.numerator // scaled.denominator)
-    middle = (2 * m + 1) ** 2
-    if middle < 4 * scaled or (middle == 4 * scaled and m % 2 == 1):
-        m += 1
-    value = m * Fraction(2) ** unit
-    if value >= Fraction(2) ** (largest + 1):
-        raise Rejected(step, f"the scale exceeds the range of {precision}")
+    halves = square / Fraction(4) ** (unit - 1)
+    m = isqrt(int(halves))
+    nearest = m // 2 if m % 4 == 1 and m * m == halves else (m + 1) // 2
+    value = nearest * Fraction(2) ** unit
+    need(value < Fraction(2) ** (largest + 1), step, f"the scale exceeds the range of {precision}")
     return value if weight > 0 else -value
 
 

@@ -31,9 +31,8 @@ def check_sides(claim: Identity, f: Network, g: Network | None, evidence: dict[s
     """Proved: all equations hold; refuted: one certainly fails in the entry named."""
     refuted = claim.answer == "refuted"
     mapping(evidence, "evidence", ("method", "bits", *(("equation", "entry") if refuted else ())))
-    equations, size = claim.equations, claim.points.shape[1]
-    need(size == f.input_size, "claim: points", f"{size} entries for {f.input_size} inputs")
-    values = Values(claim.points, {"f": f} if g is None else {"f": f, "g": g}, precision(evidence["bits"]))
+    equations = claim.equations
+    values = Values(claim.rows(f), {"f": f} if g is None else {"f": f, "g": g}, precision(evidence["bits"]))
     for i in [index(evidence["equation"], len(equations), "equation")] if refuted else range(len(equations)):
         (expression, relation), step = equations[i], f"equation {i}"
         (gap,) = values.series(expression, 0, step)
@@ -50,12 +49,8 @@ def check_sides(claim: Identity, f: Network, g: Network | None, evidence: dict[s
 class Values:
     """The values of expressions."""
 
-    def __init__(self, points: Tensor, networks: dict[str, Network], bits: int) -> None:
-        self._networks, self._bits = networks, bits
-        count, size = points.shape
-        _budget.hold(3 * count * size, "claim: points")
-        flat = points.fractions()
-        self._points = [flat[i * size : (i + 1) * size] for i in range(count)]
+    def __init__(self, points: list[list[Fraction]], networks: dict[str, Network], bits: int) -> None:
+        self._points, self._networks, self._bits = points, networks, bits
         self._runs: dict[str, tuple[tuple[Step, ...], list[list[Tensor]]]] = {}
         self._gradients: dict[tuple[str, int], list[Gradients]] = {}
         self._known: dict[tuple[int, int], Series] = {}
