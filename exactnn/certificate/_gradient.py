@@ -34,14 +34,6 @@ def field_of(network: Network, name: str, field: str, step: str) -> int:
 
 def gradients(network: Network, program: Sequence[Step], runs: Sequence[Sequence[Tensor]], sent: Ball, step: str) -> list[Gradients]:
     """The gradients of  sum_n sent_n . f(x_n), and radii, if ``sent`` has them;  ``runs`` are the values of all steps at each x_n."""
-    long = max(bits(t) for t in sent if t is not None)
-    for made in program:
-        node, parts = network.nodes[made.node], 2 * len(runs)
-        _budget.charge(parts * prod(node.shape), f"{step}: node {node.name}")
-        if made.rule is not None and made.operands:
-            length = long + max(bits(run[p]) for run in runs for p in made.operands)
-            _budget.charge(made.rule.work(parts, length) + 8 * made.rule.work(1, 1), f"{step}: node {node.name}")
-            _budget.hold(4 * prod(node.shape) * max(made.rule.taps, 1) if node.op in FIELDS else 0, step)
     found = [_exact(network, program, runs, sent.centre, step)]
     if sent.radius is not None:
         program = [made._replace(rule=made.rule and reweighted(made.rule, abs, made.rule.denominator)) for made in program]
@@ -55,7 +47,8 @@ def _exact(network: Network, program: Sequence[Step], runs: Sequence[Sequence[Te
         row = sent._replace(numerators=sent.numerators[n * size : (n + 1) * size])
         for i, own, read in _sent_back(network, program, run, row, step):
             reached.setdefault(i, []).append((own, read))
-    return {(i, field): _by(network.nodes[i], field, pairs) for i, pairs in reached.items() for field in FIELDS[network.nodes[i].op]}
+    by_field = [(i, field, pairs) for i, pairs in reached.items() for field in FIELDS[network.nodes[i].op]]
+    return {(i, field): _by(network.nodes[i], field, pairs, step) for i, field, pairs in by_field}
 
 
 def _sent_back(
@@ -79,6 +72,7 @@ def _sent_back(
         if k not in found or not operands:
             continue
         here, node = found.pop(k), network.nodes[i]
+        _budget.charge(len(here.numerators) + (rule.work(1, bits(here)) if rule else 0), f"{step}: node {node.name}")
         if rule is not None:
             if node.op in FIELDS:
                 yield i, here, run[operands[0]]
@@ -101,11 +95,15 @@ def _transposed(rule: Linear, row: Tensor, size: int) -> Tensor:
     return Tensor((size,), found[:-1], row.denominator * rule.denominator)
 
 
-def _by(node: Node, field: str, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+def _by(node: Node, field: str, pairs: Sequence[tuple[Tensor, Tensor]], step: str) -> Tensor:
     """The gradient by a field: with its numbers in the places of their values, the rule tells where each of them is used."""
     shape = node.fields[field].shape
     numbered = Tensor(shape, list(range(prod(shape))), 1)
     rule = linear(node._replace(fields={**node.fields, field: numbered}), [pairs[0][1].shape])
+    products, long = prod(rule.shape) * max(rule.taps, 1), (_budget.words(max(map(bits, part))) for part in zip(*pairs, strict=True))
+    _budget.charge(products * (8 + len(pairs) * prod(long)), f"{step}: node {node.name}")
+    with _budget.released():
+        _budget.hold(4 * products, step)
     (rows, over), (reads, under) = map(over_common_denominator, zip(*pairs, strict=True))
     left, right = list(zip(*rows, strict=True)), [*zip(*reads, strict=True), (under,) * len(pairs)]  # at each entry all points; 1
     found = [0] * prod(shape)
