@@ -16,7 +16,7 @@ from ._numbers import Tensor, need, tensor
 class EqualAt(Claim):
     """f = g at each of the points."""
 
-    keys: tuple[str, ...] = ("points",)
+    keys: ClassVar[tuple[str, ...]] = ("points",)
     methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "proved": {"values": "_at_points.check_values"},
         "refuted": {"point": "_at_points.check_one_point"},

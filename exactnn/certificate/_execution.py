@@ -209,7 +209,8 @@ class _Run:
                 found = max(found, passed * wide + change * (entry.size + mean) + (whole * wide + bias) * rounded + flushed)
             errors.append(found)
             values.append(sorted(scale * Fraction(end, 1 << self.bits) + shift for end in ends))
-        return self._state(node, around(*zip(*values, strict=True), self.bits), errors)
+        low, high = zip(*values, strict=True)
+        return self._state(node, around(low, high, self.bits), errors)
 
     def function(self, node: Node, x: State) -> State:
         """A maximum over windows, or a piecewise linear function."""
