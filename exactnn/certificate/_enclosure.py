@@ -14,16 +14,14 @@ from ._claim import Claim
 from ._difference import Pass
 from ._intervals import around, precision
 from ._network import Network
-from ._numbers import index, mapping, need, rationals
-from ._point import inside
+from ._numbers import index, mapping, need
+from ._point import at
 
 
 def check_enclosure(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """One output of f and of g differs by more than the tolerance at a point of the domain; g None stands for 0."""
     mapping(evidence, "evidence", ("method", "point", "output", "bits"))
-    point = rationals(evidence["point"], "point", f.input_size)
-    if claim.domain is not None:
-        inside(claim.domain, point)
+    point = at(claim, f, evidence["point"])
     j, bits = index(evidence["output"], f.output_size, "output"), precision(evidence["bits"])
     found, *others = (Pass(net, None, bits).outputs(around(point, point, bits)) for net in (f, g) if net is not None)
     for other in others:

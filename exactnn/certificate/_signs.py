@@ -46,10 +46,8 @@ def need_no_zero(polynomial: Sequence[int], lower: End, upper: End, raw: Any, st
     """Rejected unless the cuts show that the polynomial, which is not 0, has no zero between the two ends, nor at them."""
     cuts = rationals(raw, f"{step}: cuts")
     need(lower is not None or upper is not None or bool(cuts), f"{step}: cuts", "one is needed at least")
-    ends: list[End] = [lower, *cuts, upper]
-    for u, v in pairwise(ends):
+    for u, v in pairwise([lower, *cuts, upper]):
         need(u is None or v is None or u < v or (u == v and not cuts), f"{step}: cuts", "they are not in order, within the interval")
-    for u, v in pairwise(ends):
         with _budget.released():
             found = along(polynomial, u, v, step)
         if not (found[0] and found[-1] and (min(found) >= 0 or max(found) <= 0)):
