@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from . import _real
 from ._broadcast import broadcast_to, spread
-from ._numbers import Tensor, need
+from ._numbers import Tensor
 from ._tensors import absolute, product, sum_of
 
 
@@ -92,9 +92,8 @@ def _summed(a: Tensor, axes: Sequence[int] | None) -> Tensor:
     return Tensor(shape, found, a.denominator)
 
 
-def largest(a: Ball, step: str) -> Ball:
+def largest(a: Ball) -> Ball:
     """The maximum over the last axis, which stays with size 1."""
-    need(bool(a.shape), step, "a maximum of a single number")
     return between(*map(_maxima, a.ends()))
 
 
@@ -136,13 +135,12 @@ def _next(a: Series, e: Series, bits: int) -> Ball:
     return reduce(plus, [times(scaled(a[j], Fraction(j, k)), e[k - j]) for j in range(1, k + 1)]).rounded(bits)
 
 
-def logsumexp(a: Series, bits: int, step: str) -> tuple[Series, Series]:
+def logsumexp(a: Series, bits: int) -> tuple[Series, Series]:
     """The logarithm l of the sum of exp(a) over the last axis, and a - l:  l' is the sum of a' p, with the softmax p = exp(a - l).
 
     An exact number near the largest entry is taken out of them, any one would do.
     """
     shape, last = a[0].shape, [len(a[0].shape) - 1]
-    need(bool(shape), step, "a softmax of a single number")
     top = Ball(_maxima(a[0].ends()[1]))
     sums = _exp(plus(a[0], top.wide(shape), minus=True), bits).summed(last)
     logs = [plus(_by_ends(sums, lambda x, side: _real.log(x, bits)[side], bits), top).rounded(bits)]

@@ -23,7 +23,7 @@ QUESTIONS = {
     "execution_error": "_claim_run.ExecutionError",
     "regions": "_claim_cells.Regions",
     "orbits": "_claim_orbits.Orbits",
-    "identity": "_claim_points.Identity",
+    "identity": "_identity.Identity",
     "pole_free": "_claim_poles.PoleFree",
 }
 

@@ -1,4 +1,4 @@
-"""Claims at finitely many points: two networks have the same values there, or equations between values and gradients hold."""
+"""Claims at finitely many points: two networks have the same values there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from . import _budget
 from ._claim import Claim
-from ._identity import read_equations
 from ._network import Network
 from ._numbers import Tensor, need, tensor
 
@@ -34,18 +33,3 @@ class EqualAt(Claim):
         _budget.hold(3 * count * size, "claim: points")
         flat = self.points.fractions()
         return [flat[i * size : (i + 1) * size] for i in range(count)]
-
-
-class Identity(EqualAt):
-    """Equations between weights, gradients and values of networks at data points."""
-
-    keys = ("points", "definitions", "equations", "tolerance")
-    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
-        "proved": {"sides": "_sides.check_sides"},
-        "refuted": {"sides": "_sides.check_sides"},
-    }
-
-    def read(self, document: dict[str, Any]) -> None:
-        """The equations, and which networks they speak of."""
-        super().read(document)
-        self.equations, self.names = read_equations(document)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+from ._claim_points import EqualAt
 from ._common import pack
 from ._numbers import Tensor, count, index, items, need, rational, shape, show, tensor, text
 
@@ -46,6 +47,21 @@ _OPERATIONS: dict[str, tuple[Callable[[Any, str], Any] | None, ...]] = {
     **dict.fromkeys(("+", "-", "*"), (_E, _E)),
     **dict.fromkeys(("max", "exp", "logsumexp", "softmax"), (_E,)),
 }
+
+
+class Identity(EqualAt):
+    """Equations between weights, gradients and values of networks at data points."""
+
+    keys = ("points", "definitions", "equations", "tolerance")
+    methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "proved": {"sides": "_sides.check_sides"},
+        "refuted": {"sides": "_sides.check_sides"},
+    }
+
+    def read(self, document: dict[str, Any]) -> None:
+        """The equations, and which networks they speak of."""
+        super().read(document)
+        self.equations, self.names = read_equations(document)
 
 
 def read_equations(document: Any) -> tuple[list[tuple[Expression, str]], tuple[str, ...]]:

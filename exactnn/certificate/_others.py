@@ -11,9 +11,7 @@ OTHERS = {
     "max_pool": Operation(("kernel", *_SLIDING), 1, "_windowed.read_pool"),
     "average_pool": Operation(("kernel", "stride", "padding", "count_padding"), 1, "_windowed.read_pool", "_windowed.average"),
     "conv": Operation(("weight", "bias", *_SLIDING, "groups"), 1, "_windowed.read_conv", "_windowed.convolution"),
-    "batch_norm": Operation(
-        _NORM, 1, "_rounding.read_batch_norm", "_rounding.scaled"
-    ),
+    "batch_norm": Operation(_NORM, 1, "_rounding.read_batch_norm", "_rounding.scaled"),
     "constant": Operation(("value",), 0, "_moving.read_constant", "_moving.constant"),
     "reshape": Operation(("shape",), 1, "_moving.read_reshape", "_moving.reshaped"),
     "transpose": Operation(("axes",), 1, "_moving.read_transpose", "_moving.transposed"),

@@ -12,11 +12,10 @@ from typing import Any
 from . import _budget
 from ._balls import Ball, Series, added, exponential, largest, logsumexp, multiplied, scaled
 from ._broadcast import broadcast
-from ._claim_points import Identity
 from ._common import pack
 from ._evaluate import Numbers
 from ._gradient import Gradients, field_of, gradients
-from ._identity import NETWORK, Expression
+from ._identity import NETWORK, Expression, Identity
 from ._intervals import precision
 from ._meaning import Step, steps
 from ._meaning import bits as bits_of
@@ -74,6 +73,7 @@ class Values:
         values = [self.series(part, order, step) for part in e.parts]
         shape = broadcast(values[0][0].shape, values[-1][0].shape, step)
         self._charge(kind, values, prod(shape), step)
+        need(bool(shape) or kind not in ("max", "logsumexp", "softmax"), step, f"a {kind} of a single number")
         first, *others = ([c.wide(shape) for c in value] for value in values)
         if kind in ("+", "-"):
             return added(first, others[0], kind == "-")
@@ -88,16 +88,17 @@ class Values:
             return [c.mapped(lambda t: t._replace(shape=given[0])) for c in first]
         if kind == "max":
             need(len(first) == 1, step, "a maximum of what depends on t")
-            return [largest(first[0], step)]
-        logs, rest = ([], first) if kind == "exp" else logsumexp(first, self._bits, step)
+            return [largest(first[0])]
+        logs, rest = ([], first) if kind == "exp" else logsumexp(first, self._bits)
         return logs if kind == "logsumexp" else exponential(rest, self._bits)
 
     def _charge(self, kind: str, values: list[Series], size: int, step: str) -> None:
         """What an operation with so many entries costs, before it is made."""
-        lengths, entries = list(map(_longest, values)), size * max(map(len, values)) ** 2
+        lengths = [max(bits_of(t) for c in value for t in c if t is not None) for value in values]
         longest, work = max(lengths), _budget.words(max(lengths))
         if kind == "*":
             longest, work = sum(lengths), prod(map(_budget.words, lengths))
+        entries = size * max(map(len, values)) ** 2
         _budget.charge(4 * len(values) * entries * work, step)
         parts = 1 if all(c.radius is None for value in values for c in value) else 2
         _budget.hold(parts * entries * _budget.words(longest), step)
@@ -126,8 +127,3 @@ class Values:
         shape = network.nodes[i].fields[e.given[2]].shape
         zero = Tensor(shape, [0] * prod(shape), 1)
         return Ball(*(found.get((i, e.given[2]), zero) for found in self._gradients[name, id(part)]))
-
-
-def _longest(series: Series) -> int:
-    """The bits of its longest number."""
-    return max(bits_of(t) for c in series for t in c if t is not None)

@@ -334,7 +334,7 @@ def check_fails(document):
         ([["sum", "v", [2]], "=", 1], "no such axis"),
         ([["sum", "v", []], "=", 1], "no axes"),
         ([["reshape", "v", [3]], "=", 1], "cannot become"),
-        ([["max", 1], "=", 1], "maximum of a single number"),
+        ([["max", 1], "=", 1], "max of a single number"),
         ([["softmax", 1], "=", 1], "softmax of a single number"),
         ([["derivative", 1, ["max", ["*", "t", "v"]]], "=", 1], "depends on t"),
         ([["parameter", "f", "r0", "weight"], "=", 1], "no gradient by 'weight'"),
