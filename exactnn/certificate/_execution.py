@@ -40,7 +40,7 @@ class Format(NamedTuple):
     bits: int
     wide: int | None
     smallest: Fraction
-    largest: Fraction
+    largest: int
 
     def gamma(self, roundings: int, step: str, bits: int | None = None) -> Fraction:
         """n u / (1 - n u)."""
@@ -56,12 +56,11 @@ class Format(NamedTuple):
 
     def loss(self, value: Fraction, step: str) -> Fraction:
         """How far the number that a run has in place of `value` can be."""
-        size = abs(value)
-        need(size <= self.largest, step, "a number beyond the largest one of the format")
-        p, q = size.numerator, size.denominator
-        if p == 0 or (q & (q - 1) == 0 and size >= self.smallest and (p // (p & -p)).bit_length() <= self.bits):
+        p, q = abs(value.numerator), value.denominator
+        need(p <= self.largest * q, step, "a number beyond the largest one of the format")
+        if p == 0 or (q & (q - 1) == 0 and p * self.smallest.denominator >= q and (p // (p & -p)).bit_length() <= self.bits):
             return Fraction(0)
-        return Fraction(2, 1 << self.bits) * size + self.smallest
+        return Fraction(2 * p, q << self.bits) + self.smallest
 
     def fits(self, size: Fraction, step: str) -> None:
         """Rejected if a number may be beyond the largest one."""
@@ -101,7 +100,7 @@ def check_rounding(claim: ExecutionError, f: Network, g: Network | None, evidenc
     units = precision(evidence["bits"])
     need(len(claim.bounds) == f.output_size, "claim: bounds", f"{len(claim.bounds)} bounds for {f.output_size} outputs")
     p, least, most = FORMATS[claim.dtype]
-    largest = (2 - Fraction(2, 1 << p)) * Fraction(2) ** most
+    largest = ((1 << p) - 1) << (most + 1 - p)
     wide = None if claim.accumulation is None else FORMATS[claim.accumulation][0]
     run = _Run(Format(p, wide, Fraction(2) ** least, largest), units, max(units, -least), box_of(claim.domain, units, []))
     states = walk(f, run, steps(f, whole=True))
