@@ -28,14 +28,14 @@ METHODS = {
     "equal": {"point": 750, "tree": 900, "forms": 1000, "pass": 1050, "boxes": 1400, "enclosure": 1150},
     "zero": {"point": 750, "tree": 900, "forms": 1000, "pass": 1050, "boxes": 1400, "enclosure": 1150},
     "symmetry": {"point": 950, "tree": 1150, "forms": 1250, "pass": 1250, "boxes": 1600, "enclosure": 1350},
-    "equal_at": {"values": 900, "point": 900},
+    "equal_at": {"values": 775, "point": 775},
     "same_decision": {"tree": 1250, "boxes": 1500, "point": 1250},
     "deviation": {"tree": 1100, "pass": 1200, "boxes": 1550},
-    "execution_error": {"rounding": 1100},
+    "execution_error": {"rounding": 1075},
     "regions": {"tree": 1000},
     "orbits": {"free": 1000, "odd": 1000, "halves": 1050, "lattice": 1100, "enumeration": 1100},
-    "identity": {"sides": 1500},
-    "pole_free": {"signs": 750, "pole": 750},
+    "identity": {"sides": 1400},
+    "pole_free": {"signs": 725, "pole": 725},
 }
 #: for one certificate of `equal` or `zero` that reads a model file
 READ = {
