@@ -69,6 +69,7 @@ BAD = [
     PLAIN.replace("2,2,1,3,", "0,2,1,3,"),
     PLAIN.replace("2,2,1,3,", "99999999999999999999,2,1,3,"),
     PLAIN.replace("2,2,1,3,", "2.5,2,1,3,"),
+    *(PLAIN.replace("2,2,1,3,", ",".join("9" * 3990 + "e999" if i == k else c for i, c in enumerate("2213"))) for k in range(3)),
     PLAIN.replace("2,3,1,", "2,-3,1,"),
     PLAIN.replace("2,3,1,", "2,99999999,1,"),
     PLAIN.replace("2.0,4.0,.25,", "2.0,0.0,.25,"),
