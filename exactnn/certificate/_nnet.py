@@ -23,12 +23,12 @@ class _Rows:
     """The lines of the file that are not comments, each a list of the texts between its commas."""
 
     def __init__(self, text: str, step: str) -> None:
-        self._lines = iter("\n".join(line for line in text.split("\n") if not line.startswith("//")).rstrip().split("\n"))
+        self.lines = iter("\n".join(line for line in text.split("\n") if not line.startswith("//")).rstrip().split("\n"))
         self._step = step
 
     def next(self) -> list[str]:
         """Of the next line, none behind the last."""
-        cells = [cell.strip() for cell in next(self._lines, "").split(",")]
+        cells = [cell.strip() for cell in next(self.lines, "").split(",")]
         return cells[:-1] if cells[-1] == "" else cells
 
     def header(self, what: str, least: int) -> list[Fraction | None]:
@@ -59,10 +59,6 @@ class _Rows:
         powers = {e: 10 ** (e - least) for e in exponents}
         return stated(Tensor(shape, [n * powers[e] for n, e in values], 10**-least))
 
-    def finish(self) -> None:
-        """Nothing is left."""
-        need(next(self._lines, None) is None, self._step, "there are lines after the last bias")
-
 
 def _decimal(cell: str, step: str) -> tuple[int, int]:
     """n, e: the number n 10^e."""
@@ -86,10 +82,7 @@ def _normalisation(inputs: int, bounds: Sequence[Sequence[Any]], given: Sequence
 
 def read_nnet(data: bytes, raw: bool, step: str) -> Network:
     """The network in an NNET file; ``raw`` leaves the normalisation out."""
-    try:
-        rows = _Rows(data.decode("utf-8-sig"), step)
-    except UnicodeDecodeError:
-        raise Rejected(step, "not a text file") from None
+    rows = _Rows(data.decode("utf-8-sig", "replace"), step)  # what is no text is no number either
     layers, inputs, outputs, _ = rows.counts("header", 4)
     widths = rows.counts("widths", layers + 1)
     need(widths[0] == inputs and widths[-1] == outputs, step, "the widths do not fit the header")
@@ -117,6 +110,6 @@ def read_nnet(data: bytes, raw: bool, step: str) -> Network:
         follow(f"layer{k}", "affine", weight=weight, bias=rows.tensor(f"biases of layer {k}", widths[k]))
         if k < layers:
             follow(f"relu{k}", "piecewise_linear", slope=0, constant=0, kinks=[[0, 1]])
-    rows.finish()
+    need(next(rows.lines, None) is None, step, "there are lines after the last bias")
     scale("denormalise", [ranges[-1]] * outputs, [means[-1]] * outputs)
     return made(nodes, ["input"], [nodes[-1]["name"]], step)

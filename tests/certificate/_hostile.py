@@ -204,13 +204,13 @@ def _(folder: Path) -> Any:
 # --- JSON -------------------------------------------------------------------------------------------------------------------
 
 
-@case("lists within lists", NOT_DECIDED, "nested too deeply")
+@case("lists within lists", NOT_DECIDED, "too deep")
 def _(folder: Path) -> Any:
     (folder / "c.json").write_bytes(b"[" * 10**5)
     return folder / "c.json"
 
 
-@case("objects within objects", NOT_DECIDED, "nested too deeply")
+@case("objects within objects", NOT_DECIDED, "too deep")
 def _(folder: Path) -> Any:
     (folder / "c.json").write_bytes(b'{"a":' * 10**5)
     return folder / "c.json"
