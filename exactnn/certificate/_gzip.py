@@ -23,9 +23,7 @@ def decompressed(data: bytes, step: str) -> bytes:
             while piece := file.read(_PIECE):
                 found += piece
                 afford(len(found) <= most, step, f"gzip: more than {most} bytes are compressed in {len(data)}: too large for this checker")
-    except EOFError:
-        raise Rejected(step, "gzip: the compressed data end in the middle; the file is truncated") from None
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise Rejected(step, f"gzip: the compressed data are damaged ({error})") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise Rejected(step, f"gzip: the file is damaged ({error})") from None
     _budget.allow(max(0, min(len(found), _SHARE * len(data)) - len(data)))
     return bytes(found)

@@ -42,8 +42,6 @@ def read(entry: dict[str, Any], digest: str, step: str, folder: Path, given: Map
         return Model(load("_nnet.read_nnet")(data, raw, step), digest, f"{source} (raw: without its normalisation)" if raw else source)
     if kind == "onnx.gz":
         data = load("_gzip.decompressed")(data, step)
-    beside: Mapping[str, bytes] = {}
-    if "data" in entry:
-        beside = load("_model_data.beside")(entry["data"], f"{step}: data", places, given)
-        source += f" with its data in {', '.join(f'{name} (sha256 {stated})' for name, stated in entry['data'].items())}"
-    return Model(load("_onnx.read_onnx")(data, step, beside), digest, source)
+    beside = load("_model_data.beside")(entry["data"], f"{step}: data", places, given) if "data" in entry else {}
+    listed = ", ".join(f"{name} (sha256 {stated})" for name, stated in entry.get("data", {}).items())
+    return Model(load("_onnx.read_onnx")(data, step, beside), digest, f"{source} with its data in {listed}" if listed else source)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -69,12 +68,11 @@ def _decimal(cell: str, step: str) -> tuple[int, int]:
     return int(whole + part), int(exponent or 0) - len(part)
 
 
-def _normalisation(inputs: int, bounds: Sequence[Sequence[Any]], given: Sequence[Sequence[Any]], step: str) -> list[list[Fraction]]:
+def _normalisation(inputs: int, bounds: list[list[Any]], given: list[list[Any]], step: str) -> list[list[Fraction]]:
     """Means and ranges: of the inputs, the first of a line, and of the output, the last."""
     m = len(given[0])
-    need(len(given[1]) == m, step, "means and ranges are not equally many")
     clear = all(len(set(line[inputs:])) == 1 for line in given) or all(len(line) == m - 1 for line in bounds)
-    need(clear, step, f"which of {m} means and ranges are those of {inputs} inputs and the output is not clear")
+    need(clear and len(given[1]) == m, step, f"which of {m} means and {len(given[1])} ranges are those of {inputs} inputs is not clear")
     found = [[*line[:inputs], line[-1]] for line in given]
     need(not any(None in line for line in found) and all(found[1]), step, "a mean or range is infinite, or a range is 0")
     return found
@@ -95,7 +93,7 @@ def read_nnet(data: bytes, raw: bool, step: str) -> Network:
     def follow(name: str, op: str, **fields: Any) -> None:
         nodes.append({"name": name, "op": op, "operands": [nodes[-1]["name"]], **fields})
 
-    def scale(name: str, factors: Sequence[Fraction], shifts: Sequence[Fraction]) -> None:
+    def scale(name: str, factors: list[Fraction], shifts: list[Fraction]) -> None:
         """x_k -> factor_k x_k + shift_k, unless that is the identity."""
         if any(shifts) or any(factor != 1 for factor in factors):
             n, diagonal = len(factors), pack(factors, (len(factors),))

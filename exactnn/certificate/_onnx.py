@@ -92,9 +92,9 @@ class Reader:
             stored = read_tensor(block, f"{self._step}: initialiser", self.files)
             self._name(stored.name, stored, f"{self._step}: initialiser")
         # old files list the initialisers among the inputs
-        inputs = {name: value for name, value in map(self._declared, graph["input"]) if name not in self.values}
+        inputs = [(name, value) for name, value in map(self._declared, graph["input"]) if name not in self.values]
         need(len(inputs) == 1, self._step, f"expected one input, found {len(inputs)}")
-        ((name, value),) = inputs.items()
+        ((name, value),) = inputs
         self._name(name, self._input(name, value), self._step)
         for i, block in enumerate(graph["node"]):
             self._node(block, f"{self._step}: node {i}")
@@ -142,15 +142,13 @@ class Reader:
         operation, domain = (node.get(key, b"").decode() for key in ("op_type", "domain"))
         need(len(outputs) == 1, step, f"a node {show(operation)} with {len(outputs)} outputs")
         step = f"{self._step}: node {outputs[0]}"
-        need(domain in ("", "ai.onnx"), step, "an operation of another domain")
-        need(operation in _OPERATIONS, step, f"the checker does not read the operation {show(operation)}")
+        known = operation in _OPERATIONS and domain in ("", "ai.onnx")
+        need(known, step, f"the checker does not read the operation {show(operation)} of the domain {show(domain)}")
         names, least, most, read = _OPERATIONS[operation]
         need(least <= len(inputs) <= most and "" not in inputs, step, f"{len(inputs)} inputs")
-        attributes: dict[str, dict[str, Any]] = {}
-        for attribute in (read_message(block, *_ATTRIBUTE, step) for block in node["attribute"]):
-            name = attribute.get("name", b"").decode()
-            need(name in names and name not in attributes, step, f"unexpected attribute {show(name)}")
-            attributes[name] = attribute
+        stated_attributes = [read_message(block, *_ATTRIBUTE, step) for block in node["attribute"]]
+        attributes = {attribute.get("name", b"").decode(): attribute for attribute in stated_attributes}
+        need(len(attributes) == len(stated_attributes) and attributes.keys() <= {*names}, step, f"attributes {show(', '.join(attributes))}")
         self._name(outputs[0], load(read)(self, Call(operation, outputs[0], inputs, attributes, step)), step)
 
     def emit(self, name: str, op: str, operands: list[str], full: tuple[int, ...], **fields: Any) -> Computed:
