@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, Context
 from fractions import Fraction
+from hashlib import sha256
 from typing import Any
 
 from ._load import load
-from ._models import canonical_hash
+from ._models import canonical
 from ._numbers import rational, show, tensor
 
 LONG = 200  # characters, and bits of a number
@@ -20,7 +21,7 @@ class Long(Exception):
 
 def about(claim: Any) -> dict[str, Any]:
     """The hash of the claim as written, made as for an inline model, and whether its domain has a point."""
-    return {"claim_sha256": canonical_hash(claim.written, "claim"), "domain_has_points": has_points(claim)}
+    return {"claim_sha256": sha256(canonical(claim.written, "claim")).hexdigest(), "domain_has_points": has_points(claim)}
 
 
 def accepted(claim: Any, models: Mapping[str, Any]) -> str:
@@ -34,7 +35,7 @@ def sentence(claim: Any, f: Any) -> str:
     # what is claimed, in words that are never long, and then the rest, in words that may be
     says = load(f"_words.{claim.question}")(claim, f)
     said, instead = next(says), "; the claim has the sha256 {}"
-    return f"{claim.answer}: {said}{short(lambda: ''.join(says), lambda: instead.format(canonical_hash(claim.written, 'claim')))}"
+    return f"{claim.answer}: {said}{short(lambda: ''.join(says), lambda: instead.format(about(claim)['claim_sha256']))}"
 
 
 def short(text: Callable[[], str], instead: Callable[[], str]) -> str:
@@ -176,7 +177,7 @@ def shown_slice(written: Any) -> str:
     origin, directions = (tensor(written[key], "slice") for key in ("origin", "directions"))
     k, d = directions.shape
     texts = (points(v.fractions()[i : i + d], d) for v in (origin, directions) for i in range(0, len(v.numerators), d))
-    instead = f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {canonical_hash(written, 'slice')}"
+    instead = f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {sha256(canonical(written, 'slice')).hexdigest()}"
     return short(lambda: joined((f"t_{i} {text}" if i >= 0 else text for i, text in enumerate(texts, -1)), " + "), lambda: instead)
 
 
