@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from typing import Any
 
 from . import _budget
@@ -37,7 +36,7 @@ def read_file(path: Path, step: str = "certificate", digest: str | None = None) 
     or say nothing: what lies there counts as _PACKED times as much, and a page at the least.
     """
     name = os.fspath(path)
-    if "\0" in name or not stat.S_ISREG(os.stat(name).st_mode):  # not even opened: that alone may wait, or do something
+    if "\0" in name or (os.path.exists(name) and not os.path.isfile(name)):  # not even opened: that alone may wait, or do something
         raise OSError(22, "not a regular file", path)
     # what has taken its place since does not wait either, and says that it is empty, so that nothing of it is read
     with open(os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
