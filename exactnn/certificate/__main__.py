@@ -4,19 +4,14 @@ import sys
 
 if __package__:
     from ._command import main
-else:  # the folder itself is being run: load it as a package, whatever its name is
-    import importlib.util
+else:  # the folder itself is being run: its modules are those of a package, whatever its name is
+    import importlib
     import os
+    import types
 
-    here = os.path.dirname(os.path.abspath(__file__))
-    spec = importlib.util.spec_from_file_location(
-        "exactnn_certificate", os.path.join(here, "__init__.py"), submodule_search_locations=[here]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = package
-    spec.loader.exec_module(package)
+    package = types.ModuleType("exactnn_certificate")
+    package.__path__ = [os.path.dirname(os.path.abspath(__file__))]
+    sys.modules[package.__name__] = package
     main = importlib.import_module("exactnn_certificate._command").main
 
 if __name__ == "__main__":

@@ -23,9 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="Exit status: 0 accepted, 4 rejected, 3 not decided within the budget, 2 a file cannot be read or wrong usage.",
     )
     parser.add_argument("certificate", metavar="FILE", help="the certificate (JSON, or that compressed by gzip)")
-    parser.add_argument(
-        "moved", metavar="MODEL", nargs="*", default=[], help="model files that are no longer where the certificate names them"
-    )
+    parser.add_argument("moved", metavar="MODEL", nargs="*", help="model files that are no longer where the certificate names them")
     parser.add_argument("--model", metavar="FILE", nargs="+", action="extend", default=[], help="the same, as an option")
     parser.add_argument("--budget", metavar="N", type=_budget, default=1, help="N times the work that a certificate may usually ask for")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -34,21 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # names in a certificate may hold anything
     try:
         accepted = examine(options.certificate, [*options.moved, *options.model], None, options.budget)
-    except OSError as error:
-        print(f"cannot read {options.certificate!r}: {error.strerror}", file=sys.stderr)
-        return UNREADABLE
-    except Unreadable as error:
-        print(str(error), file=sys.stderr)
+    except (OSError, Unreadable) as error:
+        print(error if isinstance(error, Unreadable) else f"cannot read {options.certificate!r}: {error.strerror}", file=sys.stderr)
         return UNREADABLE
     except (Rejected, BudgetExceeded) as error:
-        code, verdict = (REJECTED, "rejected") if isinstance(error, Rejected) else (NOT_DECIDED, "not decided")
+        verdict = "rejected" if isinstance(error, Rejected) else "not decided"
         if options.json:
             print(json.dumps({"verdict": verdict, "step": error.step, "reason": error.reason}))
+        elif verdict == "rejected":
+            print(f"rejected: {error}")
         else:
-            print(f"{verdict if code == REJECTED else verdict.upper()}: {error.step}: {error.reason}")
-            if code == NOT_DECIDED:
-                print("  this is no rejection: the checker ended at a limit; --budget 10 gives it ten times as much work and memory")
-        return code
+            print(f"NOT DECIDED: {error}")
+            print("  this is no rejection: the checker ended at a limit; --budget 10 gives it ten times as much work and memory")
+        return REJECTED if verdict == "rejected" else NOT_DECIDED
     if options.json:
         print(json.dumps(_summary(accepted)))
         return ACCEPTED

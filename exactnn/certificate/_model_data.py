@@ -6,25 +6,22 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._model_files import bound
-from ._models import File, Path, need_digest
+from ._model_files import content
+from ._models import Path, need_digest
 from ._numbers import Rejected, need, show
 
 
-def with_data(stated: Any, step: str, candidates: Sequence[tuple[Path, Path]], files: Sequence[File]) -> tuple[str, Mapping[str, bytes]]:
-    """The first of equal model files beside which, or among the given files, lies the data that the certificate binds; and that data."""
+def beside(stated: Any, step: str, models: Sequence[Path], given: Mapping[str, Sequence[Path]]) -> dict[str, bytes]:
+    """The data that the certificate binds, by their names: files that are given, else those beside the first of these equal models."""
     need(type(stated) is dict and len(stated) > 0, step, "expected the hashes of data files by their names")
     for name in stated:
         inside = type(name) is str and not {"", ".", ".."} & set(name.split("/")) and "\\" not in name and ":" not in name
         need(inside, step, f"{show(name)} is no name within a folder")
-    wanted, given = {name: need_digest(d, step) for name, d in stated.items()}, {found: content for _, content, found in files}
-    for shown, place in candidates:
+    wanted = {name: need_digest(d, step) for name, d in stated.items()}
+    for model in models:
+        folder = os.path.dirname(model)
         try:
-            beside = {n: given[d] if d in given else bound(os.path.join(os.path.dirname(place), n), d, step, n) for n, d in wanted.items()}
-        except Rejected:
-            if (shown, place) == candidates[-1]:
-                raise
-            continue
-        break
-    listed = ", ".join(f"{name} (sha256 {digest})" for name, digest in stated.items())
-    return f"{os.fspath(shown)} with its data in {listed}", beside
+            return {name: content(given.get(d, [os.path.join(folder, name)])[0], step, d) for name, d in wanted.items()}
+        except Rejected as error:
+            why = error
+    raise why

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._files import other, read_file, read_json
+from ._files import read_file, read_json
 from ._load import load
-from ._models import File, Model, Path
+from ._models import Model, Path
 from ._network import read_network
 from ._numbers import Unreadable, mapping, need, show, text
 
 _FORMATS: dict[str, tuple[str, ...]] = {"json": (), "nnet": ("raw",), "onnx": ("data",), "onnx.gz": ("data",)}  # with what else is said
-_MEMBERS = 2**10  # parts of a model file, each compressed by itself
 
 
 def content(path: Path, step: str, digest: str | None = None) -> bytes:
-    """The bytes of a file, where it can be read."""
+    """The bytes of a file, with this hash if there is one, where it can be read."""
     try:
         return read_file(path, step, digest)
     except OSError as error:
@@ -28,17 +26,14 @@ def content(path: Path, step: str, digest: str | None = None) -> bytes:
         raise Unreadable(step, why) from None
 
 
-def read(entry: dict[str, Any], digest: str, step: str, folder: Path, files: Sequence[File]) -> Model:
+def read(entry: dict[str, Any], digest: str, step: str, folder: Path, given: Mapping[str, Sequence[Path]]) -> Model:
     """The model with this hash, of the format that the entry says."""
     kind = text(entry.get("format"), f"{step}: format")
     need(kind in _FORMATS, step, f"unknown format {show(kind)}")
     mapping(entry, step, ("sha256", "format", "path"), _FORMATS[kind])
     path = text(entry["path"], f"{step}: path")
-    candidates = [(name, name, data) for name, data, found in files if found == digest]
-    if not candidates:
-        place = os.path.join(folder, path)
-        candidates = [(path, place, bound(place, digest, step, path))]
-    source, data = os.fspath(candidates[0][0]), candidates[0][2]
+    places = given.get(digest) or [os.path.join(folder, path)]
+    data, source = content(places[0], step, digest), os.fspath(places[0]) if digest in given else path
     if kind == "json":
         return Model(read_network(read_json(data, step), step), digest, source)
     if kind == "nnet":
@@ -46,16 +41,7 @@ def read(entry: dict[str, Any], digest: str, step: str, folder: Path, files: Seq
         need(type(raw) is bool, f"{step}: raw", "expected true or false")
         return Model(load("_nnet.read_nnet")(data, raw, step), digest, f"{source} (raw: without its normalisation)" if raw else source)
     if kind == "onnx.gz":
-        data = load("_gzip.decompressed")(data, step, _MEMBERS)
-    beside: Mapping[str, bytes] = {}
-    if "data" in entry:
-        places = [(shown, place) for shown, place, _ in candidates]
-        source, beside = load("_model_data.with_data")(entry["data"], f"{step}: data", places, files)
-    return Model(load("_onnx.read_onnx")(data, step, beside), digest, source)
-
-
-def bound(place: Path, digest: str, step: str, shown: Path) -> bytes:
-    """The content of a file, which must have this hash."""
-    data = content(place, step, digest)
-    need(hashlib.sha256(data).hexdigest() == digest, step, other(shown))
-    return data
+        data = load("_gzip.decompressed")(data, step)
+    beside = load("_model_data.beside")(entry["data"], f"{step}: data", places, given) if "data" in entry else {}
+    listed = ", ".join(f"{name} (sha256 {stated})" for name, stated in entry.get("data", {}).items())
+    return Model(load("_onnx.read_onnx")(data, step, beside), digest, f"{source} with its data in {listed}" if listed else source)

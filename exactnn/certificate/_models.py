@@ -15,7 +15,6 @@ from ._network import Network, read_network
 from ._numbers import Rejected, mapping, need, show, text
 
 Path = str | os.PathLike[str]
-File = tuple[Path, bytes, str]  # path, content, hash
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -51,11 +50,11 @@ def read_models(
 ) -> dict[str, Model]:
     """The models with these names. Files in ``given`` are used instead of the paths written; ``texts``: see `read_json`."""
     entries = mapping(document, "models", names)
-    files: list[File] = load("_given.among")(entries, given) if given else []
+    files: Mapping[str, list[Path]] = load("_given.among")(entries, given) if given else {}
     return {name: _model(entries[name], f"model {name}", folder, files, texts) for name in names}
 
 
-def _model(entry: Any, step: str, folder: Path, files: Sequence[File], texts: Mapping[int, str] | None) -> Model:
+def _model(entry: Any, step: str, folder: Path, files: Mapping[str, list[Path]], texts: Mapping[int, str] | None) -> Model:
     need(type(entry) is dict, step, f"expected an object, found {show(entry)}")
     whole = {key: value for key, value in entry.items() if key != "slice"}
     digest = need_digest(whole.get("sha256"), f"{step}: sha256")

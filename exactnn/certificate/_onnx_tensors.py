@@ -3,86 +3,67 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from fractions import Fraction
+from collections.abc import Mapping
 from math import isfinite, prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import _budget
-from ._common import lowest
 from ._load import load
-from ._numbers import Tensor, need
-from ._protobuf import BYTES, FIXED32, FIXED64, VARINT, Field, Message
+from ._numbers import AXES, Tensor, afford, need
+from ._protobuf import BLOCK, BLOCKS, DOUBLES, FLOATS, NUMBER, NUMBERS, read_message
 
-_TENSOR = {
-    1: Field("dims", VARINT, True),
-    2: Field("data_type", VARINT),
-    4: Field("float_data", FIXED32, True),
-    7: Field("int64_data", VARINT, True),
-    8: Field("name", BYTES),
-    9: Field("raw_data", BYTES),
-    10: Field("double_data", FIXED64, True),
-    13: Field("external_data", BYTES, True),
-    14: Field("data_location", VARINT),
-}
-INT64 = 7
-_TYPES = {1: ("float_data", "f"), INT64: ("int64_data", "q"), 11: ("double_data", "d")}  # field, letter for struct
+_DATA = {4: ("float_data", FLOATS), 7: ("int64_data", NUMBERS), 9: ("raw_data", BLOCK), 10: ("double_data", DOUBLES)}
+_ABOUT = {1: ("dims", NUMBERS), 2: ("data_type", NUMBER), 8: ("name", BLOCK), 13: ("external_data", BLOCKS), 14: ("data_location", NUMBER)}
+_TENSOR = {**_ABOUT, **_DATA}, (12, 16)
+SINGLE, INT64 = 1, 7
+_TYPES = {SINGLE: ("float_data", "f"), INT64: ("int64_data", "q"), 11: ("double_data", "d")}  # field, letter for struct
 
 
 class Stored(NamedTuple):
-    """A constant of the graph: its type, its shape, and its entries as Python reads them: a double holds every float."""
+    """A constant of the graph: its type, its shape, and its entries as they lie in the file."""
 
     name: str
     data_type: int
     shape: tuple[int, ...]
-    entries: Sequence[float]
+    data: bytes | memoryview
 
     def real(self, step: str) -> Tensor:
         """Its entries as exact numbers; it must hold floats or doubles."""
-        need(self.data_type != INT64, step, f"the constant {self.name} does not hold floats")
-        need(prod(self.shape) > 0, step, f"the constant {self.name} is empty")
-        bad = next((i for i, x in enumerate(self.entries) if not isfinite(x)), None)
-        need(bad is None, f"{step}: constant {self.name}", f"entry {bad} is NaN or infinite")
-        pairs = [x.as_integer_ratio() for x in self.entries]
-        common = max(d for _, d in pairs)  # powers of 2
+        step = f"{step}: constant {self.name}"
+        need(self.data_type != INT64, step, "it does not hold floats")
+        need(all(size > 0 for size in self.shape), step, "it is empty")
+        entries = struct.unpack(f"<{prod(self.shape)}{_TYPES[self.data_type][1]}", self.data)
+        need(all(map(isfinite, entries)), step, "an entry is NaN or infinite")
+        pairs = [x.as_integer_ratio() for x in entries]
+        common = max(d for _, d in pairs)  # powers of 2, and odd numerators above them
         longest = common.bit_length() + max(n.bit_length() - d.bit_length() for n, d in pairs)
         _budget.hold(len(pairs) * _budget.words(longest), step)  # each time that the constant is read
         factors = {d: common // d for d in {d for _, d in pairs}}
-        return lowest(Tensor(self.shape, [n * factors[d] for n, d in pairs], common))
+        return Tensor(self.shape, [n * factors[d] for n, d in pairs], common)
 
     def integers(self, step: str) -> list[int]:
-        """Its entries; it must hold integers on one axis."""
+        """Its entries, sizes of axes; it must hold integers on one axis."""
         need(self.data_type == INT64 and len(self.shape) == 1, step, f"{self.name} is no list of integers")
-        return list(map(int, self.entries))
+        afford(self.shape[0] <= AXES, step, f"more than {AXES} axes: too large for this checker")
+        return list(struct.unpack(f"<{self.shape[0]}q", self.data))
 
 
-def single_float(attribute: Message | None, step: str) -> Fraction:
-    """A float attribute, 1 where it is left out."""
-    if attribute is None:
-        return Fraction(1)
-    need(attribute.has("f"), step, "an attribute is no float")
-    (value,) = struct.unpack("<f", attribute.all("f")[0])
-    need(isfinite(value), f"{step}: attribute {attribute.text('name')}", "it is NaN or infinite")
-    return Fraction(value)
-
-
-def read_tensor(data: bytes, step: str, files: Any) -> Stored:
+def read_tensor(block: bytes, step: str, files: Mapping[str, bytes]) -> Stored:
     """A tensor of floats, doubles or 64-bit integers, whose data may lie in ``files``."""
-    message = Message(data, _TENSOR, (12, 16), step)
-    name, kind, shape = message.text("name"), message.integer("data_type"), tuple(message.all("dims"))
+    message = read_message(block, *_TENSOR, step)
+    name, kind, shape = message.get("name", b"").decode(), message.get("data_type", 0), tuple(message["dims"])
     step = f"{step} {name}"
     need(kind in _TYPES, step, f"entries of type {kind}; float, double and int64 are read")
-    need(all(size >= 0 for size in shape), step, "its shape has a negative size")
     own, letter = _TYPES[kind]
-    for field, _ in _TYPES.values():
-        need(field == own or not message.has(field), step, f"it has {field}")
-    outside = message.has("external_data") or message.integer("data_location") != 0
-    need(outside + message.has("raw_data") + message.has(own) <= 1, step, "it holds its data twice")
-    entries: Sequence[float] = message.all("int64_data")
-    if kind != INT64 or outside or message.has("raw_data"):
-        raw = load("_onnx_beside.external")(message, step, files) if outside else b"".join(message.all("raw_data") or message.all(own))
-        size = struct.calcsize("<" + letter)
-        need(len(raw) % size == 0, step, "its data ends within a number")
-        entries = struct.unpack(f"<{len(raw) // size}{letter}", raw)
-    need(len(entries) == prod(shape), step, f"{len(entries)} entries for the shape {list(shape)}")
-    return Stored(name, kind, shape, entries)
+    found = [key for key in ("raw_data", "external_data", "float_data", "int64_data", "double_data") if message.get(key, []) != []]
+    need(found in ([], [own], ["raw_data"], ["external_data"]), step, f"it holds its data in {' and '.join(found)}")
+    outside = found == ["external_data"]
+    need(message.get("data_location", 0) == outside, step, "its data lies in another file, or not")
+    if outside:
+        data = load("_onnx_beside.external")(message["external_data"], step, files)
+    elif found == ["int64_data"]:
+        data = struct.pack(f"<{len(message[own])}q", *message[own])
+    else:
+        data = message.get("raw_data", b"") or b"".join(message[own])
+    need(len(data) == prod(shape) * struct.calcsize(f"<{letter}"), step, f"{len(data)} bytes for the shape {list(shape)}")
+    return Stored(name, kind, shape, data)

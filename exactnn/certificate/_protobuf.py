@@ -3,85 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ._numbers import Rejected, need
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-_SIZES = {FIXED64: 8, FIXED32: 4}
+_VARINT, _BYTES = 0, 2
+_SIZES = {1: 8, 5: 4}  # wire types of numbers of fixed length
+# for each kind of field the wire type of one value, and whether it may have several
+NUMBER, NUMBERS, DOUBLES, BLOCK, BLOCKS, FLOAT, FLOATS = (0, False), (0, True), (1, True), (2, False), (2, True), (5, False), (5, True)
 
 
-class Field(NamedTuple):
-    """The name of a known field and the wire type of one value of it."""
-
-    name: str
-    wire: int
-    repeated: bool = False
-
-
-class Message:
-    """The values of the fields, by name: signed 64-bit numbers for VARINT, bytes for all others."""
-
-    def __init__(self, data: bytes, known: Mapping[int, Field], ignored: Collection[int], step: str) -> None:
-        self._step = step
-        self._values: dict[str, list[Any]] = {field.name: [] for field in known.values()}
-        for number, wire, value in _fields(data, step):
-            if number in ignored:
-                continue
-            need(number in known, step, f"field {number} is not read here, and may change the meaning")
-            name, expected, repeated = known[number]
-            packed = wire == BYTES != expected and repeated
-            need(packed or wire == expected, step, f"{name} has a wrong wire type")
-            self._values[name] += _varints(value, step) if packed and expected == VARINT else [value]
-            need(repeated or len(self._values[name]) == 1, step, f"{name} occurs twice")
-
-    def has(self, name: str) -> bool:
-        """Whether the field occurs."""
-        return bool(self._values[name])
-
-    def all(self, name: str) -> list[Any]:
-        """All values of a field."""
-        return self._values[name]
-
-    def integer(self, name: str) -> int:
-        """The value of a VARINT field, 0 where it does not occur."""
-        return int((self._values[name] or [0])[0])
-
-    def texts(self, name: str) -> list[str]:
-        """All values of a text field."""
-        try:
-            return [value.decode("utf-8") for value in self._values[name]]
-        except UnicodeDecodeError:
-            raise Rejected(self._step, f"{name} is not UTF-8") from None
-
-    def text(self, name: str) -> str:
-        """The value of a text field, empty where it does not occur."""
-        return (self.texts(name) or [""])[0]
-
-
-def _varint(data: bytes, position: int, step: str) -> tuple[int, int]:
-    """The number that starts at a position, without a sign, and the position behind it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        need(position < len(data), step, "the file ends within a number")
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            break
-    need(byte < 0x80 and value < 2**64, step, "an integer of more than 64 bits")
-    return value, position
-
-
-def _signed(value: int) -> int:
-    return value - 2**64 if value >= 2**63 else value
-
-
-def _varints(data: bytes, step: str) -> Iterator[int]:
-    position = 0
-    while position < len(data):
-        value, position = _varint(data, position, step)
-        yield _signed(value)
+def read_message(data: bytes, known: Mapping[int, tuple[str, tuple[int, bool]]], ignored: Collection[int], step: str) -> dict[str, Any]:
+    """The values of the fields that occur, by name, of those that may have several a list: signed 64-bit numbers, else bytes."""
+    found: dict[str, Any] = {name: [] for name, (_, several) in known.values() if several}
+    for number, wire, value in _fields(data, step):
+        if number in ignored:
+            continue
+        need(number in known, step, f"field {number} is not read here, and may change the meaning")
+        name, (expected, several) = known[number]
+        packed = several and wire == _BYTES != expected
+        need(packed or wire == expected, step, f"{name} has a wrong wire type")
+        need(several or name not in found, step, f"{name} occurs twice")
+        if not several:
+            found[name] = value
+        else:
+            found[name] += _varints(value, step) if packed and expected == _VARINT else [value]
+    return found
 
 
 def _fields(data: bytes, step: str) -> Iterator[tuple[int, int, Any]]:
@@ -91,11 +38,30 @@ def _fields(data: bytes, step: str) -> Iterator[tuple[int, int, Any]]:
         key, position = _varint(data, position, step)
         number, wire = key >> 3, key & 7
         need(number > 0, step, "a field without a number")
-        need(wire in (VARINT, BYTES, *_SIZES), step, f"unknown wire type {wire}")
+        need(wire in (_VARINT, _BYTES, *_SIZES), step, f"unknown wire type {wire}")
         size, position = (_SIZES[wire], position) if wire in _SIZES else _varint(data, position, step)
-        if wire == VARINT:
-            yield number, wire, _signed(size)
+        if wire == _VARINT:
+            yield number, wire, size
             continue
-        need(size <= len(data) - position, step, "a field is longer than what is left of the file")
+        need(0 <= size <= len(data) - position, step, "a field is longer than what is left of the file")
         yield number, wire, data[position : position + size]
         position += size
+
+
+def _varints(data: bytes, step: str) -> Iterator[int]:
+    position = 0
+    while position < len(data):
+        value, position = _varint(data, position, step)
+        yield value
+
+
+def _varint(data: bytes, position: int, step: str) -> tuple[int, int]:
+    """The signed number that starts at a position, and the position behind it."""
+    value = 0
+    for place in range(10):
+        need(position + place < len(data), step, "the file ends within a number")
+        byte = data[position + place]
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80 and value < 2**64:
+            return value - 2**64 if value >= 2**63 else value, position + place + 1
+    raise Rejected(step, "an integer of more than 64 bits")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain, count
 from math import prod
 from typing import Any
 
@@ -11,59 +13,45 @@ from ._numbers import Tensor, mapping, need, tensor
 
 
 def sliced(network: Network, document: Any, step: str) -> Network:
-    """The network on the slice that an object ``{"origin": Tensor (d), "directions": Tensor (k, d)}`` describes."""
+    """The network on the slice that an object ``{"origin": Tensor (d), "directions": Tensor (k, d)}`` describes.
+
+    First its input, then what stands for the old ones, then the other nodes; without those that no output depends on.
+    """
     raw = mapping(document, step, ("origin", "directions"))
-    size = network.input_size
-    origin = tensor(raw["origin"], f"{step}: origin", (size,))
+    d, starts = network.input_size, network.starts()
+    origin = tensor(raw["origin"], f"{step}: origin", (d,))
     directions = tensor(raw["directions"], f"{step}: directions")
-    need(directions.shape[1:] == (size,), f"{step}: directions", f"rows of {size} entries, one for each input, are expected")
+    need(directions.shape[1:] == (d,), f"{step}: directions", f"rows of {d} entries, one for each input, are expected")
+    kept = set(network.outputs)
+    for i in reversed(range(len(network.nodes))):
+        kept.update(network.nodes[i].operands if i in kept else ())
     taken = {node.name for node in network.nodes}
     nodes = [Node(_free("t", taken), "input", (), directions.shape[:1], {})]
     places: dict[int, int] = {}  # of the old nodes among the new ones
-    for i, start in network.starts().items():
-        name, shape = network.nodes[i].name, network.nodes[i].shape
-        fields = {"weight": _columns(directions, start, prod(shape)), "bias": _part(origin, start, prod(shape))}
-        if len(shape) == 1:
-            nodes.append(Node(name, "affine", (0,), shape, fields))
+    order = [*starts, *(i for i in range(len(network.nodes)) if i not in starts)]
+    for i in (i for i in order if i in kept):
+        node = network.nodes[i]
+        if i in starts:
+            vector = (prod(node.shape),)
+            columns = range(starts[i], starts[i] + prod(node.shape))
+            fields = {"weight": _columns(directions, columns, vector + directions.shape[:1]), "bias": _columns(origin, columns, vector)}
+            nodes.append(Node(node.name if node.shape == vector else _free(f"{node.name}.flat", taken), "affine", (0,), vector, fields))
+            if node.shape != vector:
+                nodes.append(Node(node.name, "reshape", (len(nodes) - 1,), node.shape, {}))
         else:
-            flat = _free(f"{name}.flat", taken)
-            nodes.append(Node(flat, "affine", (0,), (prod(shape),), fields))
-            nodes.append(Node(name, "reshape", (len(nodes) - 1,), shape, {}))
-        places[i] = len(nodes) - 1
-    for i, node in enumerate(network.nodes):
-        if i not in places:
-            places[i] = len(nodes)
             nodes.append(node._replace(operands=tuple(places[o] for o in node.operands)))
-    return _needed(nodes, [places[o] for o in network.outputs])
+        places[i] = len(nodes) - 1
+    return Network(tuple(nodes), (0,), tuple(places[o] for o in network.outputs))
 
 
-def _needed(nodes: list[Node], outputs: list[int]) -> Network:
-    """Without the nodes that no output depends on; the input stays."""
-    kept = {0, *outputs}
-    for i in reversed(range(len(nodes))):
-        if i in kept:
-            kept.update(nodes[i].operands)
-    places = {old: new for new, old in enumerate(sorted(kept))}
-    moved = [nodes[i]._replace(operands=tuple(places[o] for o in nodes[i].operands)) for i in places]
-    return Network(tuple(moved), (0,), tuple(places[o] for o in outputs))
-
-
-def _columns(directions: Tensor, start: int, count: int) -> Tensor:
-    """The columns from ``start`` on, as rows."""
-    k, d = directions.shape
-    entries = [directions.numerators[i * d + j] for j in range(start, start + count) for i in range(k)]
-    return lowest(Tensor((count, k), entries, directions.denominator))
-
-
-def _part(origin: Tensor, start: int, count: int) -> Tensor:
-    return lowest(Tensor((count,), origin.numerators[start : start + count], origin.denominator))
+def _columns(value: Tensor, columns: Iterable[int], shape: tuple[int, ...]) -> Tensor:
+    """Columns of a matrix, or entries of a vector, as rows."""
+    entries = [n for j in columns for n in value.numerators[j :: value.shape[-1]]]
+    return lowest(Tensor(shape, entries, value.denominator))
 
 
 def _free(name: str, taken: set[str]) -> str:
     """The name, or the first of name_2, name_3, ... that is not taken; now it is."""
-    candidate, number = name, 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    taken.add(candidate)
-    return candidate
+    found = next(text for text in chain([name], (f"{name}_{k}" for k in count(2))) if text not in taken)
+    taken.add(found)
+    return found

@@ -12,10 +12,9 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 def trusted(uses: Iterable[str], formats: Iterable[str]) -> str:
     """In one line: how many lines in how many modules, which readers of model files, and whether anything was searched for again."""
-    formats = set(formats)
     found = modules(name.rpartition(".")[0] for name in uses)
     extra = [name for name in found if name.startswith("extra.") and not name.endswith("__init__")]
-    read = "exact JSON" if not formats - {"json"} else ", ".join(sorted(formats))
+    read = ", ".join(sorted({*formats})) if {*formats} - {"json"} else "exact JSON"
     searched = f"; searched for again: {', '.join(extra)}" if extra else ""
     return f"trusted: {sum(found.values())} lines of the checker, in {len(found)} modules; models in {read}{searched}"
 
@@ -51,5 +50,5 @@ def lines(source: str, tree: ast.Module) -> int:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
             documented.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
-    code = ((number, text.strip()) for number, text in enumerate(source.splitlines(), 1))
-    return sum(1 for number, text in code if text and not text.startswith("#") and number not in documented)
+    code = (text.strip() for number, text in enumerate(source.splitlines(), 1) if number not in documented)
+    return sum(1 for text in code if text and not text.startswith("#"))

@@ -1,8 +1,9 @@
-"""Claims, numbers, domains, steps and sets in short words; what would be long raises Long, and the hash of the claim stands for it."""
+"""Claims, numbers, domains, steps and sets in short words; what would be long raises Long, and other words stand for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import ROUND_CEILING, Context
 from fractions import Fraction
 from hashlib import sha256
 from typing import Any
@@ -12,7 +13,6 @@ from ._models import canonical
 from ._numbers import rational, show, tensor
 
 LONG = 200  # characters, and bits of a number
-_LISTS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
 
 
 class Long(Exception):
@@ -26,47 +26,55 @@ def about(claim: Any) -> dict[str, Any]:
 
 def accepted(claim: Any, models: Mapping[str, Any]) -> str:
     """A claim, and which models are taken on slices."""
-    sliced = [(name, model.slice) for name, model in models.items() if model.slice is not None]
-    slices = "".join(f"; {name}(t) = model {name} at {shown_slice(written)}" for name, written in sliced)
-    return f"{sentence(claim, models['f'].network if 'f' in models else None)}{slices}"
+    sliced = (f"; {name}(t) = model {name} at {shown_slice(model.slice)}" for name, model in models.items() if model.slice is not None)
+    return sentence(claim, models["f"].network if "f" in models else None) + "".join(sliced)
 
 
 def sentence(claim: Any, f: Any) -> str:
     """A claim in words, with its hash where they would be long."""
-    says, more = WORDS[claim.question]
+    # what is claimed, in words that are never long, and then the rest, in words that may be
+    says = load(f"_words.{claim.question}")(claim, f)
+    said, instead = next(says), "; the claim has the sha256 {}"
+    return f"{claim.answer}: {said}{short(lambda: ''.join(says), lambda: instead.format(about(claim)['claim_sha256']))}"
+
+
+def short(text: Callable[[], str], instead: Callable[[], str]) -> str:
+    """A text, or the other one where it would be long."""
     try:
-        details = more(claim, f)
+        return text()
     except Long:
-        details = f"; the claim has the sha256 {about(claim)['claim_sha256']}"
-    return f"{claim.answer}: {says(claim, f)}{details}"
+        return instead()
 
 
-def comparison(claim: Any, f: Any) -> str:
-    """f and what it is compared with."""
+def equal(claim: Any, f: Any) -> Iterator[str]:
+    """f and what it is compared with; the rows of the domain, and the steps."""
     other = {"equal": "g", "zero": "0", "symmetry": "T(f)"}[claim.question]
     if claim.answer == "proved":
-        return f"{f'|f_j - ({other})_j| <= {show(claim.tolerance)}' if claim.tolerance else f'f = {other}'} on {place(claim, f)}"
-    excess = f" by more than {show(claim.tolerance)}" if claim.tolerance else ""
-    return f"at a point of {place(claim, f).removeprefix('all of ')}, f differs from {other}{excess}"
+        yield f"{f'|f_j - ({other})_j| <= {show(claim.tolerance)}' if claim.tolerance else f'f = {other}'} on all of {place(claim, f)}"
+    else:
+        excess = f" by more than {show(claim.tolerance)}" if claim.tolerance else ""
+        yield f"at a point of {place(claim, f)}, f differs from {other}{excess}"
+    yield inequalities(claim, claim.tolerance)
+    if claim.question == "symmetry":
+        yield f"; T: {steps(claim.transformation)}"
 
 
-def inequalities(claim: Any, f: Any) -> str:
-    """The rows of the domain."""
-    number(claim.tolerance)
+zero = symmetry = equal
+
+
+def inequalities(claim: Any, *numbers: Fraction) -> str:
+    """The rows of the domain, where these numbers are short, too."""
+    for value in numbers:
+        number(value)
     return "" if claim.domain is None else f"; the rows: {rows(claim.domain.rows(), claim.domain.matrix.denominator)}"
-
-
-def moved(claim: Any, f: Any) -> str:
-    """The rows of the domain, and the steps."""
-    return f"{inequalities(claim, f)}; T: {steps(claim.transformation)}"
 
 
 def place(claim: Any, f: Any) -> str:
     """The domain, and whether it is known to have a point."""
     if claim.domain is None:
-        return f"all of R^{f.input_size}"
+        return f"R^{f.input_size}"
     note = {True: "", False: " (which is empty)", None: " (which may be empty)"}[has_points(claim)]
-    return f"all of the polyhedron A x <= b in R^{f.input_size} given by {len(claim.domain.bounds)} rows{note}"
+    return f"the polyhedron A x <= b in R^{f.input_size} given by {len(claim.domain.bounds)} rows{note}"
 
 
 def has_points(claim: Any) -> bool | None:
@@ -77,112 +85,80 @@ def has_points(claim: Any) -> bool | None:
     return inhabited(claim.domain.rows())
 
 
-def regions(claim: Any, f: Any) -> str:
-    """Their number."""
-    return f"f has exactly {show(claim.regions)} activation regions on {place(claim, f)}"
+def regions(claim: Any, f: Any) -> Iterator[str]:
+    """Their number; the rows of the domain."""
+    yield f"f has exactly {show(claim.regions)} activation regions on all of {place(claim, f)}"
+    yield inequalities(claim, Fraction(claim.regions))
 
 
-def of_regions(claim: Any, f: Any) -> str:
-    """The rows of the domain."""
-    number(Fraction(claim.regions))
-    return inequalities(claim, f)
+def same_decision(claim: Any, f: Any) -> Iterator[str]:
+    """Whether they are the same; the rows of the domain."""
+    same = f"f and g have the same maximal outputs on all of {place(claim, f)}"
+    yield same if claim.answer == "proved" else f"at a point of {place(claim, f)}, f and g have other maximal outputs"
+    yield inequalities(claim)
 
 
-def decisions(claim: Any, f: Any) -> str:
-    """Whether they are the same."""
-    if claim.answer == "proved":
-        return f"f and g have the same maximal outputs on {place(claim, f)}"
-    return f"at a point of {place(claim, f).removeprefix('all of ')}, f and g have other maximal outputs"
-
-
-def deviation(claim: Any, f: Any) -> str:
-    """The maximum, or what it lies between."""
+def deviation(claim: Any, f: Any) -> Iterator[str]:
+    """The maximum, or what it lies between; the rows of the domain."""
     largest, most = "max sum_j |f_j - g_j|" if claim.norm == "l1" else "max |f_j - g_j|", show(claim.tolerance)
     exact = claim.least == claim.tolerance
-    return f"{f'{largest} = {most}' if exact else f'{show(claim.least)} <= {largest} <= {most}'} on {place(claim, f)}"
+    yield f"{f'{largest} = {most}' if exact else f'{show(claim.least)} <= {largest} <= {most}'} on all of {place(claim, f)}"
+    yield inequalities(claim, claim.least, claim.tolerance)
 
 
-def of_deviation(claim: Any, f: Any) -> str:
-    """The rows of the domain."""
-    number(claim.least)
-    return inequalities(claim, f)
-
-
-def at_points(claim: Any, f: Any) -> str:
-    """How many points."""
+def equal_at(claim: Any, f: Any) -> Iterator[str]:
+    """How many points; the points."""
     count = claim.points.shape[0]
     relation = "f = g at" if claim.answer == "proved" else "f differs from g at one of"
-    return f"{relation} {count} point{'s' * (count > 1)} of R^{f.input_size}"
+    yield f"{relation} {count} point{'s' * (count > 1)} of R^{f.input_size}"
+    yield f": {points(claim.points.fractions(), f.input_size)}"
 
 
-def listed_points(claim: Any, f: Any) -> str:
-    """The points."""
-    return f": {points(claim.points.fractions(), f.input_size)}"
-
-
-def identity(claim: Any, f: Any) -> str:
-    """How many equations."""
+def identity(claim: Any, f: Any) -> Iterator[str]:
+    """How many equations; all of them are in the claim."""
     count, many = claim.points.shape[0], len(claim.equations)
     within = f"within {above(claim.tolerance)}" if claim.tolerance else "exactly"
     who = f"{many} equation{'s' * (many > 1)} between weights, gradients and values of {' and '.join(claim.names)}"
     holds = f"hold{'s' * (many == 1)}" if claim.answer == "proved" else "do not all hold" if many > 1 else "does not hold"
-    return f"{who} {holds} {within} at {count} point{'s' * (count > 1)}"
-
-
-def by_the_hash(claim: Any, f: Any) -> str:
-    """All equations, or the bounds of all outputs, are in the claim."""
+    yield f"{who} {holds} {within} at {count} point{'s' * (count > 1)}"
     raise Long
 
 
-def run(claim: Any, f: Any) -> str:
-    """The largest bound."""
+def execution_error(claim: Any, f: Any) -> Iterator[str]:
+    """The largest bound; all of them are in the claim."""
     sums = f", its sums in {claim.accumulation}," if claim.accumulation else ""
     most = above(max(claim.bounds))
-    return f"a {claim.dtype} run of f{sums} is off by at most {most}, for the inputs of that format on {place(claim, f)}"
+    yield f"a {claim.dtype} run of f{sums} is off by at most {most}, for the inputs of that format on all of {place(claim, f)}"
+    raise Long
 
 
-def orbits(claim: Any, f: Any) -> str:
-    """How many there are."""
+def orbits(claim: Any, f: Any) -> Iterator[str]:
+    """How many there are; the sets."""
     count = len(claim.flips)
     found = "f itself" if count == 1 else f"f with one of {count} sets of neurons flipped"
-    return f"the networks of this width with the function f are, up to {load('_shallow.family')(f, 'f').moves}, {found}"
+    yield f"the networks of this width with the function f are, up to {load('_shallow.family')(f, 'f').moves}, {found}"
+    if count > 1:
+        yield f": {joined(f'{{{joined(map(str, neurons))}}}' for neurons in claim.flips)}"
 
 
-def flipped(claim: Any, f: Any) -> str:
-    """The sets."""
-    sets = (f"{{{joined(map(str, neurons))}}}" for neurons in claim.flips)
-    return "" if len(claim.flips) == 1 else f": {joined(sets)}"
-
-
-def poles(claim: Any, f: Any) -> str:
-    """How many functions, or which, and where."""
-    has, count = ("no pole" if claim.answer == "proved" else "a pole"), len(claim.functions(f))
-    try:
-        shown = None if claim.stated is None else joined(map(_function, claim.stated))
-    except Long:
-        shown = f"{count} rational functions" if count > 1 else "the rational function of the claim"
-    if shown is None:
-        who = f"{'no' if claim.answer == 'proved' else 'a'} rational activation of f has a pole"
-    else:
-        who = f"{shown} has {has}" if count == 1 else f"{'none' if claim.answer == 'proved' else 'one'} of {shown} has a pole"
-    return f"{who} on {_interval(claim)}"
+def pole_free(claim: Any, f: Any) -> Iterator[str]:
+    """How many functions, or which, and where; nothing more, if they and the interval are short."""
+    (no, none), count = ("no", "none") if claim.answer == "proved" else ("a", "one"), len(claim.functions(f))
+    instead = f"{count} rational functions" if count > 1 else "the rational function of the claim"
+    shown = short(lambda: joined(map(_function, claim.stated or ())), lambda: instead)
+    who = f"{none} of {shown} has a pole" if count > 1 else f"{shown} has {no} pole"
+    if claim.stated is None:
+        who = f"{no} rational activation of f has a pole"
+    yield f"{who} on {short(lambda: _interval(claim), lambda: 'the interval of the claim')}"
+    joined(map(_function, claim.stated or ()))
+    _interval(claim)
 
 
 def _interval(claim: Any) -> str:
-    if claim.interval == (None, None):
+    lower, upper = claim.interval
+    if lower is None and upper is None:
         return "the real line"
-    try:
-        lower, upper = ("" if end is None else number(end) for end in claim.interval)
-    except Long:
-        return "the interval of the claim"
-    return f"the interval from {lower or '-infinity'} to {upper or 'infinity'}"
-
-
-def functions(claim: Any, f: Any) -> str:
-    """Nothing more, if the functions and the interval are short."""
-    joined(map(_function, claim.stated or ()))
-    joined(number(end) for end in claim.interval if end is not None)
-    return ""
+    return f"the interval from {'-infinity' if lower is None else number(lower)} to {'infinity' if upper is None else number(upper)}"
 
 
 def _function(written: Any) -> str:
@@ -200,27 +176,9 @@ def shown_slice(written: Any) -> str:
     """The points of a slice; where they are long, its hash."""
     origin, directions = (tensor(written[key], "slice") for key in ("origin", "directions"))
     k, d = directions.shape
-    try:
-        first, *others = (points(v.fractions()[i : i + d], d) for v in (origin, directions) for i in range(0, len(v.numerators), d))
-        return joined((first, *(f"t_{i} {text}" for i, text in enumerate(others))), " + ")
-    except Long:
-        return f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {sha256(canonical(written, 'slice')).hexdigest()}"
-
-
-#: for each question what is claimed, in words that are never long, and the rest, in words that may be
-WORDS: dict[str, tuple[Callable[[Any, Any], str], Callable[[Any, Any], str]]] = {
-    "equal": (comparison, inequalities),
-    "zero": (comparison, inequalities),
-    "symmetry": (comparison, moved),
-    "equal_at": (at_points, listed_points),
-    "same_decision": (decisions, inequalities),
-    "deviation": (deviation, of_deviation),
-    "execution_error": (run, by_the_hash),
-    "regions": (regions, of_regions),
-    "orbits": (orbits, flipped),
-    "identity": (identity, by_the_hash),
-    "pole_free": (poles, functions),
-}
+    texts = (points(v.fractions()[i : i + d], d) for v in (origin, directions) for i in range(0, len(v.numerators), d))
+    instead = f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {sha256(canonical(written, 'slice')).hexdigest()}"
+    return short(lambda: joined((f"t_{i} {text}" if i >= 0 else text for i, text in enumerate(texts, -1)), " + "), lambda: instead)
 
 
 def number(value: Fraction) -> str:
@@ -260,21 +218,16 @@ def points(entries: Sequence[Fraction], size: int) -> str:
 
 def steps(transformation: Sequence[Any]) -> str:
     """flip [0, 2] at 'relu1', then scaling [1/2, 3] at 'relu2'; the steps have been checked before."""
-    listed = ((step, joined(number(rational(v, "")) for v in step[_LISTS[step["kind"]]])) for step in transformation)
+    fields = load("_transform.FIELDS")
+    listed = ((step, joined(number(rational(v, "")) for v in step[fields[step["kind"]]])) for step in transformation)
     return joined((f"{step['kind']} [{numbers}] at {step['layer']!a}" for step, numbers in listed), ", then ") or "the identity"
 
 
 def above(value: Fraction) -> str:
     """A short decimal that is not below a number >= 0."""
-    top, bottom = value.numerator, value.denominator
-    if max(top, bottom).bit_length() > 2**14:
+    if max(value.numerator, value.denominator).bit_length() > 2**14:
         return "the bound in the certificate"
-    exponent = (top.bit_length() - bottom.bit_length()) * 30103 // 100000 - 4
-    digits = -(-top * 10 ** max(-exponent, 0) // (bottom * 10 ** max(exponent, 0)))
-    while digits >= 10**4:
-        digits, exponent = -(-digits // 10), exponent + 1
-    shown = str(digits)
-    return f"{shown[0]}.{shown[1:] or '0'}e{exponent + len(shown) - 1}" if digits else "0"
+    return f"{Context(prec=4, rounding=ROUND_CEILING).divide(value.numerator, value.denominator):.3e}".replace("+", "") if value else "0"
 
 
 def inhabited(matrix: Iterable[tuple[Sequence[int], Fraction]]) -> bool | None:

@@ -138,6 +138,17 @@ def _(folder: Path) -> Any:
     return of_file(folder, "m.onnx", outside("/dev/zero"), "onnx", data={"/dev/zero": "0" * 64})
 
 
+@case("external data that a thousand tensors share", -1)
+def _(folder: Path) -> Any:
+    size, times = 256, 1000
+    (folder / "data").write_bytes(b"\0\0\0\x3f" * size**2)
+    where = field(13, field(1, "location") + field(2, "data")) + field(14, 1)
+    weights = [field(1, size) + field(1, size) + field(2, 1) + field(8, f"w{k}") + where for k in range(times)]
+    nodes = [operation("MatMul", [f"v{k}" if k else "x", f"w{k}"], [f"v{k + 1}"]) for k in range(times)]
+    data = model(nodes, weights, [value_info("x", [1, size])], [value_info(f"v{times}", [1, size])])
+    return of_file(folder, "m.onnx", data, "onnx", data={"data": hashlib.sha256((folder / "data").read_bytes()).hexdigest()})
+
+
 @case("external data in a hole", NOT_DECIDED, "bytes")
 def _(folder: Path) -> Any:
     hole(folder / "data", 2**40)
@@ -193,13 +204,13 @@ def _(folder: Path) -> Any:
 # --- JSON -------------------------------------------------------------------------------------------------------------------
 
 
-@case("lists within lists", NOT_DECIDED, "nested too deeply")
+@case("lists within lists", NOT_DECIDED, "too deep")
 def _(folder: Path) -> Any:
     (folder / "c.json").write_bytes(b"[" * 10**5)
     return folder / "c.json"
 
 
-@case("objects within objects", NOT_DECIDED, "nested too deeply")
+@case("objects within objects", NOT_DECIDED, "too deep")
 def _(folder: Path) -> Any:
     (folder / "c.json").write_bytes(b'{"a":' * 10**5)
     return folder / "c.json"
@@ -523,6 +534,16 @@ def reshaped(*sizes: int) -> bytes:
 
 onnx_case("ONNX: a reshape to 2^60", lambda: reshaped(1, 2**60), REJECTED)
 onnx_case("ONNX: a reshape to thousands of axes", lambda: reshaped(1, 4, *[1] * 4000), -1)
+
+
+def reshaped_again(axes: int, times: int) -> bytes:
+    """One long list of sizes, each a byte, in many nodes."""
+    nodes = [operation("Reshape", [f"v{k}" if k else "x", "s"], [f"v{k + 1}"]) for k in range(times)]
+    sizes = initializer("s", [axes], [1] * (axes - 1) + [4], kind=7, raw=False)
+    return model(nodes, [sizes], [value_info("x", [1, 4])], [value_info(f"v{times}", [1, 4])])
+
+
+onnx_case("ONNX: a reshape to thousands of axes, over and over", lambda: reshaped_again(2**15, 4000), NOT_DECIDED, "axes")
 onnx_case("ONNX: many empty fields", lambda: field(7, field(1, b"") * 2**10), -1)
 onnx_case("ONNX: a tensor of 2^24 entries without data", lambda: model([], [initializer("w", [2**24], [])], [], []), -1)
 

@@ -114,7 +114,7 @@ def test_engines_do_not_take_it_for_accepted(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_absurdly_deep_document_is_not_decided(tmp_path: Path) -> None:
     path = tmp_path / "deep.json"
     path.write_bytes(b"[" * 100_000)
-    with pytest.raises(CheckBudgetExceeded, match="nested too deeply"):
+    with pytest.raises(CheckBudgetExceeded, match="too deep"):
         xn.check(path)
 
 

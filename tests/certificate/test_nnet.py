@@ -69,6 +69,7 @@ BAD = [
     PLAIN.replace("2,2,1,3,", "0,2,1,3,"),
     PLAIN.replace("2,2,1,3,", "99999999999999999999,2,1,3,"),
     PLAIN.replace("2,2,1,3,", "2.5,2,1,3,"),
+    *(PLAIN.replace("2,2,1,3,", ",".join("9" * 3990 + "e999" if i == k else c for i, c in enumerate("2213"))) for k in range(3)),
     PLAIN.replace("2,3,1,", "2,-3,1,"),
     PLAIN.replace("2,3,1,", "2,99999999,1,"),
     PLAIN.replace("2.0,4.0,.25,", "2.0,0.0,.25,"),
@@ -96,8 +97,14 @@ def test_refusals(k):
 
 
 def test_no_text():
-    with pytest.raises(Rejected, match="text"):
-        read_nnet(b"\xff\xfe\x00", False, "f")
+    """Bytes that are no UTF-8 are no numbers; in comments, and in the line that is ignored, they do not matter."""
+    plain = PLAIN.encode()
+    for data in (b"\xff\xfe\x00", plain.replace(b"3,4", b"3,4\xff"), plain.replace(b"3,4", b"3,\xc3\n4")):
+        with pytest.raises(Rejected, match="number"):
+            read_nnet(data, False, "f")
+    for data in (plain.replace(b"another", b"\xff"), plain.replace(b"comment", b"\xe4\xf6"), plain.replace(b"\n0,\n", b"\n\xff,\n")):
+        assert data != plain
+        assert read_nnet(data, False, "f") == read_nnet(plain, False, "f")
 
 
 @pytest.mark.parametrize("seed", range(4))

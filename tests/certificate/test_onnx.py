@@ -116,6 +116,8 @@ BAD = {
     "output is constant": graph(RELU_NODE, initializers=[WEIGHT], out="w"),
     "sparse": graph(RELU_NODE, more=field(15, b"")),
     "two inputs": model([RELU_NODE], [], [value_info("x", [1, 2]), value_info("z", [1, 2])], [value_info("y", [1])]),
+    "an input twice": model([RELU_NODE], [], [value_info("x", [1, 2]), value_info("x", [1, 2])], [value_info("y", [1])]),
+    "an output twice": model([RELU_NODE], [], [value_info("x", [1, 2])], [value_info("y", [1, 2])] * 2),
     "integer input": model([RELU_NODE], [], [value_info("x", [1, 2], 7)], [value_info("y", [1])]),
     "batch of two": graph(RELU_NODE, shape=(2, 2)),
     "open axis": graph(RELU_NODE, shape=("n", "m")),
