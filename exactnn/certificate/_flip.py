@@ -26,7 +26,7 @@ def flip(layer: Layer, first: int, signs: Sequence[Fraction]) -> None:
     for i in layer.carrying:
         need(i == layer.at or nodes[i].op in AFFINE, layer.step, f"a flip cannot pass node {nodes[i].name} ({nodes[i].op})")
     old = _at_zero(layer)
-    move(layer, first, ("weight", "bias"), range(layer.count), signs)
+    move(layer, first, ("weight", "bias"), range(layer.width), signs)
     ratios = mirror_slopes(layer)
     added = [(b - c) * ratios[k * len(ratios) // len(old)] / 2 for k, (b, c) in enumerate(zip(old, _at_zero(layer), strict=True))]
     values = {layer.at: pack(added, at.shape)}

@@ -28,8 +28,8 @@ def _law(layer: Layer, kind: str, factors: Sequence[Fraction]) -> None:
         before = nodes[: layer.carrying.index(layer.at)]
         need(all(node.op != "batch_norm" for node in before), step, "a batch_norm stands before the layer")
         slopes = load("_flip.mirror_slopes")(layer)
-        channels = max(layer.count, len(slopes))
-        changing = [c for c in range(channels) if slopes[c % len(slopes)] and factors[c * layer.count // channels] < 0]
+        channels = max(layer.width, len(slopes))
+        changing = [c for c in range(channels) if slopes[c % len(slopes)] and factors[c * layer.width // channels] < 0]
         need(not changing, step, "the activation of a neuron is not even")
     elif kind != "permutation":
         holds, law = (_is_homogeneous, "homogeneous") if kind == "scaling" else (_is_odd, "odd")

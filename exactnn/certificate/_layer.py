@@ -9,18 +9,17 @@ neuron i of n, 0 <= o < outer, 0 <= k < run: elementwise nodes and reshapes leav
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from . import _budget
-from ._network import Network
+from ._network import Network, Node
 from ._numbers import need
 from ._transform import ACTIVATIONS, Layer
 
 CARRYING = (*ACTIVATIONS, "batch_norm", "max_pool", "average_pool", "reshape")
 BACK = (*CARRYING, "scale", "transpose")  # these two do not carry neurons: between source and activation they are refused
 BY_CHANNEL = ("batch_norm", "prelu", "max_pool", "average_pool", "conv")
-
-
 READING = ("affine", "conv")
 
 
@@ -39,25 +38,22 @@ def found(network: Network, at: int, kind: str, step: str) -> Layer:
         outer, count = prod(source.shape[:-1]), source.shape[-1]
         if outer == 1 and len(shape) > len(source.shape) and shape[0] > 1:
             count = shape[0]  # the rows are reshaped to channels on a grid: these are the neurons
-    carrying, readers, before = {way[-1]}, dict[int, tuple[int, list[int]]](), set(way[1:])
+    carrying, inside, before = {way[-1]}, set(way), set(way[1:])
+    readers: dict[int, tuple[int, Sequence[int]]] = {}
     for i, node in enumerate(nodes):
         if carrying.isdisjoint(node.operands):
             continue
         here, shape = f"node {node.name} ({node.op})", nodes[node.operands[0]].shape
-        need(i in way or before.isdisjoint(node.operands), step, f"{here} reads what is inside the layer")
+        need(i in inside or before.isdisjoint(node.operands), step, f"{here} reads what is inside the layer")
         need(node.op in (*CARRYING, *READING), step, f"{here} reads the layer")
         need(node.op not in BY_CHANNEL or (outer == 1 and shape[0] % count == 0), step, f"{here} has channels of several neurons each")
         need(node.op != "affine" or outer % prod(shape[:-1]) == 0, step, f"{here} reads a few of the neurons only")
         if node.op in CARRYING:
             carrying.add(i)
             continue
-        weight, groups = node.fields["weight"], node.fields.get("groups", 1)
-        size = len(weight.numerators)
-        _budget.charge(4 * size, step)
-        _budget.hold(size, step)
-        row, band = size // weight.shape[0], size // groups  # outputs of one group read the channels of their group only
-        run = row * groups // count if node.op == "conv" else prod(shape) // (outer * count)
-        readers[i] = run, [(k // band * row + k % row) // run % count for k in range(size)]
+        readers[i] = prod(shape) // (outer * count), range(count)
+        if node.op == "conv":
+            readers[i] = _columns(node, count, step)
     need(carrying.isdisjoint(network.outputs), step, "a node that carries the neurons is an output")
     if kind == "permutation":
         need(source.op != "batch_norm", step, "no affine or conv node makes the neurons")
@@ -66,3 +62,15 @@ def found(network: Network, at: int, kind: str, step: str) -> Layer:
     pooled = kind == "sign_flip" and any(nodes[i].op == "max_pool" for i in carrying)
     need(not pooled, step, "a maximum does not commute with a change of sign")
     return Layer(nodes, step, at, sorted(carrying), readers, count)
+
+
+def _columns(node: Node, count: int, step: str) -> tuple[int, Sequence[int]]:
+    """Those of a convolution: with groups, the outputs of one group read the channels of their group only."""
+    weight, groups = node.fields["weight"], node.fields["groups"]
+    size = len(weight.numerators)
+    row, band = size // weight.shape[0], size // groups
+    if groups == 1:
+        return row // count, range(count)
+    _budget.charge(4 * size, step)
+    _budget.hold(size, step)
+    return 1, [(k // band * row + k % row) * count // (row * groups) for k in range(size)]

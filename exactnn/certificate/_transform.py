@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import gcd, lcm
+from operator import mul
 from typing import Any, NamedTuple
 
 from . import _budget
@@ -25,7 +26,7 @@ ACTIVATIONS = ("piecewise_linear", "prelu", "smooth", "rational")
 class Layer(NamedTuple):
     """Positions in ``nodes``: the activation, what carries the neurons, the source first, and what reads them.
 
-    ``readers``: for each how many of its weights in a row belong to one neuron, and the neuron of every weight.
+    ``readers``: for each how many of its weights in a row belong to one neuron, and to which such runs do, over and over again.
     """
 
     nodes: list[Node]
@@ -33,7 +34,7 @@ class Layer(NamedTuple):
     at: int
     carrying: Sequence[int]
     readers: Mapping[int, tuple[int, Sequence[int]]]
-    count: int
+    width: int
 
 
 def transformed(network: Network, steps: Sequence[Any], label: str = "transformation", law: Callable[..., None] | None = None) -> Network:
@@ -45,7 +46,7 @@ def transformed(network: Network, steps: Sequence[Any], label: str = "transforma
         need(kind in FIELDS, step, f"unknown kind {show(kind)}")
         mapping(raw, step, ("kind", "layer", FIELDS[kind]))
         layer = _found(network, text(raw["layer"], f"{step}: layer"), kind, step)
-        order, factors = _read(layer.count, kind, raw[FIELDS[kind]], f"{step}: {FIELDS[kind]}")
+        order, factors = _read(layer.width, kind, raw[FIELDS[kind]], f"{step}: {FIELDS[kind]}")
         first = max(i for i in layer.carrying if i < layer.at and "weight" in layer.nodes[i].fields)
         if law is not None:
             law(layer, kind, factors)
@@ -71,7 +72,7 @@ def _found(network: Network, name: str, kind: str, step: str) -> Layer:
         other: Layer = load("_layer.found")(network, at, kind, step)
         return other
     count = nodes[at].shape[-1]
-    return Layer(nodes, step, at, (source, at), {i: (1, list(range(count)) * nodes[i].shape[-1]) for i in readers}, count)
+    return Layer(nodes, step, at, (source, at), dict.fromkeys(readers, (1, range(count))), count)
 
 
 def _read(count: int, kind: str, raw: Any, step: str) -> tuple[Sequence[int], list[Fraction]]:
@@ -95,9 +96,9 @@ def _change(layer: Layer, kind: str, first: int, order: Sequence[int], factors: 
     A batch norm between them follows: scale (L a - L mean) + L bias = L (scale (a - mean) + bias).
     """
     if kind == "permutation":
-        changes = {i: tuple(layer.nodes[i].fields) for i in layer.carrying}
+        changes = {i: list(layer.nodes[i].fields) for i in layer.carrying}
     else:
-        changes = {i: ("mean", "bias") for i in layer.carrying if i > first} | {first: ("weight", "bias")}
+        changes = {i: ["mean", "bias"] for i in layer.carrying if i > first} | {first: ["weight", "bias"]}
     for i, keys in changes.items():
         move(layer, i, keys, order, factors)
     for i in layer.readers:
@@ -115,11 +116,14 @@ def move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], factor
         size, long = len(a.numerators), words(common.bit_length() + a.denominator.bit_length())
         _budget.charge(4 * size * long**2, layer.step)
         _budget.hold(size * long, layer.step)
-        run = size // layer.count  # numbers in a row that belong to one neuron
-        run, neurons = layer.readers.get(i) or (run, [k // run for k in range(size)])
-        numerators = [a.numerators[k + (order[n] - n) * run] * whole[n] for k, n in enumerate(neurons)]
+        run, neurons = layer.readers.get(i, (size // layer.width, range(layer.width)))
+        starts = [(k + order[n] - n) * run for k, n in enumerate(neurons)]
+        places = [p for start in starts for p in range(start, start + run)]
+        times, period = [whole[n] for n in neurons for _ in range(run)], len(places)
+        parts = (a.numerators[at : at + period] for at in range(0, size, period))
+        numerators = [m for part in parts for m in map(mul, map(part.__getitem__, places), times)]
         divisor = gcd(a.denominator * common, *numerators)
-        fields[key] = Tensor(a.shape, [m // divisor for m in numerators], a.denominator * common // divisor)
+        fields[key] = Tensor(a.shape, numerators if divisor == 1 else [m // divisor for m in numerators], a.denominator * common // divisor)
     if node.op == "batch_norm":
         fields = load("_rounding.with_scale")(fields, f"{layer.step}: node {node.name}")
     layer.nodes[i] = node._replace(fields=fields)
