@@ -33,7 +33,7 @@ METHODS = {
     "deviation": {"tree": 1100, "pass": 1200, "boxes": 1550},
     "execution_error": {"rounding": 1100},
     "regions": {"tree": 1000},
-    "orbits": {"free": 1000, "odd": 1000, "halves": 1050, "lattice": 1100, "enumeration": 1100},
+    "orbits": {"free": 900, "odd": 900, "halves": 950, "lattice": 1000, "enumeration": 1025},
     "identity": {"sides": 1500},
     "pole_free": {"signs": 750, "pole": 750},
 }

@@ -144,7 +144,8 @@ def orbits(claim: Any, f: Any) -> str:
     """How many there are."""
     count = len(claim.flips)
     found = "f itself" if count == 1 else f"f with one of {count} sets of neurons flipped"
-    return f"the networks of this width with the function f are, up to {load('_shallow.family')(f, 'f').moves}, {found}"
+    moves = f"permutations{load('_shallow.MOVES')[load('_shallow.family')(f, 'f')[0]]} of neurons"
+    return f"the networks of this width with the function f are, up to {moves}, {found}"
 
 
 def flipped(claim: Any, f: Any) -> str:
