@@ -11,7 +11,7 @@ from ._common import pack
 from ._evaluate import Numbers, value
 from ._meaning import bits, linear
 from ._numbers import Rejected, Tensor, need
-from ._operations import AFFINE
+from ._operations import operation
 from ._piecewise import piecewise
 from ._transform import Layer, move
 
@@ -24,7 +24,8 @@ def flip(layer: Layer, first: int, signs: Sequence[Fraction]) -> None:
     """
     nodes, at = layer.nodes, layer.nodes[layer.at]
     for i in layer.carrying:
-        need(i == layer.at or nodes[i].op in AFFINE, layer.step, f"a flip cannot pass node {nodes[i].name} ({nodes[i].op})")
+        affine = operation(nodes[i].op, layer.step).rule
+        need(i == layer.at or bool(affine), layer.step, f"a flip cannot pass node {nodes[i].name} ({nodes[i].op})")
     old = _at_zero(layer)
     move(layer, first, ("weight", "bias"), range(layer.width), signs)
     ratios = mirror_slopes(layer)

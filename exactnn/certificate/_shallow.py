@@ -22,7 +22,7 @@ from typing import NamedTuple
 from . import _budget
 from ._network import Network
 from ._numbers import need, show
-from ._operations import AFFINE
+from ._operations import operation
 from ._stages import ONE, Stage, staged
 
 #: what else than permutations keeps the function of every network with this phi
@@ -41,7 +41,7 @@ class Shallow(NamedTuple):
 
 def family(network: Network, step: str) -> tuple[str, Fraction]:
     """The family of the only node that is not affine, and r; 0 for an odd phi."""
-    found = [node for node in network.nodes if node.op not in AFFINE and node.op != "input"]
+    found = [node for node in network.nodes if not operation(node.op, step).rule and node.op != "input"]
     names = ", ".join(show(node.name) for node in found[:3])
     need(len(found) == 1, step, f"one node that is not affine is expected, there are {len(found)}{names and ': '}{names}")
     (node,) = found
