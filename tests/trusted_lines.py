@@ -25,15 +25,15 @@ UNION, READERS = "all certificates of the core together", "these with all reader
 GOALS = {CORE: 900, READING: 1400, UNION: 3150, READERS: 3750, ALL: 3000}
 #: for one certificate, by question and method
 METHODS = {
-    "equal": {"point": 750, "tree": 900, "forms": 1000, "pass": 1050, "boxes": 1400, "enclosure": 1150},
-    "zero": {"point": 750, "tree": 900, "forms": 1000, "pass": 1050, "boxes": 1400, "enclosure": 1150},
-    "symmetry": {"point": 850, "tree": 1025, "forms": 1125, "pass": 1125, "boxes": 1475, "enclosure": 1250},
+    "equal": {"point": 750, "tree": 875, "forms": 1000, "pass": 1050, "boxes": 1400, "enclosure": 1150},
+    "zero": {"point": 750, "tree": 875, "forms": 1000, "pass": 1050, "boxes": 1400, "enclosure": 1150},
+    "symmetry": {"point": 825, "tree": 975, "forms": 1100, "pass": 1100, "boxes": 1450, "enclosure": 1225},
     "equal_at": {"values": 900, "point": 900},
-    "same_decision": {"tree": 1250, "boxes": 1500, "point": 1250},
-    "deviation": {"tree": 1100, "pass": 1200, "boxes": 1550},
+    "same_decision": {"tree": 1175, "boxes": 1500, "point": 1250},
+    "deviation": {"tree": 1050, "pass": 1200, "boxes": 1550},
     "execution_error": {"rounding": 1100},
-    "regions": {"tree": 1000},
-    "orbits": {"free": 900, "odd": 900, "halves": 950, "lattice": 1000, "enumeration": 1025},
+    "regions": {"tree": 925},
+    "orbits": {"free": 900, "odd": 900, "halves": 925, "lattice": 975, "enumeration": 1000},
     "identity": {"sides": 1500},
     "pole_free": {"signs": 750, "pole": 750},
 }
