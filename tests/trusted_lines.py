@@ -82,7 +82,11 @@ BOUNDS = {
     "smooth activations": ("_curved", "_smooth"),
 }
 BOXES = {"leaves by trees": ("_tree",), "leaves by pass": ("_difference",)}
-MOVES = {"flips": ("_flip",), "`matched`": ("_beside", "_laws")}
+MOVES = {
+    "layers of other nodes than affine maps and activations": ("_layer",),
+    "flips": ("_flip",),
+    "`matched`": ("_beside", "_laws"),
+}
 
 
 def counts(question: str) -> dict[str, dict[str, int]]:

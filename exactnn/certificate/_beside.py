@@ -8,7 +8,7 @@ from ._claim import Claim
 from ._load import load
 from ._numbers import items, need
 
-BESIDE = {"matched": "_transform.matched", "denominators": "_signs.denominators", "shared": "_shared.without_shared"}
+BESIDE = {"matched": "_laws.matched", "denominators": "_signs.denominators", "shared": "_shared.without_shared"}
 
 
 def taken_up(claim: Claim, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Any, Any, dict[str, Any]]:

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._apply import applied
 from ._farkas import AffineRow
-from ._meaning import Linear, steps
+from ._meaning import Linear, Step, steps
 from ._network import Network
-from ._numbers import need
+from ._numbers import count, need
 
 Row = dict[int, int]  # key to coefficient, without zeros
 CONSTANT = -1  # in the place of the key where z is a constant: c or -c
@@ -34,31 +34,24 @@ class Columns(NamedTuple):
     columns: Mapping[int, Sequence[Any]]
     denominator: int
 
-    def column(self, key: int, common: int) -> Sequence[Any]:
-        """One column, over a multiple of the denominator."""
-        found, factor = self.columns.get(key), common // self.denominator
-        if found is None:
-            return [0] * self.size
-        return found if factor == 1 else [n * factor for n in found]
-
 
 class Cell:
-    """All networks on one cell, up to the stage at hand, whose units are those from ``first`` on."""
+    """All networks on one cell, up to the stage at hand, whose units are the last that were reached."""
 
-    def __init__(self, networks: Sequence[Network], inputs: Sequence[AffineRow], denominator: int, all_fixed: bool) -> None:
-        """The flat input is inputs / denominator; ``all_fixed``: no unit may be left open."""
-        self._programs = tuple((network, tuple(steps(network))) for network in networks)
-        self._inputs, self._denominator, self._all_fixed = tuple(inputs), denominator, all_fixed
+    def __init__(self, networks: Sequence[Network], inputs: Sequence[AffineRow], denominator: int) -> None:
+        """The flat input is inputs / denominator."""
+        self._networks, self._program = tuple(networks), tuple[tuple[int, Step], ...]()  # all steps, each with its network's number
+        for k, network in enumerate(networks):
+            before = len(self._program)
+            self._program += tuple((k, step._replace(operands=tuple(before + p for p in step.operands))) for step in steps(network))
+        self._inputs, self._denominator = tuple(inputs), denominator
         self.one = len(inputs[0]) - 1
         self._atoms: dict[tuple[tuple[int, int], ...], int] = {}  # h as a tuple to the key of max(h, 0)
         self._inner: dict[int, Row] = {}  # and back
         self._known = {CONSTANT: 1}  # signs of h
-        self._units: list[tuple[int, int]] = []  # of each unit that was reached: 1 or -1 for c h or -c h, and the key of max(h, 0)
-        self._scales: list[int] = []  # c, in the stage at hand
-        self._values: list[Columns] = []
-        self.outputs: list[tuple[Row, int]] = []  # the entries of the outputs of all networks that are done: row, denominator
-        self._done = 0  # how many networks that is
-        self.first = 0
+        self._units: list[tuple[int, int, int]] = []  # that were reached: 1 or -1 for c h or -c h, the key of max(h, 0), and c
+        self._values: list[Columns] = []  # of the steps that are done
+        self.outputs: list[tuple[Row, int]] = []  # the entries of all outputs, when all stages are behind: row, denominator
         self._proceed()
 
     def copy(self) -> Cell:
@@ -69,16 +62,21 @@ class Cell:
         other.__dict__.update({key: value.copy() if type(value) in (dict, list) else value for key, value in self.__dict__.items()})
         return other
 
-    @property
-    def finished(self) -> bool:
-        """Whether all stages are behind."""
-        return self._done == len(self._programs)
-
-    def form(self, number: int, step: str) -> AffineRow:
-        """The affine function, primitive, of a unit; stages before it are completed, their units without a known sign left open."""
-        while not self.finished and number >= len(self._units):
+    def finish(self) -> None:
+        """Complete all stages."""
+        while not self.outputs:
             self.complete()
-        side, atom = self._units[number] if number < len(self._units) else (1, CONSTANT)
+
+    def open_units(self) -> list[int]:
+        """Those without a known sign."""
+        return [i for i, (_, atom, _) in enumerate(self._units) if atom not in self._known]
+
+    def form(self, unit: Any, step: str) -> AffineRow:
+        """The affine function, primitive, of a unit; stages before it are completed, their units without a known sign left open."""
+        number = count(unit, step)
+        while not self.outputs and number >= len(self._units):
+            self.complete()
+        side, atom, _ = self._units[number] if number < len(self._units) else (1, CONSTANT, 0)
         need(atom != CONSTANT, step, f"unit {number} is constant, or none")
         return self.affine({key: side * n for key, n in self._inner[atom].items()}, f"unit {number} depends", step)
 
@@ -89,7 +87,7 @@ class Cell:
 
     def fix(self, number: int, sign: int) -> None:
         """From now on the unit, whose form was asked for, is >= 0 (1) or <= 0 (-1)."""
-        side, atom = self._units[number]
+        side, atom, _ = self._units[number]
         self._known[atom] = side * sign
 
     def difference(self, terms: Sequence[tuple[int, tuple[Row, int]]]) -> tuple[Row, int]:
@@ -106,39 +104,28 @@ class Cell:
 
     def complete(self) -> None:
         """Go on behind the stage at hand: max(z, 0) is z, 0, or c times a function of its own."""
-        z, units = self._stage, self._units[self.first :]
-        signs = [side * self._known.get(atom, 0) for side, atom in units]  # 0: none is known
+        z, units = self._stage, self._units[-self._stage.size :]
+        signs = [side * self._known.get(atom, 0) for side, atom, _ in units]  # 0: none is known
         missing = [i for i, sign in enumerate(signs) if not sign]
-        first = [self.first + i for i in missing[:1]]
-        need(not (first and self._all_fixed), "tree", f"a leaf has units that are not fixed, the first is unit {first}")
         size = len(units) * (len(z.columns) + len(missing))
         self._charge(size, _bits(z), 200 + 8 * size)
-        kept = [sign > 0 or (not sign and side < 0) for sign, (side, _) in zip(signs, units, strict=True)]
+        kept = [(sign or -side) > 0 for sign, (side, _, _) in zip(signs, units, strict=True)]
         columns = {key: [n if keep else 0 for n, keep in zip(column, kept, strict=True)] for key, column in z.columns.items()}
         for i in missing:
-            columns.setdefault(units[i][1], [0] * len(units))[i] += self._scales[i]
+            _, atom, scale = units[i]
+            columns.setdefault(atom, [0] * len(units))[i] += scale
         self._values.append(_lowest(Columns(z.size, columns, z.denominator)))
         self._proceed()
 
     def _proceed(self) -> None:
-        """Through the steps up to the next stage of units."""
-        self.first, self._scales = len(self._units), []
-        while not self.finished:
-            network, program = self._programs[self._done]
-            if len(self._values) == len(program):
-                ends = {step.node: value for step, value in zip(program, self._values, strict=True)}
-                for i in network.outputs:
-                    _budget.hold(ends[i].size * (8 + 3 * len(ends[i].columns)), f"tree: node {network.nodes[i].name}")
-                    self.outputs += [(_row(ends[i], e), ends[i].denominator) for e in range(prod(network.nodes[i].shape))]
-                self._done, self._values = self._done + 1, []
-                continue
-            step = program[len(self._values)]
-            node, operands = network.nodes[step.node], [self._values[p] for p in step.operands]
+        """Through the steps up to the next stage of units, or to the end."""
+        for k, step in self._program[len(self._values) :]:
+            node, operands = self._networks[k].nodes[step.node], [self._values[p] for p in step.operands]
             if step.kind == "positive":
                 return self._enter(operands[0])
             need(step.kind != "function", f"tree: node {node.name}", f"{node.op} is not piecewise linear")
             if step.rule is None:
-                start = network.starts()[step.node]
+                start = self._networks[k].starts()[step.node]
                 rows = self._inputs[start : start + prod(node.shape)]
                 self._charge(len(rows) * (self.one + 1), 1, 200 + 2 * len(rows) * (self.one + 1))
                 value = Columns(len(rows), {key: [row[key] for row in rows] for key in range(self.one + 1)}, self._denominator)
@@ -148,13 +135,17 @@ class Cell:
                 self._charge(prod(step.rule.shape) * functions, bits + step.rule.longest(), step.rule.work(functions, bits))
                 value = combined(step.rule, operands, self.one)
             self._values.append(_lowest(value))
+        ends = {(k, step.node): value for (k, step), value in zip(self._program, self._values, strict=True)}
+        for value in [ends[k, i] for k, network in enumerate(self._networks) for i in network.outputs]:
+            _budget.hold(value.size * (8 + 3 * len(value.columns)), "tree: outputs")
+            self.outputs += [(_row(value, e), value.denominator) for e in range(value.size)]
 
     def _charge(self, size: int, bits: int, work: int) -> None:
         """So many coefficients of so many bits are about to be made, by so much work."""
-        network, program = self._programs[self._done]
-        step = f"tree: node {network.nodes[program[len(self._values)].node].name}"
-        _budget.hold(size * _budget.words(bits), step)
-        _budget.charge(work, step)
+        k, step = self._program[len(self._values)]
+        here = f"tree: node {self._networks[k].nodes[step.node].name}"
+        _budget.hold(size * _budget.words(bits), here)
+        _budget.charge(work, here)
 
     def _enter(self, z: Columns) -> None:
         """A stage of units: a row is c h or -c h."""
@@ -162,16 +153,15 @@ class Cell:
         self._charge(z.size * (16 + 3 * len(z.columns)), _bits(z), 4 * z.size * (1 + len(z.columns)))
         for row in (_row(z, i) for i in range(z.size)):
             scale = gcd(*row.values())
-            self._scales.append(scale)
             if row.keys() <= {self.one}:
-                self._units.append((1 if scale and row[self.one] > 0 else -1, CONSTANT))
+                self._units.append((1 if scale and row[self.one] > 0 else -1, CONSTANT, scale))
                 continue
             side = 1 if row[min(row)] > 0 else -1
             inner = {key: side * n // scale for key, n in row.items()}
             _budget.hold(8 + 4 * len(row), "tree")
             atom = self._atoms.setdefault(tuple(sorted(inner.items())), self.one + 1 + len(self._atoms))
             self._inner[atom] = inner
-            self._units.append((side, atom))
+            self._units.append((side, atom, scale))
 
 
 def _row(value: Columns, i: int) -> Row:
@@ -197,12 +187,15 @@ def _lowest(value: Columns) -> Columns:
 def combined(rule: Linear, operands: Sequence[Columns], one: int) -> Columns:
     """What a linear step makes of them; ``one`` is the key of the function 1, which the constants go with."""
     keys = list(dict.fromkeys(key for a in operands for key in a.columns))
-    shared = lcm(*(a.denominator for a in operands))
-    lists = applied(rule, [[*chain.from_iterable(a.column(key, shared) for a in operands), 0] for key in keys])
+    size, shared = prod(rule.shape), lcm(*(a.denominator for a in operands))
+    parts = ([_times(a.columns.get(key) or [0] * a.size, shared // a.denominator) for a in operands] for key in keys)
+    lists = applied(rule, [[*chain.from_iterable(part), 0] for part in parts])
     under = lcm(shared * rule.denominator, rule.over)
-    factor, shift = under // (shared * rule.denominator), under // rule.over
-    found = dict(zip(keys, lists if factor == 1 else [[n * factor for n in column] for column in lists], strict=True))
+    found = {key: _times(column, under // (shared * rule.denominator)) for key, column in zip(keys, lists, strict=True)}
     if rule.constants:
-        constants = rule.constants if shift == 1 else [c * shift for c in rule.constants]
-        found[one] = list(map(add, found[one], constants)) if one in found else list(constants)
-    return Columns(prod(rule.shape), found, under)
+        found[one] = list(map(add, found.get(one) or [0] * size, _times(rule.constants, under // rule.over)))
+    return Columns(size, found, under)
+
+
+def _times(column: Sequence[Any], factor: int) -> Sequence[Any]:
+    return column if factor == 1 else [n * factor for n in column]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any, ClassVar
 
 from ._claim import Claim
-from ._numbers import items, need
+from ._numbers import COUNT, index, items, need
 
 
 class Orbits(Claim):
@@ -27,13 +26,9 @@ class Orbits(Claim):
 
     def read(self, document: dict[str, Any]) -> None:
         """Different sets of neurons, the empty one among them."""
-        step, found = "claim: flips", []
+        step = "claim: flips"
         need(document["domain"] is None, "claim: domain", "null is expected: fibres are those of functions on R^d")
-        for neurons in items(document["flips"], step):
-            listed = items(neurons, step)
-            need(all(type(v) is int and v >= 0 for v in listed), step, "a neuron is a number from 0")
-            need(all(a < b for a, b in pairwise(listed)), step, "the neurons of a set are not in increasing order")
-            found.append(tuple(listed))
-        need(len(set(found)) == len(found), step, "a set is listed twice")
-        need(() in found, step, "the empty set is missing")
-        self.flips: tuple[tuple[int, ...], ...] = tuple(found)
+        self.flips = [tuple(index(v, COUNT, step) for v in items(neurons, step)) for neurons in items(document["flips"], step)]
+        need(all(list(t) == sorted(set(t)) for t in self.flips), step, "the neurons of a set are not in increasing order")
+        need(len(set(self.flips)) == len(self.flips), step, "a set is listed twice")
+        need(() in self.flips, step, "the empty set is missing")

@@ -32,15 +32,13 @@ def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: d
     networks = [with_maximum(f), with_maximum(g)]
 
     def leaf(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
-        while not cell.finished:
-            cell.complete()
         below = [_shortfalls(cell, first, count, step) for first in (0, count + 1)]
         for i, pair in enumerate(items(raw, step, count)):
             here = f"{step}, output {i}"
             for a, proof in zip((0, 1), items(pair, here, 2), strict=True):
                 _implied(below[a][i], below[1 - a][i], path, proof, here)
 
-    walk(claim, f, networks, evidence, leaf, False)
+    walk(claim, f, networks, evidence, leaf)
 
 
 def check_decision_point(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:

@@ -75,14 +75,11 @@ def _found(form: Sequence[int], chosen: Sequence[AffineRow], step: str) -> tuple
     table = [[*(row[j] for row in chosen), form[j]] for j in range(n)]
     last = 1
     for k in range(count):
-        pivot = next((r for r in range(k, n) if table[r][k]), None)
-        need(pivot is not None, step, "the rows are not independent")
-        assert pivot is not None
+        pivot = next((r for r in range(k, n) if table[r][k]), -1)
+        need(pivot >= 0, step, "the rows are not independent")
         table[k], table[pivot] = table[pivot], table[k]
         top = table[k]
-        for r, line in enumerate(table):
-            if r != k:
-                table[r] = [(top[k] * v - line[k] * w) // last for v, w in zip(line, top, strict=True)]
+        table = [line if line is top else [(top[k] * v - line[k] * w) // last for v, w in zip(line, top, strict=True)] for line in table]
         last = top[k]
     need(not any(line[count] for line in table[count:]), step, "the inequalities do not add up to the function")
     sign = 1 if last > 0 else -1

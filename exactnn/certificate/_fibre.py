@@ -12,44 +12,29 @@ Sound: independent vectors have no vanishing sum but the empty one; every set th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 from math import gcd
-from typing import Any, NamedTuple
+from operator import mul
+from typing import Any
 
 from . import _budget
 from ._claim_orbits import Orbits
 from ._network import Network
-from ._numbers import index, items, mapping, need, show
+from ._numbers import Rejected, index, items, mapping, need, show
 from ._shallow import Shallow, read_shallow
 from ._subset_sums import Set, by_elimination
 
-Columns = list[tuple[int, int]]
+Line = tuple[tuple[int, ...], int, int]
 
 
-class Line(NamedTuple):
-    """(w, b) = sign size (u, v), u the direction, v the offset: (u, v) is the class. (w and b are numerators here, each over a denominator
-    that all neurons share: another unit of length for u, and one for v, makes no difference to what follows.)
+def lines(net: Shallow) -> Iterator[Line | None]:
+    """For each neuron (w, b) = sign size (u, v): the class (*u, v), the sign and the size; None where w = 0. (w and b are numerators here,
+    each over a denominator that all neurons share: another unit of length for u, and one for v, makes no difference to what follows.)
     """
-
-    direction: tuple[int, ...]
-    offset: int
-    sign: int
-    size: int
-
-
-def lines(net: Shallow) -> list[Line | None]:
-    """For each neuron its line, None where w = 0."""
-    found: list[Line | None] = []
     for row, b in zip(net.weights, net.biases, strict=True):
-        first = next((v for v in row if v), 0)
-        if not first:
-            found.append(None)
-            continue
-        sign = 1 if first > 0 else -1
-        size = gcd(b, *row) if net.family.kind == "homogeneous" else 1
-        found.append(Line(tuple(w // size * sign for w in row), b // size * sign, sign, size))
-    return found
+        sign = next((1 if v > 0 else -1 for v in row if v), 0)
+        size = gcd(b, *row) if net.kind == "homogeneous" else 1
+        yield (tuple(v // size * sign for v in (*row, b)), sign, size) if sign else None
 
 
 def check_free(claim: Orbits, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -60,9 +45,8 @@ def check_free(claim: Orbits, f: Network, g: Network | None, evidence: dict[str,
     p = evidence["prime"]
     need(type(p) is int and 2 < p < 2**31 and p % 2 == 1, step, f"expected an odd number from 3 to 2^31, found {show(p)}")
     free = [index(v, fibre.count, step) for v in items(evidence["free"], step)]
-    need(all(a < b for a, b in pairwise(free)), step, "the free neurons are not in order")
-    columns = fibre.columns(evidence["columns"], fibre.count - len(free), step)
-    fibre.settle(by_elimination(fibre.vectors(columns), free, p, step))
+    need(free == sorted(set(free)), step, "the free neurons are not in order")
+    fibre.settle(by_elimination(fibre.vectors(evidence["columns"], fibre.count - len(free)), free, p, step))
 
 
 def check_odd(claim: Orbits, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -77,73 +61,47 @@ class Fibre:
 
     def __init__(self, claim: Orbits, f: Network, step: str, kinds: Iterable[str] = ("homogeneous", "mirror")) -> None:
         self._net, self._step = read_shallow(f, "orbits: f"), step
-        kind = self._net.family.kind
+        kind = self._net.kind
         need(kind in kinds, step, f"this is no evidence about networks whose activation is {kind}")
         self.count = len(self._net.weights)
         for neurons in claim.flips:
             need(not neurons or neurons[-1] < self.count, "claim: flips", f"there are {self.count} neurons")
         self.flips = set(claim.flips)
-        self._reduced()
-        self._packed: dict[int, int] = {}
-        bound = self.count * _largest(self._net.weights) * _largest(self._net.outgoing)
-        self._width = bound.bit_length() // 8 + 1  # bytes: 2^(8 width) > 2 bound
-
-    def _reduced(self) -> None:
-        seen: dict[tuple[tuple[int, ...], int], int] = {}
+        seen: dict[tuple[int, ...], int] = {}
         for i, line in enumerate(lines(self._net)):
-            need(line is not None, self._step, f"f is not reduced: neuron {i} is constant, its incoming weights are 0")
-            assert line is not None
+            if line is None:
+                raise Rejected(self._step, f"f is not reduced: neuron {i} is constant, its incoming weights are 0")
             need(any(row[i] for row in self._net.outgoing), self._step, f"f is not reduced: neuron {i} has no outgoing weight")
-            other = seen.setdefault((line.direction, line.offset), i)
+            other = seen.setdefault(line[0], i)
             need(other == i, self._step, f"f is not reduced: neurons {other} and {i} are of one class")
 
-    def columns(self, raw: Any, length: int | None, step: str) -> Columns:
-        """Pairs of an output and an input."""
-        m, d = len(self._net.outgoing), len(self._net.weights[0])
-        pairs = [items(pair, f"{step}: columns", 2) for pair in items(raw, f"{step}: columns", length)]
-        return [(index(j, m, f"{step}: columns"), index(k, d, f"{step}: columns")) for j, k in pairs]
-
-    def vectors(self, columns: Columns) -> list[list[int]]:
-        """v_i at these columns: r a_i w_i^T in integers."""
+    def vectors(self, raw: Any, length: int | None = None) -> list[list[int]]:
+        """v_i at the columns listed, so many, each an output and an input: r a_i w_i^T in integers."""
+        step, m, d = f"{self._step}: columns", len(self._net.outgoing), len(self._net.weights[0])
+        pairs = [items(pair, step, 2) for pair in items(raw, step, length)]
+        columns = [(index(j, m, step), index(k, d, step)) for j, k in pairs]
         _budget.charge(self.count * len(columns), self._step)
         _budget.hold(self.count * len(columns), self._step)
-        factor, found = self._net.family.r.numerator, []
-        for i, row in enumerate(self._net.weights):
-            a = [factor * numbers[i] for numbers in self._net.outgoing]
-            found.append([a[j] * row[k] for j, k in columns])
-        return found
+        outgoing, factor = list(zip(*self._net.outgoing, strict=True)), self._net.r.numerator
+        return [[factor * a[j] * w[k] for j, k in columns] for a, w in zip(outgoing, self._net.weights, strict=True)]
 
     def settle(self, candidates: Iterable[Set]) -> None:
         """The sets of the claim have the sum 0, and no others among the candidates do."""
         for neurons in self.flips:
-            need(self._vanishes(neurons), "claim: flips", f"the flip of {_named(neurons)} is not a symmetry of f")
+            if not self._vanishes(neurons):
+                raise Rejected("claim: flips", f"the flip of {_named(neurons)} is not a symmetry of f")
         for neurons in candidates:
-            other = neurons not in self.flips and self._vanishes(neurons)
-            need(not other, self._step, f"the flip of {_named(neurons)} keeps the function, too")
+            if neurons not in self.flips and self._vanishes(neurons):
+                raise Rejected(self._step, f"the flip of {_named(neurons)} keeps the function, too")
 
     def _vanishes(self, neurons: Set) -> bool:
-        """Whether r sum a_i w_i^T = 0. A row of it is one integer, entry k times 2^(8 width k); entries being smaller than half of that
-        radix, it is 0 only if they are.
-        """
-        if not neurons or self._net.family.r == 0:
+        """Whether r sum a_i w_i^T = 0."""
+        net = self._net
+        if not neurons or net.r == 0:
             return True
-        for i in neurons:
-            if i not in self._packed:
-                self._packed[i] = self._pack(self._net.weights[i])
-        for row in self._net.outgoing:
-            _budget.charge(len(neurons) * _budget.words(8 * self._width * len(self._net.weights[0])), self._step)
-            if sum(row[i] * self._packed[i] for i in neurons):
-                return False
-        return True
-
-    def _pack(self, row: list[int]) -> int:
-        width, half = self._width, 1 << (8 * self._width - 1)
-        shifted = int.from_bytes(b"".join([(v + half).to_bytes(width, "little") for v in row]), "little")
-        return shifted - half * (((1 << 8 * width * len(row)) - 1) // ((1 << 8 * width) - 1))
-
-
-def _largest(rows: Iterable[list[int]]) -> int:
-    return max(abs(v) for row in rows for v in row)
+        _budget.charge(len(neurons) * len(net.weights[0]) * (1 + len(net.outgoing)) // _budget.PACKED, self._step)
+        columns = list(zip(*[net.weights[i] for i in neurons], strict=True))
+        return not any(sum(map(mul, [row[i] for i in neurons], column)) for row in net.outgoing for column in columns)
 
 
 def _named(neurons: Set) -> str:

@@ -1,109 +1,76 @@
-"""A hidden layer: an activation node, the nodes that make its neurons and the nodes that read them.
+"""Layers whose neurons are channels, or are carried by more nodes than their activation.
 
-The **source** of the layer is the first affine map or convolution on the way back from the activation through activations,
-batch_norm, pooling, reshape, scale and transpose; where that way ends at any other node, it is the batch_norm farthest back.
-A layer with a scale or transpose between source and activation is refused here. The neurons are the rows of the affine map,
-or the channels of the other sources. At every node between there and the affine maps and convolutions that read the layer,
-entry (o n + i) inner + k, counted row-major, belongs to neuron i of n, 0 <= o < outer, 0 <= k < inner: elementwise nodes and
-reshapes leave every entry in its place, and nodes that treat channels (axis 0) one by one are only passed where each neuron
-is a block of whole channels (outer is 1).
+The way back from the activation through the operations of BACK ends at the source, an affine map or a convolution; where it ends at any
+other node, the batch_norm farthest back is the source. The neurons are the rows of the affine map, or the channels of the other sources.
+At every node between there and the affine maps and convolutions that read the layer, entry (o n + i) run + k, counted row-major, belongs to
+neuron i of n, 0 <= o < outer, 0 <= k < run: elementwise nodes and reshapes leave every entry in its place, and nodes that treat channels
+(axis 0) one by one are only passed where each neuron is a block of whole channels (outer is 1).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
+from . import _budget
 from ._network import Network, Node
-from ._numbers import Rejected, need, show
+from ._numbers import need
+from ._transform import ACTIVATIONS, Layer
 
-ACTIVATIONS = ("piecewise_linear", "prelu", "smooth", "rational")
-BY_CHANNEL = ("batch_norm", "prelu", "max_pool", "average_pool", "conv")
 CARRYING = (*ACTIVATIONS, "batch_norm", "max_pool", "average_pool", "reshape")
-REFUSED = ("scale", "transpose")  # between source and activation
+BACK = (*CARRYING, "scale", "transpose")  # these two do not carry neurons: between source and activation they are refused
+BY_CHANNEL = ("batch_norm", "prelu", "max_pool", "average_pool", "conv")
+READING = ("affine", "conv")
 
 
-class Layer:
-    """Positions of nodes in ``nodes``.
-
-    ``before``: from the activation's operand back to the source of the neurons (a batch_norm, if neither an affine map
-    nor a convolution stands before it); ``between``: the nodes that carry the neurons on, in topological order;
-    ``readers``: the affine maps and convolutions that read them.
-    """
-
-    def __init__(self, network: Network, name: str, step: str) -> None:
-        self.nodes, self.step = list(network.nodes), step
-        self._outputs = network.outputs
-        found = [i for i, node in enumerate(self.nodes) if node.name == name and node.op in ACTIVATIONS]
-        need(bool(found), step, f"there is no activation node {show(name)}")
-        self.at = found[0]
-        self.before = self._walk_back()
-        source, shape = self.nodes[self.before[-1]], self.nodes[self.at].shape
-        self.has_source = source.op != "batch_norm"
-        self.outer, self.count = 1, source.shape[0]
-        if source.op == "affine":
-            self.outer, self.count = prod(source.shape[:-1]), source.shape[-1]
-            wider = self.outer == 1 and len(shape) > len(source.shape) and shape[0] != 1
-            if wider and self.count % shape[0] == 0:
-                self.count = shape[0]  # the rows are reshaped to channels on a grid: these are the neurons
-        self.between: list[int] = []
-        self.readers: list[int] = []
-        self._walk_on()
-        for i in (*self.before, self.at, *self.between):
-            if self.nodes[i].op in BY_CHANNEL:
-                self.channels(i)
-        for i in self.readers:
-            self._check_reader(self.nodes[i])
-
-    def channels(self, i: int) -> int:
-        """How many channels (indices of axis 0) of a node make one neuron."""
-        size = self.nodes[i].shape[0]
-        whole = self.outer == 1 and size % self.count == 0
-        need(whole, self.step, f"the channels of node {self.nodes[i].name} hold several neurons each")
-        return size // self.count
-
-    def inner(self, i: int) -> int:
-        """How many entries in a row, at a carrying node, belong to one neuron."""
-        return prod(self.nodes[i].shape) // (self.outer * self.count)
-
-    def _walk_back(self) -> list[int]:
-        found = []
-        i = self.nodes[self.at].operands[0]
-        while self.nodes[i].op in (*CARRYING, *REFUSED):
-            found.append(i)
-            i = self.nodes[i].operands[0]
-        node = self.nodes[i]
-        if node.op in ("affine", "conv"):
-            found.append(i)
-        else:
-            while found and self.nodes[found[-1]].op != "batch_norm":
-                found.pop()
-            need(bool(found), self.step, f"node {node.name} ({node.op}) stands where an affine or conv node should")
-        for k in found:
-            node = self.nodes[k]
-            need(node.op not in REFUSED, self.step, f"node {node.name} ({node.op}) stands between the neurons' source and the layer")
-            readers = sum(other.operands.count(k) for other in self.nodes)
-            alone = readers == 1 and k not in self._outputs
-            need(alone, self.step, f"node {node.name} is used outside the layer")
-        return found
-
-    def _walk_on(self) -> None:
-        carrying = {self.at}
-        need(self.at not in self._outputs, self.step, "the layer is an output")
-        for k, node in enumerate(self.nodes):
-            if carrying.isdisjoint(node.operands):
-                continue
-            if node.op in CARRYING:
-                need(k not in self._outputs, self.step, f"node {node.name} is an output")
-                carrying.add(k)
-                self.between.append(k)
-            else:
-                self.readers.append(k)
-
-    def _check_reader(self, node: Node) -> None:
-        if node.op not in ("affine", "conv"):
-            raise Rejected(self.step, f"node {node.name} ({node.op}) reads the layer")
+def found(network: Network, at: int, kind: str, step: str) -> Layer:
+    """The layer of the activation at this place, for a step of this kind."""
+    nodes, way = list(network.nodes), [at]
+    while nodes[way[-1]].op in BACK:
+        way.append(nodes[way[-1]].operands[0])
+    end = nodes[way[-1]]
+    while nodes[way[-1]].op not in (*READING, "batch_norm"):
+        way.pop()
+        need(bool(way), step, f"node {end.name} ({end.op}) stands where an affine or conv node should")
+    source, shape = nodes[way[-1]], nodes[at].shape
+    outer, count = 1, source.shape[0]
+    if source.op == "affine":
+        outer, count = prod(source.shape[:-1]), source.shape[-1]
+        if outer == 1 and len(shape) > len(source.shape) and shape[0] > 1:
+            count = shape[0]  # the rows are reshaped to channels on a grid: these are the neurons
+    carrying, inside, before = {way[-1]}, set(way), set(way[1:])
+    readers: dict[int, tuple[int, Sequence[int]]] = {}
+    for i, node in enumerate(nodes):
+        if carrying.isdisjoint(node.operands):
+            continue
+        here, shape = f"node {node.name} ({node.op})", nodes[node.operands[0]].shape
+        need(i in inside or before.isdisjoint(node.operands), step, f"{here} reads what is inside the layer")
+        need(node.op in (*CARRYING, *READING), step, f"{here} reads the layer")
+        need(node.op not in BY_CHANNEL or (outer == 1 and shape[0] % count == 0), step, f"{here} has channels of several neurons each")
+        need(node.op != "affine" or outer % prod(shape[:-1]) == 0, step, f"{here} reads a few of the neurons only")
+        if node.op in CARRYING:
+            carrying.add(i)
+            continue
+        readers[i] = prod(shape) // (outer * count), range(count)
         if node.op == "conv":
-            self.channels(node.operands[0])
-        else:  # each of the vectors it works on must hold all neurons
-            vectors = prod(self.nodes[node.operands[0]].shape[:-1])
-            need(self.outer % vectors == 0, self.step, f"node {node.name} reads a few of the neurons only")
+            readers[i] = _columns(node, count, step)
+    need(carrying.isdisjoint(network.outputs), step, "a node that carries the neurons is an output")
+    if kind == "permutation":
+        need(source.op != "batch_norm", step, "no affine or conv node makes the neurons")
+        grouped = [nodes[i].name for i in (way[-1], *readers) if nodes[i].fields.get("groups", 1) != 1]
+        need(not grouped, step, f"nodes {grouped} work in groups of channels")
+    pooled = kind == "sign_flip" and any(nodes[i].op == "max_pool" for i in carrying)
+    need(not pooled, step, "a maximum does not commute with a change of sign")
+    return Layer(nodes, step, at, sorted(carrying), readers, count)
+
+
+def _columns(node: Node, count: int, step: str) -> tuple[int, Sequence[int]]:
+    """Those of a convolution: with groups, the outputs of one group read the channels of their group only."""
+    weight, groups = node.fields["weight"], node.fields["groups"]
+    size = len(weight.numerators)
+    row, band = size // weight.shape[0], size // groups
+    if groups == 1:
+        return row // count, range(count)
+    _budget.charge(4 * size, step)
+    _budget.hold(size, step)
+    return 1, [(k // band * row + k % row) * count // (row * groups) for k in range(size)]

@@ -25,71 +25,55 @@ from ._numbers import need, show
 from ._operations import operation
 from ._stages import ONE, Stage, staged
 
-
-class Family(NamedTuple):
-    """What is known of phi; ``r`` is that of the module's docstring, and 0 for an odd phi."""
-
-    kind: str
-    r: Fraction
-
-    @property
-    def moves(self) -> str:
-        """What keeps the function of every network with this phi."""
-        more = {"homogeneous": " and positive scalings", "mirror": "", "odd": " and sign flips"}[self.kind]
-        return f"permutations{more} of neurons"
+#: what else than permutations keeps the function of every network with this phi
+MOVES = {"homogeneous": " and positive scalings", "mirror": "", "odd": " and sign flips"}
 
 
 class Shallow(NamedTuple):
     """Numerators over the least common denominator: row i of ``weights`` is w_i, column i of ``outgoing`` a_i."""
 
-    family: Family
+    kind: str
+    r: Fraction
     weights: list[list[int]]
     biases: list[int]
     outgoing: list[list[int]]
 
 
-def activation(network: Network, step: str) -> int:
-    """The position of the only node that is not affine."""
-    found = [i for i, node in enumerate(network.nodes) if not operation(node.op, node.name).rule and node.op != "input"]
-    names = ", ".join(show(network.nodes[i].name) for i in found[:3])
+def family(network: Network, step: str) -> tuple[str, Fraction]:
+    """The family of the only node that is not affine, and r; 0 for an odd phi."""
+    found = [node for node in network.nodes if not operation(node.op, step).rule and node.op != "input"]
+    names = ", ".join(show(node.name) for node in found[:3])
     need(len(found) == 1, step, f"one node that is not affine is expected, there are {len(found)}{names and ': '}{names}")
-    return found[0]
-
-
-def family(network: Network, step: str) -> Family:
-    """The family of the network's activation."""
-    node = network.nodes[activation(network, step)]
+    (node,) = found
     fields, here = node.fields, f"{step}: node {show(node.name)[1:-1]}"
-    if node.op == "smooth":
-        function = fields["function"]
-        if function in ("silu", "gelu", "softplus"):
-            return Family("mirror", Fraction(1))
-        need(function in ("tanh", "sigmoid"), here, f"the fibres of {function} networks are not known to this checker")
-        return Family("odd", Fraction(0))
-    if node.op == "piecewise_linear":
-        kinks: list[tuple[Fraction, Fraction]] = fields["kinks"]
-        plain = len(kinks) == 1 and kinks[0][0] == 0 and fields["constant"] == 0
-        need(plain, here, "this piecewise_linear function is not q t + p max(t, 0), p != 0")
-        q, p = fields["slope"], kinks[0][1]
-    else:
-        need(node.op == "prelu", here, f"the fibres of networks with {node.op} are not known to this checker")
+    function = fields.get("function")
+    if function in ("silu", "gelu", "softplus"):
+        return ("mirror", Fraction(1))
+    if function in ("tanh", "sigmoid"):
+        return ("odd", Fraction(0))
+    if node.op == "prelu":
         slopes = set(fields["slopes"].fractions())
         need(len(slopes) == 1, here, "the slopes of this prelu are not all equal")
         q = slopes.pop()
-        p = 1 - q
-        need(p != 0, here, "a prelu of slope 1 is linear")
-    return Family("homogeneous", p + 2 * q)
+        kinks = [(0, 1 - q)]
+        need(q != 1, here, "a prelu of slope 1 is linear")
+    else:
+        need(node.op == "piecewise_linear", here, f"the fibres of networks with {function or node.op} are not known to this checker")
+        q, kinks = fields["slope"], fields["kinks"]
+        plain = len(kinks) == 1 and kinks[0][0] == 0 and fields["constant"] == 0
+        need(plain, here, "this piecewise_linear function is not q t + p max(t, 0), p != 0")
+    return ("homogeneous", 2 * q + kinks[0][1])
 
 
 def read_shallow(network: Network, step: str) -> Shallow:
     """The network as W, b, A and its family; rejected unless it has one hidden layer."""
-    known, d = family(network, step), network.input_size
+    (kind, r), d = family(network, step), network.input_size
     (units,), outputs = (made := staged(network, step, whole=True)).stages, made.outputs
     beside = [j for j, row in enumerate(outputs.rows) if any(0 <= key < d for key in row)]
     need(not beside, step, f"output {beside[:1]} depends on the input beside the activation")
     neurons = range(d, d + len(units.rows))
     weights, biases = dense(units, range(d), step), dense(units, (ONE,), step)
-    return Shallow(known, weights, [b for (b,) in biases], dense(outputs, neurons, step))
+    return Shallow(kind, r, weights, [b for (b,) in biases], dense(outputs, neurons, step))
 
 
 def dense(stage: Stage, keys: Sequence[int], step: str) -> list[list[int]]:

@@ -6,59 +6,14 @@ the vectors are enough, modulo a number.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
+from math import gcd
+from operator import mul
 
 from . import _budget
-from ._numbers import Rejected
+from ._numbers import need
 
 Set = tuple[int, ...]
-
-
-class Triangle:
-    """M = L U modulo p for a square M, L lower triangular, U upper triangular with diagonal 1; no rows are exchanged.
-
-    Row k of U, without its 1, is one integer, with so wide a field for each entry that size p^2 + p fits: row i of M becomes row i of U
-    by adding multiples of rows k < i. ``rows`` of L are kept if asked for.
-    """
-
-    def __init__(self, matrix: Sequence[Sequence[int]], p: int, keep: bool, step: str) -> None:
-        self.p, self.size, self.width = p, len(matrix), ((len(matrix) * p * p + p).bit_length() + 7) // 8
-        self.upper: list[int] = []
-        self.rows: list[array[int]] = []
-        for i, row in enumerate(matrix):
-            left, rest = self._reduce(row)
-            width = self.width
-            data = rest.to_bytes(width * (self.size - i), "little")
-            values = [int.from_bytes(data[k : k + width], "little") % p for k in range(0, len(data), width)]
-            try:
-                inverse = pow(values[0], -1, p)
-            except ValueError:
-                raise Rejected(step, f"row {i} has no invertible pivot modulo {p}") from None
-            self.upper.append(self._pack([v * inverse % p for v in values[1:]]))
-            if keep:
-                self.rows.append(array("L", [*left, values[0]]))
-
-    def _pack(self, row: Sequence[int]) -> int:
-        return int.from_bytes(b"".join([v.to_bytes(self.width, "little") for v in row]), "little")
-
-    def _reduce(self, row: Sequence[int]) -> tuple[list[int], int]:
-        """Coefficients of the rows of U that there are, and what is left of the row, packed, its first fields gone."""
-        p, bits = self.p, 8 * self.width
-        rest, low, left = self._pack(row), 2**bits - 1, []
-        for u in self.upper:
-            factor = (rest & low) % p
-            rest = (rest >> bits) + (p - factor) * u
-            left.append(factor)
-        return left, rest
-
-    def solve(self, row: Sequence[int]) -> list[int]:
-        """The y with y M = row modulo p."""
-        p, z, found = self.p, self._reduce(row)[0], [0] * self.size
-        for i in range(self.size - 1, -1, -1):
-            found[i] = y = z[i] * pow(self.rows[i][i], -1, p) % p
-            z = [(a - y * b) % p for a, b in zip(z[:i], self.rows[i], strict=False)] if y else z[:i]
-        return found
 
 
 def by_elimination(vectors: Sequence[Sequence[int]], free: Sequence[int], p: int, step: str) -> Iterator[Set]:
@@ -68,19 +23,48 @@ def by_elimination(vectors: Sequence[Sequence[int]], free: Sequence[int], p: int
     others = [i for i in range(len(vectors)) if i not in set(free)]
     n, masks = len(others), 1 << min(len(free), 1000)
     _budget.charge(n**3 // (2 * _budget.PACKED) + 2 * masks * (n + 1), step)
-    _budget.hold(n * n // 4 + 3 * masks, step)  # of the triangle, packed, half of a square
-    triangle = Triangle([[v % p for v in vectors[i]] for i in others], p, bool(free), step)
-    solved = [triangle.solve([v % p for v in vectors[f]]) for f in free]
-    found: dict[int, list[int]] = {mask: [] for mask in range(masks)}
-    for place, column in enumerate(zip(*solved, strict=True)):
+    _budget.hold((n * n // 4 if not free else n * (n + len(free))) + 3 * masks, step)  # of the triangle, packed, half of a square
+    solved = _solved([vectors[i] for i in others], [vectors[f] for f in free], p, step)
+    found = dict(enumerate(sums([1 << f for f in free], 1 << len(vectors))))  # the members, as bits
+    for i, column in zip(others, zip(*solved, strict=True), strict=False):  # nothing is solved where none is free
         if any(column):
             totals = sums(column, p)
-            found = {mask: members for mask, members in found.items() if totals[mask] in (0, p - 1)}
-            for mask, members in found.items():
-                if totals[mask]:
-                    members.append(others[place])
-    for mask, members in found.items():
-        yield tuple(sorted([*members, *(f for k, f in enumerate(free) if mask >> k & 1)]))
+            found = {mask: bits | (1 << i if totals[mask] else 0) for mask, bits in found.items() if totals[mask] in (0, p - 1)}
+    for bits in found.values():
+        yield tuple(i for i in range(len(vectors)) if bits >> i & 1)
+
+
+def _solved(matrix: Sequence[Sequence[int]], right: Sequence[Sequence[int]], p: int, step: str) -> list[list[int]]:
+    """The y with y M = v modulo p for a square matrix M, for each v in ``right``: by elimination without exchanges.
+
+    Equation k, of the entries in column k, becomes y_k + ... = ... by adding multiples of those before it. Behind y_k it is one integer,
+    with so wide a field for each number that size p^2 + p fits.
+    """
+    size = len(matrix)
+    width = ((size * p * p + p).bit_length() + 7) // 8
+    low, packed, rows = 2 ** (8 * width) - 1, list[int](), list[list[int]]()
+    for k, equation in enumerate(zip(*matrix, *right, strict=True)):
+        rest = _packed([v % p for v in equation], width)
+        for above in packed:
+            rest = (rest >> 8 * width) + (p - (rest & low) % p) * above
+        data = rest.to_bytes(width * (len(equation) - k), "little")
+        first, *others = (int.from_bytes(data[at : at + width], "little") % p for at in range(0, len(data), width))
+        need(gcd(first, p) == 1, step, f"row {k} has no invertible pivot modulo {p}")
+        inverse = pow(first, -1, p)
+        others = [v * inverse % p for v in others]
+        packed.append(_packed(others, width))
+        rows.append(others if right else [])
+    found: list[list[int]] = []
+    for f in range(len(right)):
+        y: list[int] = []  # the last entry first
+        for row in reversed(rows):
+            y.append((row[len(y) + f] - sum(map(mul, row, reversed(y)))) % p)
+        found.append(y[::-1])
+    return found
+
+
+def _packed(row: Sequence[int], width: int) -> int:
+    return int.from_bytes(b"".join([v.to_bytes(width, "little") for v in row]), "little")
 
 
 def sums(values: Sequence[int], modulus: int) -> list[int]:

@@ -1,145 +1,129 @@
-"""T(f): a network whose hidden layers are permuted, scaled or flipped."""
+"""T(f): a network whose hidden layers are permuted, scaled or flipped.
+
+A layer is an activation with the nodes that carry its neurons, from the **source** that makes them on, and the nodes that read them. Where
+the source is an affine map that nothing else reads, and affine maps are all that reads the activation, neuron i is entry i of each vector;
+all other layers are those of `_layer`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from math import lcm, prod
-from typing import Any
+from math import gcd, lcm
+from operator import mul
+from typing import Any, NamedTuple
 
 from . import _budget
 from ._budget import words
-from ._common import lowest
-from ._layer import Layer
 from ._load import load
 from ._network import Network, Node
 from ._numbers import Tensor, index, items, mapping, need, rationals, show, text
 
 FIELDS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
-CURVED = ("piecewise_linear", "prelu", "smooth", "rational")
+ACTIVATIONS = ("piecewise_linear", "prelu", "smooth", "rational")
 
 
-def transformed(network: Network, steps: Sequence[Any]) -> Network:
-    """The network after all steps, first to last."""
-    return _after(network, steps, "transformation", False)
+class Layer(NamedTuple):
+    """Positions in ``nodes``: the activation, what carries the neurons, the source first, and what reads them.
+
+    ``readers``: for each how many of its weights in a row belong to one neuron, and to which such runs do, over and over again.
+    """
+
+    nodes: list[Node]
+    step: str
+    at: int
+    carrying: Sequence[int]
+    readers: Mapping[int, tuple[int, Sequence[int]]]
+    width: int
 
 
-def matched(network: Network, steps: Sequence[Any]) -> Network:
-    """The network after steps that keep the function of every network."""
-    return _after(network, steps, "matched", True)
-
-
-def _after(network: Network, steps: Sequence[Any], label: str, kept: bool) -> Network:
+def transformed(network: Network, steps: Sequence[Any], label: str = "transformation", law: Callable[..., None] | None = None) -> Network:
+    """The network after all steps, first to last; a ``law`` rejects those that do not keep the function of every network."""
     for number, raw in enumerate(steps):
         step = f"{label}, step {number}"
         need(type(raw) is dict, step, f"expected an object, found {show(raw)}")
         kind = text(raw.get("kind"), f"{step}: kind")
         need(kind in FIELDS, step, f"unknown kind {show(kind)}")
         mapping(raw, step, ("kind", "layer", FIELDS[kind]))
-        layer = Layer(network, text(raw["layer"], f"{step}: layer"), step)
-        listed = items(raw[FIELDS[kind]], f"{step}: {FIELDS[kind]}")
-        if kind == "permutation":
-            _permute(layer, [index(v, layer.count, f"{step}: order") for v in listed])
-        elif kind == "flip":
-            load("_flip.flip")(layer, _signs(layer, listed), kept)
+        layer = _found(network, text(raw["layer"], f"{step}: layer"), kind, step)
+        order, factors = _read(layer.width, kind, raw[FIELDS[kind]], f"{step}: {FIELDS[kind]}")
+        first = max(i for i in layer.carrying if i < layer.at and "weight" in layer.nodes[i].fields)
+        if law is not None:
+            law(layer, kind, factors)
+            first = layer.carrying[0]
+        if kind == "flip":
+            load("_flip.flip")(layer, first, factors)
         else:
-            _scale(layer, _factors(layer, listed) if kind == "scaling" else _signs(layer, listed), kind == "scaling", kept)
+            _change(layer, kind, first, order, factors)
         network = network._replace(nodes=tuple(layer.nodes))
     return network
 
 
-def _factors(layer: Layer, listed: list[Any]) -> list[Fraction]:
-    """One positive factor for each neuron."""
-    factors = rationals(listed, f"{layer.step}: factors", layer.count)
-    need(all(f.numerator > 0 for f in factors), layer.step, "the factors must be positive")
-    return factors
+def _found(network: Network, name: str, kind: str, step: str) -> Layer:
+    """The layer of the activation with this name."""
+    nodes = list(network.nodes)
+    at = next((i for i, node in enumerate(nodes) if node.name == name and node.op in ACTIVATIONS), -1)
+    need(at >= 0, step, f"there is no activation node {show(name)}")
+    (source,) = nodes[at].operands
+    readers = [i for i, node in enumerate(nodes) if at in node.operands]
+    beside = [i for i, node in enumerate(nodes) if source in node.operands and i != at]
+    plain = nodes[at].op != "prelu" and all(nodes[i].op == "affine" for i in (source, *readers))
+    if beside or not plain or not {source, at}.isdisjoint(network.outputs):
+        other: Layer = load("_layer.found")(network, at, kind, step)
+        return other
+    count = nodes[at].shape[-1]
+    return Layer(nodes, step, at, (source, at), dict.fromkeys(readers, (1, range(count))), count)
 
 
-def _signs(layer: Layer, listed: list[Any]) -> list[Fraction]:
-    """-1 for the neurons listed, 1 for the others."""
-    neurons = {index(v, layer.count, f"{layer.step}: neurons") for v in listed}
-    need(len(neurons) == len(listed), layer.step, "a neuron is listed twice")
-    return [Fraction(-1 if i in neurons else 1) for i in range(layer.count)]
+def _read(count: int, kind: str, raw: Any, step: str) -> tuple[Sequence[int], list[Fraction]]:
+    """Old neuron order[i] becomes new neuron i, with its incoming weights times factors[i]."""
+    if kind == "scaling":
+        factors = rationals(raw, step, count)
+        need(all(f > 0 for f in factors), step, "the factors must be positive")
+        return range(count), factors
+    neurons = [index(v, count, step) for v in items(raw, step)]
+    named = set(neurons)
+    need(len(named) == len(neurons), step, "a neuron is listed twice")
+    if kind == "permutation":
+        need(len(named) == count, step, "the order is no permutation of the layer")
+        return neurons, [Fraction(1)] * count
+    return range(count), [Fraction(-1 if i in named else 1) for i in range(count)]
 
 
-def _permute(layer: Layer, order: list[int]) -> None:
-    """New neuron i is old neuron order[i]: parameters of the nodes that carry the neurons, columns of the readers."""
-    need(sorted(order) == list(range(layer.count)), layer.step, "the order is no permutation of the layer")
-    need(layer.has_source, layer.step, "no affine or conv node makes the neurons")
-    ones = [Fraction(1)] * layer.count
-    for i in (*layer.before, layer.at, *layer.between, *layer.readers):
-        need(layer.nodes[i].fields.get("groups", 1) == 1, layer.step, f"node {layer.nodes[i].name} works in groups of channels")
-        keys = ("weight",) if i in layer.readers else ("weight", "bias", "mean", "variance", "slopes")
-        move(layer, i, keys, order, ones)
+def _change(layer: Layer, kind: str, first: int, order: Sequence[int], factors: Sequence[Fraction]) -> None:
+    """All numbers of the neurons in this order; or weight and bias of node ``first`` times factors L, which the readers undo.
 
-
-def _scale(layer: Layer, factors: Sequence[Fraction], is_scaling: bool, kept: bool) -> None:
-    """Incoming weights times the factors, outgoing ones divided; a batch norm in between follows the scale.
-
-    Where the function is ``kept``, phi(L t) = L phi(t) for the factors L > 0 of a scaling, for L = -1 of a sign flip: so for all that
-    carries the neurons, if the constants of its affine nodes are multiplied by L, as those of the source are.
+    A batch norm between them follows: scale (L a - L mean) + L bias = L (scale (a - mean) + bias).
     """
-    carrying = layer.between
-    if not is_scaling:
-        pooled = any(layer.nodes[i].op == "max_pool" for i in (*layer.before, *layer.between))
-        need(not pooled, layer.step, "a maximum does not commute with a change of sign")
-    if kept:
-        need(layer.has_source, layer.step, "no affine or conv node makes the neurons")
-        for i in (*layer.before, layer.at, *layer.between):
-            node, name = layer.nodes[i], "homogeneous" if is_scaling else "odd"
-            held = node.op not in CURVED or load(f"_laws.is_{name}")(node)
-            need(held, layer.step, f"node {node.name} ({node.op}) is not {name}")
-        carrying = [*layer.before, *layer.between]
-    order = list(range(layer.count))
-    move(layer, layer.before[-1] if kept else last_with_weights(layer), ("weight", "bias"), order, factors)
-    for i in carrying:
-        if layer.nodes[i].op == "batch_norm":  # scale (L a - L mean) + L bias = L (scale (a - mean) + bias)
-            move(layer, i, ("mean", "bias"), order, factors)
+    if kind == "permutation":
+        changes = {i: list(layer.nodes[i].fields) for i in layer.carrying}
+    else:
+        changes = {i: ["mean", "bias"] for i in layer.carrying if i > first} | {first: ["weight", "bias"]}
+    for i, keys in changes.items():
+        move(layer, i, keys, order, factors)
     for i in layer.readers:
-        move(layer, i, ("weight",), order, [Fraction(f.denominator, f.numerator) for f in factors])
-
-
-def last_with_weights(layer: Layer) -> int:
-    """The last node before the activation that has weight and bias."""
-    return next(i for i in layer.before if layer.nodes[i].op in ("affine", "conv", "batch_norm"))
-
-
-def set_fields(layer: Layer, i: int, fields: dict[str, Tensor]) -> None:
-    """Other fields of node i; of a batch_norm also the scale that follows from them."""
-    node = layer.nodes[i]
-    changed = {**node.fields, **fields}
-    if node.op == "batch_norm":
-        changed = load("_rounding.with_scale")(changed, f"{layer.step}: node {node.name}")
-    layer.nodes[i] = node._replace(fields=changed)
+        move(layer, i, ("weight",), order, [1 / f for f in factors])
 
 
 def move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], factors: Sequence[Fraction]) -> None:
-    """Fields of node i: what belongs to neuron k becomes what belonged to neuron order[k], times the factor of k."""
+    """Tensors of node i: what belongs to neuron n becomes what belonged to neuron order[n], times the factor of n."""
     node, common = layer.nodes[i], lcm(*(f.denominator for f in factors))
-    whole, found = [f.numerator * (common // f.denominator) for f in factors], {}
+    whole, fields = [f.numerator * (common // f.denominator) for f in factors], dict(node.fields)
     for key in keys:
-        if key not in node.fields:
+        a = fields.get(key)
+        if not isinstance(a, Tensor):
             continue
-        a: Tensor = node.fields[key]
-        share = len(a.numerators) // layer.count  # entries in a row that belong to one neuron, but for those of a reader
-        which = _neurons_of_columns(layer, node) if i in layer.readers else [k // share for k in range(len(a.numerators))]
-        long = words(common.bit_length() + a.denominator.bit_length())
-        _budget.charge(4 * len(which) * long**2, layer.step)
-        _budget.hold(len(which) * long, layer.step)
-        parts: list[list[int]] = [[] for _ in factors]
-        for n, k in zip(a.numerators, which, strict=True):
-            parts[k].append(n)
-        rest = [iter(parts[k]) for k in order]
-        found[key] = lowest(Tensor(a.shape, [next(rest[k]) * whole[k] for k in which], a.denominator * common))
-    set_fields(layer, i, found)
-
-
-def _neurons_of_columns(layer: Layer, node: Node) -> list[int]:
-    """The neuron that each weight of a reader belongs to; with groups, output o reads the channels of its group only."""
-    weight: Tensor = node.fields["weight"]
-    if node.op == "affine":
-        share = layer.inner(node.operands[0])
-        return [k // share % layer.count for k in range(len(weight.numerators))]
-    groups, (out, inner) = node.fields["groups"], weight.shape[:2]
-    block, taps = layer.channels(node.operands[0]), prod(weight.shape[2:])
-    return [(o * groups // out * inner + c) // block for o in range(out) for c in range(inner) for _ in range(taps)]
+        size, long = len(a.numerators), words(common.bit_length() + a.denominator.bit_length())
+        _budget.charge(4 * size * long**2, layer.step)
+        _budget.hold(size * long, layer.step)
+        run, neurons = layer.readers.get(i, (size // layer.width, range(layer.width)))
+        starts = [(k + order[n] - n) * run for k, n in enumerate(neurons)]
+        places = [p for start in starts for p in range(start, start + run)]
+        times, period = [whole[n] for n in neurons for _ in range(run)], len(places)
+        parts = (a.numerators[at : at + period] for at in range(0, size, period))
+        numerators = [m for part in parts for m in map(mul, map(part.__getitem__, places), times)]
+        divisor = gcd(a.denominator * common, *numerators)
+        fields[key] = Tensor(a.shape, numerators if divisor == 1 else [m // divisor for m in numerators], a.denominator * common // divisor)
+    if node.op == "batch_norm":
+        fields = load("_rounding.with_scale")(fields, f"{layer.step}: node {node.name}")
+    layer.nodes[i] = node._replace(fields=fields)

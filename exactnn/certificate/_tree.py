@@ -19,7 +19,7 @@ from ._claim import Claim
 from ._farkas import AffineRow, nonnegative, primitive, slacks
 from ._load import load
 from ._network import Network
-from ._numbers import count, items, mapping, need, show
+from ._numbers import items, mapping, need, show
 
 Leaf = Callable[[Cell, Sequence[AffineRow], Any, str], None]
 Term = tuple[int, tuple[Row, int]]  # a factor, and a value: a row, and its denominator
@@ -32,8 +32,6 @@ def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
     outputs = f.output_size
 
     def leaf(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
-        while not cell.finished:
-            cell.complete()
         pairs = [[(1, cell.outputs[j]), *((-1, other) for other in cell.outputs[outputs + j :][:1])] for j in range(outputs)]
         if raw is not None:
             need(claim.tolerance > 0, step, "without a tolerance a leaf needs no proofs")
@@ -43,19 +41,18 @@ def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
             need(not cell.difference(pair)[0], step, f"output {j}: the functions are not the same on this leaf")
 
     bounded = load("_sum.bounded") if claim.norm == "l1" else _bounded
-    walk(claim, f, [f] if g is None else [f, g], evidence, leaf, False)
+    walk(claim, f, [f] if g is None else [f, g], evidence, leaf)
 
 
-def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[str, Any], leaf: Leaf, all_fixed: bool) -> int:
-    """Through the nodes of the tree, asking `leaf` at each leaf with its cell, the cell's inequalities and the leaf's end; their number."""
+def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[str, Any], leaf: Leaf) -> None:
+    """Through the nodes of the tree, asking `leaf` at each leaf with its cell, the cell's inequalities and the leaf's end."""
     path, d, denominator = slacks(claim.domain, "tree"), f.input_size, 1
     _budget.hold(d * (d + 1), "tree")
     inputs = [tuple(int(i == j) for j in range(d + 1)) for i in range(d)]
     if evidence["hull"] is not None:
         path, inputs, denominator = load("_hull.within")(claim, evidence["hull"], path, d)
     nodes = items(evidence["tree"], "tree")
-    waiting = [(Cell(networks, inputs, denominator, all_fixed), path, _budget.account().held)]
-    leaves = 0
+    waiting = [(Cell(networks, inputs, denominator), path, _budget.account().held)]
     for number, raw in enumerate(nodes):
         step = f"tree: node {number}"
         need(bool(waiting), step, "the tree is complete before it")
@@ -63,30 +60,24 @@ def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[s
         _budget.account().held = held  # what the cells between hold is done with
         kind, facts, rest = items(raw, step, 3)
         need(kind in ("split", "leaf") and type(kind) is str, step, 'expected "split" or "leaf"')
-        for i, fact in enumerate(items(facts, step)):
-            _fix(cell, path, fact, f"{step}, fact {i}")
+        for i, fact in enumerate(items(facts, step)):  # the unit's function times the side is >= 0 on the cell
+            here = f"{step}, fact {i}"
+            unit, side, proof = items(fact, here, 3)
+            form = cell.form(unit, here)
+            need(type(side) is int and side in (1, -1), here, f"the side must be 1 or -1, not {show(side)}")
+            nonnegative([side * c for c in form], path, proof, here)
+            cell.fix(unit, side)
         if kind == "split":
-            form = cell.form(count(rest, step), step)
+            form = cell.form(rest, step)
             above = cell.copy()
             above.fix(rest, 1)
             cell.fix(rest, -1)
             _budget.hold(2 * (len(path) + len(form)), step)
             waiting += [(p, [*path, g], _budget.account().held) for p, g in ((cell, tuple(-c for c in form)), (above, form))]
             continue
-        leaves += 1
+        cell.finish()
         leaf(cell, path, rest, step)
     need(not waiting, "tree", f"{len(waiting)} nodes are missing at its end")
-    return leaves
-
-
-def _fix(cell: Cell, path: Sequence[AffineRow], raw: Any, step: str) -> None:
-    """[unit, side, proof]: the unit's function times the side is >= 0 on the cell."""
-    raw_unit, side, proof = items(raw, step, 3)
-    number = count(raw_unit, step)
-    form = cell.form(number, step)
-    need(type(side) is int and side in (1, -1), step, f"the side must be 1 or -1, not {show(side)}")
-    nonnegative([side * c for c in form], path, proof, step)
-    cell.fix(number, side)
 
 
 def _bounded(cell: Cell, path: Sequence[AffineRow], pairs: Pairs, tolerance: Fraction, raw: Any, step: str) -> None:

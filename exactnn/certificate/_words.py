@@ -136,7 +136,8 @@ def orbits(claim: Any, f: Any) -> Iterator[str]:
     """How many there are; the sets."""
     count = len(claim.flips)
     found = "f itself" if count == 1 else f"f with one of {count} sets of neurons flipped"
-    yield f"the networks of this width with the function f are, up to {load('_shallow.family')(f, 'f').moves}, {found}"
+    moves = f"permutations{load('_shallow.MOVES')[load('_shallow.family')(f, 'f')[0]]} of neurons"
+    yield f"the networks of this width with the function f are, up to {moves}, {found}"
     if count > 1:
         yield f": {joined(f'{{{joined(map(str, neurons))}}}' for neurons in claim.flips)}"
 

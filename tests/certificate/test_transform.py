@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from exactnn.certificate import Rejected
+from exactnn.certificate import Rejected, _layer, _transform
 from exactnn.certificate._evaluate import evaluate
 from exactnn.certificate._network import read_network
 from exactnn.certificate._transform import transformed
@@ -46,6 +46,22 @@ def test_dense_networks_as_by_a_second_implementation(seed, activation):
         moved = transformed(read_network(f, "f"), steps[:length])
         expected = second_opinion(f, steps[:length])
         assert values(moved, seed) == values(read_network(expected, "f"), seed)
+
+
+@pytest.mark.parametrize("rows", [(), (3,)])
+def test_the_rule_for_all_layers_covers_that_for_affine_maps(rows):
+    generator = random.Random(len(rows))
+    nodes = [
+        node("x", "input", shape=[*rows, 2]),
+        node("h", "affine", "x", weight=some(generator, 4, 2), bias=some(generator, 4)),
+        act("r", "h"),
+        *(node(name, "affine", "r", weight=some(generator, 2, 4), bias=some(generator, 2)) for name in "yz"),
+    ]
+    f = read_network(network(nodes, ["y", "z"]), "f")
+    short, whole = _transform._found(f, "r", "scaling", "step"), _layer.found(f, 2, "scaling", "step")
+    assert list(short.carrying) == list(whole.carrying) == [1, 2]
+    assert short.readers == whole.readers == {3: (1, range(4)), 4: (1, range(4))}
+    assert short.width == whole.width == 4
 
 
 def picture(generator, groups=1, pool="max_pool", middle=True):

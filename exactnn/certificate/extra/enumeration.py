@@ -42,18 +42,19 @@ def check_enumeration(claim: Orbits, f: Network, g: Network | None, evidence: di
     """A network that need not be reduced, and has one orbit: no other distribution of its neurons over the classes is possible."""
     step = "orbits: enumeration"
     mapping(evidence, "evidence", ("method",))
-    need(claim.flips == ((),), step, 'this can prove one orbit only, "flips": [[]]')
+    need(claim.flips == [()], step, 'this can prove one orbit only, "flips": [[]]')
     net = read_shallow(f, "orbits: f")
-    need(net.family.kind != "odd" and net.family.r != 0, step, "only where phi(t) - phi(-t) = r t with r other than 0")
-    jumps: dict[tuple[tuple[int, ...], int], tuple[list[int], list[int]]] = {}
+    need(net.kind != "odd" and net.r != 0, step, "only where phi(t) - phi(-t) = r t with r other than 0")
+    jumps: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
     m = len(net.outgoing)
     for i, line in enumerate(lines(net)):
         if line is not None:
-            whole, turned = jumps.setdefault((line.direction, line.offset), ([0] * m, [0] * m))
+            place, sign, size = line
+            whole, turned = jumps.setdefault(place, ([0] * m, [0] * m))
             for j, row in enumerate(net.outgoing):
-                whole[j] += line.size * row[i]
-                turned[j] += line.size * row[i] if line.sign < 0 else 0
-    check_one_orbit([(u, whole, turned) for (u, _), (whole, turned) in jumps.items()], len(net.weights), step)
+                whole[j] += size * row[i]
+                turned[j] += size * row[i] if sign < 0 else 0
+    check_one_orbit([(place[:-1], whole, turned) for place, (whole, turned) in jumps.items()], len(net.weights), step)
 
 
 def check_one_orbit(classes: Classes, n: int, step: str) -> None:

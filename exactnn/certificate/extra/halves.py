@@ -27,9 +27,9 @@ def check_halves(claim: Orbits, f: Network, g: Network | None, evidence: dict[st
     step = "orbits: halves"
     mapping(evidence, "evidence", ("method", "columns"))
     fibre = Fibre(claim, f, step)
-    columns = fibre.columns(evidence["columns"], None, step)
-    _budget.afford(bool(columns) or fibre.count <= 16, step, "no columns, and more than 16 neurons: too large for this checker")
-    fibre.settle(by_halves(fibre.vectors(columns), step))
+    vectors = fibre.vectors(evidence["columns"])
+    _budget.afford(bool(vectors[0]) or fibre.count <= 16, step, "no columns, and more than 16 neurons: too large for this checker")
+    fibre.settle(by_halves(vectors, step))
 
 
 def by_halves(vectors: Sequence[Sequence[int]], step: str) -> Iterator[Set]:

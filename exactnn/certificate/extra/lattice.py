@@ -27,14 +27,13 @@ def check_lattice(claim: Orbits, f: Network, g: Network | None, evidence: dict[s
     step = "orbits: lattice"
     mapping(evidence, "evidence", ("method", "columns", "directions", "multipliers"))
     fibre = Fibre(claim, f, step)
-    n, columns = fibre.count, fibre.columns(evidence["columns"], None, step)
+    n, rows = fibre.count, list(zip(*fibre.vectors(evidence["columns"]), strict=True))
     raw = items(evidence["directions"], step)
-    _budget.charge(n * (len(columns) + len(raw)) * (n + len(raw)), step)  # for the inverse
-    _budget.hold((n + len(columns) + len(raw)) * (n + len(raw)), step)
+    _budget.charge(n * (len(rows) + len(raw)) * (n + len(raw)), step)  # for the inverse
+    _budget.hold((n + len(rows) + len(raw)) * (n + len(raw)), step)
     directions = [[integer(v, step) for v in items(y, step, n)] for y in raw]
     listed = items(evidence["multipliers"], step, len(raw))
-    multipliers = [rationals(row, f"{step}: multipliers", len(columns) + t) for t, row in enumerate(listed)]
-    rows = [list(row) for row in zip(*fibre.vectors(columns), strict=True)]
+    multipliers = [rationals(row, f"{step}: multipliers", len(rows) + t) for t, row in enumerate(listed)]
     fibre.settle(by_directions(rows, directions, multipliers, n, step))
 
 
