@@ -37,7 +37,7 @@ def forms(raw: Any, domain: Domain | None, dimension: int, atoms: Any) -> list[A
     need(domain is not None, "hull", "there is no domain that it could belong to")
     assert domain is not None
     rows, denominator = read_hull(raw, domain, dimension)
-    coordinates = tuple(atoms.coordinate(k) for k in range(len(rows[0]) - 1))
+    coordinates = tuple(atoms.base("coordinate", k) for k in range(len(rows[0]) - 1))
     form = load("_form.Form")
     return [form(Fraction(r[-1], denominator), Fraction(1, denominator), coordinates, r[:-1]) for r in rows]
 
