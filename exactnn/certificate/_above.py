@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -20,7 +21,11 @@ class Above:
     def __init__(self, forms: Any) -> None:
         self._forms, self.atoms = forms, forms.atoms
         self._slacks: dict[int, Form] = {}
-        self._chords = load("_chords.Chords")(self, forms.bounds) if forms.bounds else None
+
+    @cached_property
+    def chords(self) -> Any:
+        """What the stated bounds say."""
+        return load("_chords.Chords")(self, self._forms.bounds)
 
     def nonnegative(self, form: Form, proof: Any, step: str) -> None:
         """The proof shows form = gamma + sum of coefficient * term, all terms being >= 0 on the domain."""
@@ -41,16 +46,12 @@ class Above:
             for sign, proof in zip((-1, 1), items(pair, f"forms: output {j}", 2), strict=True):
                 self.nonnegative(combination([(sign, a), (-sign, b)]).plus(tolerance), proof, f"forms: output {j}, sign {sign}")
 
-    def finish(self) -> None:
-        """Rejected if a stated bound does not hold, used or not."""
-        if self._chords is not None:
-            self._chords.finish()
-
     def _term(self, kind: Any, number: Any, step: str) -> Form:
         need(type(kind) is str and kind in ("slack", "chord", "atom", "mirror"), step, f"unknown kind of term {show(kind)}")
         if kind in ("slack", "chord"):
             need(self.atoms.grid == (), step, f"a {kind} is a number, not a function on a grid")
-            return self._slack(number, step) if kind == "slack" else self._chord(number, step)
+            bounded: Form = self._slack(number, step) if kind == "slack" else self.chords.chord(number, step)
+            return bounded
         place = None
         if type(number) is list:  # [a, p]: atom a of a grid, at place p
             number, place = items(number, step, 2)
@@ -75,10 +76,3 @@ class Above:
             terms = [(-n, form) for n, form in zip(domain.row(r), self._forms.inputs, strict=True) if n]
             self._slacks[r] = combination(terms, domain.matrix.denominator, domain.bounds[r])
         return self._slacks[r]
-
-    def _chord(self, number: Any, step: str) -> Form:
-        """What lies above atom ``number``, minus the atom."""
-        if self._chords is None:
-            raise Rejected(step, f"no bounds are stated for atom {show(number)}")
-        found: Form = self._chords.chord(number, step)
-        return found

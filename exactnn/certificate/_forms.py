@@ -6,6 +6,7 @@ Sound: both outputs are the same combination of the same functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from functools import cached_property, partial
 from itertools import chain, islice
 from math import prod
@@ -31,13 +32,10 @@ def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
     grids = any(node.op in ("constant", "input") and len(node.shape) > 1 for node in nodes)
     forms: Forms = (load("_grid.Channels") if grids else Forms)(claim, f.input_size, evidence)
     first = forms.outputs(f, evidence["f"], "forms: f")
-    if g is None:
-        mapping(evidence["g"], "forms: g", ())
-        second = [constant(0)] * f.output_size
-    else:
-        second = forms.outputs(g, evidence["g"], "forms: g")
+    need(g is not None or evidence["g"] == {}, "forms: g", "there is no network g")
+    second = [constant(0)] * f.output_size if g is None else forms.outputs(g, evidence["g"], "forms: g")
     if forms.bounds:
-        forms.above.finish()
+        forms.above.chords.finish()
     if evidence["output"] is not None:
         forms.above.within(first, second, claim.tolerance, evidence["output"])
         return
@@ -63,8 +61,9 @@ class Forms:
         """One form for each input."""
         if self.hull is None:
             return [single(self.atoms.base("coordinate", k)) for k in range(self._dimension)]
-        found: list[Form] = load("_hull.forms")(self.hull, self.domain, self._dimension, self.atoms)
-        return found
+        rows, under = load("_hull.read_hull")(self.hull, self.domain, self._dimension)
+        coordinates = tuple([self.atoms.base("coordinate", k) for k in range(len(rows[0]) - 1)])
+        return [Form(Fraction(row[-1], under), Fraction(1, under), coordinates, row[:-1]) for row in rows]
 
     @cached_property
     def above(self) -> Any:

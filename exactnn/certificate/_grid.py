@@ -14,7 +14,7 @@ from . import _budget
 from ._atoms import Shape, positive
 from ._form import FORM, Form, combination, constant, single
 from ._forms import Forms
-from ._meaning import linear, node_steps
+from ._meaning import node_steps
 from ._network import Network, Node
 from ._numbers import Tensor, items, need, rational
 from ._windowed import Window
@@ -76,9 +76,8 @@ class Channels(Forms):
         self.atoms.grid = grid = node.shape[1:]
         if node.op in ("conv", "max_pool", "average_pool") and operands[0].grid:
             return Value(node.shape, grid, self._windowed(node, operands[0]))
-        channels = _by_channels(node, operands)
-        if channels is not None:
-            one, forms = channels
+        if (one := _by_channels(node, operands)) is not None:
+            forms = [a.forms for a in operands]
             return Value(node.shape, grid, self._alone(one._replace(shape=node.shape[:1]), [(len(row),) for row in forms], forms))
         self.atoms.grid = ()
         return Value(node.shape, (), self._alone(node, [a.shape for a in operands], list(map(self._elements, operands))))
@@ -107,7 +106,7 @@ class Channels(Forms):
             axes = len(window.kernel)  # the kernels at one place, on a grid that is no larger
             at_once = Window(window.kernel, (1,) * axes, ((0, 0),) * axes, (1,) * axes)
             alone = node._replace(shape=(node.shape[0], *(1,) * axes), fields={**node.fields, "window": at_once})
-            tables = self.linear(node, linear(alone, [(len(a.forms), *window.kernel)]), [forms])
+            tables = self._alone(alone, [(len(a.forms), *window.kernel)], [forms])
         return self.by_lines(node, tables, partial(self._whole, (node.op, window, a.grid)))
 
     def _seen(self, form: Form, key: tuple[Any, ...], padded: bool) -> Form:
@@ -136,39 +135,33 @@ class Channels(Forms):
         return self.atoms.use(number, kind, made_of, step).times(factor).plus(form.constant)
 
 
-def _by_channels(node: Node, operands: Sequence[Value]) -> tuple[Node, list[list[Form]]] | None:
-    """Where the channel layout stays: the node (what it holds for one channel after the other), and its operands' forms."""
-    fields, forms, a = node.fields, [value.forms for value in operands], operands[0] if operands else None
+def _by_channels(node: Node, operands: Sequence[Value]) -> Node | None:
+    """What the node holds for one channel after the other, where the channel layout stays."""
+    fields = node.fields
     if node.op == "constant":
         value: Tensor = fields["value"]
         area = prod(value.shape[1:])
         firsts = value.numerators[::area]
         alike = value.shape[1:] and all(n == firsts[i // area] for i, n in enumerate(value.numerators))
-        one = Tensor(value.shape[:1], firsts, value.denominator)
-        return (node._replace(fields={"value": one}), []) if alike else None
+        return node._replace(fields={"value": Tensor(value.shape[:1], firsts, value.denominator)}) if alike else None
     if node.op in ("add", "subtract"):
-        channels = [_alike(value, node.shape) for value in operands]
-        return None if None in channels else (node, [row for row in channels if row is not None])
-    if a is None or not all(value.grid for value in operands):
+        return node if all(_is_alike(value, node.shape) for value in operands) else None
+    if not all(value.grid for value in operands):
         return None
-    if node.op in ("piecewise_linear", "prelu", "smooth", "rational", "batch_norm"):
-        return node, forms
+    if node.op in ("piecewise_linear", "prelu", "smooth", "rational", "batch_norm") or (node.op == "concat" and fields["axis"] == 0):
+        return node
     if node.op == "scale":
         factor: Tensor = fields["factor"]
         sizes = (1,) * (len(node.shape) - len(factor.shape)) + factor.shape
-        return (node._replace(fields={"factor": factor._replace(shape=sizes[:1])}), forms) if prod(sizes[1:]) == 1 else None
-    if node.op == "concat" and fields["axis"] == 0:
-        return node, forms
-    if node.op == "slice" and fields["taken"][1:] == tuple(map(range, a.grid)):
-        return node._replace(fields={"taken": fields["taken"][:1]}), forms
+        return node._replace(fields={"factor": factor._replace(shape=sizes[:1])}) if prod(sizes[1:]) == 1 else None
+    if node.op == "slice" and fields["taken"][1:] == tuple(map(range, operands[0].grid)):
+        return node._replace(fields={"taken": fields["taken"][:1]})
     return None
 
 
-def _alike(a: Value, shape: Shape) -> list[Form] | None:
-    """One form for each channel of ``shape`` (or one for all) if the operand is alike on its whole grid when broadcast."""
+def _is_alike(a: Value, shape: Shape) -> bool:
+    """Whether the operand, broadcast to the shape, is alike on its whole grid: it has one form for each channel, or one for all."""
     if len(shape) < 2 or len(a.shape) > len(shape):
-        return None
-    if a.shape == shape and a.grid:
-        return a.forms
+        return False
     sizes = (1,) * (len(shape) - len(a.shape)) + a.shape
-    return a.forms if prod(sizes[1:]) == 1 and all(form.is_constant() for form in a.forms) else None
+    return (a.shape == shape and a.grid != ()) or (prod(sizes[1:]) == 1 and all(form.is_constant() for form in a.forms))
