@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from itertools import repeat
+from itertools import chain, repeat
 from math import lcm, prod
 from operator import itemgetter, mul
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Form(NamedTuple):
 
     def times(self, k: Fraction | int) -> Form:
         """k times this form."""
-        return self if k == 1 else _kept(Form(self.constant and k * self.constant, k * self.factor, self.atoms, self.coefficients))
+        return self if k == 1 else _kept(Form(self.constant and self.constant * k, self.factor * k, self.atoms, self.coefficients))
 
     def plus(self, k: Fraction) -> Form:
         """This form plus a constant."""
@@ -143,7 +143,7 @@ def products(rows: Sequence[Sequence[int]], rule: Linear, biases: Sequence[Fract
     constants = [_over(form.constant, common) for form in forms]
     alike = not often and places == list(range(len(forms))) and len(set(factors)) == 1
     if not alike:
-        long = max([_longest(values) for values in (factors, constants, *[values for _, values in sums])])
+        long = _longest(chain(factors, constants, *[values for _, values in sums]))
         _budget.charge(len(rows) * (FORM + numbers) * long * words(rule.longest()) // PACKED, _STEP)
         _budget.hold(len(rows) * numbers * (long + words(rule.longest()) - 1), _STEP)
     _budget.hold(len(rows) * (FORM + words(common.bit_length())), _STEP)
