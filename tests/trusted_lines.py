@@ -27,7 +27,7 @@ GOALS = {CORE: 900, READING: 1400, UNION: 3150, READERS: 3750, ALL: 3000}
 METHODS = {
     "equal": {"point": 750, "tree": 900, "forms": 850, "pass": 1050, "boxes": 1400, "enclosure": 1150},
     "zero": {"point": 750, "tree": 900, "forms": 850, "pass": 1050, "boxes": 1400, "enclosure": 1150},
-    "symmetry": {"point": 950, "tree": 1150, "forms": 1100, "pass": 1250, "boxes": 1600, "enclosure": 1350},
+    "symmetry": {"point": 950, "tree": 1150, "forms": 1075, "pass": 1250, "boxes": 1600, "enclosure": 1350},
     "equal_at": {"values": 900, "point": 900},
     "same_decision": {"tree": 1250, "boxes": 1500, "point": 1250},
     "deviation": {"tree": 1100, "pass": 1200, "boxes": 1550},

@@ -19,7 +19,7 @@ from ._form import Form, combination, combined, constant, same, single
 from ._load import load
 from ._meaning import Linear, steps
 from ._network import Network, Node
-from ._numbers import Rejected, items, mapping, need, rational, show
+from ._numbers import items, mapping, need, rational
 from ._walk import walk
 
 
@@ -47,21 +47,21 @@ class Forms:
     """Entries are forms, those of one network after the other over the same atoms."""
 
     def __init__(self, claim: Claim, dimension: int, evidence: dict[str, Any]) -> None:
-        self.atoms, self.domain, self._dimension, self.hull = Atoms(), claim.domain, dimension, evidence["hull"]
+        self.atoms, self.domain, self._dimension, self._hull = Atoms(), claim.domain, dimension, evidence["hull"]
         elements = evidence.get("elements", False)
         need(type(elements) is bool, "forms: elements", "expected true or false")
-        self.by_elements = elements or self.hull is not None  # how inputs on grids are read
+        self.by_elements = elements or self._hull is not None  # how inputs on grids are read
         self.bounds = items(evidence.get("bounds", []), "forms: bounds")
         self._label, self._lines = "", dict[str, Iterator[tuple[int, Any]]]()  # of the network at hand
-        if self.hull is not None:
+        if self._hull is not None:
             _ = self.inputs
 
     @cached_property
     def inputs(self) -> list[Form]:
         """One form for each input."""
-        if self.hull is None:
+        if self._hull is None:
             return [single(self.atoms.base("coordinate", k)) for k in range(self._dimension)]
-        rows, under = load("_hull.read_hull")(self.hull, self.domain, self._dimension)
+        rows, under = load("_hull.read_hull")(self._hull, self.domain, self._dimension)
         coordinates = tuple([self.atoms.base("coordinate", k) for k in range(len(rows[0]) - 1)])
         return [Form(Fraction(row[-1], under), Fraction(1, under), coordinates, row[:-1]) for row in rows]
 
@@ -76,7 +76,7 @@ class Forms:
         self._label, self._lines = label, {name: enumerate(items(given[name], f"{label}: node {name}")) for name in given}
         found = self.entries(network)
         for name, lines in self._lines.items():
-            need(not any(lines), f"{label}: node {name}", "lines are left over")
+            need(not any(lines), f"{label}: node {name}", "there are more lines than it needs")
         return found
 
     def entries(self, network: Network) -> list[Form]:
@@ -112,16 +112,14 @@ class Forms:
     def _positive_part(self, z: Form, line: Any, step: str) -> Form:
         """The form of max(z, 0); null leaves it unnamed, an atom that is equal to no other."""
         if line is None:
-            return single(self.atoms.base("unnamed", step))
+            return single(self.atoms.base("unnamed", step))  # no other line is called so
         line = items(line, step)
         if len(line) == 4 and line[0] == "atom":
             # z = s F l with F > 0, so max(z, 0) = F max(s l, 0), and max(-l, 0) = max(l, 0) - l
             s, factor = line[2], positive(rational(line[3], step), step)
-            if type(s) is not int or s not in (1, -1):
-                raise Rejected(step, f"the sign must be 1 or -1, not {show(s)}")
+            need(type(s) is int and s in (1, -1), step, "the sign must be 1 or -1")
             atom = self.atoms.use(line[1], MAX, z.times(s if factor == 1 else s / factor), step).times(factor)
             return atom if s == 1 else combination([(1, atom), (1, z)])
-        if len(line) != 2 or line[0] not in ("on", "off"):
-            raise Rejected(step, 'expected ["atom", a, s, F], ["on", proof] or ["off", proof]')
+        need(len(line) == 2 and line[0] in ("on", "off"), step, 'expected ["atom", a, s, F], ["on", proof] or ["off", proof]')
         self.above.nonnegative(z if line[0] == "on" else z.times(-1), line[1], step)
         return z if line[0] == "on" else constant(0)

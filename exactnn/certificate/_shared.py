@@ -107,12 +107,10 @@ def _with_inputs(network: Network, groups: Sequence[Sequence[int]], step: str) -
     nodes = [Node(network.nodes[i].name, "input", (), network.nodes[i].shape, {}) for i, *_ in groups]
     place: dict[int, int] = {i: k for k, group in enumerate(groups) for i in group[:1]}
     copies = {i: k for k, group in enumerate(groups) for i in group[1:]}
-    kept, left = set(place), list(network.outputs)
-    while left:
-        i = left.pop()
-        if i not in kept:
-            kept.add(i)
-            left += () if i in copies else network.nodes[i].operands
+    kept = set(network.outputs)
+    for i in reversed(range(len(network.nodes))):
+        if i in kept and i not in place and i not in copies:
+            kept.update(network.nodes[i].operands)
     for i in sorted(kept - set(place)):
         node = network.nodes[i]
         need(i in copies or node.op != "input", step, f"input {node.name} is needed, and must be named")
