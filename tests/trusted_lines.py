@@ -54,6 +54,8 @@ BESIDE = {
     "convolution and pooling": ("_windowed", "_maximum", "_grid"),
     "batch norms": ("_rounding",),
     "domains of lower dimension": ("_hull",),
+    "forms that are >= 0": ("_above",),
+    "bounds of what is inside of maxima": ("_chords",),
     "shared parts": ("_shared", "_beside"),
     "the claim in words": ("_words",),
     "a certificate in a file": ("_files",),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import prod
 
 from . import _budget
-from ._common import common
-from ._meaning import Linear, Step
+from ._common import pack
+from ._meaning import Linear, Step, bits, taken
 from ._network import Node
 from ._numbers import need, tensor
 from ._operations import Fields, Shape
@@ -42,15 +42,14 @@ def bent(i: int, node: Node, shape: Shape, x: int, at: int) -> Iterator[Step]:
         used, jumps = [x, *used], [slopes, *jumps]
     if len(used) == 1 and jumps[0] == [1] and not constant and used[0] != x:
         return
-    numbers = [constant, *(p for row in jumps for p in row)]
-    denominator = common(numbers[1:], step)
-    long = denominator.bit_length() + max([n.bit_length() for p in numbers for n in p.as_integer_ratio()])
+    table = pack([p for row in jumps for p in row], (len(jumps), len(functions)))
+    long = max(bits(table), *[n.bit_length() for n in constant.as_integer_ratio()])
     _budget.charge(size * len(jumps) * (_budget.words(long) - 1), step)
     _budget.hold(size * len(jumps) * (_budget.words(long) - 1), step)
-    terms = []
-    for k, row in enumerate(jumps):
-        weights = [w for p in row for w in [p.numerator * (denominator // p.denominator)] * (size // len(row))]
-        terms.append(Term(range(k * size, (k + 1) * size), None if row == [1] and denominator == 1 else weights))
+    weights = [w for w in table.numerators for _ in range(size // len(functions))]
+    parts = [range(k * size, (k + 1) * size) for k in range(len(jumps))]
+    ones = [row == [1] and table.denominator == 1 for row in jumps]
+    terms = [Term(part, None if one else taken(weights, part)) for part, one in zip(parts, ones, strict=True)]
     constants = [constant.numerator] * size if constant else ()
-    rule = Linear(node.shape, terms, None, denominator, constants, constant.denominator, longest=lambda: long)
+    rule = Linear(node.shape, terms, None, table.denominator, constants, constant.denominator, longest=lambda: long)
     yield Step(i, "linear", tuple(used), rule)

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from math import prod
 
 from ._meaning import Linear
 from ._network import Node
-from ._numbers import Rejected, Tensor, need, tensor
+from ._numbers import Tensor, need, tensor
 from ._operations import Fields, Shape
 from ._terms import Term
 
 
 def broadcast(first: Sequence[int], second: Sequence[int], step: str) -> Shape:
     """The common shape, aligned at the last axis, a size of 1 fitting every size."""
-    rank = max(len(first), len(second))
-    pairs = zip([1] * (rank - len(first)) + [*first], [1] * (rank - len(second)) + [*second], strict=True)
-    shape = []
-    for a, b in pairs:
-        if a != b and 1 not in (a, b):
-            raise Rejected(step, f"shapes {list(first)} and {list(second)} do not fit together")
-        shape.append(max(a, b))
-    return tuple(shape)
+    pairs = list(zip_longest(reversed(first), reversed(second), fillvalue=1))
+    need(all(a == b or 1 in (a, b) for a, b in pairs), step, f"shapes {list(first)} and {list(second)} do not fit together")
+    return tuple(max(pair) for pair in reversed(pairs))
 
 
 def spread(shape: Sequence[int], result: Sequence[int]) -> list[int]:

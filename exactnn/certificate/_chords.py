@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from ._atoms import Shape
+from ._above import Above
+from ._atoms import MAX
 from ._form import Form, combination, single
-from ._lines import MAX, Kinks
 from ._numbers import items, need, rational
 
 
 class Chords:
     """The bounds of atoms, each proved when it is first used."""
 
-    def __init__(self, kinks: Kinks, bounds: Sequence[Any]) -> None:
-        self._kinks = kinks
+    def __init__(self, proofs: Above, bounds: Sequence[Any]) -> None:
+        self._proofs = proofs
         self._stated: dict[int, list[Any]] = {}  # atom to [a, lo, proof, hi, proof] as written
         for entry in bounds:
             entry = items(entry, "forms: bounds", 5)
@@ -28,30 +28,27 @@ class Chords:
     def finish(self) -> None:
         """Rejected if a stated bound does not hold, used or not."""
         for number in self._stated:
-            self._bound(number, f"forms: bounds of atom {number}")
+            self.chord(number, f"forms: bounds of atom {number}")
 
-    def _bound(self, number: int, step: str) -> tuple[Fraction, Fraction]:
-        """lo <= l <= hi for the form l inside the atom max(l, 0), lo <= 0 <= hi and lo < hi."""
-        if number not in self._bounds:
-            need(number in self._stated, step, f"no bounds are stated for atom {number}")
-            need(self._below is None or number < self._below, step, "bounds rest on bounds of earlier atoms only")
-            _, low, below, high, above = self._stated[number]
-            here = f"forms: bounds of atom {number}"
-            lo, hi = rational(low, here), rational(high, here)
-            need(lo <= 0 <= hi and lo < hi, here, "lo <= 0 <= hi and lo < hi is needed")
-            atom = self._kinks.atoms.find(number, here)
-            need(atom.kind == MAX and atom.grid == (), here, "bounds are stated for maxima that are numbers")
-            outer, self._below = self._below, number
-            self._kinks.nonnegative(atom.form.plus(-lo), below, (), f"{here}: lo")
-            self._kinks.nonnegative(atom.form.times(Fraction(-1)).plus(hi), above, (), f"{here}: hi")
-            self._below = outer
-            self._bounds[number] = lo, hi
-        return self._bounds[number]
-
-    def chord(self, number: Any, grid: Shape, step: str) -> Form:
+    def chord(self, number: Any, step: str) -> Form:
         """max(l, 0) is convex, so on [lo, hi] it lies below its chord: hi (l - lo) / (hi - lo) - atom >= 0."""
-        atom = self._kinks.atoms.find(number, step)
-        need(grid == (), step, "a chord is a number, not a function on a grid")
+        inner = self._proofs.atoms.find(number, step).form
         need(self._below is None or number < self._below, step, "bounds rest on bounds of earlier atoms only")
-        lo, hi = self._bound(number, step)
-        return combination([(hi / (hi - lo), atom.form.plus(-lo)), (-1, single(number))])
+        if number not in self._bounds:
+            self._bounds[number] = self._proved(number, step)
+        lo, hi = self._bounds[number]
+        return combination([(hi / (hi - lo), inner.plus(-lo)), (-1, single(number))])
+
+    def _proved(self, number: int, step: str) -> tuple[Fraction, Fraction]:
+        """lo <= l <= hi for the form l inside the atom max(l, 0), lo <= 0 <= hi and lo < hi."""
+        need(number in self._stated, step, f"no bounds are stated for atom {number}")
+        _, low, below, high, above = self._stated[number]
+        here, atom = f"forms: bounds of atom {number}", self._proofs.atoms.find(number, step)
+        lo, hi = rational(low, here), rational(high, here)
+        need(lo <= 0 <= hi and lo < hi, here, "lo <= 0 <= hi and lo < hi is needed")
+        need(atom.kind == MAX and atom.grid == (), here, "bounds are stated for maxima that are numbers")
+        outer, self._below = self._below, number
+        self._proofs.nonnegative(atom.form.plus(-lo), below, f"{here}: lo")
+        self._proofs.nonnegative(atom.form.times(-1).plus(hi), above, f"{here}: hi")
+        self._below = outer
+        return lo, hi

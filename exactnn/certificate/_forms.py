@@ -5,128 +5,121 @@ Sound: both outputs are the same combination of the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from functools import cached_property, partial
+from itertools import chain, islice
 from math import prod
 from typing import Any
 
 from . import _budget
-from ._atoms import Atoms, Lines, NodeForms, Shape
+from ._atoms import MAX, Atoms, positive
 from ._claim import Claim
-from ._form import Form, combination, combined, constant, products, same, single
-from ._lines import Kinks
+from ._form import Form, combination, combined, constant, same, single
 from ._load import load
-from ._meaning import bits, node_steps
+from ._meaning import Linear, steps
 from ._network import Network, Node
-from ._numbers import index, items, mapping, need
+from ._numbers import items, mapping, need, rational
+from ._walk import walk
 
 
 def check_forms(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
     """The outputs of f and g have the same forms, or forms within the tolerance; g None stands for 0."""
     mapping(evidence, "evidence", ("method", "hull", "f", "g", "output"), ("elements", "bounds"))
-    if any(node.op == "rational" for network in (f, g) if network is not None for node in network.nodes):
+    nodes = [node for network in (f, g) if network is not None for node in network.nodes]
+    if any(node.op == "rational" for node in nodes):
         load("_signs.need_no_poles")(claim.nonzero, f, g)
-    numbering = Numbering(claim, f.input_size, evidence["hull"], evidence.get("elements", False), evidence.get("bounds", []))
-    first = numbering.outputs(f, evidence["f"], "forms: f")
-    if g is None:
-        mapping(evidence["g"], "forms: g", ())
-        second = [constant(0)] * f.output_size
-    else:
-        second = numbering.outputs(g, evidence["g"], "forms: g")
-    numbering.kinks.finish()
-    proofs = evidence["output"]
-    if proofs is None:
-        for j, (a, b) in enumerate(zip(first, second, strict=True)):
-            need(same(a, b), f"forms: output {j}", "the forms of the two networks differ")
+    grids = any(node.op in ("constant", "input") and len(node.shape) > 1 for node in nodes)
+    forms: Forms = (load("_grid.Channels") if grids else Forms)(claim, f.input_size, evidence)
+    first = forms.outputs(f, evidence["f"], "forms: f")
+    need(g is not None or evidence["g"] == {}, "forms: g", "there is no network g")
+    second = [constant(0)] * f.output_size if g is None else forms.outputs(g, evidence["g"], "forms: g")
+    if forms.bounds:
+        forms.above.chords.finish()
+    if evidence["output"] is not None:
+        forms.above.within(first, second, claim.tolerance, evidence["output"])
         return
-    pairs = items(proofs, "forms: output", f.output_size)
-    for j, (a, b, pair) in enumerate(zip(first, second, pairs, strict=True)):
-        for sign, proof in zip((-1, 1), items(pair, f"forms: output {j}", 2), strict=True):
-            gap = combination([(sign, a), (-sign, b)]).plus(claim.tolerance)
-            numbering.kinks.nonnegative(gap, proof, (), f"forms: output {j}, sign {sign}")
+    for j, (a, b) in enumerate(zip(first, second, strict=True)):
+        need(same(a, b), f"forms: output {j}", "the forms of the two networks differ")
 
 
-class Numbering:
-    """The forms of one network after the other, over the same atoms."""
+class Forms:
+    """Entries are forms, those of one network after the other over the same atoms."""
 
-    def __init__(self, claim: Claim, dimension: int, hull: Any, elements: Any, bounds: Any) -> None:
-        self._atoms = Atoms()
-        self._domain = claim.domain
-        self._slacks: dict[int, Form] = {}
+    def __init__(self, claim: Claim, dimension: int, evidence: dict[str, Any]) -> None:
+        self.atoms, self.domain, self._dimension, self._hull = Atoms(), claim.domain, dimension, evidence["hull"]
+        elements = evidence.get("elements", False)
         need(type(elements) is bool, "forms: elements", "expected true or false")
-        self._elements = elements or hull is not None
-        self.kinks = Kinks(self._atoms, self._slack, bounds)
-        self._dimension, self._hull = dimension, hull
-        if hull is not None:
-            _ = self._inputs
+        self.by_elements = elements or self._hull is not None  # how inputs on grids are read
+        self.bounds = items(evidence.get("bounds", []), "forms: bounds")
+        self._label, self._lines = "", dict[str, Iterator[tuple[int, Any]]]()  # of the network at hand
+        if self._hull is not None:
+            _ = self.inputs
 
     @cached_property
-    def _inputs(self) -> list[Form]:
-        """One form for each input; in channel layout nobody may ask for them."""
+    def inputs(self) -> list[Form]:
+        """One form for each input."""
         if self._hull is None:
-            return [single(self._atoms.coordinate(k)) for k in range(self._dimension)]
-        found: list[Form] = load("_hull.forms")(self._hull, self._domain, self._dimension, self._atoms)
-        return found
+            return [single(self.atoms.base("coordinate", k)) for k in range(self._dimension)]
+        rows, under = load("_hull.read_hull")(self._hull, self.domain, self._dimension)
+        coordinates = tuple([self.atoms.base("coordinate", k) for k in range(len(rows[0]) - 1)])
+        return [Form(Fraction(row[-1], under), Fraction(1, under), coordinates, row[:-1]) for row in rows]
 
-    def _slack(self, number: Any, step: str) -> Form:
-        """b_r - A_r x for row r of the domain."""
-        need(self._domain is not None, step, "there is no domain to have a slack in")
-        assert self._domain is not None
-        r = index(number, len(self._domain.bounds), step)
-        if r not in self._slacks:
-            row, bound, matrix = [-n for n in self._domain.row(r)], self._domain.bounds[r], self._domain.matrix
-            (self._slacks[r],) = products([row], matrix.denominator, [bound], self._inputs, lambda: bits(matrix))
-        return self._slacks[r]
+    @cached_property
+    def above(self) -> Any:
+        """What says why a form is >= 0."""
+        return load("_above.Above")(self)
 
     def outputs(self, network: Network, evidence: Any, label: str) -> list[Form]:
         """The forms of the flat output, by the lines given for the nodes."""
         given = mapping(evidence, label, (), {node.name for node in network.nodes})
-        starts = network.starts()
-        values: list[NodeForms] = []
-        for i, node in enumerate(network.nodes):
-            step = f"{label}: node {node.name}"
-            lines = Lines(items(given.get(node.name, []), step), step)
-            if node.op == "input":
-                values.append(self._input(node, starts[i]))
-            else:
-                values.append(self._value(node, [values[p] for p in node.operands], lines, step))
-            lines.finish()
-        return [form for i in network.outputs for form in self._atoms.elements(values[i])]
+        self._label, self._lines = label, {name: enumerate(items(given[name], f"{label}: node {name}")) for name in given}
+        found = self.entries(network)
+        for name, lines in self._lines.items():
+            need(not any(lines), f"{label}: node {name}", "there are more lines than it needs")
+        return found
 
-    def _input(self, node: Node, start: int) -> NodeForms:
-        size, grid = prod(node.shape), node.shape[1:]
-        if not grid or self._elements:
-            return NodeForms(node.shape, (), self._inputs[start : start + size])
-        firsts = range(start, start + size, prod(grid))
-        return NodeForms(node.shape, grid, [single(self._atoms.input_channel(k, grid)) for k in firsts])
+    def entries(self, network: Network) -> list[Form]:
+        """Those of the flat output."""
+        values = walk(network, self, steps(network))
+        return [form for i in network.outputs for form in values[i]]
 
-    def _value(self, node: Node, operands: list[NodeForms], lines: Lines, step: str) -> NodeForms:
-        """The value of a node; layouts are decided by the rules of the format, never by the certificate."""
-        grids = any(a.grid for a in operands)
-        windowed = load("_grid.WINDOWED").get(node.op) if operands and operands[0].grid else None
-        if windowed is not None:
-            return NodeForms(node.shape, node.shape[1:], windowed(node, operands[0], lines, self._atoms, step))
-        channels = load("_grid.by_channels")(node, operands) if grids or len(node.shape) > 1 else None
-        if channels is None:
-            return NodeForms(node.shape, (), self._made(node, [(a.shape, self._atoms.elements(a)) for a in operands], (), lines, step))
-        node, forms = channels
-        grid = node.shape[1:]
-        alone = node._replace(shape=node.shape[:1])
-        return NodeForms(node.shape, grid, self._made(alone, [((len(row),), row) for row in forms], grid, lines, step))
+    def input(self, node: Node, start: int) -> list[Form]:
+        """A part of the inputs."""
+        return self.inputs[start : start + prod(node.shape)]
 
-    def _made(self, node: Node, operands: Sequence[tuple[Shape, list[Form]]], grid: Shape, lines: Lines, step: str) -> list[Form]:
-        """The steps of the node, on one form for each entry."""
-        values = [forms for _, forms in operands]
-        for made in node_steps(0, node, [shape for shape, _ in operands], tuple(range(len(values))), len(values)):
-            x = [form for p in made.operands for form in values[p]]
-            if made.rule is not None:
-                values.append(combined(made.rule, x, step))
-                continue
-            _budget.charge(20 * len(x), step)
-            _budget.hold(12 * len(x), step)
-            part, found = self.kinks.positive_part if made.kind == "positive" else partial(load("_named.named"), node, self._atoms), []
-            for form in x:
-                here = f"{step}, line {lines.taken}"
-                found.append(part(form, lines.take(here), grid, here))
-            values.append(found)
-        return values[-1]
+    def linear(self, node: Node, rule: Linear, operands: Sequence[list[Form]]) -> list[Form]:
+        """Sums of forms."""
+        return combined(rule, list(chain.from_iterable(operands)), f"{self._label}: node {node.name}")
+
+    def positive(self, node: Node, operand: list[Form]) -> list[Form]:
+        """max(z, 0)."""
+        return self.by_lines(node, operand, self._positive_part)
+
+    def function(self, node: Node, operand: list[Form]) -> list[Form]:
+        """That of a node that is not piecewise linear."""
+        return self.by_lines(node, operand, partial(load("_named.named"), node, self.atoms))
+
+    def by_lines(self, node: Node, forms: list[Form], made: Callable[[Form, Any, str], Form]) -> list[Form]:
+        """What the function makes of each form and its line."""
+        step = f"{self._label}: node {node.name}"
+        _budget.charge(20 * len(forms), step)
+        _budget.hold(12 * len(forms), step)
+        lines = list(islice(self._lines.get(node.name, ()), len(forms)))
+        need(len(lines) == len(forms), step, f"{len(forms)} lines are needed, {len(lines)} are left")
+        return [made(form, line, f"{step}, line {k}") for form, (k, line) in zip(forms, lines, strict=True)]
+
+    def _positive_part(self, z: Form, line: Any, step: str) -> Form:
+        """The form of max(z, 0); null leaves it unnamed, an atom that is equal to no other."""
+        if line is None:
+            return single(self.atoms.base("unnamed", step))  # no other line is called so
+        line = items(line, step)
+        if len(line) == 4 and line[0] == "atom":
+            # z = s F l with F > 0, so max(z, 0) = F max(s l, 0), and max(-l, 0) = max(l, 0) - l
+            s, factor = line[2], positive(rational(line[3], step), step)
+            need(type(s) is int and s in (1, -1), step, "the sign must be 1 or -1")
+            atom = self.atoms.use(line[1], MAX, z.times(s if factor == 1 else s / factor), step).times(factor)
+            return atom if s == 1 else combination([(1, atom), (1, z)])
+        need(len(line) == 2 and line[0] in ("on", "off"), step, 'expected ["atom", a, s, F], ["on", proof] or ["off", proof]')
+        self.above.nonnegative(z if line[0] == "on" else z.times(-1), line[1], step)
+        return z if line[0] == "on" else constant(0)

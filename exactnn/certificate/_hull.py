@@ -10,16 +10,12 @@ from . import _budget
 from ._claim import Claim, Domain
 from ._common import pack
 from ._farkas import AffineRow, nonnegative, primitive, slacks
-from ._load import load
 from ._numbers import index, items, mapping, need, rationals
-
-Vector = dict[int, Fraction]  # without the zeros
 
 
 def within(claim: Claim, raw: Any, forms: Sequence[AffineRow], dimension: int) -> tuple[list[AffineRow], list[AffineRow], int]:
     """The forms in x as forms in t, primitive, and the inputs x as forms in t over one denominator."""
-    need(claim.domain is not None and claim.question != "regions", "hull", "only for a domain of lower dimension, and no regions")
-    assert claim.domain is not None
+    need(claim.question != "regions", "hull", "regions are counted without one")
     inputs, denominator = read_hull(raw, claim.domain, dimension)
     found = []
     for form in forms:
@@ -32,23 +28,15 @@ def within(claim: Claim, raw: Any, forms: Sequence[AffineRow], dimension: int) -
     return found, inputs, denominator
 
 
-def forms(raw: Any, domain: Domain | None, dimension: int, atoms: Any) -> list[Any]:
-    """The inputs as forms (`_form`) in the atoms of the coordinates."""
-    need(domain is not None, "hull", "there is no domain that it could belong to")
-    assert domain is not None
-    rows, denominator = read_hull(raw, domain, dimension)
-    coordinates = tuple(atoms.coordinate(k) for k in range(len(rows[0]) - 1))
-    form = load("_form.Form")
-    return [form(Fraction(r[-1], denominator), Fraction(1, denominator), coordinates, r[:-1]) for r in rows]
-
-
-def read_hull(raw: Any, domain: Domain, dimension: int) -> tuple[list[AffineRow], int]:
+def read_hull(raw: Any, domain: Domain | None, dimension: int) -> tuple[list[AffineRow], int]:
     """The inputs x_i as forms in the coordinates t_k, over one denominator.
 
     Shown here: A_i x = b_i on the domain for each equality; A_i origin = b_i; and the identity matrix is
     sum_k direction_k coordinates_k^T + sum_i coefficients_i A_i. Applied to x - origin, for x in the domain,
     the second sum vanishes, so x = origin + sum_k t_k direction_k with t_k = coordinates_k (x - origin).
     """
+    need(domain is not None, "hull", "there is no domain that it could belong to")
+    assert domain is not None
     raw = mapping(raw, "hull", ("origin", "directions", "coordinates", "equalities"))
     origin = rationals(raw["origin"], "hull: origin", dimension)
     directions, coordinates = (
@@ -56,9 +44,7 @@ def read_hull(raw: Any, domain: Domain, dimension: int) -> tuple[list[AffineRow]
         for key in ("directions", "coordinates")
     )
     need(len(directions) == len(coordinates), "hull: coordinates", f"expected {len(directions)} entries, found {len(coordinates)}")
-    identity: list[Vector] = [{} for _ in range(dimension)]  # by columns
-    for row, column in zip(coordinates, directions, strict=True):
-        _add_outer(identity, row, column)
+    pairs = list(zip(coordinates, directions, strict=True))
     given = slacks(domain, "hull")
     for e, v in enumerate(items(raw["equalities"], "hull: equalities")):
         step = f"hull: equality {e}"
@@ -68,22 +54,18 @@ def read_hull(raw: Any, domain: Domain, dimension: int) -> tuple[list[AffineRow]
         slack = sum((c * x for c, x in zip(given[r], origin, strict=False)), Fraction(given[r][-1]))
         need(slack == 0, step, "the origin does not satisfy it")
         row = [Fraction(n, domain.matrix.denominator) for n in domain.row(r)]
-        _add_outer(identity, row, rationals(v["coefficients"], f"{step}: coefficients", dimension))
-    for j, found in enumerate(identity):
-        right = {i: v for i, v in found.items() if v} == {j: 1}
-        need(right, "hull", f"column {j}: directions, coordinates and equalities do not add up to the identity")
+        pairs.append((row, rationals(v["coefficients"], f"{step}: coefficients", dimension)))
+    sparse = [(row, [(i, v) for i, v in enumerate(column) if v]) for row, column in pairs]
+    for j in range(dimension):
+        total: dict[int, Fraction] = {}
+        for row, entries in sparse:
+            if row[j]:
+                _budget.charge(4 * len(entries), "hull")
+                for i, v in entries:
+                    total[i] = total[i] + row[j] * v if i in total else row[j] * v
+                    _budget.charge(4 * (_budget.words(total[i].denominator.bit_length()) - 1), "hull")
+        need({i: v for i, v in total.items() if v} == {j: 1}, "hull", f"directions, coordinates and equalities do not add up in column {j}")
     rows = [[*(d[i] for d in directions), origin[i]] for i in range(dimension)]
     (_, numerators, denominator), size = pack([v for row in rows for v in row], (dimension, len(directions) + 1)), len(directions) + 1
     _budget.hold(len(numerators) * (_budget.words(denominator.bit_length()) - 1), "hull")
     return [tuple(numerators[k : k + size]) for k in range(0, len(numerators), size)], denominator
-
-
-def _add_outer(identity: list[Vector], row: Sequence[Fraction], column: Sequence[Fraction]) -> None:
-    """column row^T more."""
-    entries = [(i, v) for i, v in enumerate(column) if v]
-    for total, c in zip(identity, row, strict=True):
-        if c:
-            _budget.charge(4 * len(entries), "hull")
-            for i, v in entries:
-                total[i] = total[i] + c * v if i in total else c * v
-                _budget.charge(4 * (_budget.words(total[i].denominator.bit_length()) - 1), "hull")

@@ -13,6 +13,7 @@ from . import _budget
 from ._budget import words
 from ._claim import Claim
 from ._load import load
+from ._meaning import bits
 from ._network import Network, Node
 from ._numbers import Tensor, items, need, text
 
@@ -74,21 +75,15 @@ class _Classes:
             found.append(self._number((node.op, shape, *operands), node))
         return found
 
-    def _number(self, key: tuple[Any, ...], node: Node) -> int:
-        """That of a node with this key and the same fields, or a new one."""
-        known = self._known.setdefault(key, [])
+    def _number(self, kind: tuple[Any, ...], node: Node) -> int:
+        """That of a node of this kind and with the same fields, tensors as numbers (not all are in lowest terms), or a new one."""
+        known = self._known.setdefault(kind, [])
         for other, number in known:
-            if self._same(node, other):
+            if all(_equal(value, other.fields[key]) for key, value in node.fields.items()):
                 return number
         self._count += 1
         known.append((node, self._count))
         return self._count
-
-    def _same(self, a: Node, b: Node) -> bool:
-        """Whether all fields are equal, tensors as numbers: not all are in lowest terms."""
-        if a.op == "input":
-            return True
-        return all(_equal(value, b.fields[key]) for key, value in a.fields.items())
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -97,9 +92,8 @@ def _equal(a: Any, b: Any) -> bool:
         return bool(a == b)
     if a.shape != b.shape:
         return False
-    p, q, each = a.denominator, b.denominator, 1
-    if p != q:
-        each = words(max(map(int.bit_length, a.numerators), default=0)) * max(words(p.bit_length()), words(q.bit_length())) * _budget.PACKED
+    p, q = a.denominator, b.denominator
+    each = 1 if p == q else words(bits(a)) * words(bits(b)) * _budget.PACKED
     _budget.charge(len(a.numerators) * each // _budget.PACKED, "evidence: shared")
     return a.numerators == b.numerators if p == q else all(m * q == n * p for m, n in zip(a.numerators, b.numerators, strict=True))
 
@@ -113,12 +107,10 @@ def _with_inputs(network: Network, groups: Sequence[Sequence[int]], step: str) -
     nodes = [Node(network.nodes[i].name, "input", (), network.nodes[i].shape, {}) for i, *_ in groups]
     place: dict[int, int] = {i: k for k, group in enumerate(groups) for i in group[:1]}
     copies = {i: k for k, group in enumerate(groups) for i in group[1:]}
-    kept, left = set(place), list(network.outputs)
-    while left:
-        i = left.pop()
-        if i not in kept:
-            kept.add(i)
-            left += () if i in copies else network.nodes[i].operands
+    kept = set(network.outputs)
+    for i in reversed(range(len(network.nodes))):
+        if i in kept and i not in place and i not in copies:
+            kept.update(network.nodes[i].operands)
     for i in sorted(kept - set(place)):
         node = network.nodes[i]
         need(i in copies or node.op != "input", step, f"input {node.name} is needed, and must be named")

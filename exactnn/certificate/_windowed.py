@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from itertools import product, zip_longest
 from math import lcm, prod
 from typing import NamedTuple
 
@@ -30,16 +30,14 @@ class Window(NamedTuple):
 
     def moved(self, grid: Sequence[int], step: str) -> tuple[int, ...]:
         """The grid of the results: floor((size + begin + end - dilation (kernel - 1) - 1) / stride) + 1."""
-        sizes = []
         wide = [size + begin + end for size, (begin, end) in zip(grid, self.padding, strict=True)]
-        for size, kernel, stride, dilation in zip(wide, self.kernel, self.stride, self.dilation, strict=True):
-            room = size - dilation * (kernel - 1) - 1
-            need(room >= 0, step, "the window is larger than the padded grid")
-            sizes.append(room // stride + 1)
+        rooms = [size - dilation * (kernel - 1) - 1 for size, kernel, dilation in zip(wide, self.kernel, self.dilation, strict=True)]
+        need(min(rooms) >= 0, step, "the window is larger than the padded grid")
+        sizes = tuple(room // stride + 1 for room, stride in zip(rooms, self.stride, strict=True))
         taps = prod(sizes) * prod(self.kernel)
         _budget.charge(max(prod(wide), taps), step)
         _budget.hold(2 * prod(sizes) + taps, step)  # their places
-        return tuple(sizes)
+        return sizes
 
     def places(self, grid: Sequence[int], result: Sequence[int]) -> list[list[int]]:
         """For each place of the result (row-major), the flat place on the grid of each tap; -1 is padding."""
@@ -100,15 +98,12 @@ def read_pool(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Sh
 
 def average(node: Node, shapes: Sequence[Shape]) -> Linear:
     """The mean over each window."""
-    window, size, (shape,), step = node.fields["window"], prod(node.shape), shapes, f"node {node.name}"
-    places, taps = window.places(shape[1:], node.shape[1:]), prod(window.kernel)
-    _budget.charge(size * taps, step)
-    _budget.hold(size * taps, step)
-    counted = [taps if node.fields["count_padding"] else sum(p >= 0 for p in row) for row in places]
-    common, area = lcm(*counted), prod(shape[1:])
-    weights = [common // n for n in counted] * node.shape[0]
-    moved = [[c * area + row[k] if row[k] >= 0 else -1 for c in range(node.shape[0]) for row in places] for k in range(taps)]
-    return Linear(node.shape, [Term(row, weights) for row in moved], denominator=common)
+    window, taps = node.fields["window"], prod(node.fields["window"].kernel)
+    windows = window.entries(shapes[0], node.shape, f"node {node.name}")
+    counted = [taps if node.fields["count_padding"] else len(places) for places in windows]
+    common = lcm(*set(counted))
+    weights = [common // n for n in counted]
+    return Linear(node.shape, [Term(places, weights) for places in zip_longest(*windows, fillvalue=-1)], denominator=common)
 
 
 def convolution(node: Node, shapes: Sequence[Shape]) -> Linear:
@@ -134,10 +129,7 @@ def _kernels(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
     def blocks() -> Iterator[Block]:
         for place, window in enumerate(windows):
             for channels, outs in parts:
-                if -1 in window:
-                    places = [c + p if p >= 0 else -1 for c in channels for p in window]
-                else:
-                    places = [c + p for c in channels for p in window]
+                places = [c + p if p >= 0 else -1 for c in channels for p in window]
                 entries = range(outs.start * size + place, outs.stop * size + place, size)
                 yield Block(places, entries, kernels[outs.start : outs.stop])
 
