@@ -95,15 +95,14 @@ class _Leaves:
         coupled = int(couplings, 16)
         need(coupled.bit_length() <= joint.pairs, step, f"more couplings than the {joint.pairs} pairs of units")
         items(raw, step, 3 if self.decision else 2)
-        found = joint.outputs(box.lo, box.hi, coupled)
+        found = joint.outputs(box, coupled)
         if self.decision:
             chosen = index(raw[2], len(found.f), step)
             for name, forms in (("f", found.f), ("g", found.g)):
                 for j, form in enumerate(forms):
                     need(j == chosen or lead(forms[chosen], form) > 0, step, f"output {chosen} of {name} may not be above output {j}")
             return
-        lo, hi = zip(*found.differences, strict=True)
-        need_within(self.claim, Bounds(list(lo), list(hi)), self.bits, step)
+        need_within(self.claim, found.differences, self.bits, step)
 
     def _exact(self, box: Bounds, raw: list[Any], step: str) -> None:
         """["exact", hull, tree]: evidence "tree" for the domain with the sides of the box as further rows."""

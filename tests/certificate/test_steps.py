@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from exactnn.certificate._intervals import Unit
+from exactnn.certificate._units import Unit
 from exactnn.certificate._piecewise import Piecewise
 from tests.certificate.second.passes import bend, steps_of
 
