@@ -18,14 +18,17 @@ Part = tuple[Sequence[int], Sequence[Mapping[int, int]]]  # keys, and for each r
 
 
 class Form(NamedTuple):
-    """c + sum g_s e_s + [-error, error], each e_s in [-1, 1]: c, then the g_s, and in ``other`` those of symbols of differences alone."""
+    """A value  c + sum g_s e_s + [-error, error], each e_s in [-1, 1], that lies in an interval, too."""
 
-    own: Slots
-    other: Slots = ()
+    own: Slots  # c, and then the g_s
+    other: Slots = ()  # those of symbols that only differences have
     error: int = 0
+    sum: int = 0  # of both ends of the interval
+    length: int = 0
 
-
-NOTHING = Form(())
+    def within(self, low: int, high: int) -> Form:
+        """With this interval."""
+        return self._replace(sum=low + high, length=high - low)
 
 
 class Rows:
@@ -44,28 +47,34 @@ class Rows:
 
         Each coefficient is rounded down at the end, which the error takes in: less than 1 for each that is not 0 in all rows.
         """
-        read = [[known.get(key, NOTHING) for key in keys] for (keys, _), known in zip(self._parts, sources, strict=True)]
+        live = [[key in known for key in keys] for (keys, _), known in zip(self._parts, sources, strict=True)]
+        read = [[known[key] for key in keys if key in known] for (keys, _), known in zip(self._parts, sources, strict=True)]
         self._fit(largest)
-        width, count = self._width, len(self.places)
+        width, count, whole = self._width, len(self.places), 2 * self._denominator
         lengths = [len(form.own) + len(form.other) for forms in read for form in forms]
         _budget.hold(2 * max(lengths, default=0) * count * (1 + width // 32), step)
         _budget.charge(1 + (16 + count * (1 + width // 16)) * sum(lengths) // _budget.PACKED, step)
         own: list[int] = []
         other: list[int] = []
-        error = 0
-        for (columns, sizes), forms in zip(self._packed, read, strict=True):
+        error = middle = radius = 0  # of the interval they are doubled
+        for packed, mask, forms in zip(self._packed, live, read, strict=True):
+            columns, sizes = (list(compress(side, mask)) for side in packed)
             own = _plus(own, [_times(columns, slot) for slot in zip_longest(*(form.own for form in forms), fillvalue=0)])
             other = _plus(other, [_times(columns, slot) for slot in zip_longest(*(form.other for form in forms), fillvalue=0)])
             error += _times(sizes, [form.error for form in forms])
+            middle += _times(columns, [form.sum for form in forms])
+            radius += _times(sizes, [form.length for form in forms])
         inexact = len(own) + len(other) - own.count(0) - other.count(0) if self._denominator > 1 else 0
         slots = [unpack(n, count, width, self._denominator) if n else [0] * count for n in (*own, *other)]
-        errors = [inexact - (-n // self._denominator) for n in unpack(error, count, width, 1)]
-        end = len(own)
-        return [Form(row[:end], row[end:], e) for row, e in zip(zip(*slots, strict=True) if slots else [()] * count, errors, strict=True)]
+        errors, low, high = (unpack(n, count, width, 1) for n in (error, middle - radius, -middle - radius))
+        return [
+            Form(row[: len(own)], row[len(own) :], inexact - (-e // self._denominator)).within(a // whole, -(b // whole))
+            for row, e, a, b in zip(zip(*slots, strict=True) if slots else [()] * count, errors, low, high, strict=True)
+        ]
 
     def _fit(self, largest: int) -> None:
         """The columns packed so widely that all sums fit, once for all that do not need more."""
-        width = 4 * (1 + max(self._norm * largest, self._denominator).bit_length() // 32)
+        width = 4 * (1 + max(4 * self._norm * largest, self._denominator).bit_length() // 32)
         if width > self._width:
             self._width = width
             self._packed = [

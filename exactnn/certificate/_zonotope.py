@@ -2,13 +2,12 @@
 
 All numbers are integers that count units of 2^-bits. A form is c + sum g_s e_s + [-r, r], every e_s in [-1, 1], each e_s a function of the
 input; r takes in all rounding. Symbols: one for each input that is not fixed, and a new one wherever max(z, 0) is relaxed. The difference
-keeps the symbols of f (and of the inputs) and all others apart, so that what it shares with f's forms has the same places. Intervals, which
-go beside, are forms without symbols, in halves of these units.
+keeps the symbols of f (and of the inputs) and all others apart, so that what it shares with f's forms has the same places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from math import lcm
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from typing import NamedTuple
 from . import _budget
 from ._intervals import Bounds, positive, risen
 from ._network import Network
-from ._packed import NOTHING, Form, Rows, Slots
+from ._packed import Form, Rows, Slots
 from ._stages import ONE, Row, Stage, staged
 
 UNIT = 2**8  # an affine function costs so many products, whatever it reads
@@ -30,18 +29,6 @@ class Outputs(NamedTuple):
     f: list[Form]
     g: list[Form]
     differences: Bounds
-
-
-class _Known(NamedTuple):
-    """What the keys so far are in a network, or in the difference."""
-
-    forms: dict[int, Form]
-    intervals: dict[int, Form]
-
-    def add(self, key: int, form: Form, ends: tuple[int, int]) -> None:
-        """The next key; those that are 0 are left out."""
-        if form is not NOTHING:
-            self.forms[key], self.intervals[key] = form, interval(*ends)
 
 
 class _Line(NamedTuple):
@@ -64,7 +51,7 @@ class Joint:
         self.pairs = sum(nets[0].sizes) if self.paired else 0
         self.rows = [[_compiled([stage]) for stage in program] for program in programs]
         if self.paired:
-            self.rows.append([_compiled([_change(a, b), b], nets[0].inputs) for a, b in zip(*programs, strict=True)])
+            self.rows.append([_compiled([_change(a, b), b]) for a, b in zip(*programs, strict=True)])
         #: of networks that are paired both and their difference go on together, else one network after the other
         together = [programs] if self.paired else [[program] for program in programs]
         self.ahead = [_ahead(group) for group in together]
@@ -95,16 +82,16 @@ def _change(a: Stage, b: Stage) -> Stage:
     return Stage(rows, common)  # keys of weight 0 stay: what is about both a and b reads them all
 
 
-def _compiled(stages: Sequence[Stage], least: int = ONE) -> list[Rows]:
-    """The rows of a stage, or of one and what is added to it, of whose keys those from ``least`` on are read."""
-    whole = stages[0].denominator
+def _compiled(stages: Sequence[Stage]) -> list[Rows]:
+    """The rows of a stage, or of one and of another whose sum they are."""
+    stage, *others = stages
     found = []
-    for keys, places in _grouped(stages[0].rows):
-        parts = [(keys, [stages[0].rows[i] for i in places])]
-        for stage in stages[1:]:
-            factor = whole // stage.denominator
-            parts.append(([key for key in keys if key >= least], [{key: factor * n for key, n in stage.rows[i].items()} for i in places]))
-        found.append(Rows(places, whole, parts))
+    for keys, places in _grouped(stage.rows):
+        parts = [(keys, [stage.rows[i] for i in places])]
+        for other in others:
+            factor = stage.denominator // other.denominator
+            parts.append((keys, [{key: factor * n for key, n in other.rows[i].items()} for i in places]))
+        found.append(Rows(places, stage.denominator, parts))
     return found
 
 
@@ -125,11 +112,6 @@ def _ahead(programs: Sequence[Sequence[Stage]]) -> list[set[int]]:
     for stages in zip(*map(reversed, programs), strict=True):
         found.append(found[-1].union(*(row for stage in stages for row in stage.rows)))
     return found[::-1]
-
-
-def interval(low: int, high: int) -> Form:
-    """In halves of units."""
-    return Form([low + high], (), high - low)
 
 
 def reach(form: Form) -> tuple[int, int]:
@@ -162,31 +144,28 @@ class _Run:
     def __init__(self, joint: Joint, box: Bounds) -> None:
         self.joint, self.bits, self.one = joint, joint.bits, 1 << joint.bits
         self.before = _budget.account().held
-        self.largest = 2 * self.one  # no number is larger in a form
-        self.next = [len(box.lo)] * 2  # keys
+        self.largest = self.one  # no number is larger in a form
+        self.next = [len(box.lo)] * 3  # keys
         self.slots = 1  # of the inputs
-        known = _Known({ONE: Form([self.one])}, {ONE: interval(self.one, self.one)})
+        known = {ONE: Form([self.one]).within(self.one, self.one)}
         for j, (low, high) in enumerate(zip(*box, strict=True)):
             centre = (low + high) // 2
             radius = max(high - centre, centre - low)
-            known.forms[j], known.intervals[j] = Form(_added([centre], self.slots, radius) if radius else [centre]), interval(low, high)
+            known[j] = Form(_added([centre], self.slots, radius) if radius else [centre]).within(low, high)
             self.slots += radius > 0
-            self.largest = max(self.largest, 2 * (abs(centre) + radius))
-        self.known = [known, _Known(known.forms.copy(), known.intervals.copy()), _Known({}, {})]
+            self.largest = max(self.largest, abs(centre) + radius)
+        self.known: list[dict[int, Form]] = [known, known.copy(), {}]
         self.count = [self.slots, self.slots, 0]  # slots of f's forms, of g's, and of differences beside those of f
 
-    def read(self, i: int, k: int, known: Sequence[_Known]) -> tuple[list[Form], Bounds]:
+    def read(self, i: int, k: int, known: Sequence[Mapping[int, Form]]) -> tuple[list[Form], Bounds]:
         """The affine functions of a stage: forms, and ranges, within those that intervals alone give."""
-        forms: dict[int, Form] = {}
-        ends: dict[int, tuple[int, int]] = {}
+        placed: dict[int, Form] = {}
         for rows in self.joint.rows[i][k]:
-            found = rows.forms([source.forms for source in known], self.largest, self.joint.step)
-            alone = rows.forms([source.intervals for source in known], self.largest, self.joint.step)
-            for place, form, wide in zip(rows.places, found, alone, strict=True):
-                forms[place], ((low, high), (less, more)) = form, (reach(form), reach(wide))
-                self.largest = max(self.largest, 2 * -low, 2 * high)
-                ends[place] = max(low, less // 2), min(high, -(-more // 2))
-        return [forms[p] for p in range(len(forms))], bounds(ends[p] for p in range(len(forms)))
+            placed.update(zip(rows.places, rows.forms(known, self.largest, self.joint.step), strict=True))
+        forms = [placed[p] for p in range(len(placed))]
+        ranges = bounds(map(reach, forms))
+        self.largest = max(self.largest, -min(ranges.lo), max(ranges.hi))
+        return forms, ranges.within(bounds(((form.sum - form.length) // 2, (form.sum + form.length) // 2) for form in forms))
 
     def read_pairs(self, k: int) -> tuple[list[list[Form]], tuple[Bounds, Bounds, Bounds]]:
         """Those of both networks and of their differences, (w - w') f + w' (f - g)."""
@@ -199,11 +178,11 @@ class _Run:
         forms, (p, q, r) = self.read_pairs(k)
         ends = [zip(*x, strict=True) for x in (p, q, r, positive(p), positive(q), risen(p, q, r))]
         for a, b, d, first, second, third, *above in zip(*forms, *ends, strict=True):
-            key, lines = self.next[0], (self.line(0, *first), self.line(1, *second))
+            lines = self.line(0, *first), self.line(1, *second)
             delta = self.coupled(d, *third) if couplings & 1 else self.relaxed(a, d, *lines)
-            for known, form, pair in zip(self.known, (self.above(a, lines[0]), self.above(b, lines[1]), delta), above, strict=True):
-                known.add(key, form, pair)
-            self.next[0], couplings = key + 1, couplings >> 1
+            for i, form in enumerate((self.above(a, lines[0]), self.above(b, lines[1]), delta)):
+                self.keep(i, form, *above[i])
+            couplings >>= 1
         self.forget((0, 1, 2), self.joint.ahead[0][k + 1])
         return couplings
 
@@ -213,17 +192,21 @@ class _Run:
             forms, ends = self.read(i, k, [self.known[i]])
             if k + 1 < len(self.joint.rows[i]):
                 for form, pair, above in zip(forms, zip(*ends, strict=True), zip(*positive(ends), strict=True), strict=True):
-                    self.known[i].add(self.next[i], self.above(form, self.line(i, *pair)), above)
-                    self.next[i] += 1
+                    self.keep(i, self.above(form, self.line(i, *pair)), *above)
                 self.forget([i], self.joint.ahead[i][k + 1])
         return forms, ends
 
+    def keep(self, i: int, form: Form | None, low: int, high: int) -> None:
+        """What the next key stands for, unless it is 0."""
+        if form is not None:
+            self.known[i][self.next[i]] = form.within(low, high)
+        self.next[i] += 1
+
     def forget(self, networks: Iterable[int], ahead: set[int]) -> None:
         """Keep nothing of these but what is read later."""
-        for kept in (kept for i in networks for kept in self.known[i]):
-            for key in kept.keys() - ahead:
-                del kept[key]
-        numbers = sum(len(form.own) + len(form.other) for known in self.known for form in known.forms.values())
+        for i in networks:
+            self.known[i] = {key: form for key, form in self.known[i].items() if key in ahead}
+        numbers = sum(len(form.own) + len(form.other) for known in self.known for form in known.values())
         _budget.account().held = self.before + numbers * (1 + self.bits // 256)
 
     def separate(self, a: Form, b: Form) -> Form:
@@ -240,10 +223,10 @@ class _Run:
         self.count[i] += 1
         return _Line(slope, -(-most // (2 * self.one)), self.count[i] - 1)
 
-    def above(self, a: Form, line: _Line) -> Form:
-        """max(a, 0)."""
+    def above(self, a: Form, line: _Line) -> Form | None:
+        """max(a, 0); None for 0."""
         if not line.place:
-            return a if line.slope else NOTHING
+            return a if line.slope else None
         own = [n * line.slope >> self.bits for n in a.own]
         error = (a.error * line.slope >> self.bits) + 1 + len(own)
         own[0] += line.shift
@@ -256,11 +239,11 @@ class _Run:
         self.count[DIFFERENCE] += 1
         return Form(own, _added(other, self.count[DIFFERENCE] - 1, (max(-low, high) + 1) // 2), error)
 
-    def relaxed(self, a: Form, d: Form, first: _Line, second: _Line) -> Form:
-        """slope_f a - slope_g (a - d) and both shifts with their symbols."""
+    def relaxed(self, a: Form, d: Form, first: _Line, second: _Line) -> Form | None:
+        """slope_f a - slope_g (a - d) and both shifts with their symbols; None for 0."""
         p, q = first.slope, second.slope
         if p == q and not first.place and not second.place:
-            return d if p else NOTHING
+            return d if p else None
         change = p - q
         exact = [change * x + q * y for x, y in zip_longest(a.own, d.own, fillvalue=0)] if change else [q * y for y in d.own]
         apart = [q * n for n in d.other]
