@@ -1,7 +1,7 @@
 """Evidence "pass" for "proved": an interval for every value of f, of g, and for the difference of those that correspond.
 
     d = a - b:  affine     (W h + c) - (V k + e) = (W - V) h + V (h - k) + (c - e)
-                max(t, 0)  by its convexity (_intervals); other functions in the modules that _intervals names
+                max(t, 0)  by its convexity (_relu); other functions in the modules that _intervals names
                 always     l - u' <= d <= u - l'
 
 Every operation rounds outwards once. Nodes correspond where they are reached from the outputs by the same operations.
@@ -20,12 +20,13 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._apply import applied
 from ._claim import Claim
-from ._intervals import FUNCTIONS, Bounds, Difference, Image, box_of, joined, need_within, positive, precision, reweighted, risen
+from ._intervals import FUNCTIONS, Bounds, Difference, Image, box_of, joined, need_within, precision, reweighted
 from ._load import load
 from ._meaning import RELU, Block, Linear, Term, linear
 from ._network import Network, Node
 from ._numbers import mapping, need
 from ._operations import AFFINE
+from ._relu import positive, risen
 
 _SMOOTH = 2**10  # what an entry of a smooth node costs, with 64 bits
 Pair = tuple[int, int]

@@ -26,6 +26,16 @@ class Form(NamedTuple):
     sum: int = 0  # of both ends of the interval
     length: int = 0
 
+    @property
+    def filled(self) -> int:
+        """How many coefficients are not 0."""
+        return len(self.own) + len(self.other) - self.own.count(0) - self.other.count(0)
+
+    @property
+    def room(self) -> int:
+        """What it keeps: a 0 takes a fifth of what another number takes."""
+        return 8 + self.filled + (len(self.own) + len(self.other)) // 5
+
     def within(self, low: int, high: int) -> Form:
         """With this interval."""
         return self._replace(sum=low + high, length=high - low)
@@ -43,17 +53,20 @@ class Rows:
         self._packed: list[tuple[list[int], list[int]]] = []
 
     def forms(self, sources: Sequence[Mapping[int, Form]], largest: int, step: str) -> list[Form]:
-        """The forms, from those of the keys for each part, whose numbers are at most the largest; keys without a form stand for 0.
+        """The forms, from those of the keys for each part, with coefficients below four times the largest; keys without a form stand for 0.
 
         Each coefficient is rounded down at the end, which the error takes in: less than 1 for each that is not 0 in all rows.
         """
         live = [[key in known for key in keys] for (keys, _), known in zip(self._parts, sources, strict=True)]
         read = [[known[key] for key in keys if key in known] for (keys, _), known in zip(self._parts, sources, strict=True)]
-        self._fit(largest)
+        every, held = [form for forms in read for form in forms], _budget.account().held
+        self._fit(max([largest, *(form.error for form in every)]))
         width, count, whole = self._width, len(self.places), 2 * self._denominator
-        lengths = [len(form.own) + len(form.other) for forms in read for form in forms]
-        _budget.hold(2 * max(lengths, default=0) * count * (1 + width // 32), step)
-        _budget.charge(1 + (16 + count * (1 + width // 16)) * sum(lengths) // _budget.PACKED, step)
+        slots = max((len(form.own) for form in every), default=0) + max((len(form.other) for form in every), default=0)
+        filled = sum(form.filled for form in every)
+        _budget.hold(slots * count * (1 + width // 32), step)
+        products = count * (min(slots, filled) + filled) * (1 + width // 16)
+        _budget.charge(1 + 16 * slots + products // _budget.PACKED, step)
         own: list[int] = []
         other: list[int] = []
         error = middle = radius = 0  # of the interval they are doubled
@@ -65,16 +78,19 @@ class Rows:
             middle += _times(columns, [form.sum for form in forms])
             radius += _times(sizes, [form.length for form in forms])
         inexact = len(own) + len(other) - own.count(0) - other.count(0) if self._denominator > 1 else 0
-        slots = [unpack(n, count, width, self._denominator) if n else [0] * count for n in (*own, *other)]
+        found = [unpack(n, count, width, self._denominator) if n else [0] * count for n in (*own, *other)]
         errors, low, high = (unpack(n, count, width, 1) for n in (error, middle - radius, -middle - radius))
-        return [
+        _budget.account().held = held
+        forms = [
             Form(row[: len(own)], row[len(own) :], inexact - (-e // self._denominator)).within(a // whole, -(b // whole))
-            for row, e, a, b in zip(zip(*slots, strict=True) if slots else [()] * count, errors, low, high, strict=True)
+            for row, e, a, b in zip(zip(*found, strict=True) if found else [()] * count, errors, low, high, strict=True)
         ]
+        _budget.hold(sum(form.room for form in forms), step)
+        return forms
 
     def _fit(self, largest: int) -> None:
         """The columns packed so widely that all sums fit, once for all that do not need more."""
-        width = 4 * (1 + max(4 * self._norm * largest, self._denominator).bit_length() // 32)
+        width = 4 * (1 + max(4 * self._norm * largest, self._denominator).bit_length() // 32)  # and their sign
         if width > self._width:
             self._width = width
             self._packed = [

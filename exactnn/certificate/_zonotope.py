@@ -13,9 +13,10 @@ from math import lcm
 from typing import NamedTuple
 
 from . import _budget
-from ._intervals import Bounds, positive, risen
+from ._intervals import Bounds
 from ._network import Network
 from ._packed import Form, Rows, Slots
+from ._relu import positive, risen
 from ._stages import ONE, Row, Stage, staged
 
 UNIT = 2**8  # an affine function costs so many products, whatever it reads
@@ -70,7 +71,7 @@ class Joint:
         if len(self.rows) == 1:
             return Outputs(f, [], ends)
         g, others = run.alone(1)
-        apart = bounds(map(reach, map(run.separate, f, g)))
+        apart = bounds(reach(minus(a, b, run.slots)) for a, b in zip(f, g, strict=True))
         return Outputs(f, g, apart.within(ends.apart(others)))
 
 
@@ -121,9 +122,10 @@ def reach(form: Form) -> tuple[int, int]:
     return centre - radius, centre + radius
 
 
-def lead(a: Form, b: Form) -> int:
-    """What a - b is at least, for forms over the same symbols."""
-    return reach(Form([x - y for x, y in zip_longest(a.own, b.own, fillvalue=0)], (), a.error + b.error))[0]
+def minus(a: Form, b: Form, shared: int) -> Form:
+    """a - b, of which so many slots are about the same symbols."""
+    own = [x - y for x, y in zip_longest(a.own, b.own[:shared], fillvalue=0)]
+    return Form(own, b.own[shared:], a.error + b.error)
 
 
 def bounds(ends: Iterable[tuple[int, int]]) -> Bounds:
@@ -144,7 +146,7 @@ class _Run:
     def __init__(self, joint: Joint, box: Bounds) -> None:
         self.joint, self.bits, self.one = joint, joint.bits, 1 << joint.bits
         self.before = _budget.account().held
-        self.largest = self.one  # no number is larger in a form
+        self.largest = self.one  # no affine function is larger; units and their differences have coefficients below four times as much
         self.next = [len(box.lo)] * 3  # keys
         self.slots = 1  # of the inputs
         known = {ONE: Form([self.one]).within(self.one, self.one)}
@@ -206,13 +208,8 @@ class _Run:
         """Keep nothing of these but what is read later."""
         for i in networks:
             self.known[i] = {key: form for key, form in self.known[i].items() if key in ahead}
-        numbers = sum(len(form.own) + len(form.other) for known in self.known for form in known.values())
+        numbers = sum(form.room for known in self.known for form in known.values())
         _budget.account().held = self.before + numbers * (1 + self.bits // 256)
-
-    def separate(self, a: Form, b: Form) -> Form:
-        """a - b of networks that are not paired: they share the inputs' symbols."""
-        own = [x - y for x, y in zip_longest(a.own, b.own[: self.slots], fillvalue=0)]
-        return Form(own, b.own[self.slots :], a.error + b.error)
 
     def line(self, i: int, low: int, high: int) -> _Line:
         """max(x, 0) - slope x lies between 0 and the larger of (1 - slope) u and -slope l, for l <= x <= u."""

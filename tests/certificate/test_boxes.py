@@ -17,8 +17,8 @@ from exactnn import Box, Polyhedron, verify_same_decision
 from exactnn import mlp as build
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, _packed, _words, _zonotope, check
 from exactnn.certificate._claim import read_claim
-from exactnn.certificate._network import read_network
 from exactnn.certificate._intervals import Bounds
+from exactnn.certificate._network import read_network
 from exactnn.certificate._packed import Form
 from exactnn.certificate._zonotope import Joint, reach
 from exactnn.claims import DeviationClaim
@@ -56,9 +56,8 @@ def assert_contained(f: Network, g: Network | None, where: Box, couplings: int, 
     x = points(where, seed, 6)
     values = [net.evaluate(x) for net in (f, g) if net is not None]
     ranges = [fractions([reach(form) for form in forms], bits) for forms in (found.f, found.g)][: len(values)]
-    for rows, expected in zip(
-        [*values, values[0] - values[1] if g is not None else values[0]], [*ranges, fractions(zip(*found.differences, strict=True), bits)], strict=True
-    ):
+    differences = fractions(zip(*found.differences, strict=True), bits)
+    for rows, expected in zip([*values, values[0] - values[1] if g is not None else values[0]], [*ranges, differences], strict=True):
         for row in rows.to_rows():
             assert all(a <= v <= b for v, (a, b) in zip(row, expected, strict=True))
 
