@@ -22,10 +22,10 @@ from ._apply import applied
 from ._claim import Claim
 from ._intervals import FUNCTIONS, Bounds, Difference, Image, box_of, joined, need_within, precision, reweighted
 from ._load import load
-from ._meaning import RELU, Block, Linear, Term, linear
+from ._meaning import RELU, Block, Linear, linear
 from ._network import Network, Node
 from ._numbers import mapping, need
-from ._operations import AFFINE
+from ._operations import operation
 from ._relu import positive, risen
 
 _SMOOTH = 2**10  # what an entry of a smooth node costs, with 64 bits
@@ -90,7 +90,7 @@ class _Nodes:
         for i in self.needed:
             node, step = self.nodes[i], f"pass: {name}: node {self.nodes[i].name}"
             _budget.hold(6 * prod(node.shape), step)  # places and weights
-            if node.op in AFFINE:
+            if operation(node.op, step).rule:
                 self.rules[i] = _rule(linear(node, self.shapes[i]))
             elif node.op != "input" and node.fields != RELU:
                 need(node.op in FUNCTIONS, step, f"{node.op} functions are not bounded here")
@@ -265,5 +265,5 @@ def _less(a: Linear, b: Linear) -> Linear | None:
     def blocks() -> Iterator[Block]:
         return (s._replace(rows=[made[id(u), id(v)] for u, v in zip(s.rows, t.rows, strict=True)]) for s, t in both())
 
-    terms = [Term(s.places, weights) for s, weights in zip(a.terms, changed, strict=True)]
+    terms = [term._replace(weights=weights) for term, weights in zip(a.terms, changed, strict=True)]
     return Linear(a.shape, terms, a.blocks and blocks, common, constants, over)
