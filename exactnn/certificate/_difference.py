@@ -245,8 +245,8 @@ def _less(a: Linear, b: Linear) -> Linear | None:
     size, common, over = prod(a.shape), lcm(a.denominator, b.denominator), lcm(a.over, b.over)
     made: dict[tuple[int, int], list[int]] = {}  # the same rows come again at other places
 
-    def less(u: Sequence[int], v: Sequence[int], whole: int = common, p: int = a.denominator, q: int = b.denominator) -> list[int]:
-        return [m * (whole // p) - n * (whole // q) for m, n in zip(u, v, strict=True)]
+    def less(u: Sequence[int], v: Sequence[int], p: int = common // a.denominator, q: int = common // b.denominator) -> list[int]:
+        return [m * p - n * q for m, n in zip(u, v, strict=True)]
 
     def both() -> Iterator[tuple[Any, ...]]:
         return zip_longest(a.blocks() if a.blocks else (), b.blocks() if b.blocks else (), fillvalue=())
@@ -258,7 +258,7 @@ def _less(a: Linear, b: Linear) -> Linear | None:
         if s[:2] != t[:2]:
             return None
         made |= {(id(u), id(v)): less(u, v) for u, v in zip(s.rows, t.rows, strict=True) if (id(u), id(v)) not in made}
-    constants = less(a.constants or [0] * size, b.constants or [0] * size, over, a.over, b.over)
+    constants = less(a.constants or [0] * size, b.constants or [0] * size, over // a.over, over // b.over)
     if not any(map(any, (*made.values(), *changed))):
         return Linear(a.shape, constants=constants, over=over)
 

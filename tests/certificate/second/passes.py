@@ -7,7 +7,8 @@ from tests.certificate.second.networks import meant, norm, reads_only, sizes, st
 from tests.certificate.second.values import NotCovered, Rejected, count, need, one_of, record, several, table
 from tests.certificate.second.vectors import ONE, add, is_constant, primitive, remainder
 
-FREE = "weight bias factor value slope constant kinks slopes mean variance epsilon precision count_padding".split()
+FREE = ("weight", "bias", "factor", "value", "slope", "constant", "kinks", "slopes", "mean", "variance", "epsilon", "precision")
+FREE += ("count_padding",)
 
 
 def span(row, x):
