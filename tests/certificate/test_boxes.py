@@ -142,6 +142,37 @@ def test_the_slow_oracle_agrees(data: Any, bits: int) -> None:
             assert -TINY <= high - b <= Fraction(1, 2**40)
 
 
+def test_packed_entries_are_divided_one_by_one() -> None:
+    generator = random.Random(3)
+    for width in (4, 8, 20):
+        for _ in range(300):
+            most = 2 ** (8 * width - 1) - 1
+            numbers = [generator.choice((most, -most, 0, -1, generator.randint(-most, most))) for _ in range(generator.randint(1, 5))]
+            packed = _packed.pack(numbers, width)
+            for denominator in (1, 2, 3, 7 << 9, 1 << 8, 1 << 8 * width - 2):
+                assert _packed.unpack(packed, len(numbers), width, denominator) == [n // denominator for n in numbers]
+
+
+@law(30)
+@given(st.data(), st.sampled_from([1, 3, 1 << 10]))
+def test_affine_functions_of_forms(data: Any, denominator: int) -> None:
+    """Coefficients are those of the sums, rounded down; the error and the interval hold what is lost."""
+    whole, few = st.integers(-(2**20), 2**20), st.integers(1, 3)
+    rows = [{key: data.draw(whole) for key in range(3)} for _ in range(2)]
+    forms = {key: Form([data.draw(whole) for _ in range(data.draw(few))], (), data.draw(few)) for key in range(3)}
+    ends = {key: sorted((data.draw(whole), data.draw(whole))) for key in forms}
+    known = {key: form.within(*ends[key]) for key, form in forms.items()}
+    found = _packed.Rows([0, 1], denominator, [([0, 1, 2], rows)]).forms([known], 2**21, "step")
+    for row, form in zip(rows, found, strict=True):
+        slots = [sum(row[key] * v for key, f in forms.items() for v in f.own[s : s + 1]) for s in range(len(form.own))]
+        assert list(form.own) == [n // denominator for n in slots]
+        lost = sum(Fraction(n, denominator) - n // denominator for n in slots)
+        assert lost + Fraction(sum(abs(row[key]) * f.error for key, f in forms.items()), denominator) <= form.error
+        corners = [sorted((row[key] * low, row[key] * high)) for key, (low, high) in ends.items()]
+        assert form.sum - form.length == 2 * (sum(low for low, _ in corners) // denominator)
+        assert form.sum + form.length == -2 * (sum(-high for _, high in corners) // denominator)
+
+
 # --- certificates -----------------------------------------------------------------------------------------------------------
 
 F = mlp(([[1, 2], [3, -1]], [0, 1]), ([[1, -2], [1, 1]], [3, 0]))
