@@ -81,7 +81,9 @@ CURVED = {"smooth activations": ("_curved", "_named"), "rational activations": (
 BOUNDS = {
     "sides that are proved": ("_limits",),
     "factors of entries beside affine maps and convolutions": ("_folding",),
+    "other piecewise linear functions": ("_units",),
     "smooth activations": ("_curved", "_smooth"),
+    "maxima": ("_pooled",),
 }
 BOXES = {"leaves by trees": ("_tree",), "leaves by pass": ("_difference",)}
 MOVES = {
@@ -108,7 +110,7 @@ def reading(kind: str) -> dict[str, int]:
 def totals() -> dict[str, int]:
     """The largest certificate of the core, without and with ONNX; all of them together, without and with readers; all modules."""
     each = [_core(question, method) for question in _CORE[0] for method in _CORE[1]]
-    used = {name for names in (*BESIDE.values(), ("_folding", *_IN_FILES), *MOVES.values(), *each) for name in names}
+    used = {name for names in (*BESIDE.values(), ("_folding", "_units", "_pooled", *_IN_FILES), *MOVES.values(), *each) for name in names}
     readers = {name for names in (*FILES.values(), *OPERATIONS.values()) for name in names}
     everything = [".".join(path.relative_to(_trusted.FOLDER).with_suffix("").parts) for path in Path(_trusted.FOLDER).rglob("*.py")]
     return {

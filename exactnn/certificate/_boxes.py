@@ -18,7 +18,7 @@ from ._intervals import Bounds, box_of, need_within, precision
 from ._load import load
 from ._network import Network
 from ._numbers import BudgetExceeded, Rejected, Tensor, index, items, mapping, need
-from ._zonotope import Joint, lead
+from ._zonotope import Joint, minus, reach
 
 _HEXADECIMAL = re.compile(r"(0|[1-9a-f][0-9a-f]*)\Z")
 
@@ -28,9 +28,8 @@ def check_boxes(claim: Claim, f: Network, g: Network | None, evidence: dict[str,
     mapping(evidence, "evidence", ("method", "bits", "tree"), ("box",))
     bits = precision(evidence["bits"])
     box = box_of(claim.domain, bits, evidence.get("box", []))
-    leaves = _Leaves(claim, f, g, bits)
     nodes = items(evidence["tree"], "boxes")
-    leaves.expect(sum(type(raw) is list and raw[:1] == ["leaf"] for raw in nodes))
+    leaves = _Leaves(claim, f, g, bits, sum(type(raw) is list and raw[:1] == ["leaf"] for raw in nodes))
     waiting = [box]
     for number, raw in enumerate(nodes):
         step = f"boxes: node {number}"
@@ -57,19 +56,16 @@ def _split(box: Bounds, raw: list[Any], step: str) -> tuple[Bounds, Bounds]:
 
 
 class _Leaves:
-    """The proofs on single boxes; what they need of the networks is made once, when it is first asked for."""
+    """The proofs on single boxes, so many of them by zonotopes; what they need of the networks is made once."""
 
-    def __init__(self, claim: Claim, f: Network, g: Network | None, bits: int) -> None:
+    def __init__(self, claim: Claim, f: Network, g: Network | None, bits: int, count: int) -> None:
         self.claim, self.f, self.g, self.bits = claim, f, g, bits
         self.decision = claim.question == "same_decision"
         self._joint: Joint | None = None
         self._pass: Any = None
-
-    def expect(self, count: int) -> None:
-        """What so many zonotope leaves cost at least."""
         if count:
             self._joint = Joint(self.f, self.g, self.bits)
-            _budget.charge(count * (1 + self._joint.least // _budget.PACKED), f"boxes: {count} leaves")
+            _budget.charge(count * (1 + self._joint.least // _budget.PACKED), f"boxes: {count} leaves")  # what they cost at least
 
     def check(self, box: Bounds, raw: list[Any], step: str) -> None:
         """One leaf."""
@@ -89,21 +85,19 @@ class _Leaves:
         joint = self._joint
         assert joint is not None
         joint.step = step
-        couplings = raw[1] if len(raw) > 1 else None
+        _, couplings, *chosen = items(raw, step, 3 if self.decision else 2)
         need(type(couplings) is str and bool(_HEXADECIMAL.match(couplings)), step, "the couplings must be a hexadecimal number")
-        assert type(couplings) is str
         coupled = int(couplings, 16)
         need(coupled.bit_length() <= joint.pairs, step, f"more couplings than the {joint.pairs} pairs of units")
-        items(raw, step, 3 if self.decision else 2)
-        found = joint.outputs(box.lo, box.hi, coupled)
-        if self.decision:
-            chosen = index(raw[2], len(found.f), step)
-            for name, forms in (("f", found.f), ("g", found.g)):
-                for j, form in enumerate(forms):
-                    need(j == chosen or lead(forms[chosen], form) > 0, step, f"output {chosen} of {name} may not be above output {j}")
+        found = joint.outputs(box, coupled)
+        if not self.decision:
+            need_within(self.claim, found.differences, self.bits, step)
             return
-        lo, hi = zip(*found.differences, strict=True)
-        need_within(self.claim, Bounds(list(lo), list(hi)), self.bits, step)
+        i = index(chosen[0], len(found.f), step)
+        for name, forms in (("f", found.f), ("g", found.g)):
+            for j, form in enumerate(forms):
+                least, _ = reach(minus(forms[i], form, len(form.own)))
+                need(j == i or least > 0, step, f"output {i} of {name} may not be above output {j}")
 
     def _exact(self, box: Bounds, raw: list[Any], step: str) -> None:
         """["exact", hull, tree]: evidence "tree" for the domain with the sides of the box as further rows."""
@@ -116,10 +110,8 @@ class _Leaves:
         check = load("_decision.check_decision_tree" if self.decision else "_tree.check_tree")
         try:
             check(inside, self.f, self.g, evidence)
-        except Rejected as error:
-            raise Rejected(f"{step}: {error.step}", error.reason) from None
-        except BudgetExceeded as error:
-            raise BudgetExceeded(f"{step}: {error.step}", error.reason) from None
+        except (Rejected, BudgetExceeded) as error:
+            raise type(error)(f"{step}: {error.step}", error.reason) from None
 
 
 def _within(domain: Domain, box: Bounds, bits: int) -> Domain:

@@ -1,8 +1,7 @@
 """Evidence "pass" for "proved": an interval for every value of f, of g, and for the difference of those that correspond.
 
     d = a - b:  affine     (W h + c) - (V k + e) = (W - V) h + V (h - k) + (c - e)
-                units      phi(a) - psi(b) = (phi - psi)(a) + psi(a) - psi(b)
-                maximum    between the least and the largest difference in the window
+                max(t, 0)  by its convexity (_relu); other functions in the modules that _intervals names
                 always     l - u' <= d <= u - l'
 
 Every operation rounds outwards once. Nodes correspond where they are reached from the outputs by the same operations.
@@ -12,7 +11,8 @@ Sound: every operation is done on intervals that hold all its values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from math import lcm, prod
 from operator import add, sub
 from typing import Any, NamedTuple
@@ -20,17 +20,14 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._apply import applied
 from ._claim import Claim
-from ._intervals import Bounds, Unit, box_of, image, joined, mapped, need_within, precision, product, reweighted, units
+from ._intervals import FUNCTIONS, Bounds, Difference, Image, box_of, joined, need_within, precision, reweighted
 from ._load import load
-from ._meaning import Linear, linear
+from ._meaning import RELU, Block, Linear, linear
 from ._network import Network, Node
 from ._numbers import mapping, need
 from ._operations import operation
-from ._tensors import sum_of
+from ._relu import positive, risen
 
-#: the fields that multiply entries, and those that are added
-WEIGHT = {"affine": "weight", "conv": "weight", "batch_norm": "scale", "scale": "factor"}
-SHIFT = {"constant": "value", "affine": "bias", "conv": "bias", "batch_norm": "shift"}
 _SMOOTH = 2**10  # what an entry of a smooth node costs, with 64 bits
 Pair = tuple[int, int]
 
@@ -49,36 +46,30 @@ def check_pass(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
     need_within(claim, found, bits, "pass")
 
 
+class Pass:
+    """The pass for both networks, on any number of boxes."""
+
+    def __init__(self, f: Network, g: Network | None, bits: int) -> None:
+        self._nets = [_Nodes(net, bits, name) for net, name in ((f, "f"), (g, "g")) if net is not None]
+        sizes = [[prod(net.nodes[i].shape) for i in net.outputs] for net in self._nets]
+        self._pairs = _Pairs(self._nets[0], self._nets[1]) if len(sizes) == 2 and sizes[0] == sizes[1] else None
+
+    def outputs(self, box: Bounds | None) -> Bounds:
+        """Bounds of the flat output of f - g, or of f, on the box; None: on all of R^d, where no value may have to be known."""
+        with _budget.released():
+            values = [net.values(box) if box else {} for net in self._nets]
+            if self._pairs:
+                return self._pairs.differences(values[0], values[1])
+            need(bool(box), "pass", "the outputs do not correspond, and their values are not bounded")
+            first, *second = (joined([found[i] for i in net.outputs]) for net, found in zip(self._nets, values, strict=True))
+            return first.apart(second[0]) if second else first
+
+
 class Rule(NamedTuple):
     """Sums of entries, and the same with absolute weights."""
 
     sums: Linear
     sizes: Linear
-
-
-class Pass:
-    """The pass for both networks, on any number of boxes."""
-
-    def __init__(self, f: Network, g: Network | None, bits: int) -> None:
-        self.bits = bits
-        self._first = _Nodes(f, bits, "f")
-        self._second = None if g is None else _Nodes(g, bits, "g")
-        self._pairs = None if self._second is None else _Pairs(self._first, self._second)
-
-    def outputs(self, box: Bounds | None) -> Bounds:
-        """Bounds of the flat output of f - g, or of f, on the box; None: on all of R^d, where no value may have to be known."""
-        with _budget.released():
-            return self._outputs(box)
-
-    def _outputs(self, box: Bounds | None) -> Bounds:
-        first = self._first.values(box) if box else {}
-        if self._second is None or self._pairs is None:
-            return joined([first[i] for i in self._first.outputs])
-        second = self._second.values(box) if box else {}
-        need(bool(box) or self._pairs.alike, "pass", "the outputs do not correspond, and their values are not bounded")
-        if self._pairs.alike:
-            return self._pairs.differences(first, second)
-        return joined([first[i] for i in self._first.outputs]).apart(joined([second[i] for i in self._second.outputs]))
 
 
 class _Nodes:
@@ -95,30 +86,30 @@ class _Nodes:
         self.outputs = [source[i] for i in network.outputs]
         self.needed = sorted(_reached(self.outputs, lambda i: self.operands[i]))
         self.rules: dict[int, Rule] = {}
-        self.units: dict[int, list[Unit]] = {}
+        self.images: dict[int, Image] = {}  # of functions other than max(t, 0)
         for i in self.needed:
-            node = self.nodes[i]
-            _budget.hold(6 * prod(node.shape), f"pass: {name}: node {node.name}")  # places and weights
-            if operation(node.op, name).rule:
+            node, step = self.nodes[i], f"pass: {name}: node {self.nodes[i].name}"
+            _budget.hold(6 * prod(node.shape), step)  # places and weights
+            if operation(node.op, step).rule:
                 self.rules[i] = _rule(linear(node, self.shapes[i]))
-            elif node.op in ("piecewise_linear", "prelu"):
-                self.units[i] = units(node, bits)
+            elif node.op != "input" and node.fields != RELU:
+                need(node.op in FUNCTIONS, step, f"{node.op} functions are not bounded here")
+                self.images[i] = load(f"{FUNCTIONS[node.op]}.image")(node, self.shapes[i][0], bits, step)
 
     def values(self, box: Bounds) -> dict[int, Bounds]:
         """An interval for each value."""
         found: dict[int, Bounds] = {}
         for i in self.needed:
-            node, step = self.nodes[i], f"pass: {self.name}: node {self.nodes[i].name}"
-            self.charge(i, step)
-            if node.op == "input":
-                start, end = self.starts[i], self.starts[i] + prod(node.shape)
+            self.charge(i, f"pass: {self.name}: node {self.nodes[i].name}")
+            if i in self.starts:
+                start, end = self.starts[i], self.starts[i] + prod(self.nodes[i].shape)
                 found[i] = Bounds(box.lo[start:end], box.hi[start:end])
                 continue
             operands = joined([found[p] for p in self.operands[i]])
             if i in self.rules:
-                found[i] = combined([(self.rules[i], operands)], self.rules[i].sums, self.bits)
+                found[i] = _combined([(self.rules[i], operands)], self.rules[i].sums, self.bits)
             else:
-                found[i] = image(node, self.shapes[i][0], operands, self.bits, step, self.units.get(i, ()))
+                found[i] = self.images.get(i, positive)(operands)
         return found
 
     def charge(self, i: int, step: str) -> None:
@@ -149,90 +140,6 @@ def _is_identity(node: Node) -> bool:
     return node.op == "piecewise_linear" and (node.fields["slope"], node.fields["constant"], node.fields["kinks"]) == (1, 0, [])
 
 
-class _Related(NamedTuple):
-    """Two nodes of one kind: the pairs that they read, the difference of their rules, or those of their functions with g's functions."""
-
-    below: list[Pair]
-    change: Rule | None = None
-    units: Sequence[tuple[Unit | None, Unit]] = ()
-
-
-class _Pairs:
-    """The pairs of nodes that correspond, as far as the outputs need them."""
-
-    def __init__(self, first: _Nodes, second: _Nodes) -> None:
-        self.first, self.second, self.bits = first, second, first.bits
-        self._related: dict[Pair, _Related | None] = {}
-        sizes = [[prod(net.nodes[i].shape) for i in net.outputs] for net in (first, second)]
-        self.alike = sizes[0] == sizes[1]
-        self._ends = list(zip(first.outputs, second.outputs, strict=False))
-        self._needed = sorted(_reached(self._ends, self._below)) if self.alike else []
-
-    def _below(self, pair: Pair) -> list[Pair]:
-        self._related[pair] = found = self._relate(*pair)
-        return [] if found is None else found.below
-
-    def _relate(self, i: int, j: int) -> _Related | None:
-        a, b = self.first.nodes[i], self.second.nodes[j]
-        below = list(zip(self.first.operands[i], self.second.operands[j], strict=False))
-        if a.op == b.op == "input":
-            same = prod(a.shape) == prod(b.shape) and self.first.starts[i] == self.second.starts[j]
-            return _Related([]) if same else None
-        if a.op != b.op or a.shape != b.shape or (a.op != "affine" and self.first.shapes[i] != self.second.shapes[j]):
-            return None
-        if i in self.first.units:
-            return _Related(below, units=[(p.minus(q), q) for p, q in zip(self.first.units[i], self.second.units[j], strict=True)])
-        change = _change(a, b)
-        if i not in self.first.rules or change is None:
-            return _Related(below) if change and a.op in ("smooth", "max_pool") else None
-        _budget.charge(self.first.rules[i].sums.work(1, 1), f"pass: nodes {a.name} and {b.name}")
-        rule = linear(change, self.first.shapes[i])
-        if a.op not in WEIGHT or not any(change.fields[WEIGHT[a.op]].numerators):
-            rule = Linear(rule.shape, constants=rule.constants, over=rule.over)
-        return _Related(below, _rule(rule))
-
-    def differences(self, x: dict[int, Bounds], y: dict[int, Bounds]) -> Bounds:
-        """Those of the flat outputs, from the values; without values the weights and functions must be the same."""
-        found: dict[Pair, Bounds] = {}
-        for pair in self._needed:
-            (i, j), related = pair, self._related[pair]
-            step = f"pass: nodes {self.first.nodes[i].name} and {self.second.nodes[j].name}"
-            self.first.charge(i, step)
-            need(bool(x) or related is not None, step, "other operations on values that are not bounded")
-            ruled = self._ruled(i, j, related, [found[p] for p in related.below], x, y, step) if related else None
-            if x:
-                apart = x[i].apart(y[j])
-                ruled = Bounds(list(map(max, ruled.lo, apart.lo)), list(map(min, ruled.hi, apart.hi))) if ruled else apart
-            assert ruled is not None
-            found[pair] = ruled
-        return joined([found[pair] for pair in self._ends])
-
-    def _ruled(
-        self, i: int, j: int, related: _Related, below: list[Bounds], x: dict[int, Bounds], y: dict[int, Bounds], step: str
-    ) -> Bounds:
-        """The rule of the operation."""
-        node, d = self.first.nodes[i], joined(below)
-        if node.op == "input":
-            return Bounds([0] * prod(node.shape), [0] * prod(node.shape))
-        if related.change is not None:
-            parts = [(self.second.rules[j], d)] if any(d.lo) or any(d.hi) else []
-            if related.change.sums.terms or related.change.sums.blocks:
-                need(bool(x), step, "other weights on values that are not bounded")
-                parts.append((related.change, joined([x[p] for p in self.first.operands[i]])))
-            return combined(parts, related.change.sums, self.bits)
-        if node.op == "max_pool":
-            rows = node.fields["window"].entries(self.first.shapes[i][0], node.shape, step)
-            return Bounds([min(d.lo[p] for p in row) for row in rows], [max(d.hi[p] for p in row) for row in rows])
-        values = [x[self.first.operands[i][0]], y[self.second.operands[j][0]]] if x else []
-        entries = zip(*(ends for bounds in (*values, d) for ends in bounds), strict=True)
-        if node.op == "smooth":
-            slopes = load("_smooth.between")
-            return mapped(entries, lambda k, ends: (product(slopes(node.fields["function"], ends[:-2], self.bits), ends[-2:]), 1))
-        need(bool(x) or all(change is None for change, _ in related.units), step, "other functions on values that are not bounded")
-        repeat = len(d.lo) // len(related.units)
-        return mapped(entries, lambda k, ends: _unit_step(*related.units[k // repeat], ends))
-
-
 def _needs_folding(network: Network) -> bool:
     """Whether entries may have factors and constants of their own beside an affine map or a convolution."""
     factors = any(node.op in ("batch_norm", "scale", "add", "subtract") for node in network.nodes)
@@ -240,18 +147,83 @@ def _needs_folding(network: Network) -> bool:
     return factors or bool(behind & {"affine", "conv", "reshape"})
 
 
-def _unit_step(change: Unit | None, unit: Unit, ends: tuple[int, ...]) -> tuple[tuple[Any, Any], int]:
-    """phi(a) - psi(b) = (phi - psi)(a) + psi(a) - psi(b), or s (a - b) for all slopes s."""
-    if len(ends) == 2:
-        return product(unit.steepest, (ends[0], ends[1])), 1
-    low, high = unit.step((ends[0], ends[1]), (ends[2], ends[3]), (ends[4], ends[5]))
-    if change is None:
-        return (low, high), unit.scale
-    below, above = change.range(ends[0], ends[1])
-    return (low * change.scale + below * unit.scale, high * change.scale + above * unit.scale), unit.scale * change.scale
+class _Pairs:
+    """The pairs of nodes that correspond, as far as the outputs need them."""
+
+    def __init__(self, first: _Nodes, second: _Nodes) -> None:
+        self.first, self.second = first, second
+        self._rules: dict[Pair, Difference | None] = {}
+        self._ends = list(zip(first.outputs, second.outputs, strict=True))
+        self._needed = sorted(_reached(self._ends, self._below))
+
+    def _below(self, pair: Pair) -> list[Pair]:
+        """The pairs that it reads, if there is a rule for it."""
+        (i, j), operands = pair, (self.first.operands[pair[0]], self.second.operands[pair[1]])
+        step = f"pass: nodes {self.first.nodes[i].name} and {self.second.nodes[j].name}"
+        self._rules[pair] = rule = self._rule(i, j, step)
+        return list(zip(*operands, strict=True)) if rule else []
+
+    def _rule(self, i: int, j: int, step: str) -> Difference | None:
+        """What the operation says of the difference; None for different operations."""
+        a, b, shapes = self.first.nodes[i], self.second.nodes[j], self.first.shapes[i]
+        if a.op == b.op == "input":
+            zeros = [0] * prod(a.shape)
+            same = prod(a.shape) == prod(b.shape) and self.first.starts[i] == self.second.starts[j]
+            return (lambda x, y, d: Bounds(zeros, zeros)) if same else None
+        if a.op != b.op or a.shape != b.shape or (a.op != "affine" and shapes != self.second.shapes[j]):
+            return None
+        if i in self.first.rules:
+            return self._affine(self.first.rules[i], self.second.rules[j], step)
+        if a.fields == b.fields == RELU:
+            return _relu
+        found: Difference | None = load(f"{FUNCTIONS[a.op]}.difference")(a, b, shapes[0], self.first.bits, step)
+        return found
+
+    def _affine(self, first: Rule, second: Rule, step: str) -> Difference | None:
+        """(W - V) h + V (h - k) + (c - e)."""
+        _budget.charge(first.sums.work(1, 1), step)
+        change = _less(first.sums, second.sums)
+        if change is None:
+            return None
+        rule, bits = _rule(change), self.first.bits
+
+        def difference(x: Bounds | None, y: Bounds | None, d: Bounds) -> Bounds:
+            parts = [(second, d)] if any(d.lo) or any(d.hi) else []
+            if change.terms or change.blocks:
+                need(x is not None, step, "other weights on values that are not bounded")
+                assert x is not None
+                parts.append((rule, x))
+            return _combined(parts, change, bits)
+
+        return difference
+
+    def differences(self, x: dict[int, Bounds], y: dict[int, Bounds]) -> Bounds:
+        """Those of the flat outputs, from the values; without values the weights and functions must be the same."""
+        found: dict[Pair, Bounds] = {}
+        for pair in self._needed:
+            (i, j), rule = pair, self._rules[pair]
+            step = f"pass: nodes {self.first.nodes[i].name} and {self.second.nodes[j].name}"
+            self.first.charge(i, step)
+            need(bool(x) or rule is not None, step, "other operations on values that are not bounded")
+            operands = self.first.operands[i], self.second.operands[j]
+            if rule:
+                below = joined([found[p] for p in zip(*operands, strict=True)])
+                known = [joined([values[p] for p in read]) if values else None for values, read in zip((x, y), operands, strict=True)]
+                found[pair] = rule(known[0], known[1], below)
+            if x:
+                apart = x[i].apart(y[j])
+                found[pair] = found[pair].within(apart) if rule else apart
+        return joined([found[pair] for pair in self._ends])
 
 
-def combined(parts: Sequence[tuple[Rule, Bounds]], constants: Linear, bits: int) -> Bounds:
+def _relu(x: Bounds | None, y: Bounds | None, d: Bounds) -> Bounds:
+    """max(a, 0) - max(b, 0); between 0 and a - b, whatever these are."""
+    if x is None or y is None:
+        return Bounds([min(n, 0) for n in d.lo], [max(n, 0) for n in d.hi])
+    return risen(x, y, d)
+
+
+def _combined(parts: Sequence[tuple[Rule, Bounds]], constants: Linear, bits: int) -> Bounds:
     """The sum of W [c - r, c + r] = W c -+ |W| r, and the constants of a rule, rounded outwards."""
     whole = lcm(constants.over, *(2 * rule.sums.denominator for rule, _ in parts))
     low = [n * (whole // constants.over) << bits for n in constants.constants or [0] * prod(constants.shape)]
@@ -268,14 +240,30 @@ def _rule(sums: Linear) -> Rule:
     return Rule(sums, reweighted(sums, abs, sums.denominator))
 
 
-def _change(a: Node, b: Node) -> Node | None:
-    """The node with the weights of a less those of b; None for operations that differ in more."""
-    loose = [table[a.op] for table in (WEIGHT, SHIFT) if a.op in table]
-    fixed = [key for key in a.fields if key not in loose] if a.op != "batch_norm" else []  # whose scale and shift say all
-    if (
-        a.op != b.op
-        or any(a.fields[key].shape != b.fields[key].shape for key in loose)
-        or any(a.fields[key] != b.fields[key] for key in fixed)
-    ):
+def _less(a: Linear, b: Linear) -> Linear | None:
+    """a - b, with no sums where these are the same; None if they read other places."""
+    size, common, over = prod(a.shape), lcm(a.denominator, b.denominator), lcm(a.over, b.over)
+    made: dict[tuple[int, int], list[int]] = {}  # the same rows come again at other places
+
+    def less(u: Sequence[int], v: Sequence[int], p: int = common // a.denominator, q: int = common // b.denominator) -> list[int]:
+        return [m * p - n * q for m, n in zip(u, v, strict=True)]
+
+    def both() -> Iterator[tuple[Any, ...]]:
+        return zip_longest(a.blocks() if a.blocks else (), b.blocks() if b.blocks else (), fillvalue=())
+
+    if [s.places for s in a.terms] != [t.places for t in b.terms]:
         return None
-    return a._replace(fields={**a.fields, **{key: sum_of(a.fields[key], b.fields[key], minus=True) for key in loose}})
+    changed = [less(s.weights or [1] * size, t.weights or [1] * size) for s, t in zip(a.terms, b.terms, strict=True)]
+    for s, t in both():
+        if s[:2] != t[:2]:
+            return None
+        made |= {(id(u), id(v)): less(u, v) for u, v in zip(s.rows, t.rows, strict=True) if (id(u), id(v)) not in made}
+    constants = less(a.constants or [0] * size, b.constants or [0] * size, over // a.over, over // b.over)
+    if not any(map(any, (*made.values(), *changed))):
+        return Linear(a.shape, constants=constants, over=over)
+
+    def blocks() -> Iterator[Block]:
+        return (s._replace(rows=[made[id(u), id(v)] for u, v in zip(s.rows, t.rows, strict=True)]) for s, t in both())
+
+    terms = [term._replace(weights=weights) for term, weights in zip(a.terms, changed, strict=True)]
+    return Linear(a.shape, terms, a.blocks and blocks, common, constants, over)

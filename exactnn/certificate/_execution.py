@@ -23,12 +23,14 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._apply import applied
 from ._claim_run import ExecutionError
-from ._intervals import Bounds, Unit, around, box_of, image, precision, reweighted
+from ._intervals import FUNCTIONS, Bounds, around, box_of, precision, reweighted
+from ._load import load
 from ._meaning import Linear, steps
 from ._network import Network, Node
 from ._numbers import Tensor, mapping, need
 from ._piecewise import Piecewise, piecewise
 from ._rounding import FORMATS
+from ._units import Unit
 from ._walk import walk
 
 NORM, BENT = 16, 16  # roundings of a batch norm; of a piecewise linear function, without one for each kink
@@ -216,7 +218,7 @@ class _Run:
         step = f"rounding: node {node.name}"
         need(node.op in ("max_pool", "piecewise_linear", "prelu"), step, f"{node.op} has no rule here")
         _budget.charge(40 * len(x.error) * (1 + len(node.fields.get("kinks", ()))) * _budget.words(self.fine), step)
-        ends = image(node, x.shape, x.ends, self.bits, step)
+        ends = load(f"{FUNCTIONS[node.op]}.image")(node, x.shape, self.bits, step)(x.ends)
         if node.op == "max_pool":
             read = self._read(x)
             rows = node.fields["window"].entries(x.shape, node.shape, step)

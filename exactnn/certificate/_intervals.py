@@ -1,27 +1,23 @@
 """Intervals for entries, in integers that count units of 2^-bits: the box around a domain, and what functions do to intervals.
 
-max_pool            maxima of the lower and of the upper ends
-piecewise linear    extremes at the ends of an interval and at the kinks inside; differences by slopes, or by convexity
-smooth              enclosures of values and slopes (_smooth)
+max(a, 0) - max(b, 0) >= max(a, 0) - max(a - d, 0)  if  a - b >= d,  which grows with a if d >= 0, and falls as a grows if d <= 0
+
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from math import prod
-from operator import neg
+from operator import add, neg, sub
 from typing import Any, NamedTuple
 
-from . import _budget
 from ._claim import Claim, Domain
-from ._common import common
 from ._load import load
 from ._meaning import Block, Linear
-from ._network import Node
 from ._numbers import index, items, need
-from ._piecewise import Piecewise, piecewise
 
+#: what bounds the values and the differences of other functions
+FUNCTIONS = {"piecewise_linear": "_units", "prelu": "_units", "max_pool": "_pooled", "smooth": "_smooth"}
 PRECISION = 4096  # bits at the most
 Ends = tuple[int, int]
 
@@ -34,7 +30,20 @@ class Bounds(NamedTuple):
 
     def apart(self, other: Bounds) -> Bounds:
         """What the values alone say of their difference."""
-        return Bounds([a - b for a, b in zip(self.lo, other.hi, strict=True)], [a - b for a, b in zip(self.hi, other.lo, strict=True)])
+        return Bounds(list(map(sub, self.lo, other.hi)), list(map(sub, self.hi, other.lo)))
+
+    def plus(self, other: Bounds) -> Bounds:
+        """The sum."""
+        return Bounds(list(map(add, self.lo, other.lo)), list(map(add, self.hi, other.hi)))
+
+    def within(self, other: Bounds) -> Bounds:
+        """What both say."""
+        return Bounds(list(map(max, self.lo, other.lo)), list(map(min, self.hi, other.hi)))
+
+
+Image = Callable[[Bounds], Bounds]
+#: the difference of two nodes, from what they read in f, in g (None: anything), and the difference of that
+Difference = Callable[[Bounds | None, Bounds | None, Bounds], Bounds]
 
 
 def product(x: Sequence[Any], y: Sequence[Any]) -> tuple[Any, Any]:
@@ -100,90 +109,3 @@ def around(low: Iterable[Fraction], high: Iterable[Fraction], bits: int) -> Boun
     """Rounded outwards."""
     lo = [(q.numerator << bits) // q.denominator for q in low]
     return Bounds(lo, [-((-q.numerator << bits) // q.denominator) for q in high])
-
-
-class Unit:
-    """A piecewise linear function on intervals; what comes out is exact, times the `scale`."""
-
-    def __init__(self, function: Piecewise, bits: int) -> None:
-        self.function, self.bits = function, bits
-        slope, constant, kinks = function
-        numbers, step = (slope, constant, *(p for _, p in kinks)), "piecewise linear functions"
-        self.scale = common(numbers, step) * common([k for k, _ in kinks], step)
-        longest = max(n.bit_length() for q in (*numbers, *(k for k, _ in kinks)) for n in q.as_integer_ratio())
-        long = _budget.words(self.scale.bit_length() + longest + bits) - 1
-        _budget.charge((1 + len(kinks)) * long**2, step)
-        _budget.hold(4 * (1 + len(kinks)) * long, step)
-        #: (slope, constant) of each piece, times the scale; of each kink its place, rounded down and up, and the value there
-        self.pieces, self.borders = [(int(slope * self.scale), int(constant * self.scale) << bits)], list[tuple[int, int, int]]()
-        for k, p in kinks:
-            place = k * (1 << bits)
-            down = place.numerator // place.denominator
-            self.borders.append((down, down + (place != down), int(self.pieces[-1][0] * place) + self.pieces[-1][1]))
-            slope, constant = slope + p, constant - p * k
-            self.pieces.append((int(slope * self.scale), int(constant * self.scale) << bits))
-        slopes = [s for s, _ in self.pieces]
-        self.steepest = Fraction(min(slopes), self.scale), Fraction(max(slopes), self.scale)
-        self._convex = slopes[0] >= 0 and slopes == sorted(slopes)
-
-    def minus(self, other: Unit) -> Unit | None:
-        """The difference of two functions; None if they are the same."""
-        (q, r, kinks), (s, t, others) = self.function, other.function
-        jumps = dict(kinks)
-        for k, p in others:
-            jumps[k] = jumps.get(k, Fraction(0)) - p
-        left = [(k, p) for k, p in sorted(jumps.items()) if p]
-        return Unit(Piecewise(q - s, r - t, left), self.bits) if (q, r) != (s, t) or left else None
-
-    def range(self, low: int, high: int) -> Ends:
-        """The least and the largest value on [low, high]."""
-        values = [self._value(low), self._value(high)]
-        values += [value for down, _, value in self.borders if low <= down < high]
-        return min(values), max(values)
-
-    def step(self, x: Ends, y: Ends, d: Ends) -> Ends:
-        """The least and the largest  phi(a) - phi(b)  for a in x, b in y, a - b in d."""
-        if self._convex:
-            return self._rise(x, y, d[0]), -self._rise(y, x, -d[1])
-        low, high, last = min(x[0], y[0]), max(x[1], y[1]), len(self.borders)
-        met = [
-            s
-            for i, (s, _) in enumerate(self.pieces)
-            if (not i or self.borders[i - 1][0] < high) and (i == last or self.borders[i][1] > low)
-        ]
-        return product((min(met, default=0), max(met, default=0)), d)
-
-    def _rise(self, x: Ends, y: Ends, d: int) -> int:
-        """A lower bound where a - b >= d: phi(a) - phi(a - d) is least at the lower end of x for d >= 0, at the upper one otherwise."""
-        a, b = (ends[d < 0] for ends in (x, y))
-        return max(self._value(a) - self._value(a - d), self._value(b + d) - self._value(b))
-
-    def _value(self, n: int) -> int:
-        slope, constant = self.pieces[sum(n > down for down, _, _ in self.borders)]
-        return slope * n + constant
-
-
-def units(node: Node, bits: int) -> list[Unit]:
-    """The function of a piecewise_linear node, or of each channel of a prelu node."""
-    return [Unit(function, bits) for function in piecewise(node)]
-
-
-def image(node: Node, shape: Sequence[int], x: Bounds, bits: int, step: str, own: Sequence[Unit] = ()) -> Bounds:
-    """The values of a function node whose operand has this shape; ``own``: its units, if they are at hand."""
-    if node.op == "max_pool":
-        rows = node.fields["window"].entries(shape, node.shape, step)
-        return Bounds([max(x.lo[p] for p in row) for row in rows], [max(x.hi[p] for p in row) for row in rows])
-    need(node.op != "rational", step, "rational functions are not bounded here")
-    if node.op == "smooth":
-        name, unit, values = node.fields["function"], 1 << bits, load("_smooth.values")
-        pairs = [values(name, (Fraction(a, unit), Fraction(b, unit)), bits) for a, b in zip(*x, strict=True)]
-        return around((low for low, _ in pairs), (high for _, high in pairs), bits)
-    own = own or units(node, bits)
-    repeat = prod(node.shape) // len(own)
-    return mapped(zip(*x, strict=True), lambda i, ends: (own[i // repeat].range(*ends), own[i // repeat].scale))
-
-
-def mapped(entries: Iterable[tuple[int, ...]], rule: Callable[[int, tuple[int, ...]], tuple[tuple[Any, Any], int]]) -> Bounds:
-    """The ends that a rule gives for each entry, over its scale, rounded outwards."""
-    found = [rule(i, ends) for i, ends in enumerate(entries)]
-    return Bounds([low // scale for (low, _), scale in found], [-(-high // scale) for (_, high), scale in found])

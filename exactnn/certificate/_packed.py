@@ -1,4 +1,4 @@
-"""Matrices of integers applied to vectors, each column packed into one large integer, so that Python multiplies columns whole.
+"""Matrices of integers applied to forms: each column is packed into one large integer, so that Python multiplies columns whole.
 
 The entries of a column stand `width` bytes apart: sum over i of n_i 2^(8 width i). The width is so large that |n_i| < 2^(8 width - 1) for
 all entries of all sums.
@@ -13,184 +13,119 @@ from typing import NamedTuple
 
 from . import _budget
 
-Keys = tuple[int, ...]
-Range = tuple[int, int]
+Slots = Sequence[int]
+Part = tuple[Sequence[int], Sequence[Mapping[int, int]]]  # keys, and for each row their weights
 
 
 class Form(NamedTuple):
-    """slots[0] + sum over s > 0 of slots[s] e_s + [-error, error], each e_s in [-1, 1]."""
+    """A value  c + sum g_s e_s + [-error, error], each e_s in [-1, 1], that lies in an interval, too."""
 
-    slots: Sequence[int]
-    error: int
-
-
-class Sides(NamedTuple):
-    """The inputs of a box: their middles, their half widths, and the slots of their symbols, 0 where the width is 0."""
-
-    centres: list[int]
-    radii: list[int]
-    places: list[int]
-    slots: int
-    one: int  # the constant 1
-
-
-class Columns:
-    """Columns of integers of one length, those of some keys."""
-
-    def __init__(self, keys: Keys, columns: Sequence[Sequence[int]]) -> None:
-        self.keys, self._columns = keys, columns
-        #: the largest sum of absolute values in a row
-        self.norm = max(map(sum, zip(*(map(abs, column) for column in columns), strict=True)), default=0)
-        self._width = 0
-        self._packed: list[int] = []
-        self._sizes: list[int] = []
-
-    def at(self, width: int) -> tuple[list[int], list[int]]:
-        """The columns, and those of the absolute values, packed."""
-        if width != self._width:
-            self._width = width
-            self._packed = [pack(column, width) for column in self._columns]
-            self._sizes = [pack(list(map(abs, column)), width) for column in self._columns]
-        return self._packed, self._sizes
-
-
-class _Term(NamedTuple):
-    """A matrix and the forms that it is applied to: for each slot that one of them has the coefficients of all."""
-
-    columns: Columns
-    mask: list[bool]
-    slots: dict[int, tuple[int, ...]]
-    errors: list[int]
-    length: int
-    work: int  # how many coefficients are not 0
+    own: Slots  # c, and then the g_s
+    other: Slots = ()  # those of symbols that only differences have
+    error: int = 0
+    sum: int = 0  # of both ends of the interval
+    length: int = 0
 
     @property
-    def largest(self) -> int:
-        """The largest absolute value in a sum."""
-        ends = [end for scalars in self.slots.values() for end in (max(scalars), -min(scalars))]
-        return self.columns.norm * max([*ends, *self.errors])
+    def filled(self) -> int:
+        """How many coefficients are not 0."""
+        return len(self.own) + len(self.other) - self.own.count(0) - self.other.count(0)
 
+    @property
+    def room(self) -> int:
+        """What it keeps: a 0 takes a fifth of what another number takes."""
+        return 8 + self.filled + (len(self.own) + len(self.other)) // 5
 
-def _term(columns: Columns, forms: Mapping[int, Form]) -> _Term | None:
-    mask = [key in forms for key in columns.keys]
-    live = [forms[key] for key in compress(columns.keys, mask)]
-    rows = list(zip_longest(*(form.slots for form in live), fillvalue=0))
-    slots = {s: scalars for s, scalars in enumerate(rows) if any(scalars)}
-    work = len(live) * (1 + len(slots)) - sum(scalars.count(0) for scalars in slots.values())
-    return _Term(columns, mask, slots, [form.error for form in live], len(rows), work) if rows and columns.norm else None
+    def within(self, low: int, high: int) -> Form:
+        """With this interval."""
+        return self._replace(sum=low + high, length=high - low)
 
 
 class Rows:
-    """Affine functions that read the same keys, over one denominator; `change` is a second matrix for differences."""
+    """Affine functions that read the same keys, over one denominator: the sum of some matrices times forms."""
 
-    def __init__(
-        self, places: list[int], denominator: int, constants: list[int], inputs: Columns, weights: Columns, change: Columns | None = None
-    ) -> None:
+    def __init__(self, places: list[int], denominator: int, parts: Sequence[Part]) -> None:
         #: where they belong in their stage
-        self.places = places
-        self.weights, self.change = weights, change
-        self._denominator = denominator
-        self._constants, self._inputs = Columns((0,), [constants]), inputs
-        largest = max(columns.norm for columns in (self._constants, inputs, weights, change) if columns is not None)
-        self._width = max(1 + _whole_bytes(denominator), _width(largest))
+        self.places, self._denominator = places, denominator
+        self._parts = [(keys, [[row.get(key, 0) for row in rows] for key in keys]) for keys, rows in parts]
+        self._norm = max(sum(abs(n) for _, rows in parts for n in rows[i].values()) for i in range(len(places)))
+        self._width = 0
+        self._packed: list[tuple[list[int], list[int]]] = []
 
-    def combined(self, pairs: Sequence[tuple[Columns, Mapping[int, Form]]], sides: Sides | None, step: str) -> list[Form]:
-        """sum of weight form over all pairs, with the constant and the inputs if there are sides; keys without a form stand for 0.
+    def forms(self, sources: Sequence[Mapping[int, Form]], largest: int, step: str) -> list[Form]:
+        """The forms, from those of the keys for each part, with coefficients below four times the largest; keys without a form stand for 0.
 
         Each coefficient is rounded down at the end, which the error takes in: less than 1 for each that is not 0 in all rows.
         """
-        count, denominator = len(self.places), self._denominator
-        terms = [term for term in (_term(*pair) for pair in pairs) if term is not None]
-        length = max(sides.slots if sides else 0, *(term.length for term in terms), 0)
-        bound = sum(term.largest for term in terms)
-        if sides:
-            bound += self._constants.norm * sides.one + self._inputs.norm * max(map(abs, (*sides.centres, *sides.radii)), default=0)
-        width = self._fit(bound)
-        _budget.hold(count * length * (1 + width // 32), step)
-        used = len(set().union(*(term.slots for term in terms)))
-        products = count * (used + sum(term.work for term in terms)) * (1 + width // 16)
-        _budget.charge(1 + 16 * length + products // _budget.PACKED, step)
-        totals, error = [0] * length, 0
-        for columns, mask, slots, errors, *_ in terms:
-            packed, sizes = columns.at(width)
-            live = list(compress(packed, mask))
-            for s, scalars in slots.items():
-                totals[s] += sum(map(mul, live, scalars))
-            error += sum(map(mul, compress(sizes, mask), errors))
-        if sides:
-            self._add_inputs(totals, sides, width, step)
-        inexact = length - totals.count(0) if denominator > 1 else 0
-        entries = unpack(totals, count, width, denominator)
-        errors = [inexact - (-n // denominator) for n in unpack([error], count, width, 1)[0]]
-        return list(map(Form, zip(*entries, strict=True) if entries else [()] * count, errors))
+        live = [[key in known for key in keys] for (keys, _), known in zip(self._parts, sources, strict=True)]
+        read = [[known[key] for key in keys if key in known] for (keys, _), known in zip(self._parts, sources, strict=True)]
+        every, held = [form for forms in read for form in forms], _budget.account().held
+        self._fit(max([largest, *(form.error for form in every)]))
+        width, count, whole = self._width, len(self.places), 2 * self._denominator
+        slots = max((len(form.own) for form in every), default=0) + max((len(form.other) for form in every), default=0)
+        filled = sum(form.filled for form in every)
+        _budget.hold(slots * count * (1 + width // 32), step)
+        products = count * (min(slots, filled) + filled) * (1 + width // 16)
+        _budget.charge(1 + 16 * slots + products // _budget.PACKED, step)
+        own: list[int] = []
+        other: list[int] = []
+        error = middle = radius = 0  # of the interval they are doubled
+        for packed, mask, forms in zip(self._packed, live, read, strict=True):
+            columns, sizes = (list(compress(side, mask)) for side in packed)
+            own = _plus(own, [_times(columns, slot) for slot in zip_longest(*(form.own for form in forms), fillvalue=0)])
+            other = _plus(other, [_times(columns, slot) for slot in zip_longest(*(form.other for form in forms), fillvalue=0)])
+            error += _times(sizes, [form.error for form in forms])
+            middle += _times(columns, [form.sum for form in forms])
+            radius += _times(sizes, [form.length for form in forms])
+        inexact = len(own) + len(other) - own.count(0) - other.count(0) if self._denominator > 1 else 0
+        found = [unpack(n, count, width, self._denominator) if n else [0] * count for n in (*own, *other)]
+        errors, low, high = (unpack(n, count, width, 1) for n in (error, middle - radius, -middle - radius))
+        _budget.account().held = held
+        forms = [
+            Form(row[: len(own)], row[len(own) :], inexact - (-e // self._denominator)).within(a // whole, -(b // whole))
+            for row, e, a, b in zip(zip(*found, strict=True) if found else [()] * count, errors, low, high, strict=True)
+        ]
+        _budget.hold(sum(form.room for form in forms), step)
+        return forms
 
-    def spans(self, pairs: Sequence[tuple[Columns, Mapping[int, Range]]], box: Sequence[Range], one: int, step: str) -> list[Range]:
-        """The interval of sum of weight interval over all pairs, with the constant and the inputs; keys without an interval stand for 0."""
-        count, denominator = len(self.places), self._denominator
-        terms = [(columns, {k: spans[k] for k in columns.keys if k in spans}) for columns, spans in pairs]
-        terms.append((self._inputs, {j: box[j] for j in self._inputs.keys}))
-        sizes = [columns.norm * max((max(abs(lo), abs(hi)) for lo, hi in spans.values()), default=0) for columns, spans in terms]
-        width = self._fit(2 * (sum(sizes) + self._constants.norm * one))
-        _budget.charge(1 + count * sum(len(spans) for _, spans in terms) * (1 + width // 32), step)
-        middle, radius = 2 * one * self._constants.at(width)[0][0], 0  # twice these
-        for columns, spans in terms:
-            mask = [key in spans for key in columns.keys]
-            ends = [spans[key] for key in compress(columns.keys, mask)]
-            packed, absolute = columns.at(width)
-            middle += sum(map(mul, compress(packed, mask), [lo + hi for lo, hi in ends]))
-            radius += sum(map(mul, compress(absolute, mask), [hi - lo for lo, hi in ends]))
-        low, high = unpack([middle - radius, middle + radius], count, width, 1)
-        return [(lo // (2 * denominator), -(-hi // (2 * denominator))) for lo, hi in zip(low, high, strict=True)]
-
-    def _fit(self, bound: int) -> int:
-        """The width, larger from now on if numbers up to the bound need it: in steps, since all columns are packed anew."""
-        if bound >> (8 * self._width - 1):
-            self._width = _width(bound)
-        return self._width
-
-    def _add_inputs(self, totals: list[int], sides: Sides, width: int, step: str) -> None:
-        """The constants, and the middles and half widths of the inputs."""
-        inputs = self._inputs
-        _budget.charge(1 + len(inputs.keys) * len(self.places) // 2, step)
-        totals[0] += self._constants.at(width)[0][0] * sides.one
-        for j, column in zip(inputs.keys, inputs.at(width)[0], strict=True):
-            totals[0] += column * sides.centres[j]
-            if sides.places[j]:
-                totals[sides.places[j]] += column * sides.radii[j]
+    def _fit(self, largest: int) -> None:
+        """The columns packed so widely that all sums fit, once for all that do not need more."""
+        width = 4 * (1 + max(4 * self._norm * largest, self._denominator).bit_length() // 32)  # and their sign
+        if width > self._width:
+            self._width = width
+            self._packed = [
+                ([pack(column, width) for column in columns], [pack(list(map(abs, column)), width) for column in columns])
+                for _, columns in self._parts
+            ]
 
 
-def _width(bound: int) -> int:
-    """Bytes for numbers up to the bound, and their sign; four at a time."""
-    return 4 * (1 + bound.bit_length() // 32)
+def _times(columns: Sequence[int], numbers: Sequence[int]) -> int:
+    """The sum of products."""
+    return sum(map(mul, compress(columns, numbers), filter(None, numbers)))
 
 
-def _whole_bytes(denominator: int) -> int:
-    """k for 2^(8 k), else 0."""
-    return (denominator.bit_length() - 1) // 8 if not denominator & (denominator - 1) and denominator.bit_length() % 8 == 1 else 0
-
-
-def _middle(count: int, width: int) -> int:
-    """2^(8 width - 1) in each entry."""
-    return int.from_bytes((b"\x00" * (width - 1) + b"\x80") * count, "little")
+def _plus(a: list[int], b: list[int]) -> list[int]:
+    return [m + n for m, n in zip_longest(a, b, fillvalue=0)] if a and b else a or b
 
 
 def pack(column: Sequence[int], width: int) -> int:
     """sum column[i] 2^(8 width i)."""
     half = 1 << (8 * width - 1)
-    return int.from_bytes(b"".join([(n + half).to_bytes(width, "little") for n in column]), "little") - _middle(len(column), width)
+    data = b"".join([(n + half).to_bytes(width, "little") for n in column])
+    return int.from_bytes(data, "little") - _each(half, len(column), width)
 
 
-def unpack(totals: Sequence[int], count: int, width: int, denominator: int) -> list[list[int]]:
-    """The entries of each, divided by the denominator and rounded down; for a power of 256 the bytes below it are left out."""
-    middle, skip = _middle(count, width), _whole_bytes(denominator)
-    half, nothing, size, read = 1 << (8 * (width - skip) - 1), [0] * count, count * width, int.from_bytes
-    places = [slice(i + skip, i + width) for i in range(0, size, width)]
-    found = []
-    for total in totals:
-        if not total:
-            found.append(nothing)
-            continue
-        data = (total + middle).to_bytes(size, "little")
-        entries = [read(data[place], "little") - half for place in places]
-        found.append(entries if skip or denominator == 1 else [n // denominator for n in entries])
-    return found
+def unpack(packed: int, count: int, width: int, denominator: int) -> list[int]:
+    """The entries, divided by the denominator and rounded down: by a power of 2 all at once."""
+    half, shift, read = 1 << (8 * width - 1), denominator.bit_length() - 1, int.from_bytes
+    entries = packed + _each(half, count, width)
+    if denominator == 1 << shift:  # what an entry gets of the next one above its own bits is cut off
+        entries, half, denominator = entries >> shift & _each((1 << (8 * width - shift)) - 1, count, width), half >> shift, 1
+    data = entries.to_bytes(count * width, "little")
+    found = [read(data[i : i + width], "little") - half for i in range(0, count * width, width)]
+    return found if denominator == 1 else [n // denominator for n in found]
+
+
+def _each(n: int, count: int, width: int) -> int:
+    """A number that is not negative in each entry."""
+    return int.from_bytes(n.to_bytes(width, "little") * count, "little")

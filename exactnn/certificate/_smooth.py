@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from math import ceil, floor
 
 from . import _real
-from ._intervals import product
+from ._intervals import Bounds, Difference, Image, around, product
+from ._network import Node
 
 Interval = tuple[Fraction, Fraction]
 
@@ -53,11 +55,30 @@ def slopes(name: str, x: Interval, bits: int) -> Interval:
     return max(low, SLOPES[name][0]), min(high, SLOPES[name][1])
 
 
-def between(name: str, ends: Sequence[int], bits: int) -> Interval:
-    """Bounds of the slopes between a and b, whose ends these are in units of 2^-bits; or anywhere."""
-    if not ends:
-        return SLOPES[name]
-    return slopes(name, (Fraction(min(ends[0], ends[2]), 1 << bits), Fraction(max(ends[1], ends[3]), 1 << bits)), bits)
+def image(node: Node, shape: Sequence[int], bits: int, step: str) -> Image:
+    """What the function of a node makes of its operand."""
+    name, unit = node.fields["function"], 1 << bits
+
+    def found(x: Bounds) -> Bounds:
+        pairs = [values(name, (Fraction(a, unit), Fraction(b, unit)), bits) for a, b in zip(*x, strict=True)]
+        return around((low for low, _ in pairs), (high for _, high in pairs), bits)
+
+    return found
+
+
+def difference(a: Node, b: Node, shape: Sequence[int], bits: int, step: str) -> Difference | None:
+    """s (a - b) for all slopes s between a and b, or anywhere, if both nodes have the same function."""
+    name, unit = a.fields["function"], 1 << bits
+
+    def found(x: Bounds | None, y: Bounds | None, d: Bounds) -> Bounds:
+        steepest = [SLOPES[name]] * len(d.lo)
+        if x is not None and y is not None:
+            ends = zip(map(min, x.lo, y.lo), map(max, x.hi, y.hi), strict=True)
+            steepest = [slopes(name, (Fraction(low, unit), Fraction(high, unit)), bits) for low, high in ends]
+        pairs = [product(s, pair) for s, pair in zip(steepest, zip(*d, strict=True), strict=True)]
+        return Bounds([floor(low) for low, _ in pairs], [ceil(high) for _, high in pairs])
+
+    return found if a.fields == b.fields else None
 
 
 def _gate(name: str, x: Interval, bits: int) -> Interval:

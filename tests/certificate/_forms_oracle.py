@@ -111,6 +111,12 @@ def relaxed(interval: tuple[Fraction, Fraction]) -> tuple[Fraction, Fraction]:
     return slope, max((1 - slope) * high, slope * -low) / 2
 
 
+def rise(x: Any, y: Any, d: Fraction) -> Fraction:
+    """The least max(a, 0) - max(b, 0) with a - b >= d: where both are as small as they may be for d >= 0, else as large."""
+    a = max(x[0], y[0] + d) if d >= 0 else min(x[1], y[1] + d)
+    return max(a, Fraction(0)) - max(a - d, Fraction(0))
+
+
 def bounds(f: Any, g: Any, box: list[tuple[Fraction, Fraction]], couplings: int = 0) -> tuple[list[Any], list[Any], list[Any]]:
     """Ranges of the outputs of f, of g and of the differences (of f where g is None)."""
     nets = [program(net) for net in (f, g) if net is not None]
@@ -153,13 +159,8 @@ def bounds(f: Any, g: Any, box: list[tuple[Fraction, Fraction]], couplings: int 
                     new = {None: h - k, ("f", unit): h, ("g", unit): -k}
                     both = combined((p - q, a), (q, d), (Fraction(1), new))
                 made.append((("y", unit), *above, both))
-                slope = min(r[2][0], 0), max(r[2][1], 0)
-                if min(r[0][0], r[1][0]) >= 0:
-                    slope = r[2]
-                if max(r[0][1], r[1][1]) <= 0:
-                    slope = Fraction(0), Fraction(0)
                 ya, yb = ((max(lo, 0), max(hi, 0)) for lo, hi in r[:2])
-                later.append((("y", unit), ya, yb, (max(slope[0], ya[0] - yb[1]), min(slope[1], ya[1] - yb[0]))))
+                later.append((("y", unit), ya, yb, (rise(r[0], r[1], r[2][0]), -rise(r[1], r[0], -r[2][1]))))
                 unit += 1
             for key, ya, yb, between in later:
                 spans[0][key], spans[1][key], far[key] = ya, yb, between

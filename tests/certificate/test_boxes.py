@@ -17,7 +17,9 @@ from exactnn import Box, Polyhedron, verify_same_decision
 from exactnn import mlp as build
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, _packed, _words, _zonotope, check
 from exactnn.certificate._claim import read_claim
+from exactnn.certificate._intervals import Bounds
 from exactnn.certificate._network import read_network
+from exactnn.certificate._packed import Form
 from exactnn.certificate._zonotope import Joint, reach
 from exactnn.claims import DeviationClaim
 from exactnn.load.json import network_from_document as mlp_of
@@ -37,10 +39,10 @@ def joint(f: Any, g: Any, bits: int = 64) -> Joint:
     return Joint(f, g, bits)
 
 
-def units(where: Box, bits: int) -> tuple[list[int], list[int]]:
+def units(where: Box, bits: int) -> Bounds:
     """The box, rounded outwards."""
     low, high = where.bounds
-    return [int(q * (1 << bits) // 1) for q in low.to_fractions()], [-int(-q * (1 << bits) // 1) for q in high.to_fractions()]
+    return Bounds([int(q * (1 << bits) // 1) for q in low.to_fractions()], [-int(-q * (1 << bits) // 1) for q in high.to_fractions()])
 
 
 def fractions(found: Any, bits: int) -> list[tuple[Fraction, Fraction]]:
@@ -50,13 +52,12 @@ def fractions(found: Any, bits: int) -> list[tuple[Fraction, Fraction]]:
 def assert_contained(f: Network, g: Network | None, where: Box, couplings: int, seed: int, bits: int = 64) -> None:
     """All values and differences at corners and other points of the box."""
     run = joint(read(f), None if g is None else read(g), bits)
-    found = run.outputs(*units(where, bits), couplings & ((1 << run.pairs) - 1))
+    found = run.outputs(units(where, bits), couplings & ((1 << run.pairs) - 1))
     x = points(where, seed, 6)
     values = [net.evaluate(x) for net in (f, g) if net is not None]
-    ranges = [fractions([reach(*form) for form in forms], bits) for forms in (found.f, found.g)][: len(values)]
-    for rows, expected in zip(
-        [*values, values[0] - values[1] if g is not None else values[0]], [*ranges, fractions(found.differences, bits)], strict=True
-    ):
+    ranges = [fractions([reach(form) for form in forms], bits) for forms in (found.f, found.g)][: len(values)]
+    differences = fractions(zip(*found.differences, strict=True), bits)
+    for rows, expected in zip([*values, values[0] - values[1] if g is not None else values[0]], [*ranges, differences], strict=True):
         for row in rows.to_rows():
             assert all(a <= v <= b for v, (a, b) in zip(row, expected, strict=True))
 
@@ -131,13 +132,45 @@ def test_the_slow_oracle_agrees(data: Any, bits: int) -> None:
     couplings = data.draw(COUPLINGS) & ((1 << run.pairs) - 1)
     lo = [data.draw(st.integers(-16, 16)) for _ in range(d)]
     hi = [a + data.draw(st.sampled_from([0, 1, 2, 8, 32])) for a in lo]
-    found = run.outputs([a << bits - 3 for a in lo], [a << bits - 3 for a in hi], couplings)
+    found = run.outputs(Bounds([a << bits - 3 for a in lo], [a << bits - 3 for a in hi]), couplings)
     expected = bounds(first, second, [(Fraction(a, 8), Fraction(b, 8)) for a, b in zip(lo, hi, strict=True)], couplings)
-    ranges = [reach(*form) for form in found.f], [reach(*form) for form in found.g], found.differences
+    f_ends, g_ends = ([reach(form) for form in forms] for forms in (found.f, found.g))
+    ranges = f_ends, g_ends, list(zip(*found.differences, strict=True))
     for ours, theirs in zip(ranges, expected, strict=True):
         for (low, high), (a, b) in zip(fractions(ours, bits), theirs, strict=True):
             assert -TINY <= a - low <= Fraction(1, 2**40)
             assert -TINY <= high - b <= Fraction(1, 2**40)
+
+
+def test_packed_entries_are_divided_one_by_one() -> None:
+    generator = random.Random(3)
+    for width in (4, 8, 20):
+        for _ in range(300):
+            most = 2 ** (8 * width - 1) - 1
+            numbers = [generator.choice((most, -most, 0, -1, generator.randint(-most, most))) for _ in range(generator.randint(1, 5))]
+            packed = _packed.pack(numbers, width)
+            for denominator in (1, 2, 3, 7 << 9, 1 << 8, 1 << 8 * width - 2):
+                assert _packed.unpack(packed, len(numbers), width, denominator) == [n // denominator for n in numbers]
+
+
+@law(30)
+@given(st.data(), st.sampled_from([1, 3, 1 << 10]))
+def test_affine_functions_of_forms(data: Any, denominator: int) -> None:
+    """Coefficients are those of the sums, rounded down; the error and the interval hold what is lost."""
+    whole, few = st.integers(-(2**20), 2**20), st.integers(1, 3)
+    rows = [{key: data.draw(whole) for key in range(3)} for _ in range(2)]
+    forms = {key: Form([data.draw(whole) for _ in range(data.draw(few))], (), data.draw(few)) for key in range(3)}
+    ends = {key: sorted((data.draw(whole), data.draw(whole))) for key in forms}
+    known = {key: form.within(*ends[key]) for key, form in forms.items()}
+    found = _packed.Rows([0, 1], denominator, [([0, 1, 2], rows)]).forms([known], 2**21, "step")
+    for row, form in zip(rows, found, strict=True):
+        slots = [sum(row[key] * v for key, f in forms.items() for v in f.own[s : s + 1]) for s in range(len(form.own))]
+        assert list(form.own) == [n // denominator for n in slots]
+        lost = sum(Fraction(n, denominator) - n // denominator for n in slots)
+        assert lost + Fraction(sum(abs(row[key]) * f.error for key, f in forms.items()), denominator) <= form.error
+        corners = [sorted((row[key] * low, row[key] * high)) for key, (low, high) in ends.items()]
+        assert form.sum - form.length == 2 * (sum(low for low, _ in corners) // denominator)
+        assert form.sum + form.length == -2 * (sum(-high for _, high in corners) // denominator)
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------------
@@ -159,7 +192,7 @@ def test_coefficients_that_are_rounded_to_0_count() -> None:
     f, g = (build([(same, [0] + [c] * n), ([[1] + [weight] * n], [-2 * unit]), ([[1]], [0])]) for c in (shift, 0))
     where = Box([0] + [-1] * n, [4] + [1] * n)
     couplings = ((1 << n) - 1) << 1
-    low, high = fractions(joint(read(f), read(g), 16).outputs(*units(where, 16), couplings).differences, 16)[0]
+    low, high = fractions(zip(*joint(read(f), read(g), 16).outputs(units(where, 16), couplings).differences, strict=True), 16)[0]
     for side in (1, -1):
         (a,), (b,) = (net([4] + [side] * n) for net in (f, g))
         assert low <= a - b <= high
@@ -199,7 +232,7 @@ def test_random_trees(data: Any) -> None:
             continue
         coupled = data.draw(COUPLINGS) & ((1 << run.pairs) - 1)
         tree.append(["leaf", f"{coupled:x}"])
-        worst = max(worst, *(max(-a, b) for a, b in fractions(run.outputs(lo, hi, coupled).differences, 64)))
+        worst = max(worst, *(max(-a, b) for a, b in fractions(zip(*run.outputs(Bounds(lo, hi), coupled).differences, strict=True), 64)))
     where = box(*[(Fraction(-1, 2), Fraction(1, 2))] * d)
     assert check(certificate("equal", "proved", (f, g), boxes_evidence(tree), domain=where, tolerance=worst))
     if worst:
@@ -493,46 +526,46 @@ def test_the_rules_as_they_are() -> None:
     assert everything_contained()
 
 
-def _half_way(self: Any, d: Any, ends: Any) -> Any:
+def _half_way(self: Any, d: Form, low: int, high: int) -> Form:
     """delta between 0 and d/2."""
     own, other = [n >> 2 for n in d.own], [n >> 2 for n in d.other]
-    self.other += 1
-    return _zonotope.Apart(own, _zonotope._added(other, self.other - 1, max(map(abs, ends)) // 4 + 1), d.error + 9)
+    self.count[_zonotope.DIFFERENCE] += 1
+    return Form(own, _zonotope._added(other, self.count[_zonotope.DIFFERENCE] - 1, max(-low, high) // 4 + 1), d.error + 9)
 
 
-def _steep(self: Any, i: int, ends: Any, line: Any = _zonotope._Run._line) -> Any:
+def _steep(self: Any, *of: Any, line: Any = _zonotope._Run.line) -> Any:
     """A slope above 1, with the shift as if it were not."""
-    found, slope = line(self, i, ends), 3 << self.bits - 1
-    return found._replace(slope=slope, shift=slope * -ends[0] >> self.bits + 1) if found.place else found
+    found, slope = line(self, *of), 3 << self.bits - 1
+    return found._replace(slope=slope, shift=slope * -of[1] >> self.bits + 1) if found.place else found
 
 
-def _no_shift(self: Any, i: int, ends: Any, line: Any = _zonotope._Run._line) -> Any:
-    return line(self, i, ends)._replace(shift=0)
+def _no_shift(self: Any, *of: Any, line: Any = _zonotope._Run.line) -> Any:
+    return line(self, *of)._replace(shift=0)
 
 
-def _same_symbol(self: Any, i: int, ends: Any, line: Any = _zonotope._Run._line) -> Any:
-    found = line(self, i, ends)
-    return found._replace(place=self.sides.slots) if found.place else found
+def _same_symbol(self: Any, *of: Any, line: Any = _zonotope._Run.line) -> Any:
+    found = line(self, *of)
+    return found._replace(place=self.slots) if found.place else found
 
 
 def _too_sharp(a: Any, b: Any, d: Any, sharpened: Any = _zonotope.sharpened) -> Any:
     """0 is said to be a bound of the difference."""
-    first, second, (low, high) = sharpened(a, b, d)
-    return first, second, (max(low, 0), high) if low + high > 0 else (low, min(high, 0))
+    first, second, ends = sharpened(a, b, d)
+    pairs = [(max(low, 0), high) if low + high > 0 else (low, min(high, 0)) for low, high in zip(*ends, strict=True)]
+    return first, second, Bounds([low for low, _ in pairs], [high for _, high in pairs])
 
 
-def _shared(self: Any, a: Any, d: Any, first: Any, second: Any, relaxed: Any = _zonotope._Run._relaxed) -> Any:
+def _shared(self: Any, a: Any, d: Any, first: Any, second: Any, relaxed: Any = _zonotope._Run.relaxed) -> Any:
     """The symbol of g is taken to be that of f, so that the shifts cancel."""
     found = relaxed(self, a, d, first, second)
     if not (first.place and second.place):
         return found
-    own = [*found.own[:-1], first.shift - second.shift]
-    return found._replace(own=own, other=[*found.other[:-1], 0])
+    return found._replace(own=[*found.own[:-1], first.shift - second.shift], other=[*found.other[:-1], 0])
 
 
 @pytest.mark.parametrize(
     ("name", "rule"),
-    [("_coupled", _half_way), ("_line", _steep), ("_line", _no_shift), ("_line", _same_symbol), ("_relaxed", _shared)],
+    [("coupled", _half_way), ("line", _steep), ("line", _no_shift), ("line", _same_symbol), ("relaxed", _shared)],
 )
 def test_a_wrong_rule_is_caught(name: str, rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_zonotope._Run, name, rule)
@@ -549,8 +582,8 @@ def test_forgotten_rounding_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     f, g = (mlp(([[Fraction(1, 3)]] * 2, [0, 0]), ([[1, q], [1, 1]], [0, 0]), ([[2**9, 2**9]], [0])) for q in (1, Fraction(2, 3)))
     where = Box([Fraction(1, 2)], [Fraction(1, 2)])
     assert_contained(mlp_of(f), mlp_of(g), where, 0, 1, bits=16)
-    rounded = _packed.Rows.combined
-    monkeypatch.setattr(_packed.Rows, "combined", lambda *a: [form._replace(error=0) for form in rounded(*a)])
+    rounded = _packed.Rows.forms
+    monkeypatch.setattr(_packed.Rows, "forms", lambda *a: [form._replace(error=0) for form in rounded(*a)])
     with pytest.raises(AssertionError):
         assert_contained(mlp_of(f), mlp_of(g), where, 0, 1, bits=16)
 
@@ -610,7 +643,7 @@ def test_a_box_keeps_what_later_stages_read() -> None:
         layer = [[1, Fraction(1, 2)], [-1, Fraction(1, 2)]], [0, 0]
         net = read_network(mlp(*[layer] * stages, ([[1, 1]], [0])), "net")
         with _budget.opened() as account:
-            assert len(Joint(net, net, 32).outputs([-(2**32)] * 2, [2**32] * 2).differences) == 1
+            assert len(Joint(net, net, 32).outputs(Bounds([-(2**32)] * 2, [2**32] * 2)).differences.lo) == 1
         return account.most
 
     assert room(80) < 3 * room(40)

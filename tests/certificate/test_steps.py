@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from exactnn.certificate._intervals import Unit
 from exactnn.certificate._piecewise import Piecewise
+from exactnn.certificate._units import Unit
 from tests.certificate.second.passes import bend, steps_of
 
 BITS = 16

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from exactnn import Box, Network, Polyhedron, check, mlp, symmetry, verify_equal, verify_symmetry, verify_zero
-from exactnn.certificate import _budget, _intervals, _smooth
+from exactnn.certificate import _budget, _smooth
+from exactnn.certificate import _units as _checker_units
 from exactnn.certificate._piecewise import Piecewise
 from exactnn.difference import NotBounded, UpperBound, _pass, _units, bounding_box, difference_bounds, upper_bound
 from exactnn.difference._bounds import Ends, Exact, times
@@ -184,7 +185,7 @@ def test_a_known_sign_is_used() -> None:
     found = unit(relu(), 1, 64).step(x, y, d).down().bounds(64)
     assert Fraction(9, 10) - TINY <= found.lo.item() <= Fraction(9, 10) <= found.hi.item() <= Fraction(9, 10) + TINY
     scale = 2**64
-    theirs = _intervals.Unit(Piecewise(Fraction(0), Fraction(0), [(Fraction(0), Fraction(1))]), 64)
+    theirs = _checker_units.Unit(Piecewise(Fraction(0), Fraction(0), [(Fraction(0), Fraction(1))]), 64)
     ends = theirs.step((scale, 2 * scale), (-scale, scale // 2), (9 * scale // 10, 9 * scale // 10))
     assert [Fraction(e, scale) for e in ends] == [Fraction(9 * scale // 10, scale)] * 2
 

@@ -4,10 +4,12 @@ import re
 from fractions import Fraction
 
 from tests.certificate.second.networks import sizes, walk
-from tests.certificate.second.passes import bounds_between, sides, span
+from tests.certificate.second.passes import bounds_between, sides, span, steps_of
 from tests.certificate.second.tree import rule_tree
 from tests.certificate.second.values import count, need, one_of, record, several
 from tests.certificate.second.vectors import ONE, add, const
+
+RELU = (Fraction(0), Fraction(0), [(Fraction(0), Fraction(1))])
 
 
 def rule_boxes(evidence, nets, tolerance, domain, outputs):
@@ -170,12 +172,6 @@ def bounds_of_leaf(nets, box, bits, couplings):
             else:
                 (s, t), (h, i) = (run.slopes[k] for run in runs), (run.halves[k] for run in runs)
                 moved[2, k] = add((s - t, a), (t, d), (1, const(h - i)), (1, {("f", k): h}), (-1, {("g", k): i}))
-            if low >= 0 and low_g >= 0:
-                between = dl, du
-            elif high <= 0 and high_g <= 0:
-                between = Fraction(0), Fraction(0)
-            else:
-                between = min(dl, Fraction(0)), max(du, Fraction(0))
-            moved_between[2, k] = within(between, (max(low, 0) - max(high_g, 0), max(high, 0) - max(low_g, 0)))
+            moved_between[2, k] = steps_of(RELU, (low, high), (low_g, high_g), (dl, du))
         u += len(own)
     return [pair(v, w)[-1] for v, w in zip(programs[0][1], programs[1][1], strict=True)]

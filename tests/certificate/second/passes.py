@@ -8,6 +8,7 @@ from tests.certificate.second.values import NotCovered, Rejected, count, need, o
 from tests.certificate.second.vectors import ONE, add, is_constant, primitive, remainder
 
 FREE = ("weight", "bias", "factor", "value", "slope", "constant", "kinks", "slopes", "mean", "variance", "epsilon", "precision")
+FREE += ("count_padding",)
 
 
 def span(row, x):
