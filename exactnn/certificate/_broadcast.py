@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ._meaning import Linear, Term
+from ._meaning import Linear
 from ._network import Node
 from ._numbers import Rejected, Tensor, need, tensor
 from ._operations import Fields, Shape
+from ._terms import Term
 
 
 def broadcast(first: Sequence[int], second: Sequence[int], step: str) -> Shape:
