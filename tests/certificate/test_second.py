@@ -1,5 +1,6 @@
 """Two checkers, made apart from one document, say the same about every certificate: `exactnn.certificate` and the package `second`."""
 
+import ast
 import collections
 import copy
 import gzip
@@ -8,6 +9,7 @@ import json
 import random
 from fractions import Fraction
 from math import prod
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,14 +18,17 @@ from hypothesis import strategies as st
 import exactnn.certificate as first
 from exactnn import check as public_check
 from exactnn import verify_equal, verify_zero
+from exactnn.certificate import _trusted
 from exactnn.errors import EmptyDomain
 from tests.certificate import second
 from tests.certificate._build import ABS, HARDTANH, LEAKY, box, certificate, mlp, network, node, number, proved, rehash, tensor
 from tests.certificate._cases import CASES
 from tests.certificate._random import OPERATIONS, grown, lines
 from tests.certificate._trees import by_tree
-from tests.certificate.second.networks import read_network, sizes
-from tests.certificate.second.passes import bounds_of_pass
+from tests.certificate.second import core
+from tests.certificate.second.bounds import bounds_of_pass
+from tests.certificate.second.boxes import stages_of
+from tests.certificate.second.core import read_network, sizes
 from tests.certificate.test_mutations import at
 from tests.strategies import TINY, deep_pairs, domains, equal_pairs, graphs, law, polyhedron, renamed, shallows, weights, with_weight
 
@@ -179,6 +184,44 @@ def test_cases(name):
     assert two == ("not covered" if name in NOT_COVERED else "accepted")
 
 
+def test_the_core_is_small():
+    """All of docs/certificate/core.md, in fewer than 500 lines, counted as those of the trusted checker are."""
+    source = Path(core.__file__).read_text(encoding="utf-8")
+    assert _trusted.lines(source, ast.parse(source)) < 500
+
+
+def test_the_core_alone(monkeypatch):
+    """It accepts what is within its page, and says of the rest that it is not covered."""
+    for op in ("smooth", "rational"):
+        monkeypatch.delitem(core.BENT, op)
+    seen = collections.Counter()
+    for document in CASES.values():
+        try:
+            core.check(document)
+            seen["accepted"] += 1
+        except second.NotCovered:
+            seen["not covered"] += 1
+    assert seen["accepted"] > seen["not covered"]
+    assert seen["accepted"] + seen["not covered"] == len(CASES)
+
+
+def test_proofs_about_entries_of_a_grid():
+    f = network([node("x", "input", shape=[1, 2]), node("y", "scale", "x", factor=tensor([1]))])
+    pairs = [[[["slack", k, 1]], [["slack", k + 1, 1]]] for k in (0, 2)]
+    evidence = {"method": "forms", "hull": None, "f": {}, "g": {}, "output": pairs}
+    for tolerance, said in ((1, "accepted"), ("1/2", "rejected")):
+        document = certificate("zero", "proved", (f,), evidence, domain=box((-1, 1), (-1, 1)), tolerance=tolerance)
+        assert opinions(document) == (said, said)
+
+
+def test_a_quotient_of_the_empty_polynomial():
+    for numerator, value in (([], 0), ([0, 1], "1/2")):
+        f = network([node("x", "input", shape=[1]), node("q", "rational", "x", numerator=numerator, denominator=[1, 1])])
+        point = {"method": "point", "point": [1], "f": [value], "g": [1]}
+        g = mlp(([[0]], [1]))
+        assert opinions(certificate("equal", "refuted", (f, g), point)) == ("accepted", "accepted")
+
+
 def hunt(seconds_pick, each):
     seen = collections.Counter()
     for name in CASES:
@@ -317,10 +360,7 @@ def a_pair(pick):
 
 
 def units(*nets):
-    found = 0
-    for item in (item for net in nets for item in read_network(net)["nodes"]):
-        found += sum(len(unit[2]) for unit in item.get("units", ())) + sum(len(window) - 1 for window in item.get("windows", ()))
-    return found
+    return sum(len(stage) for net in nets for stage in stages_of(read_network(net))[0])
 
 
 def a_tree(pick, count, depth, rows):
@@ -398,7 +438,7 @@ def with_neighbours(net, pick):
     for item in net["nodes"]:
         name, item = item["name"], {**item, "operands": [now.get(o, o) for o in item["operands"]]}
         behind(name, item)
-        size = read_network(network(nodes))["nodes"][-1]["shape"]
+        size = read_network(network(nodes))["nodes"][nodes[-1]["name"]]["shape"]
         if item["op"] not in ("affine", "conv", "piecewise_linear", "reshape", "scale") or not size:
             continue
         like = pick.choice((size, size[-1:], (1,), (size[0], *[1] * (len(size) - 1)), ()))

@@ -8,9 +8,9 @@ import pytest
 
 from tests.certificate import second
 from tests.certificate._build import HARDTANH, LEAKY, act, affine, box, certificate, network, node, tensor
+from tests.certificate.second.bounds import bounds_between
 from tests.certificate.second.boxes import bounds_of_leaf, leaves, opened, stages_of
-from tests.certificate.second.networks import read_network
-from tests.certificate.second.passes import bounds_between
+from tests.certificate.second.core import read_network
 from tests.certificate.test_second import agree, moved, mutant, opinions, with_neighbours
 from tests.verify import test_certificates
 

@@ -11,9 +11,9 @@ from tests.certificate import second
 from tests.certificate._build import ABS, HARDTANH, LEAKY, act, box, certificate, mlp, network, node, number, tensor
 from tests.certificate._cases import norm, smooth_net
 from tests.certificate._random import OPERATIONS, grown, some
+from tests.certificate.second.core import read_network, sizes
+from tests.certificate.second.functions import evaluated
 from tests.certificate.second.moves import ACTIVATIONS, Layer, moved_by
-from tests.certificate.second.networks import read_network, sizes
-from tests.certificate.second.tree import evaluated
 from tests.certificate.test_second import agree, agree_on_mutants, opinions
 
 ODD = HARDTANH
@@ -25,7 +25,7 @@ def a_chain(pick):
     n = pick.choice((2, 3))
     nodes = [node("x", "input", shape=[2, 9] if grid else pick.choice(([2], [3, 2])))]
     for k in range(pick.choice((1, 2))):
-        size = read_network(network(nodes))["nodes"][-1]["shape"]
+        size = read_network(network(nodes))["nodes"][nodes[-1]["name"]]["shape"]
         if len(size) == 1:
             grid = False
         if grid:
@@ -42,7 +42,7 @@ def a_chain(pick):
         nodes.append(act(f"r{k}", nodes[-1]["name"], pick.choice((None, LEAKY, ABS, ODD))))
         for j in range(pick.choice((0, 0, 1, 2))):
             between(pick, nodes, f"{j}behind{k}")
-    size = read_network(network(nodes))["nodes"][-1]["shape"]
+    size = read_network(network(nodes))["nodes"][nodes[-1]["name"]]["shape"]
     if grid and len(size) > 1 and pick.random() < 0.4:
         groups = pick.choice((1, size[0]))
         weight = some(pick, size[0], size[0] // groups, 1)
@@ -58,7 +58,7 @@ def a_chain(pick):
 
 def between(pick, nodes, name):
     """One more node that may carry neurons."""
-    size, last = read_network(network(nodes))["nodes"][-1]["shape"], nodes[-1]["name"]
+    size, last = read_network(network(nodes))["nodes"][nodes[-1]["name"]]["shape"], nodes[-1]["name"]
     kind = pick.choice(("norm", "prelu", "pool", "average", "act", "reshape", "scale"))
     if kind == "norm":
         numbers = [[Fraction(pick.choice((-2, 1, 2))) for _ in range(size[0])] for _ in range(3)]
@@ -80,7 +80,7 @@ def between(pick, nodes, name):
 def a_step(pick, f):
     """A step about a layer that there is, mostly as it should be."""
     net = read_network(f)
-    layer = pick.choice([n["name"] for n in net["nodes"] if n["op"] in ACTIVATIONS] or ["x"])
+    layer = pick.choice([n["name"] for n in net["nodes"].values() if n["op"] in ACTIVATIONS] or ["x"])
     try:
         n = Layer(net, layer).n
     except second.Rejected:

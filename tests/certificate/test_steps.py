@@ -8,7 +8,7 @@ import pytest
 
 from exactnn.certificate._piecewise import Piecewise
 from exactnn.certificate._units import Unit
-from tests.certificate.second.passes import bend, steps_of
+from tests.certificate.second.core import bend, steps_of
 
 BITS = 16
 ONE = 1 << BITS

@@ -1,41 +1,37 @@
-"""The rule boxes. Zonotopes have rational coefficients here, and nothing is rounded but what the page rounds by name."""
+"""Rule boxes: docs/certificate/bounds.md. Zonotopes are rational here, and nothing is rounded but what the page rounds by name."""
 
 import re
 from fractions import Fraction
 
-from tests.certificate.second.networks import sizes, walk
-from tests.certificate.second.passes import bounds_between, sides, span, steps_of
-from tests.certificate.second.tree import rule_tree
-from tests.certificate.second.values import count, need, one_of, record, several
-from tests.certificate.second.vectors import ONE, add, const
+import numpy as np
+
+from tests.certificate.second.bounds import bounds_between
+from tests.certificate.second.core import ONE, Vector, array, count, need, read, record, run, sides, sizes, span, steps_of, unit, vector
+from tests.certificate.second.functions import rule_tree
+
+KINDS = {"split": (None, None, None), "leaf": (None, None), "pass": (None,), "exact": (None, None, None)}
 
 RELU = (Fraction(0), Fraction(0), [(Fraction(0), Fraction(1))])
 
 
-def rule_boxes(evidence, nets, tolerance, domain, outputs):
+def rule_boxes(evidence, nets, tolerance, domain, inputs, outputs):
     nodes, box, bits = opened(evidence, nets, domain)
     for kind, about, part in leaves(nodes, box, bits):
         if kind == "exact":
-            inside = [
-                v for j, (low, high) in enumerate(part) for v in (add((1, const(high)), (-1, x(j))), add((1, x(j)), (-1, const(low))))
-            ]
-            rule_tree({"method": "tree", "hull": about[0], "tree": about[1]}, nets, tolerance, [*domain, *inside], outputs)
+            inside = [v for j, (low, high) in enumerate(part) for v in (high - unit(1, j), unit(1, j) - low)]
+            rule_tree({"method": "tree", "hull": about[0], "tree": about[1]}, nets, tolerance, [*domain, *inside], inputs, outputs)
             continue
         found = bounds_between(nets, part, bits) if kind == "pass" else bounds_of_leaf(nets, part, bits, *about)
         need(all(-tolerance <= low and high <= tolerance for low, high in found), "an output differs by more")
 
 
-def x(j):
-    return {(1, j): Fraction(1)}
-
-
 def opened(evidence, nets, domain):
-    _, bits, nodes = record(evidence, "method", "bits", "tree", maybe=("box",))
-    need(16 <= count(bits) <= 4096, "bits from 16 to 4096")
-    need(domain is not None, "boxes without a domain")
+    _, bits, nodes, stated = record(evidence, {"box": []}, method=None, bits=count, tree=[None])
+    need(16 <= bits <= 4096, "bits from 16 to 4096")
+    need(domain, "boxes without a domain")
     one = 2**bits
-    box = sides(domain, sum(sizes(nets[0], nets[0]["inputs"])), evidence.get("box", []))
-    return several(lambda n: n)(nodes), [(Fraction(low * one // 1, one), Fraction(-(-high * one // 1), one)) for low, high in box], bits
+    box = sides(domain, sum(sizes(nets[0], nets[0]["inputs"])), stated)
+    return nodes, [(Fraction(low * one // 1, one), Fraction(-(-high * one // 1), one)) for low, high in box], bits
 
 
 def leaves(nodes, box, bits):
@@ -43,9 +39,9 @@ def leaves(nodes, box, bits):
     left, boxes = list(nodes), [box]
     while boxes:
         need(left, "a node is missing")
-        kind, *about = several(lambda v: v)(left.pop(0)) or [None]
-        part = boxes.pop()
-        need(len(about) == {"split": 2, "leaf": 1, "pass": 0, "exact": 2}[one_of("split", "leaf", "pass", "exact")(kind)], "a node")
+        node, part = left.pop(0), boxes.pop()
+        need(isinstance(node, list) and node, "a node")
+        kind, *about = read(KINDS[read(set(KINDS), node[0])], node)
         if kind != "split":
             yield kind, about, part
             continue
@@ -63,7 +59,7 @@ def leaves(nodes, box, bits):
 
 def reach(form):
     radius = sum(abs(w) for key, w in form.items() if key != ONE)
-    return form.get(ONE, Fraction(0)) - radius, form.get(ONE, Fraction(0)) + radius
+    return form.constant() - radius, form.constant() + radius
 
 
 def within(a, b):
@@ -72,17 +68,16 @@ def within(a, b):
 
 def stages_of(net):
     """The rows of the units of each stage, over inputs (1, j) and maxima (2, u) of earlier units; and those of the outputs."""
-    d, found, first = sum(sizes(net, net["inputs"])), [], 0
-    run = walk(net, [x(j) for j in range(d)])
-    try:
-        node, zs = next(run)
-        while True:
-            need("units" in node or "windows" in node, "a function that is not piecewise linear")
-            found.append(zs)
-            first += len(zs)
-            node, zs = run.send([{(2, u): Fraction(1)} for u in range(first - len(zs), first)])
-    except StopIteration as end:
-        return found, end.value
+    found = []
+
+    def ask(node, z, *function):
+        need(not function, "a function that is not piecewise linear")
+        first = sum(map(len, found))
+        found.append(list(map(vector, np.ravel(z))))
+        return array((unit(2, first + u) for u in range(np.size(z))), np.shape(z))
+
+    outputs = run(net, [unit(1, j) for j in range(sum(sizes(net, net["inputs"])))], ask)
+    return found, list(map(vector, outputs))
 
 
 class Side:
@@ -104,19 +99,18 @@ class Side:
             h = max((1 - lam) * high, -lam * low) / 2
         self.slopes.append(lam)
         self.halves.append(h)
-        own = {(self.name, u): h} if h else {}
-        self.forms[2, u] = add((lam, form), (1, const(h)), (1, own))
+        self.forms[2, u] = lam * form + h + h * unit(self.name, u)
         self.intervals[2, u] = max(low, 0), max(high, 0)
 
 
 def combined(row, forms):
-    return add(*((w, const(1) if key == ONE else forms[key]) for key, w in row.items()))
+    return sum((w * forms[key] for key, w in row.items() if key != ONE), vector(row.constant()))
 
 
 def span_of(row, intervals):
     keys = [key for key in row if key != ONE]
-    renamed = {(1, k): row[key] for k, key in enumerate(keys)}
-    return span({**renamed, ONE: row.get(ONE, Fraction(0))}, [intervals[key] for key in keys])
+    renamed = Vector({(1, k): row[key] for k, key in enumerate(keys)})
+    return span(renamed + row.constant(), [intervals[key] for key in keys])
 
 
 def bounds_of_leaf(nets, box, bits, couplings):
@@ -129,7 +123,7 @@ def bounds_of_leaf(nets, box, bits, couplings):
     inputs = {}
     for j, (low, high) in enumerate(box):
         middle = Fraction((low + high) * one // 2, one)
-        inputs[1, j] = add((1, const(middle)), (1, {("x", j): max(high - middle, middle - low)}))
+        inputs[1, j] = max(high - middle, middle - low) * unit("x", j) + middle
     intervals = {(1, j): side for j, side in enumerate(box)}
     runs = [Side("fg"[k], inputs, intervals, one) for k in range(len(nets))]
     if not paired:
@@ -141,17 +135,16 @@ def bounds_of_leaf(nets, box, bits, couplings):
             found.append([(form, within(reach(form), known)) for form, known in map(run.read, outputs)])
         if len(nets) == 1:
             return [ends for _, ends in found[0]]
-        return [within(reach(add((1, a), (-1, b))), (p[0] - q[1], p[1] - q[0])) for (a, p), (b, q) in zip(*found, strict=True)]
+        return [within(reach(a - b), (p[0] - q[1], p[1] - q[0])) for (a, p), (b, q) in zip(*found, strict=True)]
     f, g = runs
     moved, moved_between = {}, {}
 
     def pair(v, w):
         """Forms a, b, d and ranges of a pair of rows."""
         (a, known_a), (b, known_b) = f.read(v), g.read(w)
-        rest = add((1, v), (-1, w))
-        rows = {**{("own", key): c for key, c in rest.items() if key != ONE}, **{("moved", key): c for key, c in w.items() if key[0] == 2}}
-        if ONE in rest:
-            rows[ONE] = rest[ONE]
+        rest = v - w
+        rows = Vector({("own", key): c for key, c in rest.items() if key != ONE}) + rest.constant()
+        rows = rows + Vector({("moved", key): c for key, c in w.items() if key[0] == 2})
         forms = {**{("own", key): form for key, form in f.forms.items()}, **{("moved", key): form for key, form in moved.items()}}
         ends = {**{("own", key): e for key, e in f.intervals.items()}, **{("moved", key): e for key, e in moved_between.items()}}
         d = combined(rows, forms)
@@ -168,10 +161,10 @@ def bounds_of_leaf(nets, box, bits, couplings):
             f.maximum(k, a, low, high)
             g.maximum(k, b, low_g, high_g)
             if coupled >> k & 1:
-                moved[2, k] = add((Fraction(1, 2), d), (1, {("d", k): max(abs(dl), abs(du)) / 2}))
+                moved[2, k] = Fraction(1, 2) * (d + max(abs(dl), abs(du)) * unit("d", k))
             else:
                 (s, t), (h, i) = (run.slopes[k] for run in runs), (run.halves[k] for run in runs)
-                moved[2, k] = add((s - t, a), (t, d), (1, const(h - i)), (1, {("f", k): h}), (-1, {("g", k): i}))
+                moved[2, k] = (s - t) * a + t * d + (h - i) + h * unit("f", k) - i * unit("g", k)
             moved_between[2, k] = steps_of(RELU, (low, high), (low_g, high_g), (dl, du))
         u += len(own)
     return [pair(v, w)[-1] for v, w in zip(programs[0][1], programs[1][1], strict=True)]

@@ -1,10 +1,12 @@
-"""Transformations of the hidden layers of a network, and those of them that keep every function (`matched`)."""
+"""Transformations of the hidden layers of a network, and those of them that keep every function: docs/certificate/transformations.md."""
 
 from fractions import Fraction
 from math import prod
 
-from tests.certificate.second.networks import meant, norm
-from tests.certificate.second.values import NotCovered, count, need, one_of, rational, record, several
+import numpy as np
+
+from tests.certificate.second.bounds import rows
+from tests.certificate.second.core import array, count, made, need, not_covered, rational, read, record, value
 
 ACTIVATIONS = ("piecewise_linear", "prelu", "smooth", "rational")
 POOLING = ("max_pool", "average_pool")
@@ -17,7 +19,7 @@ class Layer:
     """A hidden layer of n neurons: its source, what carries them before and behind the activation, and what reads them."""
 
     def __init__(self, net, name):
-        self.nodes = {n["name"]: n for n in net["nodes"]}
+        self.nodes = net["nodes"]
         self.outputs = net["outputs"]
         need(isinstance(name, str) and name in self.nodes and self.nodes[name]["op"] in ACTIVATIONS, "no such layer")
         self.layer = self.nodes[name]
@@ -83,13 +85,13 @@ class Layer:
         return [p // (places // self.n) for p in range(places)]
 
     def changed(self, changes):
-        return [
-            meant(n["name"], n["op"], n["operands"], {**n["fields"], **changes[n["name"]]}, n["shapes"]) if n["name"] in changes else n
-            for n in self.nodes.values()
-        ]
+        return {
+            name: made(name, n["op"], n["operands"], {**n["fields"], **changes[name]}, n["shapes"]) if name in changes else n
+            for name, n in self.nodes.items()
+        }
 
 
-def rows_of(layer, item):
+def rows_of(item):
     """The fields of an item that have a number, or several, for each channel or row."""
     if item["op"] in ("affine", "conv"):
         return ("weight", "bias")
@@ -97,47 +99,31 @@ def rows_of(layer, item):
 
 
 def permuted(layer, order):
-    n = layer.n
-    order = several(count, n)(order)
-    need(sorted(order) == list(range(n)), "no order of the neurons")
+    need(sorted(read([count], order)) == list(range(layer.n)), "no order of the neurons")
     need(layer.source["op"] in ("affine", "conv"), "no rows before the layer")
     need(all(i["fields"].get("groups", 1) == 1 for i in (layer.source, *layer.readers)), "groups")
-    changes = {}
 
     def moved(places):
         """For each place the one whose content it gets."""
-        of = layer.of(places)
-        where = [[p for p in range(places) if of[p] == i] for i in range(n)]
-        seen, found = [0] * n, []
-        for p in range(places):
-            found.append(where[order[of[p]]][seen[of[p]]])
-            seen[of[p]] += 1
+        of = np.array(layer.of(places))
+        found = np.empty(places, int)
+        for new, old in enumerate(order):
+            found[of == new] = np.flatnonzero(of == old)
         return found
 
+    changes = {}
     for item in layer.carrying:
-        new = {}
-        for key in rows_of(layer, item):
-            size, entries = item["fields"][key]
-            each = prod(size[1:])
-            new[key] = size, [v for p in moved(size[0]) for v in entries[p * each : (p + 1) * each]]
-        changes[item["name"]] = new
+        changes[item["name"]] = {key: item["fields"][key][moved(len(item["fields"][key]))] for key in rows_of(item)}
     for item in layer.readers:
-        size, entries = item["fields"]["weight"]
-        each = prod(size[2:])
-        which = moved(size[1])
-        new = [v for o in range(size[0]) for p in which for v in entries[(o * size[1] + p) * each : (o * size[1] + p + 1) * each]]
-        changes.setdefault(item["name"], {})["weight"] = size, new
+        weight = item["fields"]["weight"]
+        changes.setdefault(item["name"], {})["weight"] = weight[:, moved(weight.shape[1])]
     return layer.changed(changes)
 
 
-def times(item, keys, factors):
+def times(layer, item, keys, factors):
     """These fields, each row multiplied by its factor."""
-    new = {}
-    for key in keys:
-        size, entries = item["fields"][key]
-        each = prod(size[1:])
-        new[key] = size, [v * factors[p // each] for p, v in enumerate(entries)]
-    return new
+    each = array([factors[i] for i in layer.of(len(item["fields"]["weight"]))])
+    return {key: (item["fields"][key].T * each).T for key in keys}
 
 
 def scaled(layer, factors, *, rounded_anew):
@@ -145,41 +131,30 @@ def scaled(layer, factors, *, rounded_anew):
     changes = before(layer, factors, rounded_anew=rounded_anew)
     for item in layer.behind:
         if item["op"] == "batch_norm":
-            changes[item["name"]] = times(item, ("mean", "bias"), spread(layer, item, factors))
+            changes[item["name"]] = times(layer, item, ("mean", "bias"), factors)
     for item in layer.readers:
-        size, entries = item["fields"]["weight"]
-        each, outs = prod(size[2:]), size[0]
-        if item["op"] == "affine":
-            of = [layer.of(size[1])] * outs
-        else:
-            groups, all_of = item["fields"]["groups"], layer.of(size[1] * item["fields"]["groups"])
-            of = [all_of[o // (outs // groups) * size[1] :][: size[1]] for o in range(outs)]
-        new = [v / factors[of[p // each // size[1]][p // each % size[1]]] for p, v in enumerate(entries)]
-        changes.setdefault(item["name"], {})["weight"] = size, new
+        weight, groups = item["fields"]["weight"], item["fields"].get("groups", 1)
+        inverse = array([1 / factors[i] for i in layer.of(weight.shape[1] * groups)])
+        by_group = weight.reshape(groups, len(weight) // groups, weight.shape[1], -1) * inverse.reshape(groups, 1, -1, 1)
+        changes.setdefault(item["name"], {})["weight"] = by_group.reshape(weight.shape)
     return layer.changed(changes)
-
-
-def spread(layer, item, factors):
-    """The factor of each row or channel of an item."""
-    return [factors[i] for i in layer.of(item["fields"]["weight"][0][0])]
 
 
 def before(layer, factors, *, rounded_anew):
     """What changes before the activation, so that each neuron is multiplied by its factor."""
     last = [item for item in (layer.source, *layer.between) if item["op"] in ("affine", "conv", "batch_norm")]
     if rounded_anew:
-        item = last[-1]
-        return {item["name"]: times(item, ("weight", "bias"), spread(layer, item, factors))}
+        return {last[-1]["name"]: times(layer, last[-1], ("weight", "bias"), factors)}
     need(layer.source["op"] in ("affine", "conv"), "no rows before the layer")
-    changes = {layer.source["name"]: times(layer.source, ("weight", "bias"), spread(layer, layer.source, factors))}
-    return {**changes, **{i["name"]: times(i, ("mean", "bias"), spread(layer, i, factors)) for i in last[1:]}}
+    changes = {item["name"]: times(layer, item, ("mean", "bias"), factors) for item in last[1:]}
+    return {layer.source["name"]: times(layer, layer.source, ("weight", "bias"), factors), **changes}
 
 
 def ratio(item, channel):
     """r with phi(t) - phi(-t) = r t."""
     fields = item["fields"]
     if item["op"] == "prelu":
-        return 1 + fields["slopes"][1][channel]
+        return 1 + fields["slopes"][channel]
     if item["op"] == "piecewise_linear":
         jumps = dict(fields["kinks"])
         need(all(jumps.get(-t) == p for t, p in jumps.items()), "a function without such a ratio")
@@ -192,7 +167,7 @@ def flipped(layer, neurons, *, keeps):
     need(layer.source["op"] in ("affine", "conv"), "no affine node before the layer")
     need(not any(i["op"] in ACTIVATIONS for i in layer.between), "an activation before the layer")
     if any(i["op"] == "max_pool" for i in layer.between) or any(i["op"] not in ("reshape", "average_pool") for i in layer.behind):
-        raise NotCovered("flips through what is not linear")
+        not_covered("flips through what is not linear")
     of = layer.of(prod(layer.layer["shape"]))
     channels = layer.layer["shape"][0] if layer.layer["shape"] else 1
     ratios = [ratio(layer.layer, e * channels // len(of)) for e in range(len(of))]
@@ -202,36 +177,27 @@ def flipped(layer, neurons, *, keeps):
     factors = [Fraction(-1 if i in neurons else 1) for i in range(layer.n)]
     changes = before(layer, factors, rounded_anew=True)
     if any(i["op"] not in ("reshape", "batch_norm") for i in layer.between):
-        raise NotCovered("flips behind pooling")
+        not_covered("flips behind pooling")
     at_zero = offsets(layer)
     added = {layer.layer["name"]: [r * b if i in neurons else Fraction(0) for r, b, i in zip(ratios, at_zero, of, strict=True)]}
     for item in (*layer.behind, *layer.readers):
-        x = added[item["operands"][0]]
-        added[item["name"]] = [sum(w * x[key[1]] for key, w in row.items() if key != (0, 0)) for row in item["rows"]]
+        added[item["name"]] = [(v - v.constant()).at(added[item["operands"][0]]) for v in rows(item)]
     for item in layer.readers:
-        (rows,), bias = item["fields"]["bias"]
-        each = [[v for p, v in enumerate(added[item["name"]]) if row_of(item, p) == r] for r in range(rows)]
-        need(all(len(set(found)) == 1 for found in each), "a sum that is not the same everywhere")
+        rows_first = np.moveaxis(array(added[item["name"]], item["shape"]), -1 if item["op"] == "affine" else 0, 0)
+        each = rows_first.reshape(len(rows_first), -1)
+        need((each == each[:, :1]).all(), "a sum that is not the same everywhere")
         new = changes.setdefault(item["name"], {})
         need("bias" not in new, "a reader that is the source")
-        new["bias"] = (rows,), [b + found[0] for b, found in zip(bias, each, strict=True)]
+        new["bias"] = item["fields"]["bias"] + each[:, 0]
     return layer.changed(changes)
-
-
-def row_of(item, place):
-    """The row or output channel of an entry."""
-    return place % item["shape"][-1] if item["op"] == "affine" else place // prod(item["shape"][1:])
 
 
 def offsets(layer):
     """What the activation gets, entry by entry, where the source gets 0."""
-    now = [layer.source["fields"]["bias"][1][row_of(layer.source, p)] for p in range(prod(layer.source["shape"]))]
-    for item in layer.between:
-        if item["op"] == "batch_norm":
-            scales, shifts = norm(item["fields"])
-            each = len(now) // len(scales)
-            now = [scales[p // each] * v + shifts[p // each] for p, v in enumerate(now)]
-    return now
+    now = np.zeros(layer.source["shapes"][0], int)
+    for item in (layer.source, *layer.between):
+        now = value(item, [now])
+    return list(now.flat)
 
 
 def keeps_function(layer, kind):
@@ -255,21 +221,21 @@ def keeps_function(layer, kind):
 
 def moved_by(net, steps, *, keeps=False):
     """The network that the steps make of it; with `keeps` all of them must keep the function of every network."""
-    for step in several(lambda s: s)(steps):
+    for step in read([None], steps):
         need(isinstance(step, dict), "a step is an object")
-        kind = one_of(*STEPS)(step.get("kind"))
-        _, name, about = record(step, "kind", "layer", STEPS[kind])
+        kind = read(set(STEPS), step.get("kind"))
+        _, name, about = record(step, **dict.fromkeys(("kind", "layer", STEPS[kind])))
         layer = Layer(net, name)
         if keeps:
             keeps_function(layer, kind)
         if kind == "permutation":
             nodes = permuted(layer, about)
         elif kind == "scaling":
-            factors = several(rational, layer.n)(about)
+            factors = read((rational,) * layer.n, about)
             need(all(c > 0 for c in factors), "a factor that is not positive")
             nodes = scaled(layer, factors, rounded_anew=not keeps)
         else:
-            neurons = several(count)(about)
+            neurons = read([count], about)
             need(len(set(neurons)) == len(neurons) and all(i < layer.n for i in neurons), "no such neurons")
             if kind == "flip":
                 nodes = flipped(layer, neurons, keeps=keeps)

@@ -1,21 +1,20 @@
-"""Nodes that two networks share."""
+"""Nodes that two networks share: docs/certificate/transformations.md, "Shared"."""
 
-from math import prod
+import numpy as np
 
-from tests.certificate.second.networks import meant, reads_only, starts
-from tests.certificate.second.passes import folded
-from tests.certificate.second.values import NotCovered, need, several
+from tests.certificate.second.bounds import folded
+from tests.certificate.second.core import coordinates, made, need, not_covered, read, stands_for
 
 
 def behind(nets, groups):
     """f' and g', where the nodes of each group are inputs."""
-    groups = several(several(several(lambda name: name), 2))(groups)
+    need(isinstance(groups, list) and groups, "no groups")
+    groups = [read(tuple([set(net["nodes"])] for net in nets), group) for group in groups]
     for k, net in enumerate(nets):
-        names, known = [name for group in groups for name in group[k]], {n["name"] for n in net["nodes"]}
-        need(all(isinstance(n, str) and n in known for n in names), "a node that is not there")
-        need(groups and all(group[k] for group in groups) and len(set(names)) == len(names), "an empty group, or a node twice")
-        if any(n["op"] == "rational" for n in net["nodes"]):
-            raise NotCovered("shared nodes with rational functions")
+        names = [name for group in groups for name in group[k]]
+        need(all(group[k] for group in groups) and len(set(names)) == len(names), "an empty group, or a node twice")
+        if any(n["op"] == "rational" for n in net["nodes"].values()):
+            not_covered("shared nodes with rational functions")
     need(any(same(pair, groups) for pair in (nets, list(map(folded, nets)))), "nodes that are not the same")
     return [cut(net, [group[k] for group in groups]) for k, net in enumerate(nets)]
 
@@ -24,32 +23,31 @@ def same(nets, groups):
     """Whether the nodes of each group have one class; equal classes have the same value, up to reshapes."""
     classes, found = {}, []
     for net in nets:
-        of, begin = {}, starts(net)
-        for node in net["nodes"]:
+        of, where = {}, coordinates(net)
+        for node in net["nodes"].values():
             operands = [of[o] for o in node["operands"]]
-            if reads_only(node):
+            if stands_for(node):
                 of[node["name"]] = operands[0]
                 continue
-            shapes = None if node["op"] in ("affine", "input") else str((node["shape"], node["shapes"]))
-            key = node["op"], shapes, sorted(operands) if node["op"] == "add" else operands, sorted(node["fields"].items())
-            if node["op"] == "affine":
-                key = (*key, node["shape"])
+            shapes = None if node["op"] == "affine" else node["shapes"]
+            fields = [(key, np.shape(v), np.array(v, object).tolist()) for key, v in sorted(node["fields"].items())]
+            key = node["op"], node["shape"], shapes, sorted(operands) if node["op"] == "add" else operands, fields
             if node["op"] == "input":
-                key = "input", begin[node["name"]], prod(node["shape"])
+                key = "input", where[node["name"]]
             of[node["name"]] = classes.setdefault(str(key), len(classes))
         found.append(of)
     return all(len({of[n] for of, names in zip(found, group, strict=True) for n in names}) == 1 for group in groups)
 
 
 def cut(net, groups):
-    old, nodes = {n["name"]: n for n in net["nodes"]}, {}
+    old, nodes = net["nodes"], {}
     for first, *_ in groups:
-        nodes[first] = meant(first, "input", [], {"shape": old[first]["shape"]}, [])
+        nodes[first] = made(first, "input", [], {"shape": old[first]["shape"]}, [])
     sources = {name: first for first, *more in groups for name in more}
     for name, node in old.items():
         if name in sources:
             first = old[sources[name]]
-            node = meant(name, "reshape", [first["name"]], {"shape": node["shape"]}, [first["shape"]])
+            node = made(name, "reshape", [first["name"]], {"shape": node["shape"]}, [first["shape"]])
         nodes.setdefault(name, node)
     needed, left = set(), list(net["outputs"])
     while left:
@@ -58,6 +56,6 @@ def cut(net, groups):
             needed.add(name)
             left += nodes[name]["operands"]
     inputs = [first for first, *_ in groups]
-    kept = [node for name, node in nodes.items() if name in needed or name in inputs]
-    need(all(n["op"] != "input" or n["name"] in inputs for n in kept), "an input that is in no group")
+    kept = {name: node for name, node in nodes.items() if name in needed or name in inputs}
+    need(all(n["op"] != "input" or n["name"] in inputs for n in kept.values()), "an input that is in no group")
     return {"nodes": kept, "inputs": inputs, "outputs": net["outputs"]}
