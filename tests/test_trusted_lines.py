@@ -58,6 +58,13 @@ def test_each_question_has_goals() -> None:
     assert set(trusted_lines.METHODS) == set(trusted_lines._claim.QUESTIONS)
 
 
+def test_what_no_claim_loads() -> None:
+    """Of what lies in the folder, but is left out of the union."""
+    named = [trusted_lines._core(question, method) for question in trusted_lines.METHODS for method in trusted_lines.METHODS[question]]
+    loaded = trusted_lines._trusted.modules({name for names in named for name in names})
+    assert loaded.keys().isdisjoint(trusted_lines.LOADED_BY_NONE)
+
+
 @pytest.mark.parametrize("name", ["T6", "T7", "T10", "T26 off", "flip", "rational", "shared part"])
 def test_what_is_loaded_is_what_is_counted(name: str, tmp_path: Path) -> None:
     path = tmp_path / "c.json"

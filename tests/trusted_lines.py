@@ -19,10 +19,11 @@ from certificate import _claim, _load, _trusted  # noqa: E402
 PAGE = ROOT / "docs" / "certificate-format.md"
 MARKS = "<!-- trusted lines -->", "<!-- end -->"
 #: what is aimed at: for the largest of a certificate's core methods, with the reader of a model file, and for everything but `extra`
-CORE, READING, ALL = "one certificate of the core, at most", "one that reads ONNX, at most", "all of the checker but `extra`"
+CORE, MOVED = "one certificate of `equal` or `zero`, at most", "of `symmetry`, where the checker makes T(f)"
+READING, ALL = "one of these that reads ONNX, at most", "all that any claim loads, but for `extra`"
 #: and what is kept, besides: all that certificates of the core rest on, together
 UNION, READERS = "all certificates of the core together", "these with all readers"
-GOALS = {CORE: 900, READING: 1400, UNION: 3150, READERS: 3550, ALL: 3000}
+GOALS = {CORE: 900, MOVED: 900, READING: 1400, UNION: 3000, READERS: 3500, ALL: 3000}
 #: for one certificate, by question and method
 METHODS = {
     "equal": {"point": 750, "tree": 900, "forms": 1000, "pass": 1050, "boxes": 1400, "enclosure": 1150},
@@ -43,7 +44,9 @@ READ = {
     "ONNX": {"point": 1075, "tree": 1225, "forms": 1350, "pass": 1350},
 }
 #: which of the goals are not reached yet
-OPEN = {CORE, READING, ALL}
+OPEN = {MOVED, ALL}
+#: what no claim loads: the command line, the count of lines, and what engines ask for
+LOADED_BY_NONE = ("__main__", "_command", "_trusted", "building")
 _IN_FILES = "_files", "_model_files"
 _CORE = ("equal", "zero", "symmetry"), ("point", "tree", "forms", "pass")
 #: what networks need beside where a node of these kinds occurs, and what else the core may meet
@@ -109,16 +112,18 @@ def reading(kind: str) -> dict[str, int]:
 
 def totals() -> dict[str, int]:
     """The largest certificate of the core, without and with ONNX; all of them together, without and with readers; all modules."""
-    each = [_core(question, method) for question in _CORE[0] for method in _CORE[1]]
+    cores = {question: [_core(question, method) for method in _CORE[1]] for question in _CORE[0]}
+    each = [names for core in cores.values() for names in core]
     used = {name for names in (*BESIDE.values(), ("_folding", "_units", "_pooled", *_IN_FILES), *MOVES.values(), *each) for name in names}
     readers = {name for names in (*FILES.values(), *OPERATIONS.values()) for name in names}
     everything = [".".join(path.relative_to(_trusted.FOLDER).with_suffix("").parts) for path in Path(_trusted.FOLDER).rglob("*.py")]
     return {
-        CORE: max(_size(_trusted.modules(names)) for names in each),
+        CORE: max(_size(_trusted.modules(names)) for question in ("equal", "zero") for names in cores[question]),
+        MOVED: max(_size(_trusted.modules(names)) for names in cores["symmetry"]),
         READING: max(_size(_trusted.modules([*names, *_IN_FILES, *FILES["ONNX"]])) for names in each),
         UNION: _size(_trusted.modules(used)),
         READERS: _size(_trusted.modules(used | readers)),
-        ALL: _size(name for name in everything if not name.startswith("extra.")),
+        ALL: _size(name for name in everything if not name.startswith("extra.") and name not in LOADED_BY_NONE),
     }
 
 
