@@ -32,12 +32,7 @@ class DataFiles:
         self._read: dict[str, bytes] = {}
         self._hashes: dict[str, str] = {}
         self._taken = 0
-        self._plain = True
-
-    @property
-    def plain(self) -> bool:
-        """Whether the standalone checker reads them: every name is written in one way."""
-        return self._plain
+        self.plain = True  # whether the standalone checker reads them: every name is written in one way
 
     @property
     def files(self) -> tuple[DataFile, ...]:
@@ -79,7 +74,7 @@ class DataFiles:
 
     def _content(self, location: str, checksum: str | None) -> bytes:
         name = "/".join(_parts(location))
-        self._plain = self._plain and name == location and ":" not in name
+        self.plain = self.plain and name == location and ":" not in name
         if name not in self._read:
             left = MAX_BYTES - sum(map(len, self._read.values()))
             self._read[name] = _bytes(self._folder, name, left)
