@@ -24,7 +24,7 @@ from ._network import Network
 from ._numbers import count, need
 
 Row = dict[int, int]  # key to coefficient, without zeros
-CONSTANT = -1  # in the place of the key where z is a constant: c or -c
+CONSTANT = -1  # the key of max(1, 0): z is c or -c
 
 
 class Columns(NamedTuple):
@@ -46,7 +46,7 @@ class Cell:
             self._program += tuple((k, step._replace(operands=tuple(before + p for p in step.operands))) for step in steps(network))
         self._inputs, self._denominator = tuple(inputs), denominator
         self.one = len(inputs[0]) - 1
-        self._atoms: dict[tuple[tuple[int, int], ...], int] = {}  # h as a tuple to the key of max(h, 0)
+        self._atoms: dict[tuple[tuple[int, int], ...], int] = {((self.one, 1),): CONSTANT}  # h as a tuple to the key of max(h, 0)
         self._inner: dict[int, Row] = {}  # and back
         self._known = {CONSTANT: 1}  # signs of h
         self._units: list[tuple[int, int, int]] = []  # that were reached: 1 or -1 for c h or -c h, the key of max(h, 0), and c
@@ -152,12 +152,8 @@ class Cell:
         self._stage = z
         self._charge(z.size * (16 + 3 * len(z.columns)), _bits(z), 4 * z.size * (1 + len(z.columns)))
         for row in (_row(z, i) for i in range(z.size)):
-            scale = gcd(*row.values())
-            if row.keys() <= {self.one}:
-                self._units.append((1 if scale and row[self.one] > 0 else -1, CONSTANT, scale))
-                continue
-            side = 1 if row[min(row)] > 0 else -1
-            inner = {key: side * n // scale for key, n in row.items()}
+            scale, side = gcd(*row.values()), 1 if row and row[min(row)] > 0 else -1
+            inner = {key: side * n // scale for key, n in row.items()} or {self.one: 1}  # max(0, 0) is 0, as max(-1, 0) is
             _budget.hold(8 + 4 * len(row), "tree")
             atom = self._atoms.setdefault(tuple(sorted(inner.items())), self.one + 1 + len(self._atoms))
             self._inner[atom] = inner

@@ -44,8 +44,8 @@ def found(network: Network, at: int, kind: str, step: str) -> Layer:
         if carrying.isdisjoint(node.operands):
             continue
         here, shape = f"node {node.name} ({node.op})", nodes[node.operands[0]].shape
-        need(i in inside or before.isdisjoint(node.operands), step, f"{here} reads what is inside the layer")
-        need(node.op in (*CARRYING, *READING), step, f"{here} reads the layer")
+        need(i in inside or before.isdisjoint(node.operands), step, f"{here} is another reader of a node before the activation")
+        need(node.op in (*CARRYING, *READING), step, f"{here} stands between the source of the neurons and what reads them")
         need(node.op not in BY_CHANNEL or (outer == 1 and shape[0] % count == 0), step, f"{here} has channels of several neurons each")
         need(node.op != "affine" or outer % prod(shape[:-1]) == 0, step, f"{here} reads a few of the neurons only")
         if node.op in CARRYING:

@@ -23,7 +23,6 @@ from ._numbers import items, mapping, need, show
 
 Leaf = Callable[[Cell, Sequence[AffineRow], Any, str], None]
 Term = tuple[int, tuple[Row, int]]  # a factor, and a value: a row, and its denominator
-Pairs = Sequence[Sequence[Term]]  # each output of f, and that of g
 
 
 def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:
@@ -80,7 +79,7 @@ def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[s
     need(not waiting, "tree", f"{len(waiting)} nodes are missing at its end")
 
 
-def _bounded(cell: Cell, path: Sequence[AffineRow], pairs: Pairs, tolerance: Fraction, raw: Any, step: str) -> None:
+def _bounded(cell: Cell, path: Sequence[AffineRow], pairs: Sequence[Sequence[Term]], tolerance: Fraction, raw: Any, step: str) -> None:
     """A pair of proofs for each output: tolerance -+ (f - g) >= 0."""
     for j, two in enumerate(items(raw, step, len(pairs))):
         for sign, proof in zip((1, -1), items(two, f"{step}, output {j}", 2), strict=True):
