@@ -91,9 +91,7 @@ def counts(question: str) -> dict[str, dict[str, int]]:
     """For each answer and method the lines."""
     kind = _load.load(_claim.QUESTIONS[question])
     return {
-        answer: {
-            method: _size(_trusted.modules(map(_module, (_claim.QUESTIONS[question], *kind.uses, t)))) for method, t in methods.items()
-        }
+        answer: {method: _size(_trusted.modules(map(_module, (*_first(question), t)))) for method, t in methods.items()}
         for answer, methods in kind.methods.items()
     }
 
@@ -122,7 +120,13 @@ def _core(question: str, method: str) -> list[str]:
     """The modules that this method of this question names."""
     kind = _load.load(_claim.QUESTIONS[question])
     targets = [table[method] for table in kind.methods.values() if method in table]
-    return list(map(_module, (_claim.QUESTIONS[question], *kind.uses, *targets)))
+    return list(map(_module, (*_first(question), *targets)))
+
+
+def _first(question: str) -> list[str]:
+    """What every certificate of this question names."""
+    kind = _load.load(_claim.QUESTIONS[question])
+    return [_claim.QUESTIONS[question], *kind.uses, *filter(None, [kind.follows])]
 
 
 def _module(name: str) -> str:

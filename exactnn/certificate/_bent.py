@@ -7,11 +7,12 @@ from math import prod
 
 from . import _budget
 from ._common import pack
-from ._meaning import Linear, Step, Term, bits, taken
+from ._meaning import Linear, Step, bits, taken
 from ._network import Node
 from ._numbers import need, tensor
 from ._operations import Fields, Shape
 from ._piecewise import piecewise
+from ._terms import Term
 
 
 def read_prelu(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from math import prod
 
-from ._meaning import Linear, Term
+from ._meaning import Linear
 from ._network import Node
 from ._numbers import Tensor, need, tensor
 from ._operations import Fields, Shape
+from ._terms import Term
 
 
 def broadcast(first: Sequence[int], second: Sequence[int], step: str) -> Shape:

@@ -110,12 +110,14 @@ def _examine(document: Any, texts: dict[int, str] | None, given: Sequence[Path],
     evidence = document["evidence"]
     need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
     _budget.ask(evidence)
-    stated, (claim, evidence) = claim, claim.instead(evidence)
+    stated = claim
+    if claim.follows:
+        claim, evidence = load(claim.follows)(claim, f, g, evidence)
     methods = claim.methods[claim.answer]
     method = evidence.get("method")
     need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
     if BESIDE & evidence.keys():
         claim, f, g, evidence = load("_beside.taken_up")(claim, f, g, evidence)
-    load(methods[method])(claim, f, g, claim.without_lower(f, g, evidence))
+    load(methods[method])(claim, f, g, evidence)
     uses = tuple(sorted(_budget.account().loaded))
     return Accepted(stated, models, uses, tuple([document["models"][name].get("format", "json") for name in models]))

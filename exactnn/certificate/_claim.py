@@ -55,6 +55,7 @@ class Claim:
     methods: ClassVar[Mapping[str, Mapping[str, str]]]  # by answer and by name
     beside: ClassVar[tuple[str, ...]] = ()  # what its evidence may have besides: "matched", "shared", "denominators"
     uses: ClassVar[tuple[str, ...]] = ()  # what its networks are made by
+    follows: ClassVar[str] = ""  # what turns it into a claim from which it follows, and the evidence into that for it
     names: tuple[str, ...] = ("f", "g")  # of the networks that it is about
     tolerance = Fraction(0)
     domain: Domain | None = None
@@ -87,14 +88,6 @@ class Claim:
     def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
         """f and g, where there are any."""
         return models.get("f"), models.get("g")
-
-    def instead(self, evidence: dict[str, Any]) -> tuple[Claim, Any]:
-        """What is shown, from which the claim follows, and its evidence: the claim itself, but where one that says more is allowed."""
-        return self, evidence
-
-    def without_lower(self, f: Any, g: Any, evidence: dict[str, Any]) -> dict[str, Any]:
-        """The evidence for what the method is asked: without what shows a lower bound, where one is claimed."""
-        return evidence
 
 
 class Equal(Claim):

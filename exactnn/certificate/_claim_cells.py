@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ._claim import Claim, Equal
-from ._load import load
 from ._numbers import integer, mapping, need, rational, show
 
 
@@ -32,15 +31,7 @@ class SameDecision(Claim):
     }
     uses = ("_maximum.highest", "_moving.joined")  # for the maximum of the outputs
     beside = ("matched",)
-
-    def instead(self, evidence: dict[str, Any]) -> tuple[Claim, Any]:
-        """f = g, which says more, by the evidence for that."""
-        if self.answer != "proved" or evidence.get("method") != "equal":
-            return self, evidence
-        stated = {"question": "equal", "answer": "proved", "tolerance": 0, "domain": self.written["domain"]}
-        inner = mapping(evidence, "evidence", ("method", "evidence"))["evidence"]
-        need(type(inner) is dict, "evidence", f"expected an object, found {show(inner)}")
-        return Equal(stated), inner
+    follows = "_claim_cells.by_equality"
 
 
 class Deviation(Claim):
@@ -50,8 +41,8 @@ class Deviation(Claim):
     methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "proved": {"tree": "_tree.check_tree", "pass": "_difference.check_pass", "boxes": "_boxes.check_boxes"}
     }
-    uses = ("_deviation.need_lower",)
     beside = ("matched",)
+    follows = "_deviation.by_a_point"
 
     def read(self, document: dict[str, Any]) -> None:
         """The lower end and the norm."""
@@ -60,7 +51,12 @@ class Deviation(Claim):
         self.norm = document.get("norm", "linf")
         need(self.norm in ("linf", "l1"), "claim: norm", f'expected "linf" or "l1", found {show(self.norm)}')
 
-    def without_lower(self, f: Any, g: Any, evidence: dict[str, Any]) -> dict[str, Any]:
-        """The lower end is shown by a point, the tolerance by the method."""
-        load(self.uses[0])(self, f, g, evidence)
-        return {key: value for key, value in evidence.items() if key != "point"}
+
+def by_equality(claim: SameDecision, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Any]:
+    """f = g, which says more, by the evidence for that, if there is such evidence."""
+    if claim.answer != "proved" or evidence.get("method") != "equal":
+        return claim, evidence
+    stated = {"question": "equal", "answer": "proved", "tolerance": 0, "domain": claim.written["domain"]}
+    inner = mapping(evidence, "evidence", ("method", "evidence"))["evidence"]
+    need(type(inner) is dict, "evidence", f"expected an object, found {show(inner)}")
+    return Equal(stated), inner

@@ -25,7 +25,7 @@ from ._load import load
 from ._meaning import Linear, linear
 from ._network import Network, Node
 from ._numbers import mapping, need
-from ._operations import AFFINE
+from ._operations import operation
 from ._tensors import sum_of
 
 #: the fields that multiply entries, and those that are added
@@ -99,7 +99,7 @@ class _Nodes:
         for i in self.needed:
             node = self.nodes[i]
             _budget.hold(6 * prod(node.shape), f"pass: {name}: node {node.name}")  # places and weights
-            if node.op in AFFINE:
+            if operation(node.op, name).rule:
                 self.rules[i] = _rule(linear(node, self.shapes[i]))
             elif node.op in ("piecewise_linear", "prelu"):
                 self.units[i] = units(node, bits)

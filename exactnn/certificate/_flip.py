@@ -13,7 +13,7 @@ from ._laws import odd_slopes
 from ._layer import Layer
 from ._meaning import linear
 from ._numbers import Tensor, need
-from ._operations import AFFINE
+from ._operations import operation
 from ._transform import last_with_weights, move, set_fields
 
 
@@ -28,7 +28,7 @@ def flip(layer: Layer, signs: Sequence[Fraction], kept: bool) -> None:
     _budget.hold(8 * (size + prod(shape)), layer.step)
     slopes = [ratios[k * len(ratios) // size] if signs[k // inner % layer.count] < 0 else Fraction(0) for k in range(size)]
     for i in (*layer.before, *layer.between):
-        need(nodes[i].op in AFFINE, layer.step, f"a flip cannot pass node {nodes[i].name} ({nodes[i].op})")
+        need(bool(operation(nodes[i].op, layer.step).rule), layer.step, f"a flip cannot pass node {nodes[i].name} ({nodes[i].op})")
         need(not kept or nodes[i].op != "batch_norm" or i in layer.between, layer.step, "a batch_norm stands before the layer")
     need(not kept or not any(slopes), layer.step, "the activation of a neuron is not even")
     moved = Tensor(shape, [0] * prod(shape), 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._files import read_json
 from ._model_files import content
-from ._models import File, Path, canonical_hash
+from ._models import File, Path, canonical
 from ._numbers import BudgetExceeded, Rejected, need, show
 
 
@@ -31,6 +31,6 @@ def among(entries: Mapping[str, Any], given: Sequence[Path]) -> list[File]:
 def _inline_hash(data: bytes) -> str:
     """The hash that the content of a file would have as an inline model."""
     try:
-        return canonical_hash(read_json(data, "models"), "models")
+        return hashlib.sha256(canonical(read_json(data, "models"), "models")).hexdigest()
     except (Rejected, BudgetExceeded):
         return ""

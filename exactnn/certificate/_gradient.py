@@ -15,7 +15,7 @@ from ._balls import Ball, gathered, plus
 from ._meaning import Linear, bits, linear
 from ._network import Network, Node
 from ._numbers import Rejected, Tensor, need
-from ._operations import AFFINE
+from ._operations import operation
 from ._piecewise import piecewise
 from ._rows import by_entry
 from ._tensors import absolute, over_common_denominator, product
@@ -37,7 +37,7 @@ def gradients(network: Network, values: Sequence[Sequence[Tensor]], rows: Sequen
     rules = {
         i: linear(node, [network.nodes[p].shape for p in node.operands])
         for i, node in enumerate(network.nodes)
-        if node.op in AFFINE and node.operands
+        if operation(node.op, node.name).rule and node.operands
     }
     reached: dict[int, list[tuple[Ball, Tensor]]] = {}
     long = max(bits(row.centre) for row in rows)

@@ -17,7 +17,7 @@ from . import _budget
 from ._claim import Claim, Domain
 from ._common import common
 from ._load import load
-from ._meaning import Block, Linear, Term
+from ._meaning import Block, Linear
 from ._network import Node
 from ._numbers import index, items, need
 from ._piecewise import Piecewise, piecewise
@@ -86,7 +86,7 @@ def box_of(domain: Domain | None, bits: int, proofs: Any) -> Bounds:
 
 def reweighted(rule: Linear, change: Callable[[int], int], denominator: int) -> Linear:
     """The rule with other weights over another denominator, and no constants."""
-    terms = [Term(places, [change(n) for n in weights or [1] * len(places)]) for places, weights in rule.terms]
+    terms = [term._replace(weights=[change(n) for n in term.weights or [1] * len(term.places)]) for term in rule.terms]
     blocks, made = rule.blocks, dict[int, list[int]]()  # the same rows come again at other places
 
     def changed() -> Iterator[Block]:

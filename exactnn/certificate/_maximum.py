@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from . import _budget
-from ._meaning import Linear, Step, Term
+from ._meaning import Linear, Step
 from ._network import Node
 from ._operations import Shape
+from ._terms import Term
 
 
 def highest(i: int, node: Node, shape: Shape, x: int, at: int) -> Iterator[Step]:

@@ -22,7 +22,7 @@ from . import _budget
 from ._load import load
 from ._network import Network, Node
 from ._numbers import Tensor
-from ._operations import AFFINE, OPERATIONS, Shape
+from ._operations import Shape, operation
 
 RELU = {"slope": 0, "constant": 0, "kinks": [(0, 1)]}
 
@@ -35,18 +35,11 @@ class Block(NamedTuple):
     rows: Sequence[Sequence[int]]
 
 
-class Term(NamedTuple):
-    """y[e] = weights[e] x[places[e]] for every entry; the place -1 holds 0, and no weights are ones."""
-
-    places: Sequence[int]
-    weights: Sequence[int] | None = None
-
-
 class Linear(NamedTuple):
     """constants / over + (the sum of the terms, or what the blocks say) / denominator; no constants are zeros."""
 
     shape: Shape
-    terms: Sequence[Term] = ()
+    terms: Sequence[Any] = ()  # `Term`s of _terms
     blocks: Callable[[], Iterator[Block]] | None = None
     denominator: int = 1
     constants: Sequence[int] = ()
@@ -76,8 +69,8 @@ def taken(x: Sequence[Any], places: Sequence[int]) -> Any:
 
 
 def linear(node: Node, shapes: Sequence[Shape]) -> Linear:
-    """What an operation in AFFINE does to operands of these shapes."""
-    found: Linear = load(OPERATIONS[node.op][3])(node, shapes)
+    """What an affine operation does to operands of these shapes."""
+    found: Linear = load(operation(node.op, node.name).rule)(node, shapes)
     values, known = [value for value in node.fields.values() if isinstance(value, Tensor)], dict[int, int]()
     return Linear(*found[:-1], lambda: known.get(0) or known.setdefault(0, max(map(bits, values), default=1)))
 
@@ -122,7 +115,7 @@ def node_steps(i: int, node: Node, shapes: Sequence[Shape], operands: tuple[int,
     _budget.hold(2 * size, step)  # places, and what is multiplied there
     if node.op == "input":
         yield Step(i, "input")
-    elif node.op in AFFINE:
+    elif operation(node.op, step).rule:
         yield Step(i, "linear", operands, linear(node, shapes))
     elif whole or node.op in ("smooth", "rational"):
         yield Step(i, "function", operands)

@@ -36,12 +36,8 @@ class Model(NamedTuple):
         return {"sha256": self.sha256, "source": self.source} | ({} if self.slice is None else {"slice": self.slice})
 
 
-def canonical_hash(document: Any, step: str) -> str:
-    """sha256 of the one text that json writes for the object with sorted keys and no spaces."""
-    return hashlib.sha256(_canonical(document, step)).hexdigest()
-
-
-def _canonical(document: Any, step: str) -> bytes:
+def canonical(document: Any, step: str) -> bytes:
+    """The one text that json writes for the object with sorted keys and no spaces."""
     try:
         return _write(document).encode("ascii")
     except ValueError:
@@ -66,7 +62,7 @@ def _model(entry: Any, step: str, folder: Path, files: Sequence[File], texts: Ma
     if "inline" in whole:
         inline = mapping(whole, step, ("sha256", "inline"))["inline"]
         known = texts.get(id(inline)) if texts else None
-        written = known.encode("ascii") if known else _canonical(inline, step)
+        written = known.encode("ascii") if known else canonical(inline, step)
         if texts is None:  # no file, whose bytes would have been counted when it was read
             _budget.allow(len(written))
         need(hashlib.sha256(written).hexdigest() == digest, step, "the inline network has another hash")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ._meaning import Linear, Term
+from ._meaning import Linear
 from ._network import Node
 from ._numbers import count, index, items, need, shape, tensor
 from ._operations import Fields, Shape
+from ._terms import Term
 
 
 def read_constant(raw: Fields, operands: list[Shape], step: str) -> tuple[Fields, Shape]:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from . import _budget
 from ._load import load
-from ._numbers import Rejected, items, mapping, need, show, text
-from ._operations import OPERATIONS, Fields, Shape
+from ._numbers import items, mapping, need, show, text
+from ._operations import Fields, Shape, operation
 
 
 class Node(NamedTuple):
@@ -57,17 +57,14 @@ def read_network(document: Any, step: str) -> Network:
     places: dict[str, int] = {}
     for i, raw in enumerate(items(document["nodes"], f"{step}: nodes")):
         here = f"{step}: nodes[{i}]"
-        if type(raw) is not dict:
-            raise Rejected(here, f"expected an object, found {show(raw)}")
+        need(type(raw) is dict, here, f"expected an object, found {show(raw)}")
         name, op = text(raw.get("name"), f"{here}: name"), text(raw.get("op"), f"{here}: op")
         here = f"{step}: node {show(name)[1:-1]}"
         need(name not in places, here, "the name occurs twice")
-        if op not in OPERATIONS:
-            raise Rejected(here, f"unknown operation {show(op)}")
-        keys, arity, read, _ = OPERATIONS[op]
-        mapping(raw, here, ("name", "op", "operands", *keys))
-        operands = tuple(_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", arity))
-        fields, found = load(read)(raw, [nodes[p].shape for p in operands], here)
+        kind = operation(op, here)
+        mapping(raw, here, ("name", "op", "operands", *kind.fields))
+        operands = tuple(_place(v, places, here) for v in items(raw["operands"], f"{here}: operands", kind.operands))
+        fields, found = load(kind.read)(raw, [nodes[p].shape for p in operands], here)
         _budget.charge(1 + prod(found), here)  # whatever is asked about a network, its entries are looked at
         places[name] = i
         nodes.append(Node(name, op, operands, found, fields))
@@ -83,6 +80,5 @@ def read_network(document: Any, step: str) -> Network:
 
 
 def _place(name: Any, places: dict[str, int], step: str) -> int:
-    if text(name, step) not in places:
-        raise Rejected(step, f"there is no earlier node {show(name)}")
+    need(text(name, step) in places, step, f"there is no earlier node {show(name)}")
     return places[name]

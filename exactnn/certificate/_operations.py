@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from ._numbers import Rejected, items, need, rational, rationals, shape, tensor
+from ._load import load
+from ._numbers import Rejected, items, need, rational, rationals, shape, show, tensor
 
 Shape = tuple[int, ...]
 Fields = dict[str, Any]
@@ -35,28 +36,25 @@ def read_piecewise_linear(raw: Fields, operands: list[Shape], step: str) -> tupl
     return {"slope": slope, "constant": constant, "kinks": [(t, p) for t, p in kinks]}, operands[0]
 
 
-_SLIDING = "stride", "padding", "dilation"
-#: fields, number of operands or None, what reads it (from the fields as written, the operands' shapes, and the step's name), and what
-#: gives its rule (from the node and the operands' shapes), if it is affine
-OPERATIONS: dict[str, tuple[tuple[str, ...], int | None, str, str]] = {
-    "input": (("shape",), 0, "_operations.read_input", ""),
-    "affine": (("weight", "bias"), 1, "_operations.read_affine", "_meaning.affine"),
-    "piecewise_linear": (("slope", "constant", "kinks"), 1, "_operations.read_piecewise_linear", ""),
-    "prelu": (("slopes",), 1, "_bent.read_prelu", ""),
-    "smooth": (("function",), 1, "_curved.read_smooth", ""),
-    "rational": (("numerator", "denominator"), 1, "_quotients.read_rational", ""),
-    "max_pool": (("kernel", *_SLIDING), 1, "_windowed.read_pool", ""),
-    "average_pool": (("kernel", "stride", "padding", "count_padding"), 1, "_windowed.read_pool", "_windowed.average"),
-    "conv": (("weight", "bias", *_SLIDING, "groups"), 1, "_windowed.read_conv", "_windowed.convolution"),
-    "batch_norm": (("mean", "variance", "weight", "bias", "epsilon", "precision"), 1, "_rounding.read_batch_norm", "_rounding.scaled"),
-    "constant": (("value",), 0, "_moving.read_constant", "_moving.constant"),
-    "reshape": (("shape",), 1, "_moving.read_reshape", "_moving.reshaped"),
-    "transpose": (("axes",), 1, "_moving.read_transpose", "_moving.transposed"),
-    "slice": (("starts", "stops", "steps"), 1, "_moving.read_slice", "_moving.sliced"),
-    "gather": (("index",), 1, "_moving.read_gather", "_moving.gathered"),
-    "concat": (("axis",), None, "_moving.read_concat", "_moving.joined"),
-    "add": ((), 2, "_broadcast.read_sum", "_broadcast.added"),
-    "subtract": ((), 2, "_broadcast.read_sum", "_broadcast.added"),
-    "scale": (("factor",), 1, "_broadcast.read_scale", "_broadcast.scaled"),
+class Operation(NamedTuple):
+    """How a node is read, and what it does."""
+
+    fields: tuple[str, ...]
+    operands: int | None  # how many
+    read: str  # from the fields as written, the operands' shapes and the step's name: the fields, checked, and the shape of the value
+    rule: str = ""  # if it is affine: from the node and the operands' shapes, what it does to entries
+
+
+_COMMON = {
+    "input": Operation(("shape",), 0, "_operations.read_input"),
+    "affine": Operation(("weight", "bias"), 1, "_operations.read_affine", "_meaning.affine"),
+    "piecewise_linear": Operation(("slope", "constant", "kinks"), 1, "_operations.read_piecewise_linear"),
 }
-AFFINE = {op for op, (*_, rule) in OPERATIONS.items() if rule}
+
+
+def operation(name: str, step: str) -> Operation:
+    """The one with this name."""
+    found = _COMMON.get(name) or load("_others.OTHERS").get(name)
+    if found is None:
+        raise Rejected(step, f"unknown operation {show(name)}")
+    return found

@@ -7,10 +7,11 @@ from fractions import Fraction
 from math import isqrt, prod
 
 from ._common import pack
-from ._meaning import Linear, Term
+from ._meaning import Linear
 from ._network import Node
 from ._numbers import Rejected, need, rational, show, tensor, text
 from ._operations import Fields, Shape
+from ._terms import Term
 
 # name: (bits of the significand, smallest exponent of a normal number, largest exponent)
 FORMATS = {"float16": (11, -14, 15), "bfloat16": (8, -126, 127), "float32": (24, -126, 127), "float64": (53, -1022, 1023)}

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from . import _budget
 from ._network import Network
 from ._numbers import need, show
-from ._operations import AFFINE
+from ._operations import operation
 from ._stages import ONE, Stage, staged
 
 
@@ -50,7 +50,7 @@ class Shallow(NamedTuple):
 
 def activation(network: Network, step: str) -> int:
     """The position of the only node that is not affine."""
-    found = [i for i, node in enumerate(network.nodes) if node.op not in AFFINE and node.op != "input"]
+    found = [i for i, node in enumerate(network.nodes) if not operation(node.op, node.name).rule and node.op != "input"]
     names = ", ".join(show(network.nodes[i].name) for i in found[:3])
     need(len(found) == 1, step, f"one node that is not affine is expected, there are {len(found)}{names and ': '}{names}")
     return found[0]

@@ -8,10 +8,11 @@ from math import lcm, prod
 from typing import NamedTuple
 
 from . import _budget
-from ._meaning import Block, Linear, Term
+from ._meaning import Block, Linear
 from ._network import Node
 from ._numbers import count, items, need, tensor
 from ._operations import Fields, Shape
+from ._terms import Term
 
 
 class Window(NamedTuple):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from hashlib import sha256
 from typing import Any
 
 from ._load import load
-from ._models import canonical_hash
+from ._models import canonical
 from ._numbers import rational, show, tensor
 
 LONG = 200  # characters, and bits of a number
@@ -20,7 +21,7 @@ class Long(Exception):
 
 def about(claim: Any) -> dict[str, Any]:
     """The hash of the claim as written, made as for an inline model, and whether its domain has a point."""
-    return {"claim_sha256": canonical_hash(claim.written, "claim"), "domain_has_points": has_points(claim)}
+    return {"claim_sha256": sha256(canonical(claim.written, "claim")).hexdigest(), "domain_has_points": has_points(claim)}
 
 
 def accepted(claim: Any, models: Mapping[str, Any]) -> str:
@@ -203,7 +204,7 @@ def shown_slice(written: Any) -> str:
         first, *others = (points(v.fractions()[i : i + d], d) for v in (origin, directions) for i in range(0, len(v.numerators), d))
         return joined((first, *(f"t_{i} {text}" for i, text in enumerate(others))), " + ")
     except Long:
-        return f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {canonical_hash(written, 'slice')}"
+        return f"origin + sum t_i direction_i, {k} of R^{d}; the slice has the sha256 {sha256(canonical(written, 'slice')).hexdigest()}"
 
 
 #: for each question what is claimed, in words that are never long, and the rest, in words that may be

@@ -9,8 +9,8 @@ from exactnn.certificate import Rejected
 from exactnn.certificate._evaluate import Numbers, value
 from exactnn.certificate._meaning import linear, steps
 from exactnn.certificate._network import read_network
-from exactnn.certificate._operations import AFFINE
-from exactnn.certificate._operations import OPERATIONS as READ
+from exactnn.certificate._operations import operation
+from exactnn.certificate._others import OTHERS
 from exactnn.certificate._piecewise import piecewise
 from exactnn.certificate._rows import by_entry
 from exactnn.certificate._stages import ONE, staged
@@ -33,7 +33,7 @@ def test_rows_blocks_and_terms_say_the_same(seed):
     values = walk(net, Numbers(point, "f"), steps(net))
     assert [v for i in net.outputs for v in values[i].fractions()] == _oracle.evaluate(document, point)
     for i, found in enumerate(net.nodes):
-        if found.op not in AFFINE:
+        if not operation(found.op, "f").rule:
             continue
         rule = linear(found, [net.nodes[p].shape for p in found.operands])
         x = [v for p in found.operands for v in values[p].fractions()]
@@ -60,8 +60,8 @@ def test_stages_of_units(seed):
 
 
 def test_every_operation_has_a_meaning():
-    curved = {"piecewise_linear", "prelu", "max_pool", "smooth", "rational"}
-    assert set(READ) == AFFINE | curved | {"input"}
+    curved = {"prelu", "max_pool", "smooth", "rational"}
+    assert {name for name, kind in OTHERS.items() if not kind.rule} == curved
 
 
 def test_units_of_a_node_with_kinks():
