@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import chain, repeat
-from math import lcm, prod
+from math import gcd, lcm, prod
 from operator import itemgetter, mul
 from typing import NamedTuple
 
@@ -72,9 +72,11 @@ def same(a: Form, b: Form) -> bool:
     if a.atoms != b.atoms:
         with _budget.released():
             return combination([(1, a), (-1, b)]).is_constant()
-    p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
+    (m, n), (r, s) = a.factor.as_integer_ratio(), b.factor.as_integer_ratio()
+    p, q = m * s, n * r  # p c = q d for each coefficient c of a and d of b
     _budget.charge(2 * len(a.atoms) * words(p.bit_length() + q.bit_length()), _STEP)
-    return _times(p, a.coefficients) == _times(q, b.coefficients)
+    common = gcd(p, q)
+    return _times(p // common, a.coefficients) == _times(q // common, b.coefficients)
 
 
 def _times(k: int, coefficients: Sequence[int]) -> list[int]:
