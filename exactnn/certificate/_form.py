@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import chain, repeat
-from math import lcm, prod
+from math import gcd, lcm, prod
 from operator import itemgetter, mul
 from typing import NamedTuple
 
@@ -72,9 +72,11 @@ def same(a: Form, b: Form) -> bool:
     if a.atoms != b.atoms:
         with _budget.released():
             return combination([(1, a), (-1, b)]).is_constant()
-    p, q = (a.factor / b.factor).as_integer_ratio()  # p c = q d for each coefficient c of a and d of b
+    (m, n), (r, s) = a.factor.as_integer_ratio(), b.factor.as_integer_ratio()
+    p, q = m * s, n * r  # p c = q d for each coefficient c of a and d of b
     _budget.charge(2 * len(a.atoms) * words(p.bit_length() + q.bit_length()), _STEP)
-    return _times(p, a.coefficients) == _times(q, b.coefficients)
+    common = gcd(p, q)
+    return _times(p // common, a.coefficients) == _times(q // common, b.coefficients)
 
 
 def _times(k: int, coefficients: Sequence[int]) -> list[int]:
@@ -89,10 +91,10 @@ def _over(value: Fraction, denominator: int) -> int:
 def _least(values: Iterable[Fraction]) -> int:
     """The least common denominator, charged as it grows."""
     found = 1
-    for value in values:
-        if found % value.denominator:
-            _budget.charge(words(found.bit_length()) * words(value.denominator.bit_length()), _STEP)
-            found = lcm(found, value.denominator)
+    for denominator in {value.denominator for value in values}:
+        if found % denominator:
+            _budget.charge(words(found.bit_length()) * words(denominator.bit_length()), _STEP)
+            found = lcm(found, denominator)
     return found
 
 
@@ -106,16 +108,18 @@ def combination(terms: Sequence[tuple[Fraction | int, Form]], under: int = 1, sh
     if len(terms) == 1:
         ((k, form),) = terms
         return form.times(k if under == 1 else Fraction(k, under)).plus(shift)
-    parts = [form.times(k) for k, form in terms]
-    common = _least([q for form in parts for q in (form.constant, form.factor)])
-    total, found = 0, dict[int, int]()
-    for form in parts:
-        total, k = total + _over(form.constant, common), _over(form.factor, common)
+    constants = [form.constant * k for k, form in terms if form.constant]
+    factors = [form.factor if k == 1 else form.factor * k for k, form in terms]
+    common = _least([*constants, *factors])
+    found: dict[int, int] = {}
+    for factor, (_, form) in zip(factors, terms, strict=True):
+        k = _over(factor, common)
         _budget.charge(4 * len(form.atoms) * words(k.bit_length()) * _longest(form.coefficients), _STEP)
         for atom, c in zip(form.atoms, form.coefficients, strict=True):
             found[atom] = found.get(atom, 0) + k * c
     kept = {atom: c for atom, c in found.items() if c}
-    shift = Fraction(total, common * under) + shift if total else shift
+    if constants:
+        shift += Fraction(sum([_over(value, common) for value in constants]), common * under)
     numbers = len(kept) * (1 + _longest(kept.values()))
     return _kept(Form(shift, Fraction(1, common * under), tuple(kept), list(kept.values())), numbers)
 
@@ -137,11 +141,12 @@ def products(rows: Sequence[Sequence[int]], rule: Linear, biases: Sequence[Fract
         for atom, c in zip(form.atoms, form.coefficients, strict=True):
             if value := k * c:
                 columns.setdefault(atom, {})[i] = value
-    once, often = (sorted([atom for atom, at in columns.items() if (len(at) == 1) == alone], key=abs) for alone in (True, False))
+    known = sorted(columns, key=abs)
+    once, often = [atom for atom in known if len(columns[atom]) == 1], [atom for atom in known if len(columns[atom]) > 1]
     places, factors = [i for atom in once for i in columns[atom]], [c for atom in once for c in columns[atom].values()]
     sums = [(itemgetter(*columns[atom]), list(columns[atom].values())) for atom in often]
     constants = [_over(form.constant, common) for form in forms]
-    alike = not often and places == list(range(len(forms))) and len(set(factors)) == 1
+    alike = not sums and places == list(range(len(forms))) and len(set(factors)) == 1
     if not alike:
         long = _longest(chain(factors, constants, *[values for _, values in sums]))
         _budget.charge(len(rows) * (FORM + numbers) * long * words(rule.longest()) // PACKED, _STEP)
