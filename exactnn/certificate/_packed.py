@@ -27,18 +27,18 @@ class Form(NamedTuple):
     length: int = 0
 
     @property
-    def filled(self) -> int:
-        """How many coefficients are not 0."""
-        return len(self.own) + len(self.other) - self.own.count(0) - self.other.count(0)
+    def zeros(self) -> int:
+        """How many coefficients are 0."""
+        return self.own.count(0) + self.other.count(0)
 
     @property
     def room(self) -> int:
         """What it keeps: a 0 takes a fifth of what another number takes."""
-        return 8 + self.filled + (len(self.own) + len(self.other)) // 5
+        return 8 + len(self.own) + len(self.other) - 4 * self.zeros // 5
 
     def within(self, low: int, high: int) -> Form:
         """With this interval."""
-        return self._replace(sum=low + high, length=high - low)
+        return Form(self.own, self.other, self.error, low + high, high - low)
 
 
 class Rows:
@@ -63,7 +63,7 @@ class Rows:
         self._fit(max([largest, *(form.error for form in every)]))
         width, count, whole = self._width, len(self.places), 2 * self._denominator
         slots = max((len(form.own) for form in every), default=0) + max((len(form.other) for form in every), default=0)
-        filled = sum(form.filled for form in every)
+        filled = sum(len(form.own) + len(form.other) - form.zeros for form in every)
         _budget.hold(slots * count * (1 + width // 32), step)
         products = count * (min(slots, filled) + filled) * (1 + width // 16)
         _budget.charge(1 + 16 * slots + products // _budget.PACKED, step)
@@ -77,16 +77,15 @@ class Rows:
             error += _times(sizes, [form.error for form in forms])
             middle += _times(columns, [form.sum for form in forms])
             radius += _times(sizes, [form.length for form in forms])
-        inexact = len(own) + len(other) - own.count(0) - other.count(0) if self._denominator > 1 else 0
-        found = [unpack(n, count, width, self._denominator) if n else [0] * count for n in (*own, *other)]
-        errors, low, high = (unpack(n, count, width, 1) for n in (error, middle - radius, -middle - radius))
+        found = unpack([*own, *other], count, width, self._denominator)
+        errors, low, high = unpack([error, middle - radius, -middle - radius], count, width, 1)
+        inexact = len(found) - own.count(0) - other.count(0) if self._denominator > 1 else 0
         _budget.account().held = held
-        forms = [
+        _budget.hold(count * (8 + len(found)) - 4 * sum(entries.count(0) for entries in found) // 5, step)
+        return [
             Form(row[: len(own)], row[len(own) :], inexact - (-e // self._denominator)).within(a // whole, -(b // whole))
             for row, e, a, b in zip(zip(*found, strict=True) if found else [()] * count, errors, low, high, strict=True)
         ]
-        _budget.hold(sum(form.room for form in forms), step)
-        return forms
 
     def _fit(self, largest: int) -> None:
         """The columns packed so widely that all sums fit, once for all that do not need more."""
@@ -115,15 +114,15 @@ def pack(column: Sequence[int], width: int) -> int:
     return int.from_bytes(data, "little") - _each(half, len(column), width)
 
 
-def unpack(packed: int, count: int, width: int, denominator: int) -> list[int]:
-    """The entries, divided by the denominator and rounded down: by a power of 2 all at once."""
-    half, shift, read = 1 << (8 * width - 1), denominator.bit_length() - 1, int.from_bytes
-    entries = packed + _each(half, count, width)
-    if denominator == 1 << shift:  # what an entry gets of the next one above its own bits is cut off
-        entries, half, denominator = entries >> shift & _each((1 << (8 * width - shift)) - 1, count, width), half >> shift, 1
-    data = entries.to_bytes(count * width, "little")
-    found = [read(data[i : i + width], "little") - half for i in range(0, count * width, width)]
-    return found if denominator == 1 else [n // denominator for n in found]
+def unpack(packed: Sequence[int], count: int, width: int, denominator: int) -> list[list[int]]:
+    """The entries of each, divided by the denominator and rounded down: by a power of 2 all at once."""
+    half, shift, size, read = 1 << (8 * width - 1), denominator.bit_length() - 1, count * width, int.from_bytes
+    middle, places = _each(half, count, width), [slice(i, i + width) for i in range(0, size, width)]
+    if denominator != 1 << shift:
+        return [[n // denominator for n in entries] for entries in unpack(packed, count, width, 1)]
+    own, half = _each((1 << (8 * width - shift)) - 1, count, width), half >> shift  # without what is shifted in from the next entry
+    data = [((n + middle) >> shift & own).to_bytes(size, "little") if n else b"" for n in packed]
+    return [[read(text[place], "little") - half for place in places] if text else [0] * count for text in data]
 
 
 def _each(n: int, count: int, width: int) -> int:

@@ -130,8 +130,7 @@ def minus(a: Form, b: Form, shared: int) -> Form:
 
 def bounds(ends: Iterable[tuple[int, int]]) -> Bounds:
     """As two lists."""
-    lo, hi = zip(*ends, strict=True)
-    return Bounds(list(lo), list(hi))
+    return Bounds(*map(list, zip(*ends, strict=True)))
 
 
 def sharpened(a: Bounds, b: Bounds, d: Bounds) -> tuple[Bounds, Bounds, Bounds]:

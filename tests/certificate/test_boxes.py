@@ -150,7 +150,10 @@ def test_packed_entries_are_divided_one_by_one() -> None:
             numbers = [generator.choice((most, -most, 0, -1, generator.randint(-most, most))) for _ in range(generator.randint(1, 5))]
             packed = _packed.pack(numbers, width)
             for denominator in (1, 2, 3, 7 << 9, 1 << 8, 1 << 8 * width - 2):
-                assert _packed.unpack(packed, len(numbers), width, denominator) == [n // denominator for n in numbers]
+                assert _packed.unpack([packed, 0], len(numbers), width, denominator) == [
+                    [n // denominator for n in numbers],
+                    [0] * len(numbers),
+                ]
 
 
 @law(30)
