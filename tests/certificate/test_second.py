@@ -214,6 +214,13 @@ def test_proofs_about_entries_of_a_grid():
         assert opinions(document) == (said, said)
 
 
+def test_a_pass_over_a_sum_with_a_value_without_axes():
+    nodes = [node("x", "input", shape=[2]), node("s", "reshape", "t", shape=[]), node("y", "add", "s", "x")]
+    f = network([nodes[0], node("t", "slice", "x", starts=[0], stops=[1], steps=[1]), *nodes[1:]])
+    document = certificate("equal", "proved", (f, f), {"method": "pass", "bits": 16}, domain=box((-1, 1), (-1, 1)))
+    assert opinions(document) == ("accepted", "accepted")
+
+
 def test_a_quotient_of_the_empty_polynomial():
     for numerator, value in (([], 0), ([0, 1], "1/2")):
         f = network([node("x", "input", shape=[1]), node("q", "rational", "x", numerator=numerator, denominator=[1, 1])])

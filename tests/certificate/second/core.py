@@ -320,7 +320,7 @@ def coordinates(net):
 def value(node, x, ask=None):
     """The value of a node, x the values of its operands; ask(node, z) gives max(z, 0), and may give other functions, named behind z."""
     operation = AFFINE[node["op"]] if node["op"] in AFFINE else partial(BENT[node["op"]], partial(ask, node))
-    return np.asarray(operation(*x, **node["fields"]), object)
+    return np.asarray(operation(*map(np.asarray, x), **node["fields"]), object)
 
 
 def run(net, x, ask):
