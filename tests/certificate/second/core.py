@@ -547,8 +547,7 @@ def rule_forms(evidence, nets, tolerance, domain, inputs, outputs, kind=Forms):
 
 # --- rule pass, of networks that folding does not change, on a box ----------------------------------------------------------
 
-CURVE = ("slope", "constant", "kinks", "slopes")
-FREE = (*CURVE, "weight", "bias", "factor", "value", "mean", "variance", "epsilon", "precision", "count_padding")
+FIXED = ("kernel", "stride", "padding", "dilation", "groups", "axis", "axes", "index", "function")
 
 
 def span(v, x):
@@ -623,9 +622,10 @@ def stands_for(node):
 
 
 def common(node):
-    """What nodes that are alike have in common."""
-    fields = [(key, isinstance(v, np.ndarray) and v.shape, key in FREE or np.array(v).tolist()) for key, v in node["fields"].items()]
-    return node["op"], node["shape"], node["op"] == "affine" or node["shapes"], fields
+    """What nodes that are alike have in common; slices what they take."""
+    fields = [(key, isinstance(v, np.ndarray) and v.shape, key in FIXED and np.array(v).tolist()) for key, v in node["fields"].items()]
+    taken = node["op"] == "slice" and value(node, [np.arange(prod(shape)).reshape(shape) for shape in node["shapes"]]).tolist()
+    return node["op"], node["shape"], node["op"] == "affine" or node["shapes"], fields, taken
 
 
 class Pass:

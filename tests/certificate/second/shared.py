@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.certificate.second.bounds import folded
-from tests.certificate.second.core import coordinates, made, need, not_covered, read, stands_for
+from tests.certificate.second.core import common, coordinates, made, need, not_covered, read, stands_for
 
 
 def behind(nets, groups):
@@ -31,6 +31,8 @@ def same(nets, groups):
                 continue
             shapes = None if node["op"] == "affine" else node["shapes"]
             fields = [(key, np.shape(v), np.array(v, object).tolist()) for key, v in sorted(node["fields"].items())]
+            if node["op"] == "slice":
+                fields = common(node)[-1]  # what it takes
             key = node["op"], node["shape"], shapes, sorted(operands) if node["op"] == "add" else operands, fields
             if node["op"] == "input":
                 key = "input", where[node["name"]]
