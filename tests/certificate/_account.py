@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 from unittest import mock
 
@@ -33,12 +34,12 @@ def account_of(source: Any) -> tuple[float, _budget.Account]:
     return seconds, kept[0]
 
 
-def assert_paid(source: Any, name: str = "") -> None:
-    """A check that accepts uses a tenth of its budget at most, and charges for what it does."""
+def assert_paid(source: Any, name: str = "", work: Fraction | int = 10, room: Fraction | int = 4) -> None:
+    """A check that accepts uses a tenth of its budget at most, and a quarter of its room, and charges for what it does."""
     for _ in range(3):  # the clock may be wrong once
         seconds, account = account_of(source)
-        assert 10 * account.work <= _budget.WORK[0] + _budget.WORK[1] * (account.bytes + (account.parts * account.bytes >> 8)), name
-        assert 4 * account.most <= _budget.ROOM[0] + _budget.ROOM[1] * account.bytes, name
+        assert work * account.work <= _budget.WORK[0] + _budget.WORK[1] * (account.bytes + (account.parts * account.bytes >> 8)), name
+        assert room * account.most <= _budget.ROOM[0] + _budget.ROOM[1] * account.bytes, name
         fair = LEAST * account.work <= seconds + START <= 2 * START + EACH * account.bytes + MOST * account.work
         if fair:
             return
