@@ -38,12 +38,13 @@ class Columns(NamedTuple):
 class Cell:
     """All networks on one cell, up to the stage at hand, whose units are the last that were reached."""
 
-    def __init__(self, networks: Sequence[Network], inputs: Sequence[AffineRow], denominator: int) -> None:
-        """The flat input is inputs / denominator."""
-        self._networks, self._program = tuple(networks), tuple[tuple[int, Step], ...]()  # all steps, each with its network's number
-        for k, network in enumerate(networks):
+    def __init__(self, networks: Sequence[Network], inputs: Sequence[AffineRow], denominator: int, all_fixed: bool) -> None:
+        """The flat input is inputs / denominator; ``all_fixed``: no unit may be left open."""
+        self._all_fixed = all_fixed
+        self._networks, self._program = tuple(networks), tuple[tuple[int, int, Step], ...]()
+        for k, network in enumerate(networks):  # all steps, each with its network's number, and how many steps stand before that network
             before = len(self._program)
-            self._program += tuple((k, step._replace(operands=tuple(before + p for p in step.operands))) for step in steps(network))
+            self._program += tuple([(k, before, step) for step in steps(network)])
         self._inputs, self._denominator = tuple(inputs), denominator
         self.one = len(inputs[0]) - 1
         self._atoms: dict[tuple[tuple[int, int], ...], int] = {((self.one, 1),): CONSTANT}  # h as a tuple to the key of max(h, 0)
@@ -66,10 +67,6 @@ class Cell:
         """Complete all stages."""
         while not self.outputs:
             self.complete()
-
-    def open_units(self) -> list[int]:
-        """Those without a known sign."""
-        return [i for i, (_, atom, _) in enumerate(self._units) if atom not in self._known]
 
     def form(self, unit: Any, step: str) -> AffineRow:
         """The affine function, primitive, of a unit; stages before it are completed, their units without a known sign left open."""
@@ -107,6 +104,7 @@ class Cell:
         z, units = self._stage, self._units[-self._stage.size :]
         signs = [side * self._known.get(atom, 0) for side, atom, _ in units]  # 0: none is known
         missing = [i for i, sign in enumerate(signs) if not sign]
+        need(not (missing and self._all_fixed), "tree", "a leaf has units that are not fixed")
         size = len(units) * (len(z.columns) + len(missing))
         self._charge(size, _bits(z), 200 + 8 * size)
         kept = [(sign or -side) > 0 for sign, (side, _, _) in zip(signs, units, strict=True)]
@@ -119,8 +117,8 @@ class Cell:
 
     def _proceed(self) -> None:
         """Through the steps up to the next stage of units, or to the end."""
-        for k, step in self._program[len(self._values) :]:
-            node, operands = self._networks[k].nodes[step.node], [self._values[p] for p in step.operands]
+        for k, before, step in self._program[len(self._values) :]:
+            node, operands = self._networks[k].nodes[step.node], [self._values[before + p] for p in step.operands]
             if step.kind == "positive":
                 return self._enter(operands[0])
             need(step.kind != "function", f"tree: node {node.name}", f"{node.op} is not piecewise linear")
@@ -135,14 +133,14 @@ class Cell:
                 self._charge(prod(step.rule.shape) * functions, bits + step.rule.longest(), step.rule.work(functions, bits))
                 value = combined(step.rule, operands, self.one)
             self._values.append(_lowest(value))
-        ends = {(k, step.node): value for (k, step), value in zip(self._program, self._values, strict=True)}
+        ends = {(k, step.node): value for (k, _, step), value in zip(self._program, self._values, strict=True)}
         for value in [ends[k, i] for k, network in enumerate(self._networks) for i in network.outputs]:
             _budget.hold(value.size * (8 + 3 * len(value.columns)), "tree: outputs")
             self.outputs += [(_row(value, e), value.denominator) for e in range(value.size)]
 
     def _charge(self, size: int, bits: int, work: int) -> None:
         """So many coefficients of so many bits are about to be made, by so much work."""
-        k, step = self._program[len(self._values)]
+        k, _, step = self._program[len(self._values)]
         here = f"tree: node {self._networks[k].nodes[step.node].name}"
         _budget.hold(size * _budget.words(bits), here)
         _budget.charge(work, here)
@@ -184,14 +182,15 @@ def combined(rule: Linear, operands: Sequence[Columns], one: int) -> Columns:
     """What a linear step makes of them; ``one`` is the key of the function 1, which the constants go with."""
     keys = list(dict.fromkeys(key for a in operands for key in a.columns))
     size, shared = prod(rule.shape), lcm(*(a.denominator for a in operands))
-    parts = ([_times(a.columns.get(key) or [0] * a.size, shared // a.denominator) for a in operands] for key in keys)
+    parts = [[_times(a.columns.get(key) or [0] * a.size, shared // a.denominator) for a in operands] for key in keys]
     lists = applied(rule, [[*chain.from_iterable(part), 0] for part in parts])
     under = lcm(shared * rule.denominator, rule.over)
-    found = {key: _times(column, under // (shared * rule.denominator)) for key, column in zip(keys, lists, strict=True)}
+    factor = under // (shared * rule.denominator)
+    found = dict(zip(keys, lists if factor == 1 else [_times(column, factor) for column in lists], strict=True))
     if rule.constants:
         found[one] = list(map(add, found.get(one) or [0] * size, _times(rule.constants, under // rule.over)))
     return Columns(size, found, under)
 
 
-def _times(column: Sequence[Any], factor: int) -> Sequence[Any]:
-    return column if factor == 1 else [n * factor for n in column]
+def _times(column: Sequence[Any], factor: int) -> list[Any]:
+    return list(column) if factor == 1 else [n * factor for n in column]

@@ -38,7 +38,7 @@ def check_decision_tree(claim: Claim, f: Network, g: Network | None, evidence: d
             for a, proof in zip((0, 1), items(pair, here, 2), strict=True):
                 _implied(below[a][i], below[1 - a][i], path, proof, here)
 
-    walk(claim, f, networks, evidence, leaf)
+    walk(claim, f, networks, evidence, leaf, False)
 
 
 def check_decision_point(claim: Claim, f: Network, g: Network | None, evidence: dict[str, Any]) -> None:

@@ -40,10 +40,10 @@ def check_tree(claim: Claim, f: Network, g: Network | None, evidence: dict[str, 
             need(not cell.difference(pair)[0], step, f"output {j}: the functions are not the same on this leaf")
 
     bounded = load("_sum.bounded") if claim.norm == "l1" else _bounded
-    walk(claim, f, [f] if g is None else [f, g], evidence, leaf)
+    walk(claim, f, [f] if g is None else [f, g], evidence, leaf, False)
 
 
-def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[str, Any], leaf: Leaf) -> None:
+def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[str, Any], leaf: Leaf, all_fixed: bool) -> None:
     """Through the nodes of the tree, asking `leaf` at each leaf with its cell, the cell's inequalities and the leaf's end."""
     path, d, denominator = slacks(claim.domain, "tree"), f.input_size, 1
     _budget.hold(d * (d + 1), "tree")
@@ -51,7 +51,7 @@ def walk(claim: Claim, f: Network, networks: Sequence[Network], evidence: dict[s
     if evidence["hull"] is not None:
         path, inputs, denominator = load("_hull.within")(claim, evidence["hull"], path, d)
     nodes = items(evidence["tree"], "tree")
-    waiting = [(Cell(networks, inputs, denominator), path, _budget.account().held)]
+    waiting = [(Cell(networks, inputs, denominator, all_fixed), path, _budget.account().held)]
     for number, raw in enumerate(nodes):
         step = f"tree: node {number}"
         need(bool(waiting), step, "the tree is complete before it")

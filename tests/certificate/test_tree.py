@@ -349,7 +349,7 @@ HALF = [[1, [[0, 1]]], [1, [[0, 1]]]]
 FALSE = {
     # regions
     "a unit left open": (regions(RELU, 1, leaf(end=[1, [1]])), "not fixed"),
-    "a unit of an earlier layer left open": (regions(DEEP, 1, split(2), ON, ON), "left open"),
+    "a unit of an earlier layer left open": (regions(DEEP, 1, split(2), ON, ON), "not fixed"),
     "a fact without reason": (regions(RELU, 1, leaf([[0, 1, [1, []]]], [1, [1]])), "add up"),
     "a factor 0": (regions(RELU, 1, leaf([[0, 1, [0, []]]], [1, [1]])), "factor"),
     "a factor below 0": (regions(RELU, 1, leaf([[0, 1, [-1, [[0, 1]]]]], [1, [1]]), domain=box((0, 1))), "factor"),
