@@ -17,7 +17,7 @@ import exactnn as xn
 from exactnn import certificate as checker
 from exactnn.certificate import building
 from exactnn.certificate._evaluate import evaluate
-from exactnn.certificate._transform import matched
+from exactnn.certificate._laws import matched
 from exactnn.difference import upper_bound
 from exactnn.exact.array import RationalArray
 from exactnn.exact.writing import json_number
@@ -181,8 +181,8 @@ def proof() -> dict[str, Any]:
     ("change", "words"),
     [
         (lambda steps: steps[0]["order"].reverse(), "differ|tolerance"),
-        (lambda steps: steps[0].update(order=[0] * 14), "no permutation"),
-        (lambda steps: steps[0].update(order=list(range(13))), "no permutation"),
+        (lambda steps: steps[0].update(order=[0] * 14), "listed twice"),
+        (lambda steps: steps[0].update(order=list(range(13))), "expected 14 entries"),
         (lambda steps: steps[0].update(kind="scaling"), "unknown key|missing"),
         (lambda steps: steps[0].update(kind="rotation"), "unknown kind"),
         (lambda steps: steps[0].update(layer="none"), "activation node"),
