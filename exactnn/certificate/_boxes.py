@@ -9,6 +9,7 @@ Sound: the boxes cover the domain, and bounds hold on each.
 from __future__ import annotations
 
 import re
+from copy import copy
 from fractions import Fraction
 from typing import Any
 
@@ -105,7 +106,8 @@ class _Leaves:
         assert self.claim.domain is not None
         size, rows = len(box.lo), len(self.claim.domain.bounds)
         _budget.hold((2 * size + rows) * size, step)
-        inside = self.claim._replace(domain=_within(self.claim.domain, box, self.bits))
+        inside = copy(self.claim)
+        inside.domain = _within(self.claim.domain, box, self.bits)
         evidence = {"method": "tree", "hull": hull, "tree": tree}
         check = load("_decision.check_decision_tree" if self.decision else "_tree.check_tree")
         try:

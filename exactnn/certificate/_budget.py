@@ -7,7 +7,7 @@ ends within seconds and 200 MB whatever it says; who trusts its author may give 
                           operation does to many numbers (packed into one, a slice, sum(map(mul, ...))) counts as products / PACKED
     hold(entries, step)   numbers that are about to be kept, 40 bytes each: a Fraction is 3, a long one `words` more
     with released():      what is held inside is given back at its end
-    allow(size)           so many bytes were read
+    allow(size, parts)    so many bytes were read, with so many values in the evidence
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Account:
     def __init__(self, factor: int) -> None:
         self.factor, self.bytes = factor, 0
         self.own = self.parts = 0  # bytes of the certificate's file, and values in its evidence
-        self.work = self.held = self.most = 0
-        self.enough = 0  # work that was affordable when it was last looked at; what is read later only adds to it
+        self.work = self.held = 0
+        self.enough, self.room = factor * WORK[0], factor * ROOM[0]  # what may be done, and kept at a time
         self.loaded: set[str] = set()  # what was imported when it was needed
 
 
@@ -66,11 +66,10 @@ def opened(factor: int = 1) -> Iterator[Account]:
     gc.disable()  # hardly anything that a check makes refers to itself; looking for such cycles takes a seventh of the time
     try:
         yield account
+    except (RecursionError, MemoryError, OverflowError) as error:
+        raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
     finally:
         if collecting:
-            if not gc.get_freeze_count():  # what was made meanwhile counts as old: to look through it at once takes as long as a tenth
-                gc.freeze()
-                gc.unfreeze()
             gc.enable()
         _account.reset(token)
 
@@ -80,22 +79,23 @@ def account() -> Account:
     return _account.get()
 
 
-def allow(size: int) -> None:
-    """So many bytes of certificate or models were read: their share of work and room is added."""
-    _account.get().bytes += size
+def allow(size: int, parts: int = 0) -> None:
+    """So many bytes of certificate or models were read, with so many values in the evidence: their share of work and room is added.
 
-
-def ask(evidence: Any) -> None:
-    """Each part of the evidence may be about the whole of a network, so that their number and the bytes multiply."""
+    Each part of the evidence may be about the whole of a network, so that their number and the bytes multiply.
+    """
     account = _account.get()
-    account.parts = min(_parts(evidence), account.own)
+    account.bytes += size
+    account.parts += min(parts, account.own)
+    account.enough = account.factor * (WORK[0] + WORK[1] * (account.bytes + (account.parts * account.bytes >> 8)))
+    account.room = account.factor * (ROOM[0] + ROOM[1] * account.bytes)
 
 
-def _parts(value: Any) -> int:
-    """How many values stand in a value."""
+def values(value: Any) -> int:
+    """How many values stand in a value, itself one of them."""
     if type(value) is dict:
-        return 1 + sum(map(_parts, value.values()))
-    return 1 + sum(map(_parts, value)) if type(value) is list else 1
+        return 1 + sum(map(values, value.values()))
+    return 1 + sum(map(values, value)) if type(value) is list else 1
 
 
 def charge(work: int, step: str) -> None:
@@ -103,20 +103,15 @@ def charge(work: int, step: str) -> None:
     account = _account.get()
     account.work += work
     if account.work > account.enough:
-        account.enough = account.factor * (WORK[0] + WORK[1] * (account.bytes + (account.parts * account.bytes >> 8)))
-        if account.work > account.enough:
-            raise BudgetExceeded(step, f"more than {account.enough} operations are needed: too large for this checker")
+        raise BudgetExceeded(step, f"more than {account.enough} operations are needed: too large for this checker")
 
 
 def hold(entries: int, step: str) -> None:
     """BudgetExceeded if there is no room for so many numbers more."""
     account = _account.get()
     account.held += entries
-    if account.held > account.most:
-        account.most = account.held
-        most = account.factor * (ROOM[0] + ROOM[1] * account.bytes)
-        if account.held > most:
-            raise BudgetExceeded(step, f"more than {most} numbers are needed at a time: too large for this checker")
+    if account.held > account.room:
+        raise BudgetExceeded(step, f"more than {account.room} numbers are needed at a time: too large for this checker")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The core: reads claim and models, and hands the evidence to the one method that may support the claim."""
+"""The core: reads claim and models, and asks the claim whether the evidence supports it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from . import _budget
 from ._claim import Claim, read_claim
 from ._load import load
 from ._models import Model, Path, read_models
-from ._numbers import BudgetExceeded, mapping, need, show
-
-BESIDE = {"matched", "denominators", "shared"}  # what evidence may have beside its method
+from ._numbers import headed, need
 
 
 class Accepted(NamedTuple):
@@ -22,21 +20,6 @@ class Accepted(NamedTuple):
     models: dict[str, Model]
     uses: tuple[str, ...] = ()  # what was imported for it, beside the core
     formats: tuple[str, ...] = ()  # of the models' files
-
-    @property
-    def trusted(self) -> str:
-        """In one line, how much code this rests on."""
-        return str(load("_trusted.trusted")(self.uses, self.formats))
-
-    @property
-    def sentence(self) -> str:
-        """The claim in words."""
-        return str(load("_words.accepted")(self.claim, self.models))
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """The hash of the claim, and whether its domain is seen to have a point."""
-        return dict(load("_words.about")(self.claim))
 
 
 def check(certificate: dict[str, Any] | Path, *, models: Sequence[Path] | None = None, folder: Path | None = None, budget: int = 1) -> bool:
@@ -75,49 +58,23 @@ def examine(certificate: dict[str, Any] | Path, models: Sequence[Path], folder: 
     """``check``, returning what was claimed about which models."""
     if type(budget) is not int or budget < 1:
         raise ValueError(f"budget: a whole number >= 1 is needed, got {budget!r}")
-    try:
-        with _budget.opened(budget) as account:
-            if isinstance(certificate, str | os.PathLike):
-                document, texts = load("_files.certificate")(certificate)
-                return _examine(document, texts, models, os.path.dirname(certificate) if folder is None else folder)
-            account.own = load("_written.beside_models")(certificate)
-            _budget.allow(account.own)
-            return _examine(certificate, None, models, os.curdir if folder is None else folder)
-    except (RecursionError, MemoryError, OverflowError) as error:
-        raise BudgetExceeded("certificate", f"too deep or too large for this checker ({type(error).__name__})") from None
+    with _budget.opened(budget):
+        read = load("_files.certificate" if isinstance(certificate, str | os.PathLike) else "_written.certificate")
+        return _examine(models, folder, *read(certificate))
 
 
-def _examine(document: Any, texts: dict[int, str] | None, given: Sequence[Path], folder: Path) -> Accepted:
-    step = "certificate"
-    keys = ("format", "version", "semantics", "claim", "models", "evidence")
-    kind = document.get("format") if type(document) is dict else None
-    need(kind != "exactnn-network", step, "this is a network, not a certificate")
-    document = mapping(document, step, keys, ("about",))
-    need(document["format"] == "exactnn-certificate", step, f"unknown format {show(document['format'])}")
-    version = document["version"]
-    need(version != 1 or type(version) is bool, step, "version 1 is read no more: ask the question again for one of version 2")
-    need(type(version) is int and version == 2, step, f"version 2 is needed, found {show(version)}; if it is newer, so must the checker be")
-    need(document["semantics"] == "real arithmetic", step, 'the semantics must be "real arithmetic"')
+def _examine(given: Sequence[Path], folder: Path | None, document: Any, texts: dict[int, str] | None, beside: Path) -> Accepted:
+    head = {"format": "exactnn-certificate", "version": 2, "semantics": "real arithmetic"}
+    document = headed(document, "certificate", head, ("claim", "models", "evidence"), ("about",))
     claim = read_claim(document["claim"])
-    models = read_models(document["models"], claim.names, folder, given, texts)
+    models = read_models(document["models"], claim.names, beside if folder is None else folder, given, texts)
     f, g = claim.networks({name: model.network for name, model in models.items()})
     if f is not None and g is not None:
         sizes = (f.input_size, f.output_size), (g.input_size, g.output_size)
         need(sizes[0] == sizes[1], "models", f"inputs and outputs are {sizes[0]} for f and {sizes[1]} for g")
     if f is not None and claim.domain is not None:
-        columns = claim.domain.matrix.shape[1]
-        need(columns == f.input_size, "claim: domain", f"{columns} columns for {f.input_size} inputs")
-    evidence = document["evidence"]
-    need(type(evidence) is dict, "evidence", f"expected an object, found {show(evidence)}")
-    _budget.ask(evidence)
-    stated = claim
-    if claim.follows:
-        claim, evidence = load(claim.follows)(claim, f, g, evidence)
-    methods = claim.methods[claim.answer]
-    method = evidence.get("method")
-    need(type(method) is str and method in methods, "evidence", f"{show(method)} cannot support {claim.answer!r} of {claim.question!r}")
-    if BESIDE & evidence.keys():
-        claim, f, g, evidence = load("_beside.taken_up")(claim, f, g, evidence)
-    load(methods[method])(claim, f, g, evidence)
+        need(claim.domain.matrix.shape[1] == f.input_size, "claim: domain", f"A has no {f.input_size} columns, one for each input")
+    _budget.allow(0, _budget.values(document["evidence"]))
+    claim.support(f, g, document["evidence"])
     uses = tuple(sorted(_budget.account().loaded))
-    return Accepted(stated, models, uses, tuple([document["models"][name].get("format", "json") for name in models]))
+    return Accepted(claim, models, uses, tuple([document["models"][name].get("format", "json") for name in models]))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 from ._load import load
 from ._network import Network
-from ._numbers import Tensor, mapping, need, rational, show, tensor
+from ._numbers import Tensor, mapping, named, need, rational, show, tensor
 
 QUESTIONS = {
     "equal": "_claim.Equal",
@@ -28,6 +28,7 @@ QUESTIONS = {
 }
 
 
+BESIDE = {"matched", "denominators", "shared"}  # what evidence may have beside its method
 _PROVED = {"forms": "_forms.check_forms", "tree": "_tree.check_tree", "pass": "_difference.check_pass", "boxes": "_boxes.check_boxes"}
 
 
@@ -53,9 +54,6 @@ class Claim:
     keys: ClassVar[tuple[str, ...]] = ("tolerance", "domain")
     optional: ClassVar[tuple[str, ...]] = ()
     methods: ClassVar[Mapping[str, Mapping[str, str]]]  # by answer and by name
-    beside: ClassVar[tuple[str, ...]] = ()  # what its evidence may have besides: "matched", "shared", "denominators"
-    uses: ClassVar[tuple[str, ...]] = ()  # what its networks are made by
-    follows: ClassVar[str] = ""  # what turns it into a claim from which it follows, and the evidence into that for it
     names: tuple[str, ...] = ("f", "g")  # of the networks that it is about
     tolerance = Fraction(0)
     domain: Domain | None = None
@@ -64,8 +62,10 @@ class Claim:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.written = mapping(document, "claim", ("question", "answer", *self.keys), self.optional)
-        self.question, self.answer = document["question"], document["answer"]
-        need(self.answer in self.methods, "claim", f"{self.question!r} is proved, not {self.answer}")
+        self.question, self.answer = document["question"], named(document, "claim", "answer")
+        need(
+            self.answer in self.methods, "claim", f"the answer to {self.question!r} is one of {list(self.methods)}, not {show(self.answer)}"
+        )
         if "tolerance" in self.keys:
             self.tolerance = rational(document["tolerance"], "claim: tolerance")
             need(self.tolerance >= 0, "claim: tolerance", "a negative tolerance")
@@ -79,15 +79,16 @@ class Claim:
     def read(self, document: dict[str, Any]) -> None:
         """The keys of this question alone."""
 
-    def _replace(self, **fields: Any) -> Self:
-        """A copy with other fields."""
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, **fields)
-        return other
-
     def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
         """f and g, where there are any."""
         return models.get("f"), models.get("g")
+
+    def support(self, f: Any, g: Any, evidence: Any) -> None:
+        """Rejected unless the evidence shows that the answer is right, by the one method that it names."""
+        method, methods = named(evidence, "evidence", "method"), self.methods[self.answer]
+        need(method in methods, "evidence", f"{show(method)} cannot support {self.answer!r} of {self.question!r}")
+        asked = (self, f, g, evidence) if BESIDE.isdisjoint(evidence) else load("_beside.taken_up")(self, f, g, evidence)
+        load(methods[method])(*asked)
 
 
 class Equal(Claim):
@@ -97,21 +98,17 @@ class Equal(Claim):
         "proved": _PROVED,
         "refuted": {"point": "_point.check_point", "enclosure": "_enclosure.check_enclosure"},
     }
-    beside: ClassVar[tuple[str, ...]] = ("matched", "shared", "denominators")
 
 
 class Zero(Equal):
     """|f_j| <= tolerance on the domain."""
 
     names = ("f",)
-    beside = ("denominators",)
 
 
 def read_claim(document: Any) -> Claim:
     """The claim of a certificate; the domain's dimension is compared with the models' later."""
-    need(type(document) is dict, "claim", f"expected an object, found {show(document)}")
-    question, answer = document.get("question"), document.get("answer")
-    need(type(question) is str and question in QUESTIONS, "claim", f"unknown question {show(question)}")
-    need(type(answer) is str and answer in ("proved", "refuted"), "claim", f"unknown answer {show(answer)}")
+    question = named(document, "claim", "question")
+    need(question in QUESTIONS, "claim", f"unknown question {show(question)}")
     found: Claim = load(QUESTIONS[question])(document)
     return found

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ._claim import Claim, Equal
-from ._numbers import integer, mapping, need, rational, show
+from ._load import load
+from ._numbers import integer, mapping, named, need, rational, show
 
 
 class Regions(Claim):
@@ -30,8 +31,14 @@ class SameDecision(Claim):
         "refuted": {"point": "_decision.check_decision_point"},
     }
     uses = ("_maximum.highest", "_moving.joined")  # for the maximum of the outputs
-    beside = ("matched",)
-    follows = "_claim_cells.by_equality"
+
+    def support(self, f: Any, g: Any, evidence: Any) -> None:
+        """Or by evidence for f = g, which says more."""
+        if self.answer == "refuted" or named(evidence, "evidence", "method") != "equal":
+            super().support(f, g, evidence)
+            return
+        inner = mapping(evidence, "evidence", ("method", "evidence"))["evidence"]
+        Equal({"question": "equal", "answer": "proved", "tolerance": 0, "domain": self.written["domain"]}).support(f, g, inner)
 
 
 class Deviation(Claim):
@@ -41,8 +48,7 @@ class Deviation(Claim):
     methods: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "proved": {"tree": "_tree.check_tree", "pass": "_difference.check_pass", "boxes": "_boxes.check_boxes"}
     }
-    beside = ("matched",)
-    follows = "_deviation.by_a_point"
+    uses = ("_deviation.by_a_point",)
 
     def read(self, document: dict[str, Any]) -> None:
         """The lower end and the norm."""
@@ -51,12 +57,7 @@ class Deviation(Claim):
         self.norm = document.get("norm", "linf")
         need(self.norm in ("linf", "l1"), "claim: norm", f'expected "linf" or "l1", found {show(self.norm)}')
 
-
-def by_equality(claim: SameDecision, f: Any, g: Any, evidence: dict[str, Any]) -> tuple[Claim, Any]:
-    """f = g, which says more, by the evidence for that, if there is such evidence."""
-    if claim.answer != "proved" or evidence.get("method") != "equal":
-        return claim, evidence
-    stated = {"question": "equal", "answer": "proved", "tolerance": 0, "domain": claim.written["domain"]}
-    inner = mapping(evidence, "evidence", ("method", "evidence"))["evidence"]
-    need(type(inner) is dict, "evidence", f"expected an object, found {show(inner)}")
-    return Equal(stated), inner
+    def support(self, f: Any, g: Any, evidence: Any) -> None:
+        """From below by a point, from above by the rest of the evidence."""
+        named(evidence, "evidence", "method")
+        super().support(f, g, load(self.uses[0])(self, f, g, evidence))

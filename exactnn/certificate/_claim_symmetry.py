@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._claim import Equal
-from ._load import load
 from ._network import Network
 from ._numbers import items
+from ._transform import transformed
 
 
 class Symmetry(Equal):
     """|T(f)_j - f_j| <= tolerance on the domain, T a list of steps."""
 
     keys = ("tolerance", "domain", "transformation")
-    uses = ("_transform.transformed",)
     names = ("f",)
-    beside = ("shared", "denominators")
 
     def read(self, document: dict[str, Any]) -> None:
         """The steps as written, which are read when T(f) is made."""
@@ -25,4 +23,4 @@ class Symmetry(Equal):
 
     def networks(self, models: Mapping[str, Network]) -> tuple[Network | None, Network | None]:
         """f and T(f)."""
-        return models["f"], load(self.uses[0])(models["f"], self.transformation)
+        return models["f"], transformed(models["f"], self.transformation)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ._check import Accepted, examine
 from ._numbers import BudgetExceeded, Rejected, Unreadable
+from .telling import about, sentence, told, trusted
 
 ACCEPTED, UNREADABLE, NOT_DECIDED, REJECTED = 0, 2, 3, 4
 
@@ -48,10 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(_summary(accepted)))
         return ACCEPTED
-    print(f"accepted: {accepted.sentence} (real arithmetic)")
+    print(f"accepted: {sentence(accepted)} (real arithmetic)")
     for name, model in accepted.models.items():
         print(f"  {name}: {_line(model.source)}, sha256 {model.sha256}")
-    print(f"  {accepted.trusted}")
+    print(f"  {trusted(accepted)}")
     return ACCEPTED
 
 
@@ -70,12 +71,12 @@ def _summary(accepted: Accepted) -> dict[str, Any]:
     claim = accepted.claim
     return {
         "verdict": "accepted",
-        "statement": accepted.sentence,
+        "statement": sentence(accepted),
         "semantics": "real arithmetic",
         "question": claim.question,
         "answer": claim.answer,
         "claim": claim.written,
-        **accepted.about,
-        "models": {name: model.told for name, model in accepted.models.items()},
-        "trusted": accepted.trusted,
+        **about(accepted),
+        "models": {name: told(model) for name, model in accepted.models.items()},
+        "trusted": trusted(accepted),
     }

@@ -12,8 +12,8 @@ from ._numbers import need, show
 from ._point import at, values
 
 
-def by_a_point(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any]) -> tuple[Deviation, dict[str, Any]]:
-    """The claim that is left, max |f - g| <= tolerance, and its evidence; rejected unless lower <= |f - g| at the point, in its norm."""
+def by_a_point(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any]) -> dict[str, Any]:
+    """The evidence for what is left, max |f - g| <= tolerance; rejected unless lower <= |f - g| at the point, in its norm."""
     need("point" in evidence, "evidence", "missing key 'point'")
     if any(node.op == "smooth" for net in (f, g) for node in net.nodes):
         gaps = _enclosed(claim, f, g, evidence)
@@ -22,7 +22,7 @@ def by_a_point(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any
         gaps = [abs(u - v) for u, v in zip(a, b, strict=True)]
     gap = sum(gaps) if claim.norm == "l1" else max(gaps)
     need(gap >= claim.least, "point", f"the values are seen to differ by {show(gap)} only")
-    return claim, {key: value for key, value in evidence.items() if key != "point"}
+    return {key: value for key, value in evidence.items() if key != "point"}
 
 
 def _enclosed(claim: Deviation, f: Network, g: Network, evidence: dict[str, Any]) -> list[Fraction]:

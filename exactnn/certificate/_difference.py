@@ -257,13 +257,13 @@ def _less(a: Linear, b: Linear) -> Linear | None:
     for s, t in both():
         if s[:2] != t[:2]:
             return None
-        made |= {(id(u), id(v)): less(u, v) for u, v in zip(s.rows, t.rows, strict=True) if (id(u), id(v)) not in made}
+        made |= {(id(u), id(v)): less(u, v) for u, v in zip(s[2], t[2], strict=True) if (id(u), id(v)) not in made}
     constants = less(a.constants or [0] * size, b.constants or [0] * size, over // a.over, over // b.over)
     if not any(map(any, (*made.values(), *changed))):
         return Linear(a.shape, constants=constants, over=over)
 
     def blocks() -> Iterator[Block]:
-        return (s._replace(rows=[made[id(u), id(v)] for u, v in zip(s.rows, t.rows, strict=True)]) for s, t in both())
+        return ((*s[:2], [made[id(u), id(v)] for u, v in zip(s[2], t[2], strict=True)]) for s, t in both())
 
     terms = [term._replace(weights=weights) for term, weights in zip(a.terms, changed, strict=True)]
     return Linear(a.shape, terms, a.blocks and blocks, common, constants, over)

@@ -173,7 +173,7 @@ class _Run:
     def _weights(self, rule: Linear, step: str) -> tuple[Linear | None, Linear, Fraction]:
         """loss(W), if there is any, W', and the largest W'."""
         used = {n for term in rule.terms for n in term.weights or (1,)}
-        used.update(n for block in (rule.blocks() if rule.blocks else ()) for row in block.rows for n in row)
+        used.update(n for _, _, rows in (rule.blocks() if rule.blocks else ()) for row in rows for n in row)
         losses = {n: self.form.loss(Fraction(n, rule.denominator), step) for n in used}
         common = lcm(rule.denominator, *{loss.denominator for loss in losses.values()})
         lost = {n: loss.numerator * (common // loss.denominator) for n, loss in losses.items()}

@@ -19,14 +19,14 @@ _INLINE = re.compile(r'"inline":(?={)(?<!\\"inline":)')  # a key, not the end of
 _ZERO = re.compile("-0")
 
 
-def certificate(path: Path) -> tuple[Any, dict[int, str]]:
-    """The document in a file, compressed or not, and the texts of what stands in it (`read_json`)."""
+def certificate(path: Path) -> tuple[Any, dict[int, str], Path]:
+    """The document in a file, compressed or not, the texts of what stands in it (`read_json`), and where paths in it start."""
     data = read_file(path)
     _budget.account().own = len(data)
     if data.startswith(b"\x1f\x8b"):  # as what gzip compressed does
         data = load("_gzip.decompressed")(data, "certificate")
     texts: dict[int, str] = {}
-    return read_json(data, "certificate", texts), texts
+    return read_json(data, "certificate", texts), texts, os.path.dirname(path)
 
 
 def read_file(path: Path, step: str = "certificate", digest: str | None = None) -> bytes:

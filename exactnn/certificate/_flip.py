@@ -16,7 +16,7 @@ from ._piecewise import piecewise
 from ._transform import Layer, move
 
 
-def flip(layer: Layer, first: int, signs: Sequence[Fraction]) -> None:
+def flip(layer: Layer, order: Sequence[int], signs: Sequence[Fraction]) -> None:
     """(a, w, b) -> (a, -w, -b) and c -> c + sum of r a b, where phi(t) - phi(-t) = r t.
 
     b is what the activation gets where the source gets 0. Of the neurons that are flipped, and no others, it changes its sign: r b is
@@ -27,7 +27,7 @@ def flip(layer: Layer, first: int, signs: Sequence[Fraction]) -> None:
         affine = operation(nodes[i].op, layer.step).rule
         need(i == layer.at or bool(affine), layer.step, f"a flip cannot pass node {nodes[i].name} ({nodes[i].op})")
     old = _at_zero(layer)
-    move(layer, first, ("weight", "bias"), range(layer.width), signs)
+    move(layer, min(layer.changing), ("weight", "bias"), order, signs)
     ratios = mirror_slopes(layer)
     added = [(b - c) * ratios[k * len(ratios) // len(old)] / 2 for k, (b, c) in enumerate(zip(old, _at_zero(layer), strict=True))]
     values = {layer.at: pack(added, at.shape)}

@@ -100,7 +100,7 @@ def reweighted(rule: Linear, change: Callable[[int], int], denominator: int) -> 
 
     def changed() -> Iterator[Block]:
         for places, entries, rows in blocks() if blocks else ():
-            yield Block(places, entries, [made.get(id(row)) or made.setdefault(id(row), list(map(change, row))) for row in rows])
+            yield places, entries, [made.get(id(row)) or made.setdefault(id(row), list(map(change, row))) for row in rows]
 
     return rule._replace(terms=terms, blocks=blocks and changed, denominator=denominator, constants=())
 

@@ -18,8 +18,10 @@ def matched(network: Network, steps: Sequence[Any]) -> Network:
     return transformed(network, steps, "matched", _law)
 
 
-def _law(layer: Layer, kind: str, factors: Sequence[Fraction]) -> None:
-    """phi(L t) = L phi(t) for the factors L > 0 of a scaling, and for L = -1 of a sign flip: so for all that carries the neurons, if the
+def _law(layer: Layer, kind: str, factors: Sequence[Fraction]) -> Layer:
+    """The layer, where the numbers of the source are multiplied.
+
+    phi(L t) = L phi(t) for the factors L > 0 of a scaling, and for L = -1 of a sign flip: so for all that carries the neurons, if the
     constants of its affine nodes are multiplied by L, as those of the source are. For a flip phi(t) = phi(-t).
     """
     nodes, step = [layer.nodes[i] for i in layer.carrying], layer.step
@@ -35,6 +37,9 @@ def _law(layer: Layer, kind: str, factors: Sequence[Fraction]) -> None:
         holds, law = (_is_homogeneous, "homogeneous") if kind == "scaling" else (_is_odd, "odd")
         for node in nodes:
             need(node.op not in ACTIVATIONS or holds(node), step, f"node {node.name} ({node.op}) is not {law}")
+    if kind == "permutation" or all(node.op != "batch_norm" for node in nodes):
+        return layer
+    return layer._replace(changing=load("_layer.multiplied")(layer.nodes, layer.carrying, layer.carrying[0]))
 
 
 def _is_homogeneous(node: Node) -> bool:

@@ -14,7 +14,7 @@ from math import prod
 
 from . import _budget
 from ._network import Network, Node
-from ._numbers import need
+from ._numbers import Tensor, need
 from ._transform import ACTIVATIONS, Layer
 
 CARRYING = (*ACTIVATIONS, "batch_norm", "max_pool", "average_pool", "reshape")
@@ -61,7 +61,16 @@ def found(network: Network, at: int, kind: str, step: str) -> Layer:
         need(not grouped, step, f"nodes {grouped} work in groups of channels")
     pooled = kind == "sign_flip" and any(nodes[i].op == "max_pool" for i in carrying)
     need(not pooled, step, "a maximum does not commute with a change of sign")
-    return Layer(nodes, step, at, sorted(carrying), readers, count)
+    if kind == "permutation":
+        changing = {i: [key for key, value in nodes[i].fields.items() if isinstance(value, Tensor)] for i in sorted(carrying)}
+    else:
+        changing = multiplied(nodes, sorted(carrying), max(i for i in carrying if i < at and "weight" in nodes[i].fields))
+    return Layer(nodes, step, at, sorted(carrying), changing, readers, count)
+
+
+def multiplied(nodes: Sequence[Node], carrying: Sequence[int], first: int) -> dict[int, list[str]]:
+    """Weight and bias of node ``first``. A batch norm behind it follows: scale (L a - L mean) + L bias = L (scale (a - mean) + bias)."""
+    return {first: ["weight", "bias"]} | {i: ["mean", "bias"] for i in carrying if i > first and nodes[i].op == "batch_norm"}
 
 
 def _columns(node: Node, count: int, step: str) -> tuple[int, Sequence[int]]:

@@ -25,14 +25,8 @@ from ._numbers import Tensor
 from ._operations import Shape, operation
 
 RELU = {"slope": 0, "constant": 0, "kinks": [(0, 1)]}
-
-
-class Block(NamedTuple):
-    """y[entries[i]] = sum over k of rows[i][k] x[places[k]]; the place -1 holds 0."""
-
-    places: Sequence[int]
-    entries: Sequence[int]
-    rows: Sequence[Sequence[int]]
+#: places, entries, rows: y[entries[i]] = sum over k of rows[i][k] x[places[k]]; the place -1 holds 0
+Block = tuple[Sequence[int], Sequence[int], Sequence[Sequence[int]]]
 
 
 class Linear(NamedTuple):
@@ -49,13 +43,9 @@ class Linear(NamedTuple):
 
     def work(self, lists: int, length: int) -> int:
         """What it costs to make the entries of so many lists from numbers of at most so many bits."""
-        size, long = lists * prod(self.shape), _budget.words(length)
-        each, product = self.taps or len(self.terms), long * _budget.words(self.longest())
-        return (
-            200
-            + size * 4 * max(long, _budget.words(self.longest())) ** 2
-            + (size * each * product if product > 1 else size * each // _budget.PACKED)
-        )
+        size, long, weights = lists * prod(self.shape), _budget.words(length), _budget.words(self.longest())
+        products = size * (self.taps or len(self.terms)) * long * weights
+        return 200 + 4 * size * max(long, weights) ** 2 + (products if long * weights > 1 else products // _budget.PACKED)
 
 
 def bits(value: Tensor) -> int:
@@ -82,7 +72,7 @@ def affine(node: Node, shapes: Sequence[Shape]) -> Linear:
     rows = [weight.numerators[i * n : (i + 1) * n] for i in range(m)]
 
     def blocks() -> Iterator[Block]:
-        return (Block(range(k * n, (k + 1) * n), range(k * m, (k + 1) * m), rows) for k in range(count))
+        return ((range(k * n, (k + 1) * n), range(k * m, (k + 1) * m), rows) for k in range(count))
 
     return Linear(node.shape, (), blocks, weight.denominator, bias.numerators * count, bias.denominator, n)
 

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from . import _budget
 from ._load import load
 from ._network import Network, read_network
-from ._numbers import Rejected, mapping, need, show, text
+from ._numbers import Rejected, mapping, named, need, text
 
 Path = str | os.PathLike[str]
+Texts = Mapping[int, str] | None  # see `read_json`
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -29,35 +30,25 @@ class Model(NamedTuple):
     source: str
     slice: Any = None  # as written, if the network is the model on a slice
 
-    @property
-    def told(self) -> dict[str, Any]:
-        """For JSON: hash, source, and the slice if there is one."""
-        return {"sha256": self.sha256, "source": self.source} | ({} if self.slice is None else {"slice": self.slice})
-
 
 def canonical(document: Any, step: str) -> bytes:
     """The one text that json writes for the object with sorted keys and no spaces."""
     try:
         return _write(document).encode("ascii")
-    except ValueError:
-        raise Rejected(step, "an integer too long for decimal notation (write it in hexadecimal)") from None
-    except TypeError:
-        raise Rejected(step, "the inline network is no JSON object") from None
+    except (TypeError, ValueError):
+        raise Rejected(step, "no JSON object, or an integer too long for decimal notation (write it in hexadecimal)") from None
 
 
-def read_models(
-    document: Any, names: Sequence[str], folder: Path, given: Sequence[Path] = (), texts: Mapping[int, str] | None = None
-) -> dict[str, Model]:
-    """The models with these names. Files in ``given`` are used instead of the paths written; ``texts``: see `read_json`."""
+def read_models(document: Any, names: Sequence[str], folder: Path, given: Sequence[Path] = (), texts: Texts = None) -> dict[str, Model]:
+    """The models with these names. Files in ``given`` are used instead of the paths written."""
     entries = mapping(document, "models", names)
     files: Mapping[str, list[Path]] = load("_given.among")(entries, given) if given else {}
     return {name: _model(entries[name], f"model {name}", folder, files, texts) for name in names}
 
 
-def _model(entry: Any, step: str, folder: Path, files: Mapping[str, list[Path]], texts: Mapping[int, str] | None) -> Model:
-    need(type(entry) is dict, step, f"expected an object, found {show(entry)}")
+def _model(entry: Any, step: str, folder: Path, files: Mapping[str, list[Path]], texts: Texts) -> Model:
+    digest = need_digest(named(entry, step, "sha256"), f"{step}: sha256")
     whole = {key: value for key, value in entry.items() if key != "slice"}
-    digest = need_digest(whole.get("sha256"), f"{step}: sha256")
     if "inline" in whole:
         inline = mapping(whole, step, ("sha256", "inline"))["inline"]
         known = texts.get(id(inline)) if texts else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
 
 from . import _budget
 from ._load import load
-from ._numbers import items, mapping, need, show, text
+from ._numbers import headed, items, mapping, named, need, show, text
 from ._operations import Fields, Shape, operation
 
 
@@ -40,25 +41,18 @@ class Network(NamedTuple):
 
     def starts(self) -> dict[int, int]:
         """For each input node, the flat position of its first entry."""
-        found, position = {}, 0
-        for i in self.inputs:
-            found[i] = position
-            position += prod(self.nodes[i].shape)
-        return found
+        sizes = [prod(self.nodes[i].shape) for i in self.inputs]
+        return dict(zip(self.inputs, accumulate(sizes, initial=0), strict=False))
 
 
 def read_network(document: Any, step: str) -> Network:
     """The network that a JSON object in the exact network format describes."""
-    document = mapping(document, step, ("format", "version", "inputs", "outputs", "nodes"))
-    need(document["format"] == "exactnn-network", step, f"unknown format {show(document['format'])}")
-    version = document["version"]
-    need(type(version) is int and version == 1, step, f"unknown version {show(version)}")
+    document = headed(document, step, {"format": "exactnn-network", "version": 1}, ("inputs", "outputs", "nodes"))
     nodes: list[Node] = []
     places: dict[str, int] = {}
     for i, raw in enumerate(items(document["nodes"], f"{step}: nodes")):
         here = f"{step}: nodes[{i}]"
-        need(type(raw) is dict, here, f"expected an object, found {show(raw)}")
-        name, op = text(raw.get("name"), f"{here}: name"), text(raw.get("op"), f"{here}: op")
+        name, op = named(raw, here, "name"), named(raw, here, "op")
         here = f"{step}: node {show(name)[1:-1]}"
         need(name not in places, here, "the name occurs twice")
         kind = operation(op, here)

@@ -7,7 +7,7 @@ when it is read, `_files`). ``True`` is an ``int`` for Python but not for the fo
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from operator import countOf
@@ -59,9 +59,7 @@ def show(value: object) -> str:
         return show(value.numerator) if value.denominator == 1 else f"{show(value.numerator)}/{show(value.denominator)}"
     if type(value) is int and value.bit_length() > 200:
         return f"(an integer of {value.bit_length()} bits)"
-    if value is None or type(value) in (bool, int):
-        return str(value)
-    return f"(a {type(value).__name__})"
+    return str(value) if value is None or type(value) in (bool, int) else f"(a {type(value).__name__})"
 
 
 def integer(value: Any, step: str) -> int:
@@ -108,6 +106,13 @@ def text(value: Any, step: str) -> str:
     return value
 
 
+def named(value: Any, step: str, key: str) -> str:
+    """The non-empty string that an object has at this key; its other keys are looked at later."""
+    if type(value) is not dict:
+        raise Rejected(step, f"expected an object, found {show(value)}")
+    return text(value.get(key), f"{step}: {key}")
+
+
 def items(value: Any, step: str, length: int | None = None) -> list[Any]:
     """A list, of the given length if there is one."""
     if type(value) is not list:
@@ -133,6 +138,15 @@ def mapping(value: Any, step: str, required: Sequence[str], optional: Collection
         if key not in required and key not in optional:
             raise Rejected(step, f"unknown key {show(key)}")
     return value
+
+
+def headed(value: Any, step: str, head: Mapping[str, Any], keys: Sequence[str], optional: Collection[str] = ()) -> dict[str, Any]:
+    """An object of this format and version, with all of the keys, and no other than these and the optional ones."""
+    for key, stated in head.items():
+        found = value.get(key) if type(value) is dict else value
+        if type(found) is not type(stated) or found != stated:
+            raise Rejected(step, f"{key} {show(stated)} is needed, found {show(found)}")
+    return mapping(value, step, (*head, *keys), optional)
 
 
 def shape(value: Any, step: str) -> tuple[int, ...]:

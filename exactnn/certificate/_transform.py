@@ -17,7 +17,7 @@ from . import _budget
 from ._budget import words
 from ._load import load
 from ._network import Network, Node
-from ._numbers import Tensor, index, items, mapping, need, rationals, show, text
+from ._numbers import Tensor, index, items, mapping, named, need, rationals, show, text
 
 FIELDS = {"permutation": "order", "scaling": "factors", "flip": "neurons", "sign_flip": "neurons"}
 ACTIVATIONS = ("piecewise_linear", "prelu", "smooth", "rational")
@@ -26,6 +26,7 @@ ACTIVATIONS = ("piecewise_linear", "prelu", "smooth", "rational")
 class Layer(NamedTuple):
     """Positions in ``nodes``: the activation, what carries the neurons, the source first, and what reads them.
 
+    ``changing``: the tensors that are changed where the neurons are made and carried, for each node those of these fields.
     ``readers``: for each how many of its weights in a row belong to one neuron, and to which such runs do, over and over again.
     """
 
@@ -33,28 +34,24 @@ class Layer(NamedTuple):
     step: str
     at: int
     carrying: Sequence[int]
+    changing: Mapping[int, Sequence[str]]
     readers: Mapping[int, tuple[int, Sequence[int]]]
     width: int
 
 
-def transformed(network: Network, steps: Sequence[Any], label: str = "transformation", law: Callable[..., None] | None = None) -> Network:
+def transformed(network: Network, steps: Sequence[Any], label: str = "transformation", law: Callable[..., Layer] | None = None) -> Network:
     """The network after all steps, first to last; a ``law`` rejects those that do not keep the function of every network."""
     for number, raw in enumerate(steps):
         step = f"{label}, step {number}"
-        need(type(raw) is dict, step, f"expected an object, found {show(raw)}")
-        kind = text(raw.get("kind"), f"{step}: kind")
+        kind = named(raw, step, "kind")
         need(kind in FIELDS, step, f"unknown kind {show(kind)}")
         mapping(raw, step, ("kind", "layer", FIELDS[kind]))
         layer = _found(network, text(raw["layer"], f"{step}: layer"), kind, step)
         order, factors = _read(layer.width, kind, raw[FIELDS[kind]], f"{step}: {FIELDS[kind]}")
-        first = max(i for i in layer.carrying if i < layer.at and "weight" in layer.nodes[i].fields)
         if law is not None:
-            law(layer, kind, factors)
-            first = layer.carrying[0]
-        if kind == "flip":
-            load("_flip.flip")(layer, first, factors)
-        else:
-            _change(layer, kind, first, order, factors)
+            layer = law(layer, kind, factors)
+        change = load("_flip.flip") if kind == "flip" else _change
+        change(layer, order, factors)
         network = network._replace(nodes=tuple(layer.nodes))
     return network
 
@@ -72,7 +69,7 @@ def _found(network: Network, name: str, kind: str, step: str) -> Layer:
         other: Layer = load("_layer.found")(network, at, kind, step)
         return other
     count = nodes[at].shape[-1]
-    return Layer(nodes, step, at, (source, at), dict.fromkeys(readers, (1, range(count))), count)
+    return Layer(nodes, step, at, (source, at), {source: ("weight", "bias")}, dict.fromkeys(readers, (1, range(count))), count)
 
 
 def _read(count: int, kind: str, raw: Any, step: str) -> tuple[Sequence[int], list[Fraction]]:
@@ -81,25 +78,17 @@ def _read(count: int, kind: str, raw: Any, step: str) -> tuple[Sequence[int], li
         factors = rationals(raw, step, count)
         need(all(f > 0 for f in factors), step, "the factors must be positive")
         return range(count), factors
-    neurons = [index(v, count, step) for v in items(raw, step)]
-    named = set(neurons)
-    need(len(named) == len(neurons), step, "a neuron is listed twice")
+    neurons = [index(v, count, step) for v in items(raw, step, count if kind == "permutation" else None)]
+    flipped = set(neurons)
+    need(len(flipped) == len(neurons), step, "a neuron is listed twice")
     if kind == "permutation":
-        need(len(named) == count, step, "the order is no permutation of the layer")
         return neurons, [Fraction(1)] * count
-    return range(count), [Fraction(-1 if i in named else 1) for i in range(count)]
+    return range(count), [Fraction(-1 if i in flipped else 1) for i in range(count)]
 
 
-def _change(layer: Layer, kind: str, first: int, order: Sequence[int], factors: Sequence[Fraction]) -> None:
-    """All numbers of the neurons in this order; or weight and bias of node ``first`` times factors L, which the readers undo.
-
-    A batch norm between them follows: scale (L a - L mean) + L bias = L (scale (a - mean) + bias).
-    """
-    if kind == "permutation":
-        changes = {i: list(layer.nodes[i].fields) for i in layer.carrying}
-    else:
-        changes = {i: ["mean", "bias"] for i in layer.carrying if i > first} | {first: ["weight", "bias"]}
-    for i, keys in changes.items():
+def _change(layer: Layer, order: Sequence[int], factors: Sequence[Fraction]) -> None:
+    """The numbers of the neurons in this order, times these factors, which the readers undo."""
+    for i, keys in layer.changing.items():
         move(layer, i, keys, order, factors)
     for i in layer.readers:
         move(layer, i, ("weight",), order, [1 / f for f in factors])
@@ -110,9 +99,7 @@ def move(layer: Layer, i: int, keys: Sequence[str], order: Sequence[int], factor
     node, common = layer.nodes[i], lcm(*(f.denominator for f in factors))
     whole, fields = [f.numerator * (common // f.denominator) for f in factors], dict(node.fields)
     for key in keys:
-        a = fields.get(key)
-        if not isinstance(a, Tensor):
-            continue
+        a = fields[key]
         size, long = len(a.numerators), words(common.bit_length() + a.denominator.bit_length())
         _budget.charge(4 * size * long**2, layer.step)
         _budget.hold(size * long, layer.step)

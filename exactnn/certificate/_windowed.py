@@ -131,6 +131,6 @@ def _kernels(node: Node, shape: Shape) -> Callable[[], Iterator[Block]]:
             for channels, outs in parts:
                 places = [c + p if p >= 0 else -1 for c in channels for p in window]
                 entries = range(outs.start * size + place, outs.stop * size + place, size)
-                yield Block(places, entries, kernels[outs.start : outs.stop])
+                yield places, entries, kernels[outs.start : outs.stop]
 
     return blocks

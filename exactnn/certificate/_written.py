@@ -1,13 +1,19 @@
-"""How long a certificate is that is no file."""
+"""A certificate that is no file, and how long it is."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from . import _budget
 
-def beside_models(certificate: Any) -> int:
-    """What its models say is counted when they are read."""
-    return written({key: value for key, value in certificate.items() if key != "models"} if type(certificate) is dict else {})
+
+def certificate(document: Any) -> tuple[Any, None, str]:
+    """The document, no texts, and where paths in it start; what its models say is counted when they are read."""
+    account = _budget.account()
+    account.own = written({key: value for key, value in document.items() if key != "models"} if type(document) is dict else {})
+    _budget.allow(account.own)
+    return document, None, os.curdir
 
 
 def written(value: Any) -> int:

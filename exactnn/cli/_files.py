@@ -121,7 +121,7 @@ def _shape(shape: Any) -> str:
 
 
 def _check(options: argparse.Namespace) -> Outcome:
-    from exactnn.certificate import BudgetExceeded, Rejected, Unreadable, examine
+    from exactnn.certificate import BudgetExceeded, Rejected, Unreadable, examine, telling
 
     if options.budget < 1:
         raise ArgumentError(f"--budget: a whole number >= 1 is needed, got {options.budget}")
@@ -155,7 +155,7 @@ def _check(options: argparse.Namespace) -> Outcome:
         from exactnn.export.rocq import save_rocq
 
         save_rocq(options.certificate, accepted, options.to_rocq)
-    used = {name: model.told for name, model in accepted.models.items()}
+    used = {name: telling.told(model) for name, model in accepted.models.items()}
     document = report(
         options,
         "accepted",
@@ -164,17 +164,17 @@ def _check(options: argparse.Namespace) -> Outcome:
         question=accepted.claim.question,
         answer=accepted.claim.answer,
         claim=accepted.claim.written,
-        **accepted.about,
-        statement=accepted.sentence,
+        **telling.about(accepted),
+        statement=telling.sentence(accepted),
         models=used,
-        trusted=accepted.trusted,
+        trusted=telling.trusted(accepted),
         theorem=None if options.to_rocq is None else os.path.abspath(options.to_rocq),
     )
     details = [f"  {name}: {line(m['source'])}, sha256 {m['sha256']}" for name, m in used.items()]
-    details.append(f"  {accepted.trusted}")
+    details.append(f"  {telling.trusted(accepted)}")
     if options.to_rocq is not None:
         details.append(f"  theorem: {line(options.to_rocq)} (coqc -Q proofs/rocq Exactnn {line(options.to_rocq)}, after make proofs)")
-    return Outcome(DONE, f"ACCEPTED: {accepted.sentence} (real arithmetic)", document, details)
+    return Outcome(DONE, f"ACCEPTED: {telling.sentence(accepted)} (real arithmetic)", document, details)
 
 
 def _other_file(options: argparse.Namespace) -> LoadError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from exactnn.certificate import Accepted
+from exactnn.certificate.telling import sentence
 
 _OPENING = """Set Warnings "-notation-overridden,-ambiguous-paths".
 From Exactnn Require Import Literals.
@@ -16,7 +17,7 @@ Local Open Scope given.
 
 def header(accepted: Accepted) -> str:
     """What the file is about, as a comment that no text of a certificate can end, and the theory that it opens."""
-    about = [accepted.sentence, *(f"{name}: sha256 {model.sha256}" for name, model in accepted.models.items())]
+    about = [sentence(accepted), *(f"{name}: sha256 {model.sha256}" for name, model in accepted.models.items())]
     lines = [
         "A certificate of exactnn as a theorem. Compile proofs/rocq of exactnn first, then this file: coqc -Q proofs/rocq Exactnn FILE",
         "Certified: " + about[0],

@@ -14,15 +14,40 @@ from exactnn.certificate import _budget, check
 START = 0.03  # seconds that a check may take for nothing: files, imports, what stands around each node
 MOST, LEAST = 1e-6, 4e-9  # seconds for each operation that is charged; 5e-8 on the machine that the limits are made for, if it is idle
 EACH = 4e-8  # seconds for each byte: JSON, and hashes
+_OPENED = _budget.opened
 
 
-def account_of(source: Any) -> tuple[float, _budget.Account]:
+class Watched(_budget.Account):
+    """One that keeps the most that was held at a time."""
+
+    most = 0
+
+    @property
+    def held(self) -> int:
+        """What is held now."""
+        return self._held
+
+    @held.setter
+    def held(self, entries: int) -> None:
+        self._held = entries
+        self.most = max(self.most, entries)
+
+
+@contextlib.contextmanager
+def watched(factor: int = 1) -> Iterator[Watched]:
+    """An account of that kind, opened."""
+    with mock.patch.object(_budget, "Account", Watched), _OPENED(factor) as account:
+        assert isinstance(account, Watched)
+        yield account
+
+
+def account_of(source: Any) -> tuple[float, Watched]:
     """Seconds of the processor and the account of a check that accepts."""
-    kept, opened = [], _budget.opened
+    kept = []
 
     @contextlib.contextmanager
-    def recorded(factor: int = 1) -> Iterator[_budget.Account]:
-        with opened(factor) as account:
+    def recorded(factor: int = 1) -> Iterator[Watched]:
+        with watched(factor) as account:
             kept.append(account)
             yield account
 

@@ -8,6 +8,7 @@ import pytest
 import exactnn as xn
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, check
 from exactnn.certificate._check import examine
+from exactnn.certificate.telling import sentence
 from exactnn.claims import Certificate, EqualAtClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.writing import json_tensor
@@ -105,12 +106,12 @@ def test_every_number_of_claim_and_evidence_counts(name):
 
 def test_sentences():
     def said(name):
-        return examine(CASES[name], (), None).sentence
+        return sentence(examine(CASES[name], (), None))
 
     assert said("line") == "proved: f = g at 3 points of R^1: (0), (1), (7/3)"
     assert said("refuted") == "refuted: f differs from g at one of 2 points of R^1: (1), (-1/2)"
     many = equal_at("proved", RELU, IDENTITY, [[i] for i in range(300)], values([[i] for i in range(300)]))
-    assert examine(many, (), None).sentence.startswith("proved: f = g at 300 points of R^1; the claim has the sha256 ")
+    assert sentence(examine(many, (), None)).startswith("proved: f = g at 300 points of R^1; the claim has the sha256 ")
 
 
 def test_bad_documents_are_rejected_by_name():

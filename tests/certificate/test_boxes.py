@@ -25,6 +25,7 @@ from exactnn.claims import DeviationClaim
 from exactnn.load.json import network_from_document as mlp_of
 from exactnn.network import Network
 from exactnn.network.document import document
+from tests.certificate._account import watched
 from tests.certificate._build import LEAKY, act, affine, box, certificate, mlp, network, node, tensor
 from tests.certificate._forms_oracle import bounds
 from tests.difference.test_pass import boxes, nearby, points
@@ -645,7 +646,7 @@ def test_a_box_keeps_what_later_stages_read() -> None:
     def room(stages: int) -> int:
         layer = [[1, Fraction(1, 2)], [-1, Fraction(1, 2)]], [0, 0]
         net = read_network(mlp(*[layer] * stages, ([[1, 1]], [0])), "net")
-        with _budget.opened() as account:
+        with watched() as account:
             assert len(Joint(net, net, 32).outputs(Bounds([-(2**32)] * 2, [2**32] * 2)).differences.lo) == 1
         return account.most
 

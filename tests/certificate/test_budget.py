@@ -23,6 +23,7 @@ from exactnn.claims import accepted
 from exactnn.cli import main
 from exactnn.errors import ArgumentError, CertificateRejected, CheckBudgetExceeded, ExactnnError
 from tests._schema import problems
+from tests.certificate._account import watched
 from tests.certificate._build import box, certificate, forms, mlp, network, node
 from tests.certificate._trees import by_tree
 
@@ -148,7 +149,7 @@ def test_a_wrong_size_in_a_certificate_is_a_rejection() -> None:
 
 
 def test_one_account_pays_for_everything() -> None:
-    with opened(3) as account:
+    with watched(3) as account:
         charge(5, "here")
         hold(7, "here")
         with released():
@@ -253,14 +254,14 @@ def test_a_run_over_kinks_whose_sizes_have_no_common_denominator() -> None:
 
 @pytest.mark.parametrize("collecting", [True, False])
 def test_garbage_is_collected_as_before(collecting: bool) -> None:
-    before = gc.isenabled()
+    before, threshold = gc.isenabled(), gc.get_threshold()
     try:
         (gc.enable if collecting else gc.disable)()
         with opened():
-            assert not gc.isenabled()
-        assert gc.isenabled() == collecting
+            assert not (gc.isenabled() and gc.get_threshold()[0])
+        assert (gc.isenabled(), gc.get_threshold()) == (collecting, threshold)
         with pytest.raises(ZeroDivisionError), opened():
             1 / 0  # noqa: B018
-        assert gc.isenabled() == collecting
+        assert (gc.isenabled(), gc.get_threshold()) == (collecting, threshold)
     finally:
         (gc.enable if before else gc.disable)()

@@ -232,7 +232,7 @@ def test_what_a_file_should_have_been(tmp_path, capsys):
     for document, said in (
         ('{"version": ' + "9" * 5000 + "}", "4300 digits"),
         ('{"version": ' + "9" * 5000 + "}", "write it in hexadecimal"),
-        (json.dumps(CASES["T6"] | {"version": 1}), "version 1 is read no more: ask the question again"),
+        (json.dumps(CASES["T6"] | {"version": 1}), "version 2 is needed, found 1"),
         (json.dumps(CASES["T6"] | {"version": 3}), "version 2 is needed, found 3"),
     ):
         certificate.write_text(document)

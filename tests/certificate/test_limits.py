@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from exactnn import verify_equal
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, check
 from exactnn.forms import _numbering
 from exactnn.network import Builder, Input, PiecewiseLinear
+from tests.certificate._account import account_of
 from tests.certificate._build import act, box, certificate, forms, network, node
 from tests.certificate._cases import CASES
 from tests.certificate._trees import by_tree
@@ -178,19 +178,7 @@ def after():
 
 def spent(document):
     """The account of a check."""
-    accounts = []
-
-    @contextmanager
-    def opened(factor):
-        with whole(factor) as account:
-            accounts.append(account)
-            yield account
-
-    whole = _budget.opened
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_budget, "opened", opened)
-        assert check(document)
-    return accounts[0]
+    return account_of(document)[1]
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -15,6 +15,7 @@ from exactnn import certificate as checker
 from exactnn.certificate import BudgetExceeded, Rejected, Unreadable, examine
 from exactnn.certificate._claim import QUESTIONS
 from exactnn.certificate._load import load
+from exactnn.certificate.telling import sentence
 from exactnn.cli import main
 from tests.certificate import test_at_points, test_fibre, test_identity, test_mutations_of_bounds, test_poles, test_tree
 from tests.certificate._build import box, certificate, mlp, tensor
@@ -129,7 +130,7 @@ def in_python(path: Path) -> tuple[int, str]:
         return 4, f"rejected: {error}"
     except BudgetExceeded as error:
         return 3, f"not decided: {error}"
-    return 0, f"accepted: {accepted.sentence} (real arithmetic)"
+    return 0, f"accepted: {sentence(accepted)} (real arithmetic)"
 
 
 def test_the_same_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ import exactnn as xn
 from exactnn.certificate import Rejected, check, examine
 from exactnn.certificate._network import read_network
 from exactnn.certificate._slice import sliced
+from exactnn.certificate.telling import sentence
 from exactnn.exact.array import RationalArray
 from exactnn.exact.writing import json_tensor
 from exactnn.network import Add, Affine, Builder, Input, Network, Reshape, relu
@@ -83,7 +84,7 @@ def test_a_count_on_a_slice_names_file_and_slice(tmp_path: Path) -> None:
     model = certificate["models"]["f"]
     assert (model["path"], "inline" in model, set(model["slice"])) == ("net.json", False, {"origin", "directions"})
     accepted = examine(tmp_path / "count.json", [tmp_path / "net.json"], None)
-    assert accepted.sentence.endswith("; f(t) = model f at (0, 1/2, 1) + t_0 (1, 0, 1/3) + t_1 (0, 1, 0)")
+    assert sentence(accepted).endswith("; f(t) = model f at (0, 1/2, 1) + t_0 (1, 0, 1/3) + t_1 (0, 1, 0)")
     assert accepted.models["f"].source.endswith("net.json")
     whole = certified_region_count(DEEP, xn.Box(-2, 2))
     assert whole.value != certificate["claim"]["count"]
@@ -193,8 +194,8 @@ def test_a_long_slice_is_named_by_its_hash(tmp_path: Path) -> None:
     net = saved(xn.mlp([([[1] * 300], [0]), ([[1]], [0])]), tmp_path / "net.json")
     part = restrict(net, [0] * 300, [[1] * 300])
     certified_region_count(part).certificate.save(tmp_path / "c.json")
-    sentence = examine(tmp_path / "c.json", [], None).sentence
-    assert "; f(t) = model f at origin + sum t_i direction_i, 1 of R^300; the slice has the sha256 " in sentence
+    said = sentence(examine(tmp_path / "c.json", [], None))
+    assert "; f(t) = model f at origin + sum t_i direction_i, 1 of R^300; the slice has the sha256 " in said
 
 
 def test_a_slice_of_a_slice_stands_in_the_certificate(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import exactnn as xn
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, check, examine
+from exactnn.certificate.telling import sentence
 from exactnn.claims import Certificate, EqualClaim
 from exactnn.exact.array import RationalArray
 from exactnn.exact.clock import Clock
@@ -501,7 +502,7 @@ def test_a_chain_of_kinks_that_the_tree_crosses():
 
 def test_words():
     claim = GOOD["a ray of regions"]
-    assert examine(claim, (), None).sentence.startswith("proved: f has exactly 2 activation regions on all of R^1")
+    assert sentence(examine(claim, (), None)).startswith("proved: f has exactly 2 activation regions on all of R^1")
     for wrong in ({"count": "2"}, {"count": 2.0}, {"count": None}, {"tolerance": 0}, {"answer": "refuted"}):
         assert rejection({**claim, "claim": {**claim["claim"], **wrong}})
 

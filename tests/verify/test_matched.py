@@ -182,7 +182,7 @@ def proof() -> dict[str, Any]:
     [
         (lambda steps: steps[0]["order"].reverse(), "differ|tolerance"),
         (lambda steps: steps[0].update(order=[0] * 14), "listed twice"),
-        (lambda steps: steps[0].update(order=list(range(13))), "no permutation"),
+        (lambda steps: steps[0].update(order=list(range(13))), "expected 14 entries"),
         (lambda steps: steps[0].update(kind="scaling"), "unknown key|missing"),
         (lambda steps: steps[0].update(kind="rotation"), "unknown kind"),
         (lambda steps: steps[0].update(layer="none"), "activation node"),
