@@ -76,7 +76,7 @@ def program(network: Any) -> tuple[list[list[Lin]], list[Lin]]:
         else:
             shapes = [network.nodes[p].shape for p in node.operands]
             found = _cells.combined(linear(node, shapes), [_cells.Columns(len(v), {0: v}, 1) for v in below], 0)
-            entries = found.column(0, found.denominator)
+            entries = found.columns.get(0, [0] * found.size)
             values.append([(n if isinstance(n, Lin) else Lin({None: Fraction(n)})) * Fraction(1, found.denominator) for n in entries])
     return stages, [v for p in network.outputs for v in values[p]]
 

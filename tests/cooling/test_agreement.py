@@ -60,9 +60,8 @@ def by_checker(a: Any, bits: int) -> Any:
     inline = document(NET)
     try:
         read = _claim.read_claim(claim | {"equations": [[a, "=", 0]], "tolerance": 0})
-        models = read_models({"f": {"sha256": canonical_hash(inline), "inline": inline}}, read.names, ".", ())
-
-        return _sides.Values(read.equations, {"f": models["f"].network}, bits).at(read.equations.triples[0][0], "side")[0]
+        f = read_models({"f": {"sha256": canonical_hash(inline), "inline": inline}}, read.names, ".", ())["f"].network
+        return _sides.Values(read.rows(f), {"f": f}, bits).series(read.equations[0][0], 0, "side")[0]  # a - 0
     except (Rejected, BudgetExceeded) as rejected:
         return str(rejected)
 
