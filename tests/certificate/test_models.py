@@ -96,7 +96,7 @@ def test_given_files_for_inline_models(tmp_path):
     files = [write(tmp_path / "f", F, indent=3), write(tmp_path / "g", G, sort_keys=True)]
     assert check(GOOD, models=files)
     assert check(GOOD, models=files[:1])
-    for content in (json.dumps(OTHER), "no JSON", '{"a": 1.5}', ""):
+    for content in (json.dumps(OTHER), "no JSON", '{"a": 1.5}', "", "[" * 100_000):
         (tmp_path / "other").write_text(content)
         with pytest.raises(Rejected, match="certificate for other networks"):
             check(GOOD, models=[*files, tmp_path / "other"])
