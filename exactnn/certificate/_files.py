@@ -36,10 +36,13 @@ def read_file(path: Path, step: str = "certificate", digest: str | None = None) 
     or say nothing: what lies there counts as _PACKED times as much, and a page at the least.
     """
     name = os.fspath(path)
-    if "\0" in name or (os.path.exists(name) and not os.path.isfile(name)):  # not even opened: that alone may wait, or do something
+    if os.path.exists(name) and not os.path.isfile(name):  # not even opened: that alone may wait, or do something
         raise OSError(22, "not a regular file", path)
-    # what has taken its place since does not wait either, and says that it is empty, so that nothing of it is read
-    with open(os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+    try:  # what has taken its place since does not wait either, and says that it is empty, so that nothing of it is read
+        opened = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError:  # a null character, or half a character
+        raise OSError(22, "not a path", path) from None
+    with open(opened, "rb") as file:
         status = os.fstat(file.fileno())
         there = _PACKED * max(getattr(status, "st_blocks", status.st_size) * 512, 2**12)
         most = _budget.account().factor * min(_BYTES, there + _HOLE)

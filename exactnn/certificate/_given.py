@@ -32,5 +32,5 @@ def _inline_hash(data: bytes) -> str:
     """The hash that the content of a file would have as an inline model."""
     try:
         return hashlib.sha256(canonical(read_json(data, "models"), "models")).hexdigest()
-    except Rejected:
+    except (Rejected, RecursionError):  # no JSON, or too deep for a network
         return ""

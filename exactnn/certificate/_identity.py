@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
 from typing import Any, ClassVar, NamedTuple
 
 from ._claim_points import EqualAt
@@ -118,8 +117,15 @@ class _Reader:
         if kind in NETWORK:
             self.networks.add(given[0])
         if kind in ("+", "*"):
-            return reduce(lambda first, second: self._made(kind, (), first, second), parts)
+            return self._of_all(kind, parts)
         return self._made(kind, given, *parts)
+
+    def _of_all(self, kind: str, parts: list[Expression]) -> Expression:
+        """Their sum or product, half by half: no expression is deep inside another because there are many."""
+        if len(parts) == 1:
+            return parts[0]
+        middle = len(parts) // 2
+        return self._made(kind, (), self._of_all(kind, parts[:middle]), self._of_all(kind, parts[middle:]))
 
     def _made(self, kind: str, given: tuple[Any, ...], *parts: Expression) -> Expression:
         moves = kind not in ("derivative", "gradient") and any(part.moves for part in parts)

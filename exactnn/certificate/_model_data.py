@@ -21,7 +21,10 @@ def beside(stated: Any, step: str, models: Sequence[Path], given: Mapping[str, S
     for model in models:
         folder = os.path.dirname(model)
         try:
-            return {name: content(given.get(d, [os.path.join(folder, name)])[0], step, d) for name, d in wanted.items()}
+            found: dict[str, bytes] = {}  # by their hashes: what many names stand for is read once
+            for name, d in wanted.items():
+                found[d] = found.get(d) or content(given.get(d, [os.path.join(folder, name)])[0], step, d)
+            return {name: found[d] for name, d in wanted.items()}
         except Rejected as error:
             why = error
     raise why

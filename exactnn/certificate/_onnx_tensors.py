@@ -32,12 +32,13 @@ class Stored(NamedTuple):
         step = f"{step}: constant {self.name}"
         need(self.data_type != INT64, step, "it does not hold floats")
         need(all(size > 0 for size in self.shape), step, "it is empty")
+        _budget.hold(prod(self.shape), step)  # each time that the constant is read
         entries = struct.unpack(f"<{prod(self.shape)}{_TYPES[self.data_type][1]}", self.data)
         need(all(map(isfinite, entries)), step, "an entry is NaN or infinite")
         pairs = [x.as_integer_ratio() for x in entries]
         common = max(d for _, d in pairs)  # powers of 2, and odd numerators above them
         longest = common.bit_length() + max(n.bit_length() - d.bit_length() for n, d in pairs)
-        _budget.hold(len(pairs) * _budget.words(longest), step)  # each time that the constant is read
+        _budget.hold(len(pairs) * (_budget.words(longest) - 1), step)
         factors = {d: common // d for d in {d for _, d in pairs}}
         return Tensor(self.shape, [n * factors[d] for n, d in pairs], common)
 

@@ -367,6 +367,13 @@ def test_all_derivatives_by_t(order):
             assert check_fails(identity("proved", (NET,), {}, [["0", "=", slope]], SMALL))
 
 
+@pytest.mark.parametrize(("operation", "total"), [("+", 1000), ("*", 1)])
+def test_sums_and_products_of_many_are_no_deeper_than_of_few(operation, total):
+    many = [operation, *[["derivative", 0, 1]] * 1000]
+    assert check(identity("proved", (NET,), {}, [[many, "=", total]]))
+    assert verdict(identity("proved", (NET,), {}, [[many, "=", total + 1]])) is not None
+
+
 def test_an_argument_that_is_too_large_is_not_decided():
     with pytest.raises(BudgetExceeded, match="too large to be enclosed"):
         check(identity("proved", (NET,), V, [[["exp", 5000], "=", 1]]))

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from exactnn.certificate import Rejected, check
+from exactnn.certificate import Rejected, _model_data, check
 from exactnn.certificate._files import read_json
 from tests.certificate._build import digest, mlp, proved
 from tests.certificate._cases import CASES
@@ -80,21 +80,33 @@ def test_given_files(tmp_path):
         check(found, folder=tmp_path, models=[*moved, other])
 
 
+def test_data_of_many_names_is_read_once(tmp_path, monkeypatch):
+    """Names cost a hundred bytes each; what they stand for may be a hole of 32 MB."""
+    (tmp_path / "data").write_bytes(b"weights")
+    found, read = hashlib.sha256(b"weights").hexdigest(), []
+    monkeypatch.setattr(_model_data, "content", lambda path, step, digest: read.append(path) or b"weights")
+    for given in ({}, {found: [tmp_path / "data"]}):
+        names = {f"n{k}": found for k in range(1000)}
+        assert _model_data.beside(names, "model f: data", [tmp_path / "m.onnx"], given) == dict.fromkeys(names, b"weights")
+        assert len(read) == 1
+        read.clear()
+
+
 def test_given_files_for_inline_models(tmp_path):
     files = [write(tmp_path / "f", F, indent=3), write(tmp_path / "g", G, sort_keys=True)]
     assert check(GOOD, models=files)
     assert check(GOOD, models=files[:1])
-    for content in (json.dumps(OTHER), "no JSON", '{"a": 1.5}', ""):
+    for content in (json.dumps(OTHER), "no JSON", '{"a": 1.5}', "", "[" * 100_000):
         (tmp_path / "other").write_text(content)
         with pytest.raises(Rejected, match="certificate for other networks"):
             check(GOOD, models=[*files, tmp_path / "other"])
-    for path in (tmp_path / "nowhere", tmp_path, "/dev/zero", "a\0b"):
+    for path in (tmp_path / "nowhere", tmp_path, "/dev/zero", "a\0b", "\ud800"):
         with pytest.raises(Rejected, match="cannot read"):
             check(GOOD, models=[path])
 
 
 def test_unreadable_certificates(tmp_path):
-    for path in (tmp_path / "nowhere", tmp_path, "/dev/zero", "a\0b"):
+    for path in (tmp_path / "nowhere", tmp_path, "/dev/zero", "a\0b", "\ud800"):
         with pytest.raises(OSError):
             check(path)
 
@@ -131,6 +143,7 @@ def test_bad_inline_models(change):
         {"path": "g.json"},
         {"path": ""},
         {"path": "a\0b"},
+        {"path": "\ud800"},
         {"path": "."},
         {"path": "/dev/zero"},
         {"path": None},

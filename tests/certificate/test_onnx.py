@@ -3,6 +3,7 @@
 import hashlib
 import random
 import struct
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from exactnn.certificate import BudgetExceeded, Rejected, _budget, check
 from exactnn.certificate._evaluate import evaluate
 from exactnn.certificate._onnx import read_onnx
+from exactnn.certificate._onnx_tensors import Stored
 from tests.certificate._build import certificate, forms, inline, mlp
 from tests.certificate._onnx_bytes import field, initializer, model, operation, value_info, varint
 
@@ -89,6 +91,17 @@ def test_a_vector_without_batch_axis():
         [value_info("y", [2])],
     )
     assert values(data, 5, 7) == [-4, -5]
+
+
+def test_a_hole_is_refused_before_its_numbers_are_made():
+    data = bytes(2**25)
+    with _budget.opened():
+        tracemalloc.start()
+        with pytest.raises(BudgetExceeded):
+            Stored("w", 1, (2**23,), memoryview(data)).real("f")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 2**20
 
 
 def graph(*nodes, initializers=(), shape=("n", 2), out="y", **more):
