@@ -214,7 +214,7 @@ def test_the_checker_refuses_scale_and_transpose_after_the_source() -> None:
     flip = [{"kind": "flip", "layer": "n4", "neurons": [0]}]
     for between in (Scale(RationalArray.of([2])), Transpose((0,))):
         f = chain(affine([[1]], [1]), between, plain_norm(1), activation("relu"), affine([[1]], [0]))
-        with pytest.raises(checker.Rejected, match=r"node n2 .* reads the layer"):
+        with pytest.raises(checker.Rejected, match=r"node n2 .* stands between"):
             building.transformed(building.read_network(document(f), "f"), flip)
     f = chain(
         Scale(RationalArray.of([2])), plain_norm(1), activation("relu"), affine([[1]], [0])
