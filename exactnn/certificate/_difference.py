@@ -176,7 +176,8 @@ class _Pairs:
             return self._affine(self.first.rules[i], self.second.rules[j], step)
         if a.fields == b.fields == RELU:
             return _relu
-        found: Difference | None = load(f"{FUNCTIONS[a.op]}.difference")(a, b, shapes[0], self.first.bits, step)
+        images = self.first.images.get(i), self.second.images.get(j)  # none of max(t, 0)
+        found: Difference | None = load(f"{FUNCTIONS[a.op]}.difference")(a, b, shapes[0], self.first.bits, step, images)
         return found
 
     def _affine(self, first: Rule, second: Rule, step: str) -> Difference | None:

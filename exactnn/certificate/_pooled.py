@@ -13,7 +13,7 @@ def image(node: Node, shape: Shape, bits: int, step: str) -> Image:
     return lambda x: Bounds([max(x.lo[p] for p in row) for row in windows], [max(x.hi[p] for p in row) for row in windows])
 
 
-def difference(a: Node, b: Node, shape: Shape, bits: int, step: str) -> Difference | None:
+def difference(a: Node, b: Node, shape: Shape, bits: int, step: str, images: object) -> Difference | None:
     """Between the least and the largest difference in the window, if both have the same windows."""
     windows = a.fields["window"].entries(shape, a.shape, step)
     if a.fields != b.fields:

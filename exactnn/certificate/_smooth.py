@@ -66,7 +66,7 @@ def image(node: Node, shape: Sequence[int], bits: int, step: str) -> Image:
     return found
 
 
-def difference(a: Node, b: Node, shape: Sequence[int], bits: int, step: str) -> Difference | None:
+def difference(a: Node, b: Node, shape: Sequence[int], bits: int, step: str, images: object) -> Difference | None:
     """s (a - b) for all slopes s between a and b, or anywhere, if both nodes have the same function."""
     name, unit = a.fields["function"], 1 << bits
 

@@ -84,16 +84,27 @@ def units(node: Node, bits: int) -> list[Unit]:
     return [Unit(function, bits) for function in piecewise(node)]
 
 
+class _Units:
+    """What the function of a node makes of its operand."""
+
+    def __init__(self, node: Node, bits: int) -> None:
+        self.own = units(node, bits)
+        self._repeat = prod(node.shape) // len(self.own)
+
+    def __call__(self, x: Bounds) -> Bounds:
+        own, repeat = self.own, self._repeat
+        return mapped(zip(*x, strict=True), lambda i, ends: (own[i // repeat].range(*ends), own[i // repeat].scale))
+
+
 def image(node: Node, shape: Sequence[int], bits: int, step: str) -> Image:
     """What the function of a node makes of its operand."""
-    own = units(node, bits)
-    repeat = prod(node.shape) // len(own)
-    return lambda x: mapped(zip(*x, strict=True), lambda i, ends: (own[i // repeat].range(*ends), own[i // repeat].scale))
+    return _Units(node, bits)
 
 
-def difference(a: Node, b: Node, shape: Sequence[int], bits: int, step: str) -> Difference:
-    """The difference of the functions of two nodes."""
-    pairs = [(phi.minus(psi), psi) for phi, psi in zip(units(a, bits), units(b, bits), strict=True)]
+def difference(a: Node, b: Node, shape: Sequence[int], bits: int, step: str, images: Sequence[Any]) -> Difference:
+    """The difference of the functions of two nodes, whose units are made once."""
+    first, second = (made.own if made else units(node, bits) for node, made in zip((a, b), images, strict=True))
+    pairs = [(phi.minus(psi), psi) for phi, psi in zip(first, second, strict=True)]
     repeat = prod(a.shape) // len(pairs)
 
     def found(x: Bounds | None, y: Bounds | None, d: Bounds) -> Bounds:
