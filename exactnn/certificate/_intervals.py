@@ -1,8 +1,4 @@
-"""Intervals for entries, in integers that count units of 2^-bits: the box around a domain, and what functions do to intervals.
-
-max(a, 0) - max(b, 0) >= max(a, 0) - max(a - d, 0)  if  a - b >= d,  which grows with a if d >= 0, and falls as a grows if d <= 0
-
-"""
+"""Intervals for entries, in integers that count units of 2^-bits: the box around a domain, and how bounds are put together and judged."""
 
 from __future__ import annotations
 

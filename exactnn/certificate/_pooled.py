@@ -15,7 +15,7 @@ def image(node: Node, shape: Shape, bits: int, step: str) -> Image:
 
 def difference(a: Node, b: Node, shape: Shape, bits: int, step: str, images: object) -> Difference | None:
     """Between the least and the largest difference in the window, if both have the same windows."""
-    windows = a.fields["window"].entries(shape, a.shape, step)
     if a.fields != b.fields:
         return None
+    windows = a.fields["window"].entries(shape, a.shape, step)
     return lambda x, y, d: Bounds([min(d.lo[p] for p in row) for row in windows], [max(d.hi[p] for p in row) for row in windows])
